@@ -1,0 +1,1 @@
+"""Turn a canonical strategy into results: schema, indicators, data, code, isolated execution."""

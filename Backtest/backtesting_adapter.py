@@ -1,0 +1,214 @@
+"""The main interface to backtesting.py: prices, strategy class, whole backtests.
+
+`run_backtest_from_canonical` generates the code, runs it in a sandbox and gives the result with
+everything needed to get the same figures again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import types
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
+from Backtest.conditions import compute_indicators, first_decision_bar
+from Backtest.data import PriceData, PriceRequest
+from Backtest.data_manager import DataManager
+from Backtest.errors import DataError
+from Backtest.explain import exit_reasons
+from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """A completed backtest.
+
+    `summary` has the figures most asked for, under the names of the API: money in the account's
+    currency, `win_rate` 0 to 1, returns and drawdown in percent (drawdown negative). `metrics`
+    are all of backtesting.py's. `trades` has one row a trade in the API's columns. `manifest`
+    says what the run was made of.
+    """
+
+    strategy: CanonicalStrategy
+    prices: PriceData
+    code: GeneratedCode
+    metrics: dict[str, Any]
+    summary: dict[str, Any]
+    trades: pd.DataFrame
+    equity: pd.DataFrame
+    warnings: tuple[str, ...]
+    manifest: dict[str, Any]
+    report_html: str | None = None
+    wall_ms: float = 0.0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def fetch_and_prepare_data(
+    manager: DataManager, symbol: str, *, timeframe: str = "1d", start: date | None = None, end: date | None = None
+) -> PriceData:
+    """Return prices ready for backtesting.py. DataError when there are none for the dates."""
+    return manager.fetch(PriceRequest(symbol, timeframe, start, end))
+
+
+def create_strategy_from_canonical(strategy: CanonicalStrategy) -> type:
+    """Return the strategy as a backtesting.py class in this process.
+
+    Only for code generated here from a canonical: it is trusted, so it needs no sandbox.
+    """
+    generated = generate_code(strategy)
+    module = types.ModuleType(f"algoagent_generated_{strategy.content_hash()[:12]}")
+    sys.modules[module.__name__] = module
+    exec(compile(generated.code, f"<{generated.class_name}>", "exec"), module.__dict__)  # noqa: S102 - our own generated code
+    found: type = module.__dict__[generated.class_name]
+    return found
+
+
+def engine_settings(strategy: CanonicalStrategy) -> EngineSettings:
+    return EngineSettings.model_validate(strategy.execution.model_dump())
+
+
+def run_backtest_from_canonical(
+    strategy: CanonicalStrategy,
+    prices: PriceData,
+    *,
+    sandbox: Sandbox,
+    limits: Limits | None = None,
+    report: bool = False,
+) -> BacktestResult:
+    """Backtest a strategy on prices.
+
+    Raises:
+        DataError: the prices cannot be traded, for instance a single bar.
+        ExecutionError: the run failed or met a limit.
+    """
+    generated = generate_code(strategy)
+    notes = check_data(strategy, prices)
+    job = SandboxJob(generated.code, prices.frame, engine_settings(strategy), limits or Limits(), report)
+    done = sandbox.run(job)
+    trades = api_trades(strategy, prices.frame, done.trades)
+    cancelled = [w for w in done.warnings if "canceled" in w or "no order" in w]
+    warnings = [*prices.notes, *notes]
+    if cancelled:
+        warnings.append(f"{len(cancelled)} orders were not placed for lack of cash or size; the first: {cancelled[0]}")
+    warnings += [w for w in dict.fromkeys(done.warnings) if w not in cancelled]
+    return BacktestResult(
+        strategy=strategy,
+        prices=prices,
+        code=generated,
+        metrics=done.metrics,
+        summary=summarise(done.metrics, strategy.execution.cash),
+        trades=trades,
+        equity=done.equity,
+        warnings=tuple(warnings),
+        manifest=manifest(strategy, prices, generated, done),
+        report_html=done.report_html,
+        wall_ms=done.wall_ms,
+        extra={
+            "cpu_ms": done.cpu_ms,
+            "peak_memory_mb": done.peak_memory_mb,
+            "backend": done.backend,
+            "isolated": done.isolated,
+        },
+    )
+
+
+def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
+    """Return warnings about the prices for this strategy; DataError when they cannot be used."""
+    frame, notes = prices.frame, []
+    if len(frame) < 2:
+        raise DataError(f"{prices.symbol} has {len(frame)} bar in this range, at least 2 are needed: widen the dates")
+    used = used_indicators(strategy)
+    needs_volume = any("Volume" in (*i.entry.inputs, i.source_name) for i in used)
+    if needs_volume and not frame["Volume"].any():
+        raise DataError(f"{prices.symbol} has no volume, which the strategy's indicators need: choose other prices")
+    series = compute_indicators(strategy.model_copy(update={"indicators": used}), frame)
+    for indicator in used:
+        if all(np.isnan(a).all() for a in series[indicator.id]):
+            notes.append(f"{indicator.id} never has a value: its warm-up is longer than the {len(frame)} bars")
+    start = first_decision_bar(series, set(series))
+    if not notes and start > len(frame) / 2:
+        notes.append(f"The indicators warm up for {start} of {len(frame)} bars")
+    dearest = float(frame["Close"].max()) * strategy.execution.fractional_unit
+    if dearest > strategy.execution.cash:
+        notes.append(
+            f"One unit costs up to {dearest:g}, more than the cash of {strategy.execution.cash:g}: use a smaller fraction"
+        )
+    return notes
+
+
+def manifest(
+    strategy: CanonicalStrategy, prices: PriceData, generated: GeneratedCode, done: SandboxResult
+) -> dict[str, Any]:
+    """Return what a run was made of: enough to get every figure again."""
+    return {
+        "canonical": strategy.model_dump(mode="json"),
+        "canonical_sha256": strategy.content_hash(),
+        "code_sha256": hashlib.sha256(generated.code.encode()).hexdigest(),
+        "data": {
+            "symbol": prices.symbol,
+            "timeframe": prices.timeframe,
+            "source": prices.source,
+            "adjustment": prices.adjustment,
+            "rows": len(prices.frame),
+            "start": prices.start.isoformat(),
+            "end": prices.end.isoformat(),
+            "sha256": prices.sha256(),
+        },
+        "settings": engine_settings(strategy).model_dump(),
+        "versions": done.versions,
+        "sandbox": {"backend": done.backend, "isolated": done.isolated},
+    }
+
+
+def summarise(metrics: dict[str, Any], cash: float) -> dict[str, Any]:
+    """Return the API's figures from backtesting.py's. The one place units are converted."""
+
+    def get(name: str, factor: float = 1.0) -> float | None:
+        value = metrics.get(name)
+        return None if value is None else float(value) * factor
+
+    final = get("Equity Final [$]")
+    return {
+        "total_pnl": None if final is None else final - cash,
+        "total_return_pct": get("Return [%]"),
+        "win_rate": get("Win Rate [%]", 0.01),
+        "max_drawdown": get("Max. Drawdown [%]"),
+        "sharpe_ratio": get("Sharpe Ratio"),
+        "sortino_ratio": get("Sortino Ratio"),
+        "calmar_ratio": get("Calmar Ratio"),
+        "cagr": get("CAGR [%]"),
+        "profit_factor": get("Profit Factor"),
+        "total_trades": int(metrics.get("# Trades") or 0),
+        "buy_and_hold_return_pct": get("Buy & Hold Return [%]"),
+    }
+
+
+def api_trades(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame) -> pd.DataFrame:
+    """Return backtesting.py's trades in the API's columns, in order of entry."""
+    result = pd.DataFrame(
+        {
+            "side": np.where(trades["Size"] > 0, "long", "short"),
+            "size": trades["Size"].abs(),
+            "entry_bar": trades["EntryBar"],
+            "exit_bar": trades["ExitBar"],
+            "entry_time": trades["EntryTime"],
+            "exit_time": trades["ExitTime"],
+            "entry_price": trades["EntryPrice"],
+            "exit_price": trades["ExitPrice"],
+            "stop_loss": trades["SL"],
+            "take_profit": trades["TP"],
+            "pnl": trades["PnL"],
+            "return_pct": trades["ReturnPct"] * 100,
+            "commission": trades["Commission"],
+        }
+    )
+    result = result.sort_values(["entry_bar", "exit_bar"], kind="stable").reset_index(drop=True)
+    result["exit_reason"] = exit_reasons(strategy, frame, result)
+    return result

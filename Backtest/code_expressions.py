@@ -1,0 +1,276 @@
+"""Conditions and operands of a canonical strategy as Python expressions.
+
+Negation is pushed down to the comparisons: Python's comparisons with NaN are false, so a
+missing value makes a comparison and its opposite false, which is the canonical's meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from Backtest.canonical import (
+    All,
+    AnyCondition,
+    AnyOf,
+    AnyOperand,
+    BarsHeld,
+    Between,
+    Compare,
+    Cross,
+    Falling,
+    ForBars,
+    IndicatorRef,
+    Math,
+    Not,
+    Price,
+    Rising,
+    Time,
+    UnrealizedReturn,
+    Value,
+    WithinBars,
+)
+
+OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+LINE = 100
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Expressions joined by `and` or `or`."""
+
+    word: Literal["and", "or"]
+    parts: tuple[Expression, ...]
+
+
+Expression = str | Joined
+
+
+class Names(Protocol):
+    """Where the generated class keeps its series and numbers."""
+
+    helpers: set[str]
+
+    def series(self, ref: IndicatorRef) -> str: ...
+    def price(self, column: str) -> str: ...
+    def attribute(self, name: str, value: float, path: str) -> str: ...
+
+
+def number(value: float) -> str:
+    """Return a number as Python source: `30`, `0.5`, without an exponent."""
+    if float(value).is_integer():
+        return f"{int(value):_}" if abs(value) >= 100_000 else str(int(value))
+    return format(Decimal(repr(float(value))), "f")
+
+
+def join(word: Literal["and", "or"], parts: Sequence[Expression]) -> Expression:
+    """Join expressions, flattening those joined by the same word."""
+    flat: list[Expression] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Joined) and part.word == word else [part]
+    return flat[0] if len(flat) == 1 else Joined(word, tuple(flat))
+
+
+def one_line(expression: Expression, inside: str = "") -> str:
+    """Return an expression on one line, in parentheses where `inside` demands it."""
+    if isinstance(expression, str):
+        return expression
+    text = f" {expression.word} ".join(one_line(p, expression.word) for p in expression.parts)
+    return f"({text})" if inside and inside != expression.word else text
+
+
+def statement(prefix: str, expression: Expression, suffix: str, indent: int) -> list[str]:
+    """Return `prefix expression suffix` as lines, broken as ruff breaks them."""
+    line = f"{prefix}{one_line(expression)}{suffix}"
+    if isinstance(expression, str) or indent + len(line) <= LINE:
+        return [line]
+    return [f"{prefix}(", *_broken(expression, indent + 4), f"){suffix}"]
+
+
+def _broken(expression: Joined, indent: int) -> list[str]:
+    lines: list[str] = []
+    for i, part in enumerate(expression.parts):
+        lead = f"{expression.word} " if i else ""
+        text = one_line(part, expression.word)
+        if isinstance(part, Joined) and indent + len(lead) + len(text) > LINE:
+            lines += [f"    {lead}(", *(f"    {line}" for line in _broken(part, indent + 4)), "    )"]
+        else:
+            lines.append(f"    {lead}{text}")
+    return lines
+
+
+class Expressions:
+    """Writes conditions in terms of the generated class's attributes."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.uses_clock = False
+        self.seen: list[str] = []
+
+    def condition(
+        self, node: AnyCondition, *, path: str, role: str, shift: str = "", negated: bool = False
+    ) -> Expression:
+        """Return the expression of a condition, or of its negation.
+
+        `shift` is an expression for a number of bars back, such as `k`; `role` (entry or exit)
+        names the thresholds.
+        """
+        match node:
+            case All() | AnyOf():
+                word: Literal["and", "or"] = "and" if isinstance(node, All) != negated else "or"
+                return join(
+                    word,
+                    [
+                        self.condition(c, path=f"{path}.conditions[{i}]", role=role, shift=shift, negated=negated)
+                        for i, c in enumerate(node.conditions)
+                    ],
+                )
+            case Not():
+                return self.condition(
+                    node.condition, path=f"{path}.condition", role=role, shift=shift, negated=not negated
+                )
+            case ForBars() | WithinBars():
+                return self._window(node, path, role, shift, negated)
+            case Compare():
+                left = self.operand(node.left, path=f"{path}.left", role=role, shift=shift)
+                right = self.operand(node.right, path=f"{path}.right", role=role, shift=shift, beside=node.left)
+                return self._compare(left, node.op, right, negated)
+            case Cross():
+                return self._cross(node, path, role, shift, negated)
+            case Between():
+                return self._between(node, path, role, shift, negated)
+            case Rising() | Falling():
+                return self._steps(node, role, shift, negated)
+            case Time():
+                return self._time(node, shift, negated)
+            case BarsHeld():
+                limit = self.names.attribute(f"{role}_bars_held", node.bars, f"{path}.bars")
+                return self._compare("self.bars_held()", node.op, limit, negated)
+            case UnrealizedReturn():
+                limit = self.names.attribute(f"{role}_return_pct", node.percent, f"{path}.percent")
+                return self._compare("self.open_return_pct()", node.op, limit, negated)
+        raise TypeError(f"not a condition: {node!r}")
+
+    @staticmethod
+    def _compare(left: str, op: str, right: str, negated: bool) -> Expression:
+        if not negated:
+            return f"{left} {op} {right}"
+        if op == "==":
+            return join("or", [f"{left} < {right}", f"{left} > {right}"])
+        return f"{left} {OPPOSITE[op]} {right}"
+
+    def operand(
+        self,
+        node: AnyOperand,
+        *,
+        path: str,
+        role: str,
+        shift: str = "",
+        back: int = 0,
+        beside: AnyOperand | None = None,
+    ) -> str:
+        """Return the expression of an operand `back` bars and `shift` ago."""
+        if isinstance(node, Value):
+            if isinstance(beside, IndicatorRef) and path:
+                name = beside.id.split("_")[0].split("@")[0].lower()
+                return self.names.attribute(f"{name}_{role}_level", node.value, f"{path}.value")
+            return number(node.value)
+        if isinstance(node, Price):
+            return self._at(self.names.price(node.column), node.offset + back, shift)
+        if isinstance(node, IndicatorRef):
+            return self._at(self.names.series(node), node.offset + back, shift)
+        left = self.operand(node.left, path=f"{path}.left", role=role, shift=shift, back=back)
+        right = self.operand(node.right, path=f"{path}.right", role=role, shift=shift, back=back)
+        left = f"({left})" if isinstance(node.left, Math) and node.left.op != "/" else left
+        if node.op == "/":
+            self.names.helpers.add("ratio")
+            return f"ratio({left.removeprefix('(').removesuffix(')') if left.startswith('(') else left}, {right})"
+        right = f"({right})" if isinstance(node.right, Math) and node.right.op != "/" else right
+        return f"{left} {node.op} {right}"
+
+    def _at(self, series: str, back: int, shift: str) -> str:
+        if not shift and back <= 1:
+            return f"{series}[-{1 + back}]"
+        self.names.helpers.add("ago")
+        bars = " + ".join(p for p in (shift, str(back) if back else "") if p)
+        return f"ago({series}, {bars})"
+
+    def _cross(self, node: Cross, path: str, role: str, shift: str, negated: bool) -> Expression:
+        before, now = ("<=", ">") if node.direction == "above" else (">=", "<")
+
+        def side(operand: AnyOperand, name: str, back: int) -> str:
+            beside = node.left if name == "right" else None
+            where = f"{path}.{name}"
+            return self.operand(operand, path=where, role=role, shift=shift, back=back, beside=beside)
+
+        was = self._compare(side(node.left, "left", 1), before, side(node.right, "right", 1), negated)
+        is_ = self._compare(side(node.left, "left", 0), now, side(node.right, "right", 0), negated)
+        return join("or" if negated else "and", [was, is_])
+
+    def _between(self, node: Between, path: str, role: str, shift: str, negated: bool) -> Expression:
+        low = self.operand(node.low, path=f"{path}.low", role=role, shift=shift)
+        middle = self.operand(node.operand, path=f"{path}.operand", role=role, shift=shift)
+        high = self.operand(node.high, path=f"{path}.high", role=role, shift=shift)
+        if negated:
+            return join("or", [f"{low} > {middle}", f"{middle} > {high}"])
+        return f"{low} <= {middle} <= {high}"
+
+    def _steps(self, node: Rising | Falling, role: str, shift: str, negated: bool) -> Expression:
+        op = ">" if isinstance(node, Rising) else "<"
+
+        def at(back: int, extra: str = "") -> str:
+            bars = " + ".join(p for p in (shift, extra) if p)
+            return self.operand(node.operand, path="", role=role, shift=bars, back=back)
+
+        if node.bars <= 3 and not negated:
+            return f" {op} ".join(at(k) for k in range(node.bars + 1))
+        if node.bars == 1:
+            return self._compare(at(0), op, at(1), negated)
+        name = self._loop_variable(shift)
+        inner = one_line(self._compare(at(0, name), op, at(1, name), negated))
+        return f"{'any' if negated else 'all'}({inner} for {name} in range({node.bars}))"
+
+    @staticmethod
+    def _loop_variable(shift: str) -> str:
+        return "kmnpqrst"[shift.count("+") + 1 if shift else 0]
+
+    def _window(self, node: ForBars | WithinBars, path: str, role: str, shift: str, negated: bool) -> Expression:
+        name = self._loop_variable(shift)
+        inner_shift = f"{shift} + {name}" if shift else name
+        inner = self.condition(node.condition, path=f"{path}.condition", role=role, shift=inner_shift, negated=negated)
+        every = isinstance(node, ForBars) != negated
+        bars = self.names.attribute(f"{role}_bars", node.bars, f"{path}.bars")
+        return f"{'all' if every else 'any'}({one_line(inner)} for {name} in range({bars}))"
+
+    def _time(self, node: Time, shift: str, negated: bool) -> Expression:
+        stamp = (
+            "self.data.index[-1]" if not shift else f"self.data.index[-1 - {f'({shift})' if '+' in shift else shift}]"
+        )
+        if node.timezone:
+            self.names.helpers.add("local")
+            stamp = f'local({stamp}, "{node.timezone}")'
+        parts: list[Expression] = []
+        if node.weekdays:
+            order = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+            days = [str(order.index(d)) for d in node.weekdays]
+            if len(days) == 1:
+                parts.append(f"{stamp}.weekday() {'!=' if negated else '=='} {days[0]}")
+            else:
+                parts.append(f"{stamp}.weekday() {'not in' if negated else 'in'} ({', '.join(days)})")
+        if node.start is not None and node.end is not None:
+            self.uses_clock = True
+            start, end = (f"time({int(t[:2])}, {int(t[3:])})" for t in (node.start, node.end))
+            clock = f"{stamp}.time()"
+            if node.start < node.end:
+                inside = f"{start} <= {clock} < {end}"
+                outside: Expression = join("or", [f"{clock} < {start}", f"{clock} >= {end}"])
+                parts.append(outside if negated else inside)
+            else:
+                if negated:
+                    parts.append(f"{end} <= {clock} < {start}")
+                else:
+                    parts.append(join("or", [f"{clock} >= {start}", f"{clock} < {end}"]))
+        joined = join("or" if negated else "and", parts)
+        return join("and", [f"{shift} < len(self.data)", joined]) if shift else joined

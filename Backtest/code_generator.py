@@ -1,0 +1,505 @@
+"""Canonical strategy → readable Python for backtesting.py.
+
+The code is deterministic, formatted as `ruff format` would leave it, and runs on its own with
+backtesting, TA-Lib and pandas: helpers it needs are in the file, and only those. Its trades are
+those of `docs/canonical.md`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import tempfile
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from Backtest.canonical import (
+    AtrLevel,
+    CanonicalStrategy,
+    IndicatorBase,
+    IndicatorRef,
+    Side,
+    make_indicator,
+    walk,
+)
+from Backtest.code_expressions import LINE, Expression, Expressions, join, number, one_line, statement
+from Backtest.code_orders import Orders
+from Backtest.errors import AlgoAgentError
+from Backtest.indicators import PRICE_COLUMNS
+
+
+@dataclass
+class GeneratedCode:
+    """The file's text, its class, and where the strategy's numbers went.
+
+    `parameters` maps a path of the canonical, such as `indicators.RSI_14.timeperiod`, to the
+    class attribute that holds it.
+    """
+
+    code: str
+    class_name: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+def generate_code(strategy: CanonicalStrategy) -> GeneratedCode:
+    """Return the backtesting.py code of a strategy."""
+    return _Generator(strategy).generate()
+
+
+def safe_slug(name: str) -> str:
+    """Return a file-system safe, lower-case ASCII name of at most 48 characters."""
+    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:48].strip("_")
+    return slug if slug and not slug[0].isdigit() else f"strategy_{slug}".rstrip("_")
+
+
+def write_code(generated: GeneratedCode, *, name: str, folder: Path, key: str) -> Path:
+    """Write the code atomically as `<name>_<key>.py` and return its path.
+
+    `key` sets files of one name apart, for instance the strategy's id and content hash.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{safe_slug(name)}_{re.sub('[^a-z0-9]+', '_', key.lower())}.py"
+    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(generated.code)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise AlgoAgentError(f"The code could not be written to {folder}: {error.strerror}") from error
+    return path
+
+
+def class_name(name: str) -> str:
+    """Return the strategy's name as a Python class name."""
+    words = re.findall(r"[A-Za-z0-9]+", name)
+    text = "".join(w[:1].upper() + w[1:] for w in words)[:60]
+    if not text or text[0].isdigit():
+        text = f"Strategy{text}"
+    return text if text not in _TAKEN else f"{text}Rules"
+
+
+_TAKEN = {"Strategy", "Backtest", "FractionalBacktest", "None", "True", "False"}
+
+_HELPERS = {
+    "ago": '''
+def ago(series, bars):
+    """Return the value so many bars back, NaN before the first bar."""
+    return series[-1 - bars] if bars < len(series) else math.nan
+''',
+    "ratio": '''
+def ratio(dividend, divisor):
+    """Divide, giving NaN for a divisor of zero."""
+    return dividend / divisor if divisor else math.nan
+''',
+    "positive": '''
+def positive(level):
+    """Return a price level, None where it would not be above zero."""
+    return level if level > 0 else None
+''',
+    "local": '''
+def local(stamp, zone):
+    """Return a time stamp in a zone; one without a zone is taken as UTC."""
+    return (stamp if stamp.tzinfo else stamp.tz_localize("UTC")).tz_convert(zone)
+''',
+    "coarser": '''
+def coarser(frame, period):
+    """Return the bars in coarser periods, and the number of its period for each bar."""
+    index = frame.index.tz_localize(None)
+    starts = index.floor(period) if period[0].isdigit() else index.to_period(period).start_time
+    columns = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
+    bars = frame.groupby(starts).agg(columns).astype(float)
+    return bars, bars.index.get_indexer(starts)
+''',
+    "completed": '''
+def completed(values, position):
+    """Show at each bar the value of the last completed coarser bar."""
+    return np.append(np.nan, values)[position]
+''',
+}
+_PERIODS = {"1wk": "W-SUN", "1mo": "M"}
+
+
+def identifier(column: str) -> str:
+    """Return a column name as a lower-case Python identifier, `SMA_50@1wk` as `sma_50_1wk`."""
+    return re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
+
+
+class _Generator:
+    def __init__(self, strategy: CanonicalStrategy) -> None:
+        self.strategy = strategy
+        self.risk = strategy.risk
+        self.execution = strategy.execution
+        self.fractional = strategy.execution.fractional_unit < 1
+        self.attributes: dict[str, str] = {}
+        self.parameters: dict[str, str] = {}
+        self.helpers: set[str] = set()
+        self.formulas: dict[str, str] = {}
+        self.used = used_indicators(strategy)
+        self.names = self._series_names()
+        self.expressions = Expressions(self)
+        if self.fractional:
+            self.attribute("unit", strategy.execution.fractional_unit, "execution.fractional_unit")
+
+    # Names: what `code_expressions.Names` and `code_orders.Owner` ask for --------------------
+
+    def _series_names(self) -> dict[tuple[str, str | None], str]:
+        names: dict[tuple[str, str | None], str] = {}
+        for indicator in self.used:
+            outputs = indicator.entry.outputs
+            for output in outputs:
+                name = identifier(indicator.column(output.name))
+                names[(indicator.id, output.name if len(outputs) > 1 else None)] = name
+        if len(set(names.values())) < len(names):
+            names = {key: identifier(f"{key[0]}_{key[1] or 'value'}_{i}") for i, key in enumerate(names)}
+        return names
+
+    def attribute(self, name: str, value: float, path: str) -> str:
+        """Keep a number of the strategy as a class attribute; return the expression for it."""
+        if path in self.parameters:
+            return f"self.{self.parameters[path]}"
+        unique, count = name, 2
+        while unique in self.attributes:
+            unique, count = f"{name}_{count}", count + 1
+        self.attributes[unique] = number(value)
+        self.parameters[path] = unique
+        return f"self.{unique}"
+
+    def series(self, ref: IndicatorRef) -> str:
+        return f"self.{self.names[(ref.id, ref.output)]}"
+
+    def atr_series(self, level: AtrLevel) -> str:
+        return f"self.{self.names[(atr_indicator(self.strategy, level).id, None)]}"
+
+    def price(self, column: str) -> str:
+        return f"self.data.Raw{column}" if self.fractional else f"self.data.{column}"
+
+    # The file --------------------------------------------------------------------------------
+
+    def generate(self) -> GeneratedCode:
+        name = class_name(self.strategy.strategy_name)
+        methods = [
+            self._init(),
+            *self._rule_methods(),
+            *self._position_methods(),
+            *Orders(self).methods(),
+            self._next(),
+        ]
+        lines = [f"class {name}(Strategy):", *_indent(self._docstring())]
+        if self.attributes:
+            lines += ["", *_indent(f"{k} = {v}" for k, v in self.attributes.items())]
+        for method in methods:
+            lines += ["", *_indent(method)]
+        main = self._main(name)
+        parts = [*self._header(), *self._imports("\n".join(lines + main)), *self._helper_functions(), "", ""]
+        return GeneratedCode("\n".join([*parts, *lines, "", "", *main]) + "\n", name, self.parameters)
+
+    def _docstring(self) -> list[str]:
+        lines: list[str] = []
+        for sentence in self.strategy.describe().splitlines():
+            safe = sentence.replace("\\", "/").replace('"', "'")
+            lines += textwrap.wrap(safe, LINE - 8, break_long_words=False, break_on_hyphens=False)
+        lines[0] = f'"""{lines[0]}'
+        return [lines[0] + '"""'] if len(lines) == 1 else [*lines, '"""']
+
+    def _header(self) -> list[str]:
+        title = re.sub(r"[^\w ,.:;()%<>+-]", "", self.strategy.strategy_name)[:60].strip() or "Strategy"
+        return [
+            f'"""{title}: a strategy for backtesting.py, generated by AlgoAgent.',
+            "",
+            f"Canonical strategy: sha256 {self.strategy.content_hash()}",
+            '"""',
+            "",
+        ]
+
+    def _imports(self, body: str) -> list[str]:
+        text = body + "".join(self.formulas.values()) + "".join(_HELPERS[h] for h in self.helpers)
+        standard = [f"import {m}" for m in ("math", "sys", "warnings") if f"{m}." in text]
+        if self.expressions.uses_clock:
+            standard.append("from datetime import time")
+        third = [line for mark, line in (("np.", "import numpy as np"), ("pd.", "import pandas as pd")) if mark in text]
+        if "talib." in text:
+            third.append("import talib")
+        third.append(
+            "from backtesting import Strategy" if self.fractional else "from backtesting import Backtest, Strategy"
+        )
+        if self.fractional:
+            third.append("from backtesting.lib import FractionalBacktest")
+        return [*standard, *([""] if standard else []), *third]
+
+    def _helper_functions(self) -> list[str]:
+        lines: list[str] = []
+        for source in (*self.formulas.values(), *(_HELPERS[h] for h in _HELPERS if h in self.helpers)):
+            lines += ["", "", *source.strip().splitlines()]
+        return lines
+
+    # Indicators ------------------------------------------------------------------------------
+
+    def _init(self) -> list[str]:
+        lines: list[str] = []
+        frames: list[str] = []
+        for indicator in self.used:
+            if indicator.timeframe and indicator.timeframe not in frames:
+                frames.append(indicator.timeframe)
+                lines += self._coarser(indicator.timeframe)
+            lines += self._declare(indicator)
+        return ["def init(self):", *_indent(lines or ["pass"])]
+
+    def _coarser(self, timeframe: str) -> list[str]:
+        self.helpers.update(("coarser", "completed"))
+        period = _PERIODS.get(timeframe) or (
+            timeframe.replace("m", "min") if timeframe.endswith("m") else timeframe.replace("1d", "1D")
+        )
+        frame = "self.data.df"
+        if self.fractional:
+            frame = 'self.data.df.filter(like="Raw").rename(columns=lambda name: name[3:])'
+        key = identifier(timeframe)
+        return _call(f"bars_{key}, position_{key} = coarser(", [frame, f'"{period}"'], 8)
+
+    def _declare(self, indicator: IndicatorBase) -> list[str]:
+        entry = indicator.entry
+        function = entry.function.__name__
+        if entry.is_talib:
+            function = f"talib.{function}"
+        else:
+            self.formulas[function] = _plain(inspect.getsource(entry.function))
+        keywords = []
+        for p in entry.params:
+            path = f"indicators.{indicator.id}.{p.name}"
+            value = self.attribute(self._parameter_name(indicator, p.name), indicator.params[p.name], path)
+            keywords += [f"{k}={value}" for k in entry.keywords.get(p.name, (p.name,))]
+        columns = [indicator.column(o.name) for o in entry.outputs]
+        several = len(columns) > 1
+        targets = [f"self.{self.names[(indicator.id, o.name if several else None)]}" for o in entry.outputs]
+        quoted = ", ".join(f'"{c}"' for c in columns)
+        label = f"name=[{quoted}]" if several else f"name={quoted}"
+        if indicator.timeframe is None:
+            inputs = [self._input(indicator, name) for name in entry.inputs]
+            return _call(f"{', '.join(targets)} = self.I(", [function, *inputs, *keywords, label], 8)
+        key = identifier(indicator.timeframe)
+        inputs = [self._coarse_input(indicator, name) for name in entry.inputs]
+        local = [f"{t.removeprefix('self.')}_bars" for t in targets]
+        lines = _call(f"{', '.join(local)} = {function}(", [*inputs, *keywords], 8)
+        for target, name, column in zip(targets, local, columns, strict=True):
+            lines += _call(f"{target} = self.I(", ["completed", name, f"position_{key}", f'name="{column}"'], 8)
+        return lines
+
+    def _parameter_name(self, indicator: IndicatorBase, param: str) -> str:
+        same = [i for i in self.used if i.name == indicator.name]
+        base = indicator.name.lower() if len(same) == 1 else identifier(indicator.id)
+        word = "period" if param == "timeperiod" else re.sub(r"_?period$", "_period", param)
+        return f"{base}_{word}"
+
+    def _input(self, indicator: IndicatorBase, name: str) -> str:
+        source = str(indicator.source_name) if name == "source" else name
+        if source not in PRICE_COLUMNS:
+            return f"self.{self.names[(source, None)]}"
+        text = self.price(source)
+        return f"{text}.astype(float)" if source == "Volume" else text
+
+    def _coarse_input(self, indicator: IndicatorBase, name: str) -> str:
+        source = str(indicator.source_name) if name == "source" else name
+        if source in PRICE_COLUMNS:
+            return f"bars_{identifier(str(indicator.timeframe))}.{source}.to_numpy()"
+        return f"{self.names[(source, None)]}_bars"
+
+    # Rules -----------------------------------------------------------------------------------
+
+    def _rule_methods(self) -> list[list[str]]:
+        methods = []
+        for side in self.strategy.sides:
+            for kind in ("entry", "exit"):
+                rules = self.strategy.entry_rules if kind == "entry" else self.strategy.exit_rules
+                role = f"{side}_{kind}" if len(self.strategy.sides) == 2 else kind
+                parts: list[Expression] = [
+                    self.expressions.condition(rule.when, path=f"{kind}_rules[{i}].when", role=role)
+                    for i, rule in enumerate(rules)
+                    if rule.side == side
+                ]
+                if parts:
+                    body = statement("return ", join("or", parts), "", 8)
+                    methods.append([f"def {side}_{kind}(self):", *_indent(body)])
+                    self.expressions.seen.append(one_line(join("or", parts)))
+        return methods
+
+    def _position_methods(self) -> list[list[str]]:
+        methods = []
+        text = " ".join(self.expressions.seen)
+        if "bars_held()" in text or self.risk.max_bars:
+            methods.append(
+                [
+                    "def bars_held(self):",
+                    '    """Return the age of the position in bars, the entry bar being 1; NaN when flat."""',
+                    "    return len(self.data) - self.trades[0].entry_bar if self.trades else math.nan",
+                ]
+            )
+        if "open_return_pct()" in text:
+            methods.append(
+                [
+                    "def open_return_pct(self):",
+                    '    """Return the open trade\'s return at this close in percent; NaN when flat."""',
+                    "    if not self.trades:",
+                    "        return math.nan",
+                    "    trade = self.trades[0]",
+                    "    side = 1 if trade.is_long else -1",
+                    "    return side * 100 * (self.data.Close[-1] / trade.entry_price - 1)",
+                ]
+            )
+        if self.risk.cooldown_bars:
+            limit = self.attribute("cooldown_bars", self.risk.cooldown_bars, "risk.cooldown_bars")
+            methods.append(
+                [
+                    "def cooling_down(self):",
+                    '    """Return whether the last exit is too recent for another entry."""',
+                    "    if not self.closed_trades:",
+                    "        return False",
+                    f"    return len(self.data) - 1 - self.closed_trades[-1].exit_bar < {limit}",
+                ]
+            )
+        return methods
+
+    # Decisions -------------------------------------------------------------------------------
+
+    def _next(self) -> list[str]:
+        sides, risk = self.strategy.sides, self.risk
+        protected = risk.stop_loss or risk.take_profit or risk.trailing_stop
+        branches: list[tuple[str, list[str]]] = []
+        for side in sides:
+            held = "self.position" if len(sides) == 1 else f"self.position.is_{side}"
+            leave = self._leave(side)
+            if not leave:
+                branches.append((held, ["return"]))
+                continue
+            action = ["self.position.close()"]
+            other: Side = "short" if side == "long" else "long"
+            if other in sides and not risk.cooldown_bars:
+                action += [f"if {self._enter(other)}:", f"    self.enter_{other}()"]
+            if len(action) == 1 and len(sides) == 2:
+                branches.append((held, [f"if {leave}:", *_indent(action)]))
+            else:
+                branches.append((held, [f"if {leave}:", *_indent(action)]))
+        if risk.cooldown_bars:
+            branches.append(("self.cooling_down()", ["return"]))
+        for side in sides:
+            branches.append((self._enter(side), [f"self.enter_{side}()"]))
+        lines = ["self.move_levels()"] if protected else []
+        for i, (test, action) in enumerate(_merged(branches)):
+            lines += [f"{'elif' if i else 'if'} {test}:", *_indent(action)]
+        return ["def next(self):", *_indent(lines)]
+
+    def _leave(self, side: Side) -> str:
+        parts = []
+        if self.risk.max_bars:
+            parts.append(f"self.bars_held() >= {self.attribute('max_bars', self.risk.max_bars, 'risk.max_bars')}")
+        if self.strategy.rules("exit", side):
+            parts.append(f"self.{side}_exit()")
+        return " or ".join(parts)
+
+    def _enter(self, side: Side) -> str:
+        test = f"self.{side}_entry()"
+        return f"{test} and not self.{side}_exit()" if self.strategy.rules("exit", side) else test
+
+    # Running it ------------------------------------------------------------------------------
+
+    def _main(self, name: str) -> list[str]:
+        e = self.execution
+        commission = number(e.commission)
+        if e.commission_fixed:
+            commission = f"({number(e.commission_fixed)}, {commission})"
+        settings = [f"cash={number(e.cash)}", f"commission={commission}", f"spread={number(e.spread)}"]
+        settings.append(f"margin={number(e.margin)}")
+        if e.trade_on_close:
+            settings.append("trade_on_close=True")
+        if self.fractional:
+            settings.append(f"fractional_unit={name}.unit")
+        settings.append("finalize_trades=True")
+        engine = "FractionalBacktest" if self.fractional else "Backtest"
+        lines = ["def backtest(data):", '    """Return the backtest of the strategy on a frame of OHLCV prices."""']
+        if self.fractional:
+            lines += [
+                "    # Rules read prices as quoted; orders are placed in multiples of the smallest unit.",
+                '    data = data.assign(**{f"Raw{name}": data[name].astype(float) for name in data})',
+            ]
+        lines += _indent(_call(f"return {engine}(", ["data", name, *settings], 4))
+        symbol = "BTCUSD" if self.fractional else "GOOG"
+        run = [
+            'if __name__ == "__main__":',
+            f"    from backtesting.test import {symbol}",
+            "",
+            f"    print(backtest({symbol}).run())",
+        ]
+        return [*lines, "", "", *run]
+
+
+def _plain(source: str) -> str:
+    """Return a function's source without its annotations, formatted."""
+    head, _, body = source.partition('    """')
+    signature = re.sub(r"\s+", " ", head.partition(" -> ")[0]).replace("( ", "(").replace(", )", ")")
+    signature = re.sub(r": (?:Array|int|float)\b", "", signature)
+    signature = re.sub(r" = ", "=", signature)
+    body = re.sub(r"^(    \w+): [\w\[\], .]+ = ", r"\1 = ", body, flags=re.MULTILINE)
+    return f'{signature}:\n    """{body}'
+
+
+def _indent(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" if line else "" for line in lines]
+
+
+def _call(opening: str, arguments: list[str], indent: int) -> list[str]:
+    """Return a call on one line, or broken as ruff breaks it where it is too long."""
+    inner = ", ".join(arguments)
+    if indent + len(opening) + len(inner) + 1 <= LINE:
+        return [f"{opening}{inner})"]
+    if indent + 4 + len(inner) <= LINE:
+        return [opening, f"    {inner}", ")"]
+    return [opening, *(f"    {a}," for a in arguments), ")"]
+
+
+def _merged(branches: list[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    """Join neighbouring tests that do nothing."""
+    merged: list[tuple[str, list[str]]] = []
+    for test, action in branches:
+        if merged and action == ["return"] and merged[-1][1] == ["return"]:
+            merged[-1] = (f"{merged[-1][0]} or {test}", action)
+        else:
+            merged.append((test, action))
+    return merged
+
+
+def used_indicators(strategy: CanonicalStrategy) -> list[IndicatorBase]:
+    """Return the indicators that can change a trade: those in rules, their sources, ATR stops.
+
+    The engine waits for these to warm up before it judges rules.
+    """
+    wanted = {
+        node.id
+        for rule in (*strategy.entry_rules, *strategy.exit_rules)
+        if rule.side in strategy.sides
+        for node in walk(rule.when)
+        if isinstance(node, IndicatorRef)
+    }
+    indicators = list(strategy.indicators)
+    for level in (strategy.risk.stop_loss, strategy.risk.take_profit, strategy.risk.trailing_stop):
+        if isinstance(level, AtrLevel):
+            atr = atr_indicator(strategy, level)
+            if all(i.id != atr.id for i in indicators):
+                indicators.append(atr)
+            wanted.add(atr.id)
+    for indicator in reversed(indicators):
+        if indicator.id in wanted and indicator.source_name not in (None, *PRICE_COLUMNS):
+            wanted.add(str(indicator.source_name))
+    return [i for i in indicators if i.id in wanted]
+
+
+def atr_indicator(strategy: CanonicalStrategy, level: AtrLevel) -> IndicatorBase:
+    """Return the ATR a stop or target is measured by: the strategy's own where it has the same."""
+    for indicator in strategy.indicators:
+        if indicator.name == "ATR" and indicator.params == {"timeperiod": level.timeperiod} and not indicator.timeframe:
+            return indicator
+    free = make_indicator("ATR", timeperiod=level.timeperiod)
+    taken = {i.id for i in strategy.indicators}
+    return free if free.id not in taken else free.model_copy(update={"id": f"{free.id}_stop"})

@@ -1,0 +1,217 @@
+"""The part of the generated class that places orders and moves their levels."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from Backtest.canonical import (
+    AtrLevel,
+    CanonicalStrategy,
+    FixedCash,
+    FixedUnits,
+    PercentLevel,
+    PercentOfEquity,
+    RiskPercent,
+    RiskReward,
+    Side,
+)
+from Backtest.code_expressions import number
+
+
+class Owner(Protocol):
+    """The generator, as far as orders need it."""
+
+    strategy: CanonicalStrategy
+    fractional: bool
+    helpers: set[str]
+
+    def attribute(self, name: str, value: float, path: str) -> str: ...
+    def atr_series(self, level: AtrLevel) -> str: ...
+
+
+class Orders:
+    """Writes `enter_long`, `enter_short`, `position_size` and `move_levels`."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.strategy = owner.strategy
+        self.risk = owner.strategy.risk
+        self.sides = owner.strategy.sides
+        self.levels = {
+            name: level
+            for name in ("stop_loss", "trailing_stop", "take_profit")
+            if (level := getattr(self.risk, name)) is not None
+        }
+        self.stops = [name for name in self.levels if name != "take_profit"]
+
+    def methods(self) -> list[list[str]]:
+        """Return the methods as lines without indentation."""
+        sizing = self._position_size()
+        methods = [sizing] if sizing else []
+        methods += [self._enter(side) for side in self.sides]
+        if self.levels:
+            methods.append(self._move_levels())
+        return methods
+
+    # Levels --------------------------------------------------------------------------------
+
+    def _number(self, name: str) -> str:
+        level = self.levels[name]
+        if isinstance(level, PercentLevel):
+            return self.owner.attribute(f"{name}_pct", level.value, f"risk.{name}.value")
+        if isinstance(level, AtrLevel):
+            return self.owner.attribute(f"{name}_atr", level.multiple, f"risk.{name}.multiple")
+        assert isinstance(level, RiskReward)
+        return self.owner.attribute("risk_reward", level.ratio, "risk.take_profit.ratio")
+
+    def _level(self, name: str, price: str, side: Side | None) -> str:
+        """Return the expression of a level at its distance from a price."""
+        away = name == "take_profit"
+        sign = "+" if away == (side == "long") else "-"
+        if side is None:
+            sign = "+ side *" if away else "- side *"
+        level = self.levels[name]
+        base = self.stops[0] if isinstance(level, RiskReward) else name
+        ratio = f" * {self._number(name)}" if isinstance(level, RiskReward) else ""
+        if isinstance(self.levels[base], AtrLevel):
+            return f"{price} {sign} self.{base}_distance{ratio}"
+        return f"{price} * (1 {sign} {self._number(base)}{ratio} / 100)"
+
+    def _may_be_negative(self, name: str, side: Side | None) -> bool:
+        level = self.levels[name]
+        base = self.levels[self.stops[0]] if isinstance(level, RiskReward) else level
+        wrong_side = "short" if name == "take_profit" else "long"
+        return (isinstance(base, AtrLevel) or isinstance(level, RiskReward)) and side in (None, wrong_side)
+
+    def _checked(self, text: str, side: Side | None, *names: str) -> str:
+        if any(self._may_be_negative(n, side) for n in names):
+            self.owner.helpers.add("positive")
+            return f"positive({text})"
+        return text
+
+    # Entries -------------------------------------------------------------------------------
+
+    def _enter(self, side: Side) -> list[str]:
+        order = "buy" if side == "long" else "sell"
+        lines: list[str] = []
+        arguments: list[str] = []
+        size = self.risk.position_size
+        if self.levels or isinstance(size, FixedCash | RiskPercent):
+            lines.append("price = self.data.Close[-1]")
+        lines += self._distances()
+        if self.stops:
+            expressions = [self._level(name, "price", side) for name in self.stops]
+            nearest = "max" if side == "long" else "min"
+            stop = expressions[0] if len(expressions) == 1 else f"{nearest}({', '.join(expressions)})"
+            if isinstance(size, RiskPercent):
+                lines.append(f"stop = {stop}")
+                stop = "stop"
+            arguments.append(f"sl={self._checked(stop, side, *self.stops)}")
+        if "take_profit" in self.levels:
+            arguments.append(f"tp={self._checked(self._level('take_profit', 'price', side), side, 'take_profit')}")
+        if isinstance(size, PercentOfEquity):
+            if size.value < 100:
+                share = self.owner.attribute("size_pct", size.value, "risk.position_size.value")
+                arguments.insert(0, f"size={share} / 100")
+        elif isinstance(size, FixedUnits):
+            units = self.owner.attribute("units", size.value, "risk.position_size.value")
+            arguments.insert(0, f"size=round({units} / self.unit)" if self.owner.fractional else f"size={units}")
+        else:
+            call = "price, stop" if isinstance(size, RiskPercent) else "price"
+            lines += [f"size = self.position_size({call})", "if size:"]
+            arguments.insert(0, "size=size")
+            return [f"def enter_{side}(self):", *_indent([*lines, *_indent(_call(f"self.{order}(", arguments, 12))])]
+        return [f"def enter_{side}(self):", *_indent([*lines, *_call(f"self.{order}(", arguments, 8)])]
+
+    def _distances(self) -> list[str]:
+        lines = []
+        for name, level in self.levels.items():
+            if isinstance(level, AtrLevel):
+                unit = " * self.unit" if self.owner.fractional else ""
+                value = f"{self._number(name)} * {self.owner.atr_series(level)}[-1]{unit}"
+                lines += [f"self.{name}_distance = {value}", f"if not self.{name}_distance > 0:", "    return"]
+        return lines
+
+    def _position_size(self) -> list[str]:
+        size = self.risk.position_size
+        if isinstance(size, FixedCash):
+            cash = self.owner.attribute("cash_per_trade", size.value, "risk.position_size.value")
+            what, formula, arguments = f"what {size.value:g} in cash buys", f"int({cash} // price)", "price"
+        elif isinstance(size, RiskPercent):
+            percent = self.owner.attribute("risk_pct", size.value, "risk.position_size.value")
+            what, arguments = f"that lose {size.value:g}% of the equity at the stop", "price, stop"
+            formula = f"int(self.equity * {percent} / 100 / abs(price - stop))"
+        else:
+            return []
+        lines = [f'"""Return the units {what}, at most what the equity allows."""', f"units = {formula}"]
+        lines += [
+            "if not units:",
+            '    warnings.warn(f"time={len(self.data) - 1}: no order, less than one unit", stacklevel=2)',
+        ]
+        margin = self.strategy.execution.margin
+        limit = "self.equity" if margin == 1 else f"self.equity / {number(margin)}"
+        lines.append(f"return units if units * price < {limit} else 1 - sys.float_info.epsilon")
+        return [f"def position_size(self, {arguments}):", *_indent(lines)]
+
+    # Open trades ---------------------------------------------------------------------------
+
+    def _move_levels(self) -> list[str]:
+        side = self.sides[0] if len(self.sides) == 1 else None
+        lines: list[str] = []
+        if side is None:
+            lines.append("side = 1 if trade.is_long else -1")
+        if self.stops:
+            lines += self._stop_lines(side)
+            test = (
+                "stop > 0 and trade.sl != stop"
+                if any(self._may_be_negative(n, side) for n in self.stops)
+                else "trade.sl != stop"
+            )
+            lines += [f"if {test}:", "    trade.sl = stop"]
+        if "take_profit" in self.levels:
+            lines.append(f"target = {self._level('take_profit', 'trade.entry_price', side)}")
+            test = (
+                "target > 0 and trade.tp != target"
+                if self._may_be_negative("take_profit", side)
+                else "trade.tp != target"
+            )
+            lines += [f"if {test}:", "    trade.tp = target"]
+        what = "Measure the levels from the fill price once it is known"
+        what += "; tighten the trailing stop." if "trailing_stop" in self.levels else "."
+        return [
+            "def move_levels(self):",
+            f'    """{what}"""',
+            "    for trade in self.trades:",
+            *_indent(_indent(lines)),
+        ]
+
+    def _stop_lines(self, side: Side | None) -> list[str]:
+        if "trailing_stop" not in self.levels:
+            return [f"stop = {self._level('stop_loss', 'trade.entry_price', side)}"]
+        nearest = {"long": "max", "short": "min", None: "nearest"}[side]
+        lines = ["nearest = max if trade.is_long else min"] if side is None else []
+        first = "len(self.data) - 2" if self.strategy.execution.trade_on_close else "len(self.data) - 1"
+        from_fill = [self._level(name, "trade.entry_price", side) for name in self.stops]
+        return [
+            *lines,
+            f"stop = {self._level('trailing_stop', 'self.data.Close[-1]', side)}",
+            f"if trade.entry_bar == {first}:",
+            *_indent(_call(f"stop = {nearest}(", ["stop", *from_fill], 16)),
+            "elif trade.sl:",
+            f"    stop = {nearest}(stop, trade.sl)",
+        ]
+
+
+def _indent(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _call(opening: str, arguments: list[str], indent: int) -> list[str]:
+    """Return a call on one line, or broken as ruff breaks it."""
+    line = f"{opening}{', '.join(arguments)})"
+    if indent + len(line) <= 100:
+        return [line]
+    inner = ", ".join(arguments)
+    if indent + 4 + len(inner) <= 100:
+        return [opening, f"    {inner}", ")"]
+    return [opening, *(f"    {a}," for a in arguments), ")"]

@@ -1,0 +1,71 @@
+"""Prices that come with installed packages: real, and there without a network.
+
+GOOG (daily), EURUSD (hourly) and BTCUSD (monthly) are backtesting.py's; AAPL, IBM, MSFT and FB
+(daily) are bokeh_sampledata's, adjusted for splits and dividends by their adjusted close.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+
+from Backtest.data.prices import PriceData, PriceRequest, clean_frame
+from Backtest.data.quality import quality_report
+from Backtest.errors import DataError
+from Backtest.timeframes import resample, seconds
+
+SYMBOLS = {
+    "GOOG": "1d", "EURUSD": "1h", "BTCUSD": "1mo", "AAPL": "1d", "IBM": "1d", "MSFT": "1d", "FB": "1d",
+}  # fmt: skip
+ALIASES = {"EURUSD=X": "EURUSD", "BTC-USD": "BTCUSD", "GOOGL": "GOOG", "META": "FB"}
+
+
+class BundledProvider:
+    """Gives the bundled symbols in their own time frame or a coarser one."""
+
+    name = "bundled"
+
+    def fetch(self, request: PriceRequest) -> PriceData:
+        symbol = ALIASES.get(request.symbol, request.symbol)
+        if symbol not in SYMBOLS:
+            raise DataError(
+                f"{request.symbol} is not among the bundled symbols {', '.join(sorted(SYMBOLS))}",
+                suggestions=["Choose a bundled symbol, upload prices, or connect to a network for Yahoo's"],
+            )
+        native = SYMBOLS[symbol]
+        if seconds(request.timeframe) < seconds(native):
+            raise DataError(
+                f"{symbol} is bundled in {native} bars, {request.timeframe} bars cannot be made of them",
+                suggestions=[f"Use the time frame {native} or a coarser one"],
+            )
+        frame, adjustment, quality = _load(symbol)
+        if request.timeframe != native:
+            frame = resample(frame, request.timeframe)
+        return PriceData(symbol, request.timeframe, frame, self.name, adjustment, quality=quality)
+
+
+def _package_folder(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise DataError(f"The package {package} is not installed: pip install {package}")
+    return Path(spec.submodule_search_locations[0])
+
+
+@lru_cache(maxsize=len(SYMBOLS))
+def _load(symbol: str) -> tuple[pd.DataFrame, str, dict[str, object]]:
+    adjustment = "splits"
+    if symbol in ("GOOG", "EURUSD", "BTCUSD"):
+        path = _package_folder("backtesting") / "test" / f"{symbol}.csv"
+        raw = pd.read_csv(path, index_col=0, parse_dates=True)
+    else:
+        everything = pd.read_csv(_package_folder("bokeh_sampledata") / "_data" / "stocks.csv.gz", parse_dates=["Date"])
+        raw = everything[everything["Ticker"] == symbol].set_index("Date")
+        factor = raw["Adj Close"] / raw["Close"]
+        prices = raw[["Open", "High", "Low", "Close"]].mul(factor, axis=0)
+        raw = prices.assign(Volume=raw["Volume"])
+        adjustment = "splits and dividends"
+    quality = quality_report(raw, SYMBOLS[symbol])
+    return clean_frame(raw, name=symbol), adjustment, quality

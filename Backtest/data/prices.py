@@ -1,0 +1,137 @@
+"""The form of prices everywhere in AlgoAgent, and the protocol of those who provide them.
+
+A price frame has a sorted, unique DatetimeIndex (time zone as the provider gives it, naive means
+exchange-local) and the float64 columns Open, High, Low, Close, Volume.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from Backtest.errors import DataError
+from Backtest.indicators import PRICE_COLUMNS
+
+
+@dataclass(frozen=True)
+class PriceRequest:
+    """What is asked for. Both dates are inclusive; None means all there is."""
+
+    symbol: str
+    timeframe: str = "1d"
+    start: date | None = None
+    end: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.start and self.end and self.start > self.end:
+            raise DataError(f"The start date {self.start} is after the end date {self.end}: swap them")
+
+
+@dataclass(frozen=True)
+class PriceData:
+    """Prices with their origin. `adjustment` says what splits and dividends were applied."""
+
+    symbol: str
+    timeframe: str
+    frame: pd.DataFrame
+    source: str
+    adjustment: str = "none"
+    notes: tuple[str, ...] = ()
+    quality: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def start(self) -> pd.Timestamp:
+        return self.frame.index[0]
+
+    @property
+    def end(self) -> pd.Timestamp:
+        return self.frame.index[-1]
+
+    def sha256(self) -> str:
+        """Return the hash (hex) of time stamps and prices."""
+        return frame_sha256(self.frame)
+
+    def between(self, start: date | None, end: date | None) -> PriceData:
+        """Return the bars from start to end, both inclusive.
+
+        Raises:
+            DataError: when the dates reach outside the data or no bar lies between them.
+        """
+        if self.frame.empty:
+            raise DataError(f"There are no prices for {self.symbol}")
+        have = f"{self.start.date()} to {self.end.date()}"
+        first, last = self.start.date(), self.end.date()
+        if (start and start > last) or (end and end < first):
+            wanted = f"{start or 'the beginning'} to {end or 'the end'}"
+            raise DataError(
+                f"{self.symbol} has {self.timeframe} prices from {have} in {self.source}, none from {wanted}",
+                suggestions=[f"Choose dates within {have}"],
+            )
+        days = pd.DatetimeIndex(self.frame.index).tz_localize(None).normalize()
+        keep = np.ones(len(days), dtype=bool)
+        notes = list(self.notes)
+        if start:
+            keep &= days >= pd.Timestamp(start)
+            if start < first and (first - start).days > 7:
+                notes.append(f"Prices of {self.symbol} start on {first}, not on {start} as asked")
+        if end:
+            keep &= days <= pd.Timestamp(end)
+            if end > last and (end - last).days > 7:
+                notes.append(f"Prices of {self.symbol} end on {last}, not on {end} as asked")
+        if not keep.any():
+            raise DataError(f"{self.symbol} has no bar between {start} and {end}; it has {have}")
+        return replace(self, frame=self.frame[keep], notes=tuple(notes))
+
+
+class Provider(Protocol):
+    """Gives prices. `fetch` returns all bars it has for the request, or raises a DataError."""
+
+    name: str
+
+    def fetch(self, request: PriceRequest) -> PriceData: ...
+
+
+def frame_sha256(frame: pd.DataFrame) -> str:
+    """Return the SHA-256 (hex) of a price frame: time stamps in UTC nanoseconds and float64 values."""
+    digest = hashlib.sha256()
+    index = pd.DatetimeIndex(frame.index)
+    utc = index.tz_convert("UTC").tz_localize(None) if index.tz is not None else index
+    digest.update(np.ascontiguousarray(utc.to_numpy(dtype="datetime64[ns]").astype("int64")).tobytes())
+    for column in PRICE_COLUMNS:
+        digest.update(np.ascontiguousarray(frame[column].to_numpy(dtype=np.float64)).tobytes())
+    return digest.hexdigest()
+
+
+def clean_frame(frame: pd.DataFrame, *, name: str) -> pd.DataFrame:
+    """Bring a frame into the common form: sorted, unique, float64, no missing prices.
+
+    Rows with a missing price are dropped (the quality report counts them).
+
+    Raises:
+        DataError: when columns are missing, the index has no times, or no row is left.
+    """
+    missing = [c for c in PRICE_COLUMNS[:4] if c not in frame.columns]
+    if missing:
+        raise DataError(f"{name} lacks the columns {', '.join(missing)}; Open, High, Low, Close and Volume are needed")
+    if not isinstance(frame.index, pd.DatetimeIndex):
+        raise DataError(f"{name} has no dates: the index must be times, it is {frame.index.dtype}")
+    if "Volume" not in frame.columns:
+        frame = frame.assign(Volume=0.0)
+    try:
+        frame = frame[list(PRICE_COLUMNS)].astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} has prices that are not numbers: {error}") from error
+    frame = frame.assign(Volume=frame["Volume"].fillna(0.0))
+    frame = frame.replace([np.inf, -np.inf], np.nan).dropna()
+    frame = frame[frame.index.notna()]
+    frame = frame[~frame.index.duplicated(keep="last")].sort_index()
+    frame = frame[(frame[["Open", "High", "Low", "Close"]] > 0).all(axis=1)]
+    if frame.empty:
+        raise DataError(f"{name} has no usable bar: every row lacks a price, or has none above zero")
+    frame.index.name = None
+    return frame

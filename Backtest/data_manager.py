@@ -1,0 +1,132 @@
+"""The data pipeline's coordinator: which provider, which bars, which indicators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.conditions import compute_indicators
+from Backtest.data.bundled import BundledProvider
+from Backtest.data.prices import PriceData, PriceRequest, Provider
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import DataError, ProviderError, StrategyError
+
+
+class DataManager:
+    """Asks providers in order until one has the symbol.
+
+    Args:
+        providers: in order of preference. When an earlier one cannot be reached and a later one
+            has the symbol, the later one is used and the answer says so.
+    """
+
+    def __init__(self, providers: Sequence[Provider] = ()) -> None:
+        self.providers = tuple(providers) or (BundledProvider(),)
+
+    def fetch(self, request: PriceRequest) -> PriceData:
+        """Return the bars of a request.
+
+        Raises:
+            DataError: no provider has the symbol, or none has bars between the dates.
+            ProviderError: the last provider failed and trying again may help.
+        """
+        notes: list[str] = []
+        failure: DataError | ProviderError | None = None
+        for provider in self.providers:
+            try:
+                found = provider.fetch(request)
+            except ProviderError as error:
+                notes.append(f"{provider.name} could not be reached ({error.message})")
+                failure = error
+            except DataError as error:
+                if failure is None or not isinstance(failure, ProviderError):
+                    failure = error
+            else:
+                if notes:
+                    found = _with_notes(found, [f"{'; '.join(notes)}: prices are from {found.source}"])
+                return found.between(request.start, request.end)
+        raise failure or DataError("No data provider is configured: set DATA_PROVIDERS")
+
+
+def _with_notes(prices: PriceData, notes: list[str]) -> PriceData:
+    from dataclasses import replace
+
+    return replace(prices, notes=(*prices.notes, *notes))
+
+
+class DataIngestionModel:
+    """Fetches prices and adds indicator columns.
+
+    >>> model = DataIngestionModel()
+    >>> frame = model.ingest_and_process("GOOG", [{"name": "SMA", "timeperiod": 20}], "max", "1d")
+    >>> list(frame.columns)[-1]
+    'SMA_20'
+    """
+
+    def __init__(self, manager: DataManager | None = None) -> None:
+        self.manager = manager or DataManager()
+
+    def ingest_and_process(
+        self,
+        ticker: str,
+        required_indicators: Sequence[Mapping[str, Any]] = (),
+        period: str = "max",
+        interval: str = "1d",
+    ) -> pd.DataFrame:
+        """Return Open, High, Low, Close, Volume and one column an indicator output.
+
+        Args:
+            ticker: such as GOOG or EURUSD.
+            required_indicators: such as `{"name": "RSI", "timeperiod": 14}`.
+            period: how much up to the last bar there is: 60d, 3mo, 2y or max.
+            interval: the time frame of a bar, such as 1h.
+
+        Raises:
+            DataError: unknown symbol, period or dates.
+            StrategyError: an indicator that does not exist, or parameters out of bounds.
+        """
+        prices = self.manager.fetch(PriceRequest(ticker, interval))
+        frame = last_period(prices.frame, period)
+        return add_indicators(frame, required_indicators, interval)
+
+
+def add_indicators(frame: pd.DataFrame, indicators: Sequence[Mapping[str, Any]], timeframe: str) -> pd.DataFrame:
+    """Return the frame with one column an indicator output, named as `RSI_14`."""
+    if not indicators:
+        return frame.copy()
+    always = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 0}}
+    loaded = load_canonical(
+        {
+            "timeframe": timeframe,
+            "indicators": [dict(i) for i in indicators],
+            "entry_rules": [{"when": always}],
+            "risk": {"max_bars": 1},
+        }
+    )
+    if loaded.strategy is None:
+        raise StrategyError(f"Unknown indicator or parameter: {loaded.errors[0].message}", details=loaded.errors)
+    strategy: CanonicalStrategy = loaded.strategy
+    columns = {}
+    for item, arrays in zip(strategy.indicators, compute_indicators(strategy, frame).values(), strict=True):
+        for output, array in zip(item.entry.outputs, arrays, strict=True):
+            columns[item.column(output.name)] = array
+    return frame.assign(**columns)
+
+
+_PERIODS = {"d": "days", "wk": "weeks", "mo": "months", "y": "years"}
+
+
+def last_period(frame: pd.DataFrame, period: str) -> pd.DataFrame:
+    """Return the last part of a frame: `60d`, `8wk`, `3mo`, `2y`, `ytd` or `max`."""
+    if period == "max":
+        return frame
+    if period == "ytd":
+        return frame[frame.index >= pd.Timestamp(frame.index[-1].year, 1, 1, tz=frame.index[-1].tz)]
+    number = "".join(c for c in period if c.isdigit())
+    unit = _PERIODS.get(period[len(number) :])
+    if not number or unit is None or not 0 < int(number) <= 10_000:
+        raise DataError(f"Unknown period {period!r}: use a form such as 60d, 8wk, 3mo, 2y, ytd or max")
+    return frame[frame.index > frame.index[-1] - pd.DateOffset(**{unit: int(number)})]

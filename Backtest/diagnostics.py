@@ -1,0 +1,384 @@
+"""What is wrong, doubtful or worth knowing about a strategy.
+
+`load_canonical` validates JSON and returns every problem at once; `diagnose` looks at a valid
+strategy for rules that cannot work (errors) and for what a careful trader would ask (warnings).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from Backtest.canonical import (
+    MAX_JSON_BYTES,
+    All,
+    AnyCondition,
+    AnyOperand,
+    Between,
+    CanonicalStrategy,
+    Compare,
+    Cross,
+    FixedUnits,
+    IndicatorRef,
+    PercentLevel,
+    PercentOfEquity,
+    Price,
+    RiskPercent,
+    Value,
+    upgrade,
+    walk,
+)
+from Backtest.errors import Diagnostic, Severity, StrategyError
+from Backtest.indicators import REGISTRY
+from Backtest.timeframes import is_intraday
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A strategy, None when it has errors, and everything found out about it."""
+
+    strategy: CanonicalStrategy | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "warning")
+
+    def require(self) -> CanonicalStrategy:
+        """Return the strategy. StrategyError with all findings when there is none."""
+        if self.strategy is None or self.errors:
+            first = self.errors[0].message if self.errors else "The strategy is not valid"
+            raise StrategyError(
+                f"Strategy validation failed: {first}",
+                details=self.diagnostics,
+                suggestions=[d.suggestion for d in self.errors if d.suggestion],
+            )
+        return self.strategy
+
+
+def load_canonical(data: Mapping[str, Any]) -> Loaded:
+    """Validate canonical JSON: form first, then meaning. Never raises for bad content."""
+    try:
+        size = len(json.dumps(data, allow_nan=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        return Loaded(None, (_error("malformed", "", f"The strategy is not plain JSON: {error}"),))
+    if size > MAX_JSON_BYTES:
+        message = f"The strategy is {size} bytes of JSON, at most {MAX_JSON_BYTES} are taken"
+        return Loaded(None, (_error("too_large", "", message, "Use fewer indicators and conditions"),))
+    try:
+        strategy = CanonicalStrategy.model_validate(upgrade(data))
+    except ValidationError as error:
+        return Loaded(None, tuple(_from_pydantic(error)))
+    found = tuple(diagnose(strategy))
+    return Loaded(None if any(d.severity == "error" for d in found) else strategy, found)
+
+
+def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
+    for item in error.errors(include_url=False, include_context=True):
+        where = _path(item["loc"])
+        kind, message, value = item["type"], item["msg"], item.get("input")
+        if kind == "union_tag_invalid" and where.startswith("indicators"):
+            name = str(value.get("name") if isinstance(value, dict) else value)
+            close = get_close_matches(name.upper(), REGISTRY, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Known indicators: {', '.join(sorted(REGISTRY))}"
+            yield _error("unknown_indicator", f"{where}.name", f"Unknown indicator {name[:40]!r}", hint)
+        elif kind == "too_short" and where in ("entry_rules", ""):
+            yield _error("no_entry", "entry_rules", "The strategy has no entry rule", "Say when to buy")
+        elif kind == "missing":
+            yield _error("missing", where, f"{where} is missing", f"Add {where}")
+        elif kind == "extra_forbidden":
+            yield _error(
+                "unknown_field", where, f"{where} is not a field of a strategy", "Remove it, or check its spelling"
+            )
+        elif kind == "value_error":
+            text = message.removeprefix("Value error, ")
+            prefix, _, rest = text.partition(": ")
+            named = prefix if rest and " " not in prefix else where
+            yield _error("invalid", named, text)
+        else:
+            shown = f", got {value!r}"[:80] if isinstance(value, str | int | float | bool) else ""
+            yield _error("invalid", where, f"{where}: {message}{shown}")
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in loc:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part not in REGISTRY and part not in _TAGS:
+            text += f".{part}" if text else part
+    return text
+
+
+_TAGS = frozenset(
+    {
+        "compare", "cross", "between", "rising", "falling", "all", "any", "not", "for_bars", "within_bars", "time",
+        "bars_held", "unrealized_return", "price", "indicator", "math", "percent", "atr", "risk_reward",
+        "percent_of_equity", "fixed_units", "fixed_cash", "risk_percent",
+    }
+)  # fmt: skip
+
+
+def _finding(severity: Severity, code: str, field: str, message: str, suggestion: str = "") -> Diagnostic:
+    return Diagnostic(severity, code, field, message, suggestion)
+
+
+def _error(code: str, field: str, message: str, suggestion: str = "") -> Diagnostic:
+    return _finding("error", code, field, message, suggestion)
+
+
+def _warning(code: str, field: str, message: str, suggestion: str = "") -> Diagnostic:
+    return _finding("warning", code, field, message, suggestion)
+
+
+def diagnose(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
+    """Yield the errors and warnings of a strategy of valid form."""
+    for field, rules in (("entry_rules", strategy.entry_rules), ("exit_rules", strategy.exit_rules)):
+        for i, rule in enumerate(rules):
+            yield from _thresholds(strategy, f"{field}[{i}]", rule.when)
+            if clash := contradiction(rule.when):
+                if field == "entry_rules":
+                    yield _error(
+                        "unsatisfiable", f"{field}[{i}]", f"This entry can never be true: {clash}", "Use one of the two"
+                    )
+                else:
+                    yield _warning("never_fires", f"{field}[{i}]", f"This exit can never be true: {clash}")
+    yield from _ways_out(strategy)
+    yield from _risk(strategy)
+    yield from _indicators(strategy)
+
+
+def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iterable[Diagnostic]:
+    for node in walk(when):
+        pairs: list[tuple[AnyOperand, AnyOperand, str]] = []
+        if isinstance(node, Compare | Cross):
+            op = node.op if isinstance(node, Compare) else node.direction
+            pairs = [(node.left, node.right, op), (node.right, node.left, op)]
+        elif isinstance(node, Between):
+            pairs = [(node.operand, node.low, ""), (node.operand, node.high, "")]
+        for operand, other, _ in pairs:
+            if not (isinstance(operand, IndicatorRef) and isinstance(other, Value)):
+                continue
+            entry = strategy.indicator(operand.id).entry
+            if entry.bounds and not entry.bounds[0] <= other.value <= entry.bounds[1]:
+                low, high = entry.bounds
+                usual = entry.levels
+                hint = f"Use {entry.name} < {usual[0]:g} for an oversold condition" if usual else ""
+                yield _error(
+                    "threshold_range",
+                    field,
+                    f"{entry.name} threshold must be between {low:g} and {high:g}, got {other.value:g}",
+                    hint,
+                )
+        if isinstance(node, Compare) and isinstance(node.left, Value) and isinstance(node.right, Value):
+            yield _warning("constant", field, f"{node.left.value:g} {node.op} {node.right.value:g} never changes")
+        if isinstance(node, Between) and isinstance(node.low, Value) and isinstance(node.high, Value):  # noqa: SIM102
+            if node.low.value > node.high.value:
+                yield _error(
+                    "unsatisfiable",
+                    field,
+                    f"Between {node.low.value:g} and {node.high.value:g} is empty",
+                    f"Use between {node.high.value:g} and {node.low.value:g}",
+                )
+
+
+@dataclass
+class _Interval:
+    low: float = -math.inf
+    low_open: bool = False
+    high: float = math.inf
+    high_open: bool = False
+
+    def cut(self, op: str, value: float) -> None:
+        if op in (">", ">=", "==") and (value > self.low or (value == self.low and op == ">")):
+            self.low, self.low_open = value, op == ">"
+        if op in ("<", "<=", "==") and (value < self.high or (value == self.high and op == "<")):
+            self.high, self.high_open = value, op == "<"
+
+    @property
+    def empty(self) -> bool:
+        return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
+
+
+_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
+
+
+def contradiction(when: AnyCondition) -> str:
+    """Return why a condition can never hold, or an empty text when no reason is seen."""
+    if isinstance(when, All):
+        ranges: dict[str, _Interval] = {}
+        said: dict[str, list[str]] = {}
+        for part in when.conditions:
+            if inner := contradiction(part):
+                return inner
+            for operand, op, value in _bounds_of(part):
+                key = operand.model_dump_json()
+                ranges.setdefault(key, _Interval()).cut(op, value)
+                said.setdefault(key, []).append(f"{_short(operand)} {op} {value:g}")
+        for key, interval in ranges.items():
+            if interval.empty:
+                return " and ".join(said[key])
+        return _opposed(when)
+    if isinstance(when, Compare) and when.op in ("<", ">") and when.left == when.right:
+        return f"{_short(when.left)} {when.op} itself"
+    return ""
+
+
+def _bounds_of(part: AnyCondition) -> Iterable[tuple[AnyOperand, str, float]]:
+    if isinstance(part, All):
+        for inner in part.conditions:
+            yield from _bounds_of(inner)
+    elif isinstance(part, Compare):
+        if isinstance(part.right, Value) and not isinstance(part.left, Value):
+            yield part.left, part.op, part.right.value
+        elif isinstance(part.left, Value) and not isinstance(part.right, Value):
+            yield part.right, _MIRROR[part.op], part.left.value
+    elif isinstance(part, Cross) and isinstance(part.right, Value):
+        yield part.left, ">" if part.direction == "above" else "<", part.right.value
+    elif isinstance(part, Between):
+        if isinstance(part.low, Value):
+            yield part.operand, ">=", part.low.value
+        if isinstance(part.high, Value):
+            yield part.operand, "<=", part.high.value
+
+
+def _opposed(when: All) -> str:
+    """Return two comparisons of the same operands that exclude each other."""
+    sides: dict[tuple[str, str], str] = {}
+    for part in when.conditions:
+        if isinstance(part, Compare):
+            op, left, right = part.op[0], part.left, part.right
+        elif isinstance(part, Cross):
+            op, left, right = (">" if part.direction == "above" else "<"), part.left, part.right
+        else:
+            continue
+        if op == "=" or "<=" in getattr(part, "op", "") or ">=" in getattr(part, "op", ""):
+            continue
+        a, b = left.model_dump_json(), right.model_dump_json()
+        if sides.get((a, b), op) != op or sides.get((b, a), _MIRROR[op]) != _MIRROR[op]:
+            return f"{_short(left)} cannot be both above and below {_short(right)}"
+        sides[(a, b)] = op
+    return ""
+
+
+def _short(operand: AnyOperand) -> str:
+    if isinstance(operand, Value):
+        return f"{operand.value:g}"
+    if isinstance(operand, Price):
+        return operand.column
+    if isinstance(operand, IndicatorRef):
+        return operand.id.split("_")[0] if operand.output is None else f"{operand.id.split('_')[0]} {operand.output}"
+    return f"({_short(operand.left)} {operand.op} {_short(operand.right)})"
+
+
+def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
+    risk = strategy.risk
+    protected = risk.stop_loss or risk.take_profit or risk.trailing_stop or risk.max_bars
+    for side in strategy.sides:
+        exits = strategy.rules("exit", side)
+        if not exits and not protected:
+            yield _error(
+                "no_exit",
+                "exit_rules",
+                f"The {side} side has no way out: no exit rule, stop, target or time limit",
+                "Say when to sell, or add a stop loss" if side == "long" else "Say when to cover, or add a stop loss",
+            )
+        for i, rule in enumerate(strategy.entry_rules):
+            if rule.side == side and any(rule.when == other.when for other in exits):
+                yield _error(
+                    "entry_is_exit",
+                    f"entry_rules[{i}]",
+                    f"The {side} entry and exit are the same condition, so no trade is ever opened",
+                    "Give the exit another condition",
+                )
+    for i, rule in enumerate(strategy.exit_rules):
+        if rule.side not in strategy.sides:
+            yield _warning(
+                "unused_exit", f"exit_rules[{i}]", f"There is an exit for {rule.side} positions, but nothing opens one"
+            )
+
+
+def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
+    risk, execution, size = strategy.risk, strategy.execution, strategy.risk.position_size
+    if not (risk.stop_loss or risk.trailing_stop):
+        yield _warning("no_stop", "risk.stop_loss", "There is no stop loss", "Add a stop loss, such as 5%")
+    if isinstance(size, PercentOfEquity) and size.value > 50:
+        yield _warning(
+            "large_position",
+            "risk.position_size",
+            f"Every trade takes {size.value:g}% of the equity",
+            "Size positions at 50% of equity or less, or risk 1% per trade",
+        )
+    if 1 / execution.margin > 2:
+        yield _warning(
+            "leverage", "execution.margin", f"Leverage of {1 / execution.margin:g} to 1", "Use a margin of 0.5 or more"
+        )
+    if isinstance(size, RiskPercent) and size.value > 5:
+        yield _warning(
+            "large_risk",
+            "risk.position_size",
+            f"{size.value:g}% of equity is lost at every stop",
+            "Risk 1% or 2% per trade",
+        )
+    if isinstance(size, FixedUnits) and execution.fractional_unit == 1 and not float(size.value).is_integer():
+        yield _error(
+            "fractional_units",
+            "risk.position_size",
+            f"{size.value:g} units cannot be traded in whole units",
+            "Use a whole number, or set execution.fractional_unit",
+        )
+    if isinstance(risk.take_profit, PercentLevel) and risk.take_profit.value / 100 <= execution.spread:
+        yield _error(
+            "target_in_spread",
+            "risk.take_profit",
+            f"A target of {risk.take_profit.value:g}% lies within the spread of {execution.spread:.2%}",
+            "Use a target well above the spread",
+        )
+    for name, level in (("stop_loss", risk.stop_loss), ("trailing_stop", risk.trailing_stop)):
+        if isinstance(level, PercentLevel) and level.value >= 100 and "long" in strategy.sides:
+            yield _error(
+                "stop_range",
+                f"risk.{name}",
+                f"A stop {level.value:g}% below the entry is below zero",
+                "Use less than 100%",
+            )
+        elif isinstance(level, PercentLevel) and level.value > 50:
+            yield _warning("wide_stop", f"risk.{name}", f"A stop at {level.value:g}% hardly protects", "Use 2% to 20%")
+    if isinstance(risk.take_profit, PercentLevel) and risk.take_profit.value >= 100 and "short" in strategy.sides:
+        yield _error(
+            "target_range",
+            "risk.take_profit",
+            f"A short target of {risk.take_profit.value:g}% lies below zero",
+            "Use less than 100%",
+        )
+
+
+def _indicators(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
+    used = {
+        n.id for r in (*strategy.entry_rules, *strategy.exit_rules) for n in walk(r.when) if isinstance(n, IndicatorRef)
+    }
+    used |= {str(i.source_name) for i in strategy.indicators if i.source_name}
+    for i, indicator in enumerate(strategy.indicators):
+        if indicator.id not in used:
+            yield _warning(
+                "unused_indicator", f"indicators[{i}]", f"{indicator.id} is in no rule, so it changes no trade"
+            )
+        if indicator.name == "MACD" and indicator.params["fastperiod"] >= indicator.params["slowperiod"]:
+            yield _error(
+                "periods",
+                f"indicators[{i}]",
+                "MACD's fast period must be shorter than its slow period",
+                "MACD 12/26/9 is usual",
+            )
+        if indicator.name == "VWAP" and is_intraday(strategy.timeframe):
+            yield _finding("info", "rolling_vwap", f"indicators[{i}]", "VWAP is rolling and is not reset each session")

@@ -1,0 +1,108 @@
+"""Every error AlgoAgent raises on purpose.
+
+    AlgoAgentError
+    ├── InvalidInput            the request is malformed
+    ├── StrategyError           the strategy is understood but not possible
+    ├── DataError               prices that do not exist, or not as asked for
+    │   └── ProviderError       a data provider failed; trying again may help
+    ├── ExecutionError          the strategy's own code failed, or ran into a limit
+    ├── NotFound                the object does not exist for this user
+    └── Conflict                the name is taken
+
+Each carries a one-line message, details that name the value and the remedy, and questions the
+user can answer. The HTTP status is decided in one place, `algoagent_api.exception_handler`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding about a strategy or a request.
+
+    `field` is a path such as `entry_rules[0].when.right`; `suggestion` says what to do instead.
+    """
+
+    severity: Severity
+    code: str
+    field: str
+    message: str
+    suggestion: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+class AlgoAgentError(Exception):
+    """Base of all domain errors.
+
+    Args:
+        message: one line, names the value at fault.
+        details: the single findings.
+        suggestions: what would make the request succeed.
+        questions: what the user should be asked.
+    """
+
+    retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        details: Sequence[Diagnostic] = (),
+        suggestions: Sequence[str] = (),
+        questions: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+        self.suggestions = tuple(suggestions)
+        self.questions = tuple(questions)
+
+
+class InvalidInput(AlgoAgentError):
+    """The request itself is malformed: wrong type, wrong form, out of bounds."""
+
+
+class TooLarge(AlgoAgentError):
+    """The input is larger than what is taken."""
+
+
+class StrategyError(AlgoAgentError):
+    """The strategy was understood but cannot be: no entry, an impossible rule, an option."""
+
+
+class DataError(AlgoAgentError):
+    """The prices asked for do not exist, or cannot be used as they are."""
+
+
+class ProviderError(AlgoAgentError):
+    """A data provider failed: rate limit, no network, a broken answer."""
+
+    retryable = True
+
+
+class ExecutionError(AlgoAgentError):
+    """The strategy's code raised, or ran into a limit of time, memory or output.
+
+    `exit_reason` is one of error, timeout, memory, output, killed.
+    """
+
+    def __init__(self, message: str, *, exit_reason: str = "error", traceback: str = "") -> None:
+        super().__init__(message)
+        self.exit_reason = exit_reason
+        self.traceback = traceback
+
+
+class NotFound(AlgoAgentError):
+    """The object does not exist, or not for this user."""
+
+
+class Conflict(AlgoAgentError):
+    """The name is taken."""

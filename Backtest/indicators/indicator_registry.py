@@ -1,0 +1,433 @@
+"""The catalogue of indicators: one entry each, and everything else reads it.
+
+An entry names the indicator, its parameters with defaults and bounds, the price columns it
+reads, the outputs it gives and the function that computes them (TA-Lib's, or one of
+`formulas.py`). The schema, the parser, the code generator, the API and the documentation are
+derived from it, so a new indicator is one entry here and one test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import talib
+
+from Backtest.indicators import formulas
+
+Scale = Literal["price", "percent", "volume", "number"]
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter: `kind` int means bars, float a multiple. Bounds are inclusive."""
+
+    name: str
+    default: float
+    minimum: float
+    maximum: float
+    kind: type[int] | type[float] = int
+
+    def as_text(self, value: float) -> str:
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output array. `column` is the prefix of its column, `words` how traders call it."""
+
+    name: str
+    column: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class IndicatorEntry:
+    """All that is known about an indicator.
+
+    `inputs` are price columns, or "source" where the user may choose the series. `bounds` are
+    the values the indicator can take. `levels` are the usual (oversold, overbought) values.
+    `keywords` names the function's keywords of a parameter where they differ from its own name.
+    """
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    function: Callable[..., Any]
+    params: tuple[Param, ...]
+    inputs: tuple[str, ...] = ("source",)
+    outputs: tuple[Output, ...] = ()
+    scale: Scale = "price"
+    bounds: tuple[float, float] | None = None
+    levels: tuple[float, float] | None = None
+    default_source: str = "Close"
+    keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def takes_source(self) -> bool:
+        return "source" in self.inputs
+
+    @property
+    def is_talib(self) -> bool:
+        return self.function.__module__.startswith("talib")
+
+    def output(self, name: str | None) -> Output:
+        """Return the output called `name`, the first when None."""
+        for output in self.outputs:
+            if name is None or output.name == name:
+                return output
+        raise KeyError(name)
+
+    def arguments(self, params: Mapping[str, float]) -> dict[str, float]:
+        """Return the keyword arguments of `function` for these parameters."""
+        return {keyword: params[p.name] for p in self.params for keyword in self.keywords.get(p.name, (p.name,))}
+
+    def suffix(self, params: Mapping[str, float]) -> str:
+        """Return the parameters as they stand in a column name, such as `12_26_9`."""
+        return "_".join(p.as_text(params[p.name]) for p in self.params)
+
+
+def _period(default: int, minimum: int = 1, maximum: int = 1000) -> Param:
+    return Param("timeperiod", default, minimum, maximum)
+
+
+def _entry(
+    name: str,
+    title: str,
+    aliases: tuple[str, ...],
+    function: Callable[..., Any],
+    params: tuple[Param, ...],
+    **more: Any,
+) -> IndicatorEntry:
+    more.setdefault("outputs", (Output("value", name),))
+    return IndicatorEntry(name, title, aliases, function, params, **more)
+
+
+HLC = ("High", "Low", "Close")
+
+_ENTRIES = (
+    _entry(
+        "RSI",
+        "relative strength index",
+        ("rsi", "relative strength index", "relative strength", "wilder rsi", "wilder's rsi"),
+        talib.RSI,
+        (_period(14, 2),),
+        scale="percent",
+        bounds=(0, 100),
+        levels=(30, 70),
+    ),
+    _entry(
+        "SMA",
+        "simple moving average",
+        (
+            "sma",
+            "ma",
+            "simple moving average",
+            "simple ma",
+            "moving average",
+            "moving avg",
+            "mov avg",
+            "dma",
+            "average price",
+            "simple average",
+            "average",
+        ),
+        talib.SMA,
+        (_period(20, 1),),
+    ),
+    _entry(
+        "EMA",
+        "exponential moving average",
+        ("ema", "exponential moving average", "exponential ma", "exponential average", "exp ma"),
+        talib.EMA,
+        (_period(20, 1),),
+    ),
+    _entry(
+        "WMA",
+        "weighted moving average",
+        ("wma", "weighted moving average", "weighted ma", "linear weighted moving average"),
+        talib.WMA,
+        (_period(20, 1),),
+    ),
+    _entry(
+        "DEMA",
+        "double exponential moving average",
+        ("dema", "double exponential moving average", "double ema"),
+        talib.DEMA,
+        (_period(20, 1),),
+    ),
+    _entry(
+        "TEMA",
+        "triple exponential moving average",
+        ("tema", "triple exponential moving average", "triple ema"),
+        talib.TEMA,
+        (_period(20, 1),),
+    ),
+    _entry(
+        "KAMA",
+        "Kaufman adaptive moving average",
+        ("kama", "kaufman adaptive moving average", "kaufman moving average", "adaptive moving average"),
+        talib.KAMA,
+        (_period(10, 2),),
+    ),
+    _entry(
+        "VAMA",
+        "volume-adjusted moving average",
+        (
+            "vama",
+            "volume adjusted moving average",
+            "volume-adjusted moving average",
+            "vwma",
+            "volume weighted moving average",
+            "volume-weighted moving average",
+        ),
+        formulas.VAMA,
+        (_period(20, 1),),
+        inputs=("source", "Volume"),
+    ),
+    _entry(
+        "MACD",
+        "moving average convergence divergence",
+        ("macd", "moving average convergence divergence", "macd line"),
+        talib.MACD,
+        (
+            Param("fastperiod", 12, 2, 500),
+            Param("slowperiod", 26, 2, 500),
+            Param("signalperiod", 9, 1, 500),
+        ),
+        outputs=(
+            Output("macd", "MACD", ("line",)),
+            Output("signal", "MACD_SIGNAL", ("signal line", "signal", "trigger line")),
+            Output("hist", "MACD_HIST", ("histogram", "hist", "bars")),
+        ),
+        scale="number",
+    ),
+    _entry(
+        "BB",
+        "Bollinger Bands",
+        ("bb", "bollinger", "bollinger bands", "bollinger band", "bbands", "bollingers", "bollinger bb"),
+        talib.BBANDS,
+        (_period(20, 2), Param("nbdev", 2, 0.1, 10, float)),
+        outputs=(
+            Output("upper", "BB_UPPER", ("upper", "top", "higher")),
+            Output("middle", "BB_MIDDLE", ("middle", "mid", "centre", "center", "basis")),
+            Output("lower", "BB_LOWER", ("lower", "bottom")),
+        ),
+        keywords={"nbdev": ("nbdevup", "nbdevdn")},
+    ),
+    _entry(
+        "ATR",
+        "average true range",
+        ("atr", "average true range"),
+        talib.ATR,
+        (_period(14, 1),),
+        inputs=HLC,
+        scale="number",
+    ),
+    _entry(
+        "STOCH",
+        "stochastic oscillator",
+        ("stoch", "stochastic", "stochastics", "stochastic oscillator", "slow stochastic", "slow stochastics"),
+        talib.STOCH,
+        (
+            Param("fastk_period", 14, 1, 500),
+            Param("slowk_period", 3, 1, 500),
+            Param("slowd_period", 3, 1, 500),
+        ),
+        inputs=HLC,
+        outputs=(
+            Output("k", "STOCH_K", ("k", "%k", "k line", "%k line")),
+            Output("d", "STOCH_D", ("d", "%d", "d line", "%d line", "signal line", "signal")),
+        ),
+        scale="percent",
+        bounds=(0, 100),
+        levels=(20, 80),
+    ),
+    _entry(
+        "ADX",
+        "average directional index",
+        ("adx", "average directional index", "average directional movement index", "directional index"),
+        talib.ADX,
+        (_period(14, 2),),
+        inputs=HLC,
+        scale="percent",
+        bounds=(0, 100),
+    ),
+    _entry(
+        "PLUS_DI",
+        "plus directional indicator",
+        ("plus_di", "+di", "di+", "plus di", "positive directional indicator", "plus directional indicator"),
+        talib.PLUS_DI,
+        (_period(14, 1),),
+        inputs=HLC,
+        scale="percent",
+        bounds=(0, 100),
+    ),
+    _entry(
+        "MINUS_DI",
+        "minus directional indicator",
+        ("minus_di", "-di", "di-", "minus di", "negative directional indicator", "minus directional indicator"),
+        talib.MINUS_DI,
+        (_period(14, 1),),
+        inputs=HLC,
+        scale="percent",
+        bounds=(0, 100),
+    ),
+    _entry(
+        "CCI",
+        "commodity channel index",
+        ("cci", "commodity channel index"),
+        talib.CCI,
+        (_period(14, 2),),
+        inputs=HLC,
+        scale="number",
+        levels=(-100, 100),
+    ),
+    _entry(
+        "MOM",
+        "momentum",
+        ("mom", "momentum", "momentum indicator", "momentum oscillator"),
+        talib.MOM,
+        (_period(10, 1),),
+        scale="number",
+    ),
+    _entry(
+        "ROC",
+        "rate of change",
+        ("roc", "rate of change", "rate-of-change"),
+        talib.ROC,
+        (_period(10, 1),),
+        scale="number",
+    ),
+    _entry(
+        "OBV",
+        "on-balance volume",
+        ("obv", "on balance volume", "on-balance volume"),
+        talib.OBV,
+        (),
+        inputs=("source", "Volume"),
+        scale="volume",
+    ),
+    _entry(
+        "WILLR",
+        "Williams %R",
+        ("willr", "williams %r", "williams r", "williams percent r", "williams percent range", "%r", "will %r"),
+        talib.WILLR,
+        (_period(14, 2),),
+        inputs=HLC,
+        scale="percent",
+        bounds=(-100, 0),
+        levels=(-80, -20),
+    ),
+    _entry(
+        "MFI",
+        "money flow index",
+        ("mfi", "money flow index", "money flow"),
+        talib.MFI,
+        (_period(14, 2),),
+        inputs=("High", "Low", "Close", "Volume"),
+        scale="percent",
+        bounds=(0, 100),
+        levels=(20, 80),
+    ),
+    _entry(
+        "HIGHEST",
+        "highest value",
+        ("highest",),
+        talib.MAX,
+        (_period(20, 2),),
+        default_source="High",
+    ),
+    _entry(
+        "LOWEST",
+        "lowest value",
+        ("lowest",),
+        talib.MIN,
+        (_period(20, 2),),
+        default_source="Low",
+    ),
+    _entry(
+        "STDDEV",
+        "standard deviation",
+        ("stddev", "standard deviation", "std dev", "stdev", "std"),
+        talib.STDDEV,
+        (_period(20, 2),),
+        scale="number",
+    ),
+    _entry(
+        "VWAP",
+        "volume-weighted average price",
+        ("vwap", "volume weighted average price", "volume-weighted average price"),
+        formulas.VWAP,
+        (_period(20, 1),),
+        inputs=("High", "Low", "Close", "Volume"),
+    ),
+    _entry(
+        "DONCHIAN",
+        "Donchian channel",
+        ("donchian", "donchian channel", "donchian channels", "price channel", "dc"),
+        formulas.DONCHIAN,
+        (_period(20, 2),),
+        inputs=("High", "Low"),
+        outputs=(
+            Output("upper", "DONCHIAN_UPPER", ("upper", "top", "higher", "high")),
+            Output("middle", "DONCHIAN_MIDDLE", ("middle", "mid", "centre", "center", "basis")),
+            Output("lower", "DONCHIAN_LOWER", ("lower", "bottom", "low")),
+        ),
+    ),
+    _entry(
+        "KELTNER",
+        "Keltner channel",
+        ("keltner", "keltner channel", "keltner channels", "kc"),
+        formulas.KELTNER,
+        (_period(20, 2), Param("multiplier", 2, 0.1, 20, float), Param("atrperiod", 10, 1, 500)),
+        inputs=HLC,
+        outputs=(
+            Output("upper", "KELTNER_UPPER", ("upper", "top", "higher")),
+            Output("middle", "KELTNER_MIDDLE", ("middle", "mid", "centre", "center", "basis")),
+            Output("lower", "KELTNER_LOWER", ("lower", "bottom")),
+        ),
+    ),
+    _entry(
+        "SUPERTREND",
+        "Supertrend",
+        ("supertrend", "super trend", "supertrend indicator"),
+        formulas.SUPERTREND,
+        (_period(10, 1, 500), Param("multiplier", 3, 0.1, 20, float)),
+        inputs=HLC,
+        outputs=(
+            Output("line", "SUPERTREND", ("line",)),
+            Output("direction", "SUPERTREND_DIRECTION", ("direction",)),
+        ),
+    ),
+    _entry(
+        "ICHIMOKU",
+        "Ichimoku cloud",
+        ("ichimoku", "ichimoku cloud", "ichimoku kinko hyo"),
+        formulas.ICHIMOKU,
+        (
+            Param("tenkanperiod", 9, 2, 500),
+            Param("kijunperiod", 26, 2, 500),
+            Param("senkouperiod", 52, 2, 500),
+        ),
+        inputs=("High", "Low"),
+        outputs=(
+            Output("tenkan", "ICHIMOKU_TENKAN", ("tenkan", "tenkan sen", "tenkan-sen", "conversion line")),
+            Output("kijun", "ICHIMOKU_KIJUN", ("kijun", "kijun sen", "kijun-sen", "base line")),
+            Output(
+                "senkou_a",
+                "ICHIMOKU_SENKOU_A",
+                ("senkou a", "senkou span a", "span a", "leading span a"),
+            ),
+            Output(
+                "senkou_b",
+                "ICHIMOKU_SENKOU_B",
+                ("senkou b", "senkou span b", "span b", "leading span b"),
+            ),
+        ),
+    ),
+)
+
+REGISTRY: Mapping[str, IndicatorEntry] = {entry.name: entry for entry in _ENTRIES}
+PRICE_COLUMNS = ("Open", "High", "Low", "Close", "Volume")
