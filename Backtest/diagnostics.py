@@ -182,7 +182,7 @@ def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> 
                 )
         if isinstance(node, Compare) and isinstance(node.left, Value) and isinstance(node.right, Value):
             yield _warning("constant", field, f"{node.left.value:g} {node.op} {node.right.value:g} never changes")
-        if isinstance(node, Between) and isinstance(node.low, Value) and isinstance(node.high, Value):  # noqa: SIM102
+        if isinstance(node, Between) and isinstance(node.low, Value) and isinstance(node.high, Value):
             if node.low.value > node.high.value:
                 yield _error(
                     "unsatisfiable",

@@ -1,0 +1,1 @@
+"""Text → canonical strategy: the rules parser, the validator, the interactive tester."""

@@ -1,0 +1,557 @@
+"""The words traders use, by what they mean.
+
+Each category maps phrases (lower case, words separated by blanks) to a value the grammar uses.
+Indicator names come from the registry. Forms of verbs are written out by `_verbs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from itertools import product
+from typing import Any
+
+from Backtest.indicators import REGISTRY
+from Strategy.spelling import Corrector
+
+Phrases = dict[str, Any]
+
+
+def _verbs(stems: str) -> list[str]:
+    """Return all forms of verbs given as `base|s-form|ing|past`."""
+    return [form for stem in stems.split() for form in stem.replace("_", " ").split("|")]
+
+
+def _each(words: str | Iterable[str], value: Any = True) -> Phrases:
+    items = [w.strip() for w in words.split(",")] if isinstance(words, str) else words
+    return {w: value for w in items if w}
+
+
+_UP_VERBS = _verbs(
+    "cross|crosses|crossing|crossed break|breaks|breaking|broke move|moves|moving|moved go|goes|going|went "
+    "rise|rises|rising|rose climb|climbs|climbing|climbed push|pushes|pushing|pushed jump|jumps|jumping|jumped "
+    "turn|turns|turning|turned get|gets|getting|got pop|pops|popping|popped come|comes|coming|came "
+    "shoot|shoots|shooting|shot pass|passes|passing|passed poke|pokes|poking|poked"
+)
+_DOWN_VERBS = _verbs(
+    "cross|crosses|crossing|crossed break|breaks|breaking|broke move|moves|moving|moved go|goes|going|went "
+    "drop|drops|dropping|dropped fall|falls|falling|fell dip|dips|dipping|dipped slip|slips|slipping|slipped "
+    "sink|sinks|sinking|sank slide|slides|sliding|slid decline|declines|declining|declined turn|turns|turning|turned "
+    "come|comes|coming|came get|gets|getting|got crash|crashes|crashing|crashed dive|dives|diving|dived pass|passes|passing|passed"
+)
+_ABOVE = ["above", "over", "back above", "up above", "up through", "up over", "back over", "upward through", "higher than",
+          "out above", "to above", "upwards through"]  # fmt: skip
+_BELOW = ["below", "under", "back below", "beneath", "down through", "down below", "back under", "underneath",
+          "lower than", "out below", "to below", "downward through", "downwards through", "down under"]  # fmt: skip
+
+
+def _crosses() -> Phrases:
+    phrases: Phrases = {f"{v} {d}": "above" for v, d in product(_UP_VERBS, _ABOVE)}
+    phrases |= {f"{v} {d}": "below" for v, d in product(_DOWN_VERBS, _BELOW)}
+    phrases |= _each(
+        "crosses up, crossing up, cross up, crossed up, crosses upward, crosses upwards, crossover above, crossover over, "
+        "cross over, crosses over, crossing over, breaks out above, breakout above, break out above, breaks through above, "
+        "breaks up through, crosses up through, surpasses, surpass, exceeded, breaks out over, breaking out above, "
+        "bounces above, bounces back above, recovers above, reclaims, reclaim, breakout over, crosses to the upside, "
+        "crosses above or through",
+        "above",
+    )
+    phrases |= _each(
+        "crosses down, crossing down, cross down, crossed down, crosses downward, crosses downwards, crossunder, "
+        "cross under, crosses under, breaks down below, breakdown below, break down below, breaks down through, "
+        "crosses down through, crosses back under, loses, falls back below, crosses to the downside, drops back below",
+        "below",
+    )
+    return phrases
+
+
+CATEGORIES: dict[str, Phrases] = {
+    "AND": _each("and, and also, plus also, as well as, along with, but, and then, together with, while also, yet"),
+    "OR": _each("or, or else, or if, or when, or alternatively, alternatively"),
+    "NOT": _each(
+        "not, isn't, is not, are not, aren't, doesn't, does not, don't, do not, never, no, without, hasn't, has not, "
+        "wasn't, was not, cannot, can't, it is not the case that, never when"
+    ),
+    "WHEN": _each(
+        "when, when ever, whenever, if, once, as soon as, where, after, on, upon, in case, when the, only when, only if, "
+        "every time, each time, anytime, any time, at the moment, the moment, in the event, assuming, when both, if both, if and only if, should"
+    ),
+    "PROVIDED": _each(
+        "provided, provided that, only when, only if, as long as, so long as, given that, while, when, whilst, if, "
+        "on condition that, and only if, and only when, but only if, but only when, with, and if, and when, where, only while, assuming, only with, providing"
+    ),
+    "UNLESS": _each(
+        "unless, except when, except if, but not when, but not if, and not when, and not if, not when, not if, excluding when"
+    ),
+    "THEN": _each("then, we, i, you, go ahead and"),
+    "OTHERWISE": _each("otherwise, else, if not, or else"),
+    "ABOVE": {
+        **_each(
+            ">, above, over, greater than, more than, higher than, exceeds, exceed, exceeding, bigger than, larger than, "
+            "is above, north of, on top of, stays above, trades above, holds above, greater, higher, up above, tops, beats, is over, in excess of",
+            ">",
+        ),
+        **_each(
+            "<, below, under, less than, lower than, smaller than, beneath, underneath, south of, stays below, "
+            "trades below, holds below, fewer than, is under, less, lower, undercuts",
+            "<",
+        ),
+        **_each(
+            ">=, at least, no less than, not less than, greater than or equal to, above or equal to, at or above, or more than, "
+            "more than or equal to, a minimum of, minimum, greater or equal to, equal to or above, not below, no lower than, above or at, equal to or greater than",
+            ">=",
+        ),
+        **_each(
+            "<=, at most, no more than, not more than, less than or equal to, below or equal to, at or below, up to, "
+            "a maximum of, maximum, lower than or equal to, equal to or below, not above, no higher than, below or at, equal to or less than",
+            "<=",
+        ),
+        **_each("=, equals, equal to, is equal to, exactly, equal", "=="),
+    },
+    "CROSS": _crosses(),
+    "CROSSES": _each(
+        "cross, crosses, crossing, crossed, crossover, crossovers, cross over each other, intersect, intersects, crosses through, breaks, break, breaking, breaks through, crossing through, breaches"
+    ),
+    "BETWEEN": _each(
+        "between, in between, inside, within the range, in the range, in the range of, in the range from, ranging from"
+    ),
+    "RISING": {
+        **_each(
+            "rising, rises, increasing, increases, going up, moving up, trending up, sloping up, climbing, growing, up, higher, turning up, "
+            "risen, increased, gone up, heading up, pointing up, ascending, rose, slopes up, trends up, goes up, sloping upward, trending higher, moves up, moves higher, climbs, grows, is up, ticks up",
+            "rising",
+        ),
+        **_each(
+            "falling, falls, decreasing, decreases, going down, moving down, trending down, sloping down, declining, "
+            "dropping, down, lower, turning down, fallen, decreased, gone down, heading down, pointing down, descending, fell, slopes down, trends down, goes down, declines, drops, "
+            "dropped, sloping downward, trending lower, moves down, moves lower, shrinking, is down, ticks down, dips, sinks, slides, slumps",
+            "falling",
+        ),
+    },
+    "TURNS": {
+        **_each(
+            "turns up, turn up, starts rising, starts to rise, turns higher, hooks up, curls up, begins to rise, ticks up",
+            "up",
+        ),
+        **_each(
+            "turns down, turn down, starts falling, starts to fall, turns lower, hooks down, curls down, begins to fall",
+            "down",
+        ),
+    },
+    "SIGN": {
+        **_each(
+            "turns positive, goes positive, becomes positive, turn positive, turns green, flips green, turns bullish, flips positive, flips bullish, crosses into positive territory, crosses positive",
+            ("cross", "above"),
+        ),
+        **_each(
+            "turns negative, goes negative, becomes negative, turn negative, turns red, flips red, turns bearish, flips negative, flips bearish, crosses into negative territory, crosses negative",
+            ("cross", "below"),
+        ),
+        **_each("positive, bullish, green, in positive territory", ("level", "above")),
+        **_each("negative, bearish, red, in negative territory", ("level", "below")),
+    },
+    "EXTREME": {
+        **_each("oversold, in oversold territory, oversold territory, in the oversold zone, in oversold", "oversold"),
+        **_each(
+            "overbought, in overbought territory, overbought territory, in the overbought zone, in overbought",
+            "overbought",
+        ),
+    },
+    "TOUCHES": _each(
+        "touches, touch, touching, touched, hits, hit, reaches, reach, tags, tag, reaching, hitting, gets to, gets down to, gets up to, bounces off, bounce off, tests, test"
+    ),
+    "NAMED_CROSS": {
+        **_each("golden cross, golden crossover, goldencross", "golden"),
+        **_each("death cross, death crossover, dead cross, deathcross", "death"),
+    },
+    "UNIT": {
+        **_each(
+            "bar, bars, candle, candles, period, periods, candlestick, candlesticks, session, sessions, trading session, trading sessions",
+            "bar",
+        ),
+        **_each("minute, minutes, min, mins, m", "minute"),
+        **_each("hour, hours, hr, hrs, h", "hour"),
+        **_each("day, days, d, trading day, trading days", "day"),
+        **_each("week, weeks, wk, wks, w", "week"),
+        **_each("month, months, mo", "month"),
+        **_each("year, years, yr, yrs", "year"),
+    },
+    "FRAME": {
+        **_each("minutely", "1m"),
+        **_each("hourly, one hour", "1h"),
+        **_each("daily, end of day, eod", "1d"),
+        **_each("weekly", "1wk"),
+        **_each("monthly", "1mo"),
+    },
+    "CHART": _each(
+        "chart, charts, bars, bar, candles, candle, timeframe, time frame, timeframes, data, interval, basis, period chart, resolution, candlesticks"
+    ),
+    "PRICE": {
+        **_each(
+            "price, prices, close, closes, closing price, close price, the close, stock, stock price, share price, market, closing prices, "
+            "candle, last price, spot, price action, the market, the stock, shares, asset, pair, instrument, current price, index",
+            "Close",
+        ),
+        **_each("open, opening price, open price, opens, the open", "Open"),
+        **_each("high, highs, high price, intraday high, the high", "High"),
+        **_each("low, lows, low price, intraday low, the low", "Low"),
+        **_each("volume, volumes, trading volume, traded volume, vol", "Volume"),
+    },
+    "PREVIOUS": {
+        **_each(
+            "yesterday's, yesterdays, previous, the previous, prior, previous day's, prior day's, previous bar's, prior bar's, previous candle's, "
+            "previous days, prior days, last bar's, last day's, the day before's, last candle's, preceding, previous day, previous bar, prior day, prior bar, previous candle, preceding day's",
+            1,
+        ),
+        **_each("today's, todays, this bar's, current, today, the current, current bar's", 0),
+    },
+    "YESTERDAY": _each(
+        "yesterday, of the previous bar, of the previous day, of the prior bar, the day before, the bar before, of the prior day, of yesterday, a bar before, of the previous candle, previously"
+    ),
+    "AGO": _each("ago, earlier, back, before, prior"),
+    "LAST": _each("last, past, previous, prior, most recent, preceding, recent"),
+    "MULTIPLE": {
+        **_each("x, times, time", 1),
+        **_each("twice, double, two times", 2),
+        **_each("triple, three times", 3),
+        **_each("half, half of", 0.5),
+    },
+    "AVERAGE": _each("average, mean, avg, typical, usual, normal, averages"),
+    "ENTER_LONG": _each(
+        "buy, buys, buying, go long, going long, goes long, enter long, enter long position, enter a long position, enter a long, open a long position, open a long, open long, "
+        "buy signal, take a long position, take a long, get long, purchase, enter, get in, open a position, enter a trade, enter the trade, "
+        "be long, stay long, hold long, enter the market, enter position, enter a position, long entry, entry long, buy long, initiate a long, initiate a long position, "
+        "buy entry, open a trade, take long, buy it, buy in, add a long position, initiate long, enter trade, open position, bought, enter longs, take longs, long signal, hold a long position, buy the stock, look to buy, scoop up, load up on"
+    ),
+    "ENTER_SHORT": _each(
+        "sell short, short sell, go short, going short, goes short, enter short, enter short position, enter a short position, enter a short, open a short position, open a short, "
+        "open short, take a short position, take a short, get short, short entry, entry short, be short, stay short, short it, short the stock, shorting, "
+        "initiate a short, initiate a short position, take short, shorts, initiate short, enter shorts, short selling, hold short, short signal"
+    ),
+    "LONG": _each("long, longs"),
+    "SHORT": _each("short, shorts"),
+    "EXIT_LONG": _each(
+        "exit long, exit longs, close long, close longs, close the long position, close the long, exit the long, exit the long position, sell long, "
+        "long exit, exit long position, close long position, sell the long, exit long positions, close long positions, sell to close, close the long trade, exit a long, exit long trades, exits long"
+    ),
+    "EXIT_SHORT": _each(
+        "cover, covers, covering, cover short, cover shorts, cover the short, cover the short position, buy to cover, exit short, exit shorts, close short, close shorts, "
+        "close the short position, close the short, exit the short, exit the short position, buy back, short exit, exit short position, close short position, "
+        "exit short positions, close short positions, buy it back, close the short trade, cover it, cover short position, buy to close, cover the trade, cover the position, exits short"
+    ),
+    "EXIT": _each(
+        "exit, exits, exiting, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
+        "flatten, close the trade, close trade, go flat, go to cash, close all positions, close all, get flat, close it, close everything, close out the position, "
+        "close any position, close any open position, close open positions, exit all, close positions, exit all positions, leave the trade, exit signal, close the deal, "
+        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, dump it, exit it, exit both, close both"
+    ),
+    "CLOSE_VERB": _each("close"),
+    "SELL": _each(
+        "sell, sells, selling, sell it, sell all, sell everything, sell the position, sell signal, sell the stock, sell out, sell position, sell my position, sold, look to sell, sell when done"
+    ),
+    "REVERSE": _each(
+        "always reversing, always reverse, stop and reverse, reverse on the opposite signal, reverse the position on the opposite signal, reverse on opposite signal, "
+        "reverse positions on the opposite signal, reverse position on opposite signal, reversing, reverse, reverse the position, reverse positions, flip positions, flip the position, always in the market, flip, reverse on each signal, reverse on every signal"
+    ),
+    "OPPOSITE": _each(
+        "opposite cross, opposite signal, opposite crossover, opposite, the opposite happens, reverse cross, reverse signal, reverse crossover, opposite condition, "
+        "opposite direction, opposite occurs, it crosses back, they cross back, crosses back, cross back, crosses back down, the reverse happens, vice versa, opposite is true, the cross reverses, crosses the other way, they cross the other way, it crosses back down, it crosses back below, it crosses back above, crosses back the other way"
+    ),
+    "FLAT": _each(
+        "flat, in cash, cash, stay flat, be flat, stay in cash, out, stay out, hold cash, nothing, be in cash, remain flat, out of the market, stay out of the market, remain in cash, no position, sit in cash, do nothing, stand aside, go to cash, on the sidelines, go flat"
+    ),
+    "WHILE": _each("while, as long as, whenever, when, only while, so long as, if, only when, whilst, only as long as"),
+    "STOP": _each(
+        "stop loss, stoploss, stop, stops, sl, protective stop, hard stop, stop loss order, stop losses, fixed stop, initial stop, stop out, cut losses, cut the loss, cut loss, cut losses short, stop order, stop the loss, loss limit, max loss, maximum loss, cut my losses, catastrophic stop"
+    ),
+    "TARGET": _each(
+        "take profit, take profits, takeprofit, target, targets, profit target, tp, price target, profit taking, take the profit, book profit, book profits, "
+        "take gains, profit goal, profit objective, take profit order, target profit, take my profit, take the money, lock in profits, take profit target, lock in gains"
+    ),
+    "TRAIL": _each(
+        "trailing stop, trailing stop loss, trail, trailing, trailing stops, trail stop, trail the stop, trail by, trailing sl, trail the stop by, trail it by, trail a stop, trail my stop, trailing stoploss, trailed stop"
+    ),
+    "GAIN": _each("profit, gain, gains, in profit, profits, up, winner, return"),
+    "LOSS": _each("loss, losses, in loss, down, loser, drawdown"),
+    "FROM_ENTRY": _each(
+        "from the entry price, from entry price, from the entry, from entry, below entry, below the entry, below the entry price, below entry price, above entry, above the entry, "
+        "above the entry price, above entry price, below my entry, above my entry, from the fill, of entry, of the entry price, from my entry, under entry, under the entry, below purchase price, "
+        "below the purchase price, above the purchase price, above purchase price, below cost, over entry, below the buy price, above the buy price, away, from peak, from the peak, from the high, below the high, "
+        "off the high, from the highest close, off the entry, below where i bought, from the top, from the highs, on each trade, of price, from the entry point, below the entry point, above the entry point, from the buy price, of the price, behind, behind price, behind the price, below the highest close, above the lowest close, from the low"
+    ),
+    "SIZE": _each(
+        "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, use, using, risk, risking, stake, deploy, commit, size positions at, size position, "
+        "size per trade, position, bet, put, put in, trade with, order size, lot size, size of, capital per trade, size each position at, amount per trade, spend, quantity, with"
+    ),
+    "EQUITY": _each(
+        "equity, capital, account, portfolio, my account, my capital, my equity, the account, the portfolio, available equity, total equity, balance, account balance, cash, my portfolio, funds, the equity, "
+        "available capital, account equity, my money, available cash, total capital, buying power, the capital, the money, my cash, portfolio value, account value, bankroll, wallet"
+    ),
+    "PER_TRADE": _each(
+        "per trade, per position, each trade, a trade, each time, in each trade, on each trade, every trade, for each trade, in every trade, per entry, on every trade, each position, per order, each, in the trade"
+    ),
+    "SHARES": _each("shares, share, units, unit, contracts, contract, coins, coin, lots, lot, stocks, tokens, token"),
+    "FULL": _each(
+        "all in, full size, full position, fully invested, everything, whole account, full equity, all of my capital, the whole account, all capital, all equity, maximum size, all my money, full capital, all available cash, entire account, the entire account, all my capital"
+    ),
+    "CASH": _each(
+        "start with, starting capital, initial capital, initial cash, starting cash, starting balance, initial balance, capital, start capital, account size, with a capital of, account of, starting equity, cash, begin with, account, bankroll, initial equity, balance, starting with, starting from, initial investment, starting account, budget"
+    ),
+    "IN_CASH": _each(
+        "in cash, in capital, cash, capital, account, of capital, initial capital, starting capital, to start, in the account, of cash, portfolio, budget"
+    ),
+    "COMMISSION": _each(
+        "commission, commissions, fee, fees, trading fee, trading fees, transaction cost, transaction costs, brokerage, cost, costs, trading costs, trading cost, broker fee, commission rate"
+    ),
+    "FIXED": _each("fixed commission, fixed fee, flat fee, flat commission"),
+    "SPREAD": _each("spread, slippage, bid ask spread, spreads"),
+    "MARGIN": _each("margin, margin requirement"),
+    "LEVERAGE": _each("leverage, leveraged, times leverage, x leverage"),
+    "ON_CLOSE": _each(
+        "orders are filled at the close of the signal bar, fill at the close, trade on close, trade on the close, trade at the close, execute at the close, fill orders at the close, filled at the close, "
+        "on the close of the same bar, at the close of the signal bar, execute on close, enter on the close, trade at close, at the close, on the close, at market close, on close, at the closing price, at that close"
+    ),
+    "AT_OPEN": _each(
+        "at the next open, at the open, at next open, on the next open, next day's open, at the next day's open, on the open, at market, at the market, at the market open, at the next bar's open, "
+        "on the next bar, at open, next bar, next open, at next bar's open, the next day, on the following open, at the following open, next day, at market price, with a market order, at tomorrow's open, the next morning, at the opening, the following day, at the next bar, on the next day"
+    ),
+    "FRACTION": _each("smallest tradable fraction, smallest fraction, fractional unit, fractional units"),
+    "RISK_FREE": _each("risk free rate"),
+    "RATIO": _each(
+        "risk reward, risk reward ratio, reward risk, reward to risk, reward risk ratio, risk to reward, risk to reward ratio, reward to risk ratio, rr, r r, rr ratio"
+    ),
+    "TIMES_RISK": _each(
+        "r, times the risk, times risk, x risk, times my risk, r multiple, times the stop, times the stop loss, times the stop distance, risk units, times initial risk, x the risk"
+    ),
+    "COOLDOWN": _each(
+        "cooldown, cool down, cooldown of, cooldown period, cooling off, wait, pause, cool off, wait at least, cooling period, re entry delay, no re entry for, no new entries for"
+    ),
+    "AFTER_EXIT": _each(
+        "after an exit before the next entry, after exit, after each exit, after every exit, after closing, between trades, before re entering, before entering again, before the next trade, "
+        "before the next entry, after an exit, before reentering, after each trade, before trading again, before a new entry, after a trade, after exiting, before buying again, after every trade, before new trades, before another entry, after selling, between entries, before another trade"
+    ),
+    "HOLD": _each(
+        "hold for, hold, holding period, max holding period, maximum holding period, hold it for, hold for at most, hold for no more than, hold at most, time stop, time stop of, time exit, "
+        "maximum hold, hold up to, keep for, hold the position for, time limit, max hold, hold no longer than, hold for a maximum of, hold for up to, time based exit, keep it for, hold max, holding time, max bars, hold each trade for, maximum holding time, hold positions for, hold position for, max holding time, holding for"
+    ),
+    "IN_A_ROW": _each(
+        "in a row, straight, consecutive, consecutively, successive, running, in succession, back to back"
+    ),
+    "UP_BAR": {
+        **_each(
+            "up closes, up close, higher closes, higher close, up days, up day, up bars, up bar, positive closes, winning days, gains, rising closes, advancing days",
+            "rising",
+        ),
+        **_each(
+            "down closes, down close, lower closes, lower close, down days, down day, down bars, down bar, negative closes, losing days, declines, falling closes, declining days, losses",
+            "falling",
+        ),
+        **_each("higher highs, higher high", "High"),
+        **_each("higher lows, higher low", "HLow"),
+        **_each("lower lows, lower low", "Low"),
+        **_each("lower highs, lower high", "LHigh"),
+        **_each(
+            "green candles, green candle, green bars, green bar, bullish candles, bullish candle, green days, green day, white candles, bullish bars, bullish bar, up candles, up candle",
+            "green",
+        ),
+        **_each(
+            "red candles, red candle, red bars, red bar, bearish candles, bearish candle, red days, red day, black candles, bearish bars, bearish bar, down candles, down candle",
+            "red",
+        ),
+    },
+    "NEW": _each(
+        "new, a new, fresh, makes a new, sets a new, hits a new, makes new, at a new, reaches a new, prints a new, closes at a new, at its, at the, makes a, hits a, breaks to a new, hits its, hits the, reaches a, posts a new, closes at a"
+    ),
+    "BREAKOUT": _each("breakout, breaks out, break out, breaking out, donchian breakout"),
+    "HIGHLOW": {
+        **_each("high, highs, highest high, highest, max, maximum, peak, top", "high"),
+        **_each("low, lows, lowest low, lowest, min, minimum, bottom, trough", "low"),
+    },
+    "ENTRY_PRICE": _each(
+        "entry price, my entry, the entry price, purchase price, buy price, entry, cost basis, my entry price"
+    ),
+    "WEEKDAY": {
+        f"{form}": short
+        for short, name in {
+            "mon": "monday",
+            "tue": "tuesday",
+            "wed": "wednesday",
+            "thu": "thursday",
+            "fri": "friday",
+            "sat": "saturday",
+            "sun": "sunday",
+        }.items()
+        for form in (name, f"{name}s", short, {"tue": "tues", "thu": "thurs", "wed": "weds"}.get(short, short))
+    },
+    "DAYS": {
+        **_each("weekdays, weekday", ("mon", "tue", "wed", "thu", "fri")),
+        **_each("weekends, weekend, the weekend", ("sat", "sun")),
+    },
+    "SESSION": {
+        **_each(
+            "new york session, us session, ny session, american session, regular trading hours, us market hours, market hours, regular hours",
+            ("09:30", "16:00", "America/New_York"),
+        ),
+        **_each("london session, european session, uk session", ("08:00", "16:30", "Europe/London")),
+        **_each("tokyo session, asian session, asia session, japanese session", ("09:00", "15:00", "Asia/Tokyo")),
+    },
+    "ZONE": {
+        **_each("UTC, GMT, utc, gmt", "Etc/UTC"),
+        **_each("new york, est, edt, eastern, eastern time, et, ny", "America/New_York"),
+        **_each("london", "Europe/London"),
+        **_each("tokyo, jst", "Asia/Tokyo"),
+        **_each("central european, cet, frankfurt, berlin", "Europe/Berlin"),
+        **_each("chicago, central time", "America/Chicago"),
+    },
+    "BAR_FALLS": _each(
+        "the bar falls, bar falls, it is, it's, time is, the time is, the day is, day is, the weekday is, weekday is, day of the week is, the day of the week is, today is"
+    ),
+    "ONLY_TRADE": _each(
+        "only trade, trade only, only trading, trading only, only take trades, only enter, only buy, enter only, trades only, only take entries, only open trades, restrict trading to, restrict entries to, limit trading to, take trades only, only take signals, trade, trading hours, entries only, buy only, only"
+    ),
+    "NO_TRADE": _each(
+        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy"
+    ),
+    "SYMBOL_LEAD": _each(
+        "on, for, trade, trading, symbol, ticker, symbols, of, in, tickers, instrument, instruments, market, asset, apply to, test on, test it on, backtest on, run on, using, stock, pair, with, stocks, assets, applied to, and, run it on, the stock, backtest"
+    ),
+    "TF_LEAD": _each(
+        "on, using, use, on the, timeframe, time frame, trade on, interval, bars, chart, with, in, in the, trade, over, trade on the, at, based on, a, the, of, timeframe is, from"
+    ),
+    "NAME_LEAD": _each("name, strategy name, strategy, title, called"),
+    "SECTION": {
+        **_each(
+            "entry, entries, entry rules, entry rule, entry conditions, entry condition, entry criteria, entry signal, buy rules, buy rule, buy conditions, long entry, long entries, long entry rules, buy signal, buy criteria, setup, entry signals, how to enter, buy condition, long entry conditions, long rules, long setup, long, longs, buy, when to buy, enter",
+            ("enter", "long"),
+        ),
+        **_each(
+            "short entry, short entries, short entry rules, short rules, short conditions, short setup, short, shorts, short entry conditions, sell short, enter short",
+            ("enter", "short"),
+        ),
+        **_each(
+            "exit, exits, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
+            ("exit", None),
+        ),
+        **_each("long exit, long exits, exit long, long exit rules, long exit conditions", ("exit", "long")),
+        **_each(
+            "short exit, short exits, exit short, cover, short exit rules, cover rules, short exit conditions",
+            ("exit", "short"),
+        ),
+        **_each(
+            "risk, risk management, risk rules, money management, protection, stops, risk control, risk controls, risk limits",
+            ("risk", None),
+        ),
+        **_each("size, sizing, position size, position sizing, money, size rules, capital", ("size", None)),
+        **_each("filter, filters, trend filter, conditions, time filter, regime filter", ("filter", None)),
+        **_each(
+            "settings, setup details, parameters, market, instrument, notes, execution, markets, instruments, strategy rules, rules, strategy, steps, the strategy, my strategy, the rules, indicators, costs, backtest, timeframe, time frame, assumptions, trading rules, plan, trading plan, the plan, my plan",
+            ("other", None),
+        ),
+    },
+    "FOR": _each(
+        "for, over, during, throughout, for at least, for each of, in, over the last, for the last, during the last, for the past, over the past, in the last, at least"
+    ),
+    "WITHIN": _each(
+        "within, within the, in, in the, during the, at some point in the, at any time in the, sometime in the, any time in the, anytime in the, at least once in the, over the, at some point during the, during"
+    ),
+    "EACH_OF": _each(
+        "on each of the last, on each of, for each of the last, each of the last, on every one of the last, for all of the last, on all of the last, all of the last"
+    ),
+    "OF": _each("of, on, for, applied to, from"),
+    "BANDS": _each(
+        "band, bands, channel, line, lines, boundary, envelope, rail, cloud, value, indicator, reading, histogram bars, oscillator"
+    ),
+    "CLOUD": _each("cloud, the cloud, kumo, ichimoku cloud"),
+    "HELD": _each(
+        "bars held, bars in trade, bars in the trade, holding period, bars since entry, position age, days held, days in trade, days in the trade"
+    ),
+    "UNREALIZED": _each(
+        "unrealized return, unrealised return, open profit, open return, unrealized profit, unrealised profit, trade return, profit on the trade, the trade's return"
+    ),
+    "OPTION": _each(
+        "call option, call options, put option, put options, options, option, straddle, strangle, iron condor, covered call, covered calls, calls, puts, strike, strike price, expiry, expiration, theta, vertical spread, credit spread, butterfly, naked puts, naked calls, cash secured puts, leaps, option chain, implied volatility"
+    ),
+    "BASKET": _each(
+        "pairs trade, pair trade, pairs trading, pair trading, basket, baskets, cointegration, cointegrated, long short portfolio, top ten stocks, rank stocks, rotate, rotation, sector rotation, rebalance, rebalancing, hedge with, arbitrage, correlation with, relative to the sp, the ratio of, strongest stocks, weakest stocks, rank, pairs, outperforms, outperform, hedge"
+    ),
+    "PENDING": _each(
+        "limit order, limit orders, buy limit, sell limit, stop order entry, buy stop, sell stop, stop limit, place a limit, limit buy, limit sell, pending order, pending orders, stop entry, buy stop order, limit price, limit entry, sell stop order, oco"
+    ),
+    "SCALING": _each(
+        "scale in, scale out, scaling in, scaling out, pyramid, pyramiding, average down, averaging down, martingale, dca, dollar cost average, dollar cost averaging, add to the position, add to my position, "
+        "add to winners, double down, grid, grid trading, sell half, close half, half of the position, half the position, partial, partials, partial exit, take half off, in tranches, tranches, add another, double the size, double the position, double my position, sell a third, add more, buy more, take partial profits, add to position, sell one third, sell 50 percent of the position, half off, anti martingale, move the stop to breakeven, move stop to breakeven, break even, breakeven, move stop to break even"
+    ),
+    "FUNDAMENTAL": _each(
+        "earnings, pe ratio, p e, dividend, dividends, news, sentiment, revenue, fundamentals, tweet, tweets, twitter, interest rates, fed, cpi, inflation, eps, analyst, analysts, ceo, insider, insiders, report, vix, fear and greed, options flow, order flow, order book, open interest, funding rate, short interest, on chain, reddit, book value, market cap, ai prediction, machine learning, neural network, headline, headlines, gdp, unemployment"
+    ),
+    "PATTERN": _each(
+        "hammer, doji, engulfing, bullish engulfing, bearish engulfing, head and shoulders, double top, double bottom, triangle, wedge, flag, cup and handle, elliott, fibonacci, fib, support, resistance, trendline, trend line, divergence, bullish divergence, bearish divergence, harmonic, pivot, pivot point, pivot points, gap up, gap down, gaps, gap, fair value gap, order block, liquidity sweep, shooting star, morning star, evening star, inside bar, outside bar, pin bar, market structure, break of structure, supply zone, demand zone, heikin ashi, renko, uptrend, downtrend, trend, sideways, consolidation, volatility squeeze, squeeze, spinning top, three white soldiers, hanging man, swing high, swing low, higher timeframe trend, bull market, bear market"
+    ),
+    "PROMISE": _each(
+        "guaranteed, guarantee, guarantees, can't lose, cannot lose, never loses, never lose, risk free profit, no risk, zero risk, sure thing, 100 percent win, always wins, always win, always profitable, get rich, holy grail, without any risk, cannot fail, can't fail, foolproof, surefire, riskless, risk free money, risk free, free money, never fails, double your money, win every time"
+    ),
+    "GLUE": _each(
+        "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
+        "also, simply, please, i, i'd, i'll, i'm, we, you, want, would, like, to, should, will, must, can, could, let, let's, my, our, your, so, very, really, "
+        "basically, both, either, value, reading, level, their, this, that, these, those, there, there's, having, does, do, did, of, at, by, some, signal, "
+        "immediately, then, itself, which, who, me, us, them, one, use, using, with, for, in, on, from, as, per, set, place, order, orders, trade, trades, "
+        "position, positions, strategy, rule, rules, need, needs, condition, conditions, add, include, apply, keep, make, sure, simple, plan, system, run, "
+        "backtest, test, try, idea, confirmed, confirmation, confirm, confirms, etc, same, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
+        "take, only, whenever, entry, exit, each, every, all, today, price, market, stock, trading, always, automatically, where, while, once, or, but, going, "
+        "looking, look, goes, put, after, bar, close, time, above all, day, crossover, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
+        "through, per trade, up to, enough, rule of, since it, because it, they, he, she, his, her"
+    ),
+    "NOISE": _each(
+        "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, "
+        "just, also, simply, please, i, we, you, want, would, like, to, should, will, must, can, could, let's, let, my, our, your, so, very, really, both, "
+        "either, value, reading, level, their, this, that, then, there, there's, these, trades, sits, of the, does, do, did, has been, have been, going, "
+        "they, value of, even, itself, still, i'd, i'll"
+    ),
+}
+
+
+def _indicator_phrases() -> Phrases:
+    phrases: Phrases = {}
+    for entry in REGISTRY.values():
+        for alias in (*entry.aliases, entry.name.lower(), entry.title.lower()):
+            phrases.setdefault(alias.replace("-", " "), entry.name)
+    for phrase in ("price", "high", "low"):
+        phrases.pop(phrase, None)
+    return phrases
+
+
+CATEGORIES["INDICATOR"] = _indicator_phrases()
+COMPANIES = {
+    "apple": "AAPL", "google": "GOOG", "alphabet": "GOOG", "microsoft": "MSFT", "ibm": "IBM", "facebook": "FB", "meta": "META",
+    "tesla": "TSLA", "amazon": "AMZN", "nvidia": "NVDA", "bitcoin": "BTC-USD", "btc": "BTC-USD", "ethereum": "ETH-USD", "eth": "ETH-USD",
+    "eurusd": "EURUSD", "btcusd": "BTCUSD", "gbpusd": "GBPUSD", "usdjpy": "USDJPY", "goog": "GOOG", "aapl": "AAPL", "msft": "MSFT",
+    "spy": "SPY", "qqq": "QQQ", "tsla": "TSLA", "nvda": "NVDA", "amzn": "AMZN",
+}  # fmt: skip
+
+Trie = dict[str, list[tuple[tuple[str, ...], Any]]]
+
+
+@cache
+def trie(*names: str) -> Trie:
+    """Return the phrases of categories by their first word, longest first."""
+    result: Trie = {}
+    for name in names:
+        for phrase, value in CATEGORIES[name].items():
+            words = tuple(phrase.replace("-", " ").split())
+            result.setdefault(words[0], []).append((words, value))
+    for phrases in result.values():
+        phrases.sort(key=lambda item: -len(item[0]))
+    return result
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Return every single word the grammar knows."""
+    words = {w for phrases in CATEGORIES.values() for phrase in phrases for w in phrase.replace("-", " ").split()}
+    outputs = {w for e in REGISTRY.values() for o in e.outputs for phrase in o.words for w in phrase.split()}
+    return frozenset(words | outputs | set(COMPANIES))
+
+
+@cache
+def corrector() -> Corrector:
+    return Corrector(vocabulary())

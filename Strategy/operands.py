@@ -1,0 +1,566 @@
+"""The grammar of values: numbers, prices, indicators, and arithmetic on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
+from Backtest.indicators import REGISTRY, IndicatorEntry
+from Backtest.timeframes import TIMEFRAMES, seconds
+from Strategy.cursor import Cursor
+from Strategy.draft import Draft
+
+MOVING_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA")
+_FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
+
+
+class Operands:
+    """Reads operands from a cursor into a draft. Every method returns None and stays put when
+    what it looks for is not there."""
+
+    def __init__(self, cursor: Cursor, draft: Draft) -> None:
+        self.cursor = cursor
+        self.draft = draft
+
+    # Entry points --------------------------------------------------------------------------
+
+    def operand(self) -> AnyOperand | None:
+        """Read a value with + - * / between terms. Without parentheses the terms join left to right."""
+        left = self.term()
+        while left is not None:
+            mark = self.cursor.mark()
+            op = self.cursor.symbol("+", "-", "*", "/") or {"plus": "+", "minus": "-"}.get(
+                self.cursor.words("plus", "minus", noise=False) or ""
+            )
+            right = self.term() if op else None
+            if right is None:
+                self.cursor.reset(mark)
+                return left
+            left = Math(left=left, op=op, right=right)  # type: ignore[arg-type]
+        return left
+
+    def term(self) -> AnyOperand | None:
+        """Read one value with its offset."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        for reader in (
+            self._parenthesised,
+            self._relative,
+            self._multiple,
+            self._extreme,
+            self._numbered_indicator,
+            self._indicator,
+            self._band,
+            self._average_of,
+            self._price,
+            self._number,
+        ):
+            found = reader()
+            if found is not None:
+                return self._with_offset(found) if not isinstance(found, Value | Math) else found
+            cursor.reset(mark)
+        return None
+
+    def several(self) -> list[AnyOperand]:
+        """Read "the 50 and 200 SMA" or a single operand; empty when there is none."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        first = cursor.number()
+        if first is not None:
+            self.cursor.take("UNIT")
+            if cursor.symbol("and", ",", "/") or cursor.words("and"):
+                second = self._numbered_indicator()
+                if isinstance(second, IndicatorRef):
+                    name = self.draft.indicators[second.id].name
+                    if name in MOVING_AVERAGES:
+                        return [self.draft.indicator(name, {"timeperiod": int(first.value)}), second]
+        cursor.reset(mark)
+        one = self.operand()
+        return [] if one is None else [one]
+
+    # Numbers -------------------------------------------------------------------------------
+
+    def _number(self) -> AnyOperand | None:
+        token = self.cursor.number()
+        if token is None:
+            if self.cursor.words("zero line", "the zero line", "centerline", "zero"):
+                return Value(value=0)
+            return None
+        if self.cursor.looking_at("UNIT", noise=False) and not token.percent:
+            return None
+        return Value(value=token.value)
+
+    def _parenthesised(self) -> AnyOperand | None:
+        if not self.cursor.symbol("(", noise=True):
+            return None
+        inner = self.operand()
+        return inner if inner is not None and self.cursor.symbol(")") else None
+
+    def _relative(self) -> AnyOperand | None:
+        """Read "2% below the SMA(50)", "95% of X" or "2 ATR above X"."""
+        token = self.cursor.number()
+        if token is None:
+            return None
+        if token.percent:
+            side = self.cursor.words(
+                "above", "over", "below", "under", "of", "off", "from", "higher than", "lower than"
+            )
+            if side is None:
+                return None
+            base = self.term()
+            if base is None or isinstance(base, Value):
+                return None
+            sign = {"above": 1, "over": 1, "higher than": 1, "below": -1, "under": -1, "off": -1, "lower than": -1}.get(
+                side, 0
+            )
+            factor = round((1 + sign * token.value / 100) if sign else token.value / 100, 10)
+            return Math(left=Value(value=factor), op="*", right=base)
+        if self.cursor.take("MULTIPLE", noise=False):
+            pass
+        atr = self._indicator()
+        if isinstance(atr, IndicatorRef) and self.draft.indicators[atr.id].name in ("ATR", "STDDEV"):
+            side = self.cursor.words("above", "over", "below", "under")
+            base = self.term() if side else None
+            if base is not None:
+                scaled = Math(left=Value(value=token.value), op="*", right=atr)
+                return Math(left=base, op="+" if side in ("above", "over") else "-", right=scaled)
+        return None
+
+    def _multiple(self) -> AnyOperand | None:
+        """Read "2 times X", "1.5x the average volume", "twice X"."""
+        token = self.cursor.number(percent=False)
+        factor = self.cursor.take("MULTIPLE", noise=token is None)
+        if self.cursor.symbol("*"):
+            return None
+        if factor is None or (token is None and factor == 1):
+            return None
+        value = token.value * factor if token else factor
+        base = self.term()
+        return None if base is None or isinstance(base, Value) else Math(left=Value(value=value), op="*", right=base)
+
+    # Prices --------------------------------------------------------------------------------
+
+    def _price(self) -> AnyOperand | None:
+        if self.cursor.words("it", "they", "price itself"):
+            return self.draft.subject or Price(column="Close")
+        offset = self.cursor.take("PREVIOUS")
+        last = self.cursor.words("last") if offset is None else None
+        column = self.cursor.take("PRICE")
+        if column is None:
+            return None
+        if last and column == "Close":
+            offset = 0
+        if column in ("High", "Low", "Open") and self.cursor.words("price", "of the day", "of the bar"):
+            pass
+        if column in ("Open", "High", "Low", "Close"):
+            self.cursor.words("of the day", "of the bar", noise=False)
+        return Price(column=column, offset=offset or 0)
+
+    def offset(self) -> int | None:
+        """Read "3 bars ago", "yesterday" or "of the previous bar"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        if cursor.take("YESTERDAY", noise=False):
+            return 1
+        cursor.words("from", "of", noise=False)
+        token = cursor.number(percent=False, noise=False) or (cursor.kind("num") if False else None)
+        count = token.value if token else (1.0 if cursor.words("a", "one", noise=False) else None)
+        if count is not None:
+            unit = cursor.take("UNIT", noise=False)
+            if unit and cursor.take("AGO", noise=False):
+                return self.draft.bars(count, unit)
+        cursor.reset(mark)
+        return None
+
+    def _with_offset(self, operand: AnyOperand) -> AnyOperand:
+        back = self.offset()
+        if back is None or isinstance(operand, Value | Math):
+            return operand
+        return operand.model_copy(update={"offset": operand.offset + back})
+
+    # Indicators ----------------------------------------------------------------------------
+
+    def _frame(self) -> str | None:
+        """Read a time frame in front of an indicator: "weekly", "4-hour", "the 1h"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        frame = cursor.take("FRAME")
+        if frame is None and (token := cursor.kind("tf")):
+            frame = token.norm
+        if frame is None and (number := cursor.number(percent=False)):
+            unit = cursor.take("UNIT", noise=False)
+            candidate = f"{int(number.value)}{_FRAME_OF_UNIT.get(unit or '', '?')}"
+            if candidate in TIMEFRAMES and unit in ("minute", "hour"):
+                frame = candidate
+        if frame is not None:
+            cursor.take("CHART", noise=False)
+            return str(frame)
+        cursor.reset(mark)
+        return None
+
+    def trailing_frame(self) -> str | None:
+        """Read "on weekly bars", "on the 4-hour chart" behind an indicator."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        if cursor.words("on", "of", "from", noise=False):
+            frame = self._frame()
+            before = cursor.previous()
+            if frame is not None and before is not None and (cursor.position and self._said_chart(before.norm)):
+                return frame
+        cursor.reset(mark)
+        return None
+
+    @staticmethod
+    def _said_chart(word: str) -> bool:
+        return word in ("bars", "bar", "chart", "candles", "timeframe", "frame", "data", "basis", "candle", "interval")
+
+    def _numbered_indicator(self) -> AnyOperand | None:
+        """Read "14-day RSI", "the 50 EMA", "20-period simple moving average", "weekly 50 SMA"."""
+        cursor = self.cursor
+        frame = self._frame()
+        if frame is not None and (found := self._indicator(frame=frame)) is not None:
+            return found
+        numbers = self._number_list()
+        if not numbers:
+            return None
+        unit = cursor.take("UNIT", noise=False)
+        if unit:
+            cursor.words("period", "lookback", noise=False)
+        name = cursor.take("INDICATOR")
+        if name is None:
+            # "its 20-day average", "20-day average volume"
+            return None
+        entry = REGISTRY[name]
+        period_unit = unit if unit not in (None, "bar") else None
+        if period_unit and entry.params:
+            bars_frame = self._unit_frame(period_unit)
+            if bars_frame is not None:
+                frame = bars_frame
+            elif self.draft.bars(1, period_unit) != 1:
+                numbers = [float(self.draft.bars(n, period_unit)) for n in numbers]
+        return self._finish(entry, numbers, frame)
+
+    def _unit_frame(self, unit: str) -> str | None:
+        """Return the coarser time frame a period's unit names, as "50-day SMA" does on hourly bars."""
+        frame = {"day": "1d", "week": "1wk", "month": "1mo", "hour": "1h"}.get(unit)
+        if frame is None or seconds(frame) <= seconds(self.draft.timeframe):
+            return None
+        self.draft.assume(
+            "period_unit",
+            f"A period in {unit}s is computed on {frame} bars",
+            f"counted in bars of {self.draft.timeframe}",
+        )
+        return frame
+
+    def _number_list(self) -> list[float]:
+        """Read "12", "12/26/9", "12, 26, 9"; whole or decimal numbers without a percent sign."""
+        cursor = self.cursor
+        numbers: list[float] = []
+        while True:
+            mark = cursor.mark()
+            if numbers and not cursor.symbol("/", ",", "-"):
+                break
+            token = cursor.number(percent=False, noise=not numbers)
+            if token is None or token.money:
+                cursor.reset(mark)
+                break
+            numbers.append(token.value)
+        return numbers
+
+    def _indicator(self, frame: str | None = None) -> AnyOperand | None:
+        """Read an indicator by name, its parameters in any usual form behind it."""
+        cursor = self.cursor
+        leading = self._output_word(None)
+        name = cursor.take("INDICATOR")
+        if name is None:
+            return None
+        entry = REGISTRY[name]
+        if leading is not None and not any(leading in (o.name, *o.words) for o in entry.outputs):
+            return None
+        output = self._output(entry, leading) if leading else None
+        numbers: list[float] = []
+        if output is None and len(entry.outputs) > 1:
+            output = self._output_of(entry)
+        mark = cursor.mark()
+        if cursor.symbol("("):
+            numbers = self._number_list()
+            cursor.take("UNIT", noise=False)
+            if not numbers or not cursor.symbol(")"):
+                cursor.reset(mark)
+                numbers = []
+        elif entry.params:
+            numbers = self._period_phrase(entry)
+        return self._finish(entry, numbers, frame, output)
+
+    def _period_phrase(self, entry: IndicatorEntry) -> list[float]:
+        cursor = self.cursor
+        mark = cursor.mark()
+        if cursor.words(
+            "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "over the last",
+            "over", "of length", "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with",
+            "of the last", "for the last", "over the past", "lookback", "with a", "using",
+        ):  # fmt: skip
+            numbers = self._number_list()
+            if numbers and not (cursor.peek() and cursor.peek().percent):  # type: ignore[union-attr]
+                unit = cursor.take("UNIT", noise=False)
+                cursor.words("period", "lookback", "setting", "settings", noise=False)
+                if unit and unit != "bar":
+                    numbers = [float(self.draft.bars(n, unit)) for n in numbers]
+                return numbers
+            cursor.reset(mark)
+        token = cursor.peek()
+        if (
+            token is not None
+            and token.kind == "num"
+            and not token.percent
+            and not token.money
+            and token.value.is_integer()
+        ):
+            numbers = self._number_list()
+            follows = cursor.peek()
+            plausible = 1 <= numbers[0] <= 1000 and (follows is None or follows.kind != "num")
+            if plausible and not cursor.looking_at("MULTIPLE", noise=False):
+                unit_mark = cursor.mark()
+                if cursor.take("UNIT", noise=False) and cursor.looking_at("AGO", noise=False):
+                    cursor.reset(mark)
+                    return []
+                cursor.reset(unit_mark)
+                if len(numbers) > len(entry.params):
+                    cursor.reset(mark)
+                    return [] if not entry.params else self._first_numbers(len(entry.params))
+                return numbers
+        cursor.reset(mark)
+        return []
+
+    def _first_numbers(self, count: int) -> list[float]:
+        token = self.cursor.number(percent=False)
+        return [token.value] if token and count else []
+
+    def _output_word(self, entry: IndicatorEntry | None) -> str | None:
+        """Read an output's name standing before the indicator: "lower Bollinger Band"."""
+        cursor = self.cursor
+        if entry is None:
+            return cursor.words("upper", "lower", "middle", "mid", "top", "bottom")
+        words = {w for o in entry.outputs for w in (*o.words, o.name.replace("_", " "))}
+        return cursor.words(*sorted(words)) if words else None
+
+    def _output(self, entry: IndicatorEntry, word: str) -> str | None:
+        for output in entry.outputs:
+            if word in (output.name.replace("_", " "), *output.words):
+                return output.name
+        return None
+
+    def _output_of(self, entry: IndicatorEntry) -> str | None:
+        mark = self.cursor.mark()
+        word = self._output_word(entry)
+        if word is None:
+            self.cursor.reset(mark)
+            return None
+        return self._output(entry, word)
+
+    def _finish(
+        self, entry: IndicatorEntry, numbers: list[float], frame: str | None, output: str | None = None
+    ) -> AnyOperand | None:
+        """Complete an indicator: parameters, output, source, time frame."""
+        cursor, draft = self.cursor, self.draft
+        if len(entry.outputs) > 1 and output is None:
+            output = self._output_of(entry)
+        cursor.take("BANDS", noise=False)
+        source = self._source(entry)
+        frame = frame or self.trailing_frame()
+        params: dict[str, Any] = {}
+        for p, value in zip(entry.params, numbers, strict=False):
+            params[p.name] = int(value) if p.kind is int else value
+            if p.kind is int and not float(value).is_integer():
+                draft.problem(
+                    "error",
+                    "period",
+                    "indicators",
+                    f"{entry.name} cannot have a period of {value:g}",
+                    "Use a whole number",
+                )
+        missing = [p for p in entry.params if p.name not in params]
+        if missing and not numbers:
+            default = "/".join(p.as_text(p.default) for p in entry.params)
+            draft.assume("default_period", f"{entry.name} with its usual setting {default}", field="indicators")
+        if entry.name == "BB" and output is None:
+            output = "middle"
+        try:
+            ref = draft.indicator(entry.name, params, output=output, source=source, timeframe=frame)
+        except ValidationError as error:
+            detail = error.errors()[0]
+            message = f"{entry.name}: {detail['loc'][-1]} {detail['input']} is not possible ({detail['msg']})"
+            draft.problem(
+                "error",
+                "period",
+                "indicators",
+                message,
+                f"{entry.name} {'/'.join(p.as_text(p.default) for p in entry.params)} is usual",
+            )
+            ref = draft.indicator(entry.name, {}, output=output, source=source, timeframe=frame)
+        if entry.name in MOVING_AVERAGES:
+            draft.average = (entry.name, source)
+        return ref
+
+    def _source(self, entry: IndicatorEntry) -> str | None:
+        """Read "of Volume", "of the RSI(14)" behind an indicator."""
+        if not entry.takes_source:
+            return None
+        cursor = self.cursor
+        mark = cursor.mark()
+        if entry.name in MOVING_AVERAGES and cursor.words("volume", noise=False):
+            return "Volume"
+        if cursor.words("of the", "of", "on the", "applied to", "on", noise=False):
+            mark_inner = cursor.mark()
+            column = cursor.take("PRICE")
+            if column is not None and not cursor.looking_at("AGO"):
+                return None if column == entry.default_source else str(column)
+            cursor.reset(mark_inner)
+            inner = self._indicator() or self._numbered_indicator()
+            if isinstance(inner, IndicatorRef) and inner.output is None and not inner.offset:
+                return inner.id
+        cursor.reset(mark)
+        return None
+
+    def _band(self) -> AnyOperand | None:
+        """Read an output named alone: "the lower band", "the signal line", "%K"."""
+        cursor, draft = self.cursor, self.draft
+        if (side := cursor.words("upper", "lower", "middle", "bottom", "top")) is not None:
+            if not cursor.take("BANDS", noise=False):
+                return None
+            known = [i for i in draft.indicators.values() if i.name in ("BB", "KELTNER", "DONCHIAN")]
+            output = {"bottom": "lower", "top": "upper"}.get(side, side)
+            if known:
+                return IndicatorRef(id=known[-1].id, output=output)
+            draft.assume("band", f"The {output} band is the Bollinger Band 20/2's", field="indicators")
+            return draft.indicator("BB", {}, output=output)
+        if (word := cursor.words("signal line", "signal", "histogram", "trigger line")) is not None:
+            known = [i for i in draft.indicators.values() if i.name == "MACD"]
+            stochastic = [i for i in draft.indicators.values() if i.name == "STOCH"]
+            if stochastic and not known and word.startswith("signal"):
+                return IndicatorRef(id=stochastic[-1].id, output="d")
+            if not known and word != "histogram":
+                return None
+            output = "hist" if word == "histogram" else "signal"
+            return IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("MACD", {}, output=output)
+        if (word := cursor.words("%k", "%d", "k line", "d line")) is not None:
+            known = [i for i in draft.indicators.values() if i.name == "STOCH"]
+            output = "k" if "k" in word else "d"
+            if not known:
+                draft.assume("default_period", "STOCH with its usual setting 14/3/3", field="indicators")
+            return (
+                IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("STOCH", {}, output=output)
+            )
+        if (
+            word := cursor.words(
+                "tenkan sen", "tenkan", "kijun sen", "kijun", "conversion line", "base line", "senkou span a", "senkou span b",
+                "span a", "span b", "senkou a", "senkou b", "leading span a", "leading span b",
+            )
+        ) is not None:  # fmt: skip
+            known = [i for i in draft.indicators.values() if i.name == "ICHIMOKU"]
+            output = self._output(REGISTRY["ICHIMOKU"], word)
+            return (
+                IndicatorRef(id=known[-1].id, output=output)
+                if known
+                else draft.indicator("ICHIMOKU", {}, output=output)
+            )
+        return None
+
+    def _average_of(self) -> AnyOperand | None:
+        """Read "average volume", "its 20-day average", "the 20-day average volume"."""
+        cursor, draft = self.cursor, self.draft
+        numbers = self._number_list()
+        unit = cursor.take("UNIT", noise=False) if numbers else None
+        if not cursor.take("AVERAGE"):
+            return None
+        source: str | None = None
+        if (column := cursor.take("PRICE", noise=False)) is not None or (
+            cursor.words("of", noise=False) and (column := cursor.take("PRICE")) is not None
+        ):
+            source = str(column)
+        elif isinstance(draft.subject, Price) and draft.subject.column == "Volume":
+            source = "Volume"
+        elif (
+            isinstance(draft.subject, IndicatorRef)
+            and draft.subject.output is None
+            and draft.subject.id in draft.indicators
+        ) and draft.indicators[draft.subject.id].name not in MOVING_AVERAGES:
+            source = draft.subject.id
+        mark = cursor.mark()
+        if not numbers and cursor.words("over the last", "of the last", "over the past", "over", "for the last"):
+            token = cursor.number(percent=False)
+            unit = cursor.take("UNIT", noise=False) if token else None
+            if token is None:
+                cursor.reset(mark)
+            else:
+                numbers = [token.value]
+        if not numbers:
+            draft.assume("default_period", "The average is taken over 20 bars", field="indicators")
+        period = draft.bars(numbers[0], unit or "bar") if numbers else 20
+        return draft.indicator("SMA", {"timeperiod": period}, source=None if source == "Close" else source)
+
+    # Highs and lows ------------------------------------------------------------------------
+
+    def _extreme(self) -> AnyOperand | None:
+        """Read "20-day high", "the highest high of the last 20 days", "52-week low"."""
+        cursor, draft = self.cursor, self.draft
+        token = cursor.number(percent=False)
+        if token is not None:
+            unit = cursor.take("UNIT", noise=False)
+            kind = cursor.take("HIGHLOW", noise=False) if unit else None
+            column = None
+            if kind is None and unit and cursor.take("PREVIOUS", noise=False) is not None:
+                kind = cursor.take("HIGHLOW", noise=False)
+            if kind is None and unit:
+                closing = cursor.words("closing", "high close", "low close")
+                kind = cursor.take("HIGHLOW", noise=False) if closing == "closing" else None
+                column = "Close" if closing else None
+            if kind is None:
+                return None
+            bars = draft.bars(token.value, unit)
+        else:
+            kind = cursor.words(
+                "highest high", "lowest low", "highest close", "lowest close", "highest", "lowest", "high", "low"
+            )
+            if kind is None:
+                return None
+            column = "Close" if "close" in kind else None
+            if kind in ("highest", "lowest") and (named := cursor.take("PRICE", noise=False)) is not None:
+                column = str(named)
+            if not cursor.words(
+                "of the last",
+                "of the past",
+                "over the last",
+                "in the last",
+                "of the previous",
+                "in the past",
+                "for the last",
+                "of",
+                "over the past",
+                "of the prior",
+                "over the previous",
+                "over",
+                "from the last",
+                "within the last",
+            ):
+                return None
+            token = cursor.number(percent=False)
+            unit = cursor.take("UNIT", noise=False) if token else None
+            if token is None or unit is None or cursor.looking_at("AGO", noise=False):
+                return None
+            bars = draft.bars(token.value, unit)
+        high = str(kind).startswith("high")
+        if bars < 2:
+            return Price(column="High" if high else "Low", offset=1)
+        word = "high" if high else "low"
+        column = column if column not in ("High" if high else "Low", None) else None
+        draft.assume(
+            "previous_bars",
+            f"The {bars}-bar {word} is the {'highest' if high else 'lowest'} {column or word.title()} of the {bars} bars before this one",
+            "this bar included",
+            "indicators",
+        )
+        ref = draft.indicator("HIGHEST" if high else "LOWEST", {"timeperiod": bars}, source=column)
+        return ref.model_copy(update={"offset": 1})

@@ -1,0 +1,607 @@
+"""The grammar of statements: what to do when, risk, size, settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from Backtest.canonical import (
+    AnyCondition,
+    AnyOf,
+    BarsHeld,
+    Compare,
+    Cross,
+    Not,
+    Side,
+    Time,
+)
+from Strategy.condition_grammar import Conditions
+from Strategy.cursor import Cursor, Mark
+from Strategy.draft import Draft
+from Strategy.settings_grammar import Settings
+
+Action = tuple[str, Side | None]
+
+
+class Statements:
+    """Reads statement after statement; what none of them understands is left to be reported."""
+
+    def __init__(self, cursor: Cursor, draft: Draft) -> None:
+        self.cursor = cursor
+        self.draft = draft
+        self.conditions = Conditions(cursor, draft, self.at_boundary)
+        self.settings = Settings(cursor, draft)
+        self.section: tuple[str, Side | None] | None = None
+        self.last_entry: tuple[Side, AnyCondition] | None = None
+
+    def read(self) -> None:
+        """Read the whole text."""
+        cursor = self.cursor
+        while not cursor.at_end:
+            mark = cursor.mark()
+            for reader in (
+                self._separator,
+                self._heading,
+                self._reversal,
+                self.settings.risk,
+                self._otherwise,
+                self._while,
+                self._action,
+                self._condition_first,
+                self.settings.setting,
+                self._global_time,
+                self._bare_condition,
+            ):
+                if reader():
+                    break
+                cursor.reset(mark)
+            else:
+                cursor.position += 1
+
+    # Boundaries ----------------------------------------------------------------------------
+
+    def at_boundary(self) -> bool:
+        """Whether another statement starts here, so that the condition before it is over."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        try:
+            cursor.take("THEN", noise=False)
+            if self._take_action() is not None or cursor.looking_at("OTHERWISE"):
+                return True
+            cursor.reset(mark)
+            if self.settings.at_risk():
+                return True
+            cursor.reset(mark)
+            if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
+                return True
+            cursor.reset(mark)
+            if cursor.take("WHEN", "WHILE"):
+                # "and when X, sell" starts a statement of its own when an action follows X.
+                return self._action_follows()
+            return False
+        finally:
+            cursor.reset(mark)
+
+    def _action_follows(self) -> bool:
+        cursor = self.cursor
+        condition = self.conditions.condition() if self.conditions.depth < 4 else None
+        if condition is None:
+            return False
+        cursor.symbol(",")
+        cursor.take("THEN")
+        return self._take_action() is not None
+
+    def _separator(self) -> bool:
+        token = self.cursor.peek()
+        if token is None:
+            return False
+        if token.kind == "nl" or token.norm in (".", ",", ";", "-", "*", "!", "?", ":", ")", "("):
+            self.cursor.part = "text"
+            self.cursor._advance(1)
+            if token.kind == "nl":
+                self._list_number()
+            return True
+        return bool(self.cursor.position == 0 and self._list_number())
+
+    def _list_number(self) -> bool:
+        """Read the number of a step: "1." or "2)" or "Step 3:"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words("step", "rule", noise=False)
+        token = cursor.kind("num", noise=False)
+        follows = cursor.peek()
+        if token and not token.percent and follows is not None and follows.norm in (".", ")", ":"):
+            cursor._advance(1)
+            return True
+        cursor.reset(mark)
+        return False
+
+    # Sections ------------------------------------------------------------------------------
+
+    def _heading(self) -> bool:
+        """Read "Entry:", "Exit rules", "Risk management:" at the start of a line."""
+        cursor = self.cursor
+        before = cursor.previous()
+        if before is not None and before.kind != "nl" and before.norm not in (".", ";", "*", "-", ")", ":", ","):
+            return False
+        start = cursor.mark()
+        section = cursor.take("SECTION", noise=False)
+        if section is None:
+            return False
+        follows = cursor.peek()
+        if follows is None or not (
+            follows.norm == ":" or (follows.kind == "nl" and (before is None or before.kind == "nl"))
+        ):
+            return False
+        if section[0] in ("risk", "size") and follows.norm == ":" and self._sized_heading(start):
+            return True
+        cursor._advance(1)
+        self.section = section
+        return True
+
+    def _sized_heading(self, start: Mark) -> bool:
+        """Read "Risk: 1% per trade", where the heading is a part of the setting."""
+        self.cursor.reset(start)
+        if self.settings.risk():
+            return True
+        self.cursor.reset(start)
+        self.cursor.take("SECTION", noise=False)
+        return False
+
+    # Rules ---------------------------------------------------------------------------------
+
+    def _take_action(self) -> Action | None:
+        """Take the words of an action: what is done, and to which side."""
+        cursor = self.cursor
+        before = cursor.previous()
+        for category, action in (
+            ("EXIT_SHORT", ("exit", "short")),
+            ("EXIT_LONG", ("exit", "long")),
+            ("ENTER_SHORT", ("enter", "short")),
+            ("ENTER_LONG", ("enter", "long")),
+            ("EXIT", ("exit", None)),
+            ("SELL", ("sell", None)),
+        ):
+            mark = cursor.mark()
+            if cursor.take(category):
+                longer = cursor.position
+                cursor.reset(mark)
+                best = self._longest_action(mark)
+                if best is not None and best[0] > longer:
+                    cursor.take(best[1])
+                    return best[2]
+                cursor.take(category)
+                return action  # type: ignore[return-value]
+        for category, side in (("LONG", "long"), ("SHORT", "short")):
+            mark = cursor.mark()
+            if cursor.take(category) and (cursor.looking_at("WHEN", "WHILE", "OPPOSITE", noise=False) or self._colon()):
+                return ("enter", side)  # type: ignore[return-value]
+            cursor.reset(mark)
+        mark = cursor.mark()
+        if cursor.take("CLOSE_VERB") and (cursor.looking_at("WHEN", noise=False) or cursor.words("after", noise=False)):
+            if cursor.previous() is not None and cursor.previous().norm == "after":  # type: ignore[union-attr]
+                cursor.position -= 1
+                cursor.consumed.pop()
+            del before
+            return ("exit", None)
+        cursor.reset(mark)
+        return None
+
+    def _longest_action(self, mark: Mark) -> tuple[int, str, Action] | None:
+        cursor = self.cursor
+        best: tuple[int, str, Action] | None = None
+        for category, action in (
+            ("EXIT_SHORT", ("exit", "short")), ("EXIT_LONG", ("exit", "long")), ("ENTER_SHORT", ("enter", "short")),
+            ("ENTER_LONG", ("enter", "long")), ("EXIT", ("exit", None)), ("SELL", ("sell", None)),
+        ):  # fmt: skip
+            if cursor.take(category) and (best is None or cursor.position > best[0]):
+                best = (cursor.position, category, action)  # type: ignore[assignment]
+            cursor.reset(mark)
+        return best
+
+    def _colon(self) -> bool:
+        token = self.cursor.peek()
+        return token is not None and token.norm == ":"
+
+    def _action(self) -> bool:
+        cursor = self.cursor
+        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.take("THEN", noise=False)
+        cursor.part = "rule"
+        action = self._take_action()
+        if action is None:
+            return False
+        cursor.symbol(":")
+        self._objects(action)
+        return self._rest_of_action(action)
+
+    def _objects(self, action: Action) -> None:
+        """Read what stands between an action and its condition: size, symbol, how it is filled."""
+        cursor = self.cursor
+        while True:
+            mark = cursor.mark()
+            if cursor.take("AT_OPEN", noise=False):
+                continue
+            if cursor.take("ON_CLOSE", noise=False):
+                self.draft.execution["trade_on_close"] = True
+                self.draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
+                continue
+            if action[0] == "enter" and self.settings.size_of_order():
+                continue
+            if self.settings.symbol(lead=False):
+                continue
+            if cursor.words(
+                "the position",
+                "position",
+                "all",
+                "half" if False else "everything",
+                "my position",
+                "the shares",
+                "signal",
+                "it",
+                "the trade",
+                "trade",
+                "shares",
+                "stock",
+                "here",
+                "back",
+                "immediately",
+                "the stock",
+                "some",
+                "only",
+                "all shares",
+                "entire position",
+                "the entire position",
+                noise=True,
+            ):
+                continue
+            cursor.reset(mark)
+            return
+
+    def _rest_of_action(self, action: Action) -> bool:
+        cursor, draft = self.cursor, self.draft
+        kind, side = action
+        self._prepare(kind, side)
+        mark = cursor.mark()
+        if kind in ("exit", "sell") and self._special_exit(side):
+            return True
+        cursor.reset(mark)
+        cursor.symbol(",")
+        cursor.take("WHEN")
+        if kind in ("exit", "sell") and cursor.take("OPPOSITE"):
+            draft.flags.add("opposite_exit")
+            return True
+        condition = self.conditions.condition()
+        if condition is None:
+            cursor.reset(mark)
+            if kind == "enter" and side and self._opposite_entry(side):
+                return True
+            cursor.reset(mark)
+            if kind == "enter":
+                draft.flags.add(f"bare_{side}")
+            elif kind == "exit":
+                draft.flags.add("bare_exit")
+            else:
+                draft.flags.add("bare_sell")
+            return True
+        self._add(kind, side, condition)
+        return True
+
+    def _opposite_entry(self, side: Side) -> bool:
+        """Read "short vice versa", "go short on the opposite"."""
+        cursor = self.cursor
+        cursor.words("on", "when", "on the", "if")
+        if cursor.take("OPPOSITE"):
+            self.draft.flags.add(f"opposite_{side}")
+            return True
+        return False
+
+    def _prepare(self, kind: str, side: Side | None) -> None:
+        sells = kind in ("exit", "sell")
+        self.conditions.exit_rule = sells
+        # Words without a direction follow the rule: upward to buy, downward to sell.
+        long_side = side == "long" or (side is None)
+        self.conditions.rising_side = long_side != sells
+        self.conditions.last = None
+        if kind == "enter":
+            self.draft.subject = None
+
+    def _special_exit(self, side: Side | None) -> bool:
+        """Read "after 10 bars", "at a 10% profit", "at the end of the day", "on the opposite cross"."""
+        cursor, draft = self.cursor, self.draft
+        cursor.symbol(",")
+        start = cursor.mark()
+        cursor.take("WHEN")
+        cursor.words("on the", "on an", "on", "at the", "at", "when the", "when")
+        if cursor.take("OPPOSITE"):
+            draft.flags.add("opposite_exit")
+            return self._more_exits(side)
+        cursor.reset(start)
+        if self.settings.exit_level():
+            return self._more_exits(side)
+        cursor.reset(start)
+        cursor.words("position", "trade")
+        if cursor.words("after", "at the end of", "in", "within") and (token := cursor.number(percent=False)):
+            unit = cursor.take("UNIT", noise=False)
+            if (
+                unit
+                and not cursor.looking_at("AGO", "IN_A_ROW", noise=False)
+                and not cursor.looking_at("UP_BAR", noise=False)
+            ):
+                cursor.words(
+                    "at most",
+                    "at the latest",
+                    "in the trade",
+                    "regardless",
+                    "no matter what",
+                    "have passed",
+                    "in any case",
+                    "max",
+                    "maximum",
+                    "whichever comes first",
+                    "if nothing else happens",
+                )
+                draft.risk["max_bars"] = draft.bars(token.value, unit)
+                return self._more_exits(side)
+        cursor.reset(start)
+        return False
+
+    def _more_exits(self, side: Side | None) -> bool:
+        """Read "or when ..." behind an exit that was a level or a time."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.symbol(",")
+        if cursor.take("OR") and not self.at_boundary():
+            inner = cursor.mark()
+            if self._special_exit(side):
+                return True
+            cursor.reset(inner)
+            cursor.take("WHEN")
+            condition = self.conditions.condition()
+            if condition is not None:
+                self._add("exit", side, condition)
+                return True
+        cursor.reset(mark)
+        cursor.words("whichever comes first", "whichever happens first", "whichever is first", noise=True)
+        return True
+
+    def _add(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
+        draft = self.draft
+        if kind == "enter":
+            assert side is not None
+            draft.entries.append((side, condition))
+            self.last_entry = (side, condition)
+            return
+        kept = self._without_time_exit(condition)
+        mark = self.cursor.mark()
+        self.cursor.symbol(",")
+        if self.cursor.take("OR"):
+            self.cursor.take("WHEN")
+            if self._special_exit(side):
+                mark = self.cursor.mark()
+        self.cursor.reset(mark)
+        self.cursor.words("whichever comes first", "whichever happens first", "whichever is first", noise=True)
+        if kept is None:
+            return
+        if kind == "sell":
+            draft.sells.append(kept)
+        else:
+            draft.exits.append((side, kept))
+
+    def _without_time_exit(self, condition: AnyCondition) -> AnyCondition | None:
+        """Take "or after n bars" out of an exit: it is the strategy's time limit."""
+        if "bars held" in self._said():
+            return condition
+        if isinstance(condition, BarsHeld) and condition.op == ">=":
+            self.draft.risk["max_bars"] = condition.bars
+            return None
+        if isinstance(condition, AnyOf):
+            times = [c for c in condition.conditions if isinstance(c, BarsHeld) and c.op == ">="]
+            rest = [c for c in condition.conditions if c not in times]
+            if len(times) == 1 and rest:
+                self.draft.risk["max_bars"] = times[0].bars
+                return rest[0] if len(rest) == 1 else AnyOf(conditions=rest)
+        return condition
+
+    def _said(self) -> str:
+        return " ".join(t.norm for t in self.cursor.tokens[max(0, self.cursor.position - 400) : self.cursor.position])
+
+    def _condition_first(self) -> bool:
+        """Read "When RSI < 30, buy" and "If the 50 SMA is above the 200 SMA then go long"."""
+        cursor = self.cursor
+        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.part = "rule"
+        if not cursor.take("WHEN", "WHILE"):
+            return False
+        start = cursor.mark()
+        # The direction of undirected words depends on the action, which comes later.
+        action: Action | None = None
+        for attempt in range(2):
+            cursor.reset(start)
+            if attempt and action is not None:
+                self._prepare(*action)
+            else:
+                self._prepare("enter", "long")
+                self.conditions.exit_rule = True
+            condition = self.conditions.condition()
+            if condition is None:
+                return False
+            self._pending_sentence()
+            cursor.symbol(",")
+            cursor.take("THEN")
+            action = self._take_action()
+            if action is None:
+                return False
+        assert action is not None
+        self._objects(action)
+        assert condition is not None
+        self._add(action[0], action[1], condition)
+        return True
+
+    def _pending_sentence(self) -> None:
+        self.cursor.words("happens", "occurs", noise=False)
+
+    def _bare_condition(self) -> bool:
+        """Read a condition under a heading: "Entry: RSI below 30"."""
+        if self.section is None or self.section[0] not in ("enter", "exit", "filter"):
+            return False
+        kind, side = self.section
+        cursor = self.cursor
+        cursor.part = "rule"
+        cursor.words("and", "also", noise=False)
+        if kind == "exit" and self._special_exit(side):
+            return True
+        self._prepare(kind, side)
+        cursor.take("WHEN")
+        condition = self.conditions.condition()
+        if condition is None:
+            return False
+        if kind == "filter":
+            self.draft.filters.append(condition)
+        else:
+            self._add_to_section(kind, side, condition)
+        return True
+
+    def _add_to_section(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
+        """Items of an entry list belong together; items of an exit list are alternatives."""
+        from Backtest.canonical import All
+
+        draft = self.draft
+        if kind == "enter" and draft.entries and f"section_{side}" in draft.flags:
+            known_side, known = draft.entries[-1]
+            if known_side == side:
+                parts = [*known.conditions, condition] if isinstance(known, All) else [known, condition]
+                draft.entries[-1] = (known_side, All(conditions=parts))
+                draft.assume(
+                    "section_and",
+                    "The conditions listed for an entry must all be true",
+                    "any one of them",
+                    "entry_rules",
+                )
+                return
+        draft.flags.add(f"section_{side}")
+        self._add(kind, side, condition)
+
+    # Reversal, otherwise, while --------------------------------------------------------------
+
+    def _reversal(self) -> bool:
+        if self.cursor.take("REVERSE"):
+            self.draft.flags.add("reversing")
+            return True
+        return False
+
+    def _otherwise(self) -> bool:
+        """Read "otherwise flat", "else go short"."""
+        cursor = self.cursor
+        if self.last_entry is None:
+            return False
+        mark = cursor.mark()
+        last_side, last_condition = self.last_entry
+        if cursor.take("FLAT") and cursor.take("OTHERWISE"):
+            self.draft.exits.append((last_side, Not(condition=last_condition)))
+            return True
+        cursor.reset(mark)
+        short_side: Side = "short" if last_side == "long" else "long"
+        if cursor.take(short_side.upper(), f"ENTER_{short_side.upper()}") and cursor.take("OTHERWISE"):
+            away = Not(condition=last_condition)
+            self.draft.entries.append((short_side, away))
+            self.draft.exits += [(last_side, away), (short_side, last_condition)]
+            return True
+        cursor.reset(mark)
+        if not cursor.take("OTHERWISE"):
+            return False
+        cursor.symbol(",")
+        side, condition = self.last_entry
+        away = Not(condition=condition)
+        mark = cursor.mark()
+        action = self._take_action()
+        if action is not None and action[0] == "enter" and action[1] != side and action[1] is not None:
+            self.draft.entries.append((action[1], away))
+            self.draft.exits.append((side, away))
+            self.draft.exits.append((action[1], condition))
+            return True
+        if action is not None and action[0] in ("exit", "sell"):
+            self._objects(action)
+            self.draft.exits.append((side, away))
+            return True
+        cursor.reset(mark)
+        if cursor.take("FLAT") or cursor.take("EXIT", "SELL"):
+            self.draft.exits.append((side, away))
+            return True
+        if cursor.words("short", "go short", "be short", "sell short"):
+            other: Side = "short" if side == "long" else "long"
+            self.draft.entries.append((other, away))
+            self.draft.exits += [(side, away), (other, condition)]
+            return True
+        return False
+
+    def _while(self) -> bool:
+        """Read "long while A" (a state that is left when A ends)."""
+        cursor = self.cursor
+        cursor.part = "rule"
+        side: Side | None = None
+        for category, value in (("LONG", "long"), ("SHORT", "short"), ("ENTER_LONG", "long"), ("ENTER_SHORT", "short")):
+            mark = cursor.mark()
+            cursor.words("be", "stay", "hold", "remain", "hold a")
+            if cursor.take(category):
+                said = self._said_tail(3)
+                cursor.words("position", "the stock", "the position", "it")
+                state = cursor.words("while", "as long as", "whilst", "so long as", "only while", "only as long as")
+                state = state or (
+                    cursor.words("when", "if", "whenever", "only when")
+                    if {"be", "stay", "hold"} & said or (category in ("LONG", "SHORT") and self._otherwise_ahead())
+                    else None
+                )
+                if state:
+                    side = value  # type: ignore[assignment]
+                    break
+            cursor.reset(mark)
+        if side is None:
+            return False
+        self._prepare("enter", side)
+        condition = self.conditions.condition()
+        if condition is None:
+            return False
+        self.draft.entries.append((side, condition))
+        self.last_entry = (side, condition)
+        if not self._otherwise_ahead():
+            self.draft.exits.append((side, Not(condition=condition)))
+            self.draft.assume("while", "A position held while a condition lasts is closed when it no longer holds")
+        return True
+
+    def _said_tail(self, count: int) -> set[str]:
+        return {t.norm for t in self.cursor.tokens[max(0, self.cursor.position - count) : self.cursor.position]}
+
+    def _otherwise_ahead(self) -> bool:
+        """Whether this sentence or the next begins an "otherwise"."""
+        for token in self.cursor.tokens[self.cursor.position : self.cursor.position + 60]:
+            if token.norm in ("otherwise", "else"):
+                return True
+        return False
+
+    # Time filters ----------------------------------------------------------------------------
+
+    def _global_time(self) -> bool:
+        """Read "Only trade on Mondays between 9:30 and 16:00", "no trades on Fridays"."""
+        cursor = self.cursor
+        cursor.part = "time"
+        avoid = bool(cursor.take("NO_TRADE"))
+        if not avoid:
+            cursor.take("ONLY_TRADE")
+        cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
+        cursor.words("on", "only on", "during", noise=False) if not cursor.looking_at("SESSION") else None
+        found = self.conditions._time()
+        if not isinstance(found, Time):
+            return False
+        cursor.words("only", noise=False)
+        self.draft.filters.append(Not(condition=found) if avoid else found)
+        return True
+
+
+def opposite(condition: AnyCondition) -> AnyCondition | None:
+    """Return the opposite of a cross or of a comparison of two series; None for anything else."""
+    if isinstance(condition, Cross):
+        return condition.model_copy(update={"direction": "below" if condition.direction == "above" else "above"})
+    if isinstance(condition, Compare) and condition.left.type != "value" and condition.right.type != "value":
+        mirror: dict[str, Any] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+        return condition.model_copy(update={"op": mirror[condition.op]}) if condition.op in mirror else None
+    return None

@@ -1,0 +1,58 @@
+"""Sentences as traders write them become the strategy they mean, or a clear question."""
+
+from __future__ import annotations
+
+import pytest
+
+from Strategy.text_parser import parse_strategy
+
+
+def described(text: str) -> str:
+    return parse_strategy(text).require().describe()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "Buy when RSI < 30, sell when RSI > 70, stop 5%",
+            [
+                "Buy when RSI(14) is below 30.",
+                "Exit long when RSI(14) is above 70.",
+                "Stop loss: 5% from the entry price.",
+            ],
+        ),
+        (
+            "Buy AAPL when the 50-day moving average crosses above the 200-day moving average. Sell when it crosses below.",
+            [
+                "Trade AAPL on daily bars.",
+                "Buy when SMA(50) crosses above SMA(200).",
+                "Exit long when SMA(50) crosses below SMA(200).",
+            ],
+        ),
+        (
+            "Buy when RSI below 30 and rising, unless volume is below its 20-day average. Sell when RSI is above 70.",
+            [
+                "Buy when RSI(14) is below 30 and RSI(14) is rising for 1 bar and not (Volume is below SMA(20) of Volume)."
+            ],
+        ),
+        (
+            "Long while close > SMA(200), flat otherwise.",
+            ["Buy when Close is above SMA(200).", "Exit long when not (Close is above SMA(200))."],
+        ),
+    ],
+)
+def test_it_understands(text, lines):
+    assert set(lines) <= set(described(text).splitlines())
+
+
+def test_words_it_does_not_know_are_quoted():
+    result = parse_strategy("buy when the moon is full and RSI < 30, sell when RSI > 70")
+    assert result.strategy is None
+    assert any("moon" in words for words in result.leftover)
+
+
+def test_what_it_says_can_be_read_back():
+    text = "Buy when MACD crosses above its signal line and ADX > 25, sell when MACD crosses below signal. Trailing stop 3 ATR."
+    strategy = parse_strategy(text).require()
+    assert parse_strategy(strategy.describe()).require().trading_core() == strategy.trading_core()
