@@ -631,6 +631,11 @@ def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
     return data
 
 
+def is_crypto(symbol: str) -> bool:
+    """Return whether a symbol names a crypto currency, which trades in fractions by default."""
+    return symbol.startswith(("BTC", "ETH")) or symbol.endswith(("-USD", "-USDT"))
+
+
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of canonical strategies, draft 2020-12."""
     schema = CanonicalStrategy.model_json_schema()

@@ -38,7 +38,7 @@ _SCAN = re.compile(
     (?P<clock>\d{1,2}:\d{2}(?:\s*[ap]\.?m\b\.?)?|\d{1,2}\s*[ap]m\b)
   | (?P<di>[+-]DI\b|\bDI[+-](?!\w)|%[KDR]\b)
   | (?P<tf>\b(?:M1|M5|M15|M30|H1|H4|D1|W1|MN)\b)
-  | (?P<ticker>\$[A-Z]{1,5}\b|\^[A-Z]{2,6}\b|\b[A-Z]{3}/[A-Z]{3}\b|\b[A-Z]{2,5}-(?:USDT?|EUR|GBP)\b|\b[A-Z]{3,6}=X\b)
+  | (?P<ticker>\$[A-Z]{1,5}\b|\^[A-Z]{2,6}\b|\b[A-Z]{3}/[A-Z]{3}\b|\b[A-Z]{2,5}-(?:USDT?|EUR|GBP)\b|\b[A-Z]{3,6}=X\b|\b[A-Z]{1,5}\.[A-Z]\b)
   | (?P<zone>\b(?:America|Europe|Asia|Australia|Africa|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+\b|\bUTC\b|\bGMT\b)
   | (?P<num>(?:\$\s?)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?:\$\s?)?\.\d+)(?P<suffix>[kKmM](?![A-Za-z]))?
   | (?P<word>[A-Za-z]+(?:_[A-Za-z]+)*(?:'[a-z]+)?)

@@ -21,6 +21,7 @@ from Backtest.canonical import (
     IndicatorRef,
     Rule,
     Side,
+    is_crypto,
     walk,
 )
 from Backtest.diagnostics import load_canonical
@@ -537,7 +538,7 @@ def _defaults(draft: Draft) -> None:
     if draft.entries and not draft.symbols:
         draft.assume("symbol", "No symbol is named: choose one for the backtest", field="symbols")
     if (
-        any(s.endswith("-USD") or s.startswith("BTC") for s in draft.symbols)
+        any(is_crypto(s) for s in draft.symbols)
         and "fractional_unit" not in draft.execution
     ):
         draft.execution["fractional_unit"] = 1e-6
