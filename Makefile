@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup demo test lint format lock clean
+.PHONY: help setup demo serve test lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -15,6 +15,14 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
 	@touch $@
+
+demo: setup ## a sentence in; strategy, trades, figures and a report out
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py backtest "Buy GOOG when RSI(14) is below 40 and the close is above the 200-day moving average. Sell when RSI is above 70. Stop loss 8%."
+
+serve: setup ## migrate and start everything at http://127.0.0.1:$(PORT)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python -m uvicorn algoagent_api.asgi:application --host 127.0.0.1 --port $(PORT)
 
 test: setup ## run all tests
 	@$(BIN)/python -m pytest

@@ -689,7 +689,13 @@ class Conditions:
             name, value = self.draft.indicators[subject.id].name, rights[0].value
             token = cursor.previous()
             plain = token is not None and token.kind == "num" and not token.money and not token.percent
-            if "exact" not in self.draft.flags and name in MOVING_AVERAGES and plain and value.is_integer() and 2 <= value <= 400:
+            if (
+                "exact" not in self.draft.flags
+                and name in MOVING_AVERAGES
+                and plain
+                and value.is_integer()
+                and 2 <= value <= 400
+            ):
                 mine = self.draft.indicators[subject.id]
                 self.draft.assume(
                     "average_of_number",

@@ -1,0 +1,1 @@
+"""Settings, routes and everything that wires the apps together."""

@@ -1,0 +1,122 @@
+"""Every error becomes one body, and its HTTP status is decided here."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from Backtest.errors import (
+    AlgoAgentError,
+    Conflict,
+    DataError,
+    Diagnostic,
+    ExecutionError,
+    InvalidInput,
+    NotFound,
+    ProviderError,
+    StrategyError,
+    TooLarge,
+)
+
+logger = logging.getLogger(__name__)
+
+_STATUS: tuple[tuple[type[AlgoAgentError], int], ...] = (
+    (InvalidInput, 400),
+    (TooLarge, 413),
+    (NotFound, 404),
+    (Conflict, 409),
+    (ProviderError, 503),
+    (DataError, 422),
+    (StrategyError, 422),
+    (ExecutionError, 422),
+)
+
+
+def error_body(
+    error: str,
+    details: list[dict[str, Any]] | None = None,
+    suggestions: list[str] | None = None,
+    questions: list[str] | None = None,
+) -> dict[str, Any]:
+    """Return the one error body of the API."""
+    return {
+        "error": error,
+        "details": details or [],
+        "ai_suggestions": suggestions or [],
+        "clarifying_questions": questions or [],
+    }
+
+
+def _detail(found: Diagnostic) -> dict[str, Any]:
+    return found.as_dict()
+
+
+def _flatten(data: Any, field: str = "") -> list[dict[str, Any]]:
+    """Turn DRF's nested validation errors into a flat list of findings."""
+    if isinstance(data, dict):
+        return [d for key, value in data.items() for d in _flatten(value, f"{field}.{key}" if field else str(key))]
+    if isinstance(data, list):
+        return [d for value in data for d in _flatten(value, field)]
+    name = "" if field == "non_field_errors" else field
+    return [
+        {
+            "severity": "error",
+            "code": getattr(data, "code", "invalid"),
+            "field": name,
+            "message": str(data),
+            "suggestion": "",
+        }
+    ]
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Return the response for an exception; None lets Django report a server error."""
+    if isinstance(error, AlgoAgentError):
+        set_rollback()
+        code = next((s for kind, s in _STATUS if isinstance(error, kind)), 500)
+        details = [_detail(d) for d in error.details]
+        if isinstance(error, ExecutionError) and error.traceback:
+            details.append(
+                {
+                    "severity": "error",
+                    "code": error.exit_reason,
+                    "field": "code",
+                    "message": error.traceback,
+                    "suggestion": "",
+                }
+            )
+        body = error_body(error.message, details, list(error.suggestions), list(error.questions))
+        return Response(body, status=code, headers={"Retry-After": "60"} if code == 503 else None)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    elif isinstance(error, RequestDataTooBig):
+        return Response(error_body("The request is larger than what is taken: send less, or upload a file"), status=413)
+    if not isinstance(error, exceptions.APIException):
+        return None
+    set_rollback()
+    headers: dict[str, str] = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
+    if getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(error.wait))  # type: ignore[attr-defined]
+    if isinstance(error, exceptions.ValidationError):
+        details = _flatten(error.detail)
+        return Response(error_body("The request is not valid", details), status=status.HTTP_400_BAD_REQUEST)
+    message = error.detail.get("detail", "") if isinstance(error.detail, dict) else error.detail
+    return Response(error_body(str(message)), status=error.status_code, headers=headers)
+
+
+def not_found(request: Any, exception: Exception) -> JsonResponse:
+    return JsonResponse(error_body(f"There is nothing at {request.path}"), status=404)
+
+
+def server_error(request: Any) -> JsonResponse:
+    return JsonResponse(error_body("Something went wrong on the server; it has been logged"), status=500)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BacktestApiConfig(AppConfig):
+    name = "backtest_api"
+    verbose_name = "Backtests"

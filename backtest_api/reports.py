@@ -1,0 +1,98 @@
+"""Runs and parses as tables on a terminal."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from backtest_api.models import BacktestRun
+    from Strategy.text_parser import ParseResult
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def print_parse(parsed: ParseResult, console: Console | None = None) -> None:
+    """Print the strategy in plain English with its assumptions and warnings."""
+    console = console or Console(highlight=False)
+    strategy = parsed.strategy
+    if strategy is not None:
+        console.print("[bold]Understood as[/bold]")
+        console.print(strategy.describe(), markup=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("kind", style="dim")
+    table.add_column("what")
+    for assumption in parsed.assumptions:
+        other = f" (not: {assumption.other})" if assumption.other else ""
+        table.add_row("assumed", f"{assumption.text}{other}")
+    for found in parsed.diagnostics:
+        table.add_row(found.severity, found.message + (f". {found.suggestion}" if found.suggestion else ""))
+    if table.row_count:
+        console.print()
+        console.print(table, markup=False)
+
+
+def print_run(run: BacktestRun, folder: Path, console: Console | None = None) -> None:
+    """Print the figures, the last trades, an equity sparkline and where the files are."""
+    console = console or Console(highlight=False)
+    console.print(f"\n[bold]{run.summary}[/bold]")
+    console.print(f"{run.symbol} {run.timeframe} from {run.start_date} to {run.end_date}, {run.data_source} prices")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    rows = (
+        ("Return", _percent(run.total_return_pct)), ("Buy and hold", _percent(run.buy_and_hold_return_pct)),
+        ("CAGR", _percent(run.cagr)), ("Max. drawdown", _percent(run.max_drawdown)), ("Sharpe", _number(run.sharpe_ratio)),
+        ("Sortino", _number(run.sortino_ratio)), ("Trades", str(run.total_trades)),
+        ("Win rate", _percent(None if run.win_rate is None else run.win_rate * 100)), ("Profit factor", _number(run.profit_factor)),
+        ("Profit", "-" if run.total_pnl is None else f"${run.total_pnl:,.2f}"),
+    )  # fmt: skip
+    for name, value in rows:
+        table.add_row(name, value)
+    console.print(table)
+    trades = read_rows(folder / "trades.csv")
+    if trades:
+        console.print(_trade_table(trades[-5:], len(trades)))
+        console.print(f"Equity  {sparkline([float(row['Equity']) for row in read_rows(folder / 'equity_curve.csv')])}")
+    for warning in run.warnings:
+        console.print(f"[yellow]![/yellow] {warning}")
+    report = folder / "report.html"
+    console.print(f"\nrun {run.pk}: {report if report.is_file() else folder}")
+
+
+def _trade_table(trades: list[dict[str, str]], total: int) -> Table:
+    table = Table(title=f"last {len(trades)} of {total} trades", box=None, title_justify="left", pad_edge=False)
+    for name in ("side", "entry", "exit", "entry price", "exit price", "return", "exit reason"):
+        table.add_column(name)
+    for row in trades:
+        table.add_row(
+            row["side"], row["entry_time"][:16], row["exit_time"][:16], f"{float(row['entry_price']):.5g}",
+            f"{float(row['exit_price']):.5g}", f"{float(row['return_pct']):+.2f}%", row["exit_reason"],
+        )  # fmt: skip
+    return table
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def sparkline(values: list[float], width: int = 60) -> str:
+    """Return values as a line of block characters, averaged down to `width`."""
+    if not values:
+        return ""
+    step = max(1, len(values) // width)
+    points = [sum(values[i : i + step]) / len(values[i : i + step]) for i in range(0, len(values), step)]
+    low, high = min(points), max(points)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((p - low) * scale)] for p in points)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}%"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

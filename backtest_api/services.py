@@ -1,0 +1,167 @@
+"""What can be done with backtests: create, run, run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.data import PriceData, PriceRequest
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import AlgoAgentError, DataError, InvalidInput
+from backtest_api.engine import get_data_manager, get_limits, get_sandbox
+from backtest_api.models import BacktestRun
+
+if TYPE_CHECKING:
+    from auth_api.models import User
+    from Backtest.backtesting_adapter import BacktestResult
+    from strategy_api.models import Strategy
+
+SUMMARY_FIELDS = (
+    "total_pnl", "total_return_pct", "win_rate", "max_drawdown", "sharpe_ratio", "sortino_ratio", "calmar_ratio",
+    "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
+)  # fmt: skip
+
+
+def run_create(
+    *,
+    user: User,
+    canonical: CanonicalStrategy,
+    strategy: Strategy | None = None,
+    symbol: str | None = None,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    timeframe: str | None = None,
+    **execution: float | None,
+) -> BacktestRun:
+    """Store a queued run. `execution` overrides cash, commission and spread.
+
+    Raises:
+        InvalidInput: no symbol is known, or the dates are reversed.
+        StrategyError: the overrides make the strategy impossible.
+    """
+    chosen = symbol or (canonical.symbols[0] if canonical.symbols else "")
+    if not chosen:
+        raise InvalidInput("No symbol: name one in the request or in the strategy, such as AAPL")
+    if start_date and end_date and start_date > end_date:
+        raise InvalidInput(f"start_date {start_date} is after end_date {end_date}: swap them")
+    given = {k: v for k, v in execution.items() if v is not None}
+    data = canonical.model_dump(mode="json")
+    data["execution"] |= given
+    if timeframe:
+        data["timeframe"] = timeframe
+    checked = load_canonical(data).require()
+    return BacktestRun.objects.create(
+        user=user,
+        strategy=strategy,
+        strategy_version=strategy.version if strategy else None,
+        canonical_json=checked.model_dump(mode="json"),
+        symbol=chosen.upper(),
+        timeframe=checked.timeframe,
+        start_date=start_date,
+        end_date=end_date,
+    )
+
+
+def run_execute(*, run: BacktestRun, report: bool = False, clock: Callable[[], datetime] = timezone.now) -> BacktestRun:
+    """Run a stored backtest and store what came of it; a failure is stored and raised.
+
+    Raises:
+        AlgoAgentError: the data does not exist, or the run failed.
+    """
+    from Backtest.backtesting_adapter import run_backtest_from_canonical
+
+    run.status = BacktestRun.Status.RUNNING
+    run.save(update_fields=["status"])
+    try:
+        canonical = load_canonical(run.canonical_json).require()
+        prices = get_data_manager().fetch(PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date))
+        result = run_backtest_from_canonical(
+            canonical, prices, sandbox=get_sandbox(), limits=get_limits(), report=report
+        )
+    except AlgoAgentError as error:
+        run.status, run.error, run.finished_at = BacktestRun.Status.FAILED, error.message, clock()
+        run.save(update_fields=["status", "error", "finished_at"])
+        raise
+    _store(run, result)
+    run.finished_at = clock()
+    run.save()
+    return run
+
+
+def _store(run: BacktestRun, result: BacktestResult) -> None:
+    run.status, run.progress = BacktestRun.Status.COMPLETED, 1.0
+    for name in SUMMARY_FIELDS:
+        setattr(run, name, result.summary[name])
+    run.metrics, run.manifest = result.metrics, result.manifest
+    run.warnings = list(result.warnings)
+    run.data_source, run.data_sha256 = result.prices.source, result.manifest["data"]["sha256"]
+    run.code_sha256 = result.manifest["code_sha256"]
+    run.duration_ms = result.wall_ms
+    run.start_date, run.end_date = result.prices.start.date(), result.prices.end.date()
+    run.summary = summary_text(run)
+    write_artifacts(artifact_folder(run), result)
+
+
+def summary_text(run: BacktestRun) -> str:
+    """Return the outcome in a sentence."""
+    name = run.canonical_json["strategy_name"]
+    total, hold = run.total_return_pct, run.buy_and_hold_return_pct
+    if not run.total_trades:
+        return f"{name} on {run.symbol} made no trade from {run.start_date} to {run.end_date}"
+    trades = f"{run.total_trades} trade{'s' if run.total_trades > 1 else ''}"
+    if total is None or hold is None:
+        return f"{name} on {run.symbol}: {trades}"
+    verb = "beat" if total > hold else "trailed"
+    return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and {verb} buy-and-hold by {abs(total - hold):.1f} points"
+
+
+def artifact_folder(run: BacktestRun) -> Path:
+    return Path(settings.MEDIA_ROOT) / "backtests" / str(run.pk)
+
+
+def write_artifacts(folder: Path, result: BacktestResult) -> None:
+    """Write trades.csv, equity_curve.csv, prices.parquet, strategy.py and manifest.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    result.trades.to_csv(folder / "trades.csv", index=False)
+    result.equity.to_csv(folder / "equity_curve.csv", index_label="time")
+    result.prices.frame.to_parquet(folder / "prices.parquet")
+    (folder / "strategy.py").write_text(result.code.code, encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(result.manifest, indent=2), encoding="utf-8")
+    if result.report_html:
+        (folder / "report.html").write_text(result.report_html, encoding="utf-8")
+
+
+def run_again(*, run: BacktestRun, report: bool = False) -> tuple[BacktestResult, dict[str, tuple[Any, Any]]]:
+    """Run a completed backtest again on its stored prices.
+
+    Returns the result and every figure that differs: name to (then, now). Empty means that it
+    was reproduced exactly.
+    """
+    import pandas as pd
+
+    from Backtest.backtesting_adapter import run_backtest_from_canonical
+
+    path = artifact_folder(run) / "prices.parquet"
+    if not path.is_file():
+        raise DataError(
+            f"The prices of run {run.pk} are gone from {path}: they were pruned, so it cannot be reproduced"
+        )
+    canonical = load_canonical(run.manifest["canonical"]).require()
+    data = run.manifest["data"]
+    prices = PriceData(data["symbol"], data["timeframe"], pd.read_parquet(path), data["source"], data["adjustment"])
+    result = run_backtest_from_canonical(canonical, prices, sandbox=get_sandbox(), limits=get_limits(), report=report)
+    then = {**run.metrics, "data_sha256": run.data_sha256, "code_sha256": run.code_sha256}
+    now = {
+        **result.metrics,
+        "data_sha256": result.manifest["data"]["sha256"],
+        "code_sha256": result.manifest["code_sha256"],
+    }
+    different = {k: (then.get(k), now.get(k)) for k in sorted({*then, *now}) if then.get(k) != now.get(k)}
+    return result, different

@@ -1,0 +1,32 @@
+"""Data sets: prices that were fetched or uploaded."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+
+class DataSet(models.Model):
+    """A price series on disk, as Parquet. `sha256` is the hash of its time stamps and prices."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="datasets")
+    symbol = models.CharField(max_length=20)
+    timeframe = models.CharField(max_length=8)
+    source = models.CharField(max_length=40)
+    adjustment = models.CharField(max_length=40, blank=True)
+    path = models.CharField(max_length=255)
+    rows = models.PositiveIntegerField()
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    sha256 = models.CharField(max_length=64)
+    quality = models.JSONField(default=dict)
+    notes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe} ({self.source})"

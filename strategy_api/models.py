@@ -1,0 +1,115 @@
+"""Strategies, their versions and validations, and what was said about them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+
+class Strategy(models.Model):
+    """A user's strategy. `version` counts the changes of its canonical; names are unique per user."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        VALIDATED = "validated"
+        TESTED = "tested"
+        DEPLOYED = "deployed"
+        RETIRED = "retired"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="strategies")
+    name = models.CharField(max_length=120)
+    version = models.PositiveIntegerField(default=1)
+    status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
+    user_description = models.TextField(blank=True)
+    canonical_json = models.JSONField()
+    generated_code = models.TextField(blank=True)
+    code_path = models.CharField(max_length=255, blank=True)
+    warnings = models.JSONField(default=list)
+    assumptions = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "strategies"
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "name"], name="strategy_name_unique_per_user"),
+            models.CheckConstraint(condition=models.Q(version__gte=1), name="strategy_version_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+class StrategyVersion(models.Model):
+    """A canonical a strategy had, and how it differs from the one before."""
+
+    strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    canonical_json = models.JSONField()
+    changes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-version"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["strategy", "version"], name="strategy_version_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.strategy.name} v{self.version}"
+
+
+class StrategyValidation(models.Model):
+    """The outcome of one validation."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        VALID = "valid"
+        INVALID = "invalid"
+
+    strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="validations")
+    version = models.PositiveIntegerField(default=1)
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    errors = models.JSONField(default=list)
+    warnings = models.JSONField(default=list)
+    ai_recommendations = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.strategy.name}: {self.status}"
+
+
+class ConversationMemory(models.Model):
+    """One exchange of a session: what the user said and what was answered."""
+
+    class Interaction(models.TextChoices):
+        VALIDATE = "validate"
+        SUGGEST = "suggest"
+        GENERATE = "generate"
+        EDIT = "edit"
+        BACKTEST = "backtest"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
+    session_id = models.CharField(max_length=36)
+    strategy = models.ForeignKey(
+        Strategy, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations"
+    )
+    interaction_type = models.CharField(max_length=16, choices=Interaction)
+    user_message = models.TextField(blank=True)
+    ai_response = models.JSONField(default=dict)
+    context = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "conversation memory"
+        ordering: ClassVar = ["id"]
+        indexes: ClassVar = [models.Index(fields=["user", "session_id"], name="conversation_session")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id}: {self.interaction_type}"
