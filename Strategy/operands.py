@@ -381,6 +381,12 @@ class Operands:
                     f"{entry.name} cannot have a period of {value:g}",
                     "Use a whole number",
                 )
+        if not numbers and entry.params and source is None and frame is None:
+            known = [i for i in draft.indicators.values() if i.name == entry.name and i.timeframe is None]
+            if known and (entry.name not in MOVING_AVERAGES or len(known) == 1):
+                # "RSI(7) below 30 ... RSI above 70": the second is the first.
+                output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
+                return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
         missing = [p for p in entry.params if p.name not in params]
         if missing and not numbers:
             default = "/".join(p.as_text(p.default) for p in entry.params)
