@@ -7,6 +7,8 @@ property test holds the two together.
 from __future__ import annotations
 
 from decimal import Decimal
+from difflib import SequenceMatcher
+from itertools import zip_longest
 
 from Backtest.canonical import (
     All,
@@ -200,3 +202,22 @@ def _time(node: Time) -> str:
     if node.timezone:
         parts.append(f"in {node.timezone} time")
     return " ".join(parts)
+
+
+def changes(old: CanonicalStrategy, new: CanonicalStrategy) -> list[dict[str, str]]:
+    """Return how two versions differ, in plain English: what each sentence was and is.
+
+    Each item has `change` (added, removed or changed), `was` and `is`.
+    """
+    before, after = describe(old).splitlines(), describe(new).splitlines()
+    found: list[dict[str, str]] = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        gone, come = before[i1:i2], after[j1:j2]
+        for was, is_ in zip_longest(gone, come, fillvalue=""):
+            kind = "changed" if was and is_ else "removed" if was else "added"
+            found.append({"change": kind, "was": was, "is": is_})
+    if old.strategy_name != new.strategy_name:
+        found.append({"change": "changed", "was": f"Name: {old.strategy_name}", "is": f"Name: {new.strategy_name}"})
+    return found

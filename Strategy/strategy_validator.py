@@ -1,0 +1,137 @@
+"""Validation of a canonical strategy, with recommendations by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from Backtest.canonical import (
+    AnyOf,
+    CanonicalStrategy,
+    Compare,
+    Cross,
+    IndicatorRef,
+    PercentLevel,
+    PercentOfEquity,
+    RiskReward,
+    Value,
+    walk,
+)
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import Diagnostic
+from Backtest.timeframes import is_intraday
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An improvement to consider. `field` says where it would be made."""
+
+    code: str
+    field: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"code": self.code, "field": self.field, "message": self.message}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The outcome: the strategy when it is valid, findings, and recommendations."""
+
+    strategy: CanonicalStrategy | None
+    diagnostics: tuple[Diagnostic, ...]
+    recommendations: tuple[Recommendation, ...]
+
+    @property
+    def valid(self) -> bool:
+        return self.strategy is not None
+
+    @property
+    def errors(self) -> list[dict[str, str]]:
+        return [d.as_dict() for d in self.diagnostics if d.severity == "error"]
+
+    @property
+    def warnings(self) -> list[dict[str, str]]:
+        return [d.as_dict() for d in self.diagnostics if d.severity != "error"]
+
+
+class StrategyValidator:
+    """Validates canonical JSON and recommends by rules."""
+
+    def validate(self, canonical: Mapping[str, Any]) -> Validation:
+        """Return what is wrong with a strategy, and what would make it better."""
+        loaded = load_canonical(canonical)
+        advice = tuple(recommend(loaded.strategy)) if loaded.strategy else ()
+        return Validation(loaded.strategy, loaded.diagnostics, advice)
+
+
+def recommend(strategy: CanonicalStrategy) -> Iterable[Recommendation]:
+    """Yield what a careful trader would add or question."""
+    risk, execution = strategy.risk, strategy.execution
+    if not (risk.stop_loss or risk.trailing_stop):
+        yield Recommendation(
+            "add_stop", "risk.stop_loss", "Add a stop loss, such as 5% or 2 ATR: one bad trade has no limit now"
+        )
+    if isinstance(risk.position_size, PercentOfEquity) and risk.position_size.value > 50:
+        yield Recommendation(
+            "size",
+            "risk.position_size",
+            "Specify a position size, such as 1% risk per trade: each trade takes nearly all equity",
+        )
+    if not execution.commission and not execution.commission_fixed and not execution.spread:
+        yield Recommendation("costs", "execution", "Add commission and spread: without costs every result is too good")
+    if not strategy.symbols:
+        yield Recommendation("symbol", "symbols", "Name the symbol the strategy is for")
+    if not risk.cooldown_bars and risk.stop_loss:
+        yield Recommendation(
+            "cooldown",
+            "risk.cooldown_bars",
+            "Consider a cooldown between trades, so that a stop is not followed by the same entry at once",
+        )
+    if isinstance(risk.take_profit, RiskReward) and risk.take_profit.ratio < 1:
+        yield Recommendation(
+            "ratio",
+            "risk.take_profit",
+            f"A target of {risk.take_profit.ratio:g} times the risk needs a win rate above 50% to pay",
+        )
+    if isinstance(risk.stop_loss, PercentLevel) and risk.stop_loss.value < 0.5 and not is_intraday(strategy.timeframe):
+        yield Recommendation(
+            "tight_stop",
+            "risk.stop_loss",
+            f"A stop of {risk.stop_loss.value:g}% lies within the noise of {strategy.timeframe} bars",
+        )
+    yield from _overfit(strategy)
+
+
+def _overfit(strategy: CanonicalStrategy) -> Iterable[Recommendation]:
+    for kind, rules in (("entry_rules", strategy.entry_rules), ("exit_rules", strategy.exit_rules)):
+        for i, rule in enumerate(rules):
+            nodes = list(walk(rule.when))
+            for node in nodes:
+                if (
+                    isinstance(node, Compare | Cross)
+                    and isinstance(node.left, IndicatorRef)
+                    and isinstance(node.right, Value)
+                ):
+                    value = node.right.value
+                    if not float(value * 2).is_integer():
+                        yield Recommendation(
+                            "overfit_threshold",
+                            f"{kind}[{i}]",
+                            f"The threshold {value:g} is so exact that it may be fitted to the past: try {round(value):g}",
+                        )
+            if sum(isinstance(n, Compare | Cross) for n in nodes) > 5 and not any(isinstance(n, AnyOf) for n in nodes):
+                yield Recommendation(
+                    "many_conditions",
+                    f"{kind}[{i}]",
+                    "More than five conditions at once make few trades and fit the past: use fewer",
+                )
+    for i, indicator in enumerate(strategy.indicators):
+        period = indicator.params.get("timeperiod")
+        if period and period > 30 and period % 5:
+            yield Recommendation(
+                "overfit_period",
+                f"indicators[{i}]",
+                f"The period {period:g} of {indicator.id} is unusual and may be fitted: see whether {5 * round(period / 5):g} does as well",
+            )

@@ -1,0 +1,66 @@
+"""What every operation of the API shares in its OpenAPI description: the error answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ERROR = {
+    "type": "object",
+    "description": "The one error body of the API.",
+    "required": ["error", "details", "ai_suggestions", "clarifying_questions"],
+    "properties": {
+        "error": {"type": "string", "example": "Strategy validation failed"},
+        "details": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["severity", "code", "field", "message", "suggestion"],
+                "properties": {
+                    "severity": {"type": "string", "enum": ["error", "warning", "info"]},
+                    "code": {"type": "string", "example": "threshold_range"},
+                    "field": {"type": "string", "example": "entry_rules[0]"},
+                    "message": {"type": "string", "example": "RSI threshold must be between 0 and 100"},
+                    "suggestion": {"type": "string", "example": "Use RSI < 30 for an oversold condition"},
+                },
+            },
+        },
+        "ai_suggestions": {"type": "array", "items": {"type": "string"}},
+        "clarifying_questions": {"type": "array", "items": {"type": "string"}},
+    },
+}
+_MEANING = {
+    "400": "The request is malformed",
+    "401": "The access token is missing, wrong or expired",
+    "403": "Not allowed",
+    "404": "Unknown, or another user's",
+    "409": "The name is taken",
+    "413": "Larger than what is taken",
+    "415": "The body is not of a media type that is taken",
+    "422": "Understood but not possible",
+    "429": "Too many requests; see Retry-After",
+    "503": "A provider failed; trying again may help",
+}
+_BODY = ("400", "409", "413", "415", "422", "503")
+
+
+def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the error body and every status an operation may answer with (a spectacular hook)."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = _ERROR
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            codes = ["401", "403", "429"]
+            if method in ("post", "put", "patch"):
+                codes += _BODY
+            if method == "get":
+                codes += ["400", "422", "503"]
+            if "{" in path or method == "get":
+                codes.append("404")
+            for code in codes:
+                operation["responses"].setdefault(
+                    code,
+                    {
+                        "description": _MEANING[code],
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+                    },
+                )
+    return result

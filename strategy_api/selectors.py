@@ -1,0 +1,39 @@
+"""Reading strategies and conversations; every query is of one owner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Max, Min, QuerySet
+
+from auth_api.models import User
+from Backtest.errors import NotFound
+from strategy_api.models import ConversationMemory, Strategy
+
+
+def strategies_of(*, user: User) -> QuerySet[Strategy]:
+    return Strategy.objects.filter(user=user)
+
+
+def strategy_get(*, user: User, strategy_id: int) -> Strategy:
+    """NotFound when there is none, or it is somebody else's."""
+    found = Strategy.objects.filter(user=user, pk=strategy_id).first()
+    if found is None:
+        raise NotFound(f"There is no strategy {strategy_id}")
+    return found
+
+
+def sessions_of(*, user: User) -> QuerySet[ConversationMemory, dict[str, Any]]:
+    """Return the user's sessions, newest first: session_id, entries, started_at, last_at."""
+    entries = ConversationMemory.objects.filter(user=user).order_by().values("session_id")
+    return entries.annotate(entries=Count("id"), started_at=Min("created_at"), last_at=Max("created_at")).order_by(
+        "-last_at", "session_id"
+    )
+
+
+def session_entries(*, user: User, session_id: str) -> QuerySet[ConversationMemory]:
+    """Return the entries of a session, oldest first. NotFound when it has none."""
+    found = ConversationMemory.objects.filter(user=user, session_id=session_id).order_by("id")
+    if not found.exists():
+        raise NotFound(f"There is no conversation {session_id[:60]!r}")
+    return found

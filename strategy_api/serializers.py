@@ -1,0 +1,173 @@
+"""The wire shape of strategies and conversations. Canonical JSON is validated by pydantic."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
+
+
+@extend_schema_field(
+    {"type": "object", "additionalProperties": True, "description": "A canonical strategy; see /api/strategies/schema/"}
+)
+class CanonicalField(serializers.JSONField):
+    """A JSON object."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict):
+            raise serializers.ValidationError(f"Send a JSON object, not {type(value).__name__}", code="invalid")
+        return value
+
+
+class TextField(serializers.CharField):
+    """Text in which a NUL character, which databases refuse, is an error."""
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        if any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+            raise serializers.ValidationError("The text holds broken characters (lone surrogates): send valid Unicode")
+        return value
+
+
+SESSION = {"required": False, "allow_blank": True, "max_length": 36, "help_text": "Where the exchange is remembered"}
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "text",
+            value={"user_description": "Buy AAPL when RSI < 30, sell when RSI > 70, stop 5%", "name": "RSI dip"},
+            request_only=True,
+        )
+    ]
+)
+class StrategyCreateSerializer(serializers.Serializer[Any]):
+    user_description = TextField(required=False, allow_blank=True, trim_whitespace=False, max_length=10_000)
+    canonical_json = CanonicalField(required=False)
+    name = TextField(required=False, allow_blank=True, max_length=120)
+    session_id = TextField(**SESSION)
+
+
+class StrategyUpdateSerializer(serializers.Serializer[Any]):
+    name = TextField(required=False, max_length=120)
+    canonical_json = CanonicalField(required=False)
+    session_id = TextField(**SESSION)
+
+
+class SessionIdSerializer(serializers.Serializer[Any]):
+    session_id = TextField(**SESSION)
+
+
+class GenerateSerializer(SessionIdSerializer):
+    instructions = TextField(required=False, allow_blank=True, max_length=4000)
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    severity = serializers.ChoiceField(choices=["error", "warning", "info"])
+    code = serializers.CharField()
+    field = serializers.CharField(allow_blank=True)
+    message = serializers.CharField()
+    suggestion = serializers.CharField(allow_blank=True)
+
+
+class AssumptionSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    text = serializers.CharField()
+    other = serializers.CharField(allow_blank=True, help_text="The reading not taken")
+    field = serializers.CharField(allow_blank=True)
+
+
+class StrategySerializer(serializers.ModelSerializer[Strategy]):
+    canonical_json = CanonicalField()
+    description = serializers.SerializerMethodField(help_text="The strategy in plain English")
+    warnings = FindingSerializer(many=True)
+    assumptions = AssumptionSerializer(many=True)
+
+    class Meta:
+        model = Strategy
+        fields: ClassVar = [
+            "id", "name", "user_id", "version", "status", "user_description", "description", "canonical_json",
+            "generated_code", "code_path", "warnings", "assumptions", "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields: ClassVar = fields
+
+    def get_description(self, strategy: Strategy) -> str:
+        from Backtest.diagnostics import load_canonical
+
+        loaded = load_canonical(strategy.canonical_json)
+        return loaded.strategy.describe() if loaded.strategy else ""
+
+
+class VersionSerializer(serializers.ModelSerializer[StrategyVersion]):
+    canonical_json = CanonicalField()
+    changes = serializers.ListField(child=serializers.DictField(child=serializers.CharField(allow_blank=True)))
+
+    class Meta:
+        model = StrategyVersion
+        fields: ClassVar = ["version", "changes", "canonical_json", "created_at"]
+        read_only_fields: ClassVar = fields
+
+
+class RecommendationSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ValidationSerializer(serializers.ModelSerializer[StrategyValidation]):
+    strategy_id = serializers.IntegerField()
+    errors = FindingSerializer(many=True)
+    warnings = FindingSerializer(many=True)
+    ai_recommendations = RecommendationSerializer(many=True)
+
+    class Meta:
+        model = StrategyValidation
+        fields: ClassVar = [
+            "id",
+            "strategy_id",
+            "version",
+            "status",
+            "errors",
+            "warnings",
+            "ai_recommendations",
+            "created_at",
+        ]
+        read_only_fields: ClassVar = fields
+
+
+class CodeSerializer(serializers.Serializer[Any]):
+    strategy_code = serializers.CharField()
+    file_path = serializers.CharField()
+    success = serializers.BooleanField()
+    generator = serializers.ChoiceField(choices=["template", "model"])
+
+
+class SessionSummarySerializer(serializers.Serializer[Any]):
+    session_id = serializers.CharField()
+    entries = serializers.IntegerField()
+    started_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
+class ConversationSerializer(serializers.ModelSerializer[ConversationMemory]):
+    strategy_id = serializers.IntegerField(allow_null=True)
+    ai_response = serializers.DictField()
+    context = serializers.DictField()
+
+    class Meta:
+        model = ConversationMemory
+        fields: ClassVar = [
+            "id",
+            "session_id",
+            "strategy_id",
+            "interaction_type",
+            "user_message",
+            "ai_response",
+            "context",
+            "created_at",
+        ]
+        read_only_fields: ClassVar = fields

@@ -1,0 +1,243 @@
+"""What can be done with strategies, each step remembered in the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from auth_api.models import User
+from Backtest.canonical import CanonicalStrategy
+from Backtest.code_generator import generate_code, safe_slug, write_code
+from Backtest.describe import changes
+from Backtest.diagnostics import Loaded, load_canonical
+from Backtest.errors import Conflict, InvalidInput, StrategyError
+from Strategy.strategy_validator import StrategyValidator
+from Strategy.text_parser import ParseResult, parse_strategy
+from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
+
+Interaction = ConversationMemory.Interaction
+
+
+def strategy_create(
+    *,
+    user: User,
+    user_description: str = "",
+    canonical_json: Mapping[str, Any] | None = None,
+    name: str = "",
+    session_id: str = "",
+) -> Strategy:
+    """Store a strategy given as text, as canonical JSON, or as JSON with the text it came from.
+
+    Raises:
+        InvalidInput: neither was given.
+        StrategyError: the text or the JSON is no possible strategy.
+        Conflict: the user has a strategy of this name.
+    """
+    parsed: ParseResult | None = None
+    if canonical_json is not None:
+        canonical, findings = _loaded(canonical_json)
+    elif user_description.strip():
+        parsed = parse_strategy(user_description, name=name)
+        _remember_refusal(user, parsed, session_id)
+        canonical, findings = parsed.require(), [d.as_dict() for d in parsed.diagnostics]
+    else:
+        raise InvalidInput("Give user_description (the strategy in words), canonical_json, or both")
+    canonical = canonical.model_copy(update={"strategy_name": name}) if name else canonical
+    assumptions = [] if parsed is None else [a.__dict__ for a in parsed.assumptions]
+    chosen = name or _free_name(user, canonical.strategy_name)
+    data = canonical.model_dump(mode="json")
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                strategy = Strategy.objects.create(
+                    user=user, name=chosen, user_description=user_description, canonical_json=data,
+                    warnings=findings, assumptions=assumptions,
+                )  # fmt: skip
+        except IntegrityError as error:
+            raise _name_taken(chosen) from error
+        StrategyVersion.objects.create(strategy=strategy, version=1, canonical_json=data)
+        remember(
+            user=user, kind=Interaction.SUGGEST, strategy=strategy, session_id=session_id, message=user_description,
+            response={"description": canonical.describe(), "warnings": findings, "assumptions": assumptions},
+        )  # fmt: skip
+    return strategy
+
+
+def _loaded(data: Mapping[str, Any]) -> tuple[CanonicalStrategy, list[dict[str, str]]]:
+    loaded: Loaded = load_canonical(data)
+    return loaded.require(), [d.as_dict() for d in loaded.diagnostics]
+
+
+def _remember_refusal(user: User, parsed: ParseResult, session_id: str) -> None:
+    if parsed.strategy is None:
+        response = {"errors": [d.as_dict() for d in parsed.errors], "clarifying_questions": list(parsed.questions)}
+        remember(
+            user=user,
+            kind=Interaction.SUGGEST,
+            strategy=None,
+            session_id=session_id,
+            message=parsed.text,
+            response=response,
+        )
+
+
+def _free_name(user: User, name: str) -> str:
+    taken = set(Strategy.objects.filter(user=user, name__startswith=name).values_list("name", flat=True))
+    number, free = 2, name
+    while free in taken:
+        free, number = f"{name[:110]} {number}", number + 1
+    return free
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        f"You have a strategy named {name!r} already",
+        suggestions=[f"Use another name, such as {name[:100]!r} with v2 behind it"],
+    )
+
+
+def strategy_update(
+    *,
+    strategy: Strategy,
+    name: str | None = None,
+    canonical_json: Mapping[str, Any] | None = None,
+    session_id: str = "",
+) -> Strategy:
+    """Rename a strategy or change its canonical; a change keeps the old one as a version.
+
+    Raises:
+        StrategyError: the new canonical is not possible.
+        Conflict: the name is taken.
+    """
+    with transaction.atomic():
+        strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
+        if name is not None:
+            strategy.name = name
+        if canonical_json is not None:
+            _change_canonical(strategy, canonical_json, session_id)
+        try:
+            with transaction.atomic():
+                strategy.save()
+        except IntegrityError as error:
+            raise _name_taken(strategy.name) from error
+    return strategy
+
+
+def _change_canonical(strategy: Strategy, canonical_json: Mapping[str, Any], session_id: str) -> None:
+    new, findings = _loaded(canonical_json)
+    data = new.model_dump(mode="json")
+    if data == strategy.canonical_json:
+        return
+    old = load_canonical(strategy.canonical_json).strategy
+    difference = changes(old, new) if old else []
+    strategy.version += 1
+    strategy.canonical_json, strategy.warnings = data, findings
+    strategy.generated_code, strategy.code_path = "", ""
+    strategy.status = Strategy.Status.DRAFT
+    StrategyVersion.objects.create(strategy=strategy, version=strategy.version, canonical_json=data, changes=difference)
+    remember(
+        user=strategy.user, kind=Interaction.EDIT, strategy=strategy, session_id=session_id, message="",
+        response={"version": strategy.version, "changes": difference}, context={"description": old.describe() if old else ""},
+    )  # fmt: skip
+
+
+def strategy_validate(*, strategy: Strategy, session_id: str = "") -> StrategyValidation:
+    """Validate a stored strategy and store the outcome."""
+    outcome = StrategyValidator().validate(strategy.canonical_json)
+    status = StrategyValidation.Status.VALID if outcome.valid else StrategyValidation.Status.INVALID
+    with transaction.atomic():
+        validation = StrategyValidation.objects.create(
+            strategy=strategy, version=strategy.version, status=status, errors=outcome.errors, warnings=outcome.warnings,
+            ai_recommendations=[r.as_dict() for r in outcome.recommendations],
+        )  # fmt: skip
+        if outcome.valid and strategy.status == Strategy.Status.DRAFT:
+            Strategy.objects.filter(pk=strategy.pk).update(status=Strategy.Status.VALIDATED)
+        response = {
+            "status": status,
+            "errors": validation.errors,
+            "warnings": validation.warnings,
+            "recommendations": validation.ai_recommendations,
+        }
+        remember(
+            user=strategy.user,
+            kind=Interaction.VALIDATE,
+            strategy=strategy,
+            session_id=session_id,
+            message="",
+            response=response,
+        )
+    return validation
+
+
+def strategy_generate_code(*, strategy: Strategy, instructions: str = "", session_id: str = "") -> dict[str, Any]:
+    """Generate the backtesting.py code by template, write it to CODES_DIR and store it.
+
+    Raises:
+        StrategyError: instructions were given, which only a language model can follow.
+    """
+    if instructions.strip():
+        raise StrategyError(
+            "Instructions need a language model, and none is configured",
+            suggestions=["Leave the instructions out: the template writes the code of the canonical strategy"],
+        )
+    canonical = load_canonical(strategy.canonical_json).require()
+    generated = generate_code(canonical)
+    path = write_code(
+        generated,
+        name=strategy.name,
+        folder=Path(settings.CODES_DIR),
+        key=f"{strategy.pk}_{canonical.content_hash()[:10]}",
+    )
+    strategy.generated_code, strategy.code_path = generated.code, shown_path(path)
+    with transaction.atomic():
+        strategy.save(update_fields=["generated_code", "code_path", "updated_at"])
+        remember(
+            user=strategy.user, kind=Interaction.GENERATE, strategy=strategy, session_id=session_id, message="",
+            response={"file_path": strategy.code_path, "class_name": generated.class_name, "generator": "template"},
+        )  # fmt: skip
+    return {"strategy_code": generated.code, "file_path": strategy.code_path, "success": True, "generator": "template"}
+
+
+def shown_path(path: Path) -> str:
+    """Return a path relative to the project where it lies inside."""
+    try:
+        return str(path.resolve().relative_to(settings.BASE_DIR))
+    except ValueError:
+        return str(path)
+
+
+def strategy_delete(*, strategy: Strategy) -> None:
+    """Delete a strategy with its versions, validations and generated files; its runs stay."""
+    pattern = f"{safe_slug(strategy.name)}_{strategy.pk}_*.py"
+    for path in Path(settings.CODES_DIR).glob(pattern):
+        path.unlink(missing_ok=True)
+    strategy.delete()
+
+
+def remember(
+    *,
+    user: User,
+    kind: str,
+    strategy: Strategy | None,
+    session_id: str,
+    message: str,
+    response: dict[str, Any],
+    context: dict[str, Any] | None = None,
+) -> ConversationMemory:
+    """Store an exchange. Without a session it belongs to the strategy's own."""
+    session = session_id or (f"strategy-{strategy.pk}" if strategy else "unfinished")
+    if context is None:
+        context = {"canonical_json": strategy.canonical_json, "version": strategy.version} if strategy else {}
+    return ConversationMemory.objects.create(
+        user=user, session_id=session, strategy=strategy, interaction_type=kind, user_message=message,
+        ai_response=response, context=context,
+    )  # fmt: skip
+
+
+def conversation_delete(*, user: User, session_id: str) -> int:
+    """Delete a session of a user and return how many entries it had."""
+    return ConversationMemory.objects.filter(user=user, session_id=session_id).delete()[0]
