@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from Backtest.conditions import compute_indicators
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.prices import PriceData, PriceRequest, Provider
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import DataError, ProviderError, StrategyError
+from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
 
 
 class DataManager:
@@ -33,28 +34,26 @@ class DataManager:
             DataError: no provider has the symbol, or none has bars between the dates.
             ProviderError: the last provider failed and trying again may help.
         """
-        notes: list[str] = []
-        failure: DataError | ProviderError | None = None
+        unreached: list[str] = []
+        failures: list[DataError | ProviderError] = []
         for provider in self.providers:
             try:
-                found = provider.fetch(request)
+                found = provider.fetch(request).between(request.start, request.end)
             except ProviderError as error:
-                notes.append(f"{provider.name} could not be reached ({error.message})")
-                failure = error
+                unreached.append(f"{provider.name} gave nothing ({error.message})")
+                failures.append(error)
             except DataError as error:
-                if failure is None or not isinstance(failure, ProviderError):
-                    failure = error
+                failures.append(error)
             else:
-                if notes:
-                    found = _with_notes(found, [f"{'; '.join(notes)}: prices are from {found.source}"])
-                return found.between(request.start, request.end)
-        raise failure or DataError("No data provider is configured: set DATA_PROVIDERS")
-
-
-def _with_notes(prices: PriceData, notes: list[str]) -> PriceData:
-    from dataclasses import replace
-
-    return replace(prices, notes=(*prices.notes, *notes))
+                if unreached:
+                    note = f"{'; '.join(unreached)}: the prices are {found.source}"
+                    return replace(found, notes=(*found.notes, note))
+                return found
+        if not failures:
+            raise DataError("No data provider is configured: set DATA_PROVIDERS")
+        # The most telling failure: dates outside what exists, then an unreachable provider.
+        failures.sort(key=lambda e: 0 if isinstance(e, DataRangeError) else 1 if isinstance(e, ProviderError) else 2)
+        raise failures[0]
 
 
 class DataIngestionModel:

@@ -4,7 +4,8 @@
     ├── InvalidInput            the request is malformed
     ├── StrategyError           the strategy is understood but not possible
     ├── DataError               prices that do not exist, or not as asked for
-    │   └── ProviderError       a data provider failed; trying again may help
+    │   └── DataRangeError      the dates lie outside what exists
+    ├── ProviderError           a data provider failed; trying again may help
     ├── ExecutionError          the strategy's own code failed, or ran into a limit
     ├── NotFound                the object does not exist for this user
     └── Conflict                the name is taken
@@ -80,6 +81,10 @@ class StrategyError(AlgoAgentError):
 
 class DataError(AlgoAgentError):
     """The prices asked for do not exist, or cannot be used as they are."""
+
+
+class DataRangeError(DataError):
+    """The dates asked for lie outside the prices there are; the message names what exists."""
 
 
 class ProviderError(AlgoAgentError):

@@ -165,3 +165,67 @@ def run_again(*, run: BacktestRun, report: bool = False) -> tuple[BacktestResult
     }
     different = {k: (then.get(k), now.get(k)) for k in sorted({*then, *now}) if then.get(k) != now.get(k)}
     return result, different
+
+
+def run_from_strategy(*, user: User, strategy_id: int, **options: Any) -> BacktestRun:
+    """Store a queued run of one of the user's strategies. NotFound when it is none of theirs."""
+    from strategy_api.selectors import strategy_get
+
+    strategy = strategy_get(user=user, strategy_id=strategy_id)
+    canonical = load_canonical(strategy.canonical_json).require()
+    return run_create(user=user, canonical=canonical, strategy=strategy, **options)
+
+
+def quick_run(
+    *,
+    user: User,
+    strategy_id: int | None = None,
+    canonical_json: dict[str, Any] | None = None,
+    user_description: str = "",
+    **options: Any,
+) -> tuple[BacktestRun, dict[str, Any]]:
+    """Run a stored strategy, a canonical or a text at once.
+
+    Returns the completed run and how it was understood: description and assumptions.
+    """
+    from Strategy.text_parser import parse_strategy
+
+    assumptions: list[dict[str, str]] = []
+    if strategy_id is not None:
+        run = run_from_strategy(user=user, strategy_id=strategy_id, **options)
+    else:
+        if canonical_json is not None:
+            canonical = load_canonical(canonical_json).require()
+        else:
+            parsed = parse_strategy(user_description)
+            canonical = parsed.require()
+            assumptions = [dict(a.__dict__) for a in parsed.assumptions]
+        run = run_create(user=user, canonical=canonical, **options)
+    run = run_execute(run=run)
+    description = load_canonical(run.canonical_json).require().describe()
+    return run, {"description": description, "assumptions": assumptions}
+
+
+def report_ensure(*, run: BacktestRun) -> Path:
+    """Return the path of the HTML report, drawing it when it was not asked for before."""
+    path = artifact_folder(run) / "report.html"
+    if not path.is_file():
+        result, different = run_again(run=run, report=True)
+        if different:
+            raise DataError(f"Run {run.pk} could not be reproduced for its report: {', '.join(different)} differ")
+        path.write_text(result.report_html or "", encoding="utf-8")
+    return path
+
+
+def run_explain(*, run: BacktestRun, at: Any) -> dict[str, Any]:
+    """Explain what a completed run did at a time. DataError outside its data."""
+    import pandas as pd
+
+    from Backtest.explain import Explainer
+
+    folder = artifact_folder(run)
+    if not (folder / "prices.parquet").is_file():
+        raise DataError(f"The prices of run {run.pk} were pruned: run it again")
+    canonical = load_canonical(run.manifest["canonical"]).require()
+    trades = pd.read_csv(folder / "trades.csv", float_precision="round_trip")
+    return Explainer(canonical, pd.read_parquet(folder / "prices.parquet"), trades).explain(at)

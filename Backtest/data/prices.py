@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from Backtest.errors import DataError
+from Backtest.errors import DataError, DataRangeError
 from Backtest.indicators import PRICE_COLUMNS
 
 
@@ -68,7 +68,7 @@ class PriceData:
         first, last = self.start.date(), self.end.date()
         if (start and start > last) or (end and end < first):
             wanted = f"{start or 'the beginning'} to {end or 'the end'}"
-            raise DataError(
+            raise DataRangeError(
                 f"{self.symbol} has {self.timeframe} prices from {have} in {self.source}, none from {wanted}",
                 suggestions=[f"Choose dates within {have}"],
             )
@@ -84,7 +84,7 @@ class PriceData:
             if end > last and (end - last).days > 7:
                 notes.append(f"Prices of {self.symbol} end on {last}, not on {end} as asked")
         if not keep.any():
-            raise DataError(f"{self.symbol} has no bar between {start} and {end}; it has {have}")
+            raise DataRangeError(f"{self.symbol} has no bar between {start} and {end}; it has {have}")
         return replace(self, frame=self.frame[keep], notes=tuple(notes))
 
 

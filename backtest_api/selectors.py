@@ -1,0 +1,61 @@
+"""Reading runs and their artifacts; every query is of one owner."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from django.db.models import QuerySet
+
+from auth_api.models import User
+from Backtest.errors import DataError, NotFound, StrategyError
+from backtest_api.models import BacktestRun
+from backtest_api.services import artifact_folder
+
+
+def runs_of(*, user: User) -> QuerySet[BacktestRun]:
+    return BacktestRun.objects.filter(user=user)
+
+
+def run_get(*, user: User, run_id: int) -> BacktestRun:
+    """NotFound when there is none, or it is somebody else's."""
+    found = runs_of(user=user).filter(pk=run_id).first()
+    if found is None:
+        raise NotFound(f"There is no backtest {run_id}")
+    return found
+
+
+def completed_run(*, user: User, run_id: int) -> BacktestRun:
+    """Return a run that has results. StrategyError (422) says why there are none."""
+    run = run_get(user=user, run_id=run_id)
+    if run.status != BacktestRun.Status.COMPLETED:
+        why = f": {run.error}" if run.error else ""
+        raise StrategyError(f"Backtest {run_id} is {run.status}, so it has no results{why}")
+    return run
+
+
+def artifact(*, run: BacktestRun, name: str) -> Path:
+    """Return the path of an artifact. DataError when it was pruned."""
+    path = artifact_folder(run) / name
+    if not path.is_file():
+        raise DataError(f"{name} of backtest {run.pk} was pruned: run it again")
+    return path
+
+
+_TEXT = {"side", "entry_time", "exit_time", "exit_reason", "time"}
+_WHOLE = {"entry_bar", "exit_bar"}
+
+
+def rows_of(*, run: BacktestRun, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a CSV artifact, numbers as numbers and empty cells as None."""
+    with artifact(run=run, name=name).open(encoding="utf-8", newline="") as file:
+        return [{key: _value(key, text) for key, text in row.items()} for row in csv.DictReader(file)]
+
+
+def _value(key: str, text: str) -> Any:
+    if key in _TEXT:
+        return text
+    if text == "":
+        return None
+    return int(text) if key in _WHOLE else float(text)

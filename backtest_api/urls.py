@@ -1,0 +1,14 @@
+from django.urls import path
+
+from backtest_api import views
+
+urlpatterns = [
+    path("backtests/", views.BacktestListView.as_view(), name="backtests"),
+    path("backtests/quick-run/", views.QuickRunView.as_view(), name="backtest-quick-run"),
+    path("backtests/<int:run_id>/", views.BacktestView.as_view(), name="backtest"),
+    path("backtests/<int:run_id>/trades/", views.TradesView.as_view(), name="backtest-trades"),
+    path("backtests/<int:run_id>/equity/", views.EquityView.as_view(), name="backtest-equity"),
+    path("backtests/<int:run_id>/report/", views.ReportView.as_view(), name="backtest-report"),
+    path("backtests/<int:run_id>/code/", views.CodeView.as_view(), name="backtest-code"),
+    path("backtests/<int:run_id>/explain/", views.ExplainView.as_view(), name="backtest-explain"),
+]

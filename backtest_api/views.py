@@ -1,0 +1,162 @@
+"""Backtests over REST."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pandas as pd
+from django.db.models import QuerySet
+from django.http import FileResponse, HttpResponse, HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from algoagent_api.pagination import RowPagination
+from auth_api.models import User
+from Backtest.errors import InvalidInput
+from backtest_api import selectors, serializers, services
+from backtest_api.local_jobs import run_submit
+from backtest_api.models import BacktestRun
+
+
+def user_of(request: Request) -> User:
+    return cast("User", request.user)
+
+
+class BacktestListView(ListAPIView[BacktestRun]):
+    serializer_class = serializers.RunSerializer
+    filterset_fields = ("status", "symbol", "strategy", "timeframe")
+    ordering_fields = ("id", "created_at", "total_return_pct", "sharpe_ratio", "max_drawdown", "total_trades")
+
+    def get_queryset(self) -> QuerySet[BacktestRun]:
+        return selectors.runs_of(user=user_of(self.request))
+
+    @extend_schema(request=serializers.RunCreateSerializer, responses={202: serializers.RunSerializer})
+    def post(self, request: Request) -> Response:
+        """Queue a backtest of a stored strategy."""
+        body = serializers.RunCreateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        run = services.run_from_strategy(user=user_of(request), **body.validated_data)
+        run_submit(run=run)
+        return Response(serializers.RunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+class QuickRunView(APIView):
+    @extend_schema(request=serializers.QuickRunSerializer, responses={200: serializers.QuickRunResultSerializer})
+    def post(self, request: Request) -> Response:
+        """Backtest a stored strategy, a canonical or a sentence, and answer when it is done."""
+        body = serializers.QuickRunSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        run, understood = services.quick_run(user=user_of(request), **body.validated_data)
+        return Response({**serializers.RunSerializer(run).data, **understood})
+
+
+class BacktestView(APIView):
+    @extend_schema(responses={200: serializers.RunSerializer})
+    def get(self, request: Request, run_id: int) -> Response:
+        run = selectors.run_get(user=user_of(request), run_id=run_id)
+        return Response(serializers.RunSerializer(run).data)
+
+
+FORMAT = OpenApiParameter("format", str, enum=["json", "csv"], description="csv gives the file")
+
+
+class _RowsView(GenericAPIView[BacktestRun]):
+    filter_backends = ()
+    pagination_class = RowPagination
+    artifact = ""
+
+    def rows(self, request: Request, run_id: int) -> HttpResponseBase:
+        run = selectors.completed_run(user=user_of(request), run_id=run_id)
+        wanted = request.query_params.get("format", "json")
+        if wanted == "csv":
+            path = selectors.artifact(run=run, name=self.artifact)
+            return FileResponse(
+                path.open("rb"), as_attachment=True, filename=f"{run.pk}_{path.name}", content_type="text/csv"
+            )
+        if wanted != "json":
+            raise InvalidInput(f"Unknown format {wanted[:20]!r}: use json or csv")
+        page = self.paginate_queryset(selectors.rows_of(run=run, name=self.artifact))  # type: ignore[arg-type]
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class TradesView(_RowsView):
+    serializer_class = serializers.TradeRowSerializer
+    artifact = "trades.csv"
+
+    @extend_schema(
+        parameters=[FORMAT],
+        responses={
+            (200, "application/json"): serializers.TradeRowSerializer(many=True),
+            (200, "text/csv"): OpenApiTypes.BINARY,
+        },
+    )
+    def get(self, request: Request, run_id: int) -> HttpResponseBase:
+        """The trades, in order of entry."""
+        return self.rows(request, run_id)
+
+
+class EquityView(_RowsView):
+    serializer_class = serializers.EquityRowSerializer
+    artifact = "equity_curve.csv"
+
+    @extend_schema(
+        parameters=[FORMAT],
+        responses={
+            (200, "application/json"): serializers.EquityRowSerializer(many=True),
+            (200, "text/csv"): OpenApiTypes.BINARY,
+        },
+    )
+    def get(self, request: Request, run_id: int) -> HttpResponseBase:
+        """Equity and drawdown (a fraction) at each bar."""
+        return self.rows(request, run_id)
+
+
+class ReportView(APIView):
+    @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR})
+    def get(self, request: Request, run_id: int) -> HttpResponse:
+        """The interactive chart as one HTML page that needs no network; drawn when first asked for."""
+        run = selectors.completed_run(user=user_of(request), run_id=run_id)
+        path = services.report_ensure(run=run)
+        response = HttpResponse(path.read_bytes(), content_type="text/html; charset=utf-8")
+        response["Content-Security-Policy"] = (
+            "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; sandbox allow-scripts"
+        )
+        return response
+
+
+class CodeView(APIView):
+    @extend_schema(responses={(200, "text/x-python"): OpenApiTypes.STR})
+    def get(self, request: Request, run_id: int) -> HttpResponse:
+        """The Python code that was run."""
+        run = selectors.completed_run(user=user_of(request), run_id=run_id)
+        path = selectors.artifact(run=run, name="strategy.py")
+        return HttpResponse(path.read_bytes(), content_type="text/x-python; charset=utf-8")
+
+
+class ExplainView(APIView):
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("at", str, required=True, description="A date or time within the data", examples=[])
+        ],
+        responses={200: serializers.ExplanationSerializer},
+    )
+    def get(self, request: Request, run_id: int) -> Response:
+        """Why there was a trade at a bar, or why there was none."""
+        run = selectors.completed_run(user=user_of(request), run_id=run_id)
+        at = parse_time(request.query_params.get("at", ""))
+        return Response(services.run_explain(run=run, at=at))
+
+
+def parse_time(text: str) -> pd.Timestamp:
+    """Return a date or time. InvalidInput when it is none."""
+    try:
+        found = pd.Timestamp(text)
+    except (ValueError, OverflowError):
+        found = pd.NaT
+    if found is pd.NaT:
+        raise InvalidInput(f"at={text[:40]!r} is no time: use a form such as 2008-03-03 or 2008-03-03T15:00")
+    return cast("pd.Timestamp", found)

@@ -1,0 +1,29 @@
+"""Positions and trades over REST."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from rest_framework.generics import ListAPIView
+
+from trading.models import Position, Trade
+from trading.serializers import PositionSerializer, TradeSerializer
+
+
+class PositionsView(ListAPIView[Position]):
+    """The user's open positions."""
+
+    serializer_class = PositionSerializer
+    filterset_fields = ("symbol", "side")
+
+    def get_queryset(self) -> QuerySet[Position]:
+        return Position.objects.filter(user_id=self.request.user.pk)
+
+
+class TradesView(ListAPIView[Trade]):
+    """The user's closed trades."""
+
+    serializer_class = TradeSerializer
+    filterset_fields = ("symbol", "side")
+
+    def get_queryset(self) -> QuerySet[Trade]:
+        return Trade.objects.filter(user_id=self.request.user.pk)
