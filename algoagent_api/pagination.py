@@ -7,10 +7,3 @@ class Pagination(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
-
-
-class RowPagination(Pagination):
-    """For rows of files: trades and equity."""
-
-    page_size = 1000
-    max_page_size = 10_000

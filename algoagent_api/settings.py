@@ -145,6 +145,7 @@ REST_FRAMEWORK = {
         "register": env.str("THROTTLE_REGISTER", default="20/hour"),
     },
     "EXCEPTION_HANDLER": "algoagent_api.exception_handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
 }
 SIMPLE_JWT = {
@@ -164,6 +165,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "algoagent_api.openapi.add_errors",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatus": "backtest_api.models.BacktestRun.Status",
+        "StrategyStatus": "strategy_api.models.Strategy.Status",
+        "ValidationStatus": "strategy_api.models.StrategyValidation.Status",
+        "Side": ["long", "short"],
+        "PositionSide": "trading.models.Side",
+        "Timeframe": "Backtest.timeframes.TIMEFRAMES",
+    },
 }
 UNFOLD = {"SITE_TITLE": "AlgoAgent", "SITE_HEADER": "AlgoAgent", "SITE_URL": reverse_lazy("docs")}
 

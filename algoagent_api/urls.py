@@ -1,9 +1,23 @@
 """Routes."""
 
-from django.urls import path
+from django.contrib import admin
+from django.urls import include, path, reverse_lazy
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from algoagent_api.health import HealthView
+
 urlpatterns = [
+    path("", RedirectView.as_view(url=reverse_lazy("docs"))),
+    path("admin/", admin.site.urls),
+    path("api/auth/", include("auth_api.urls")),
+    path("api/", include("strategy_api.urls")),
+    path("api/", include("backtest_api.urls")),
+    path("api/", include("data_api.urls")),
+    path("api/trading/", include("trading.urls")),
+    path("api/health/", HealthView.as_view(), name="health"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
 ]
+handler404 = "algoagent_api.exception_handler.not_found"
+handler500 = "algoagent_api.exception_handler.server_error"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotAuthenticated
@@ -14,15 +12,24 @@ from rest_framework.views import APIView
 
 from auth_api import serializers, services
 from auth_api.models import User
+from auth_api.request_user import user_of
 
 
 def _session(user: User) -> dict[str, object]:
     return {"user": serializers.UserSerializer(user).data, **services.tokens_for(user=user)}
 
 
-class RegisterView(APIView):
+class PublicView(APIView):
+    """Open to everybody: a token in the header is not looked at, so that a stale one does no harm."""
+
     permission_classes = (AllowAny,)
     authentication_classes = ()
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
+class RegisterView(PublicView):
     throttle_scope = "register"
 
     @extend_schema(request=serializers.RegisterSerializer, responses={201: serializers.SessionSerializer})
@@ -34,14 +41,8 @@ class RegisterView(APIView):
         return Response(_session(user), status=status.HTTP_201_CREATED)
 
 
-class LoginView(APIView):
-    permission_classes = (AllowAny,)
+class LoginView(PublicView):
     throttle_scope = "login"
-
-    def get_authenticators(self) -> list:  # type: ignore[type-arg]
-        # A stale token in the header must not keep its owner from logging in; the class stays for
-        # the WWW-Authenticate header of a 401.
-        return [] if self.request is None else [_NoAuthentication()]
 
     @extend_schema(request=serializers.LoginSerializer, responses={200: serializers.SessionSerializer})
     def post(self, request: Request) -> Response:
@@ -51,18 +52,7 @@ class LoginView(APIView):
         return Response(_session(services.user_login(request=request, **body.validated_data)))
 
 
-class _NoAuthentication:
-    def authenticate(self, request: Request) -> None:
-        return None
-
-    def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="api"'
-
-
-class VerifyView(APIView):
-    permission_classes = (AllowAny,)
-    authentication_classes = ()
-
+class VerifyView(PublicView):
     @extend_schema(request=serializers.TokenSerializer, responses={200: serializers.VerifiedSerializer})
     def post(self, request: Request) -> Response:
         """Tell whether a token is valid."""
@@ -72,10 +62,7 @@ class VerifyView(APIView):
         return Response({"valid": True})
 
 
-class RefreshView(APIView):
-    permission_classes = (AllowAny,)
-    authentication_classes = ()
-
+class RefreshView(PublicView):
     @extend_schema(request=serializers.RefreshSerializer, responses={200: serializers.TokenPairSerializer})
     def post(self, request: Request) -> Response:
         """Exchange a refresh token for a new pair."""
@@ -98,7 +85,7 @@ class LogoutView(APIView):
         """End a session: the refresh token can no longer be used."""
         body = serializers.RefreshSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        services.user_logout(refresh=body.validated_data["refresh"], user=cast("User", request.user))
+        services.user_logout(refresh=body.validated_data["refresh"], user=user_of(request))
         return Response(status=status.HTTP_205_RESET_CONTENT)
 
 

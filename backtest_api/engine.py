@@ -1,4 +1,4 @@
-"""The engine's parts as the settings want them: sandbox and data providers."""
+"""The sandbox as the settings want it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 if TYPE_CHECKING:
-    from Backtest.data_manager import DataManager
     from Backtest.sandbox import Limits, ProcessSandbox
 
 
@@ -24,12 +23,3 @@ def get_limits() -> Limits:
     from Backtest.sandbox import Limits
 
     return Limits(timeout_s=settings.SANDBOX_TIMEOUT_S, memory_mb=settings.SANDBOX_MEMORY_MB)
-
-
-def get_data_manager() -> DataManager:
-    """Return the providers in the order of DATA_PROVIDERS."""
-    from Backtest.data.bundled import BundledProvider
-    from Backtest.data_manager import DataManager
-
-    known = {"bundled": BundledProvider}
-    return DataManager([known[name]() for name in settings.DATA_PROVIDERS if name in known])

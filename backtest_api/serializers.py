@@ -11,9 +11,8 @@ from rest_framework import serializers
 from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestRun
 from backtest_api.services import artifact_folder
+from data_api.serializers import SYMBOL
 from strategy_api.serializers import CanonicalField, TextField
-
-SYMBOL = r"^[A-Za-z0-9^][A-Za-z0-9.^=_/-]{0,19}$"
 
 
 class RunOptionsSerializer(serializers.Serializer[Any]):

@@ -15,8 +15,9 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, DataError, InvalidInput
-from backtest_api.engine import get_data_manager, get_limits, get_sandbox
+from backtest_api.engine import get_limits, get_sandbox
 from backtest_api.models import BacktestRun
+from data_api.providers import get_data_manager
 
 if TYPE_CHECKING:
     from auth_api.models import User
@@ -81,7 +82,9 @@ def run_execute(*, run: BacktestRun, report: bool = False, clock: Callable[[], d
     run.save(update_fields=["status"])
     try:
         canonical = load_canonical(run.canonical_json).require()
-        prices = get_data_manager().fetch(PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date))
+        prices = get_data_manager(user=run.user).fetch(
+            PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date)
+        )
         result = run_backtest_from_canonical(
             canonical, prices, sandbox=get_sandbox(), limits=get_limits(), report=report
         )

@@ -10,23 +10,20 @@ from django.http import FileResponse, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from algoagent_api.pagination import RowPagination
-from auth_api.models import User
+from auth_api.request_user import user_of
 from Backtest.errors import InvalidInput
 from backtest_api import selectors, serializers, services
 from backtest_api.local_jobs import run_submit
 from backtest_api.models import BacktestRun
 
 
-def user_of(request: Request) -> User:
-    return cast("User", request.user)
-
-
 class BacktestListView(ListAPIView[BacktestRun]):
+    queryset = BacktestRun.objects.none()
     serializer_class = serializers.RunSerializer
     filterset_fields = ("status", "symbol", "strategy", "timeframe")
     ordering_fields = ("id", "created_at", "total_return_pct", "sharpe_ratio", "max_drawdown", "total_trades")
@@ -62,6 +59,12 @@ class BacktestView(APIView):
 
 
 FORMAT = OpenApiParameter("format", str, enum=["json", "csv"], description="csv gives the file")
+
+
+class RowPagination(PageNumberPagination):
+    page_size = 1000
+    page_size_query_param = "page_size"
+    max_page_size = 10_000
 
 
 class _RowsView(GenericAPIView[BacktestRun]):

@@ -17,6 +17,7 @@ class DataSet(models.Model):
     source = models.CharField(max_length=40)
     adjustment = models.CharField(max_length=40, blank=True)
     path = models.CharField(max_length=255)
+    columns = models.JSONField(default=list)
     rows = models.PositiveIntegerField()
     start = models.DateTimeField()
     end = models.DateTimeField()
@@ -27,6 +28,9 @@ class DataSet(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(start__lte=models.F("end")), name="dataset_times_in_order"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.timeframe} ({self.source})"

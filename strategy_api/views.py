@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiTypes, extend_schema
@@ -12,17 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_api.models import User
+from auth_api.request_user import user_of
 from Backtest.canonical import json_schema
 from strategy_api import selectors, serializers, services
 from strategy_api.models import ConversationMemory, Strategy, StrategyVersion
 
 
-def user_of(request: Request) -> User:
-    return cast("User", request.user)
-
-
 class StrategyListView(ListAPIView[Strategy]):
+    queryset = Strategy.objects.none()
     serializer_class = serializers.StrategySerializer
     filterset_fields = ("status", "name")
     ordering_fields = ("id", "name", "created_at", "updated_at", "version")
@@ -135,7 +132,7 @@ class ConversationView(GenericAPIView[ConversationMemory]):
     serializer_class = serializers.ConversationSerializer
     filter_backends = ()
 
-    @extend_schema(responses={200: serializers.ConversationSerializer(many=True)})
+    @extend_schema(operation_id="conversation_entries", responses={200: serializers.ConversationSerializer(many=True)})
     def get(self, request: Request, session_id: str) -> Response:
         """The entries of a session, oldest first."""
         entries = selectors.session_entries(user=user_of(request), session_id=session_id)

@@ -12,6 +12,7 @@ from trading.serializers import PositionSerializer, TradeSerializer
 class PositionsView(ListAPIView[Position]):
     """The user's open positions."""
 
+    queryset = Position.objects.none()
     serializer_class = PositionSerializer
     filterset_fields = ("symbol", "side")
 
@@ -22,6 +23,7 @@ class PositionsView(ListAPIView[Position]):
 class TradesView(ListAPIView[Trade]):
     """The user's closed trades."""
 
+    queryset = Trade.objects.none()
     serializer_class = TradeSerializer
     filterset_fields = ("symbol", "side")
 

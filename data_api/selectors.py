@@ -1,0 +1,63 @@
+"""Reading data sets and the catalogue of indicators; every query is of one owner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from django.db.models import QuerySet
+
+from auth_api.models import User
+from Backtest.errors import NotFound
+from Backtest.indicators import REGISTRY
+from data_api.models import DataSet
+
+PREVIEW_ROWS = 10
+
+
+def datasets_of(*, user: User) -> QuerySet[DataSet]:
+    return DataSet.objects.filter(user=user)
+
+
+def dataset_get(*, user: User, dataset_id: int) -> DataSet:
+    """NotFound when there is none, or it is somebody else's."""
+    found = datasets_of(user=user).filter(pk=dataset_id).first()
+    if found is None:
+        raise NotFound(f"There is no data set {dataset_id}")
+    return found
+
+
+def dataset_preview(dataset: DataSet) -> list[dict[str, Any]]:
+    """Return the last rows, with their time and every column; a missing value is None."""
+    if not Path(dataset.path).is_file():
+        return []
+    tail = pd.read_parquet(dataset.path).tail(PREVIEW_ROWS)
+    rows = []
+    for time, row in tail.iterrows():
+        values = {str(k): float(v) if np.isfinite(v) else None for k, v in row.items()}
+        rows.append({"time": str(time), **values})
+    return rows
+
+
+def indicator_catalogue() -> list[dict[str, Any]]:
+    """Return every indicator: name, title, parameters with bounds, inputs, outputs and usual levels."""
+    return [
+        {
+            "name": entry.name,
+            "title": entry.title,
+            "aliases": list(entry.aliases),
+            "parameters": [
+                {"name": p.name, "type": p.kind.__name__, "default": p.default, "min": p.minimum, "max": p.maximum}
+                for p in entry.params
+            ],
+            "inputs": list(entry.inputs),
+            "outputs": [{"name": o.name, "column": o.column} for o in entry.outputs],
+            "scale": entry.scale,
+            "bounds": list(entry.bounds) if entry.bounds else None,
+            "oversold": entry.levels[0] if entry.levels else None,
+            "overbought": entry.levels[1] if entry.levels else None,
+        }
+        for entry in REGISTRY.values()
+    ]

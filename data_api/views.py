@@ -1,0 +1,76 @@
+"""Prices and indicators over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import ListAPIView
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from auth_api.request_user import user_of
+from data_api import selectors, serializers, services
+from data_api.models import DataSet
+
+
+class FetchView(APIView):
+    @extend_schema(request=serializers.FetchSerializer, responses={200: serializers.DataSetDetailSerializer})
+    def post(self, request: Request) -> Response:
+        """Fetch prices, with indicator columns where wanted; they are kept as a data set."""
+        body = serializers.FetchSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = services.dataset_fetch(user=user_of(request), **body.validated_data)
+        return Response(serializers.DataSetDetailSerializer(found).data)
+
+
+class IndicatorsView(APIView):
+    @extend_schema(responses={200: serializers.IndicatorSerializer(many=True)})
+    def get(self, request: Request) -> Response:
+        """The catalogue of indicators."""
+        return Response(selectors.indicator_catalogue())
+
+
+class DataSetListView(ListAPIView[DataSet]):
+    """The user's data sets, newest first."""
+
+    queryset = DataSet.objects.none()
+    serializer_class = serializers.DataSetSerializer
+    filterset_fields = ("symbol", "timeframe", "source")
+    ordering_fields = ("id", "symbol", "rows", "created_at")
+
+    def get_queryset(self) -> QuerySet[DataSet]:
+        return selectors.datasets_of(user=user_of(self.request))
+
+
+class DataSetView(APIView):
+    @extend_schema(responses={200: serializers.DataSetDetailSerializer})
+    def get(self, request: Request, dataset_id: int) -> Response:
+        found = selectors.dataset_get(user=user_of(request), dataset_id=dataset_id)
+        return Response(serializers.DataSetDetailSerializer(found).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, dataset_id: int) -> Response:
+        services.dataset_delete(dataset=selectors.dataset_get(user=user_of(request), dataset_id=dataset_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class UploadView(APIView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        request={"multipart/form-data": serializers.UploadSerializer},
+        responses={201: serializers.DataSetDetailSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Upload prices as CSV or Parquet; backtests of the symbol use them first."""
+        body = serializers.UploadSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        given: dict[str, Any] = dict(body.validated_data)
+        file = given.pop("file")
+        found = services.dataset_upload(user=user_of(request), name=file.name, content=file.read(), **given)
+        return Response(serializers.DataSetDetailSerializer(found).data, status=status.HTTP_201_CREATED)
