@@ -7,6 +7,7 @@ hostile one: results say `isolated: false`.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import signal
@@ -27,6 +28,8 @@ from Backtest.errors import ExecutionError
 from Backtest.sandbox.job import SandboxJob, SandboxResult
 
 WORKER = Path(__file__).with_name("worker.py")
+GRACE_S = 10.0
+FORKS = hasattr(os, "fork")
 KEPT_VARIABLES = ("LANG", "LC_ALL", "SYSTEMROOT", "TZ")
 
 
@@ -43,8 +46,22 @@ class _Answer(BaseModel):
     versions: dict[str, str] = {}
 
 
+class _Done(BaseModel):
+    """How a job's process ended: its exit code (negative: a signal), or `reason` timeout."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: int
+    reason: str = ""
+    cpu_ms: float = 0.0
+    peak_memory_mb: float = 0.0
+
+
 class ProcessSandbox:
-    """A pool of interpreters that have imported everything and wait; each serves one job.
+    """A pool of interpreters that have imported everything; each job runs in a fork of one.
+
+    The interpreter itself never runs a strategy's code, so it stays clean for the next job. Where
+    there is no fork it serves one job and ends.
 
     Args:
         ready: how many to keep waiting. 0 starts one when a job comes.
@@ -68,12 +85,10 @@ class ProcessSandbox:
         """End the waiting interpreters."""
         with self._lock:
             while self._waiting:
-                child = self._waiting.pop()
-                child.kill()
-                child.communicate()
+                _end(self._waiting.pop())
 
     def run(self, job: SandboxJob) -> SandboxResult:
-        """Run a job in a fresh interpreter.
+        """Run a job in a process of its own.
 
         Raises:
             ExecutionError: the code raised, or ran into its limit of time, memory or output.
@@ -82,33 +97,44 @@ class ProcessSandbox:
             folder = Path(name)
             self._write(folder, job)
             started = time.perf_counter()
-            child = self._take()
+            interpreter = self._take()
+            done = _Done(code=-signal.SIGTERM, reason="killed")
             try:
-                cpu_ms, peak_mb = self._serve(child, folder, job)
+                done = self._serve(interpreter, folder, job)
             finally:
-                if self._ready:
-                    threading.Thread(target=self.warm_up, daemon=True).start()
+                self._give_back(interpreter, usable=done.reason != "killed")
             wall_ms = (time.perf_counter() - started) * 1000
-            return self._read(folder, job, wall_ms=wall_ms, cpu_ms=cpu_ms, peak_mb=peak_mb)
+            _check_exit(done, job)
+            return self._read(folder, job, wall_ms=wall_ms, cpu_ms=done.cpu_ms, peak_mb=done.peak_memory_mb)
 
     def _take(self) -> subprocess.Popen[bytes]:
         with self._lock:
             while self._waiting:
-                child = self._waiting.popleft()
-                if child.poll() is None:
-                    return child
+                interpreter = self._waiting.popleft()
+                if interpreter.poll() is None:
+                    return interpreter
+                _end(interpreter)
         return self._start()
+
+    def _give_back(self, interpreter: subprocess.Popen[bytes], *, usable: bool) -> None:
+        with self._lock:
+            if usable and FORKS and len(self._waiting) < self._ready:
+                self._waiting.append(interpreter)
+                return
+        _end(interpreter)
+        if self._ready:
+            threading.Thread(target=self.warm_up, daemon=True).start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         kept = {k: v for k, v in os.environ.items() if k in KEPT_VARIABLES}
-        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ARROW_DEFAULT_MEMORY_POOL"), "1")
-        threads["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+        fixed = {"ARROW_DEFAULT_MEMORY_POOL": "system", "TQDM_DISABLE": "1", "PYTHONHASHSEED": "0"}
         return subprocess.Popen(
             [sys.executable, "-I", str(WORKER)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**kept, **threads, "HOME": tempfile.gettempdir(), "TQDM_DISABLE": "1", "PYTHONHASHSEED": "0"},
+            env={**kept, **threads, **fixed, "HOME": tempfile.gettempdir()},
             start_new_session=os.name == "posix",
         )
 
@@ -123,58 +149,29 @@ class ProcessSandbox:
         (folder / "job.json").write_text(json.dumps(settings), encoding="utf-8")
         pyarrow.feather.write_feather(job.frame, str(folder / "prices.arrow"), compression="uncompressed")
 
-    def _serve(self, child: subprocess.Popen[bytes], folder: Path, job: SandboxJob) -> tuple[float, float]:
-        """Give the child its job and wait; return CPU milliseconds and peak memory in MiB."""
-        assert child.stdin is not None
-        deadline = time.monotonic() + job.limits.timeout_s
+    def _serve(self, interpreter: subprocess.Popen[bytes], folder: Path, job: SandboxJob) -> _Done:
+        """Give an interpreter its job and wait for its word that the job has ended."""
+        assert interpreter.stdin is not None
+        assert interpreter.stdout is not None
         try:
-            child.stdin.write(json.dumps({"folder": str(folder)}).encode() + b"\n")
-            child.stdin.close()
+            interpreter.stdin.write(json.dumps({"folder": str(folder), **job.limits.model_dump()}).encode() + b"\n")
+            interpreter.stdin.flush()
         except BrokenPipeError:
-            child.wait()
             raise ExecutionError(
                 "The sandbox's interpreter did not start; reinstall the requirements", exit_reason="killed"
             ) from None
-        if os.name != "posix":
-            return self._wait_portably(child, job, deadline)
-        pause = 0.001
-        while True:
-            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() > deadline:
-                os.killpg(child.pid, signal.SIGKILL)
-                os.wait4(child.pid, 0)
-                child.returncode = -signal.SIGKILL
-                raise _timeout(job)
-            time.sleep(pause)
-            pause = min(pause * 1.2, 0.02)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            self._explain_exit(child.returncode, job)
-        return (usage.ru_utime + usage.ru_stime) * 1000, usage.ru_maxrss / 1024
-
-    @staticmethod
-    def _wait_portably(child: subprocess.Popen[bytes], job: SandboxJob, deadline: float) -> tuple[float, float]:
+        # The interpreter ends the job at its limit; should it fail to, it is ended itself.
+        overdue = threading.Timer(job.limits.timeout_s + GRACE_S, _kill, [interpreter])
+        overdue.daemon = True
+        overdue.start()
         try:
-            child.wait(timeout=max(deadline - time.monotonic(), 0.001))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-            raise _timeout(job) from None
-        return 0.0, 0.0
-
-    @staticmethod
-    def _explain_exit(code: int, job: SandboxJob) -> None:
-        if code == -signal.SIGXCPU:
-            raise _timeout(job)
-        if code == -signal.SIGXFSZ:
-            raise ExecutionError(f"The backtest wrote more than {job.limits.output_mb} MiB", exit_reason="output")
-        reason = f"signal {-code}" if code < 0 else f"exit code {code}"
-        raise ExecutionError(
-            f"The backtest's process ended with {reason}, possibly for lack of memory ({job.limits.memory_mb} MiB)",
-            exit_reason="killed",
-        )
+            line = interpreter.stdout.readline()
+        finally:
+            overdue.cancel()
+        try:
+            return _Done.model_validate_json(line)
+        except ValidationError:
+            return _Done(code=-signal.SIGKILL, reason="killed")
 
     def _read(self, folder: Path, job: SandboxJob, *, wall_ms: float, cpu_ms: float, peak_mb: float) -> SandboxResult:
         try:
@@ -204,10 +201,32 @@ class ProcessSandbox:
         )
 
 
-def _timeout(job: SandboxJob) -> ExecutionError:
-    return ExecutionError(
-        f"Backtest exceeded {job.limits.timeout_s:g} s; shorten the range or simplify", exit_reason="timeout"
-    )
+def _check_exit(done: _Done, job: SandboxJob) -> None:
+    """Raise what the way a job's process ended means."""
+    if done.reason == "timeout" or done.code == -getattr(signal, "SIGXCPU", 24):
+        raise ExecutionError(
+            f"Backtest exceeded {job.limits.timeout_s:g} s; shorten the range or simplify", exit_reason="timeout"
+        )
+    if done.code == -getattr(signal, "SIGXFSZ", 25):
+        raise ExecutionError(f"The backtest wrote more than {job.limits.output_mb} MiB", exit_reason="output")
+    if done.code:
+        reason = f"signal {-done.code}" if done.code < 0 else f"exit code {done.code}"
+        raise ExecutionError(
+            f"The backtest's process ended with {reason}, possibly for lack of memory ({job.limits.memory_mb} MiB)",
+            exit_reason="killed",
+        )
+
+
+def _kill(interpreter: subprocess.Popen[bytes]) -> None:
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(interpreter.pid, signal.SIGKILL)
+    interpreter.kill()
+
+
+def _end(interpreter: subprocess.Popen[bytes]) -> None:
+    _kill(interpreter)
+    interpreter.communicate()
 
 
 def _read_arrow(path: Path) -> pd.DataFrame:

@@ -1,13 +1,16 @@
-"""The program inside the sandbox: import, wait for one job, run it, leave.
+"""The program inside the sandbox: import, wait for jobs, run each in a fork.
 
 It is started with `python -I worker.py` and knows nothing of AlgoAgent. One line of JSON on
 standard input names the job's folder; the folder holds job.json, strategy.py and prices.arrow
 and receives result.json, trades.arrow, equity.arrow and, if asked for, report.html.
 """
 
+import contextlib
+import gc
 import json
 import math
 import os
+import signal
 import sys
 import time
 import traceback
@@ -124,7 +127,7 @@ def run(folder, job):
     import pandas as pd
     import pyarrow.feather
 
-    data = pyarrow.feather.read_feather(os.path.join(folder, "prices.arrow"))
+    data = pyarrow.feather.read_feather(os.path.join(folder, "prices.arrow"), use_threads=False)
     settings = job["settings"]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -171,22 +174,47 @@ def own_trace(error):
     return "\n".join(lines)
 
 
-def main():
-    import pyarrow.feather  # noqa: F401
-    import talib  # noqa: F401
+def rehearse():
+    """Run once through everything a job needs, so that no job pays for a first time."""
+    import io
 
-    known = versions()
-    line = sys.stdin.readline()
-    if not line:
-        return
-    folder = json.loads(line)["folder"]
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.feather
+    import talib
+    from backtesting import Backtest, Strategy
+
+    class Rehearsal(Strategy):
+        def init(self):
+            self.average = self.I(talib.SMA, self.data.Close, timeperiod=2, name="SMA_2")
+
+        def next(self):
+            if self.position:
+                self.position.close()
+            else:
+                self.buy(sl=self.data.Close[-1] * 0.5)
+
+    index = pd.date_range("2000-01-01", periods=40)
+    prices = pd.Series([100.0 + i % 7 for i in range(40)], index=index)
+    frame = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), prices))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stats = Backtest(frame, Rehearsal, finalize_trades=True).run()
+    buffer = io.BytesIO()
+    pyarrow.feather.write_feather(pa.Table.from_pandas(stats["_trades"]), buffer, compression="uncompressed")
+    pyarrow.feather.read_feather(io.BytesIO(buffer.getvalue()), use_threads=False)
+
+
+def serve(order):
+    """Run one job in this process, its output in a file of the job's folder."""
+    folder = order["folder"]
     with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
         job = json.load(file)
-    limits = job["limits"]
     output = os.open(os.path.join(folder, "output.txt"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    limit(limits["memory_mb"], math.ceil(limits["timeout_s"]) + 5, limits["output_mb"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    limit(order["memory_mb"], math.ceil(order["timeout_s"]) + 5, order["output_mb"])
     started = time.perf_counter()
     try:
         answer = {"status": "completed", **run(folder, job)}
@@ -195,16 +223,70 @@ def main():
     except BaseException as error:  # noqa: BLE001 - the edge of the sandbox: whatever it is, it is reported
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
         answer = {
-            "status": "error",
+            "status": "memory" if isinstance(cause, MemoryError) else "error",
             "error": f"{type(cause).__name__}: {cause}"[:2000],
             "traceback": own_trace(cause)[:8000],
         }
-        if isinstance(cause, MemoryError):
-            answer["status"] = "memory"
     answer["run_ms"] = (time.perf_counter() - started) * 1000
-    answer["versions"] = known
+    answer["versions"] = versions()
     with open(os.path.join(folder, "result.json"), "w", encoding="utf-8") as file:
         json.dump(answer, file, allow_nan=False)
+
+
+def serve_in_fork(order):
+    """Run one job in a fork; return how it ended. The fork's whole process group ends with it."""
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            os.setpgid(0, 0)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+            serve(order)
+            code = 0
+        finally:
+            os._exit(code)
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.setpgid(pid, pid)  # both sides do: whoever comes first
+    deadline, reason = time.monotonic() + order["timeout_s"], ""
+    while True:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            break
+        left = deadline - time.monotonic()
+        if left <= 0:
+            reason = "timeout"
+            end_group(pid)
+            _, status, usage = os.wait4(pid, 0)
+            break
+        signal.sigtimedwait([signal.SIGCHLD], left)
+    end_group(pid)
+    cpu_ms = (usage.ru_utime + usage.ru_stime) * 1000
+    code = os.waitstatus_to_exitcode(status)
+    return {"code": code, "reason": reason, "cpu_ms": cpu_ms, "peak_memory_mb": usage.ru_maxrss / 1024}
+
+
+def end_group(pid):
+    """Kill what is left of a job's process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def main():
+    rehearse()
+    gc.collect()
+    gc.freeze()
+    answers = os.fdopen(os.dup(1), "w")
+    if hasattr(os, "fork"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    for line in sys.stdin:
+        order = json.loads(line)
+        if hasattr(os, "fork"):
+            done = serve_in_fork(order)
+        else:
+            serve(order)
+            done = {"code": 0}
+        answers.write(json.dumps(done) + "\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

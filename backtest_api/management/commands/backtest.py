@@ -14,6 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 class Command(BaseCommand):
     help = 'Backtest a sentence ("Buy when RSI < 30, ..."), a canonical JSON file or the id of a strategy.'
 
+    requires_system_checks = ()  # they would import every view
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("strategy", help="a sentence, a .json or .txt file, or a strategy's id")
         parser.add_argument("--symbol", help="such as GOOG; the strategy's first by default")
