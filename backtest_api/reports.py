@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -60,6 +60,37 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
         console.print(f"[yellow]![/yellow] {warning}")
     report = folder / "report.html"
     console.print(f"\nrun {run.pk}: {report if report.is_file() else folder}")
+
+
+def print_explanation(found: dict[str, Any], console: Console | None = None) -> None:
+    """Print what happened at a bar, rule by rule."""
+    console = console or Console(highlight=False)
+    prices = ", ".join(f"{name} {value:.6g}" for name, value in found["prices"].items())
+    console.print(f"[bold]{found['time']}[/bold] (bar {found['bar']}): {prices}")
+    if held := found["position"]:
+        console.print(
+            f"{held['side']} {held['size']:g} since {held['entry_time']} at {held['entry_price']:.6g}, "
+            f"bar {held['bars_held']} of the trade, {held['unrealized_return_pct']:+.2f}%"
+        )
+    for rule in found["rules"]:
+        console.print(f"{rule['kind']} {rule['side']}", style="dim")
+        _print_clause(rule, 1, console)
+    for order in found["orders"]:
+        console.print(f"filled in this bar: {order['side']} {order['order']} at {order['price']:.6g}")
+    console.print(found["answer"], markup=False, soft_wrap=True)
+
+
+def _print_clause(clause: dict[str, Any], depth: int, console: Console) -> None:
+    sign = {True: "yes", False: "no ", None: "n/a"}[clause["truth"]]
+    values = ", ".join(
+        f"{k} = {'missing' if v is None else v if isinstance(v, str) else format(v, '.6g')}"
+        for k, v in clause["values"].items()
+        if not k.replace(".", "", 1).lstrip("-").isdigit()
+    )
+    line = f"{'  ' * depth}{sign} {clause['text']}" + (f"  ({values})" if values else "")
+    console.print(line, markup=False, soft_wrap=True)
+    for inner in clause.get("clauses", ()):
+        _print_clause(inner, depth + 1, console)
 
 
 def _trade_table(trades: list[dict[str, str]], total: int) -> Table:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.utils import timezone
@@ -20,6 +21,8 @@ from backtest_api.models import BacktestRun
 from data_api.providers import get_data_manager
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from auth_api.models import User
     from Backtest.backtesting_adapter import BacktestResult
     from strategy_api.models import Strategy
@@ -209,6 +212,13 @@ def quick_run(
     return run, {"description": description, "assumptions": assumptions}
 
 
+# The report is a page that runs its own scripts and may reach nothing else, not even our cookies.
+REPORT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; sandbox allow-scripts"
+)
+
+
 def report_ensure(*, run: BacktestRun) -> Path:
     """Return the path of the HTML report, drawing it when it was not asked for before."""
     path = artifact_folder(run) / "report.html"
@@ -232,3 +242,37 @@ def run_explain(*, run: BacktestRun, at: Any) -> dict[str, Any]:
     canonical = load_canonical(run.manifest["canonical"]).require()
     trades = pd.read_csv(folder / "trades.csv", float_precision="round_trip")
     return Explainer(canonical, pd.read_parquet(folder / "prices.parquet"), trades).explain(at)
+
+
+def parse_time(text: str) -> pd.Timestamp:
+    """Return a date or time. InvalidInput when it is none."""
+    import pandas as pd
+
+    try:
+        found = pd.Timestamp(text)
+    except (ValueError, OverflowError):
+        found = pd.NaT
+    if found is pd.NaT:
+        raise InvalidInput(f"at={text[:40]!r} is no time: use a form such as 2008-03-03 or 2008-03-03T15:00")
+    return cast("pd.Timestamp", found)
+
+
+def artifacts_prune(
+    *, days: int, dry_run: bool = False, clock: Callable[[], datetime] = timezone.now
+) -> tuple[int, int]:
+    """Delete the files of runs older than some days, and of runs that are gone.
+
+    Returns how many folders and bytes were deleted. The rows with their figures stay.
+    """
+    young = BacktestRun.objects.filter(created_at__gt=clock() - timedelta(days=days))
+    kept = {str(pk) for pk in young.values_list("pk", flat=True)}
+    folders = size = 0
+    root = Path(settings.MEDIA_ROOT) / "backtests"
+    for folder in root.iterdir() if root.is_dir() else ():
+        if folder.name in kept or not folder.is_dir():
+            continue
+        folders += 1
+        size += sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+        if not dry_run:
+            shutil.rmtree(folder)
+    return folders, size

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-import pandas as pd
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -125,9 +122,7 @@ class ReportView(APIView):
         run = selectors.completed_run(user=user_of(request), run_id=run_id)
         path = services.report_ensure(run=run)
         response = HttpResponse(path.read_bytes(), content_type="text/html; charset=utf-8")
-        response["Content-Security-Policy"] = (
-            "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; sandbox allow-scripts"
-        )
+        response["Content-Security-Policy"] = services.REPORT_POLICY
         return response
 
 
@@ -150,16 +145,5 @@ class ExplainView(APIView):
     def get(self, request: Request, run_id: int) -> Response:
         """Why there was a trade at a bar, or why there was none."""
         run = selectors.completed_run(user=user_of(request), run_id=run_id)
-        at = parse_time(request.query_params.get("at", ""))
+        at = services.parse_time(request.query_params.get("at", ""))
         return Response(services.run_explain(run=run, at=at))
-
-
-def parse_time(text: str) -> pd.Timestamp:
-    """Return a date or time. InvalidInput when it is none."""
-    try:
-        found = pd.Timestamp(text)
-    except (ValueError, OverflowError):
-        found = pd.NaT
-    if found is pd.NaT:
-        raise InvalidInput(f"at={text[:40]!r} is no time: use a form such as 2008-03-03 or 2008-03-03T15:00")
-    return cast("pd.Timestamp", found)

@@ -1,0 +1,55 @@
+"""What every management command shares: whose data it works on, and how errors are told."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from Backtest.errors import AlgoAgentError
+
+if TYPE_CHECKING:
+    from auth_api.models import User
+
+
+class UserCommand(BaseCommand):
+    """A command that works for one user; domain errors are told in words, without a traceback."""
+
+    requires_system_checks = ()  # they would import every view
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--user", default="local", help="whose data (default: local)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self.work(local_user(options.pop("user")), **options)
+        except AlgoAgentError as error:
+            raise CommandError(error_text(error)) from None
+
+    def work(self, user: User, **options: Any) -> None:
+        raise NotImplementedError
+
+
+def local_user(name: str) -> User:
+    """Return the user the command line works for, created without a password when there is none."""
+    from auth_api.models import User
+
+    user, created = User.objects.get_or_create(username=name, defaults={"email": f"{name}@localhost.invalid"})
+    if created:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
+
+
+def error_text(error: AlgoAgentError) -> str:
+    """Return an error with its findings, remedies and questions as lines of text."""
+    lines = [error.message]
+    for found in error.details:
+        lines.append(f"  {found.severity}: {found.message}" + (f" ({found.suggestion})" if found.suggestion else ""))
+    if not error.details:
+        lines += [f"  {suggestion}" for suggestion in error.suggestions]
+    lines += [f"  ? {question}" for question in error.questions]
+    if trace := getattr(error, "traceback", ""):
+        lines.append(trace)
+    return "\n".join(lines)

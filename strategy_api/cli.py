@@ -1,0 +1,53 @@
+"""Strategies named on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from auth_api.models import User
+    from Backtest.canonical import CanonicalStrategy
+    from Strategy.text_parser import ParseResult
+    from strategy_api.models import Strategy
+
+
+class Named(NamedTuple):
+    """A strategy and where it came from: a stored one has `stored`, one in words has `parsed`."""
+
+    canonical: CanonicalStrategy
+    stored: Strategy | None = None
+    parsed: ParseResult | None = None
+
+
+def load_strategy(source: str, user: User) -> Named:
+    """Return the strategy of an id, a .json or .txt file, or a sentence.
+
+    Raises:
+        NotFound: the user has no strategy of this id.
+        InvalidInput: the file cannot be read.
+        StrategyError: it is no possible strategy.
+    """
+    from Backtest.diagnostics import load_canonical
+    from Backtest.errors import InvalidInput
+    from Strategy.text_parser import parse_strategy
+    from strategy_api.selectors import strategy_get
+
+    if source.isdigit():
+        stored = strategy_get(user=user, strategy_id=int(source))
+        return Named(load_canonical(stored.canonical_json).require(), stored=stored)
+    text = source
+    if source.endswith((".json", ".txt")) and "\n" not in source:
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{source} cannot be read: {error}") from error
+        if source.endswith(".json"):
+            try:
+                data = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise InvalidInput(f"{source} is not JSON: {error}") from error
+            return Named(load_canonical(data).require())
+    parsed = parse_strategy(text)
+    return Named(parsed.require(), parsed=parsed)
