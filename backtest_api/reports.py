@@ -62,6 +62,13 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
     console.print(f"\nrun {run.pk}: {report if report.is_file() else folder}")
 
 
+def print_trades(folder: Path, console: Console | None = None) -> None:
+    """Print all trades of a run."""
+    console = console or Console(highlight=False)
+    trades = read_rows(folder / "trades.csv")
+    console.print(_trade_table(trades, len(trades)))
+
+
 def print_explanation(found: dict[str, Any], console: Console | None = None) -> None:
     """Print what happened at a bar, rule by rule."""
     console = console or Console(highlight=False)
@@ -94,7 +101,12 @@ def _print_clause(clause: dict[str, Any], depth: int, console: Console) -> None:
 
 
 def _trade_table(trades: list[dict[str, str]], total: int) -> Table:
-    table = Table(title=f"last {len(trades)} of {total} trades", box=None, title_justify="left", pad_edge=False)
+    table = Table(
+        title=f"last {len(trades)} of {total} trades" if total > len(trades) else f"{total} trades",
+        box=None,
+        title_justify="left",
+        pad_edge=False,
+    )
     for name in ("side", "entry", "exit", "entry price", "exit price", "return", "exit reason"):
         table.add_column(name)
     for row in trades:
