@@ -27,8 +27,14 @@ serve: setup ## migrate and start everything at http://127.0.0.1:$(PORT)
 test: setup ## run all tests
 	@$(BIN)/python -m pytest
 
-lint: setup ## ruff, format check, mypy, import-linter
-	@$(BIN)/ruff check .
+lint: setup ## ruff, format check, mypy, import-linter, drift of migrations and schema
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py export_schema --check Backtest/canonical_schema.json
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 format: setup ## let ruff format and fix
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

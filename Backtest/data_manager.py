@@ -88,8 +88,7 @@ class DataIngestionModel:
             StrategyError: an indicator that does not exist, or parameters out of bounds.
         """
         prices = self.manager.fetch(PriceRequest(ticker, interval))
-        frame = last_period(prices.frame, period)
-        return add_indicators(frame, required_indicators, interval)
+        return last_period(add_indicators(prices.frame, required_indicators, interval), period)
 
 
 def add_indicators(frame: pd.DataFrame, indicators: Sequence[Mapping[str, Any]], timeframe: str) -> pd.DataFrame:
@@ -115,7 +114,12 @@ def add_indicators(frame: pd.DataFrame, indicators: Sequence[Mapping[str, Any]],
     return frame.assign(**columns)
 
 
-_PERIODS = {"d": "days", "wk": "weeks", "mo": "months", "y": "years"}
+_PERIODS = {
+    "d": pd.DateOffset(days=1),
+    "wk": pd.DateOffset(weeks=1),
+    "mo": pd.DateOffset(months=1),
+    "y": pd.DateOffset(years=1),
+}
 
 
 def last_period(frame: pd.DataFrame, period: str) -> pd.DataFrame:
@@ -123,9 +127,10 @@ def last_period(frame: pd.DataFrame, period: str) -> pd.DataFrame:
     if period == "max":
         return frame
     if period == "ytd":
-        return frame[frame.index >= pd.Timestamp(frame.index[-1].year, 1, 1, tz=frame.index[-1].tz)]
+        return frame.loc[frame.index >= pd.Timestamp(frame.index[-1].year, 1, 1, tz=frame.index[-1].tz)]
     number = "".join(c for c in period if c.isdigit())
-    unit = _PERIODS.get(period[len(number) :])
-    if not number or unit is None or not 0 < int(number) <= 10_000:
+    unit = period[len(number) :]
+    if not number or unit not in _PERIODS or not 0 < int(number) <= 10_000:
         raise DataError(f"Unknown period {period!r}: use a form such as 60d, 8wk, 3mo, 2y, ytd or max")
-    return frame[frame.index > frame.index[-1] - pd.DateOffset(**{unit: int(number)})]
+    first: pd.Timestamp = frame.index[-1] - _PERIODS[unit] * int(number)
+    return frame.loc[frame.index > first]

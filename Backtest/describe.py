@@ -26,6 +26,7 @@ from Backtest.canonical import (
     FixedUnits,
     ForBars,
     IndicatorBase,
+    IndicatorRef,
     Not,
     PercentLevel,
     PercentOfEquity,
@@ -151,7 +152,7 @@ def operand(strategy: CanonicalStrategy, node: AnyOperand) -> str:
         return plain(node.value)
     if isinstance(node, Price):
         return node.column + _ago(node.offset)
-    if hasattr(node, "id"):
+    if isinstance(node, IndicatorRef):
         return indicator(strategy, strategy.indicator(node.id), node.output) + _ago(node.offset)
     return f"({operand(strategy, node.left)} {node.op} {operand(strategy, node.right)})"
 

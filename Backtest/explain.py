@@ -66,6 +66,31 @@ class Account:
     flat_since: np.ndarray[Any, np.dtype[np.int64]]
 
 
+@dataclass(frozen=True)
+class TradeRow:
+    """A trade of the backtest; a level that was not set is NaN."""
+
+    side: Side
+    size: float
+    entry_bar: int
+    exit_bar: int
+    entry_time: str
+    entry_price: float
+    exit_price: float
+    stop_loss: float
+    take_profit: float
+    exit_reason: str
+
+
+def _trade_rows(trades: pd.DataFrame) -> list[TradeRow]:
+    if "exit_reason" not in trades:
+        trades = trades.assign(exit_reason="")
+    kinds = TradeRow.__dataclass_fields__
+    columns = {name: trades[name].tolist() for name in kinds}
+    columns["entry_time"] = [str(t) for t in columns["entry_time"]]
+    return [TradeRow(*values) for values in zip(*columns.values(), strict=True)]
+
+
 class Explainer:
     """Judges a strategy on the bars of a finished backtest.
 
@@ -77,7 +102,7 @@ class Explainer:
     def __init__(self, strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame) -> None:
         self.strategy = strategy.model_copy(update={"indicators": used_indicators(strategy)})
         self.frame = frame
-        self.trades = trades
+        self.trades = _trade_rows(trades)
         self.close_fill = strategy.execution.trade_on_close
         series = compute_indicators(self.strategy, frame)
         self.start = first_decision_bar(series, set(series))
@@ -96,7 +121,7 @@ class Explainer:
         n = len(self.frame)
         side, trade = np.zeros(n, dtype=np.int8), np.full(n, -1, dtype=np.int64)
         since = np.full(n, -(10**9), dtype=np.int64)
-        for i, row in enumerate(self.trades.itertuples()):
+        for i, row in enumerate(self.trades):
             first = row.entry_bar + (1 if self.close_fill else 0)
             last = row.exit_bar - 1
             if self.close_fill and not _left_by_level(row, self.frame):
@@ -113,8 +138,8 @@ class Explainer:
         inside = self.account.trade >= 0
         if inside.any():
             rows = self.account.trade[inside]
-            entry_bar = self.trades["entry_bar"].to_numpy()[rows]
-            entry_price = self.trades["entry_price"].to_numpy(dtype=np.float64)[rows]
+            entry_bar = np.array([t.entry_bar for t in self.trades])[rows]
+            entry_price = np.array([t.entry_price for t in self.trades])[rows]
             where = np.flatnonzero(inside)
             held[inside] = where - entry_bar + 1
             gain[inside] = self.account.side[inside] * 100 * (close[inside] / entry_price - 1)
@@ -196,13 +221,13 @@ class Explainer:
         index = int(self.account.trade[bar])
         if index < 0:
             return None
-        row, state = self.trades.iloc[index], self.bars.position
+        row, state = self.trades[index], self.bars.position
         assert state is not None
         return {
-            "side": row["side"],
-            "size": float(row["size"]),
-            "entry_time": str(row["entry_time"]),
-            "entry_price": float(row["entry_price"]),
+            "side": row.side,
+            "size": row.size,
+            "entry_time": row.entry_time,
+            "entry_price": row.entry_price,
             "bars_held": int(state.bars_held[bar]),
             "unrealized_return_pct": float(state.unrealized_return_pct[bar]),
         }
@@ -210,15 +235,11 @@ class Explainer:
     def _orders(self, bar: int) -> list[dict[str, Any]]:
         """Return what was filled in this bar."""
         orders = []
-        for row in self.trades.itertuples():
+        for row in self.trades:
             if row.entry_bar == bar:
-                orders.append(
-                    {"order": "entry", "side": row.side, "price": float(row.entry_price), "size": float(row.size)}
-                )
+                orders.append({"order": "entry", "side": row.side, "price": row.entry_price, "size": row.size})
             if row.exit_bar == bar:
-                orders.append(
-                    {"order": "exit", "side": row.side, "price": float(row.exit_price), "reason": row.exit_reason}
-                )
+                orders.append({"order": "exit", "side": row.side, "price": row.exit_price, "reason": row.exit_reason})
         return orders
 
     def _answer(self, bar: int, action: Action, side: Side | None) -> str:
@@ -338,7 +359,7 @@ def _shown(value: float | str | None) -> str:
     return "missing" if value is None else value if isinstance(value, str) else plain(float(f"{value:.6g}"))
 
 
-def _left_by_level(row: Any, frame: pd.DataFrame) -> bool:
+def _left_by_level(row: TradeRow, frame: pd.DataFrame) -> bool:
     """Return whether a trade under trade_on_close left at a stop or target, inside the bar."""
     return bool(row.exit_price != frame["Close"].iloc[row.exit_bar]) or row.exit_bar == row.entry_bar
 
@@ -352,13 +373,12 @@ def exit_reasons(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.Da
     opens = frame["Open"].to_numpy(dtype=np.float64)
     reasons = []
     last = len(frame) - 1
-    for row in trades.itertuples():
+    for row in explainer.trades:
         signal = row.exit_bar if strategy.execution.trade_on_close else row.exit_bar - 1
-        side: Side = "long" if row.side == "long" else "short"
         asked = signal >= max(explainer.start, row.entry_bar) and explainer.account.side[signal] != 0
         if asked and strategy.risk.max_bars and state.bars_held[signal] >= strategy.risk.max_bars:
             reasons.append("max_bars")
-        elif asked and explainer.rules[("exit", side)][signal]:
+        elif asked and explainer.rules[("exit", row.side)][signal]:
             reasons.append("exit_rule")
         elif row.exit_bar == last and _at_end(strategy, frame, row, opens):
             reasons.append("end_of_data")
@@ -367,13 +387,13 @@ def exit_reasons(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.Da
     return reasons
 
 
-def _at_end(strategy: CanonicalStrategy, frame: pd.DataFrame, row: Any, opens: Floats) -> bool:
+def _at_end(strategy: CanonicalStrategy, frame: pd.DataFrame, row: TradeRow, opens: Floats) -> bool:
     price = frame["Close"].iloc[row.exit_bar - 1] if strategy.execution.trade_on_close else opens[row.exit_bar]
     stop_hit = not np.isnan(row.stop_loss) and row.exit_price == row.stop_loss
     return bool(np.isclose(row.exit_price, price, rtol=1e-12)) and not stop_hit
 
 
-def _level_reason(strategy: CanonicalStrategy, row: Any) -> str:
+def _level_reason(strategy: CanonicalStrategy, row: TradeRow) -> str:
     direction = 1 if row.side == "long" else -1
     if not np.isnan(row.take_profit) and direction * (row.exit_price - row.take_profit) >= 0:
         return "take_profit"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from Backtest.canonical import (
     All,
@@ -24,6 +24,7 @@ from Backtest.canonical import (
     Time,
     UnrealizedReturn,
     Value,
+    Weekday,
     WithinBars,
 )
 from Backtest.indicators import REGISTRY
@@ -249,11 +250,11 @@ class Conditions:
         start, end = window or (None, None)
         return Time(weekdays=days, start=start, end=end, timezone=zone)
 
-    def weekdays(self) -> list[str]:
+    def weekdays(self) -> list[Weekday]:
         """Read "Monday, Tuesday or Friday", "weekdays", "Monday to Thursday"."""
         cursor = self.cursor
-        order = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-        days: list[str] = []
+        order: list[Weekday] = list(get_args(Weekday))
+        days: list[Weekday] = []
         group = cursor.take("DAYS")
         if group:
             return list(group)

@@ -466,12 +466,8 @@ class Operands:
             )
         ) is not None:  # fmt: skip
             known = [i for i in draft.indicators.values() if i.name == "ICHIMOKU"]
-            output = self._output(REGISTRY["ICHIMOKU"], word)
-            return (
-                IndicatorRef(id=known[-1].id, output=output)
-                if known
-                else draft.indicator("ICHIMOKU", {}, output=output)
-            )
+            line = self._output(REGISTRY["ICHIMOKU"], word)
+            return IndicatorRef(id=known[-1].id, output=line) if known else draft.indicator("ICHIMOKU", {}, output=line)
         return None
 
     def _average_of(self) -> AnyOperand | None:

@@ -236,7 +236,7 @@ _UNSUPPORTED = {
 
 def _leftover(text: str, tokens: list[Token], cursor: Cursor, draft: Draft) -> tuple[str, ...]:
     """Report every run of meaningful words that no part of the strategy accounts for."""
-    taken = set()
+    taken: set[int] = set()
     for piece in cursor.consumed:
         taken.update(range(piece.first, piece.last + 1))
     _promises(text, tokens, taken, draft)
@@ -442,11 +442,11 @@ def _reversal(draft: Draft) -> None:
 
 def _rules(draft: Draft) -> tuple[list[Rule], list[Rule]]:
     entries = [Rule(side=side, when=condition) for side, condition in draft.entries]
-    sides: list[Side] = [s for s in ("long", "short") if any(r.side == s for r in entries)]  # type: ignore[misc]
+    sides: list[Side] = [s for s in ("long", "short") if any(r.side == s for r in entries)]
     exits: list[Rule] = []
     for side, condition in draft.exits:
         for one in [side] if side else (sides or ["long"]):
-            rule = Rule(side=one, when=condition)  # type: ignore[arg-type]
+            rule = Rule(side=one, when=condition)
             if rule not in exits:
                 exits.append(rule)
     return entries, exits

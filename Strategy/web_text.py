@@ -6,9 +6,13 @@ import ipaddress
 import socket
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from Backtest.errors import InvalidInput, ProviderError, TooLarge
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_BYTES = 2 * 1024 * 1024
 TIMEOUT_S = 15.0
@@ -46,7 +50,7 @@ def fetch_text(
     try:
         with httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client:
             for _ in range(MAX_REDIRECTS + 1):
-                with client.stream(**_request(url, allowed)) as answer:
+                with client.stream("GET", **_request(url, allowed)) as answer:
                     if answer.is_redirect:
                         url = urljoin(url, answer.headers["location"])
                         continue
@@ -63,7 +67,7 @@ def fetch_text(
     raise InvalidInput(f"{_shown(url)} redirects more than {MAX_REDIRECTS} times")
 
 
-def _request(url: str, allowed: Callable[[Address], bool]) -> dict[str, object]:
+def _request(url: str, allowed: Callable[[Address], bool]) -> dict[str, Any]:
     """Return a request to the checked address of a URL's host.
 
     The host's name stays in the Host header and in the TLS handshake, so certificates are
@@ -84,7 +88,6 @@ def _request(url: str, allowed: Callable[[Address], bool]) -> dict[str, object]:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     named = f"[{host}]" if ":" in host else host
     return {
-        "method": "GET",
         "url": f"{parts.scheme}://{literal}:{port}{path}",
         "headers": {"Host": named if parts.port is None else f"{named}:{port}", "User-Agent": "AlgoAgent"},
         "extensions": {"sni_hostname": host},
@@ -102,9 +105,9 @@ def _resolve(host: str, port: int, allowed: Callable[[Address], bool]) -> Addres
     return addresses[0]
 
 
-def _read(answer: object, url: str, deadline: float, max_bytes: int) -> bytes:
+def _read(answer: httpx.Response, url: str, deadline: float, max_bytes: int) -> bytes:
     body = bytearray()
-    for chunk in answer.iter_bytes():  # type: ignore[attr-defined]
+    for chunk in answer.iter_bytes():
         body += chunk
         if len(body) > max_bytes:
             raise TooLarge(f"{_shown(url)} is larger than {max_bytes / 2**20:g} MiB")

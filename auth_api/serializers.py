@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from auth_api.models import User
@@ -40,7 +41,7 @@ class RegisterSerializer(serializers.ModelSerializer[User]):
         user = User(username=attrs["username"], email=attrs["email"])
         try:
             validate_password(attrs["password"], user)
-        except serializers.DjangoValidationError as error:
+        except DjangoValidationError as error:
             raise serializers.ValidationError({"password": list(error.messages)}) from error
         return attrs
 

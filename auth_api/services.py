@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib.auth import authenticate
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import AuthenticationFailed
@@ -30,7 +28,7 @@ def user_login(*, request: Request, username: str, password: str) -> User:
     user = authenticate(request=request, username=username, password=password)
     if user is None:
         raise AuthenticationFailed("User name or password is wrong")
-    return cast("User", user)
+    return user
 
 
 def tokens_for(*, user: User) -> dict[str, str]:

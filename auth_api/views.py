@@ -93,4 +93,4 @@ class MeView(APIView):
     @extend_schema(responses={200: serializers.UserSerializer})
     def get(self, request: Request) -> Response:
         """Return the user of the token."""
-        return Response(serializers.UserSerializer(request.user).data)
+        return Response(serializers.UserSerializer(user_of(request)).data)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -251,10 +251,10 @@ def parse_time(text: str) -> pd.Timestamp:
     try:
         found = pd.Timestamp(text)
     except (ValueError, OverflowError):
-        found = pd.NaT
-    if found is pd.NaT:
+        found = None
+    if found is None or pd.isna(found):
         raise InvalidInput(f"at={text[:40]!r} is no time: use a form such as 2008-03-03 or 2008-03-03T15:00")
-    return cast("pd.Timestamp", found)
+    return found
 
 
 def artifacts_prune(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponse, HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.pagination import PageNumberPagination
@@ -79,7 +80,7 @@ class _RowsView(GenericAPIView[BacktestRun]):
             )
         if wanted != "json":
             raise InvalidInput(f"Unknown format {wanted[:20]!r}: use json or csv")
-        page = self.paginate_queryset(selectors.rows_of(run=run, name=self.artifact))  # type: ignore[arg-type]
+        page = self.paginate_queryset(selectors.rows_of(run=run, name=self.artifact))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 

@@ -59,7 +59,7 @@ class UploadSerializer(serializers.Serializer[Any]):
     symbol = serializers.RegexField(SYMBOL)
     timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False, help_text="Guessed without")
 
-    def validate_file(self, file: UploadedFile) -> UploadedFile:
+    def validate_file(self, file: UploadedFile[Any]) -> UploadedFile[Any]:
         size = (file.size or 0) / 2**20
         if size > settings.MAX_UPLOAD_MB:
             raise TooLarge(f"The file has {size:.1f} MiB, at most {settings.MAX_UPLOAD_MB} are taken: split it")

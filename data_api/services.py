@@ -44,9 +44,10 @@ def dataset_fetch(
     if period and (start_date or end_date):
         raise InvalidInput(f"Give period {period!r} or dates, not both")
     prices = get_data_manager(user=user).fetch(PriceRequest(symbol.upper(), interval, start_date, end_date))
+    frame = add_indicators(prices.frame, indicators, interval)
     if period:
-        prices = replace(prices, frame=last_period(prices.frame, period))
-    return _store(user, prices, add_indicators(prices.frame, indicators, interval))
+        prices, frame = replace(prices, frame=last_period(prices.frame, period)), last_period(frame, period)
+    return _store(user, prices, frame)
 
 
 def dataset_upload(*, user: User, name: str, content: bytes, symbol: str, timeframe: str = "") -> DataSet:

@@ -94,7 +94,8 @@ class ConversationAdmin(ReadOnlyAdmin):
     fields = ("session_id", "user", "strategy", "interaction_type", "user_message", "answer", "known", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConversationMemory]:
-        return super().get_queryset(request).order_by("-id")
+        found: QuerySet[ConversationMemory] = super().get_queryset(request)
+        return found.order_by("-id")
 
     @admin.display(description="message")
     def said(self, entry: ConversationMemory) -> str:

@@ -23,7 +23,7 @@ def strategy_get(*, user: User, strategy_id: int) -> Strategy:
     return found
 
 
-def sessions_of(*, user: User) -> QuerySet[ConversationMemory, dict[str, Any]]:
+def sessions_of(*, user: User) -> QuerySet[Any, Any]:
     """Return the user's sessions, newest first: session_id, entries, started_at, last_at."""
     entries = ConversationMemory.objects.filter(user=user).order_by().values("session_id")
     return entries.annotate(entries=Count("id"), started_at=Min("created_at"), last_at=Max("created_at")).order_by(

@@ -33,7 +33,12 @@ class TextField(serializers.CharField):
         return value
 
 
-SESSION = {"required": False, "allow_blank": True, "max_length": 36, "help_text": "Where the exchange is remembered"}
+SESSION: dict[str, Any] = {
+    "required": False,
+    "allow_blank": True,
+    "max_length": 36,
+    "help_text": "Where the exchange is remembered",
+}
 
 
 @extend_schema_serializer(
@@ -120,7 +125,7 @@ class RecommendationSerializer(serializers.Serializer[Any]):
 
 class ValidationSerializer(serializers.ModelSerializer[StrategyValidation]):
     strategy_id = serializers.IntegerField()
-    errors = FindingSerializer(many=True)
+    errors = FindingSerializer(many=True)  # type: ignore[assignment]
     warnings = FindingSerializer(many=True)
     ai_recommendations = RecommendationSerializer(many=True)
 
@@ -156,7 +161,7 @@ class SessionSummarySerializer(serializers.Serializer[Any]):
 class ConversationSerializer(serializers.ModelSerializer[ConversationMemory]):
     strategy_id = serializers.IntegerField(allow_null=True)
     ai_response = serializers.DictField()
-    context = serializers.DictField()
+    context = serializers.DictField()  # type: ignore[assignment]
 
     class Meta:
         model = ConversationMemory

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from rest_framework.generics import ListAPIView
 
+from auth_api.request_user import user_of
 from trading.models import Position, Trade
 from trading.serializers import PositionSerializer, TradeSerializer
 
@@ -17,7 +18,7 @@ class PositionsView(ListAPIView[Position]):
     filterset_fields = ("symbol", "side")
 
     def get_queryset(self) -> QuerySet[Position]:
-        return Position.objects.filter(user_id=self.request.user.pk)
+        return Position.objects.filter(user=user_of(self.request))
 
 
 class TradesView(ListAPIView[Trade]):
@@ -28,4 +29,4 @@ class TradesView(ListAPIView[Trade]):
     filterset_fields = ("symbol", "side")
 
     def get_queryset(self) -> QuerySet[Trade]:
-        return Trade.objects.filter(user_id=self.request.user.pk)
+        return Trade.objects.filter(user=user_of(self.request))

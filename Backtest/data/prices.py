@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -46,11 +46,11 @@ class PriceData:
 
     @property
     def start(self) -> pd.Timestamp:
-        return self.frame.index[0]
+        return cast("pd.Timestamp", self.frame.index[0])
 
     @property
     def end(self) -> pd.Timestamp:
-        return self.frame.index[-1]
+        return cast("pd.Timestamp", self.frame.index[-1])
 
     def sha256(self) -> str:
         """Return the hash (hex) of time stamps and prices."""

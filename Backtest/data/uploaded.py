@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -69,7 +70,7 @@ def _with_times(raw: pd.DataFrame, filename: str) -> pd.DataFrame:
     values = raw[column]
     try:
         if pd.api.types.is_numeric_dtype(values):
-            unit = "ms" if values.abs().max() > 1e11 else "s"
+            unit: Literal["ms", "s"] = "ms" if values.abs().max() > 1e11 else "s"
             index = pd.DatetimeIndex(pd.to_datetime(values, unit=unit))
         else:
             index = pd.DatetimeIndex(pd.to_datetime(values, format="mixed", utc=_mixed_zones(values)))

@@ -17,11 +17,16 @@ import talib
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
+def _ratio(top: Array, bottom: Array) -> Array:
+    result: Array = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+    return result
+
+
 def VAMA(source: Array, volume: Array, timeperiod: int = 20) -> Array:
     """Volume-adjusted moving average: the mean price of the last bars, weighted by volume."""
     total = talib.SUM(volume, timeperiod)
     weighted = talib.SUM(source * volume, timeperiod)
-    return np.divide(weighted, total, out=np.full(len(source), np.nan), where=total > 0)
+    return _ratio(weighted, total)
 
 
 def VWAP(high: Array, low: Array, close: Array, volume: Array, timeperiod: int = 20) -> Array:
@@ -29,7 +34,7 @@ def VWAP(high: Array, low: Array, close: Array, volume: Array, timeperiod: int =
     typical = (high + low + close) / 3
     total = talib.SUM(volume, timeperiod)
     weighted = talib.SUM(typical * volume, timeperiod)
-    return np.divide(weighted, total, out=np.full(len(close), np.nan), where=total > 0)
+    return _ratio(weighted, total)
 
 
 def DONCHIAN(high: Array, low: Array, timeperiod: int = 20) -> tuple[Array, Array, Array]:

@@ -18,7 +18,6 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow.feather
@@ -230,5 +229,5 @@ def _end(interpreter: subprocess.Popen[bytes]) -> None:
 
 
 def _read_arrow(path: Path) -> pd.DataFrame:
-    frame: Any = pyarrow.feather.read_feather(str(path))
+    frame: pd.DataFrame = pyarrow.feather.read_feather(str(path))
     return frame
