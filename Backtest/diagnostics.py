@@ -231,6 +231,8 @@ def contradiction(when: AnyCondition) -> str:
         return _opposed(when)
     if isinstance(when, Compare) and when.op in ("<", ">") and when.left == when.right:
         return f"{_short(when.left)} {when.op} itself"
+    if isinstance(when, Cross) and when.left == when.right:
+        return f"{_short(when.left)} crosses itself"
     return ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from Backtest.canonical import (
     All,
@@ -19,6 +19,7 @@ from Backtest.canonical import (
     IndicatorRef,
     Math,
     Not,
+    Operator,
     Price,
     Rising,
     Time,
@@ -30,9 +31,26 @@ from Backtest.canonical import (
 from Backtest.indicators import REGISTRY
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.lexicon import COMPANIES
 from Strategy.operands import MOVING_AVERAGES, Operands
 
-_MIRROR = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
+_PULLBACKS = (
+    "pullback",
+    "pull back",
+    "dip",
+    "drop",
+    "decline",
+    "correction",
+    "retracement",
+    "fall",
+    "drawdown",
+    "sell off",
+)
+# Which way a line was crossed, said behind it.
+_WAYS: dict[str, Literal["above", "below"]] = {
+    "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above",
+    "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below",
+}  # fmt: skip
 
 
 class Conditions:
@@ -47,7 +65,7 @@ class Conditions:
         self.exit_rule = False
         self.depth = 0
         self.last: Callable[[AnyOperand], AnyCondition] | None = None
-        self.last_cross: tuple[AnyOperand, AnyOperand] | None = None
+        self.last_pair: tuple[AnyOperand, AnyOperand] | None = None
 
     # Logic ---------------------------------------------------------------------------------
 
@@ -96,11 +114,11 @@ class Conditions:
         while True:
             mark = self.cursor.mark()
             comma = self.cursor.symbol(",")
-            unless = self.cursor.take("UNLESS")
+            unless = self.cursor.take("UNLESS") or self._except_days()
             joined = unless or self.cursor.take("PROVIDED") or self.cursor.take("AND")
             if joined and not unless and self.cursor.take("UNLESS"):
                 unless = True
-            if not (comma or joined) or self.at_boundary():
+            if not (comma or joined) or (not unless and self.at_boundary()):
                 self.cursor.reset(mark)
                 break
             if joined and not unless:
@@ -115,6 +133,17 @@ class Conditions:
             parts.append(Not(condition=found) if unless else found)
             commas, ands = commas + (not joined), ands + bool(joined)
         return parts, commas > 0 and not ands
+
+    def _except_days(self) -> bool:
+        """Read "except" in front of days or times."""
+        mark = self.cursor.mark()
+        if self.cursor.words("except", "but not", "excluding", "other than", "not", noise=False):
+            after = self.cursor.mark()
+            if self._time() is not None:
+                self.cursor.reset(after)
+                return True
+        self.cursor.reset(mark)
+        return False
 
     def _same_comparison(self) -> AnyCondition | None:
         """Read a bare value after "and": "above the SMA(50) and SMA(200)"."""
@@ -144,6 +173,9 @@ class Conditions:
             if inner is not None:
                 return Not(condition=inner)
             cursor.reset(mark)
+        if cursor.words("neither") and (neither := self._neither()) is not None:
+            return neither
+        cursor.reset(mark)
         cursor.skip_noise()
         if cursor.symbol("("):
             inner = self.condition()
@@ -156,6 +188,14 @@ class Conditions:
                 return self._window_suffix(found)
             cursor.reset(start)
         return None
+
+    def _neither(self) -> AnyCondition | None:
+        """Read the rest of "neither A nor B"."""
+        parts = [self._unary()]
+        while self.cursor.words("nor"):
+            parts.append(self._unary())
+        found = [p for p in parts if p is not None]
+        return Not(condition=AnyOf(conditions=found)) if len(found) == len(parts) >= 2 else None
 
     # Windows -------------------------------------------------------------------------------
 
@@ -235,7 +275,6 @@ class Conditions:
     def _time(self) -> AnyCondition | None:
         cursor = self.cursor
         lead = cursor.take("BAR_FALLS")
-        cursor.words("not on", noise=False) if False else None
         if (session := self._session()) is not None:
             return session
         mark = cursor.mark()
@@ -340,6 +379,10 @@ class Conditions:
             op = cursor.take("ABOVE")
             token = cursor.number(percent=False) if op else None
             return BarsHeld(op=op, bars=int(token.value)) if token else None
+        if (op := cursor.words("position is older than", "trade is older than")) is not None:
+            token = cursor.number(percent=False)
+            unit = cursor.take("UNIT", noise=False) if token else None
+            return BarsHeld(op=">", bars=self.draft.bars(token.value, unit)) if token and unit else None
         if cursor.take("UNREALIZED"):
             op = cursor.take("ABOVE")
             token = cursor.number() if op else None
@@ -432,6 +475,8 @@ class Conditions:
         level = self.operands._extreme()
         if level is None:
             cursor.reset(mark)
+            if cursor.take("BREAKOUT"):
+                return self._breakout_of()
             token = cursor.number(percent=False)
             unit = cursor.take("UNIT", noise=False) if token else None
             if token is None or unit is None or not cursor.take("BREAKOUT", noise=False):
@@ -444,6 +489,23 @@ class Conditions:
         if not (new or breakout):
             return None
         return self._beyond(Price(column="Close"), level)
+
+    def _breakout_of(self) -> AnyCondition | None:
+        """Read the rest of "a Donchian breakout of 20 days", upward to buy and downward to sell."""
+        cursor = self.cursor
+        cursor.words("of", "of the", "over", "of the last", "over the last", noise=False)
+        token = cursor.number(percent=False)
+        unit = cursor.take("UNIT", noise=False) if token else None
+        if token is None or unit is None:
+            return None
+        name = "HIGHEST" if self.rising_side else "LOWEST"
+        level = self.draft.indicator(name, {"timeperiod": self.draft.bars(token.value, unit)})
+        self.draft.assume("previous_bars", "A breakout is measured by the bars before this one", "this bar included")
+        return Cross(
+            left=Price(column="Close"),
+            direction="above" if self.rising_side else "below",
+            right=level.model_copy(update={"offset": 1}),
+        )
 
     def _beyond(self, subject: AnyOperand, level: AnyOperand) -> AnyCondition:
         """A new high is a close above the level of the bars before it, a new low a close below."""
@@ -462,6 +524,7 @@ class Conditions:
         cursor, draft = self.cursor, self.draft
         mark = cursor.mark()
         subject_before = draft.subject
+        self._other_symbol()
         subjects = self.operands.several()
         if subjects:
             found = self._both_cross(subjects) or self._predicates(subjects)
@@ -480,10 +543,43 @@ class Conditions:
             if found is not None:
                 return found
         cursor.reset(mark)
+        if (pullback := self._pullback()) is not None:
+            return pullback
+        cursor.reset(mark)
         if (cross := self._cross_without_subject()) is not None:
             return cross
         cursor.reset(mark)
         return None
+
+    def _other_symbol(self) -> None:
+        """Note a rule about another symbol: "when GOOG is above its average"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.skip_noise()
+        token = cursor.peek()
+        other = (COMPANIES.get(token.norm) or (token.norm if token.kind == "ticker" else None)) if token else None
+        if other is not None:
+            cursor._advance(1)
+            if not self.draft.symbols or other in self.draft.symbols or not self._predicate_ahead():
+                other = None
+        cursor.reset(mark)
+        if other is not None:
+            self.draft.other_symbols.add(other)
+
+    def _predicate_ahead(self) -> bool:
+        return self.cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING", "EXTREME", "BETWEEN") is not None
+
+    def _pullback(self) -> AnyCondition | None:
+        """Read "a 5% pullback from the 20-day high"."""
+        cursor = self.cursor
+        token = cursor.number(percent=True)
+        if token is None or not cursor.words(*_PULLBACKS, noise=False) or not cursor.words("from", "off", "below"):
+            return None
+        base = self.operands.term()
+        if base is None or isinstance(base, Value):
+            return None
+        level = Math(left=Value(value=round(1 - token.value / 100, 10)), op="*", right=base)
+        return Compare(left=Price(column="Close"), op="<=", right=level)
 
     def _word_before(self) -> AnyCondition | None:
         """Read "oversold RSI", "rising volume", "a falling ADX"."""
@@ -547,6 +643,8 @@ class Conditions:
         mark = cursor.mark()
         if len(subjects) == 1 and cursor.words("and", "/"):
             subjects = [*subjects, *self.operands.several()]
+        if len(subjects) == 2 and cursor.words("crossunder", "cross under", "crossunders", noise=False):
+            return Cross(left=subjects[0], direction="below", right=subjects[1])
         if len(subjects) == 2 and cursor.take("CROSSES") and not cursor.looking_at("ABOVE"):
             after = cursor.mark()
             if cursor.looking_at("INDICATOR"):
@@ -594,6 +692,8 @@ class Conditions:
         """Read what is said of a subject."""
         cursor = self.cursor
         self.draft.subject = subject
+        if not isinstance(subject, Value):
+            self.draft.mentions.append(subject)
         mark = cursor.mark()
         if cursor.take("NOT"):
             inner = self._predicate(subject)
@@ -651,14 +751,28 @@ class Conditions:
         direction = self.cursor.take("CROSS")
         if direction is None:
             return None
-        self._note_reading(subject, "cross")
         mark = self.cursor.mark()
         found = self._right_sides(subject, lambda right: Cross(left=subject, direction=direction, right=right))
-        if found is None and self.last_cross is not None and self.last_cross[0] == subject:
+        if found is None and self.last_pair is not None and self.last_pair[0] == subject:
             # "Sell when it crosses below": below what it crossed before.
             self.cursor.reset(mark)
-            return Cross(left=subject, direction=direction, right=self.last_cross[1])
-        return found
+            return Cross(left=subject, direction=direction, right=self.last_pair[1])
+        if found is None:
+            return None
+        self.cursor.words("from below", "from above", "from underneath", noise=False)
+        return self._and_level(subject, found)
+
+    def _and_level(self, subject: AnyOperand, found: AnyCondition) -> AnyCondition:
+        """Read the level in "%K crosses above %D below 20"."""
+        if not isinstance(found, Cross) or isinstance(found.right, Value):
+            return found
+        mark = self.cursor.mark()
+        op = self.cursor.take("ABOVE", noise=False)
+        token = self.cursor.number() if op else None
+        if token is None:
+            self.cursor.reset(mark)
+            return found
+        return All(conditions=[found, Compare(left=subject, op=op, right=Value(value=token.value))])
 
     def _plain_cross(self, subject: AnyOperand) -> AnyCondition | None:
         start = self.cursor.position
@@ -674,6 +788,9 @@ class Conditions:
                 return Cross(left=subject, direction="above" if name == "HIGHEST" else "below", right=rights[0])
         if isinstance(rights[0], Price) and rights[0].column in ("High", "Low"):
             return Cross(left=subject, direction="above" if rights[0].column == "High" else "below", right=rights[0])
+        if said := self.cursor.words(*_WAYS, noise=False):
+            self.last_pair = (subject, rights[0])
+            return Cross(left=subject, direction=_WAYS[said], right=rights[0])
         direction = "above" if self.rising_side else "below"
         self.draft.assume(
             "cross_direction", "A cross without a direction is upward for buying and downward for selling", "any cross"
@@ -685,7 +802,13 @@ class Conditions:
         """Read the right side of a comparison; "the 200" after an average is another average."""
         cursor = self.cursor
         start = cursor.position
+        if cursor.words("it was", "they were", "it did") and isinstance(subject, Price | IndicatorRef):
+            back = self.operands.offset()
+            return [] if back is None else [subject.model_copy(update={"offset": subject.offset + back})]
         rights = self.operands.several()
+        if rights == [subject] and cursor.previous_word() in ("it", "they"):
+            other = self.draft.mentioned(besides=subject)
+            return [] if other is None else [other]
         if len(rights) == 1 and isinstance(rights[0], Value) and isinstance(subject, IndicatorRef):
             name, value = self.draft.indicators[subject.id].name, rights[0].value
             token = cursor.previous()
@@ -737,7 +860,9 @@ class Conditions:
             return None
         rights = [self._previous_channel(r) for r in rights]
         self.last = make
-        self.last_cross = (subject, rights[0])
+        self.last_pair = (subject, rights[0])
+        self.draft.mentions += [r for r in rights if not isinstance(r, Value)]
+        self.draft.mentions.append(subject)
         return _all([make(r) for r in rights])
 
     def _previous_channel(self, right: AnyOperand) -> AnyOperand:
@@ -754,27 +879,52 @@ class Conditions:
             return right.model_copy(update={"offset": 1})
         return right
 
-    def _note_reading(self, subject: AnyOperand, reading: str) -> None:
-        self.draft.flags.add(f"read_{reading}")
-        del subject
-
     def _level(self, subject: AnyOperand) -> AnyCondition | None:
         cursor = self.cursor
         cursor.take("PRICE") if isinstance(subject, Price) and cursor.looking_at(
             "PRICE", noise=True
         ) == "Close" else None
         op = cursor.take("ABOVE")
+        if (
+            op is None
+            and isinstance(subject, Price)
+            and subject.column == "Open"
+            and cursor.words("gaps", "opens", "is")
+        ):
+            op = cursor.take("ABOVE")
         if op is None:
             mark = cursor.mark()
             found = self._number_or_more(subject)
             if found is None:
                 cursor.reset(mark)
             return found
-        self._note_reading(subject, "level")
+        mark = cursor.mark()
         found = self._right_sides(subject, lambda right: Compare(left=subject, op=op, right=right))
         if found is None:
+            cursor.reset(mark)
+            return self._as_before(subject, op)
+        return self._chained(self._by_percent(found))
+
+    def _as_before(self, subject: AnyOperand, op: Operator) -> AnyCondition | None:
+        """Read "sell when it is below": below what it was compared with before."""
+        follows = self.cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", "and", "or", ")")
+        if not ends or self.last_pair is None or self.last_pair[0] != subject:
             return None
-        return self._by_percent(found)
+        return Compare(left=subject, op=op, right=self.last_pair[1])
+
+    def _chained(self, found: AnyCondition) -> AnyCondition:
+        """Read the rest of "EMA(8) > EMA(21) > EMA(55)"."""
+        parts = [found]
+        while isinstance(last := parts[-1], Compare) and not isinstance(last.right, Value):
+            mark = self.cursor.mark()
+            sign = self.cursor.symbol("<", ">", "<=", ">=")
+            right = self.operands.operand() if sign else None
+            if right is None:
+                self.cursor.reset(mark)
+                break
+            parts.append(Compare(left=last.right, op=sign, right=right))  # type: ignore[arg-type]
+        return _all(parts)
 
     def _number_or_more(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "RSI 30 or below", "ADX of 25 or higher"."""

@@ -61,6 +61,10 @@ class Cursor:
     def previous(self) -> Token | None:
         return self.tokens[self.position - 1] if self.position else None
 
+    def previous_word(self) -> str:
+        token = self.previous()
+        return token.norm if token else ""
+
     # Taking --------------------------------------------------------------------------------
 
     def _advance(self, count: int) -> None:

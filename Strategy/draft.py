@@ -49,14 +49,20 @@ class Draft:
     risk: dict[str, Any] = field(default_factory=dict)
     execution: dict[str, Any] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
-    name: str = ""
+    title: tuple[int, int] | None = None
     assumptions: dict[str, Assumption] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     # What "it", "its average" and "above the 200" refer to.
     subject: AnyOperand | None = None
+    other_symbols: set[str] = field(default_factory=set)
+    mentions: list[AnyOperand] = field(default_factory=list)
     average: tuple[str, str | None] = ("SMA", None)
     macd: IndicatorBase | None = None
+
+    def mentioned(self, *, besides: AnyOperand | None = None) -> AnyOperand | None:
+        """Return what was last compared, other than one operand: what "it" stands for."""
+        return next((m for m in reversed(self.mentions) if m != besides), None)
 
     def assume(self, code: str, text: str, other: str = "", field: str = "") -> None:
         self.assumptions.setdefault(f"{code}:{text}", Assumption(code, text, other, field))
@@ -98,8 +104,8 @@ class Draft:
         if unit == "bar":
             return max(1, round(count))
         table = _BARS_A_UNIT.get(self.timeframe, {})
-        if unit == "week" and count == 52 and self.timeframe == "1d":
-            bars = 252
+        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d":
+            bars = round(252 * count / 52)
         elif unit in table:
             bars = round(count * table[unit])
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from Strategy.spelling import Corrector
@@ -60,6 +60,7 @@ _UNITS = {
 _TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
+_SCALES = {"thousand": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9}
 _PERCENT_WORDS = ("percent", "pct", "percents")
 
 
@@ -74,7 +75,7 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
     while position < len(text):
         match = _SCAN.match(text, position)
         if match is None:
-            if not text[position].isspace() and text[position] not in "'\"`*_#>~":
+            if not text[position].isspace() and text[position] not in "'\"`*_>~":
                 yield Token("sym", text[position], position, position + 1)
             position += 1
             continue
@@ -141,12 +142,25 @@ def _fold_numbers(tokens: list[Token]) -> list[Token]:
         else:
             i += 1
         if token.kind == "num":
+            if i < len(tokens) and tokens[i].norm in _SCALES and not token.percent:
+                scaled = token.value * _SCALES[tokens[i].norm]
+                token = Token("num", token.norm, token.start, tokens[i].end, scaled, money=token.money)
+                i += 1
+            if i < len(tokens) and tokens[i].norm in ("dollars", "usd", "bucks"):
+                token = replace(token, money=True, end=tokens[i].end)
+                i += 1
             if result and result[-1].norm == "-" and result[-1].end == token.start and _may_be_negative(result):
                 sign = result.pop()
                 token = Token("num", f"-{token.norm}", sign.start, token.end, -token.value, money=token.money)
             if i < len(tokens) and (tokens[i].norm == "%" or tokens[i].norm in _PERCENT_WORDS):
                 token = Token("num", token.norm, token.start, tokens[i].end, token.value, True, token.money)
                 i += 1
+            elif i < len(tokens) and tokens[i].norm in ("bps", "bp"):
+                token = Token("num", token.norm, token.start, tokens[i].end, token.value / 100, True)
+                i += 1
+            elif i + 1 < len(tokens) and tokens[i].norm == "basis" and tokens[i + 1].norm in ("points", "point"):
+                token = Token("num", token.norm, token.start, tokens[i + 1].end, token.value / 100, True)
+                i += 2
             elif i + 1 < len(tokens) and (tokens[i].norm, tokens[i + 1].norm) == ("per", "cent"):
                 token = Token("num", token.norm, token.start, tokens[i + 1].end, token.value, True, token.money)
                 i += 2

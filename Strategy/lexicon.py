@@ -280,7 +280,7 @@ CATEGORIES: dict[str, Phrases] = {
         "off the high, from the highest close, off the entry, below where i bought, from the top, from the highs, on each trade, of price, from the entry point, below the entry point, above the entry point, from the buy price, of the price, behind, behind price, behind the price, below the highest close, above the lowest close, from the low"
     ),
     "SIZE": _each(
-        "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, use, using, risk, risking, stake, deploy, commit, size positions at, size position, "
+        "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, put up, use, using, risk, risking, stake, deploy, commit, size positions at, size position, "
         "size per trade, position, bet, put, put in, trade with, order size, lot size, size of, capital per trade, size each position at, amount per trade, spend, quantity, with"
     ),
     "EQUITY": _each(
@@ -298,7 +298,7 @@ CATEGORIES: dict[str, Phrases] = {
         "start with, starting capital, initial capital, initial cash, starting cash, starting balance, initial balance, capital, start capital, account size, with a capital of, account of, starting equity, cash, begin with, account, bankroll, initial equity, balance, starting with, starting from, initial investment, starting account, budget"
     ),
     "IN_CASH": _each(
-        "in cash, in capital, cash, capital, account, of capital, initial capital, starting capital, to start, in the account, of cash, portfolio, budget"
+        "in cash, starting cash, starting balance, starting money, initial cash, to start with, in capital, cash, capital, account, of capital, initial capital, starting capital, to start, in the account, of cash, portfolio, budget"
     ),
     "COMMISSION": _each(
         "commission, commissions, fee, fees, trading fee, trading fees, transaction cost, transaction costs, brokerage, cost, costs, trading costs, trading cost, broker fee, commission rate"
@@ -318,10 +318,10 @@ CATEGORIES: dict[str, Phrases] = {
     "FRACTION": _each("smallest tradable fraction, smallest fraction, fractional unit, fractional units"),
     "RISK_FREE": _each("risk free rate"),
     "RATIO": _each(
-        "risk reward, risk reward ratio, reward risk, reward to risk, reward risk ratio, risk to reward, risk to reward ratio, reward to risk ratio, rr, r r, rr ratio"
+        "risk reward, risk / reward, reward / risk, risk / reward ratio, reward / risk ratio, risk reward ratio, reward risk, reward to risk, reward risk ratio, risk to reward, risk to reward ratio, reward to risk ratio, rr, r r, rr ratio"
     ),
     "TIMES_RISK": _each(
-        "r, times the risk, times risk, x risk, times my risk, r multiple, times the stop, times the stop loss, times the stop distance, risk units, times initial risk, x the risk"
+        "r, the risk, times the risk, times risk, x risk, times my risk, r multiple, times the stop, times the stop loss, times the stop distance, risk units, times initial risk, x the risk"
     ),
     "COOLDOWN": _each(
         "cooldown, cool down, cooldown of, cooldown period, cooling off, wait, pause, cool off, wait at least, cooling period, re entry delay, no re entry for, no new entries for"
@@ -413,7 +413,7 @@ CATEGORIES: dict[str, Phrases] = {
         "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy"
     ),
     "SYMBOL_LEAD": _each(
-        "on, for, trade, trading, symbol, ticker, symbols, of, in, tickers, instrument, instruments, market, asset, apply to, test on, test it on, backtest on, run on, using, stock, pair, with, stocks, assets, applied to, and, run it on, the stock, backtest"
+        "on, for, trade, swing trade, day trade, scalp, scalping, position trade, trading, symbol, ticker, symbols, of, in, tickers, instrument, instruments, market, asset, apply to, test on, test it on, backtest on, run on, using, stock, pair, with, stocks, assets, applied to, and, run it on, the stock, backtest"
     ),
     "TF_LEAD": _each(
         "on, using, use, on the, timeframe, time frame, trade on, interval, bars, chart, with, in, in the, trade, over, trade on the, at, based on, a, the, of, timeframe is, from"
@@ -475,20 +475,20 @@ CATEGORIES: dict[str, Phrases] = {
         "pairs trade, pair trade, pairs trading, pair trading, basket, baskets, cointegration, cointegrated, long short portfolio, top ten stocks, rank stocks, rotate, rotation, sector rotation, rebalance, rebalancing, hedge with, arbitrage, correlation with, relative to the sp, the ratio of, strongest stocks, weakest stocks, rank, pairs, outperforms, outperform, hedge"
     ),
     "PENDING": _each(
-        "limit order, limit orders, buy limit, sell limit, stop order entry, buy stop, sell stop, stop limit, place a limit, limit buy, limit sell, pending order, pending orders, stop entry, buy stop order, limit price, limit entry, sell stop order, oco"
+        "limit order, limit orders, buy limit, sell limit, stop order entry, buy stop, sell stop, stop limit, place a limit, stop above, stop below, stop under, stop at the low, stop at the high, stop at yesterday's, stop just, buy stop above, buy stop below, sell stop below, sell stop above, limit buy, limit sell, pending order, pending orders, stop entry, buy stop order, limit price, limit entry, sell stop order, oco"
     ),
     "SCALING": _each(
         "scale in, scale out, scaling in, scaling out, pyramid, pyramiding, average down, averaging down, martingale, dca, dollar cost average, dollar cost averaging, add to the position, add to my position, "
-        "add to winners, double down, grid, grid trading, sell half, close half, half of the position, half the position, partial, partials, partial exit, take half off, in tranches, tranches, add another, double the size, double the position, double my position, sell a third, add more, buy more, take partial profits, add to position, sell one third, sell 50 percent of the position, half off, anti martingale, move the stop to breakeven, move stop to breakeven, break even, breakeven, move stop to break even"
+        "add to winners, double down, grid, grid trading, sell half, close half, half of the position, half the position, partial, partials, partial exit, take half off, in tranches, tranches, add to the position every, sell half, half at, the rest, remaining half, add another, double the size, double the position, double my position, sell a third, add more, buy more, take partial profits, add to position, sell one third, sell 50 percent of the position, half off, anti martingale, move the stop to breakeven, move stop to breakeven, break even, breakeven, move stop to break even"
     ),
     "FUNDAMENTAL": _each(
-        "earnings, pe ratio, p e, dividend, dividends, news, sentiment, revenue, fundamentals, tweet, tweets, twitter, interest rates, fed, cpi, inflation, eps, analyst, analysts, ceo, insider, insiders, report, vix, fear and greed, options flow, order flow, order book, open interest, funding rate, short interest, on chain, reddit, book value, market cap, ai prediction, machine learning, neural network, headline, headlines, gdp, unemployment"
+        "earnings, pe ratio, p / e, p / e ratio, price to earnings, p e, dividend, dividends, news, sentiment, revenue, fundamentals, tweet, tweets, twitter, interest rates, fed, cpi, inflation, eps, analyst, analysts, ceo, insider, insiders, report, vix, fear and greed, options flow, order flow, order book, open interest, funding rate, short interest, on chain, reddit, book value, market cap, ai prediction, machine learning, neural network, headline, headlines, gdp, unemployment"
     ),
     "PATTERN": _each(
         "hammer, doji, engulfing, bullish engulfing, bearish engulfing, head and shoulders, double top, double bottom, triangle, wedge, flag, cup and handle, elliott, fibonacci, fib, support, resistance, trendline, trend line, divergence, bullish divergence, bearish divergence, harmonic, pivot, pivot point, pivot points, gap up, gap down, gaps, gap, fair value gap, order block, liquidity sweep, shooting star, morning star, evening star, inside bar, outside bar, pin bar, market structure, break of structure, supply zone, demand zone, heikin ashi, renko, uptrend, downtrend, trend, sideways, consolidation, volatility squeeze, squeeze, spinning top, three white soldiers, hanging man, swing high, swing low, higher timeframe trend, bull market, bear market"
     ),
     "PROMISE": _each(
-        "guaranteed, guarantee, guarantees, can't lose, cannot lose, never loses, never lose, risk free profit, no risk, zero risk, sure thing, 100 percent win, always wins, always win, always profitable, get rich, holy grail, without any risk, cannot fail, can't fail, foolproof, surefire, riskless, risk free money, risk free, free money, never fails, double your money, win every time"
+        "guaranteed to make money, to make money, 100 guaranteed, guaranteed profit, guaranteed profits, risk free profit, risk free profits, risk free returns, guaranteed returns, guaranteed, guarantee, guarantees, can't lose, cannot lose, never loses, never lose, risk free profit, no risk, zero risk, sure thing, 100 percent win, always wins, always win, always profitable, get rich, holy grail, without any risk, cannot fail, can't fail, foolproof, surefire, riskless, risk free money, risk free, free money, never fails, double your money, win every time"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "

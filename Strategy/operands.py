@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -12,7 +13,10 @@ from Backtest.timeframes import TIMEFRAMES, seconds
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 
+MathSign = Literal["+", "-", "*", "/"]
 MOVING_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA")
+# Said of one of two averages; a "fast stochastic" would be another indicator.
+_PACES = ("fast", "slow", "faster", "slower", "short term", "long term", "shorter", "longer", "quick", "medium term")
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -27,18 +31,22 @@ class Operands:
     # Entry points --------------------------------------------------------------------------
 
     def operand(self) -> AnyOperand | None:
-        """Read a value with + - * / between terms. Without parentheses the terms join left to right."""
-        left = self.term()
+        """Read a value with + - * / between terms; * and / bind more closely, equals join left to right."""
+        return self._joined(self._product, {"+": "+", "-": "-", "plus": "+", "minus": "-"})
+
+    def _product(self) -> AnyOperand | None:
+        return self._joined(self.term, {"*": "*", "/": "/", "times": "*", "divided by": "/"})
+
+    def _joined(self, read: Callable[[], AnyOperand | None], signs: dict[str, MathSign]) -> AnyOperand | None:
+        left = read()
         while left is not None:
             mark = self.cursor.mark()
-            op = self.cursor.symbol("+", "-", "*", "/") or {"plus": "+", "minus": "-"}.get(
-                self.cursor.words("plus", "minus", noise=False) or ""
-            )
-            right = self.term() if op else None
-            if right is None:
+            sign = self.cursor.words(*signs, noise=False)
+            right = read() if sign else None
+            if sign is None or right is None:
                 self.cursor.reset(mark)
                 return left
-            left = Math(left=left, op=op, right=right)  # type: ignore[arg-type]
+            left = Math(left=left, op=signs[sign], right=right)
         return left
 
     def term(self) -> AnyOperand | None:
@@ -144,7 +152,7 @@ class Operands:
 
     def _price(self) -> AnyOperand | None:
         if self.cursor.words("it", "they", "price itself"):
-            return self.draft.subject or Price(column="Close")
+            return self.draft.subject or self.draft.mentioned() or Price(column="Close")
         offset = self.cursor.take("PREVIOUS")
         last = self.cursor.words("last") if offset is None else None
         column = self.cursor.take("PRICE")
@@ -222,14 +230,16 @@ class Operands:
         frame = self._frame()
         if frame is not None and (found := self._indicator(frame=frame)) is not None:
             return found
+        pace = cursor.words(*_PACES)
         numbers = self._number_list()
         if not numbers:
             return None
         unit = cursor.take("UNIT", noise=False)
         if unit:
             cursor.words("period", "lookback", noise=False)
+        pace = cursor.words(*_PACES) or pace
         name = cursor.take("INDICATOR")
-        if name is None:
+        if name is None or (pace and name not in MOVING_AVERAGES):
             # "its 20-day average", "20-day average volume"
             return None
         entry = REGISTRY[name]
@@ -273,8 +283,9 @@ class Operands:
         """Read an indicator by name, its parameters in any usual form behind it."""
         cursor = self.cursor
         leading = self._output_word(None)
+        pace = cursor.words(*_PACES)
         name = cursor.take("INDICATOR")
-        if name is None:
+        if name is None or (pace and name not in MOVING_AVERAGES):
             return None
         entry = REGISTRY[name]
         if leading is not None and not any(leading in (o.name, *o.words) for o in entry.outputs):
@@ -300,11 +311,12 @@ class Operands:
         if cursor.words(
             "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "over the last",
             "over", "of length", "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with",
-            "of the last", "for the last", "over the past", "lookback", "with a", "using",
+            "of the last", "for the last", "over the past", "lookback", "with a", "using", noise=False,
         ):  # fmt: skip
+            loose = cursor.previous_word() in ("over", "with", "using", "a")
             numbers = self._number_list()
-            if numbers and not (cursor.peek() and cursor.peek().percent):  # type: ignore[union-attr]
-                unit = cursor.take("UNIT", noise=False)
+            unit = cursor.take("UNIT", noise=False) if numbers else None
+            if numbers and (unit or not loose):
                 cursor.words("period", "lookback", "setting", "settings", noise=False)
                 if unit and unit != "bar":
                     numbers = [float(self.draft.bars(n, unit)) for n in numbers]

@@ -41,8 +41,10 @@ class Settings:
         if token is not None and token.money:
             cursor.reset(mark)
             return None
-        if token is None and cursor.take("MULTIPLE"):
-            value = 2.0
+        if token is None and (factor := cursor.take("MULTIPLE")):
+            value = float(factor)
+            if cursor.take("TIMES_RISK", noise=False):
+                return {"type": "risk_reward", "ratio": value}
         elif token is not None:
             value = token.value
             if cursor.take("TIMES_RISK", noise=False) and not cursor.looking_at("INDICATOR"):
@@ -180,6 +182,8 @@ class Settings:
         if cursor.take(category):
             level = self._level()
             if level is not None:
+                if category == "TRAIL":
+                    cursor.words("stop", "stop loss", noise=False)
                 return level
             cursor.reset(start)
             return None
@@ -271,6 +275,20 @@ class Settings:
                 return True
             return False
         fall = cursor.words(
+            "gained",
+            "lost",
+            "trade gains",
+            "position gains",
+            "has gained",
+            "has lost",
+            "position has gained",
+            "position has lost",
+            "trade has gained",
+            "trade has lost",
+            "position gained",
+            "position lost",
+            "trade gained",
+            "trade lost",
             "drops",
             "falls",
             "it drops",
@@ -294,9 +312,10 @@ class Settings:
             return False
         entry_said = cursor.take("FROM_ENTRY", noise=False)
         if fall:
-            if not entry_said:
+            traded = fall.split()[0] in ("position", "trade", "has", "gained", "lost")
+            if not entry_said and not traded:
                 return False
-            up = fall.split()[-1] in ("rises", "gains")
+            up = fall.split()[-1] in ("rises", "gains", "gained")
         else:
             side = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1)
             if not side:
@@ -452,6 +471,11 @@ class Settings:
             if token.percent and cursor.words("of", "of my", "of the", noise=False) and cursor.take("EQUITY"):
                 self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": token.value}
                 return True
+        elif (part := cursor.words("half", "a half", "a third", "a quarter", "a tenth", noise=False)) is not None:
+            shares = {"half": 50.0, "a half": 50.0, "a third": 100 / 3, "a quarter": 25.0, "a tenth": 10.0}
+            if cursor.words("of the", "of my", "of", "the", "my", noise=False) and cursor.take("EQUITY"):
+                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": shares[part]}
+                return True
         elif cursor.take("FULL", noise=False):
             self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": 100}
             return True
@@ -511,6 +535,18 @@ class Settings:
         self.cursor.reset(mark)
         return found
 
+    def symbol_list(self) -> bool:
+        """Read one symbol or several, as in "AAPL and MSFT"."""
+        if not self.symbol(lead=False):
+            return False
+        while True:
+            mark = self.cursor.mark()
+            self.cursor.symbol(",")
+            self.cursor.words("and", "or", noise=False)
+            if self.cursor.position == mark[0] or not self.symbol(lead=False):
+                self.cursor.reset(mark)
+                return True
+
     def symbol(self, *, lead: bool) -> bool:
         """Read one symbol. Without a leading word only what cannot be anything else."""
         cursor = self.cursor
@@ -566,6 +602,7 @@ class Settings:
 
     def _cash(self) -> bool:
         cursor = self.cursor
+        cursor.words("with", "and", noise=False)
         named = cursor.take("CASH")
         cursor.words("of", "is", "with")
         cursor.symbol(":", "=")

@@ -101,6 +101,7 @@ _ENGLISH = frozenset(
         "nothing",
         "number",
         "often",
+        "older",
         "only",
         "other",
         "outside",
@@ -227,6 +228,16 @@ _ENGLISH = frozenset(
 )
 
 
+# Slips in words too short to be told from others by their letters alone.
+_TYPOS = {
+    "wen": "when", "whne": "when", "hwen": "when", "abov": "above", "abve": "above", "aboev": "above", "blow": "below",
+    "belw": "below", "byu": "buy", "bye": "buy", "buyy": "buy", "sel": "sell", "slel": "sell", "selll": "sell",
+    "teh": "the", "adn": "and", "nad": "and", "si": "is", "stpo": "stop", "sotp": "stop", "cros": "cross", "ovre": "over",
+    "undr": "under", "uner": "under", "prce": "price", "pirce": "price", "clos": "close", "clsoe": "close", "shrt": "short",
+    "exti": "exit", "eixt": "exit", "targt": "target", "proft": "profit", "volum": "volume", "lses": "less", "mroe": "more",
+}  # fmt: skip
+
+
 class Corrector:
     """Replaces an unknown word by the one known word a single slip away.
 
@@ -244,6 +255,8 @@ class Corrector:
 
     def correct(self, word: str, raw: str) -> str:
         """Return the known word meant, or the word itself."""
+        if word in _TYPOS:
+            return _TYPOS[word]
         if word in self._known or len(word) < 5 or word in _ENGLISH or raw.isupper() or not word.isalpha():
             return word
         near: set[str] = set()

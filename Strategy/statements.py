@@ -17,8 +17,25 @@ from Backtest.canonical import (
 from Strategy.condition_grammar import Conditions
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.lexicon import COMPANIES
 from Strategy.settings_grammar import Settings
 
+# Words of a rule; a line that holds one is no title.
+_RULE_WORDS = {
+    "buy",
+    "sell",
+    "short",
+    "cover",
+    "exit",
+    "enter",
+    "when",
+    "if",
+    "above",
+    "below",
+    "over",
+    "under",
+    "stop",
+}
 Action = tuple[str, Side | None]
 
 
@@ -32,6 +49,7 @@ class Statements:
         self.settings = Settings(cursor, draft)
         self.section: tuple[str, Side | None] | None = None
         self.last_entry: tuple[Side, AnyCondition] | None = None
+        self.step = 0.0
 
     def read(self) -> None:
         """Read the whole text."""
@@ -40,12 +58,14 @@ class Statements:
             mark = cursor.mark()
             for reader in (
                 self._separator,
+                self._title,
                 self._heading,
                 self._reversal,
                 self.settings.risk,
                 self._otherwise,
                 self._while,
                 self._action,
+                self._global_filter,
                 self._condition_first,
                 self.settings.setting,
                 self._global_time,
@@ -94,13 +114,14 @@ class Statements:
         token = self.cursor.peek()
         if token is None:
             return False
-        if token.kind == "nl" or token.norm in (".", ",", ";", "-", "*", "!", "?", ":", ")", "("):
+        if token.kind == "nl" or token.norm in (".", ",", ";", "-", "*", "!", "?", ":", ")", "(", "#"):
             self.cursor.part = "text"
             self.cursor._advance(1)
             if token.kind == "nl":
                 self._list_number()
             return True
-        return bool(self.cursor.position == 0 and self._list_number())
+        at_start = self.cursor.position == 0
+        return bool((at_start or token.value == self.step + 1 > 1) and self._list_number())
 
     def _list_number(self) -> bool:
         """Read the number of a step: "1." or "2)" or "Step 3:"."""
@@ -111,6 +132,7 @@ class Statements:
         follows = cursor.peek()
         if token and not token.percent and follows is not None and follows.norm in (".", ")", ":"):
             cursor._advance(1)
+            self.step = token.value
             return True
         cursor.reset(mark)
         return False
@@ -121,7 +143,7 @@ class Statements:
         """Read "Entry:", "Exit rules", "Risk management:" at the start of a line."""
         cursor = self.cursor
         before = cursor.previous()
-        if before is not None and before.kind != "nl" and before.norm not in (".", ";", "*", "-", ")", ":", ","):
+        if before is not None and before.kind != "nl" and before.norm not in (".", ";", "*", "-", ")", ":", ",", "#"):
             return False
         start = cursor.mark()
         section = cursor.take("SECTION", noise=False)
@@ -129,13 +151,37 @@ class Statements:
             return False
         follows = cursor.peek()
         if follows is None or not (
-            follows.norm == ":" or (follows.kind == "nl" and (before is None or before.kind == "nl"))
+            follows.norm == ":"
+            or (before is not None and before.norm == "#")
+            or (follows.kind == "nl" and (before is None or before.kind == "nl"))
         ):
             return False
         if section[0] in ("risk", "size") and follows.norm == ":" and self._sized_heading(start):
             return True
         cursor._advance(1)
         self.section = section
+        return True
+
+    def _title(self) -> bool:
+        """Read a name: "Strategy: Dip buyer", "Name: ..." or a Markdown heading "# Dip buyer"."""
+        cursor = self.cursor
+        before = cursor.previous()
+        heading = before is not None and before.norm == "#"
+        if not heading and not (before is None or before.kind == "nl"):
+            return False
+        if not heading and not (cursor.take("NAME_LEAD", noise=False) and cursor.symbol(":")):
+            return False
+        start = cursor.position
+        while (token := cursor.peek()) is not None and token.kind in ("word", "ticker", "num"):
+            cursor.position += 1
+        ends = token is None or token.kind == "nl"
+        words = cursor.tokens[start : cursor.position]
+        if not ends or not 0 < len(words) <= 10 or any(t.kind == "word" and t.norm in _RULE_WORDS for t in words):
+            return False
+        cursor.position = start
+        cursor.part = "name"
+        cursor._advance(len(words))
+        self.draft.title = (words[0].start, words[-1].end)
         return True
 
     def _sized_heading(self, start: Mark) -> bool:
@@ -173,7 +219,9 @@ class Statements:
                 return action  # type: ignore[return-value]
         for category, side in (("LONG", "long"), ("SHORT", "short")):
             mark = cursor.mark()
-            if cursor.take(category) and (cursor.looking_at("WHEN", "WHILE", "OPPOSITE", noise=False) or self._colon()):
+            if cursor.take(category) and (
+                cursor.looking_at("WHEN", "WHILE", "OPPOSITE", noise=False) or self._colon() or self._ticker_ahead()
+            ):
                 return ("enter", side)  # type: ignore[return-value]
             cursor.reset(mark)
         mark = cursor.mark()
@@ -197,6 +245,10 @@ class Statements:
                 best = (cursor.position, category, action)  # type: ignore[assignment]
             cursor.reset(mark)
         return best
+
+    def _ticker_ahead(self) -> bool:
+        token = self.cursor.peek()
+        return token is not None and (token.kind == "ticker" or token.norm in COMPANIES)
 
     def _colon(self) -> bool:
         token = self.cursor.peek()
@@ -227,8 +279,11 @@ class Statements:
                 continue
             if action[0] == "enter" and self.settings.size_of_order():
                 continue
-            if self.settings.symbol(lead=False):
+            if self.settings.symbol_list():
                 continue
+            if cursor.words("on", "using", noise=False) and self.settings.timeframe_words():
+                continue
+            cursor.reset(mark)
             if cursor.words(
                 "the position",
                 "position",
@@ -271,6 +326,8 @@ class Statements:
             draft.flags.add("opposite_exit")
             return True
         condition = self.conditions.condition()
+        if condition is None and cursor.words("at", "with", noise=False):
+            condition = self.conditions.condition()
         if condition is None:
             cursor.reset(mark)
             if kind == "enter" and side and self._opposite_entry(side):
@@ -320,7 +377,9 @@ class Statements:
             return self._more_exits(side)
         cursor.reset(start)
         cursor.words("position", "trade")
-        if cursor.words("after", "at the end of", "in", "within") and (token := cursor.number(percent=False)):
+        after = cursor.words("after", "at the end of", "in", "within")
+        cursor.words("at most", "a maximum of", "maximum of", "no more than", "max", "maximum")
+        if after and (token := cursor.number(percent=False)):
             unit = cursor.take("UNIT", noise=False)
             if (
                 unit
@@ -375,9 +434,14 @@ class Statements:
         mark = self.cursor.mark()
         self.cursor.symbol(",")
         if self.cursor.take("OR"):
-            self.cursor.take("WHEN")
+            inner = self.cursor.mark()
             if self._special_exit(side):
                 mark = self.cursor.mark()
+            else:
+                self.cursor.reset(inner)
+                self.cursor.take("WHEN")
+                if self._special_exit(side):
+                    mark = self.cursor.mark()
         self.cursor.reset(mark)
         self.cursor.words("whichever comes first", "whichever happens first", "whichever is first", noise=True)
         if kept is None:
@@ -410,7 +474,7 @@ class Statements:
         cursor = self.cursor
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.part = "rule"
-        if not cursor.take("WHEN", "WHILE"):
+        if not cursor.take("WHEN", "WHILE") and not cursor.looking_at("NAMED_CROSS"):
             return False
         start = cursor.mark()
         # The direction of undirected words depends on the action, which comes later.
@@ -541,8 +605,9 @@ class Statements:
         side: Side | None = None
         for category, value in (("LONG", "long"), ("SHORT", "short"), ("ENTER_LONG", "long"), ("ENTER_SHORT", "short")):
             mark = cursor.mark()
-            cursor.words("be", "stay", "hold", "remain", "hold a")
-            if cursor.take(category):
+            verb = cursor.words("be", "stay", "hold", "remain", "hold a", "own")
+            held = verb in ("hold", "own") and category == "LONG" and self.settings.symbol(lead=True)
+            if held or cursor.take(category):
                 said = self._said_tail(3)
                 cursor.words("position", "the stock", "the position", "it")
                 state = cursor.words("while", "as long as", "whilst", "so long as", "only while", "only as long as")
@@ -579,6 +644,30 @@ class Statements:
         return False
 
     # Time filters ----------------------------------------------------------------------------
+
+    def _global_filter(self) -> bool:
+        """Read "Only trade when the close is above the 200-day SMA", "no trades while ADX < 20"."""
+        cursor = self.cursor
+        cursor.part = "rule"
+        avoid = bool(cursor.take("NO_TRADE"))
+        if not avoid and not cursor.take("ONLY_TRADE"):
+            return False
+        if not cursor.take("WHEN", "WHILE"):
+            return False
+        self._prepare("enter", "long")
+        condition = self.conditions.condition()
+        if condition is None or self._action_ahead():
+            return False
+        self.draft.filters.append(Not(condition=condition) if avoid else condition)
+        return True
+
+    def _action_ahead(self) -> bool:
+        mark = self.cursor.mark()
+        self.cursor.symbol(",")
+        self.cursor.take("THEN")
+        found = self._take_action() is not None
+        self.cursor.reset(mark)
+        return found
 
     def _global_time(self) -> bool:
         """Read "Only trade on Mondays between 9:30 and 16:00", "no trades on Fridays"."""

@@ -27,7 +27,7 @@ from Backtest.canonical import (
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.timeframes import TIMEFRAMES
+from Backtest.timeframes import TIMEFRAMES, is_intraday
 from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
@@ -97,7 +97,7 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
         draft.assume("timeframe", "Daily bars", field="timeframe")
     _note_corrections(text, tokens, draft)
     cursor = Cursor(tokens)
-    cursor.journal = lambda: (draft.assumptions, draft.indicators, draft.diagnostics)
+    cursor.journal = lambda: (draft.assumptions, draft.indicators, draft.diagnostics, draft.mentions)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
         draft.flags.add("exact")  # our own plain English: every number is meant as it stands
     Statements(cursor, draft).read()
@@ -123,7 +123,7 @@ def _tickers(text: str, tokens: list[Token]) -> list[Token]:
 def _note_corrections(text: str, tokens: list[Token], draft: Draft) -> None:
     for token in tokens:
         raw = text[token.start : token.end]
-        if token.kind == "word" and raw.isalpha() and raw.isascii() and raw.lower() != token.norm and len(raw) >= 5:
+        if token.kind == "word" and raw.isalpha() and raw.isascii() and raw.lower() != token.norm:
             draft.assume("spelling", f"{raw!r} is read as {token.norm!r}")
 
 
@@ -149,6 +149,9 @@ _CHARTS = {
 }
 
 
+_COMPARISON_ENDS = ("<", ">", "<=", ">=", "=", "above", "below", "over", "under", "than", "least", "most", "at")
+
+
 def _timeframe(tokens: list[Token]) -> str | None:
     """Find the strategy's own time frame: "on the 4-hour chart", "daily AAPL", "timeframe: 1h"."""
     weak: str | None = None
@@ -162,14 +165,18 @@ def _timeframe(tokens: list[Token]) -> str | None:
             frame, after = f"{token.value:g}{_UNIT_CODES[tokens[i + 1].norm]}", i + 2
         if frame not in TIMEFRAMES:
             continue
-        words = [t.norm for t in tokens[max(0, i - 3) : i]]
+        words = [t.norm for t in tokens[max(0, i - 5) : i] if t.norm not in ("the", "a")][-3:]
         follows = tokens[after].norm if after < len(tokens) else ""
         names_indicator = bool(trie("INDICATOR").get(follows)) or (after < len(tokens) and tokens[after].kind == "num")
         before = words[-1] if words else ""
         of_indicator = (
             before in ("on", "of")
             and len(words) > 1
-            and (words[-2] == ")" or words[-2].isdigit() or words[-2].lower() in _indicator_ends())
+            and (
+                words[-2] == ")"
+                or (words[-2].isdigit() and words[0] not in _COMPARISON_ENDS)
+                or words[-2].lower() in _indicator_ends()
+            )
         )
         if of_indicator or names_indicator:
             continue
@@ -227,7 +234,10 @@ def _indicator_ends() -> frozenset[str]:
 _UNSUPPORTED = {
     "OPTION": ("unsupported_instrument", "Options are not supported, only the asset itself"),
     "BASKET": ("unsupported_instrument", "Trading several assets against each other is not supported"),
-    "PENDING": ("unsupported_order", "Pending limit and stop orders are not supported: orders are market orders"),
+    "PENDING": (
+        "unsupported_order",
+        "Pending limit and stop orders, and stops at a price, are not supported: orders are market orders",
+    ),
     "SCALING": ("unsupported_scaling", "Scaling in and out is not supported: a position is opened and closed whole"),
     "FUNDAMENTAL": ("unsupported_data", "Only prices and volume are known here, no news, fundamentals or other data"),
     "PATTERN": ("undefined_term", "This term has no exact meaning here"),
@@ -240,7 +250,7 @@ def _leftover(text: str, tokens: list[Token], cursor: Cursor, draft: Draft) -> t
     for piece in cursor.consumed:
         taken.update(range(piece.first, piece.last + 1))
     _promises(text, tokens, taken, draft)
-    quoted: list[str] = []
+    quoted = _unsupported(text, tokens, taken, draft)
     i = 0
     while i < len(tokens):
         if i in taken or _is_glue(tokens, i):
@@ -263,11 +273,35 @@ def _leftover(text: str, tokens: list[Token], cursor: Cursor, draft: Draft) -> t
     return tuple(quoted)
 
 
+def _unsupported(text: str, tokens: list[Token], taken: set[int], draft: Draft) -> list[str]:
+    """Report what is asked for and cannot be done, even where every word of it is an everyday one."""
+    quoted = []
+    for name in _UNSUPPORTED:
+        phrases = trie(name)
+        for i, token in enumerate(tokens):
+            for words, _ in phrases.get(token.norm, ()):
+                span = range(i, i + len(words))
+                if len(words) < 2 or taken & set(span) or tuple(t.norm for t in tokens[i : span.stop]) != words:
+                    continue
+                last = span.stop - 1
+                while last + 1 < len(tokens) and last + 1 not in taken and not _ends_clause(tokens[last + 1]):
+                    last += 1
+                taken.update(range(i, last + 1))
+                quoted.append(text[token.start : tokens[last].end])
+                _explain_leftover(quoted[-1], tokens[i : last + 1], draft)
+                break
+    return quoted
+
+
+def _ends_clause(token: Token) -> bool:
+    return token.kind == "nl" or token.norm in (".", ";", ":", ",")
+
+
 def _is_glue(tokens: list[Token], i: int) -> bool:
     token = tokens[i]
     if token.kind == "nl" or (
         token.kind == "sym"
-        and token.norm in (".", ",", ";", ":", "!", "?", "-", "(", ")", "*", "'", '"', "[", "]", "{", "}")
+        and token.norm in (".", ",", ";", ":", "!", "?", "#", "-", "(", ")", "*", "'", '"', "[", "]", "{", "}")
     ):
         return True
     if token.kind != "word":
@@ -474,10 +508,20 @@ def _result(
     text: str, tokens: list[Token], cursor: Cursor, draft: Draft, leftover: tuple[str, ...], name: str
 ) -> ParseResult:
     entries, exits = _rules(draft)
+    _warn_of_scalping(draft, tokens)
+    for symbol in sorted(draft.other_symbols):
+        draft.problem(
+            "error",
+            "unsupported_instrument",
+            "text",
+            f"A rule on the prices of another symbol, {symbol!r}, is not supported",
+            "Use the traded symbol's own prices",
+        )
+        draft.ask(f"What should replace the rule on {symbol!r}, in terms of the traded symbol's own prices?")
     _missing(draft, entries, tokens)
     _defaults(draft)
     data: dict[str, Any] = {
-        "strategy_name": name or strategy_name(draft, entries),
+        "strategy_name": name or _title(text, draft) or strategy_name(draft, entries),
         "description": text,
         "classification": {"type": _classify(entries, draft), "risk_tier": _risk_tier(draft)},
         "symbols": draft.symbols,
@@ -491,8 +535,9 @@ def _result(
     }
     loaded = load_canonical(data) if entries else None
     found = [*draft.diagnostics, *(loaded.diagnostics if loaded else ())]
-    if any(d.code == "no_exit" for d in found):
-        draft.ask("When should the position be closed?")
+    for problem in found:
+        if problem.severity == "error" and (question := _question(problem)):
+            draft.ask(question)
     spans = _spans(text, tokens, cursor)
     ok = loaded is not None and loaded.strategy is not None and not any(d.severity == "error" for d in found)
     return ParseResult(
@@ -505,6 +550,41 @@ def _result(
         leftover,
         {} if ok else data,
     )
+
+
+def _warn_of_scalping(draft: Draft, tokens: list[Token]) -> None:
+    scalps = any(t.norm in ("scalp", "scalping", "scalper") for t in tokens)
+    if scalps and not is_intraday(draft.timeframe):
+        draft.problem(
+            "warning",
+            "scalping",
+            "timeframe",
+            f"Scalping on {draft.timeframe} bars: a trade cannot be shorter than a bar",
+            "Name a time frame such as 5m",
+        )
+
+
+_QUESTIONS = {
+    "no_exit": "When should the position be closed?",
+    "unsatisfiable": "Which of the conditions that contradict each other should hold?",
+    "entry_is_exit": "By what do entry and exit differ?",
+    "threshold_range": "Which level, within the indicator's range, is meant?",
+    "period": "Which period should the indicator have?",
+    "stop_range": "How far from the entry, in percent below 100, should the stop be?",
+    "target_range": "How far from the entry should the target be?",
+}
+
+
+def _question(problem: Diagnostic) -> str:
+    """Return what to ask about an error; words that were not understood are asked about already."""
+    if problem.field == "text" or problem.code in ("no_entry", "no_opposite"):
+        return ""
+    known = _QUESTIONS.get(problem.code)
+    if known:
+        return known
+    if "risk_percent needs" in problem.message or "risk_reward needs" in problem.message:
+        return "Where should the stop loss be?"
+    return f"What should it be instead? {problem.message}"
 
 
 def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
@@ -560,6 +640,10 @@ def _spans(text: str, tokens: list[Token], cursor: Cursor) -> tuple[Span, ...]:
         elif text[start:end].strip():
             spans.append(Span(start, end, text[start:end], piece.part))
     return tuple(spans)
+
+
+def _title(text: str, draft: Draft) -> str:
+    return text[draft.title[0] : draft.title[1]][:80] if draft.title else ""
 
 
 def strategy_name(draft: Draft, entries: list[Rule]) -> str:
