@@ -167,6 +167,13 @@ def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> 
         elif isinstance(node, Between):
             pairs = [(node.operand, node.low, ""), (node.operand, node.high, "")]
         for operand, other, _ in pairs:
+            if _scale(strategy, operand) == "percent" and _scale(strategy, other) == "price":
+                yield _warning(
+                    "different_scales",
+                    field,
+                    f"{_named(operand)} is an oscillator and {_named(other)} a price: they hardly compare",
+                    "Compare prices with prices, and oscillators with levels",
+                )
             if not (isinstance(operand, IndicatorRef) and isinstance(other, Value)):
                 continue
             entry = strategy.indicator(operand.id).entry
@@ -190,6 +197,25 @@ def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> 
                     f"Between {node.low.value:g} and {node.high.value:g} is empty",
                     f"Use between {node.high.value:g} and {node.low.value:g}",
                 )
+
+
+def _scale(strategy: CanonicalStrategy, operand: AnyOperand) -> str | None:
+    """Return "price" or "percent" where an operand surely is one."""
+    if isinstance(operand, Price):
+        return "price" if operand.column != "Volume" else None
+    if not isinstance(operand, IndicatorRef):
+        return None
+    indicator = strategy.indicator(operand.id)
+    if indicator.entry.bounds is not None:
+        return "percent"
+    source = indicator.source_name
+    if source is not None and source not in ("Open", "High", "Low", "Close"):
+        return None
+    return "price" if indicator.entry.scale == "price" and operand.output != "direction" else None
+
+
+def _named(operand: AnyOperand) -> str:
+    return operand.id if isinstance(operand, IndicatorRef) else str(getattr(operand, "column", operand))
 
 
 @dataclass

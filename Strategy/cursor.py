@@ -67,7 +67,7 @@ class Cursor:
 
     # Taking --------------------------------------------------------------------------------
 
-    def _advance(self, count: int) -> None:
+    def advance(self, count: int) -> None:
         self.consumed.append(Consumed(self.position, self.position + count - 1, self.part))
         self.position += count
 
@@ -96,7 +96,7 @@ class Cursor:
         while True:
             found = self._phrase(self.position, names)
             if found is not None:
-                self._advance(found[0])
+                self.advance(found[0])
                 return found[1]
             if not noise or not self._skip_one_noise():
                 self.reset(mark)
@@ -106,7 +106,7 @@ class Cursor:
         found = self._phrase(self.position, ("NOISE",))
         if found is None:
             return False
-        self._advance(found[0])
+        self.advance(found[0])
         return True
 
     def skip_noise(self) -> None:
@@ -122,7 +122,7 @@ class Cursor:
         if token is None or token.kind != kind:
             self.reset(mark)
             return None
-        self._advance(1)
+        self.advance(1)
         return token
 
     def number(self, *, percent: bool | None = None, noise: bool = True) -> Token | None:
@@ -143,7 +143,7 @@ class Cursor:
         if token is None or token.norm not in symbols:
             self.reset(mark)
             return None
-        self._advance(1)
+        self.advance(1)
         return token.norm
 
     def words(self, *phrases: str, noise: bool = True) -> str | None:
@@ -154,7 +154,7 @@ class Cursor:
                 parts = phrase.split()
                 here = self.tokens[self.position : self.position + len(parts)]
                 if [t.norm for t in here] == parts:
-                    self._advance(len(parts))
+                    self.advance(len(parts))
                     return phrase
             if not noise or not self._skip_one_noise():
                 self.reset(mark)

@@ -56,6 +56,7 @@ class Draft:
     # What "it", "its average" and "above the 200" refer to.
     subject: AnyOperand | None = None
     other_symbols: set[str] = field(default_factory=set)
+    worded: list[AnyCondition] = field(default_factory=list)
     mentions: list[AnyOperand] = field(default_factory=list)
     average: tuple[str, str | None] = ("SMA", None)
     macd: IndicatorBase | None = None

@@ -109,15 +109,18 @@ class Tester:
                 raise self._bad(f"Unknown command :{name[:20]}; :help lists them")
             command(argument.strip())
             return
+        from backtest_api.services import assumptions_dated
+
         parsed = self.read(line)
-        print_parse(parsed, self.console)
+        testable = parsed.strategy is not None and bool(self.symbol or parsed.strategy.symbols)
+        dated = assumptions_dated(run=self.test(), parsed=parsed) if testable else None
+        print_parse(parsed, self.console, dated=dated)
         for question in parsed.questions:
             self.console.print(f"? {question}", markup=False)
-        if parsed.strategy is not None:
-            if self.symbol or parsed.strategy.symbols:
-                self._run("")
-            else:
-                self.console.print("Name a symbol to test it on, such as [bold]:symbol GOOG[/bold]")
+        if testable:
+            self._print_run()
+        elif parsed.strategy is not None:
+            self.console.print("Name a symbol to test it on, such as [bold]:symbol GOOG[/bold]")
 
     @staticmethod
     def _bad(message: str) -> Exception:
@@ -145,10 +148,14 @@ class Tester:
         self.end = self._day(argument)
 
     def _run(self, argument: str) -> None:
+        self.test()
+        self._print_run()
+
+    def _print_run(self) -> None:
         from backtest_api.reports import print_run
         from backtest_api.services import artifact_folder
 
-        run = self.test()
+        run = self._last_run()
         print_run(run, artifact_folder(run), self.console)
 
     def _last_run(self) -> BacktestRun:

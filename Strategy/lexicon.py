@@ -360,9 +360,14 @@ CATEGORIES: dict[str, Phrases] = {
         ),
     },
     "NEW": _each(
-        "new, a new, fresh, makes a new, sets a new, hits a new, makes new, at a new, reaches a new, prints a new, closes at a new, at its, at the, makes a, hits a, breaks to a new, hits its, hits the, reaches a, posts a new, closes at a"
+        "new, a new, fresh, makes a new, sets a new, hits a new, makes new, at a new, at a, at an, reaches a new, prints a new, closes at a new, at its, at the, makes a, hits a, breaks to a new, hits its, hits the, reaches a, posts a new, closes at a"
     ),
-    "BREAKOUT": _each("breakout, breaks out, break out, breaking out, donchian breakout"),
+    "BREAKOUT": _each("breakout, breakouts, breaks out, break out, breaking out, donchian breakout", "HIGHEST"),
+    "BREAKDOWN": _each("breakdown, breakdowns, breaks down, break down, breaking down", "LOWEST"),
+    "STYLE": _each(
+        "mean reversion, trend following, swing trading, momentum trading, breakout trading, mean reverting, day trading, "
+        "swing trade, trend follower, trend trading"
+    ),
     "HIGHLOW": {
         **_each("high, highs, highest high, highest, max, maximum, peak, top", "high"),
         **_each("low, lows, lowest low, lowest, min, minimum, bottom, trough", "low"),

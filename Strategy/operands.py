@@ -56,8 +56,8 @@ class Operands:
         for reader in (
             self._parenthesised,
             self._relative,
-            self._multiple,
-            self._extreme,
+            self.multiple,
+            self.highest_or_lowest,
             self._numbered_indicator,
             self._indicator,
             self._band,
@@ -136,7 +136,7 @@ class Operands:
                 return Math(left=base, op="+" if side in ("above", "over") else "-", right=scaled)
         return None
 
-    def _multiple(self) -> AnyOperand | None:
+    def multiple(self) -> AnyOperand | None:
         """Read "2 times X", "1.5x the average volume", "twice X"."""
         token = self.cursor.number(percent=False)
         factor = self.cursor.take("MULTIPLE", noise=token is None)
@@ -231,7 +231,7 @@ class Operands:
         if frame is not None and (found := self._indicator(frame=frame)) is not None:
             return found
         pace = cursor.words(*_PACES)
-        numbers = self._number_list()
+        numbers = self.number_list()
         if not numbers:
             return None
         unit = cursor.take("UNIT", noise=False)
@@ -264,7 +264,7 @@ class Operands:
         )
         return frame
 
-    def _number_list(self) -> list[float]:
+    def number_list(self) -> list[float]:
         """Read "12", "12/26/9", "12, 26, 9"; whole or decimal numbers without a percent sign."""
         cursor = self.cursor
         numbers: list[float] = []
@@ -296,7 +296,7 @@ class Operands:
             output = self._output_of(entry)
         mark = cursor.mark()
         if cursor.symbol("("):
-            numbers = self._number_list()
+            numbers = self.number_list()
             cursor.take("UNIT", noise=False)
             if not numbers or not cursor.symbol(")"):
                 cursor.reset(mark)
@@ -314,7 +314,7 @@ class Operands:
             "of the last", "for the last", "over the past", "lookback", "with a", "using", noise=False,
         ):  # fmt: skip
             loose = cursor.previous_word() in ("over", "with", "using", "a")
-            numbers = self._number_list()
+            numbers = self.number_list()
             unit = cursor.take("UNIT", noise=False) if numbers else None
             if numbers and (unit or not loose):
                 cursor.words("period", "lookback", "setting", "settings", noise=False)
@@ -330,7 +330,7 @@ class Operands:
             and not token.money
             and token.value.is_integer()
         ):
-            numbers = self._number_list()
+            numbers = self.number_list()
             follows = cursor.peek()
             plausible = 1 <= numbers[0] <= 1000 and (follows is None or follows.kind != "num")
             if plausible and not cursor.looking_at("MULTIPLE", noise=False):
@@ -485,7 +485,7 @@ class Operands:
     def _average_of(self) -> AnyOperand | None:
         """Read "average volume", "its 20-day average", "the 20-day average volume"."""
         cursor, draft = self.cursor, self.draft
-        numbers = self._number_list()
+        numbers = self.number_list()
         unit = cursor.take("UNIT", noise=False) if numbers else None
         if not cursor.take("AVERAGE"):
             return None
@@ -517,7 +517,7 @@ class Operands:
 
     # Highs and lows ------------------------------------------------------------------------
 
-    def _extreme(self) -> AnyOperand | None:
+    def highest_or_lowest(self) -> AnyOperand | None:
         """Read "20-day high", "the highest high of the last 20 days", "52-week low"."""
         cursor, draft = self.cursor, self.draft
         token = cursor.number(percent=False)
@@ -568,13 +568,6 @@ class Operands:
         high = str(kind).startswith("high")
         if bars < 2:
             return Price(column="High" if high else "Low", offset=1)
-        word = "high" if high else "low"
         column = column if column not in ("High" if high else "Low", None) else None
-        draft.assume(
-            "previous_bars",
-            f"The {bars}-bar {word} is the {'highest' if high else 'lowest'} {column or word.title()} of the {bars} bars before this one",
-            "this bar included",
-            "indicators",
-        )
         ref = draft.indicator("HIGHEST" if high else "LOWEST", {"timeperiod": bars}, source=column)
         return ref.model_copy(update={"offset": 1})

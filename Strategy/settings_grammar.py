@@ -560,10 +560,10 @@ class Settings:
         if name is None and (word := cursor.peek()) is not None and word.kind == "word":
             if word.norm in COMPANIES:
                 name = COMPANIES[word.norm]
-                cursor._advance(1)
+                cursor.advance(1)
             elif lead and word.norm.startswith("tk:"):
                 name = word.norm[3:].upper()
-                cursor._advance(1)
+                cursor.advance(1)
         if name is None:
             cursor.reset(mark)
             return False

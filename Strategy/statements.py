@@ -17,7 +17,8 @@ from Backtest.canonical import (
 from Strategy.condition_grammar import Conditions
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
-from Strategy.lexicon import COMPANIES
+from Strategy.lexer import Token
+from Strategy.lexicon import COMPANIES, trie
 from Strategy.settings_grammar import Settings
 
 # Words of a rule; a line that holds one is no title.
@@ -70,6 +71,7 @@ class Statements:
                 self.settings.setting,
                 self._global_time,
                 self._bare_condition,
+                self._style,
             ):
                 if reader():
                     break
@@ -110,13 +112,23 @@ class Statements:
         cursor.take("THEN")
         return self._take_action() is not None
 
+    def _style(self) -> bool:
+        """Read what kind of strategy it is: "a trend following system"; it says nothing about the rules."""
+        cursor = self.cursor
+        cursor.part = "name"
+        cursor.words("here is", "this is", "build", "make", "create", "i want")
+        if not cursor.take("STYLE"):
+            return False
+        cursor.words("system", "strategy", "approach", "setup", "idea", "style", noise=False)
+        return True
+
     def _separator(self) -> bool:
         token = self.cursor.peek()
         if token is None:
             return False
         if token.kind == "nl" or token.norm in (".", ",", ";", "-", "*", "!", "?", ":", ")", "(", "#"):
             self.cursor.part = "text"
-            self.cursor._advance(1)
+            self.cursor.advance(1)
             if token.kind == "nl":
                 self._list_number()
             return True
@@ -131,7 +143,7 @@ class Statements:
         token = cursor.kind("num", noise=False)
         follows = cursor.peek()
         if token and not token.percent and follows is not None and follows.norm in (".", ")", ":"):
-            cursor._advance(1)
+            cursor.advance(1)
             self.step = token.value
             return True
         cursor.reset(mark)
@@ -151,14 +163,14 @@ class Statements:
             return False
         follows = cursor.peek()
         if follows is None or not (
-            follows.norm == ":"
+            follows.norm in (":", "=")
             or (before is not None and before.norm == "#")
             or (follows.kind == "nl" and (before is None or before.kind == "nl"))
         ):
             return False
         if section[0] in ("risk", "size") and follows.norm == ":" and self._sized_heading(start):
             return True
-        cursor._advance(1)
+        cursor.advance(1)
         self.section = section
         return True
 
@@ -169,18 +181,22 @@ class Statements:
         heading = before is not None and before.norm == "#"
         if not heading and not (before is None or before.kind == "nl"):
             return False
-        if not heading and not (cursor.take("NAME_LEAD", noise=False) and cursor.symbol(":")):
-            return False
+        lead = cursor.take("NAME_LEAD", noise=False) and cursor.symbol(":")
         start = cursor.position
         while (token := cursor.peek()) is not None and token.kind in ("word", "ticker", "num"):
             cursor.position += 1
         ends = token is None or token.kind == "nl"
         words = cursor.tokens[start : cursor.position]
+        if not heading and not lead:
+            # "Turtle: buy ..." at the very start.
+            ends = (
+                before is None and token is not None and token.norm == ":" and 0 < len(words) < 5 and _no_heading(words)
+            )
         if not ends or not 0 < len(words) <= 10 or any(t.kind == "word" and t.norm in _RULE_WORDS for t in words):
             return False
         cursor.position = start
         cursor.part = "name"
-        cursor._advance(len(words))
+        cursor.advance(len(words))
         self.draft.title = (words[0].start, words[-1].end)
         return True
 
@@ -224,6 +240,10 @@ class Statements:
             ):
                 return ("enter", side)  # type: ignore[return-value]
             cursor.reset(mark)
+        mark = cursor.mark()
+        if cursor.take("FLAT") and cursor.looking_at("WHEN", noise=False):
+            return ("exit", None)
+        cursor.reset(mark)
         mark = cursor.mark()
         if cursor.take("CLOSE_VERB") and (cursor.looking_at("WHEN", noise=False) or cursor.words("after", noise=False)):
             if cursor.previous() is not None and cursor.previous().norm == "after":  # type: ignore[union-attr]
@@ -327,7 +347,7 @@ class Statements:
             return True
         condition = self.conditions.condition()
         if condition is None and cursor.words("at", "with", noise=False):
-            condition = self.conditions.condition()
+            condition = self.conditions.condition() or (self.conditions.predicates.touch() if kind != "enter" else None)
         if condition is None:
             cursor.reset(mark)
             if kind == "enter" and side and self._opposite_entry(side):
@@ -357,8 +377,8 @@ class Statements:
         self.conditions.exit_rule = sells
         # Words without a direction follow the rule: upward to buy, downward to sell.
         long_side = side == "long" or (side is None)
-        self.conditions.rising_side = long_side != sells
-        self.conditions.last = None
+        self.conditions.predicates.rising_side = long_side != sells
+        self.conditions.predicates.last = None
         if kind == "enter":
             self.draft.subject = None
 
@@ -420,8 +440,15 @@ class Statements:
                 self._add("exit", side, condition)
                 return True
         cursor.reset(mark)
-        cursor.words("whichever comes first", "whichever happens first", "whichever is first", noise=True)
+        self._whichever()
         return True
+
+    def _whichever(self) -> None:
+        """Skip "whichever comes first": several exits are always alternatives."""
+        mark = self.cursor.mark()
+        self.cursor.symbol(",")
+        if not self.cursor.words("whichever comes first", "whichever happens first", "whichever is first"):
+            self.cursor.reset(mark)
 
     def _add(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
         draft = self.draft
@@ -443,7 +470,7 @@ class Statements:
                 if self._special_exit(side):
                     mark = self.cursor.mark()
         self.cursor.reset(mark)
-        self.cursor.words("whichever comes first", "whichever happens first", "whichever is first", noise=True)
+        self._whichever()
         if kept is None:
             return
         if kind == "sell":
@@ -474,8 +501,7 @@ class Statements:
         cursor = self.cursor
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.part = "rule"
-        if not cursor.take("WHEN", "WHILE") and not cursor.looking_at("NAMED_CROSS"):
-            return False
+        introduced = cursor.take("WHEN", "WHILE") or cursor.looking_at("NAMED_CROSS")
         start = cursor.mark()
         # The direction of undirected words depends on the action, which comes later.
         action: Action | None = None
@@ -487,7 +513,7 @@ class Statements:
                 self._prepare("enter", "long")
                 self.conditions.exit_rule = True
             condition = self.conditions.condition()
-            if condition is None:
+            if condition is None or (not introduced and isinstance(condition, Time)):
                 return False
             self._pending_sentence()
             cursor.symbol(",")
@@ -585,6 +611,8 @@ class Statements:
             return True
         if action is not None and action[0] in ("exit", "sell"):
             self._objects(action)
+            if cursor.looking_at("WHEN", noise=False):
+                return self._rest_of_action(action)
             self.draft.exits.append((side, away))
             return True
         cursor.reset(mark)
@@ -678,12 +706,22 @@ class Statements:
             cursor.take("ONLY_TRADE")
         cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
         cursor.words("on", "only on", "during", noise=False) if not cursor.looking_at("SESSION") else None
-        found = self.conditions._time()
+        found = self.conditions.clock.time()
         if not isinstance(found, Time):
             return False
         cursor.words("only", noise=False)
         self.draft.filters.append(Not(condition=found) if avoid else found)
         return True
+
+
+def _no_heading(words: list[Token]) -> bool:
+    """Whether these words in front of a colon are a name, not the heading of a section or a setting."""
+    known = trie(
+        "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME"
+    )
+    promises = trie("PROMISE")
+    plain = all(t.kind == "word" and t.norm not in promises for t in words)
+    return plain and words[0].norm not in known
 
 
 def opposite(condition: AnyCondition) -> AnyCondition | None:

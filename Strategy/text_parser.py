@@ -32,6 +32,7 @@ from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
 from Strategy.lexicon import corrector, trie, vocabulary
+from Strategy.readings import Reading, readings
 from Strategy.statements import Statements, opposite
 
 
@@ -61,6 +62,7 @@ class ParseResult:
     spans: tuple[Span, ...] = ()
     leftover: tuple[str, ...] = ()
     partial: dict[str, Any] = field(default_factory=dict)
+    readings: tuple[Reading, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -97,7 +99,7 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
         draft.assume("timeframe", "Daily bars", field="timeframe")
     _note_corrections(text, tokens, draft)
     cursor = Cursor(tokens)
-    cursor.journal = lambda: (draft.assumptions, draft.indicators, draft.diagnostics, draft.mentions)
+    cursor.journal = lambda: (draft.assumptions, draft.indicators, draft.diagnostics, draft.mentions, draft.worded)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
         draft.flags.add("exact")  # our own plain English: every number is meant as it stands
     Statements(cursor, draft).read()
@@ -539,6 +541,11 @@ def _result(
         if problem.severity == "error" and (question := _question(problem)):
             draft.ask(question)
     spans = _spans(text, tokens, cursor)
+    two_ways: tuple[Reading, ...] = ()
+    if loaded is not None and loaded.strategy is not None and "exact" not in draft.flags:
+        two_ways = tuple(readings(loaded.strategy, draft.worded))
+        for reading in two_ways:
+            draft.assume("reading", f"{reading.text} is read as {reading.taken}", f"as {reading.other}")
     ok = loaded is not None and loaded.strategy is not None and not any(d.severity == "error" for d in found)
     return ParseResult(
         text,
@@ -549,6 +556,7 @@ def _result(
         spans,
         leftover,
         {} if ok else data,
+        two_ways,
     )
 
 

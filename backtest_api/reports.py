@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def print_parse(parsed: ParseResult, console: Console | None = None) -> None:
-    """Print the strategy in plain English with its assumptions and warnings."""
+def print_parse(
+    parsed: ParseResult, console: Console | None = None, *, dated: list[dict[str, str]] | None = None
+) -> None:
+    """Print the strategy in plain English with its assumptions and warnings.
+
+    `dated` are the assumptions with the first date on which another reading trades differently.
+    """
     console = console or Console(highlight=False)
     strategy = parsed.strategy
     if strategy is not None:
@@ -26,9 +31,11 @@ def print_parse(parsed: ParseResult, console: Console | None = None) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("kind", style="dim")
     table.add_column("what")
-    for assumption in parsed.assumptions:
-        other = f" (not: {assumption.other})" if assumption.other else ""
-        table.add_row("assumed", f"{assumption.text}{other}")
+    for assumption in dated or [dict(a.__dict__) for a in parsed.assumptions]:
+        other = f" (not: {assumption['other']})" if assumption["other"] else ""
+        table.add_row("assumed", f"{assumption['text']}{other}")
+        if difference := assumption.get("first_difference"):
+            table.add_row("", difference, style="dim")
     for found in parsed.diagnostics:
         table.add_row(found.severity, found.message + (f". {found.suggestion}" if found.suggestion else ""))
     if table.row_count:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from auth_api.models import User
     from Backtest.backtesting_adapter import BacktestResult
+    from Strategy.text_parser import ParseResult
     from strategy_api.models import Strategy
 
 SUMMARY_FIELDS = (
@@ -196,7 +197,7 @@ def quick_run(
     """
     from Strategy.text_parser import parse_strategy
 
-    assumptions: list[dict[str, str]] = []
+    parsed: ParseResult | None = None
     if strategy_id is not None:
         run = run_from_strategy(user=user, strategy_id=strategy_id, **options)
     else:
@@ -205,11 +206,26 @@ def quick_run(
         else:
             parsed = parse_strategy(user_description)
             canonical = parsed.require()
-            assumptions = [dict(a.__dict__) for a in parsed.assumptions]
         run = run_create(user=user, canonical=canonical, **options)
     run = run_execute(run=run)
     description = load_canonical(run.canonical_json).require().describe()
+    assumptions = assumptions_dated(run=run, parsed=parsed) if parsed else []
     return run, {"description": description, "assumptions": assumptions}
+
+
+def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str, str]]:
+    """Return what was assumed about a text; where it could be read in two ways, with `first_difference`,
+    the first date of a completed run on which the other reading would have traded differently."""
+    from Strategy.readings import first_differences
+
+    canonical, frame, trades = _what_ran(run)
+    dates = first_differences(canonical, parsed.readings, frame, trades)
+    dated = {f"{text} is read as": difference for text, difference in dates.items()}
+    found = []
+    for assumption in parsed.assumptions:
+        difference = next((d for start, d in dated.items() if assumption.text.startswith(start)), "")
+        found.append({**assumption.__dict__, "first_difference": difference})
+    return found
 
 
 # The report is a page that runs its own scripts and may reach nothing else, not even our cookies.
@@ -232,16 +248,21 @@ def report_ensure(*, run: BacktestRun) -> Path:
 
 def run_explain(*, run: BacktestRun, at: Any) -> dict[str, Any]:
     """Explain what a completed run did at a time. DataError outside its data."""
-    import pandas as pd
-
     from Backtest.explain import Explainer
+
+    return Explainer(*_what_ran(run)).explain(at)
+
+
+def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.DataFrame]:
+    """Return the canonical, prices and trades of a completed run. DataError when they were pruned."""
+    import pandas as pd
 
     folder = artifact_folder(run)
     if not (folder / "prices.parquet").is_file():
         raise DataError(f"The prices of run {run.pk} were pruned: run it again")
     canonical = load_canonical(run.manifest["canonical"]).require()
     trades = pd.read_csv(folder / "trades.csv", float_precision="round_trip")
-    return Explainer(canonical, pd.read_parquet(folder / "prices.parquet"), trades).explain(at)
+    return canonical, pd.read_parquet(folder / "prices.parquet"), trades
 
 
 def parse_time(text: str) -> pd.Timestamp:

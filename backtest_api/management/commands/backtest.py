@@ -34,7 +34,7 @@ class Command(UserCommand):
 
         get_sandbox().warm_up(1)  # its imports run beside ours
         from backtest_api.reports import print_parse, print_run
-        from backtest_api.services import artifact_folder, run_create, run_execute
+        from backtest_api.services import artifact_folder, assumptions_dated, run_create, run_execute
         from strategy_api.cli import load_strategy
 
         named = load_strategy(options["strategy"], user)
@@ -49,5 +49,5 @@ class Command(UserCommand):
             self.stdout.write(json.dumps(found))
             return
         if named.parsed is not None:
-            print_parse(named.parsed)
+            print_parse(named.parsed, dated=assumptions_dated(run=run, parsed=named.parsed))
         print_run(run, artifact_folder(run))
