@@ -49,6 +49,7 @@ class Draft:
     risk: dict[str, Any] = field(default_factory=dict)
     execution: dict[str, Any] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
+    only_sides: set[Side] = field(default_factory=set)
     title: tuple[int, int] | None = None
     assumptions: dict[str, Assumption] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)

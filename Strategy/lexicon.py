@@ -249,9 +249,24 @@ CATEGORIES: dict[str, Phrases] = {
     "SELL": _each(
         "sell, sells, selling, sell it, sell all, sell everything, sell the position, sell signal, sell the stock, sell out, sell position, sell my position, sold, look to sell, sell when done"
     ),
+    "ONE_SIDE": {
+        **_each(
+            "long only, only long, only longs, only go long, no shorting, no shorts, no short selling, no short positions, never short, "
+            "long trades only, longs only, do not short, don't short, only long trades, only long positions, long side only",
+            "long",
+        ),
+        **_each(
+            "short only, only short, only shorts, only go short, no longs, no long positions, never long, short trades only, shorts only, "
+            "only short trades, only short positions, short side only",
+            "short",
+        ),
+    },
+    "ONE_POSITION": _each(
+        "position at a time, trade at a time, open position, open trade, position, open position at a time, open trade at a time"
+    ),
     "REVERSE": _each(
         "always reversing, always reverse, stop and reverse, reverse on the opposite signal, reverse the position on the opposite signal, reverse on opposite signal, "
-        "reverse positions on the opposite signal, reverse position on opposite signal, reversing, reverse, reverse the position, reverse positions, flip positions, flip the position, always in the market, flip, reverse on each signal, reverse on every signal"
+        "reverse positions on the opposite signal, reverse position on opposite signal, reversing, reverse, reverse the position, reverse positions, flip positions, flip the position, always in the market, flip, reverse on each signal, reverse on every signal, reversing each time, reversing every time"
     ),
     "OPPOSITE": _each(
         "opposite cross, opposite signal, opposite crossover, opposite, the opposite happens, reverse cross, reverse signal, reverse crossover, opposite condition, "
@@ -280,7 +295,7 @@ CATEGORIES: dict[str, Phrases] = {
         "off the high, from the highest close, off the entry, below where i bought, from the top, from the highs, on each trade, of price, from the entry point, below the entry point, above the entry point, from the buy price, of the price, behind, behind price, behind the price, below the highest close, above the lowest close, from the low"
     ),
     "SIZE": _each(
-        "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, put up, use, using, risk, risking, stake, deploy, commit, size positions at, size position, "
+        "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, put up, use, using, uses, risk, risks, risking, stake, deploy, commit, size positions at, size position, "
         "size per trade, position, bet, put, put in, trade with, order size, lot size, size of, capital per trade, size each position at, amount per trade, spend, quantity, with"
     ),
     "EQUITY": _each(
@@ -499,12 +514,12 @@ CATEGORIES: dict[str, Phrases] = {
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
         "also, simply, please, i, i'd, i'll, i'm, we, you, want, would, like, to, should, will, must, can, could, let, let's, my, our, your, so, very, really, "
         "basically, both, either, value, reading, level, their, this, that, these, those, there, there's, having, does, do, did, of, at, by, some, signal, "
-        "immediately, then, itself, which, who, me, us, them, one, use, using, with, for, in, on, from, as, per, set, place, order, orders, trade, trades, "
+        "immediately, then, itself, which, who, me, us, them, use, using, with, for, in, on, from, as, per, set, place, order, orders, trade, trades, "
         "position, positions, strategy, rule, rules, need, needs, condition, conditions, add, include, apply, keep, make, sure, simple, plan, system, run, "
-        "backtest, test, try, idea, confirmed, confirmation, confirm, confirms, etc, same, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
-        "take, only, whenever, entry, exit, each, every, all, today, price, market, stock, trading, always, automatically, where, while, once, or, but, going, "
-        "looking, look, goes, put, after, bar, close, time, above all, day, crossover, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
-        "through, per trade, up to, enough, rule of, since it, because it, they, he, she, his, her"
+        "backtest, test, try, idea, confirmed, confirmation, confirm, confirms, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
+        "take, whenever, entry, exit, today, price, market, stock, trading, automatically, where, while, going, "
+        "looking, look, goes, put, bar, time, above all, day, crossover, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
+        "per trade, rule of, since it, because it, they, he, she, his, her"
     ),
     "NOISE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, "

@@ -173,7 +173,7 @@ class Operands:
         if cursor.take("YESTERDAY", noise=False):
             return 1
         cursor.words("from", "of", noise=False)
-        token = cursor.number(percent=False, noise=False) or (cursor.kind("num") if False else None)
+        token = cursor.number(percent=False, noise=False)
         count = token.value if token else (1.0 if cursor.words("a", "one", noise=False) else None)
         if count is not None:
             unit = cursor.take("UNIT", noise=False)

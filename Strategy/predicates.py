@@ -151,6 +151,10 @@ class Predicates:
     def _cross(self, subject: AnyOperand) -> AnyCondition | None:
         self.cursor.skip_noise()
         verb = token.norm if (token := self.cursor.peek()) else ""
+        if self.cursor.words(
+            "moves from", "goes from", "comes from", "rises from", "climbs from", "falls from", "drops from"
+        ):
+            return self._passes(subject)
         direction = self.cursor.take("CROSS")
         if direction is None:
             return None
@@ -168,6 +172,16 @@ class Predicates:
             self.draft.worded += list(found.conditions) if isinstance(found, All) else [found]
         self.cursor.words("from below", "from above", "from underneath", noise=False)
         return self._and_level(subject, found)
+
+    def _passes(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read the rest of "moves from below -100 to above -100"."""
+        start = self.cursor.take("ABOVE")
+        before = self.operands.operand() if start in ("<", ">") else None
+        end = self.cursor.take("ABOVE") if before is not None and self.cursor.words("to") else None
+        after = self.operands.operand() if end in ("<", ">") and end != start else None
+        if before is None or after != before:
+            return None
+        return Cross(left=subject, direction="above" if end == ">" else "below", right=before)
 
     def _and_level(self, subject: AnyOperand, found: AnyCondition) -> AnyCondition:
         """Read the level in "%K crosses above %D below 20"."""

@@ -83,9 +83,7 @@ class Settings:
         cursor = self.cursor
         mark = cursor.mark()
         try:
-            if cursor.looking_at(
-                "TRAIL", "COOLDOWN", "HOLD", "COMMISSION", "LEVERAGE", "RATIO", "FIXED", "CASH" if False else "SPREAD"
-            ):
+            if cursor.looking_at("TRAIL", "COOLDOWN", "HOLD", "COMMISSION", "LEVERAGE", "RATIO", "FIXED", "SPREAD"):
                 return True
             if cursor.looking_at("STOP", "TARGET"):
                 return True
@@ -406,6 +404,7 @@ class Settings:
 
     def _size(self) -> bool:
         cursor = self.cursor
+        cursor.words("each trade", "every trade", "each position", "every position", "each entry", "every entry")
         start = cursor.position
         named = cursor.take("SIZE")
         said = " ".join(t.norm for t in cursor.tokens[start : cursor.position]) if named else ""
@@ -643,7 +642,7 @@ class Settings:
         token = token or cursor.number()
         if token is None:
             return False
-        cursor.take("PER_TRADE", "SIDE" if False else "PER_TRADE", noise=False)
+        cursor.take("PER_TRADE", noise=False)
         if token.percent:
             self.draft.execution[kind] = round(token.value / 100, 12)
         elif kind == "commission" and token.money:

@@ -62,6 +62,7 @@ class Statements:
                 self._title,
                 self._heading,
                 self._reversal,
+                self._one_side,
                 self.settings.risk,
                 self._otherwise,
                 self._while,
@@ -279,6 +280,7 @@ class Statements:
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.take("THEN", noise=False)
         cursor.part = "rule"
+        cursor.words("always", "only", noise=False)
         action = self._take_action()
         if action is None:
             return False
@@ -308,7 +310,7 @@ class Statements:
                 "the position",
                 "position",
                 "all",
-                "half" if False else "everything",
+                "everything",
                 "my position",
                 "the shares",
                 "signal",
@@ -578,6 +580,23 @@ class Statements:
             self.draft.flags.add("reversing")
             return True
         return False
+
+    def _one_side(self) -> bool:
+        """Read "long only" and "one position at a time", which is how every strategy trades."""
+        self.cursor.part = "rule"
+        mark = self.cursor.mark()
+        self.cursor.words("only", "at most", "no more than", "max", "maximum", "maximum of", noise=False)
+        token = self.cursor.number(percent=False)
+        if token is not None and token.value == 1 and self.cursor.take("ONE_POSITION"):
+            return True
+        self.cursor.reset(mark)
+        if self.cursor.words("no pyramiding"):
+            return True
+        side = self.cursor.take("ONE_SIDE")
+        if side is None or self.cursor.looking_at("WHEN"):
+            return False
+        self.draft.only_sides.add(side)
+        return True
 
     def _otherwise(self) -> bool:
         """Read "otherwise flat", "else go short"."""

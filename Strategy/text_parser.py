@@ -389,6 +389,7 @@ def _assemble(draft: Draft) -> None:
     _sells(draft)
     _opposites(draft)
     _reversal(draft)
+    _one_sided(draft)
     if draft.filters:
         draft.entries = [(side, _joined(condition, draft.filters)) for side, condition in draft.entries]
 
@@ -396,6 +397,15 @@ def _assemble(draft: Draft) -> None:
 def _joined(condition: AnyCondition, filters: list[AnyCondition]) -> AnyCondition:
     parts = list(condition.conditions) if isinstance(condition, All) else [condition]
     return All(conditions=[*parts, *filters])
+
+
+def _one_sided(draft: Draft) -> None:
+    """Refuse "long only" beside an entry of the other side."""
+    for side in sorted(draft.only_sides):
+        if any(entry != side for entry, _ in draft.entries):
+            message = f"The text says {side} only, but has an entry of the other side"
+            draft.problem("error", "contradiction", "entry_rules", message, "Leave out one of the two")
+            draft.ask(f"Shall it trade the {side} side only, or both?")
 
 
 def _sells(draft: Draft) -> None:
