@@ -6,6 +6,7 @@ missing value makes a comparison and its opposite false, which is the canonical'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -45,7 +46,16 @@ class Joined:
     parts: tuple[Expression, ...]
 
 
-Expression = str | Joined
+@dataclass(frozen=True)
+class Each:
+    """`all` or `any` of an expression over a number of bars."""
+
+    word: Literal["all", "any"]
+    inner: Expression
+    loop: str
+
+
+Expression = str | Joined | Each
 
 
 class Names(Protocol):
@@ -77,16 +87,73 @@ def one_line(expression: Expression, inside: str = "") -> str:
     """Return an expression on one line, in parentheses where `inside` demands it."""
     if isinstance(expression, str):
         return expression
+    if isinstance(expression, Each):
+        return f"{expression.word}({one_line(expression.inner)} {expression.loop})"
     text = f" {expression.word} ".join(one_line(p, expression.word) for p in expression.parts)
     return f"({text})" if inside and inside != expression.word else text
 
 
-def statement(prefix: str, expression: Expression, suffix: str, indent: int) -> list[str]:
-    """Return `prefix expression suffix` as lines, broken as ruff breaks them."""
-    line = f"{prefix}{one_line(expression)}{suffix}"
-    if isinstance(expression, str) or indent + len(line) <= LINE:
+def returned(expression: Expression, indent: int) -> list[str]:
+    """Return the lines that return an expression, as ruff would leave them."""
+    line = f"return {one_line(expression)}"
+    if indent + len(line) <= LINE:
         return [line]
-    return [f"{prefix}(", *_broken(expression, indent + 4), f"){suffix}"]
+    if isinstance(expression, Each):
+        return [f"return {expression.word}(", *_each(expression, indent), ")"]
+    if isinstance(expression, str):
+        return ["return (", f"    {expression}", ")"]
+    if len(expression.parts) == 2 and (_opens(expression.parts[0]) or _closes(expression.parts[1])):
+        # Of two parts in brackets a formatter splits the brackets: two statements read better.
+        fits = [p for p in expression.parts if indent + len(f"if {one_line(p)}:") <= LINE]
+        if fits:
+            first = fits[0]
+            second = expression.parts[1 - expression.parts.index(first)]
+            if expression.word == "or":
+                return [f"if {one_line(first)}:", "    return True", *returned(second, indent)]
+            rest = [f"    {line}" for line in returned(second, indent + 4)]
+            return [f"if {one_line(first)}:", *rest, "return False"]
+    inner = one_line(expression)
+    if indent + 4 + len(inner) <= LINE:
+        return ["return (", f"    {inner}", ")"]
+    return ["return (", *_broken(expression, indent), ")"]
+
+
+def _each(expression: Each, indent: int) -> list[str]:
+    inner = f"{one_line(expression.inner)} {expression.loop}"
+    if indent + 4 + len(inner) <= LINE:
+        return [f"    {inner}"]
+    if isinstance(expression.inner, Joined):
+        return [*_broken(expression.inner, indent), f"    {expression.loop}"]
+    if isinstance(expression.inner, Each):
+        nested = [f"    {line}" for line in _each(expression.inner, indent + 4)]
+        return [f"    {expression.inner.word}(", *nested, "    )", f"    {expression.loop}"]
+    return [f"    {expression.inner}", f"    {expression.loop}"]
+
+
+def _opens(expression: Expression) -> bool:
+    """Whether an expression starts with a bracket or a call."""
+    return not isinstance(expression, str) or re.match(r"\(|[a-z_.]+\(", expression) is not None
+
+
+def _closes(expression: Expression) -> bool:
+    return not isinstance(expression, str) or expression.endswith(")")
+
+
+def call(opening: str, arguments: list[str], indent: int) -> list[str]:
+    """Return a call on one line, or broken as ruff breaks it where it is too long."""
+    inner = ", ".join(arguments)
+    if indent + len(opening) + len(inner) + 1 <= LINE:
+        return [f"{opening}{inner})"]
+    if indent + 4 + len(inner) <= LINE:
+        return [opening, f"    {inner}", ")"]
+    lines = [opening]
+    for argument in arguments:
+        if indent + 5 + len(argument) > LINE and argument.endswith("]"):
+            name, _, items = argument[:-1].partition("[")
+            lines += [f"    {name}[", *(f"        {item}," for item in items.split(", ")), "    ],"]
+        else:
+            lines.append(f"    {argument},")
+    return [*lines, ")"]
 
 
 def _broken(expression: Joined, indent: int) -> list[str]:
@@ -94,8 +161,11 @@ def _broken(expression: Joined, indent: int) -> list[str]:
     for i, part in enumerate(expression.parts):
         lead = f"{expression.word} " if i else ""
         text = one_line(part, expression.word)
-        if isinstance(part, Joined) and indent + len(lead) + len(text) > LINE:
+        if isinstance(part, Joined) and indent + 4 + len(lead) + len(text) > LINE:
             lines += [f"    {lead}(", *(f"    {line}" for line in _broken(part, indent + 4)), "    )"]
+        elif isinstance(part, Each) and indent + 4 + len(lead) + len(text) > LINE:
+            nested = [f"    {line}" for line in _each(part, indent + 4)]
+            lines += [f"    {lead}{part.word}(", *nested, "    )"]
         else:
             lines.append(f"    {lead}{text}")
     return lines
@@ -224,13 +294,13 @@ class Expressions:
             bars = " + ".join(p for p in (shift, extra) if p)
             return self.operand(node.operand, path="", role=role, shift=bars, back=back)
 
-        if node.bars <= 3 and not negated:
+        if node.bars <= 2 and not negated:
             return f" {op} ".join(at(k) for k in range(node.bars + 1))
         if node.bars == 1:
             return self._compare(at(0), op, at(1), negated)
         name = self._loop_variable(shift)
-        inner = one_line(self._compare(at(0, name), op, at(1, name), negated))
-        return f"{'any' if negated else 'all'}({inner} for {name} in range({node.bars}))"
+        inner = self._compare(at(0, name), op, at(1, name), negated)
+        return Each("any" if negated else "all", inner, f"for {name} in range({node.bars})")
 
     @staticmethod
     def _loop_variable(shift: str) -> str:
@@ -242,7 +312,7 @@ class Expressions:
         inner = self.condition(node.condition, path=f"{path}.condition", role=role, shift=inner_shift, negated=negated)
         every = isinstance(node, ForBars) != negated
         bars = self.names.attribute(f"{role}_bars", node.bars, f"{path}.bars")
-        return f"{'all' if every else 'any'}({one_line(inner)} for {name} in range({bars}))"
+        return Each("all" if every else "any", inner, f"for {name} in range({bars})")
 
     def _time(self, node: Time, shift: str, negated: bool) -> Expression:
         stamp = (

@@ -25,10 +25,11 @@ from Backtest.canonical import (
     make_indicator,
     walk,
 )
-from Backtest.code_expressions import LINE, Expression, Expressions, join, number, one_line, statement
+from Backtest.code_expressions import LINE, Expression, Expressions, call, join, number, one_line, returned
 from Backtest.code_orders import Orders
 from Backtest.errors import AlgoAgentError
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators.formulas import share
 
 
 @dataclass
@@ -87,27 +88,27 @@ _TAKEN = {"Strategy", "Backtest", "FractionalBacktest", "None", "True", "False"}
 
 _HELPERS = {
     "ago": '''
-def ago(series, bars):
+def ago(series: Sequence[float], bars: int) -> float:
     """Return the value so many bars back, NaN before the first bar."""
     return series[-1 - bars] if bars < len(series) else math.nan
 ''',
     "ratio": '''
-def ratio(dividend, divisor):
+def ratio(dividend: float, divisor: float) -> float:
     """Divide, giving NaN for a divisor of zero."""
     return dividend / divisor if divisor else math.nan
 ''',
     "positive": '''
-def positive(level):
+def positive(level: float) -> float | None:
     """Return a price level, None where it would not be above zero."""
     return level if level > 0 else None
 ''',
     "local": '''
-def local(stamp, zone):
+def local(stamp: pd.Timestamp, zone: str) -> pd.Timestamp:
     """Return a time stamp in a zone; one without a zone is taken as UTC."""
     return (stamp if stamp.tzinfo else stamp.tz_localize("UTC")).tz_convert(zone)
 ''',
     "coarser": '''
-def coarser(frame, period):
+def coarser(frame: pd.DataFrame, period: str) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the bars in coarser periods, and the number of its period for each bar."""
     index = frame.index.tz_localize(None)
     starts = index.floor(period) if period[0].isdigit() else index.to_period(period).start_time
@@ -116,7 +117,7 @@ def coarser(frame, period):
     return bars, bars.index.get_indexer(starts)
 ''',
     "completed": '''
-def completed(values, position):
+def completed(values: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Show at each bar the value of the last completed coarser bar."""
     return np.append(np.nan, values)[position]
 ''',
@@ -152,7 +153,8 @@ class _Generator:
         for indicator in self.used:
             outputs = indicator.entry.outputs
             for output in outputs:
-                name = identifier(indicator.column(output.name))
+                same = [i for i in self.used if i.name == indicator.name]
+                name = identifier(output.column if len(same) == 1 else indicator.column(output.name))
                 names[(indicator.id, output.name if len(outputs) > 1 else None)] = name
         if len(set(names.values())) < len(names):
             names = {key: identifier(f"{key[0]}_{key[1] or 'value'}_{i}") for i, key in enumerate(names)}
@@ -219,21 +221,29 @@ class _Generator:
     def _imports(self, body: str) -> list[str]:
         text = body + "".join(self.formulas.values()) + "".join(_HELPERS[h] for h in self.helpers)
         standard = [f"import {m}" for m in ("math", "sys", "warnings") if f"{m}." in text]
+        if "ago" in self.helpers:
+            standard.append("from collections.abc import Sequence")
         if self.expressions.uses_clock:
             standard.append("from datetime import time")
-        third = [line for mark, line in (("np.", "import numpy as np"), ("pd.", "import pandas as pd")) if mark in text]
+        third = ["import numpy as np"] if "np." in text or self.formulas else []
+        third.append("import pandas as pd")
         if "talib." in text:
             third.append("import talib")
-        third.append(
-            "from backtesting import Strategy" if self.fractional else "from backtesting import Backtest, Strategy"
-        )
+        third.append("from backtesting import Backtest, Strategy")
         if self.fractional:
             third.append("from backtesting.lib import FractionalBacktest")
+        if self.formulas:
+            third.append("from numpy.typing import NDArray")
         return [*standard, *([""] if standard else []), *third]
 
     def _helper_functions(self) -> list[str]:
         lines: list[str] = []
-        for source in (*self.formulas.values(), *(_HELPERS[h] for h in _HELPERS if h in self.helpers)):
+        formulas = list(self.formulas.values())
+        if any("share(" in source for source in formulas):
+            formulas.insert(0, inspect.getsource(share))
+        if formulas:
+            lines += ["", "Array = NDArray[np.float64]"]
+        for source in (*formulas, *(_HELPERS[h] for h in _HELPERS if h in self.helpers)):
             lines += ["", "", *source.strip().splitlines()]
         return lines
 
@@ -247,7 +257,7 @@ class _Generator:
                 frames.append(indicator.timeframe)
                 lines += self._coarser(indicator.timeframe)
             lines += self._declare(indicator)
-        return ["def init(self):", *_indent(lines or ["pass"])]
+        return ["def init(self) -> None:", *_indent(lines or ["pass"])]
 
     def _coarser(self, timeframe: str) -> list[str]:
         self.helpers.update(("coarser", "completed"))
@@ -258,7 +268,7 @@ class _Generator:
         if self.fractional:
             frame = 'self.data.df.filter(like="Raw").rename(columns=lambda name: name[3:])'
         key = identifier(timeframe)
-        return _call(f"bars_{key}, position_{key} = coarser(", [frame, f'"{period}"'], 8)
+        return call(f"bars_{key}, position_{key} = coarser(", [frame, f'"{period}"'], 8)
 
     def _declare(self, indicator: IndicatorBase) -> list[str]:
         entry = indicator.entry
@@ -266,7 +276,7 @@ class _Generator:
         if entry.is_talib:
             function = f"talib.{function}"
         else:
-            self.formulas[function] = _plain(inspect.getsource(entry.function))
+            self.formulas[function] = inspect.getsource(entry.function)
         keywords = []
         for p in entry.params:
             path = f"indicators.{indicator.id}.{p.name}"
@@ -279,13 +289,13 @@ class _Generator:
         label = f"name=[{quoted}]" if several else f"name={quoted}"
         if indicator.timeframe is None:
             inputs = [self._input(indicator, name) for name in entry.inputs]
-            return _call(f"{', '.join(targets)} = self.I(", [function, *inputs, *keywords, label], 8)
+            return _assign(targets, indicator.name.lower(), "self.I(", [function, *inputs, *keywords, label], 8)
         key = identifier(indicator.timeframe)
         inputs = [self._coarse_input(indicator, name) for name in entry.inputs]
         local = [f"{t.removeprefix('self.')}_bars" for t in targets]
-        lines = _call(f"{', '.join(local)} = {function}(", [*inputs, *keywords], 8)
+        lines = _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
         for target, name, column in zip(targets, local, columns, strict=True):
-            lines += _call(f"{target} = self.I(", ["completed", name, f"position_{key}", f'name="{column}"'], 8)
+            lines += call(f"{target} = self.I(", ["completed", name, f"position_{key}", f'name="{column}"'], 8)
         return lines
 
     def _parameter_name(self, indicator: IndicatorBase, param: str) -> str:
@@ -321,8 +331,8 @@ class _Generator:
                     if rule.side == side
                 ]
                 if parts:
-                    body = statement("return ", join("or", parts), "", 8)
-                    methods.append([f"def {side}_{kind}(self):", *_indent(body)])
+                    body = returned(join("or", parts), 8)
+                    methods.append([f"def {side}_{kind}(self) -> bool:", *_indent(body)])
                     self.expressions.seen.append(one_line(join("or", parts)))
         return methods
 
@@ -332,7 +342,7 @@ class _Generator:
         if "bars_held()" in text or self.risk.max_bars:
             methods.append(
                 [
-                    "def bars_held(self):",
+                    "def bars_held(self) -> float:",
                     '    """Return the age of the position in bars, the entry bar being 1; NaN when flat."""',
                     "    return len(self.data) - self.trades[0].entry_bar if self.trades else math.nan",
                 ]
@@ -340,7 +350,7 @@ class _Generator:
         if "open_return_pct()" in text:
             methods.append(
                 [
-                    "def open_return_pct(self):",
+                    "def open_return_pct(self) -> float:",
                     '    """Return the open trade\'s return at this close in percent; NaN when flat."""',
                     "    if not self.trades:",
                     "        return math.nan",
@@ -353,7 +363,7 @@ class _Generator:
             limit = self.attribute("cooldown_bars", self.risk.cooldown_bars, "risk.cooldown_bars")
             methods.append(
                 [
-                    "def cooling_down(self):",
+                    "def cooling_down(self) -> bool:",
                     '    """Return whether the last exit is too recent for another entry."""',
                     "    if not self.closed_trades:",
                     "        return False",
@@ -387,9 +397,11 @@ class _Generator:
         for side in sides:
             branches.append((self._enter(side), [f"self.enter_{side}()"]))
         lines = ["self.move_levels()"] if protected else []
-        for i, (test, action) in enumerate(_merged(branches)):
-            lines += [f"{'elif' if i else 'if'} {test}:", *_indent(action)]
-        return ["def next(self):", *_indent(lines)]
+        word = "if"
+        for test, action in _merged(branches):
+            lines += [f"{word} {test}:", *_indent(action)]
+            word = "if" if action == ["return"] and word == "if" else "elif"
+        return ["def next(self) -> None:", *_indent(lines)]
 
     def _leave(self, side: Side) -> str:
         parts = []
@@ -418,13 +430,16 @@ class _Generator:
             settings.append(f"fractional_unit={name}.unit")
         settings.append("finalize_trades=True")
         engine = "FractionalBacktest" if self.fractional else "Backtest"
-        lines = ["def backtest(data):", '    """Return the backtest of the strategy on a frame of OHLCV prices."""']
+        lines = [
+            "def backtest(data: pd.DataFrame) -> Backtest:",
+            '    """Return the backtest of the strategy on a frame of OHLCV prices."""',
+        ]
         if self.fractional:
             lines += [
                 "    # Rules read prices as quoted; orders are placed in multiples of the smallest unit.",
                 '    data = data.assign(**{f"Raw{name}": data[name].astype(float) for name in data})',
             ]
-        lines += _indent(_call(f"return {engine}(", ["data", name, *settings], 4))
+        lines += _indent(call(f"return {engine}(", ["data", name, *settings], 4))
         symbol = "BTCUSD" if self.fractional else "GOOG"
         run = [
             'if __name__ == "__main__":',
@@ -435,28 +450,17 @@ class _Generator:
         return [*lines, "", "", *run]
 
 
-def _plain(source: str) -> str:
-    """Return a function's source without its annotations, formatted."""
-    head, _, body = source.partition('    """')
-    signature = re.sub(r"\s+", " ", head.partition(" -> ")[0]).replace("( ", "(").replace(", )", ")")
-    signature = re.sub(r": (?:Array|int|float)\b", "", signature)
-    signature = re.sub(r" = ", "=", signature)
-    body = re.sub(r"^(    \w+): [\w\[\], .]+ = ", r"\1 = ", body, flags=re.MULTILINE)
-    return f'{signature}:\n    """{body}'
-
-
 def _indent(lines: Iterable[str]) -> list[str]:
     return [f"    {line}" if line else "" for line in lines]
 
 
-def _call(opening: str, arguments: list[str], indent: int) -> list[str]:
-    """Return a call on one line, or broken as ruff breaks it where it is too long."""
-    inner = ", ".join(arguments)
-    if indent + len(opening) + len(inner) + 1 <= LINE:
-        return [f"{opening}{inner})"]
-    if indent + 4 + len(inner) <= LINE:
-        return [opening, f"    {inner}", ")"]
-    return [opening, *(f"    {a}," for a in arguments), ")"]
+def _assign(targets: list[str], whole: str, opening: str, arguments: list[str], indent: int) -> list[str]:
+    """Return a call whose results go to targets: one by one where they are too long for a line."""
+    first = f"{', '.join(targets)} = {opening}"
+    if indent + len(first) <= LINE:
+        return call(first, arguments, indent)
+    parts = [f"{target} = {whole}[{i}]" for i, target in enumerate(targets)]
+    return [*call(f"{whole} = {opening}", arguments, indent), *parts]
 
 
 def _merged(branches: list[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:

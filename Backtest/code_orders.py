@@ -15,7 +15,7 @@ from Backtest.canonical import (
     RiskReward,
     Side,
 )
-from Backtest.code_expressions import number
+from Backtest.code_expressions import call, number
 
 
 class Owner(Protocol):
@@ -101,9 +101,11 @@ class Orders:
         lines += self._distances()
         if self.stops:
             expressions = [self._level(name, "price", side) for name in self.stops]
-            nearest = "max" if side == "long" else "min"
-            stop = expressions[0] if len(expressions) == 1 else f"{nearest}({', '.join(expressions)})"
-            if isinstance(size, RiskPercent):
+            stop = expressions[0]
+            if len(expressions) > 1:
+                lines += call(f"stop = {'max' if side == 'long' else 'min'}(", expressions, 8)
+                stop = "stop"
+            elif isinstance(size, RiskPercent):
                 lines.append(f"stop = {stop}")
                 stop = "stop"
             arguments.append(f"sl={self._checked(stop, side, *self.stops)}")
@@ -117,11 +119,14 @@ class Orders:
             units = self.owner.attribute("units", size.value, "risk.position_size.value")
             arguments.insert(0, f"size=round({units} / self.unit)" if self.owner.fractional else f"size={units}")
         else:
-            call = "price, stop" if isinstance(size, RiskPercent) else "price"
-            lines += [f"size = self.position_size({call})", "if size:"]
+            given = "price, stop" if isinstance(size, RiskPercent) else "price"
+            lines += [f"size = self.position_size({given})", "if size:"]
             arguments.insert(0, "size=size")
-            return [f"def enter_{side}(self):", *_indent([*lines, *_indent(_call(f"self.{order}(", arguments, 12))])]
-        return [f"def enter_{side}(self):", *_indent([*lines, *_call(f"self.{order}(", arguments, 8)])]
+            return [
+                f"def enter_{side}(self) -> None:",
+                *_indent([*lines, *_indent(call(f"self.{order}(", arguments, 12))]),
+            ]
+        return [f"def enter_{side}(self) -> None:", *_indent([*lines, *call(f"self.{order}(", arguments, 8)])]
 
     def _distances(self) -> list[str]:
         lines = []
@@ -136,14 +141,14 @@ class Orders:
         size = self.risk.position_size
         if isinstance(size, FixedCash):
             cash = self.owner.attribute("cash_per_trade", size.value, "risk.position_size.value")
-            what, formula, arguments = f"what {size.value:g} in cash buys", f"int({cash} // price)", "price"
+            what, formula, arguments = f"what {size.value:g} in cash buys", f"int({cash} // price)", "price: float"
         elif isinstance(size, RiskPercent):
             percent = self.owner.attribute("risk_pct", size.value, "risk.position_size.value")
-            what, arguments = f"that lose {size.value:g}% of the equity at the stop", "price, stop"
+            what, arguments = f"that lose {size.value:g}% of the equity at the stop", "price: float, stop: float"
             formula = f"int(self.equity * {percent} / 100 / abs(price - stop))"
         else:
             return []
-        lines = [f'"""Return the units {what}, at most what the equity allows."""', f"units = {formula}"]
+        lines = [f'"""Return the units {what}, within the equity."""', f"units = {formula}"]
         lines += [
             "if not units:",
             '    warnings.warn(f"time={len(self.data) - 1}: no order, less than one unit", stacklevel=2)',
@@ -151,7 +156,7 @@ class Orders:
         margin = self.strategy.execution.margin
         limit = "self.equity" if margin == 1 else f"self.equity / {number(margin)}"
         lines.append(f"return units if units * price < {limit} else 1 - sys.float_info.epsilon")
-        return [f"def position_size(self, {arguments}):", *_indent(lines)]
+        return [f"def position_size(self, {arguments}) -> float:", *_indent(lines)]
 
     # Open trades ---------------------------------------------------------------------------
 
@@ -179,7 +184,7 @@ class Orders:
         what = "Measure the levels from the fill price once it is known"
         what += "; tighten the trailing stop." if "trailing_stop" in self.levels else "."
         return [
-            "def move_levels(self):",
+            "def move_levels(self) -> None:",
             f'    """{what}"""',
             "    for trade in self.trades:",
             *_indent(_indent(lines)),
@@ -196,7 +201,7 @@ class Orders:
             *lines,
             f"stop = {self._level('trailing_stop', 'self.data.Close[-1]', side)}",
             f"if trade.entry_bar == {first}:",
-            *_indent(_call(f"stop = {nearest}(", ["stop", *from_fill], 16)),
+            *_indent(call(f"stop = {nearest}(", ["stop", *from_fill], 16)),
             "elif trade.sl:",
             f"    stop = {nearest}(stop, trade.sl)",
         ]
@@ -204,14 +209,3 @@ class Orders:
 
 def _indent(lines: list[str]) -> list[str]:
     return [f"    {line}" for line in lines]
-
-
-def _call(opening: str, arguments: list[str], indent: int) -> list[str]:
-    """Return a call on one line, or broken as ruff breaks it."""
-    line = f"{opening}{', '.join(arguments)})"
-    if indent + len(line) <= 100:
-        return [line]
-    inner = ", ".join(arguments)
-    if indent + 4 + len(inner) <= 100:
-        return [opening, f"    {inner}", ")"]
-    return [opening, *(f"    {a}," for a in arguments), ")"]

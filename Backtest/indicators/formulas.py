@@ -1,24 +1,24 @@
 """Indicators that TA-Lib does not have, each a function on NumPy arrays.
 
-Generated strategies carry the source of the functions they use, so every function here stands
-alone: it needs only `numpy as np`, `pandas as pd` and `talib`. All are causal: the value at a
+Generated strategies carry the source of the functions they use, so every function here needs
+only `numpy as np`, `pandas as pd`, `talib`, `Array` and `share`. All are causal: the value at a
 bar depends on that bar and earlier ones. Arrays are float64 of one length; values that do not
 exist yet are NaN.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import talib
+from numpy.typing import NDArray
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = NDArray[np.float64]
 
 
-def _ratio(top: Array, bottom: Array) -> Array:
-    result: Array = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+def share(part: Array, whole: Array) -> Array:
+    """Divide, giving NaN where the whole is not above zero."""
+    result: Array = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
     return result
 
 
@@ -26,7 +26,7 @@ def VAMA(source: Array, volume: Array, timeperiod: int = 20) -> Array:
     """Volume-adjusted moving average: the mean price of the last bars, weighted by volume."""
     total = talib.SUM(volume, timeperiod)
     weighted = talib.SUM(source * volume, timeperiod)
-    return _ratio(weighted, total)
+    return share(weighted, total)
 
 
 def VWAP(high: Array, low: Array, close: Array, volume: Array, timeperiod: int = 20) -> Array:
@@ -34,7 +34,7 @@ def VWAP(high: Array, low: Array, close: Array, volume: Array, timeperiod: int =
     typical = (high + low + close) / 3
     total = talib.SUM(volume, timeperiod)
     weighted = talib.SUM(typical * volume, timeperiod)
-    return _ratio(weighted, total)
+    return share(weighted, total)
 
 
 def DONCHIAN(high: Array, low: Array, timeperiod: int = 20) -> tuple[Array, Array, Array]:
