@@ -5,37 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from auth_api.models import User
-from Backtest.data import PriceData, PriceRequest, Provider
+from Backtest.data import Provider
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.cache import CachedProvider
+from Backtest.data.uploaded import UploadedProvider
 from Backtest.data.yahoo import YahooProvider
 from Backtest.data_manager import DataManager
-from Backtest.errors import DataError
+from Backtest.timeframes import seconds
 from data_api.models import DataSet
 
 
-class UploadedProvider:
-    """Gives a user the newest prices they uploaded for a symbol and time frame."""
+def _uploads(user: User) -> Provider:
+    """Return the provider of a user's newest uploads; finer bars serve a coarser time frame."""
 
-    name = "uploaded"
+    def find(symbol: str, timeframe: str) -> tuple[Path, str] | None:
+        sets = DataSet.objects.filter(user=user, source=UploadedProvider.name, symbol=symbol)
+        by_timeframe = {found.timeframe: found for found in reversed(sets)}
+        fine = [t for t in by_timeframe if seconds(t) <= seconds(timeframe)]
+        chosen = max(fine, key=seconds) if fine else min(by_timeframe, key=seconds, default=None)
+        return (Path(by_timeframe[chosen].path), chosen) if chosen else None
 
-    def __init__(self, user: User) -> None:
-        self.user = user
-
-    def fetch(self, request: PriceRequest) -> PriceData:
-        """Return all bars of the newest upload. DataError when there is none."""
-        found = DataSet.objects.filter(
-            user=self.user, source=self.name, symbol=request.symbol, timeframe=request.timeframe
-        ).first()
-        if found is None or not Path(found.path).is_file():
-            raise DataError(f"No {request.timeframe} prices of {request.symbol} were uploaded")
-        frame = pd.read_parquet(found.path)
-        return PriceData(found.symbol, found.timeframe, frame, self.name, found.adjustment, quality=found.quality)
+    return UploadedProvider(find)
 
 
 def _yahoo() -> Provider:
@@ -53,4 +47,4 @@ def get_data_manager(*, user: User | None = None) -> DataManager:
     if unknown:
         raise ImproperlyConfigured(f"DATA_PROVIDERS names {unknown[0]!r}; known are {', '.join(PROVIDERS)}")
     chosen = [PROVIDERS[name]() for name in settings.DATA_PROVIDERS]
-    return DataManager([UploadedProvider(user), *chosen] if user is not None else chosen)
+    return DataManager([_uploads(user), *chosen] if user is not None else chosen)

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from auth_api.models import User
 from Backtest.data import PriceData, PriceRequest
+from Backtest.data.quality import quality_report
 from Backtest.data.uploaded import read_prices
 from Backtest.data_manager import add_indicators, last_period
 from Backtest.errors import InvalidInput
@@ -71,7 +72,7 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
         user=user, symbol=prices.symbol, timeframe=prices.timeframe, path=str(path),
         defaults={
             "source": prices.source, "adjustment": prices.adjustment, "columns": columns, "rows": len(frame),
-            "start": _utc(prices.start), "end": _utc(prices.end), "sha256": sha256, "quality": prices.quality,
+            "start": _utc(prices.start), "end": _utc(prices.end), "sha256": sha256, "quality": prices.quality or quality_report(prices.frame, prices.timeframe),
             "notes": list(prices.notes),
         },
     )  # fmt: skip
