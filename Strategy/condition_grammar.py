@@ -15,6 +15,7 @@ from Backtest.canonical import (
     ForBars,
     Math,
     Not,
+    Operator,
     Price,
     Rising,
     UnrealizedReturn,
@@ -40,6 +41,9 @@ _PULLBACKS = (
     "drawdown",
     "sell off",
 )
+
+
+_MIRRORED: dict[str, Operator] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 class Conditions:
@@ -236,10 +240,15 @@ class Conditions:
             token = cursor.number(percent=False)
             unit = cursor.take("UNIT", noise=False) if token else None
             return BarsHeld(op=">", bars=self.draft.bars(token.value, unit)) if token and unit else None
-        if cursor.take("UNREALIZED"):
+        loss = cursor.take("UNREALIZED_LOSS")
+        if loss or cursor.take("UNREALIZED"):
             op = cursor.take("ABOVE")
             token = cursor.number() if op else None
-            return UnrealizedReturn(op=op, percent=token.value) if token else None
+            if token is None or op == "==":
+                return None
+            if loss:
+                return UnrealizedReturn(op=_MIRRORED[op], percent=-token.value)
+            return UnrealizedReturn(op=op, percent=token.value)
         if not self.exit_rule:
             return None
         mark = cursor.mark()

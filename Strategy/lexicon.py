@@ -488,6 +488,7 @@ CATEGORIES: dict[str, Phrases] = {
     "UNREALIZED": _each(
         "unrealized return, unrealised return, open profit, open return, unrealized profit, unrealised profit, trade return, profit on the trade, the trade's return"
     ),
+    "UNREALIZED_LOSS": _each("unrealized loss, unrealised loss, open loss, loss on the trade, the trade's loss"),
     "OPTION": _each(
         "call option, call options, put option, put options, options, option, straddle, strangle, iron condor, covered call, covered calls, calls, puts, strike, strike price, expiry, expiration, theta, vertical spread, credit spread, butterfly, naked puts, naked calls, cash secured puts, leaps, option chain, implied volatility"
     ),

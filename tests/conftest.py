@@ -1,0 +1,75 @@
+"""What tests share: users, clients, a sandbox, prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from rest_framework.test import APIClient
+
+from auth_api.models import User
+from Backtest.backtesting_adapter import BacktestResult, run_backtest_from_canonical
+from Backtest.canonical import CanonicalStrategy
+from Backtest.data import PriceData, PriceRequest
+from Backtest.data_manager import DataManager
+from Backtest.sandbox import ProcessSandbox
+from Strategy.text_parser import parse_strategy
+
+SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[ProcessSandbox]:
+    box = ProcessSandbox(ready=1)
+    yield box
+    box.close()
+
+
+@pytest.fixture(scope="session")
+def prices() -> Callable[[str], PriceData]:
+    """Return the bundled prices of a symbol, hourly for EURUSD."""
+    return lambda symbol: DataManager().fetch(PriceRequest(symbol, "1h" if symbol == "EURUSD" else "1d"))
+
+
+@pytest.fixture(scope="session")
+def run(sandbox: ProcessSandbox, prices: Callable[[str], PriceData]) -> Callable[..., BacktestResult]:
+    """Backtest a sentence or a canonical on bundled prices or on a frame."""
+
+    def backtest(strategy: str | CanonicalStrategy, on: str | pd.DataFrame = "GOOG", **options: Any) -> BacktestResult:
+        canonical = parse_strategy(strategy).require() if isinstance(strategy, str) else strategy
+        data = prices(on) if isinstance(on, str) else PriceData("TEST", canonical.timeframe, on, "test")
+        return run_backtest_from_canonical(canonical, data, sandbox=sandbox, **options)
+
+    return backtest
+
+
+@pytest.fixture(autouse=True)
+def _clean_throttles() -> None:
+    from django.core.cache import cache
+
+    cache.clear()
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return User.objects.create_user(username="ada", email="ada@example.com", password="a-long-passphrase")
+
+
+@pytest.fixture
+def other_user(db: None) -> User:
+    return User.objects.create_user(username="bob", email="bob@example.com", password="a-long-passphrase")
+
+
+def client_of(user: User) -> APIClient:
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    client = APIClient(raise_request_exception=True)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+    return client
+
+
+@pytest.fixture
+def api(user: User) -> APIClient:
+    return client_of(user)
