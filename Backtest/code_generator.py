@@ -250,14 +250,14 @@ class _Generator:
     # Indicators ------------------------------------------------------------------------------
 
     def _init(self) -> list[str]:
-        lines: list[str] = []
+        lines = ["self.bars = len(self.data)"]
         frames: list[str] = []
         for indicator in self.used:
             if indicator.timeframe and indicator.timeframe not in frames:
                 frames.append(indicator.timeframe)
                 lines += self._coarser(indicator.timeframe)
             lines += self._declare(indicator)
-        return ["def init(self) -> None:", *_indent(lines or ["pass"])]
+        return ["def init(self) -> None:", *_indent(lines)]
 
     def _coarser(self, timeframe: str) -> list[str]:
         self.helpers.update(("coarser", "completed"))

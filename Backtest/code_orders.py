@@ -93,7 +93,7 @@ class Orders:
 
     def _enter(self, side: Side) -> list[str]:
         order = "buy" if side == "long" else "sell"
-        lines: list[str] = []
+        lines = ["if len(self.data) == self.bars:", "    return  # no bar is left to fill the order"]
         arguments: list[str] = []
         size = self.risk.position_size
         if self.levels or isinstance(size, FixedCash | RiskPercent):

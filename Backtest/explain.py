@@ -128,7 +128,7 @@ class Explainer:
                 last = row.exit_bar
             side[first : last + 1] = 1 if row.side == "long" else -1
             trade[first : last + 1] = i
-            since[last + 1 :] = row.exit_bar
+            since[max(last, row.entry_bar if self.close_fill else 0) + 1 :] = row.exit_bar
         return Account(side, trade, since)
 
     def _position_state(self) -> PositionState:
@@ -150,10 +150,12 @@ class Explainer:
     def decision(self, bar: int) -> tuple[Action, Side | None]:
         """Return what the rules decide at the close of a bar; for `reverse` the new side.
 
-        Whether the order could be paid for is the broker's matter.
+        At the last bar nothing is entered, since no bar is left to fill the order. Whether an
+        order could be paid for is the broker's matter.
         """
         if bar < self.start:
             return "none", None
+        last = bar == len(self.frame) - 1
         held = int(self.account.side[bar])
         sides = self.strategy.sides
         if held:
@@ -161,10 +163,10 @@ class Explainer:
             if not self._leaves(bar, side):
                 return "none", None
             other: Side = "short" if side == "long" else "long"
-            if other in sides and not self.strategy.risk.cooldown_bars and self._enters(bar, other):
+            if other in sides and not self.strategy.risk.cooldown_bars and not last and self._enters(bar, other):
                 return "reverse", other
             return "exit", side
-        if bar - int(self.account.flat_since[bar]) < self.strategy.risk.cooldown_bars:
+        if last or bar - int(self.account.flat_since[bar]) < self.strategy.risk.cooldown_bars:
             return "none", None
         for side in sides:
             if self._enters(bar, side):
@@ -247,6 +249,8 @@ class Explainer:
         if bar < self.start:
             first = self.frame.index[min(self.start, len(self.frame) - 1)]
             return f"The indicators are warming up: the first decision is at the close of {first}."
+        if action == "enter" and not any(t.entry_bar == bar + (not self.close_fill) for t in self.trades):
+            return f"The {side} entry is true, but its order was not filled: the equity does not pay for it."
         if action == "enter":
             return f"The {side} entry is true, so a {side} order goes out, to be filled {when}."
         if action == "exit":
@@ -255,6 +259,8 @@ class Explainer:
             return f"The exit and the {side} entry are true, so the position is reversed {when}."
         if self.account.side[bar]:
             return "The position is held: no exit is true."
+        if bar == len(self.frame) - 1:
+            return "This is the last bar: no order could be filled after it."
         wait = self.strategy.risk.cooldown_bars - (bar - int(self.account.flat_since[bar]))
         if wait > 0:
             return f"No entry for {wait} more bars: the cooldown after the last exit is not over."
@@ -360,8 +366,23 @@ def _shown(value: float | str | None) -> str:
 
 
 def _left_by_level(row: TradeRow, frame: pd.DataFrame) -> bool:
-    """Return whether a trade under trade_on_close left at a stop or target, inside the bar."""
-    return bool(row.exit_price != frame["Close"].iloc[row.exit_bar]) or row.exit_bar == row.entry_bar
+    """Return whether a trade under trade_on_close left at a stop or target, inside the bar.
+
+    A rule's exit is at the close; where a level was hit at that very price, it came first.
+    """
+    price, bar = row.exit_price, frame.iloc[row.exit_bar]
+    if row.exit_bar == row.entry_bar or not _same(price, bar["Close"]):
+        return True
+    if _same(price, row.stop_loss) or _same(price, row.take_profit):
+        return True
+    direction = 1 if row.side == "long" else -1
+    beyond = direction * (price - row.take_profit) >= 0 or direction * (price - row.stop_loss) <= 0
+    return _same(price, bar["Open"]) and bool(beyond)
+
+
+def _same(price: float, other: float) -> bool:
+    """Compare two prices; those of fractional trading are rounded in their last digits."""
+    return bool(np.isclose(price, other, rtol=1e-10, atol=0))
 
 
 def exit_reasons(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame) -> list[str]:
@@ -380,7 +401,7 @@ def exit_reasons(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.Da
             reasons.append("max_bars")
         elif asked and explainer.rules[("exit", row.side)][signal]:
             reasons.append("exit_rule")
-        elif row.exit_bar == last and _at_end(strategy, frame, row, opens):
+        elif row.exit_bar == last - strategy.execution.trade_on_close and _at_end(strategy, frame, row, opens):
             reasons.append("end_of_data")
         else:
             reasons.append(_level_reason(strategy, row))
@@ -388,9 +409,8 @@ def exit_reasons(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.Da
 
 
 def _at_end(strategy: CanonicalStrategy, frame: pd.DataFrame, row: TradeRow, opens: Floats) -> bool:
-    price = frame["Close"].iloc[row.exit_bar - 1] if strategy.execution.trade_on_close else opens[row.exit_bar]
-    stop_hit = not np.isnan(row.stop_loss) and row.exit_price == row.stop_loss
-    return bool(np.isclose(row.exit_price, price, rtol=1e-12)) and not stop_hit
+    price = frame["Close"].iloc[row.exit_bar] if strategy.execution.trade_on_close else opens[row.exit_bar]
+    return _same(row.exit_price, price) and not _same(row.exit_price, row.stop_loss)
 
 
 def _level_reason(strategy: CanonicalStrategy, row: TradeRow) -> str:

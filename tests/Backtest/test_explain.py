@@ -1,0 +1,67 @@
+"""The explanation, reached from the canonical alone, agrees with the trades of the generated code."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pandas as pd
+import pytest
+from backtesting import Backtest
+from backtesting.lib import FractionalBacktest
+from hypothesis import HealthCheck, assume, given, settings
+
+from Backtest.backtesting_adapter import api_trades, create_strategy_from_canonical
+from Backtest.canonical import CanonicalStrategy
+from Backtest.explain import Explainer
+from Strategy.text_parser import parse_strategy
+from tests.random_strategies import frames, strategies
+
+
+def traded(strategy: CanonicalStrategy, frame: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """Run the generated code in this process; return its trades and whether an order was refused."""
+    module = __import__("sys").modules[create_strategy_from_canonical(strategy).__module__]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        stats: Any = module.backtest(frame).run()
+    refused = any("canceled" in str(w.message) or "no order" in str(w.message) for w in said)
+    return api_trades(strategy, frame, stats["_trades"]), refused
+
+
+def disagreements(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame) -> list[str]:
+    """Return every bar on which the decision and the trades differ."""
+    explainer = Explainer(strategy, frame, trades)
+    delay = 0 if strategy.execution.trade_on_close else 1
+    entries = {(row.entry_bar, row.side) for row in trades.itertuples()}
+    ruled = {"exit_rule", "max_bars", "reversal"}
+    exits = {row.exit_bar for row in trades.itertuples() if row.exit_reason in ruled}
+    stopped = {row.exit_bar for row in trades.itertuples() if row.exit_reason not in ruled}
+    found = []
+    for bar in range(len(frame) - 1):
+        action, side = explainer.decision(bar)
+        fill = bar + delay
+        if action in ("enter", "reverse") and (fill, side) not in entries:
+            found.append(f"bar {bar}: decided to {action} {side}, no trade")
+        if action in ("exit", "reverse") and fill not in exits and fill not in stopped:
+            found.append(f"bar {bar}: decided to {action}, the position stayed")
+        if action not in ("enter", "reverse") and any(b == fill for b, _ in entries):
+            found.append(f"bar {bar}: decided {action}, but a trade was opened")
+        if action not in ("exit", "reverse") and fill in exits:
+            found.append(f"bar {bar}: decided {action}, but a rule closed the position")
+    return found
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(strategy=strategies(wide=False), frame=frames())
+def test_it_agrees_with_the_trades_on_every_bar(strategy: CanonicalStrategy, frame: pd.DataFrame) -> None:
+    trades, refused = traded(strategy, frame)
+    assume(not refused)
+    assert disagreements(strategy, frame, trades) == [], strategy.describe()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(strategy=strategies(wide=True), frame=frames())
+def test_it_agrees_for_any_condition_there_is(strategy: CanonicalStrategy, frame: pd.DataFrame) -> None:
+    trades, refused = traded(strategy, frame)
+    assume(not refused)
+    assert disagreements(strategy, frame, trades) == [], strategy.describe()

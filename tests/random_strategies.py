@@ -1,0 +1,204 @@
+"""Random canonical strategies and prices, for properties that must hold for all of them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from Backtest.canonical import CanonicalStrategy, make_indicator
+from Backtest.diagnostics import load_canonical
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY
+
+Node = dict[str, Any]
+
+
+class _Maker:
+    """Makes the JSON of a strategy from a source of randomness.
+
+    `wide` uses everything the schema has; otherwise what trades often on a few hundred bars.
+    """
+
+    def __init__(self, chance: random.Random, *, wide: bool) -> None:
+        self.chance, self.wide = chance, wide
+        self.indicators: dict[str, Node] = {}
+
+    def indicator(self) -> Node:
+        chance = self.chance
+        entry = REGISTRY[chance.choice(sorted(REGISTRY))]
+        params: dict[str, float] = {}
+        for p in entry.params:
+            if chance.random() < 0.5:
+                params[p.name] = (
+                    chance.randint(int(max(p.minimum, 2)), 30) if p.kind is int else chance.choice([1.5, 2.0, 2.5])
+                )
+        if entry.name == "MACD":
+            params = {"fastperiod": chance.randint(3, 12), "slowperiod": chance.randint(13, 30), "signalperiod": 9}
+        if entry.name == "ICHIMOKU":
+            params = {"tenkanperiod": 5, "kijunperiod": 9, "senkouperiod": 18}
+        source = chance.choice(PRICE_COLUMNS) if entry.takes_source and chance.random() < 0.3 else None
+        timeframe = "1wk" if chance.random() < (0.15 if self.wide else 0.05) else None
+        made = make_indicator(entry.name, source=source, timeframe=timeframe, **params)
+        self.indicators[made.id] = made.model_dump(mode="json")
+        output = chance.choice(entry.outputs).name if len(entry.outputs) > 1 else None
+        return {"type": "indicator", "id": made.id, "output": output, "offset": chance.choice([0, 0, 0, 1, 3])}
+
+    def operand(self, depth: int = 0) -> Node:
+        kind = self.chance.random()
+        if kind < 0.3:
+            column = self.chance.choice(PRICE_COLUMNS)
+            return {"type": "price", "column": column, "offset": self.chance.choice([0, 0, 1, 2])}
+        if kind < 0.45:
+            return {"type": "value", "value": self.chance.choice([0, 1, 20, 50.5, -3, 0.0001, 12345])}
+        if kind < 0.55 and depth < 1:
+            op = self.chance.choice("+-*/")
+            return {"type": "math", "left": self.operand(1), "op": op, "right": self.operand(1)}
+        return self.indicator()
+
+    def series(self) -> Node:
+        while (found := self.operand())["type"] == "value":
+            pass
+        return found
+
+    def near(self) -> tuple[Node, Node]:
+        """Two operands of one scale, whose comparison changes now and then."""
+        chance = self.chance
+        if chance.random() < 0.5:
+            entry = chance.choice([e for e in REGISTRY.values() if e.bounds and not e.outputs[1:]])
+            made = make_indicator(entry.name)
+            low, high = entry.bounds or (0, 100)
+            level: Node = {"type": "value", "value": low + (high - low) * chance.choice([0.3, 0.5, 0.7])}
+            right = level
+        else:
+            made = make_indicator(chance.choice(["SMA", "EMA", "WMA", "KAMA"]), timeperiod=chance.randint(2, 20))
+            right = {"type": "price", "column": chance.choice(PRICE_COLUMNS[:4]), "offset": chance.choice([0, 0, 1])}
+        self.indicators[made.id] = made.model_dump(mode="json")
+        return {"type": "indicator", "id": made.id}, right
+
+    def condition(self, depth: int = 0, *, leaving: bool = False) -> Node:
+        chance, kind = self.chance, self.chance.random()
+        if not self.wide and kind < 0.7:
+            left, right = self.near()
+            if kind < 0.45:
+                return {"type": "compare", "left": left, "op": chance.choice(["<", "<=", ">", ">="]), "right": right}
+            return {"type": "cross", "left": left, "direction": chance.choice(["above", "below"]), "right": right}
+        if kind < 0.35 or depth >= 2:
+            op = chance.choice(["<", "<=", ">", ">=", "=="])
+            return {"type": "compare", "left": self.series(), "op": op, "right": self.operand()}
+        if kind < 0.5:
+            direction = chance.choice(["above", "below"])
+            return {"type": "cross", "left": self.series(), "direction": direction, "right": self.operand()}
+        if kind < 0.55:
+            return {"type": "between", "operand": self.series(), "low": self.operand(), "high": self.operand()}
+        if kind < 0.62:
+            return {
+                "type": chance.choice(["rising", "falling"]), "operand": self.series(), "bars": chance.randint(1, 5),
+            }  # fmt: skip
+        if kind < 0.8:
+            parts = [self.condition(depth + 1, leaving=leaving) for _ in range(chance.randint(2, 3))]
+            return {"type": "all" if kind < 0.72 else "any", "conditions": parts}
+        if kind < 0.85:
+            return {"type": "not", "condition": self.condition(depth + 1, leaving=leaving)}
+        if kind < 0.91:
+            word = "for_bars" if kind < 0.88 else "within_bars"
+            inner = self.condition(depth + 1, leaving=leaving)
+            return {"type": word, "condition": inner, "bars": chance.randint(2, 6)}
+        if kind < 0.96 or not leaving:
+            return self.time()
+        if chance.random() < 0.5:
+            return {"type": "bars_held", "op": chance.choice([">=", ">"]), "bars": 5}
+        return {"type": "unrealized_return", "op": chance.choice(["<", ">"]), "percent": chance.choice([-3.5, 2])}
+
+    def time(self) -> Node:
+        chance, which = self.chance, self.chance.random()
+        days = chance.sample(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], chance.randint(1, 3))
+        found: Node = {"type": "time", "weekdays": days if which < 0.7 else []}
+        if which > 0.4:
+            found |= {"start": "09:30", "end": "16:00"}
+            if chance.random() < 0.5:
+                found["timezone"] = chance.choice(["America/New_York", "Asia/Tokyo"])
+        return found
+
+    def level(self) -> Node:
+        if self.chance.random() < 0.5:
+            return {"type": "percent", "value": self.chance.choice([1, 2.5, 5])}
+        return {
+            "type": "atr", "multiple": self.chance.choice([1, 2, 2.5]), "timeperiod": self.chance.choice([14, 20]),
+        }  # fmt: skip
+
+    def risk(self) -> Node:
+        chance = self.chance
+        risk: Node = {"stop_loss": self.level()}
+        if chance.random() < 0.3:
+            risk["take_profit"] = {"type": "risk_reward", "ratio": 2} if chance.random() < 0.5 else self.level()
+        if chance.random() < 0.3:
+            risk["trailing_stop"] = self.level()
+        if chance.random() < 0.3:
+            risk["max_bars"] = chance.randint(1, 50)
+        if chance.random() < 0.3:
+            risk["cooldown_bars"] = chance.randint(1, 9)
+        kind, value = chance.choice(
+            [("percent_of_equity", 50), ("percent_of_equity", 100), ("fixed_units", 10), ("fixed_cash", 5000), ("risk_percent", 1.5)]
+        )  # fmt: skip
+        return risk | {"position_size": {"type": kind, "value": value}}
+
+    def execution(self) -> Node:
+        chance = self.chance
+        execution: Node = {"cash": chance.choice([100_000, 10_000.5])}
+        for name, odds, value in (
+            ("commission", 0.5, 0.001), ("spread", 0.3, 0.0002), ("commission_fixed", 0.2, 1.5), ("margin", 0.2, 0.5),
+            ("trade_on_close", 0.2, True), ("risk_free_rate", 0.2, 0.02), ("fractional_unit", 0.2, 1e-6),
+        ):  # fmt: skip
+            if chance.random() < odds:
+                execution[name] = value
+        return execution
+
+    def strategy(self) -> Node:
+        chance = self.chance
+        sides = chance.choice([["long"], ["short"], ["long", "short"]])
+        entries = [{"side": side, "when": self.condition()} for side in sides]
+        exits = [{"side": side, "when": self.condition(leaving=True)} for side in sides]
+        return {
+            "symbols": chance.choice([[], ["AAPL"], ["MSFT", "GOOG"], ["BTC-USD"], ["BRK.B"]]) if self.wide else [],
+            "timeframe": "1d", "indicators": list(self.indicators.values()), "entry_rules": entries,
+            "exit_rules": exits, "risk": self.risk(), "execution": self.execution(),
+        }  # fmt: skip
+
+
+@st.composite
+def strategies(draw: st.DrawFn, *, wide: bool = True) -> CanonicalStrategy:
+    """A strategy that validates without errors."""
+    chance = draw(st.randoms(use_true_random=False, note_method_calls=False))
+    for _ in range(20):
+        try:
+            loaded = load_canonical(_Maker(chance, wide=wide).strategy())
+        except (ValidationError, ValueError):
+            continue
+        if loaded.strategy is not None:
+            return loaded.strategy
+    from hypothesis import reject
+
+    reject()
+    raise AssertionError
+
+
+@st.composite
+def frames(draw: st.DrawFn, bars: int = 250) -> pd.DataFrame:
+    """A random walk of daily bars, with gaps between close and open, and steps of a cent."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    spread = draw(st.sampled_from([0.005, 0.02, 0.05]))
+    close = np.maximum(50 * np.exp(np.cumsum(rng.normal(0, spread, bars))), 1)
+    open_ = close * np.exp(rng.normal(0, spread / 2, bars))
+    high = np.maximum(open_, close) * (1 + np.abs(rng.normal(0, spread / 2, bars)))
+    low = np.minimum(open_, close) * (1 - np.abs(rng.normal(0, spread / 2, bars)))
+    volume = rng.integers(1_000, 9_000, bars).astype(float)
+    index = pd.bdate_range("2021-01-04", periods=bars, unit="us")
+    columns = {"Open": open_, "High": high, "Low": low, "Close": close, "Volume": volume}
+    frame = pd.DataFrame({name: np.round(values, 2) for name, values in columns.items()}, index=index)
+    frame["High"] = frame[["Open", "High", "Low", "Close"]].max(axis=1)
+    frame["Low"] = frame[["Open", "High", "Low", "Close"]].min(axis=1)
+    return frame
