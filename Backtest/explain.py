@@ -410,7 +410,9 @@ def exit_reasons(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.Da
 
 def _at_end(strategy: CanonicalStrategy, frame: pd.DataFrame, row: TradeRow, opens: Floats) -> bool:
     price = frame["Close"].iloc[row.exit_bar] if strategy.execution.trade_on_close else opens[row.exit_bar]
-    return _same(row.exit_price, price) and not _same(row.exit_price, row.stop_loss)
+    direction = 1 if row.side == "long" else -1
+    stopped = direction * (row.exit_price - row.stop_loss) <= 0
+    return _same(row.exit_price, price) and not stopped
 
 
 def _level_reason(strategy: CanonicalStrategy, row: TradeRow) -> str:

@@ -7,14 +7,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from backtesting import Backtest
-from backtesting.lib import FractionalBacktest
 from hypothesis import HealthCheck, assume, given, settings
 
 from Backtest.backtesting_adapter import api_trades, create_strategy_from_canonical
 from Backtest.canonical import CanonicalStrategy
 from Backtest.explain import Explainer
-from Strategy.text_parser import parse_strategy
 from tests.random_strategies import frames, strategies
 
 
@@ -65,3 +62,38 @@ def test_it_agrees_for_any_condition_there_is(strategy: CanonicalStrategy, frame
     trades, refused = traded(strategy, frame)
     assume(not refused)
     assert disagreements(strategy, frame, trades) == [], strategy.describe()
+
+
+def test_why_there_was_no_trade_names_the_smallest_change(run: Any) -> None:
+    result = run("Buy GOOG when RSI < 30 and close > SMA(200), sell when RSI > 70, stop 5%")
+    explainer = Explainer(result.strategy, result.prices.frame, result.trades)
+    told = explainer.explain(pd.Timestamp("2008-02-28"))
+    assert told["position"] is None
+    assert told["decision"] == {"action": "none", "side": None}
+    clauses = told["rules"][0]["clauses"]
+    assert [c["truth"] for c in clauses] == [False, False]
+    assert clauses[0]["values"]["RSI(14)"] == pytest.approx(31.3959, abs=1e-3)
+    assert "RSI_14 was 31.3959, needed < 30" in told["answer"]
+
+
+def test_a_bar_with_a_trade_names_the_order_and_the_fill(run: Any) -> None:
+    result = run("Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%")
+    explainer = Explainer(result.strategy, result.prices.frame, result.trades)
+    first = result.trades.iloc[0]
+    index = result.prices.frame.index
+    assert explainer.explain(index[first.entry_bar - 1])["answer"].startswith("The long entry is true")
+    orders = explainer.explain(index[first.entry_bar])["orders"]
+    assert orders[0] == {"order": "entry", "side": "long", "price": first.entry_price, "size": first["size"]}
+    assert "warming up" in explainer.explain(index[3])["answer"]
+    assert "last bar" in explainer.explain(index[-1])["answer"]
+
+
+def test_an_order_at_the_last_bar_makes_no_profit_out_of_nothing(run: Any) -> None:
+    # backtesting.py fills an order of the last bar at that bar's own open, before it was decided.
+    frame = pd.DataFrame(
+        {"Open": [10.0] * 10, "High": 12.0, "Low": 9.0, "Close": [10.0] * 9 + [12.0], "Volume": 1.0},
+        index=pd.date_range("2020-01-01", periods=10, unit="us"),
+    )
+    result = run("Buy when close > 11, stop 5%", frame)
+    assert result.summary["total_trades"] == 0
+    assert result.summary["total_pnl"] == 0

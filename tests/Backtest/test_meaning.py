@@ -1,0 +1,192 @@
+"""The meaning of docs/canonical.md on a few bars that can be checked by hand: fills, stops, sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+OHLC = tuple[float, float, float, float]
+
+
+def bars(*rows: OHLC, freq: str = "D") -> pd.DataFrame:
+    index = pd.date_range("2024-01-01", periods=len(rows), freq=freq, unit="us")  # a Monday
+    frame = pd.DataFrame(rows, columns=["Open", "High", "Low", "Close"], index=index, dtype=float)
+    return frame.assign(Volume=1000.0)
+
+
+FLAT: OHLC = (100, 101, 99, 100)
+SIGNAL: OHLC = (100, 111, 99, 110)  # a close above 105
+
+# Each: what is traded, the bars, and the trades: side, entry bar, exit bar, entry price, exit price, reason.
+TABLE: list[tuple[str, str, list[OHLC], list[tuple[str, int, int, float, float, str]]]] = [
+    (
+        "filled at the next open",
+        "Buy when close > 105, sell when close < 105",
+        [FLAT, FLAT, SIGNAL, (112, 113, 90, 95), (96, 97, 95, 96), FLAT],
+        [("long", 3, 4, 112, 96, "exit_rule")],
+    ),
+    (
+        "at the close when asked",
+        "Buy at the close when close > 105, sell when close < 105",
+        [FLAT, FLAT, SIGNAL, (112, 113, 90, 95), (96, 97, 95, 96), FLAT],
+        [("long", 2, 3, 110, 95, "exit_rule")],
+    ),
+    (
+        "the stop is measured from the fill once it is known",
+        "Buy when close > 105, stop 10%",
+        [FLAT, FLAT, SIGNAL, (120, 121, 103, 104), (112, 113, 104, 104.5), FLAT],
+        [("long", 3, 4, 120, 108, "stop_loss")],
+    ),
+    (
+        "on the entry bar the stop is measured from the signal's close",
+        "Buy when close > 105, stop 10%",
+        [FLAT, FLAT, SIGNAL, (120, 121, 98, 104), FLAT, FLAT],
+        [("long", 3, 3, 120, 99, "stop_loss")],
+    ),
+    (
+        "a gap through the stop is filled at the open",
+        "Buy when close > 105, stop 10%",
+        [FLAT, FLAT, SIGNAL, (110, 111, 109, 104), (80, 81, 79, 80), FLAT],
+        [("long", 3, 4, 110, 80, "stop_loss")],
+    ),
+    (
+        "the target",
+        "Buy when close > 105, target 10%",
+        [FLAT, FLAT, SIGNAL, (110, 111, 109, 104), (110, 125, 109, 104), FLAT],
+        [("long", 3, 4, 110, 121, "take_profit")],
+    ),
+    (
+        "a short mirrors it all",
+        "Short when close > 105, stop 10%, target 20%",
+        [FLAT, FLAT, SIGNAL, (110, 111, 109, 104), (110, 125, 109, 104), FLAT],
+        [("short", 3, 4, 110, 121, "stop_loss")],
+    ),
+    (
+        "a trailing stop only ever tightens, at each close",
+        "Buy when close > 105, trailing stop 10%",
+        [FLAT, FLAT, SIGNAL, (110, 121, 109, 120), (120, 121, 109, 100), (100, 101, 99, 100)],
+        # Close 120 puts it at 108; close 100 would be 90 but leaves it at 108, above the next open.
+        [("long", 3, 5, 110, 100, "trailing_stop")],
+    ),
+    (
+        "the entry bar counts as the first bar held",
+        "Buy when close > 105, exit after 1 bar",
+        [FLAT, FLAT, SIGNAL, (110, 111, 100, 104), (103, 104, 102, 103), FLAT],
+        [("long", 3, 4, 110, 103, "max_bars")],
+    ),
+    (
+        "two bars later for two",
+        "Buy when close > 105, exit after 2 bars",
+        [FLAT, FLAT, SIGNAL, (110, 111, 100, 104), (103, 104, 102, 103), (99, 100, 98, 99)],
+        [("long", 3, 5, 110, 99, "max_bars")],
+    ),
+    (
+        "reversed at the same fill",
+        "Buy when close > 105, sell when close < 95, short when close < 95, cover when close > 105",
+        [FLAT, FLAT, SIGNAL, (110, 111, 90, 91), (92, 93, 91, 92), FLAT],
+        [("long", 3, 4, 110, 92, "exit_rule"), ("short", 4, 5, 92, 100, "end_of_data")],
+    ),
+    (
+        "an entry is not taken on the bar on which an exit of its side fires",
+        "Buy when close > 105, sell when close > 109",
+        [FLAT, FLAT, SIGNAL, (107, 108, 106, 107), (106, 107, 105, 106), FLAT],
+        [("long", 4, 5, 106, 100, "end_of_data")],
+    ),
+    (
+        "a cross needs the bar before on the other side",
+        "Buy when the close crosses above 105, exit after 1 bar",
+        [FLAT, FLAT, SIGNAL, SIGNAL, (107, 108, 106, 107), FLAT],
+        [("long", 3, 4, 100, 107, "max_bars")],
+    ),
+    (
+        "two bars of cooldown",
+        "Buy when close > 90, exit after 1 bar, wait 3 bars after an exit",
+        [FLAT] * 9,
+        [("long", 2, 3, 100, 100, "max_bars"), ("long", 7, 8, 100, 100, "max_bars")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("sentence", "rows", "expected"), [t[1:] for t in TABLE], ids=[t[0] for t in TABLE])
+def test_trades(sentence: str, rows: list[OHLC], expected: list[Any], run: Any) -> None:
+    trades = run(sentence, bars(*rows)).trades
+    columns = ["side", "entry_bar", "exit_bar", "entry_price", "exit_price", "exit_reason"]
+    got = [tuple(row) for row in trades[columns].itertuples(index=False)]
+    assert got == [(s, a, b, pytest.approx(p), pytest.approx(q), why) for s, a, b, p, q, why in expected]
+
+
+@pytest.mark.parametrize(
+    ("size", "units"),
+    [
+        ("", 909),  # all of 100,000 at 110
+        ("Size 50% of equity.", 454),
+        ("Buy 7 shares.", 7),
+        ("Invest $1100 per trade.", 10),
+        ("Risk 1% per trade.", 90),  # 1,000 at risk over a stop 11 away
+    ],
+)
+def test_sizes(size: str, units: int, run: Any) -> None:
+    entry = "Buy 7 shares when" if "7 shares" in size else "Buy when"
+    rest = "" if "7 shares" in size else size
+    result = run(
+        f"{entry} close > 105, stop 10%, exit after 1 bar. {rest}",
+        bars(FLAT, FLAT, SIGNAL, *[(110, 111, 109, 104)] * 3),
+    )
+    assert result.trades["size"].tolist() == [units]
+
+
+def test_an_order_that_cannot_be_paid_for_is_reported(run: Any) -> None:
+    result = run(
+        "Buy when close > 105, exit after 1 bar. Start with $50.", bars(FLAT, FLAT, SIGNAL, *[(110, 111, 109, 104)] * 3)
+    )
+    assert result.trades.empty
+    assert any("not placed for lack of cash" in w for w in result.warnings)
+    assert any("One unit costs up to" in w for w in result.warnings)
+
+
+def test_commission_and_spread_are_paid(run: Any) -> None:
+    rows = bars(FLAT, FLAT, SIGNAL, *[(110, 111, 109, 104)] * 3)
+    costly = run("Buy 10 shares when close > 105, exit after 1 bar. Commission 1%. Spread 2%.", rows)
+    trade = costly.trades.iloc[0]
+    assert trade.entry_price == pytest.approx(110 * 1.02)
+    assert trade.commission == pytest.approx(10 * (112.2 + 110) * 0.01)
+    assert costly.summary["total_pnl"] == pytest.approx(10 * (110 - 112.2) - trade.commission)
+
+
+def test_missing_values_make_a_comparison_and_its_negation_false(run: Any) -> None:
+    # Dividing by a volume of zero has no value, so neither the rule nor its negation fires.
+    frame = bars(*[FLAT] * 8).assign(Volume=0.0)
+    for rule in ("close / volume > 1", "not (close / volume > 1)"):
+        assert run(f"Buy when {rule}, stop 5%", frame).trades.empty
+
+
+def test_fractions_of_a_coin_are_traded(run: Any) -> None:
+    rows = bars(*[(30_000, 30_100, 29_900, 30_000)] * 3, *[(40_000, 40_100, 39_900, 40_000)] * 4)
+    result = run("Buy BTC-USD when close > 35000, exit after 2 bars. Start with $1000.", rows)
+    trade = result.trades.iloc[0]
+    assert trade["size"] == pytest.approx(0.025, abs=2e-6)
+    assert trade.entry_price == pytest.approx(40_000)
+    assert np.isclose(result.metrics["Equity Final [$]"], 1000, rtol=1e-6)
+
+
+def test_one_bar_cannot_be_traded_and_two_can(run: Any) -> None:
+    from Backtest.errors import DataError
+
+    with pytest.raises(DataError, match="at least 2"):
+        run("Buy when close > 105, stop 5%", bars(FLAT))
+    assert run("Buy when close > 105, stop 5%", bars(FLAT, FLAT)).summary["total_trades"] == 0
+
+
+def test_a_volume_indicator_without_volume_is_refused(run: Any) -> None:
+    from Backtest.errors import DataError
+
+    with pytest.raises(DataError, match="no volume"):
+        run("Buy when MFI < 20, sell when MFI > 80", bars(*[FLAT] * 30).assign(Volume=0.0))
+
+
+def test_a_warm_up_longer_than_the_data_is_said(run: Any) -> None:
+    result = run("Buy when close > SMA(200), stop 5%", bars(*[FLAT] * 50))
+    assert any("never has a value" in w for w in result.warnings)
