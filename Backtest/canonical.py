@@ -28,8 +28,9 @@ Side = Literal["long", "short"]
 Operator = Literal["<", "<=", ">", ">=", "=="]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 PriceColumn = Literal["Open", "High", "Low", "Close", "Volume"]
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
-Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1e12)]
+MAX_NUMBER = 1e12
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_NUMBER, le=MAX_NUMBER)]
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_NUMBER)]
 Offset = Annotated[int, Field(ge=0, le=500)]
 Bars = Annotated[int, Field(ge=1, le=100_000)]
 Window = Annotated[int, Field(ge=1, le=500)]
@@ -404,7 +405,7 @@ class Risk(Model):
 class Execution(Model):
     """How orders are filled. Commission and spread are fractions of the order value."""
 
-    cash: Annotated[float, Field(allow_inf_nan=False, gt=0, le=1e12)] = 100_000
+    cash: Positive = 100_000
     commission: Annotated[float, Field(allow_inf_nan=False, ge=0, lt=0.1)] = 0.0
     commission_fixed: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e6)] = 0.0
     spread: Annotated[float, Field(allow_inf_nan=False, ge=0, lt=0.1)] = 0.0

@@ -58,6 +58,7 @@ class Conditions:
         self.at_boundary = at_boundary
         self.exit_rule = False
         self.depth = 0
+        self.nested = 0
 
     def condition(self) -> AnyCondition | None:
         """Read a whole condition: alternatives of conjunctions."""
@@ -152,6 +153,13 @@ class Conditions:
         )
 
     def _unary(self) -> AnyCondition | None:
+        self.nested += 1
+        try:
+            return self._single() if self.nested <= 30 else None
+        finally:
+            self.nested -= 1
+
+    def _single(self) -> AnyCondition | None:
         cursor = self.cursor
         start = cursor.mark()
         window = self._window_prefix()
@@ -159,7 +167,7 @@ class Conditions:
             return window
         mark = cursor.mark()
         if cursor.take("NOT"):
-            inner = self._unary()
+            inner = None if cursor.looking_at("NOT", noise=False) else self._unary()
             if inner is not None:
                 return Not(condition=inner)
             cursor.reset(mark)

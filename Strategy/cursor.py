@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from Backtest.errors import StrategyError
 from Strategy.lexer import Kind, Token
 from Strategy.lexicon import trie
 
 Mark = tuple[int, ...]
+MAX_NOISE = 12
+MAX_STEPS = 200_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Cursor:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.position = 0
+        self.steps = 0
+        self.noise: dict[int, int] = {}  # how many words of no meaning start at a position
         self.part = "text"
         self.consumed: list[Consumed] = []
         # Collections of what has been read, cut back to their size when a reading is taken back.
@@ -73,6 +79,13 @@ class Cursor:
 
     def _phrase(self, start: int, names: tuple[str, ...]) -> tuple[int, Any] | None:
         """Return (length, value) of the longest phrase of these categories at a token."""
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise StrategyError(
+                "The text is too tangled to be read",
+                suggestions=["Shorten it to the rules: when to buy, when to sell, stop and size"],
+                questions=["When exactly should it buy, and when should it sell?"],
+            )
         if start >= len(self.tokens):
             return None
         for words, value in trie(*names).get(self.tokens[start].norm, ()):
@@ -85,77 +98,96 @@ class Cursor:
 
     def looking_at(self, *names: str, noise: bool = True) -> Any:
         """Return the value of the phrase ahead without taking it, None when there is none."""
-        mark = self.mark()
+        here = (self.position, len(self.consumed))
         value = self.take(*names, noise=noise)
-        self.reset(mark)
-        return value
+        return self._back(here, value)
 
     def take(self, *names: str, noise: bool = True) -> Any:
         """Take the longest phrase of these categories and return its value, else None."""
-        mark = self.mark()
-        while True:
+        here = (self.position, len(self.consumed))
+        for _ in range(MAX_NOISE if noise else 1):
             found = self._phrase(self.position, names)
             if found is not None:
                 self.advance(found[0])
                 return found[1]
             if not noise or not self._skip_one_noise():
-                self.reset(mark)
-                return None
+                break
+        return self._back(here)
+
+    def _back(self, here: tuple[int, int], value: Any = None) -> Any:
+        """Take back what was taken since, where nothing but words was read; return `value`."""
+        self.position = here[0]
+        del self.consumed[here[1] :]
+        return value
 
     def _skip_one_noise(self) -> bool:
-        found = self._phrase(self.position, ("NOISE",))
-        if found is None:
-            return False
-        self.advance(found[0])
-        return True
+        length = self.noise.get(self.position)
+        if length is None:
+            found = self._phrase(self.position, ("NOISE",))
+            length = self.noise[self.position] = found[0] if found else 0
+        if length:
+            self.advance(length)
+        return length > 0
 
     def skip_noise(self) -> None:
-        while self._skip_one_noise():
-            pass
+        for _ in range(MAX_NOISE):
+            if not self._skip_one_noise():
+                break
 
     def kind(self, kind: Kind, *, noise: bool = True) -> Token | None:
         """Take the next token if it is of a kind."""
-        mark = self.mark()
+        here = (self.position, len(self.consumed))
         if noise:
             self.skip_noise()
         token = self.peek()
         if token is None or token.kind != kind:
-            self.reset(mark)
+            self._back(here)
             return None
         self.advance(1)
         return token
 
     def number(self, *, percent: bool | None = None, noise: bool = True) -> Token | None:
         """Take a number; with `percent` only one with, or without, a percent sign."""
-        mark = self.mark()
+        here = (self.position, len(self.consumed))
         token = self.kind("num", noise=noise)
         if token is None or (percent is not None and token.percent != percent):
-            self.reset(mark)
+            self._back(here)
             return None
         return token
 
     def symbol(self, *symbols: str, noise: bool = False) -> str | None:
         """Take one of these symbols or words."""
-        mark = self.mark()
+        here = (self.position, len(self.consumed))
         if noise:
             self.skip_noise()
         token = self.peek()
         if token is None or token.norm not in symbols:
-            self.reset(mark)
+            self._back(here)
             return None
         self.advance(1)
         return token.norm
 
     def words(self, *phrases: str, noise: bool = True) -> str | None:
         """Take one of these phrases literally, the longest that fits."""
-        mark = self.mark()
-        while True:
-            for phrase in sorted(phrases, key=lambda p: -len(p.split())):
-                parts = phrase.split()
-                here = self.tokens[self.position : self.position + len(parts)]
-                if [t.norm for t in here] == parts:
+        here = (self.position, len(self.consumed))
+        by_first = _by_first_word(phrases)
+        for _ in range(MAX_NOISE if noise else 1):
+            token = self.peek()
+            for parts, phrase in by_first.get(token.norm, ()) if token else ():
+                if [t.norm for t in self.tokens[self.position : self.position + len(parts)]] == parts:
                     self.advance(len(parts))
                     return phrase
             if not noise or not self._skip_one_noise():
-                self.reset(mark)
-                return None
+                break
+        self._back(here)
+        return None
+
+
+@cache
+def _by_first_word(phrases: tuple[str, ...]) -> dict[str, list[tuple[list[str], str]]]:
+    """Return phrases by their first word, the longest first."""
+    result: dict[str, list[tuple[list[str], str]]] = {}
+    for phrase in sorted(phrases, key=lambda p: -len(p.split())):
+        parts = phrase.split()
+        result.setdefault(parts[0], []).append((parts, phrase))
+    return result

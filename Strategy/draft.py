@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from Backtest.canonical import (
     AnyCondition,
     AnyOperand,
@@ -73,6 +75,14 @@ class Draft:
         found = Diagnostic(severity, code, field, message, suggestion)
         if found not in self.diagnostics:
             self.diagnostics.append(found)
+
+    def out_of_bounds(self, error: ValidationError) -> None:
+        """Note a number, or a length, that the schema does not allow."""
+        first = error.errors()[0]
+        name, given = str(first["loc"][-1]) if first["loc"] else "value", str(first["input"])[:40]
+        message = f"{name} of {given} is not possible: {first['msg']}"
+        self.problem("error", "out_of_bounds", "text", message, "Use a value within the bounds")
+        self.ask(f"What should it be instead of {given}?")
 
     def ask(self, question: str) -> None:
         if question not in self.questions:

@@ -511,6 +511,12 @@ CATEGORIES: dict[str, Phrases] = {
     "PROMISE": _each(
         "guaranteed to make money, to make money, 100 guaranteed, guaranteed profit, guaranteed profits, risk free profit, risk free profits, risk free returns, guaranteed returns, guaranteed, guarantee, guarantees, can't lose, cannot lose, never loses, never lose, risk free profit, no risk, zero risk, sure thing, 100 percent win, always wins, always win, always profitable, get rich, holy grail, without any risk, cannot fail, can't fail, foolproof, surefire, riskless, risk free money, risk free, free money, never fails, double your money, win every time"
     ),
+    # Words the grammar names itself, so that they are known words as well.
+    "NAMED": _each(
+        "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
+        "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
+        "corrects, rallied, adds"
+    ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
         "also, simply, please, i, i'd, i'll, i'm, we, you, want, would, like, to, should, will, must, can, could, let, let's, my, our, your, so, very, really, "

@@ -97,7 +97,7 @@ class Predicates:
             self.draft.mentions.append(subject)
         mark = cursor.mark()
         if cursor.take("NOT"):
-            inner = self.read(subject)
+            inner = None if cursor.looking_at("NOT", noise=False) else self.read(subject)
             if inner is not None:
                 return Not(condition=inner)
             cursor.reset(mark)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from Backtest.canonical import (
     AnyCondition,
     AnyOf,
@@ -18,7 +20,7 @@ from Strategy.condition_grammar import Conditions
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexer import Token
-from Strategy.lexicon import COMPANIES, trie
+from Strategy.lexicon import COMPANIES, trie, vocabulary
 from Strategy.settings_grammar import Settings
 
 # Words of a rule; a line that holds one is no title.
@@ -57,6 +59,10 @@ class Statements:
         cursor = self.cursor
         while not cursor.at_end:
             mark = cursor.mark()
+            token = cursor.peek()
+            if cursor.position and token is not None and token.kind == "word" and token.norm not in vocabulary():
+                cursor.position += 1
+                continue
             for reader in (
                 self._separator,
                 self._title,
@@ -74,8 +80,15 @@ class Statements:
                 self._bare_condition,
                 self._style,
             ):
-                if reader():
-                    break
+                try:
+                    if reader():
+                        break
+                except ValidationError as error:
+                    self.draft.out_of_bounds(error)
+                    kept = list(self.draft.diagnostics)
+                    cursor.reset(mark)
+                    self.draft.diagnostics[:] = kept
+                    continue
                 cursor.reset(mark)
             else:
                 cursor.position += 1

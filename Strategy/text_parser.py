@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from Backtest.canonical import (
+    MAX_NUMBER,
     All,
     AnyCondition,
     CanonicalStrategy,
@@ -95,6 +98,7 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     tokens = _tickers(text, tokenize(text, corrector()))
     draft = Draft(timeframe=_timeframe(tokens) or "1d")
+    tokens = _bounded(text, tokens, draft)
     if _timeframe(tokens) is None:
         draft.assume("timeframe", "Daily bars", field="timeframe")
     _note_corrections(text, tokens, draft)
@@ -104,8 +108,25 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
         draft.flags.add("exact")  # our own plain English: every number is meant as it stands
     Statements(cursor, draft).read()
     leftover = _leftover(text, tokens, cursor, draft)
-    _assemble(draft)
+    try:
+        _assemble(draft)
+    except ValidationError as error:
+        draft.out_of_bounds(error)
     return _result(text, tokens, cursor, draft, leftover, name)
+
+
+def _bounded(text: str, tokens: list[Token], draft: Draft) -> list[Token]:
+    """Refuse numbers beyond what a strategy may hold, and go on with the largest it may."""
+    result = []
+    for token in tokens:
+        if not -MAX_NUMBER <= token.value <= MAX_NUMBER:
+            said = text[token.start : token.end][:40]
+            message = f"The number {said} is out of range: at most {MAX_NUMBER:g} is taken"
+            draft.problem("error", "number_range", "text", message, "Use a smaller number")
+            draft.ask(f"What number is meant by {said}?")
+            token = replace(token, value=MAX_NUMBER)
+        result.append(token)
+    return result
 
 
 def _tickers(text: str, tokens: list[Token]) -> list[Token]:

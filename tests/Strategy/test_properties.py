@@ -1,0 +1,140 @@
+"""What holds for every strategy and every text."""
+
+from __future__ import annotations
+
+import ast
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.describe import changes
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import AlgoAgentError, TooLarge
+from Strategy import text_parser
+from Strategy.lexer import MAX_LENGTH
+from Strategy.lexicon import vocabulary
+from Strategy.text_parser import parse_strategy
+from tests.random_strategies import strategies
+
+QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@settings(max_examples=250, **QUIET)
+@given(strategies())
+def test_its_plain_english_parses_to_the_same_strategy(strategy: CanonicalStrategy) -> None:
+    text = strategy.describe()
+    parsed = parse_strategy(text)
+    assert parsed.strategy is not None, [text, *parsed.diagnostics]
+    assert parsed.strategy.trading_core() == strategy.trading_core(), text
+    assert not parsed.leftover
+
+
+@settings(max_examples=100, **QUIET)
+@given(strategies())
+def test_json_round_trip_is_the_identity(strategy: CanonicalStrategy) -> None:
+    again = load_canonical(strategy.model_dump(mode="json")).require()
+    assert again == strategy
+    assert again.content_hash() == strategy.content_hash()
+    assert changes(again, strategy) == []
+
+
+WORDS = st.sampled_from(sorted(vocabulary()))
+NUMBERS = st.one_of(st.integers(-5, 10**12).map(str), st.floats(allow_nan=False).map(str))
+SOUP = st.lists(st.one_of(WORDS, NUMBERS, st.sampled_from(list(",.;:()<>=%$\n#-/&|!\"'"))), max_size=120)
+
+
+def answers(text: str) -> None:
+    """Assert that a text gets an answer, whatever it is; the cursor bounds how much work it may be."""
+    with suppress(AlgoAgentError):
+        parsed = parse_strategy(text)
+        assert parsed.strategy is not None or (parsed.errors and parsed.questions)
+
+
+@settings(max_examples=300, **QUIET)
+@given(SOUP)
+def test_a_soup_of_trading_words_gets_an_answer(words: list[str]) -> None:
+    answers(" ".join(words))
+
+
+@settings(max_examples=200, **QUIET)
+@given(st.text(max_size=2000))
+@example("\x00" * 50)
+@example("💥 buy when RSI < 30 \u202e sell")
+@example("buy when " * 1000)
+@example("not " * 2400)
+@example("(" * 9000)
+@example("buy when RSI < 30 and " * 450)
+@example("RSI(14) " * 1200)
+@example("9" * 9000)
+@example("1e999 % $ 1/0")
+@example("neither " * 1200)
+@example("within the last 5 bars " * 430)
+@example("((RSI < 30) and " * 600)
+@example("- " * 5000)
+@example("buy when RSI not not " * 470)
+def test_noise_gets_an_answer(text: str) -> None:
+    answers(text)
+
+
+@settings(max_examples=100, **QUIET)
+@given(st.lists(WORDS, min_size=1, max_size=6).map(" ".join))
+def test_no_word_is_dropped_silently(noise: str) -> None:
+    """Words added to a strategy are part of it, or named, or the strategy is refused."""
+    text = f"Buy when RSI(14) < 30, sell when RSI(14) > 70. zyxgibberish {noise} qqunknown."
+    parsed = parse_strategy(text)
+    said = " ".join([*parsed.leftover, *(d.message for d in parsed.diagnostics)])
+    assert "zyxgibberish" in said
+    assert "qqunknown" in said
+    assert parsed.strategy is None
+
+
+def test_every_word_the_grammar_names_is_a_known_word() -> None:
+    """Otherwise it would be skipped, or corrected into another one."""
+    folder = Path(text_parser.__file__).parent
+    named = {
+        argument.value
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "words"
+        for argument in node.args
+        if isinstance(argument, ast.Constant)
+    }
+    assert len(named) > 200
+    assert {phrase for phrase in named if phrase[0].isalpha() and phrase.split()[0] not in vocabulary()} == set()
+
+
+def test_ten_thousand_characters_and_no_more() -> None:
+    parse_strategy(" " * MAX_LENGTH)
+    with pytest.raises(TooLarge, match="10001 characters"):
+        parse_strategy("a" * (MAX_LENGTH + 1))
+
+
+def test_every_word_knows_its_part() -> None:
+    text = (
+        "Buy AAPL when RSI < 30 and the close is above SMA(200); sell when RSI > 70. Stop loss 5%. Risk 1% per trade."
+    )
+    parsed = parse_strategy(text)
+    parts = {text[s.start : s.end]: s.part for s in parsed.spans}
+    covered = "".join(parts)
+    for word in ("AAPL", "RSI < 30", "SMA(200)", "Stop loss 5%", "Risk 1% per trade"):
+        assert word.replace(" ", "") in covered.replace(" ", ""), parts
+    assert len({*parts.values()}) > 2
+
+
+def test_text_is_data_in_the_code_and_the_names() -> None:
+    from Backtest.code_generator import generate_code
+
+    text = 'Name: x"""; import os; os.system("id") #\nBuy when RSI < 30, sell when RSI > 70'
+    parsed = parse_strategy(text)
+    strategy = (
+        parsed.strategy
+        or parse_strategy("Buy when RSI < 30, sell when RSI > 70", name='x"""\nimport os\n../../etc/passwd').require()
+    )
+    code = generate_code(strategy).code
+    imports = {n.name for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import) for n in node.names}
+    assert "os" not in imports
+    assert ".." not in generate_code(strategy).class_name
