@@ -51,6 +51,8 @@ _SYMBOLS = {"≤": "<=", "=<": "<=", "≥": ">=", "=>": ">=", "≠": "!=", "==":
 _TIMEFRAMES = {
     "M1": "1m", "M5": "5m", "M15": "15m", "M30": "30m", "H1": "1h", "H4": "4h", "D1": "1d", "W1": "1wk", "MN": "1mo",
 }  # fmt: skip
+_MINUTES = ("1", "2", "3", "5", "10", "15", "30")
+_BEFORE_AMOUNTS = ("<", ">", "<=", ">=", "above", "over", "than", "least", "below", "under", "exceeds", "of", "$")
 _DIRECTIONAL = {"+DI": "plus_di", "-DI": "minus_di", "DI+": "plus_di", "DI-": "minus_di"}
 _UNITS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -71,7 +73,7 @@ def tokenize(text: str, corrector: Corrector) -> list[Token]:
 
 
 def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
-    position, depth, previous_end = 0, 0, -1
+    position, depth, previous_end, last = 0, 0, -1, ""
     while position < len(text):
         match = _SCAN.match(text, position)
         if match is None:
@@ -91,7 +93,14 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
                 number = number[: number.index(",")]
                 yield Token("num", number, start, end, float(number), attached=attached)
             else:
-                scale = {"k": 1e3, "m": 1e6}.get((match.group("suffix") or "").lower(), 1.0)
+                suffix = match.group("suffix") or ""
+                if suffix == "m" and number in _MINUTES and last not in _BEFORE_AMOUNTS:
+                    # "on 5m bars" is a time frame, "volume above 5m" an amount.
+                    yield Token("num", number, start, end - 1, float(number), attached=attached)
+                    yield Token("word", "m", end - 1, end, attached=True)
+                    last, previous_end, position = "m", end, end
+                    continue
+                scale = {"k": 1e3, "m": 1e6}.get(suffix.lower(), 1.0)
                 value = float(number.replace("$", "").replace(",", "").strip()) * scale
                 yield Token("num", raw, start, end, value, money="$" in number, attached=attached)
         elif kind == "word":
@@ -116,9 +125,11 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
             hyphen = symbol == "-" and attached and text[end : end + 1].isalnum() and text[start - 1 : start].isalnum()
             if not hyphen:
                 yield Token("word" if symbol in ("and", "or") else "sym", symbol, start, end, attached=attached)
+            last = symbol
             previous_end = end
             position = end
             continue
+        last = raw.lower()
         previous_end = end
         position = end
 

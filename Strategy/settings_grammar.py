@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from Backtest.canonical import IndicatorRef
-from Backtest.timeframes import TIMEFRAMES
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
@@ -584,7 +583,7 @@ class Settings:
             unit = cursor.take("UNIT", noise=False) if token else None
             code = {"day": "1d", "week": "1wk", "month": "1mo"}.get(unit or "")
             frame = code if token and token.value == 1 else None
-        if frame is None or frame not in TIMEFRAMES:
+        if frame != self.draft.timeframe:
             cursor.reset(mark)
             return False
         cursor.take("CHART", noise=False)

@@ -319,6 +319,9 @@ class Statements:
             if cursor.words("on", "using", noise=False) and self.settings.timeframe_words():
                 continue
             cursor.reset(mark)
+            if self.settings.timeframe_words() and cursor.looking_at("WHEN"):
+                continue
+            cursor.reset(mark)
             if cursor.words(
                 "the position",
                 "position",

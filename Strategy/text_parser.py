@@ -34,7 +34,7 @@ from Backtest.timeframes import TIMEFRAMES, is_intraday
 from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import corrector, trie, vocabulary
+from Strategy.lexicon import COMPANIES, corrector, trie, vocabulary
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements, opposite
 
@@ -208,7 +208,15 @@ def _timeframe(tokens: list[Token]) -> str | None:
         )
         if follows in _CHARTS or said:
             return frame
-        lead = set(words) & {"on", "trade", "trading", "using"} or token.norm in _FRAME_WORDS or token.kind == "tf"
+        beside = [tokens[k] for k in (i - 1, after) if 0 <= k < len(tokens)]
+        beside += [tokens[i - 2]] if before == "," and i > 1 else []
+        symbol_beside = any(t.kind == "ticker" or t.norm in COMPANIES for t in beside)
+        lead = (
+            symbol_beside
+            or set(words) & {"on", "trade", "trading", "using"}
+            or token.norm in _FRAME_WORDS
+            or token.kind == "tf"
+        )
         if (
             lead
             and weak is None

@@ -182,6 +182,8 @@ class ProcessSandbox:
                 f"The backtest needs more than {job.limits.memory_mb} MiB; shorten the range or simplify it",
                 exit_reason="memory",
             )
+        if answer.status == "output":
+            raise _too_much_output(job)
         if answer.status != "completed":
             raise ExecutionError(answer.error or "The strategy failed", traceback=answer.traceback)
         report = folder / "report.html"
@@ -200,6 +202,10 @@ class ProcessSandbox:
         )
 
 
+def _too_much_output(job: SandboxJob) -> ExecutionError:
+    return ExecutionError(f"The backtest wrote more than {job.limits.output_mb} MiB", exit_reason="output")
+
+
 def _check_exit(done: _Done, job: SandboxJob) -> None:
     """Raise what the way a job's process ended means."""
     if done.reason == "timeout" or done.code == -getattr(signal, "SIGXCPU", 24):
@@ -207,7 +213,7 @@ def _check_exit(done: _Done, job: SandboxJob) -> None:
             f"Backtest exceeded {job.limits.timeout_s:g} s; shorten the range or simplify", exit_reason="timeout"
         )
     if done.code == -getattr(signal, "SIGXFSZ", 25):
-        raise ExecutionError(f"The backtest wrote more than {job.limits.output_mb} MiB", exit_reason="output")
+        raise _too_much_output(job)
     if done.code:
         reason = f"signal {-done.code}" if done.code < 0 else f"exit code {done.code}"
         raise ExecutionError(

@@ -6,6 +6,7 @@ and receives result.json, trades.arrow, equity.arrow and, if asked for, report.h
 """
 
 import contextlib
+import errno
 import gc
 import json
 import math
@@ -222,8 +223,9 @@ def serve(order):
         answer = {"status": "memory", "error": "out of memory", "traceback": ""}
     except BaseException as error:  # noqa: BLE001 - the edge of the sandbox: whatever it is, it is reported
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+        too_much = isinstance(cause, OSError) and cause.errno == errno.EFBIG
         answer = {
-            "status": "memory" if isinstance(cause, MemoryError) else "error",
+            "status": "memory" if isinstance(cause, MemoryError) else "output" if too_much else "error",
             "error": f"{type(cause).__name__}: {cause}"[:2000],
             "traceback": own_trace(cause)[:8000],
         }

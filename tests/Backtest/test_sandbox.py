@@ -1,0 +1,127 @@
+"""Limits of the child process, and what of a job can reach the next one: nothing."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from Backtest.errors import ExecutionError
+from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox, SandboxJob
+
+
+def frame(bars: int = 60) -> pd.DataFrame:
+    close = 100 + np.sin(np.arange(bars) / 3) * 5
+    index = pd.date_range("2020-01-01", periods=bars, unit="us")
+    return pd.DataFrame(
+        {"Open": close, "High": close + 1, "Low": close - 1, "Close": close, "Volume": 10.0}, index=index
+    )
+
+
+def job(body: str = "pass", *, top: str = "", **limits: Any) -> SandboxJob:
+    code = f"{top}\nfrom backtesting import Strategy\n\nclass S(Strategy):\n    def init(self):\n        pass\n\n    def next(self):\n"
+    return SandboxJob(
+        code + textwrap.indent(textwrap.dedent(body), " " * 8), frame(), EngineSettings(), Limits(**limits)
+    )
+
+
+def failure(sandbox: ProcessSandbox, *args: Any, **more: Any) -> ExecutionError:
+    with pytest.raises(ExecutionError) as caught:
+        sandbox.run(job(*args, **more))
+    return caught.value
+
+
+def test_a_run_gives_trades_figures_and_what_it_used(sandbox: ProcessSandbox) -> None:
+    done = sandbox.run(job("if not self.position: self.buy()"))
+    assert len(done.trades) == 1
+    assert len(done.equity) == 60
+    assert done.metrics["# Trades"] == 1
+    assert done.versions["backtesting"]
+    assert done.peak_memory_mb > 10
+    assert (done.backend, done.isolated) == ("process", False)
+
+
+def test_an_error_names_the_line(sandbox: ProcessSandbox) -> None:
+    error = failure(sandbox, "x = 1\nraise ValueError('too bad')")
+    assert error.exit_reason == "error"
+    assert "ValueError: too bad" in error.message
+    assert "line 10" in error.traceback
+    assert "worker.py" not in error.traceback
+
+
+@pytest.mark.parametrize(
+    ("body", "top", "limits", "reason"),
+    [
+        ("while True: pass", "", {"timeout_s": 1}, "timeout"),
+        ("import time; time.sleep(60)", "", {"timeout_s": 1}, "timeout"),
+        ("", "while True: pass", {"timeout_s": 1}, "timeout"),
+        ("x = bytearray(4 * 2**30)", "", {"memory_mb": 2048}, "memory"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "", {}, "killed"),
+        ("open('big', 'wb').write(b'0' * 2**25)", "", {"output_mb": 8}, "output"),
+        ("import sys; sys.exit(3)", "", {}, "error"),
+        ("import os; os._exit(0)", "", {}, "killed"),
+        ("", "def f(: pass", {}, "error"),
+    ],
+)
+def test_limits(sandbox: ProcessSandbox, body: str, top: str, limits: dict[str, Any], reason: str) -> None:
+    assert failure(sandbox, body or "pass", top=top, **limits).exit_reason == reason
+
+
+def test_a_job_that_forks_leaves_no_process(sandbox: ProcessSandbox) -> None:
+    import subprocess
+    import time
+
+    failure(sandbox, "import subprocess\nsubprocess.Popen(['sleep', '97531'])\nwhile True: pass", timeout_s=1)
+    time.sleep(0.3)
+    assert "sleep 97531" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def test_one_job_leaves_nothing_to_the_next(sandbox: ProcessSandbox) -> None:
+    spoil = (
+        "import backtesting, sys\nbacktesting.Strategy.buy = None\nsys.spoilt = True\nimport talib\ntalib.SMA = None"
+    )
+    sandbox.run(job(spoil))
+    done = sandbox.run(
+        job("import sys, talib\nassert not hasattr(sys, 'spoilt') and talib.SMA\nif not self.position: self.buy()")
+    )
+    assert done.metrics["# Trades"] == 1
+
+
+def test_secrets_of_the_server_are_not_in_the_child(sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hunter2hunter2")
+    fresh = ProcessSandbox()
+    fresh.run(job("import os\nassert 'SECRET_KEY' not in os.environ\nassert 'hunter2' not in str(dict(os.environ))"))
+    fresh.close()
+
+
+def test_what_a_strategy_prints_and_two_classes(sandbox: ProcessSandbox) -> None:
+    sandbox.run(job("print('hello ' * 1000)"))
+    error = failure(sandbox, "pass", top="from backtesting import Strategy\nclass T(Strategy): pass")
+    assert "exactly one Strategy class" in error.message
+
+
+def test_a_forged_result_is_refused(sandbox: ProcessSandbox) -> None:
+    forged = "import os\nopen('result.json', 'w').write('{\"status\": 5}')\nos._exit(0)"
+    assert failure(sandbox, forged).exit_reason in ("error", "killed")
+
+
+def test_a_million_bars_within_two_gibibytes(sandbox: ProcessSandbox) -> None:
+    from Backtest.backtesting_adapter import run_backtest_from_canonical
+    from Backtest.data import PriceData
+    from Strategy.text_parser import parse_strategy
+
+    rng = np.random.default_rng(5)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.0005, 1_000_000)))
+    index = pd.date_range("2020-01-01", periods=1_000_000, freq="min", unit="us")
+    bars = pd.DataFrame(
+        {"Open": close, "High": close * 1.0005, "Low": close * 0.9995, "Close": close, "Volume": 1.0}, index=index
+    )
+    strategy = parse_strategy("On 1m bars buy when RSI < 15, sell when RSI > 60, stop 1%").require()
+    prices = PriceData("TEST", "1m", bars, "test")
+    result = run_backtest_from_canonical(strategy, prices, sandbox=sandbox, limits=Limits(memory_mb=2048))
+    assert len(result.equity) == 1_000_000
+    assert result.summary["total_trades"] > 100
+    assert result.extra["peak_memory_mb"] < 2048
