@@ -1,6 +1,6 @@
 """The form of prices everywhere in AlgoAgent, and the protocol of those who provide them.
 
-A price frame has a sorted, unique DatetimeIndex (time zone as the provider gives it, naive means
+A price frame has a sorted, unique DatetimeIndex in microseconds (time zone as the provider gives it, naive means
 exchange-local) and the float64 columns Open, High, Low, Close, Volume.
 """
 
@@ -133,5 +133,4 @@ def clean_frame(frame: pd.DataFrame, *, name: str) -> pd.DataFrame:
     frame = frame[(frame[["Open", "High", "Low", "Close"]] > 0).all(axis=1)]
     if frame.empty:
         raise DataError(f"{name} has no usable bar: every row lacks a price, or has none above zero")
-    frame.index.name = None
-    return frame
+    return frame.set_axis(pd.DatetimeIndex(frame.index, name=None).as_unit("us"))

@@ -44,8 +44,8 @@ def read_prices(content: bytes, *, filename: str, symbol: str, timeframe: str = 
         raise DataError(f"{filename} has more than {MAX_ROWS:,} rows: split it")
     raw = _with_times(_with_names(raw), filename)
     chosen = timeframe or guess(pd.DatetimeIndex(raw.index.sort_values()))
-    quality = quality_report(raw.dropna(how="all"), chosen)
     frame = clean_frame(raw, name=filename)
+    quality = quality_report(raw.dropna(how="all"), chosen)
     if (frame["High"] < frame["Low"]).any():
         where = frame.index[frame["High"] < frame["Low"]][0]
         raise DataError(f"{filename} has a high below the low, first at {where}: correct the file")

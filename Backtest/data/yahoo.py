@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -81,6 +82,8 @@ class YahooProvider:
         from curl_cffi.requests.exceptions import RequestException
         from yfinance import exceptions
 
+        # It turns on the display of its own deprecated calls when it is imported.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="^yfinance")
         yfinance.config.debug.hide_exceptions = False
         if self.state_folder:
             self.state_folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,268 @@
+"""Prices: bundled, from Yahoo's protocol, cached, uploaded, checked, resampled."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from Backtest.data import PriceData, PriceRequest
+from Backtest.data.bundled import BundledProvider
+from Backtest.data.cache import CachedProvider
+from Backtest.data.quality import quality_report
+from Backtest.data.uploaded import read_prices
+from Backtest.data.yahoo import YahooProvider
+from Backtest.data_manager import DataIngestionModel, DataManager
+from Backtest.errors import AlgoAgentError, DataError, DataRangeError, ProviderError, StrategyError
+from Backtest.timeframes import resample
+from tests.yahoo_server import LocalSession, Yahoo, yahoo_server
+
+
+def walk(start: str, days: int, seed: int = 1) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.01, days))), 4)
+    index = pd.bdate_range(start, periods=days, unit="us")
+    columns = {"Open": close, "High": close + 1, "Low": close - 1, "Close": close, "Volume": 1000.0}
+    return pd.DataFrame(columns, index=index)
+
+
+@pytest.fixture
+def yahoo() -> Iterator[Yahoo]:
+    with yahoo_server() as server:
+        server.bars["ACME"] = walk("2023-01-02", 300)
+        yield server
+
+
+def provider(yahoo: Yahoo, folder: Path, waits: list[float] | None = None) -> YahooProvider:
+    sleep = waits.append if waits is not None else (lambda _: None)
+    return YahooProvider(timeout_s=5, state_folder=folder / "state", session=LocalSession(yahoo.port), sleep=sleep)
+
+
+# Yahoo ---------------------------------------------------------------------------------------
+
+
+def test_yahoo_gives_adjusted_bars_of_the_days_asked_for(yahoo: Yahoo, tmp_path: Path) -> None:
+    yahoo.adjust = 0.5
+    got = provider(yahoo, tmp_path).fetch(PriceRequest("ACME", "1d", date(2023, 2, 1), date(2023, 2, 10)))
+    expected = yahoo.bars["ACME"].loc["2023-02-01":"2023-02-10"]
+    assert [str(t.date()) for t in got.frame.index] == [str(t.date()) for t in expected.index]
+    np.testing.assert_allclose(got.frame["Close"], expected["Close"] * 0.5)
+    np.testing.assert_allclose(got.frame["High"], expected["High"] * 0.5)
+    assert (got.source, got.adjustment) == ("yahoo", "splits and dividends")
+    assert got.quality["rows"] == len(expected)
+
+
+def test_a_rate_limit_is_tried_again_with_longer_waits(yahoo: Yahoo, tmp_path: Path) -> None:
+    yahoo.fails = [429] * 40
+    waits: list[float] = []
+    with pytest.raises(ProviderError, match="rate limit"):
+        provider(yahoo, tmp_path, waits).fetch(PriceRequest("ACME"))
+    assert len(waits) == 2
+    assert 0.3 < waits[0] < 0.7 < waits[1] < 1.3
+    yahoo.fails = []
+    assert len(provider(yahoo, tmp_path).fetch(PriceRequest("ACME")).frame) == 300
+
+
+def test_unknown_symbols_and_broken_answers_are_told_apart(yahoo: Yahoo, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="NOPE"):
+        provider(yahoo, tmp_path).fetch(PriceRequest("NOPE"))
+    yahoo.garbage = "<html>maintenance</html>"
+    with pytest.raises((ProviderError, DataError)) as caught:
+        provider(yahoo, tmp_path).fetch(PriceRequest("ACME"))
+    assert "Yahoo" in caught.value.message
+
+
+def test_no_network_is_said(tmp_path: Path) -> None:
+    gone = YahooProvider(timeout_s=1, attempts=1, state_folder=tmp_path, session=LocalSession(9))
+    with pytest.raises(ProviderError, match="cannot be reached"):
+        gone.fetch(PriceRequest("ACME"))
+
+
+def test_without_yahoo_the_bundled_prices_are_used_and_said(tmp_path: Path) -> None:
+    gone = YahooProvider(timeout_s=1, attempts=1, state_folder=tmp_path, session=LocalSession(9))
+    got = DataManager([gone, BundledProvider()]).fetch(PriceRequest("GOOG"))
+    assert got.source == "bundled"
+    assert any("cannot be reached" in n and "the prices are bundled" in n for n in got.notes)
+    with pytest.raises(ProviderError):
+        DataManager([gone, BundledProvider()]).fetch(PriceRequest("ACME"))
+
+
+# Cache ---------------------------------------------------------------------------------------
+
+
+def cached(yahoo: Yahoo, folder: Path, today: date) -> CachedProvider:
+    return CachedProvider(provider(yahoo, folder), folder, today=lambda: today)
+
+
+def test_the_cache_asks_only_for_what_is_missing(yahoo: Yahoo, tmp_path: Path) -> None:
+    whole = yahoo.bars["ACME"]
+    yahoo.bars["ACME"] = whole.loc[:"2023-06-30"]
+    first = cached(yahoo, tmp_path, date(2023, 7, 1)).fetch(PriceRequest("ACME"))
+    asked = len(yahoo.charts())
+    again = cached(yahoo, tmp_path, date(2023, 7, 1)).fetch(PriceRequest("ACME"))
+    assert len(yahoo.charts()) == asked  # nothing was asked
+    pd.testing.assert_frame_equal(first.frame, again.frame, check_freq=False)
+    yahoo.bars["ACME"] = whole
+    later = cached(yahoo, tmp_path, date(2024, 3, 1)).fetch(PriceRequest("ACME"))
+    assert len(later.frame) == 300
+    since = pd.Timestamp(int(yahoo.charts()[-1]["period1"]), unit="s")
+    assert since > pd.Timestamp("2023-06-20")
+    about = json.loads((tmp_path / "yahoo" / "ACME_1d.json").read_text())
+    assert about["source"] == "yahoo"
+    assert about["adjustment"] == "splits and dividends"
+    assert about["sha256"] == later.sha256()
+    assert about["timezone"] == "exchange-local"
+
+
+def test_a_split_makes_it_fetch_everything_anew(yahoo: Yahoo, tmp_path: Path) -> None:
+    whole = yahoo.bars["ACME"]
+    yahoo.bars["ACME"] = whole.loc[:"2023-06-30"]
+    cached(yahoo, tmp_path, date(2023, 7, 1)).fetch(PriceRequest("ACME"))
+    yahoo.bars["ACME"], yahoo.adjust = whole, 0.1
+    later = cached(yahoo, tmp_path, date(2024, 3, 1)).fetch(PriceRequest("ACME"))
+    np.testing.assert_allclose(later.frame["Close"], whole["Close"] * 0.1, rtol=1e-6)
+
+
+def test_a_damaged_file_is_fetched_again(yahoo: Yahoo, tmp_path: Path) -> None:
+    cached(yahoo, tmp_path, date(2024, 3, 1)).fetch(PriceRequest("ACME"))
+    path = tmp_path / "yahoo" / "ACME_1d.parquet"
+    frame = pd.read_parquet(path)
+    frame.iloc[5, 3] *= 1.5
+    frame.to_parquet(path)  # readable, but not what was kept
+    got = cached(yahoo, tmp_path, date(2024, 3, 1)).fetch(PriceRequest("ACME"))
+    np.testing.assert_allclose(got.frame["Close"], yahoo.bars["ACME"]["Close"])
+    path.write_bytes(b"PAR1 broken")
+    assert len(cached(yahoo, tmp_path, date(2024, 3, 1)).fetch(PriceRequest("ACME")).frame) == 300
+
+
+def test_a_symbol_is_no_path(yahoo: Yahoo, tmp_path: Path) -> None:
+    yahoo.bars["passwd"] = walk("2023-01-02", 30)
+    with pytest.raises(AlgoAgentError):
+        cached(yahoo, tmp_path / "in", date(2024, 1, 1)).fetch(PriceRequest("../../etc/passwd2"))
+    outside = [p for p in tmp_path.rglob("*passwd*") if tmp_path / "in" not in p.parents]
+    assert outside == []
+
+
+# Bundled, ranges, resampling -----------------------------------------------------------------
+
+
+def test_bundled_symbols_and_what_there_is_of_them() -> None:
+    bundled = BundledProvider()
+    for symbol, frame in (("GOOG", "1d"), ("AAPL", "1d"), ("EURUSD", "1h")):
+        got = bundled.fetch(PriceRequest(symbol, frame))
+        assert len(got.frame) > 2000
+        assert list(got.frame.columns) == ["Open", "High", "Low", "Close", "Volume"]
+    with pytest.raises(DataError, match="NOPE"):
+        bundled.fetch(PriceRequest("NOPE"))
+
+
+def test_dates_outside_name_what_exists() -> None:
+    with pytest.raises(DataRangeError, match="2004-08-19 to 2013-03-01"):
+        DataManager().fetch(PriceRequest("GOOG", "1d", date(2020, 1, 1), date(2020, 12, 31)))
+    with pytest.raises(DataError, match="after the end date"):
+        PriceRequest("GOOG", "1d", date(2010, 1, 2), date(2010, 1, 1))
+    part = DataManager().fetch(PriceRequest("GOOG", "1d", date(2000, 1, 1), date(2005, 1, 1)))
+    assert any("start on 2004-08-19, not on 2000-01-01" in n for n in part.notes)
+
+
+def test_resampling_against_pandas_and_finer_bars_are_refused() -> None:
+    hourly = BundledProvider().fetch(PriceRequest("EURUSD", "1h")).frame
+    daily = resample(hourly, "1d")
+    expected = hourly.resample("1D").agg(
+        {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
+    )
+    expected = expected.dropna()
+    np.testing.assert_allclose(daily.to_numpy(), expected.to_numpy())
+    weekly = DataManager().fetch(PriceRequest("GOOG", "1wk")).frame
+    assert set(pd.DatetimeIndex(weekly.index).day_name()) == {"Monday"}
+    with pytest.raises(DataError):
+        DataManager().fetch(PriceRequest("GOOG", "1h"))
+
+
+def test_ingest_and_process_adds_the_canonical_columns() -> None:
+    frame = DataIngestionModel().ingest_and_process(
+        "GOOG",
+        [{"name": "RSI", "timeperiod": 14}, {"name": "MACD"}, {"name": "SMA", "timeperiod": 4, "timeframe": "1wk"}],
+        "2y",
+        "1d",
+    )
+    assert {"RSI_14", "MACD_12_26_9", "MACD_SIGNAL_12_26_9", "MACD_HIST_12_26_9", "SMA_4@1wk"} <= set(frame.columns)
+    assert 480 < len(frame) < 520
+    assert frame["RSI_14"].notna().all()  # warmed up before the period asked for
+    with pytest.raises(StrategyError, match="FOO"):
+        DataIngestionModel().ingest_and_process("GOOG", [{"name": "FOO"}])
+    with pytest.raises(DataError, match="period"):
+        DataIngestionModel().ingest_and_process("GOOG", [], "2 years")
+
+
+# Quality and uploads -------------------------------------------------------------------------
+
+
+def test_the_quality_report_counts_what_is_doubtful() -> None:
+    frame = walk("2023-01-02", 100)
+    frame.iloc[10, 1] = frame.iloc[10, 2] - 5  # high below low
+    frame.iloc[20, 3] *= 3
+    frame.iloc[30, 4] = 0
+    frame.iloc[40, 0] = np.nan
+    frame = pd.concat([frame.drop(frame.index[50:60]), frame.iloc[[70]]])
+    report = quality_report(frame, "1d")
+    counts = {name: item["count"] for name, item in report.items() if isinstance(item, dict)}
+    assert counts["high_below_low"] == 1
+    assert counts["outliers"] == 2  # there and back
+    assert counts["zero_volume"] == 1
+    assert counts["missing_values"] == 1
+    assert counts["duplicates"] == 1
+    assert counts["gaps"] == 1
+    assert counts["outside_range"] >= 2
+
+
+@pytest.mark.parametrize("form", ["csv", "semicolons", "parquet", "unix", "short names"])
+def test_uploads_in_many_forms(form: str) -> None:
+    frame = walk("2023-01-02", 40)
+    table = frame.rename_axis("Date").reset_index()
+    if form == "parquet":
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer)
+        content, name = buffer.getvalue(), "p.parquet"
+    elif form == "unix":
+        content, name = table.assign(Date=table["Date"].astype("int64") // 10**6).to_csv(index=False).encode(), "p.csv"
+    elif form == "semicolons":
+        content, name = table.to_csv(index=False, sep=";").encode(), "p.csv"
+    elif form == "short names":
+        short = table.rename(
+            columns={"Date": "time", "Open": "o", "High": "h", "Low": "l", "Close": "c", "Volume": "v"}
+        )
+        content, name = short.iloc[::-1].to_csv(index=False).encode(), "p.csv"
+    else:
+        content, name = table.to_csv(index=False).encode(), "p.csv"
+    got = read_prices(content, filename=name, symbol="MINE")
+    assert isinstance(got, PriceData)
+    np.testing.assert_allclose(got.frame.to_numpy(), frame.to_numpy())
+    assert (got.frame.index == frame.index).all()
+    assert (got.timeframe, got.source) == ("1d", "uploaded")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (b"", "p.csv", "neither as CSV"),
+        (b"PK\x03\x04\x00\xff\xfe", "p.csv", "CSV|column|times"),
+        (b"nonsense", "p.parquet", "Parquet"),
+        (b"Date,Open,High,Low\n2020-01-01,1,2,0.5\n", "p.csv", "lacks the columns Close"),
+        (b"a,b\n1,2\n", "p.csv", "no column of times"),
+        (b"Date,Open,High,Low,Close\nhello,1,2,0.5,1\n", "p.csv", "no times"),
+        (b"Date,Open,High,Low,Close\n2020-01-01,x,2,0.5,1\n", "p.csv", "not numbers"),
+        (b"Date,Open,High,Low,Close\n2020-01-01,1,0.4,0.5,1\n", "p.csv", "high below the low"),
+        (b"Date,Open,High,Low,Close\n2020-01-01,,,,\n", "p.csv", "no usable bar"),
+        (b"Date,Open,High,Low,Close\n2020-01-01,-1,2,-3,1\n", "p.csv", "no usable bar"),
+    ],
+)
+def test_uploads_that_cannot_be_used(content: bytes, name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_prices(content, filename=name, symbol="MINE")
