@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from auth_api.models import User
+from Backtest.errors import Conflict
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -26,15 +27,17 @@ class RegisterSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields: ClassVar = ["username", "email", "password"]
+        # That they are free is checked below, in any case of letters, and answered as a conflict.
+        extra_kwargs: ClassVar = {"username": {"validators": [User.username_validator]}, "email": {"validators": []}}
 
     def validate_username(self, value: str) -> str:
         if User.objects.filter(username__iexact=value).exists():
-            raise serializers.ValidationError(f"The user name {value!r} is taken, choose another", code="taken")
+            raise Conflict(f"The user name {value!r} is taken: choose another")
         return value
 
     def validate_email(self, value: str) -> str:
         if User.objects.filter(email__iexact=value).exists():
-            raise serializers.ValidationError("This e-mail address is in use: log in, or use another", code="taken")
+            raise Conflict("This e-mail address is in use: log in, or use another")
         return value.lower()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

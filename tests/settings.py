@@ -18,3 +18,5 @@ for _scope in ("ANON", "USER", "LOGIN", "REGISTER"):
     os.environ[f"THROTTLE_{_scope}"] = "100000/min"
 
 from algoagent_api.settings import *  # noqa: E402, F403 - the environment comes first
+
+REST_FRAMEWORK = {**REST_FRAMEWORK, "TEST_REQUEST_DEFAULT_FORMAT": "json"}  # noqa: F405
