@@ -261,7 +261,7 @@ def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.Dat
     if not (folder / "prices.parquet").is_file():
         raise DataError(f"The prices of run {run.pk} were pruned: run it again")
     canonical = load_canonical(run.manifest["canonical"]).require()
-    trades = pd.read_csv(folder / "trades.csv", float_precision="round_trip")
+    trades = pd.read_csv(folder / "trades.csv")
     return canonical, pd.read_parquet(folder / "prices.parquet"), trades
 
 

@@ -47,7 +47,8 @@ def dataset_fetch(
     prices = get_data_manager(user=user).fetch(PriceRequest(symbol.upper(), interval, start_date, end_date))
     frame = add_indicators(prices.frame, indicators, interval)
     if period:
-        prices, frame = replace(prices, frame=last_period(prices.frame, period)), last_period(frame, period)
+        prices = replace(prices, frame=last_period(prices.frame, period), quality={})
+        frame = last_period(frame, period)
     return _store(user, prices, frame)
 
 
@@ -60,6 +61,7 @@ def dataset_upload(*, user: User, name: str, content: bytes, symbol: str, timefr
 def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
     columns = list(frame.columns)
     sha256 = prices.sha256()
+    quality = prices.quality or quality_report(prices.frame, prices.timeframe)
     folder = Path(settings.MEDIA_ROOT) / "datasets" / str(user.pk)
     folder.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256("|".join([sha256, prices.source, *columns]).encode()).hexdigest()[:24]
@@ -72,7 +74,7 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
         user=user, symbol=prices.symbol, timeframe=prices.timeframe, path=str(path),
         defaults={
             "source": prices.source, "adjustment": prices.adjustment, "columns": columns, "rows": len(frame),
-            "start": _utc(prices.start), "end": _utc(prices.end), "sha256": sha256, "quality": prices.quality or quality_report(prices.frame, prices.timeframe),
+            "start": _utc(prices.start), "end": _utc(prices.end), "sha256": sha256, "quality": quality,
             "notes": list(prices.notes),
         },
     )  # fmt: skip

@@ -43,7 +43,7 @@ class BundledProvider:
             )
         frame, adjustment, quality = _load(symbol)
         if request.timeframe != native:
-            frame = resample(frame, request.timeframe)
+            frame, quality = resample(frame, request.timeframe), {}
         return PriceData(symbol, request.timeframe, frame, self.name, adjustment, quality=quality)
 
 

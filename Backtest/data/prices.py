@@ -34,7 +34,11 @@ class PriceRequest:
 
 @dataclass(frozen=True)
 class PriceData:
-    """Prices with their origin. `adjustment` says what splits and dividends were applied."""
+    """Prices with their origin.
+
+    `adjustment` says what splits and dividends were applied. `quality` is the report on exactly
+    these bars as the provider gave them; empty where none was made.
+    """
 
     symbol: str
     timeframe: str
@@ -85,7 +89,7 @@ class PriceData:
                 notes.append(f"Prices of {self.symbol} end on {last}, not on {end} as asked")
         if not keep.any():
             raise DataRangeError(f"{self.symbol} has no bar between {start} and {end}; it has {have}")
-        return replace(self, frame=self.frame[keep], notes=tuple(notes))
+        return replace(self, frame=self.frame[keep], notes=tuple(notes), quality=self.quality if keep.all() else {})
 
 
 class Provider(Protocol):

@@ -1,0 +1,211 @@
+"""Backtests over REST: the figures are backtesting.py's, the files are there, failures are told."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from rest_framework.test import APIClient
+
+from backtest_api.models import BacktestRun
+from tests.conftest import SENTENCE
+
+
+@pytest.fixture
+def run_(api: APIClient) -> dict[str, Any]:
+    answer = api.post("/api/backtests/quick-run/", {"user_description": SENTENCE})
+    assert answer.status_code == 200, answer.data
+    return dict(answer.json())
+
+
+def test_the_figures_are_backtesting_py_s(run_: dict[str, Any], prices: Any) -> None:
+    import talib
+    from backtesting import Backtest, Strategy
+
+    class Hand(Strategy):
+        def init(self) -> None:
+            self.rsi = self.I(talib.RSI, self.data.Close, 14)
+
+        def next(self) -> None:
+            for trade in self.trades:
+                trade.sl = trade.entry_price * 0.95
+            if self.position:
+                if self.rsi[-1] > 70:
+                    self.position.close()
+            elif self.rsi[-1] < 30:
+                self.buy(sl=self.data.Close[-1] * 0.95)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stats = Backtest(prices("GOOG").frame, Hand, cash=100_000, finalize_trades=True).run()
+    assert run_["total_trades"] == stats["# Trades"]
+    assert run_["total_return_pct"] == stats["Return [%]"]
+    assert run_["total_pnl"] == pytest.approx(stats["Equity Final [$]"] - 100_000)
+    assert run_["win_rate"] == pytest.approx(stats["Win Rate [%]"] / 100)
+    assert run_["max_drawdown"] == stats["Max. Drawdown [%]"] < 0
+    assert run_["sharpe_ratio"] == stats["Sharpe Ratio"]
+    assert run_["buy_and_hold_return_pct"] == stats["Buy & Hold Return [%]"]
+    ours = {k for k in run_["metrics"] if not k.startswith("_")}
+    assert ours >= {k for k in stats.index if not k.startswith("_")}
+
+
+def test_a_run_says_what_it_was_made_of(run_: dict[str, Any]) -> None:
+    assert (run_["status"], run_["progress"], run_["symbol"], run_["timeframe"]) == ("completed", 1.0, "GOOG", "1d")
+    assert (run_["start_date"], run_["end_date"], run_["data_source"]) == ("2004-08-19", "2013-03-01", "bundled")
+    assert len(run_["data_sha256"]) == len(run_["code_sha256"]) == 64
+    assert run_["description"].startswith("Trade GOOG")
+    assert run_["summary"]
+    assert run_["duration_ms"] > 0
+
+
+def test_trades_equity_code_and_report(api: APIClient, run_: dict[str, Any]) -> None:
+    url = f"/api/backtests/{run_['id']}/"
+    trades = api.get(f"{url}trades/").json()
+    assert trades["count"] == run_["total_trades"]
+    assert set(trades["results"][0]) == {
+        "side", "size", "entry_bar", "exit_bar", "entry_time", "exit_time", "entry_price", "exit_price", "stop_loss",
+        "take_profit", "pnl", "return_pct", "commission", "exit_reason",
+    }  # fmt: skip
+    assert sum(t["pnl"] for t in trades["results"]) == pytest.approx(run_["total_pnl"])
+    text = b"".join(api.get(f"{url}trades/?format=csv").streaming_content).decode()  # type: ignore[attr-defined]
+    assert len(list(csv.DictReader(io.StringIO(text)))) == run_["total_trades"]
+    equity = api.get(f"{url}equity/?page_size=5000").json()
+    assert equity["count"] == 2148
+    assert equity["results"][-1]["Equity"] == pytest.approx(100_000 + run_["total_pnl"])
+    assert "class " in api.get(f"{url}code/").content.decode()
+    report = api.get(f"{url}report/")
+    html = report.content.decode()
+    assert "Bokeh" in html
+    assert not re.search(r"<(script|link|img)[^>]*(src|href)=", html)
+    assert "sandbox" in report["Content-Security-Policy"]
+    assert api.get(f"{url}trades/?format=xml").status_code == 400
+
+
+def test_explain_over_rest(api: APIClient, run_: dict[str, Any]) -> None:
+    url = f"/api/backtests/{run_['id']}/explain/"
+    told = api.get(url, {"at": "2005-03-01"}).json()
+    assert told["answer"].startswith("No trade. Smallest change for one: long: RSI_14 was ")
+    assert "needed < 30" in told["answer"]
+    assert told["rules"][0]["truth"] is False
+    assert api.get(url, {"at": "1999-01-01"}).status_code == 422
+    for bad in ("yesterday-ish", "", "2008-13-45", "nan"):
+        assert api.get(url, {"at": bad}).status_code == 400, bad
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_queued_run_is_run_in_the_background(api: APIClient) -> None:
+    strategy = api.post("/api/strategies/", {"user_description": SENTENCE}).json()
+    answer = api.post(
+        "/api/backtests/", {"strategy_id": strategy["id"], "start_date": "2006-01-01", "commission": 0.001}
+    )
+    assert answer.status_code == 202
+    assert answer.json()["status"] == "queued"
+    deadline = time.monotonic() + 60
+    while (run := api.get(f"/api/backtests/{answer.json()['id']}/").json())["status"] in ("queued", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert run["status"] == "completed", run
+    assert run["strategy_version"] == 1
+    assert run["start_date"] == "2006-01-03"
+    assert BacktestRun.objects.get(pk=run["id"]).canonical_json["execution"]["commission"] == 0.001
+
+
+def test_a_phrase_with_two_readings_is_dated(api: APIClient) -> None:
+    text = "Buy GOOG when RSI drops below 30, sell when RSI is above 70, stop 3%"
+    run = api.post("/api/backtests/quick-run/", {"user_description": text}).json()
+    dated = [a["first_difference"] for a in run["assumptions"] if a["first_difference"]]
+    assert len(dated) == 1
+    assert dated[0].endswith("read as a cross, no trade; read as a level, buy")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({}, 400, "strategy_id"),
+        ({"user_description": "Buy when RSI < 30, sell when RSI > 70"}, 400, "symbol"),
+        ({"user_description": SENTENCE, "symbol": "NOPE"}, 422, "NOPE"),
+        ({"user_description": SENTENCE, "start_date": "2020-01-01"}, 422, "2004-08-19 to 2013-03-01"),
+        ({"user_description": SENTENCE, "start_date": "2010-01-01", "end_date": "2009-01-01"}, 400, "swap"),
+        ({"user_description": SENTENCE, "start_date": "-0001-01-01"}, 400, "start_date"),
+        ({"user_description": SENTENCE, "start_date": "2010-01-04", "end_date": "2010-01-04"}, 422, "at least 2"),
+        ({"user_description": SENTENCE, "start_date": "2010-01-02", "end_date": "2010-01-03"}, 422, "no bar"),
+        ({"user_description": SENTENCE, "cash": -5}, 400, "cash"),
+        ({"user_description": SENTENCE, "commission": 5}, 400, "commission"),
+        ({"user_description": SENTENCE, "timeframe": "7m"}, 400, "timeframe"),
+        ({"user_description": SENTENCE, "timeframe": "1h"}, 422, "GOOG"),
+        ({"user_description": SENTENCE, "symbol": "../../etc/passwd"}, 400, "symbol"),
+        ({"strategy_id": 999_999}, 404, "999999"),
+        ({"canonical_json": {"entry_rules": []}}, 422, "entry"),
+        ({"canonical_json": [1]}, 400, "object"),
+    ],
+)
+def test_what_cannot_be_run(api: APIClient, body: dict[str, Any], status: int, says: str) -> None:
+    answer = api.post("/api/backtests/quick-run/", body)
+    assert answer.status_code == status, answer.data
+    assert says in str(answer.data), answer.data
+    assert set(answer.data) == {"error", "details", "ai_suggestions", "clarifying_questions"}
+
+
+def test_a_failed_run_keeps_its_reason(api: APIClient) -> None:
+    api.post("/api/backtests/quick-run/", {"user_description": SENTENCE, "symbol": "NOPE"})
+    (run,) = api.get("/api/backtests/?status=failed").json()["results"]
+    assert "NOPE" in run["error"]
+    assert api.get(f"/api/backtests/{run['id']}/trades/").status_code == 422
+
+
+def test_rerun_reproduces_every_figure_and_sees_changed_prices(api: APIClient, run_: dict[str, Any]) -> None:
+    import pandas as pd
+
+    from backtest_api.services import run_again
+
+    run = BacktestRun.objects.get(pk=run_["id"])
+    _, different = run_again(run=run)
+    assert different == {}
+    path = Path(settings.MEDIA_ROOT) / "backtests" / str(run.pk) / "prices.parquet"
+    frame = pd.read_parquet(path)
+    frame.iloc[500, 3] *= 1.01
+    frame.to_parquet(path)
+    _, different = run_again(run=run)
+    assert "data_sha256" in different
+
+
+def test_a_user_s_upload_comes_before_bundled_prices(api: APIClient) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    days = "\n".join(f"2020-01-{d:02d},{100 + d},{101 + d},{99 + d},{100 + d},5" for d in range(1, 32))
+    content = f"Date,Open,High,Low,Close,Volume\n{days}\n".encode()
+    made = api.post(
+        "/api/data/datasets/upload/",
+        {"file": SimpleUploadedFile("p.csv", content), "symbol": "GOOG"},
+        format="multipart",
+    )
+    assert made.json()["rows"] == 31
+    run = api.post("/api/backtests/quick-run/", {"user_description": "Buy GOOG when close > 105, stop 5%"}).json()
+    assert (run["data_source"], run["start_date"]) == ("uploaded", "2020-01-01")
+    weekly = api.post("/api/data/fetch/", {"symbol": "GOOG", "interval": "1wk"}).json()
+    assert weekly["rows"] == 5
+    assert api.delete(f"/api/data/datasets/{made.json()['id']}/").status_code == 204
+
+
+def test_fetching_gives_a_data_set_with_its_report(api: APIClient) -> None:
+    body = {
+        "symbol": "goog",
+        "start_date": "2010-01-01",
+        "end_date": "2010-12-31",
+        "indicators": [{"name": "RSI", "timeperiod": 14}],
+    }
+    data = api.post("/api/data/fetch/", body).json()
+    assert (data["symbol"], data["rows"], data["source"]) == ("GOOG", 252, "bundled")
+    assert "RSI_14" in data["columns"]
+    assert data["quality"]["gaps"]["count"] == 0
+    assert api.post("/api/data/fetch/", body).json()["id"] == data["id"]
+    assert api.post("/api/data/fetch/", {"symbol": "GOOG", "indicators": [{"name": "RSII"}]}).status_code == 422
+    names = {i["name"] for i in api.get("/api/data/indicators/").json()}
+    assert {"RSI", "SUPERTREND", "ICHIMOKU"} <= names

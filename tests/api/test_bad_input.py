@@ -1,0 +1,151 @@
+"""The worst input there is gets a clear error in the one error body, and never a server error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from backtest_api.models import BacktestRun
+from strategy_api.models import Strategy
+from tests.conftest import SENTENCE
+
+BODY = {"error", "details", "ai_suggestions", "clarifying_questions"}
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "says"),
+    [
+        (b"{", 400, "JSON"),
+        (b"", 400, "user_description"),
+        (b"null", 400, "No data provided"),
+        (b"[]", 400, "object|dictionary|Invalid data"),
+        (b'"text"', 400, "object|dictionary|Invalid data"),
+        (b"\xff\xfe\x00", 400, "JSON"),
+        (b'{"canonical_json": {"entry_rules": NaN}}', 400, "JSON|NaN"),
+        (b'{"canonical_json": {"a": Infinity}}', 400, "JSON|Infinity"),
+        (b'{"user_description": "\\ud800 buy"}', 400, "surrogate|Unicode"),
+        (b'{"user_description": "a\\u0000b"}', 400, "null|NUL|Null"),
+        (b'{"user_description": ' + b"[" * 5000 + b"]" * 5000 + b"}", 400, "JSON|string|nested"),
+        (b'{"user_description": {"a": 1}}', 400, "string"),
+        (b'{"user_description": "' + b"x" * 10_001 + b'"}', 400, "10000"),
+        (b'{"user_description": "' + b"x" * 1_100_000 + b'"}', 413, "larger"),
+        (b'{"canonical_json": {"description": "' + b"x" * 70_000 + b'"}}', 422, "65536|at most"),
+        (b'{"name": "' + b"n" * 130 + b'", "user_description": "buy"}', 400, "120"),
+        ('{"user_description": "Купить когда RSI < 30 🚀"}'.encode(), 422, "understood"),
+        (b'{"user_description": "<script>alert(1)</script> {{7*7}} ${jndi:x}"}', 422, "understood"),
+    ],
+)
+def test_bodies(api: APIClient, content: bytes, status: int, says: str) -> None:
+    import re
+
+    answer = api.post("/api/strategies/", data=content, content_type="application/json")
+    assert answer.status_code == status, answer.content[:300]
+    assert set(answer.json()) == BODY
+    assert re.search(says, answer.content.decode()), answer.content[:400]
+    assert Strategy.objects.count() == 0
+
+
+def test_other_media_types_and_methods(api: APIClient) -> None:
+    xml = api.post("/api/strategies/", data=b"<a/>", content_type="application/xml")
+    assert (xml.status_code, set(xml.json())) == (415, BODY)
+    assert api.delete("/api/strategies/").status_code == 405
+    assert set(api.get("/api/nothing/").json()) == BODY
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../etc/passwd",
+        "..\\..\\x",
+        "a/b",
+        "CON",
+        "💥",
+        "' OR 1=1 --",
+        "<img src=x onerror=1>",
+        "name\nimport os",
+        "-rf",
+    ],
+)
+def test_names_with_tricks_are_kept_as_names_only(api: APIClient, name: str, settings: Any) -> None:
+    from pathlib import Path
+
+    made = api.post("/api/strategies/", {"user_description": SENTENCE, "name": name})
+    assert made.status_code in (201, 400), made.data
+    if made.status_code == 201:
+        code = api.post(f"/api/strategies/{made.json()['id']}/generate-code/", {}).json()
+        path = Path(settings.CODES_DIR) / Path(code["file_path"]).name
+        assert path.parent == Path(settings.CODES_DIR)
+        assert path.read_text() == code["strategy_code"]
+        compile(code["strategy_code"], "x.py", "exec")
+        run = api.post("/api/backtests/quick-run/", {"strategy_id": made.json()["id"]})
+        assert run.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/strategies/99999999999999999999999/", "/api/strategies/-1/", "/api/backtests/0/trades/",
+        "/api/conversations/%2e%2e%2f/", "/api/conversations/" + "x" * 500 + "/", "/api/conversations/%00/",
+        "/api/strategies/?page=0", "/api/strategies/?page=abc", "/api/strategies/?ordering=password",
+        "/api/backtests/?status=nonsense", "/api/backtests/?strategy=abc", "/api/strategies/?page_size=-1",
+        "/api/strategies/?name=%00", "/api/backtests/?symbol=%F0%9F%92%A5",
+    ],
+)  # fmt: skip
+def test_paths_and_queries(api: APIClient, path: str) -> None:
+    answer = api.get(path)
+    assert answer.status_code in (200, 400, 404), answer.content
+    if answer.status_code != 200:
+        assert set(answer.json()) == BODY
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"not,prices\n1,2\n", "no column of times"),
+        (b"Date,Open,High,Low,Close\n", "no usable bar|no rows|empty"),
+        (b"Date,Open,High,Low,Close\n2020-01-01,nan,inf,-inf,1\n", "no usable bar"),
+        (b"\x00\x01\x02" * 100, "CSV|times|column"),
+    ],
+)
+def test_uploads(api: APIClient, content: bytes, says: str) -> None:
+    import re
+
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    upload = SimpleUploadedFile("../../evil.csv", content)
+    answer = api.post("/api/data/datasets/upload/", {"file": upload, "symbol": "MINE"}, format="multipart")
+    assert answer.status_code in (400, 422), answer.content
+    assert re.search(says, answer.content.decode()), answer.content
+
+
+def test_a_one_bar_upload_is_kept_but_cannot_be_traded(api: APIClient) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    upload = SimpleUploadedFile("p.csv", b"Date,Open,High,Low,Close\n2020-01-01,1,2,1,2\n")
+    assert (
+        api.post("/api/data/datasets/upload/", {"file": upload, "symbol": "ONE"}, format="multipart").status_code == 201
+    )
+    answer = api.post("/api/backtests/quick-run/", {"user_description": "Buy when close > 1, stop 5%", "symbol": "ONE"})
+    assert answer.status_code == 422
+    assert "at least 2" in answer.json()["error"]
+    assert BacktestRun.objects.get().status == "failed"
+
+
+def test_a_server_error_tells_nothing_of_the_inside(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.test import Client
+
+    from strategy_api import services
+
+    def broken(**_: Any) -> None:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr(services, "strategy_create", broken)
+    client = Client(raise_request_exception=False)
+    header = api._credentials["HTTP_AUTHORIZATION"]  # type: ignore[attr-defined]
+    answer = client.post("/api/strategies/", "{}", content_type="application/json", HTTP_AUTHORIZATION=header)
+    assert answer.status_code == 500
+    assert set(answer.json()) == BODY
+    assert "secret" not in answer.content.decode()
