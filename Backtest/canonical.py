@@ -290,9 +290,9 @@ def default_id(
 
 def _fill_id(data: Any) -> Any:
     """Give an indicator without an id its default one."""
-    if not isinstance(data, dict) or data.get("id") or data.get("name") not in REGISTRY:
+    if not isinstance(data, dict) or data.get("id") or REGISTRY.get(str(data.get("name"))) is None:
         return data
-    entry = REGISTRY[data["name"]]
+    entry = REGISTRY[str(data["name"])]
     params = {p.name: data.get(p.name, p.default) for p in entry.params}
     if not all(isinstance(v, int | float) for v in params.values()):
         return data

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.signals import got_request_exception
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -24,6 +25,7 @@ from Backtest.errors import (
     TooLarge,
 )
 
+SERVER_ERROR = "Something went wrong on the server; it has been logged"
 logger = logging.getLogger(__name__)
 
 _STATUS: tuple[tuple[type[AlgoAgentError], int], ...] = (
@@ -76,7 +78,7 @@ def _flatten(data: Any, field: str = "") -> list[dict[str, Any]]:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Return the response for an exception; None lets Django report a server error."""
+    """Return the response for an exception; one that nobody expected is logged and told as such."""
     if isinstance(error, AlgoAgentError):
         set_rollback()
         code = next((s for kind, s in _STATUS if isinstance(error, kind)), 500)
@@ -100,7 +102,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     elif isinstance(error, RequestDataTooBig):
         return Response(error_body("The request is larger than what is taken: send less, or upload a file"), status=413)
     if not isinstance(error, exceptions.APIException):
-        return None
+        request = getattr(context.get("request"), "_request", None)
+        logger.error("server error at %s", getattr(request, "path", "?"), exc_info=error)
+        got_request_exception.send(sender=None, request=request)
+        set_rollback()
+        return Response(error_body(SERVER_ERROR), status=500)
     set_rollback()
     headers: dict[str, str] = {}
     if getattr(error, "auth_header", None):
@@ -114,9 +120,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return Response(error_body(str(message)), status=error.status_code, headers=headers)
 
 
-def not_found(request: Any, exception: Exception) -> JsonResponse:
+def not_found(request: Any, exception: Exception | None = None) -> JsonResponse:
     return JsonResponse(error_body(f"There is nothing at {request.path}"), status=404)
 
 
 def server_error(request: Any) -> JsonResponse:
-    return JsonResponse(error_body("Something went wrong on the server; it has been logged"), status=500)
+    return JsonResponse(error_body(SERVER_ERROR), status=500)

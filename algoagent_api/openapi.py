@@ -46,15 +46,13 @@ _BODY = ("400", "409", "413", "415", "422", "503")
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add the error body and every status an operation may answer with (a spectacular hook)."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = _ERROR
-    for path, operations in result["paths"].items():
+    for operations in result["paths"].values():
         for method, operation in operations.items():
-            codes = ["401", "403", "429"]
+            codes = ["401", "403", "404", "429"]
             if method in ("post", "put", "patch"):
                 codes += _BODY
             if method == "get":
                 codes += ["400", "422", "503"]
-            if "{" in path or method == "get":
-                codes.append("404")
             for code in codes:
                 operation["responses"].setdefault(
                     code,

@@ -1,10 +1,12 @@
 """Routes."""
 
 from django.contrib import admin
-from django.urls import include, path, reverse_lazy
+from django.urls import include, path, re_path, reverse_lazy
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from algoagent_api.exception_handler import not_found
 from algoagent_api.health import HealthView
 
 urlpatterns = [
@@ -18,6 +20,7 @@ urlpatterns = [
     path("api/health/", HealthView.as_view(), name="health"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^api/", csrf_exempt(not_found)),
 ]
 handler404 = "algoagent_api.exception_handler.not_found"
 handler500 = "algoagent_api.exception_handler.server_error"

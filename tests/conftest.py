@@ -16,6 +16,7 @@ from Backtest.data import PriceData, PriceRequest
 from Backtest.data_manager import DataManager
 from Backtest.sandbox import ProcessSandbox
 from Strategy.text_parser import parse_strategy
+from tests.live import Server, serve
 
 SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
 
@@ -73,3 +74,9 @@ def client_of(user: User) -> APIClient:
 @pytest.fixture
 def api(user: User) -> APIClient:
     return client_of(user)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve(tmp_path_factory.mktemp("server")) as running:
+        yield running

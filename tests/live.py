@@ -1,0 +1,84 @@
+"""A real server in a process of its own, with its own database and folders."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a server listens, and how to run commands on its data."""
+
+    url: str
+    environment: dict[str, str]
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True)
+
+    def token(self, name: str = "ada") -> str:
+        """Return an access token of a user, who is registered when there is none."""
+        body = {"username": name, "email": f"{name}@example.com", "password": "correct horse battery"}
+        answer = httpx.post(f"{self.url}/api/auth/register/", json=body)
+        if answer.status_code == 409:
+            answer = httpx.post(f"{self.url}/api/auth/login/", json=body)
+        return str(answer.raise_for_status().json()["access"])
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """Return an environment in which the project keeps everything below a folder."""
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL", "TZ")}
+    limits = {f"THROTTLE_{scope}": "1000000/min" for scope in ("ANON", "USER", "LOGIN", "REGISTER")}
+    folders = {"VAR_DIR": str(folder), "CODES_DIR": str(folder / "codes"), "DATA_PROVIDERS": "bundled"}
+    return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
+
+
+@contextmanager
+def serve(folder: Path, **more: str) -> Iterator[Server]:
+    """Migrate and serve on a free port of loopback until the context ends."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = Server(f"http://127.0.0.1:{port}", environment(folder, **more))
+    server.manage("migrate", "--verbosity", "0")
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "algoagent_api.asgi:application",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    log = (folder / "server.log").open("w")
+    process = subprocess.Popen(
+        [*command, "--log-level", "warning"], cwd=ROOT, env=server.environment, stdout=log, stderr=log
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if httpx.get(f"{server.url}/api/health/", timeout=5).status_code == 200:
+                    break
+            except httpx.HTTPError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError((folder / "server.log").read_text()) from None
+                time.sleep(0.1)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        log.close()
