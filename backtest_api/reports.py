@@ -66,7 +66,7 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
     for warning in run.warnings:
         console.print(f"[yellow]![/yellow] {warning}")
     report = folder / "report.html"
-    console.print(f"\nrun {run.pk}: {report if report.is_file() else folder}")
+    console.print(f"\nrun {run.pk}: {report if report.is_file() else folder}", soft_wrap=True)
 
 
 def print_trades(folder: Path, console: Console | None = None) -> None:

@@ -34,7 +34,7 @@ class Command(UserCommand):
 
         get_sandbox().warm_up(1)  # its imports run beside ours
         from backtest_api.reports import print_parse, print_run
-        from backtest_api.services import artifact_folder, assumptions_dated, run_create, run_execute
+        from backtest_api.services import SUMMARY_FIELDS, artifact_folder, assumptions_dated, run_create, run_execute
         from strategy_api.cli import load_strategy
 
         named = load_strategy(options["strategy"], user)
@@ -44,10 +44,13 @@ class Command(UserCommand):
             commission=options["commission"], spread=options["spread"],
         )  # fmt: skip
         run = run_execute(run=run, report=not options["no_report"])
+        assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else []
         if options["json"]:
-            found = {"run": run.pk, "summary": run.summary, "metrics": run.metrics, "warnings": run.warnings}
-            self.stdout.write(json.dumps(found))
+            figures = {name: getattr(run, name) for name in SUMMARY_FIELDS}
+            understood = {"description": named.canonical.describe(), "assumptions": assumptions}
+            found = {"id": run.pk, "summary": run.summary, **figures, "metrics": run.metrics, "warnings": run.warnings}
+            self.stdout.write(json.dumps(found | understood))
             return
         if named.parsed is not None:
-            print_parse(named.parsed, dated=assumptions_dated(run=run, parsed=named.parsed))
+            print_parse(named.parsed, dated=assumptions)
         print_run(run, artifact_folder(run))

@@ -1,0 +1,171 @@
+"""The service starts as the environment says, and refuses what is unsafe."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.live import ROOT, environment, serve
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
+
+
+def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", "check"]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment(folder, **more), capture_output=True, text=True, check=False
+    )
+
+
+def test_production_refuses_a_default_or_short_key(tmp_path: Path) -> None:
+    for key in ({}, {"SECRET_KEY": "short"}):
+        done = check(tmp_path, DEBUG="0", **key)
+        assert done.returncode != 0
+        assert "set SECRET_KEY" in done.stderr
+    assert check(tmp_path, DEBUG="0", SECRET_KEY="x7" * 25).returncode == 0
+
+
+def test_production_is_hardened(tmp_path: Path) -> None:
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
+    env = environment(tmp_path, DEBUG="0", SECRET_KEY="x7" * 40)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_data_provider_is_named(tmp_path: Path) -> None:
+    with serve(tmp_path, DATA_PROVIDERS="bundled,bloomberg") as server:
+        answer = httpx.post(
+            f"{server.url}/api/data/fetch/",
+            json={"symbol": "GOOG"},
+            headers={"Authorization": f"Bearer {server.token()}"},
+        )
+        assert answer.status_code == 500
+    assert "bloomberg" in (tmp_path / "server.log").read_text()
+
+
+def test_sqlite_waits_and_checks_foreign_keys(db: None) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        values = {}
+        for name in ("journal_mode", "busy_timeout", "foreign_keys"):
+            cursor.execute(f"PRAGMA {name}")
+            values[name] = cursor.fetchone()[0]
+    assert values["busy_timeout"] >= 5000
+    assert values["foreign_keys"] == 1
+    assert values["journal_mode"] in ("wal", "memory")
+
+
+def test_sqlite_files_are_in_wal_mode_and_a_front_end_is_let_in(tmp_path: Path) -> None:
+    import sqlite3
+
+    with serve(tmp_path, CORS_ALLOWED_ORIGINS="https://app.example.com") as server:
+        assert sqlite3.connect(tmp_path / "db.sqlite3").execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        for origin, let_in in (("https://app.example.com", True), ("https://evil.example.com", False)):
+            headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+            answer = httpx.options(f"{server.url}/api/strategies/", headers=headers)
+            assert (answer.headers.get("access-control-allow-origin") == origin) is let_in
+        health = httpx.get(f"{server.url}/api/health/").json()
+        assert (health["status"], health["database"], health["sandbox_backend"]) == ("ok", "sqlite", "process")
+
+
+def test_runs_queued_before_a_restart_are_taken_up(tmp_path: Path) -> None:
+    with serve(tmp_path) as server:
+        header = {"Authorization": f"Bearer {server.token()}"}
+        made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header).json()
+        done = httpx.post(f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=header).json()
+        wait(server.url, done["id"], header)
+        script = f"from backtest_api.models import BacktestRun as R; R.objects.filter(pk={done['id']}).update(status='queued')"
+        server.manage("shell", "-c", script)
+    with serve(tmp_path) as server:
+        assert wait(server.url, done["id"], header)["status"] == "completed"
+
+
+def wait(url: str, run: int, header: dict[str, str]) -> dict[str, object]:
+    import time
+
+    for _ in range(300):
+        found = httpx.get(f"{url}/api/backtests/{run}/", headers=header).json()
+        if found["status"] not in ("queued", "running"):
+            return dict(found)
+        time.sleep(0.1)
+    raise AssertionError(found)
+
+
+# PostgreSQL ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Start a PostgreSQL of its own on loopback; root starts it as the package's user."""
+    binaries = BINARIES[-1]
+    data = folder / "pg"
+    data.mkdir()
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        for path in (folder, data):
+            shutil.chown(path, "postgres", "postgres")
+        parent = folder
+        while parent != Path("/tmp") and parent != parent.parent:
+            parent.chmod(parent.stat().st_mode | 0o055)
+            parent = parent.parent
+        as_user = ["runuser", "-u", "postgres", "--"]
+    subprocess.run(
+        [*as_user, binaries / "initdb", "-D", data, "-U", "algo", "-A", "trust"], capture_output=True, check=True
+    )
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
+    options = f"-p {port} -h 127.0.0.1 -k {data}"
+    subprocess.run([*control, "-o", options, "-l", str(data / "log"), "start"], capture_output=True, check=True)
+    pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+    try:
+        subprocess.run([binaries / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "algo", "algo"], check=True)
+        yield f"postgresql://algo@127.0.0.1:{port}/algo"
+    finally:
+        os.kill(pid, 3)  # SIGQUIT: stop at once
+
+
+@pytest.mark.skipif(not BINARIES, reason="PostgreSQL is not installed: apt-get install postgresql")
+def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    with postgres(tmp_path) as url, serve(tmp_path / "var", DATABASE_URL=url) as server:
+        assert httpx.get(f"{server.url}/api/health/").json()["database"] == "postgresql"
+        header = {"Authorization": f"Bearer {server.token()}"}
+        made = httpx.post(
+            f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "N"}, headers=header
+        )
+        assert made.status_code == 201
+        again = httpx.post(
+            f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "N"}, headers=header
+        )
+        assert again.status_code == 409
+        canonical = made.json()["canonical_json"]
+        canonical["entry_rules"][0]["when"]["right"]["value"] = 25
+        changed = httpx.patch(
+            f"{server.url}/api/strategies/{made.json()['id']}/", json={"canonical_json": canonical}, headers=header
+        )
+        assert changed.json()["version"] == 2
+        queued = httpx.post(f"{server.url}/api/backtests/", json={"strategy_id": made.json()["id"]}, headers=header)
+        assert wait(server.url, queued.json()["id"], header)["status"] == "completed"
+        quick = httpx.post(
+            f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, headers=header
+        )
+        assert quick.json()["total_trades"] > 10
+        nul = httpx.post(
+            f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "a\x00b"}, headers=header
+        )
+        assert nul.status_code == 400
+        assert httpx.get(f"{server.url}/api/conversations/", headers=header).json()["count"] >= 1
