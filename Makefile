@@ -25,6 +25,7 @@ serve: setup ## migrate and start everything at http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m uvicorn algoagent_api.asgi:application --host 127.0.0.1 --port $(PORT)
 
 test: setup ## run all tests
+	@tests/packages.sh
 	@$(BIN)/python -m pytest
 
 lint: setup ## ruff, format check, mypy, import-linter, drift of migrations and schema

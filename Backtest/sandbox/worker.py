@@ -108,6 +108,21 @@ def statistics(result, data, settings):
     return result
 
 
+def plot(test, result, path):
+    """Write the chart as a page that loads nothing from anywhere."""
+    from bokeh.resources import INLINE
+    from bokeh.settings import settings
+
+    settings.resources = INLINE.mode
+    test.plot(results=result, filename=path, open_browser=False)
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    # backtesting.py's page tells its site of every view, through an invisible frame.
+    page = page.replace("https://kernc.github.io/backtesting.py/plx.gif.html?utm_source=", "about:blank#")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(page)
+
+
 def save(folder, name, frame):
     import pyarrow as pa
     import pyarrow.feather
@@ -139,11 +154,7 @@ def run(folder, job):
             result = test.run()
             stats = statistics(result, data, settings)
         if job["report"]:
-            from bokeh.resources import INLINE
-            from bokeh.settings import settings as bokeh_settings
-
-            bokeh_settings.resources = INLINE.mode
-            test.plot(results=result, filename=os.path.join(folder, "report.html"), open_browser=False)
+            plot(test, result, os.path.join(folder, "report.html"))
     trades = stats["_trades"].reindex(columns=TRADE_COLUMNS)
     for column in ("SL", "TP"):
         trades[column] = pd.to_numeric(trades[column], errors="coerce").astype(float)
