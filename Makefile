@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup demo serve test lint format lock clean
+.PHONY: help setup demo serve test bench lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -27,6 +27,9 @@ serve: setup ## migrate and start everything at http://127.0.0.1:$(PORT)
 test: setup ## run all tests
 	@tests/packages.sh
 	@$(BIN)/python -m pytest
+
+bench: setup ## what is fast, as ratios against plain backtesting.py
+	@$(BIN)/python -m bench
 
 lint: setup ## ruff, format check, mypy, import-linter, drift of migrations and schema
 	@$(BIN)/ruff check --quiet .

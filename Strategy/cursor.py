@@ -13,7 +13,7 @@ from Strategy.lexicon import trie
 
 Mark = tuple[int, ...]
 MAX_NOISE = 12
-MAX_STEPS = 200_000
+MAX_STEPS = 160_000
 
 
 @dataclass(frozen=True)

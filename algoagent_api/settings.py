@@ -26,10 +26,11 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
-CODES_DIR = Path(env.str("CODES_DIR", default=str(BASE_DIR / "Backtest" / "codes")))
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
-DATA_CACHE_DIR = Path(env.str("DATA_CACHE_DIR", default=str(VAR_DIR / "data")))
+# A path that is not absolute is one below the project.
+VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
+CODES_DIR = BASE_DIR / env.str("CODES_DIR", default="Backtest/codes")
+MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+DATA_CACHE_DIR = BASE_DIR / env.str("DATA_CACHE_DIR", default=str(VAR_DIR / "data"))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 INSTALLED_APPS = [
@@ -82,6 +83,7 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["NAME"] = str(BASE_DIR / DATABASES["default"]["NAME"])
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -154,7 +156,7 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": True,
-    "SIGNING_KEY": env.str("JWT_SECRET", default=SECRET_KEY),
+    "SIGNING_KEY": env.str("JWT_SECRET", default="") or SECRET_KEY,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "AlgoAgent",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import algoagent_api.settings
 from tests.live import ROOT, environment, serve
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -39,6 +42,27 @@ def test_production_is_hardened(tmp_path: Path) -> None:
     env = environment(tmp_path, DEBUG="0", SECRET_KEY="x7" * 40)
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_example_lists_every_setting_with_its_default(tmp_path: Path) -> None:
+    settings = (ROOT / "algoagent_api" / "settings.py").read_text(encoding="utf-8")
+    lines = [
+        line for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"
+    ]
+    listed = dict(line.split("=", 1) for line in lines)
+    assert set(re.findall(r'env(?:\.\w+)?\(\s*"([A-Z_]+)"', settings)) == set(listed)
+    names = [n for n in dir(algoagent_api.settings) if n.isupper() and n != "UNFOLD"]
+    script = f"import json, algoagent_api.settings as s; print(json.dumps({{n: repr(getattr(s, n)) for n in {names!r} if hasattr(s, n)}}))"
+    plain = {k: v for k, v in environment(tmp_path).items() if k in ("PATH", "HOME")}
+    shown = [
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for env in (plain, {**plain, **listed})
+    ]
+    assert {k: v for k, v in shown[0].items() if shown[1][k] != v} == {}
 
 
 def test_an_unknown_data_provider_is_named(tmp_path: Path) -> None:
