@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup demo serve test bench lint format lock clean
+.PHONY: help setup demo serve test coverage bench lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -27,6 +27,10 @@ serve: setup ## migrate and start everything at http://127.0.0.1:$(PORT)
 test: setup ## run all tests
 	@tests/packages.sh
 	@$(BIN)/python -m pytest
+
+coverage: setup ## run all tests and show the lines none of them runs
+	@tests/packages.sh
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing
 
 bench: setup ## what is fast, as ratios against plain backtesting.py
 	@$(BIN)/python -m bench

@@ -19,7 +19,7 @@ from tests.conftest import SENTENCE, client_of
 from trading.models import Position, Trade
 
 PUBLIC = {"/api/auth/register/", "/api/auth/login/", "/api/auth/verify/", "/api/auth/refresh/", "/api/health/",
-          "/api/schema/", "/api/docs/"}  # fmt: skip
+          "/api/schema/", "/api/docs/", "/api/"}  # fmt: skip
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
