@@ -182,6 +182,20 @@ class Cursor:
         self._back(here)
         return None
 
+    def colon_numbers(self) -> list[float]:
+        """Take "1:2", "1/2" or "1 to 2"; an empty list when there is none."""
+        token = self.number(percent=False)
+        if token is None:
+            clock = self.kind("clock")
+            return [float(part) for part in clock.norm.split(":")] if clock else []
+        mark = self.mark()
+        if self.symbol(":", "/") or self.words("to", noise=False):
+            second = self.number(percent=False)
+            if second is not None:
+                return [token.value, second.value]
+            self.reset(mark)
+        return [token.value]
+
 
 @cache
 def _by_first_word(phrases: tuple[str, ...]) -> dict[str, list[tuple[list[str], str]]]:

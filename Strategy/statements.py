@@ -21,6 +21,7 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexer import Token
 from Strategy.lexicon import COMPANIES, trie, vocabulary
+from Strategy.risk_grammar import Risk
 from Strategy.settings_grammar import Settings
 
 # Words of a rule; a line that holds one is no title.
@@ -50,6 +51,7 @@ class Statements:
         self.draft = draft
         self.conditions = Conditions(cursor, draft, self.at_boundary)
         self.settings = Settings(cursor, draft)
+        self.risk = Risk(cursor, draft)
         self.section: tuple[str, Side | None] | None = None
         self.last_entry: tuple[Side, AnyCondition] | None = None
         self.step = 0.0
@@ -69,13 +71,13 @@ class Statements:
                 self._heading,
                 self._reversal,
                 self._one_side,
-                self.settings.risk,
+                self.risk.read,
                 self._otherwise,
                 self._while,
                 self._action,
                 self._global_filter,
                 self._condition_first,
-                self.settings.setting,
+                self.settings.read,
                 self._global_time,
                 self._bare_condition,
                 self._style,
@@ -104,7 +106,7 @@ class Statements:
             if self._take_action() is not None or cursor.looking_at("OTHERWISE"):
                 return True
             cursor.reset(mark)
-            if self.settings.at_risk():
+            if self.risk.ahead():
                 return True
             cursor.reset(mark)
             if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
@@ -217,7 +219,7 @@ class Statements:
     def _sized_heading(self, start: Mark) -> bool:
         """Read "Risk: 1% per trade", where the heading is a part of the setting."""
         self.cursor.reset(start)
-        if self.settings.risk():
+        if self.risk.read():
             return True
         self.cursor.reset(start)
         self.cursor.take("SECTION", noise=False)
@@ -312,7 +314,7 @@ class Statements:
                 self.draft.execution["trade_on_close"] = True
                 self.draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
                 continue
-            if action[0] == "enter" and self.settings.size_of_order():
+            if action[0] == "enter" and self.risk.size_of_order():
                 continue
             if self.settings.symbol_list():
                 continue
@@ -411,7 +413,7 @@ class Statements:
             draft.flags.add("opposite_exit")
             return self._more_exits(side)
         cursor.reset(start)
-        if self.settings.exit_level():
+        if self.risk.exit_level():
             return self._more_exits(side)
         cursor.reset(start)
         cursor.words("position", "trade")

@@ -8,7 +8,6 @@ are quoted in a diagnostic.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,27 +15,26 @@ from pydantic import ValidationError
 
 from Backtest.canonical import (
     MAX_NUMBER,
-    All,
-    AnyCondition,
     CanonicalStrategy,
     Compare,
     Cross,
     IndicatorRef,
     Rule,
-    Side,
     is_crypto,
     walk,
 )
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
-from Backtest.indicators import PRICE_COLUMNS
-from Backtest.timeframes import TIMEFRAMES, is_intraday
+from Backtest.timeframes import is_intraday
+from Strategy.assembly import assemble, rules_of, used_indicators
 from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
+from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import COMPANIES, corrector, trie, vocabulary
+from Strategy.lexicon import corrector, vocabulary
 from Strategy.readings import Reading, readings
-from Strategy.statements import Statements, opposite
+from Strategy.statements import Statements
+from Strategy.strategy_timeframe import strategy_timeframe
 
 
 @dataclass(frozen=True)
@@ -97,9 +95,9 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     tokens = _tickers(text, tokenize(text, corrector()))
-    draft = Draft(timeframe=_timeframe(tokens) or "1d")
+    draft = Draft(timeframe=strategy_timeframe(tokens) or "1d")
     tokens = _bounded(text, tokens, draft)
-    if _timeframe(tokens) is None:
+    if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", "Daily bars", field="timeframe")
     _note_corrections(text, tokens, draft)
     cursor = Cursor(tokens)
@@ -107,12 +105,12 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
         draft.flags.add("exact")  # our own plain English: every number is meant as it stands
     Statements(cursor, draft).read()
-    leftover = _leftover(text, tokens, cursor, draft)
+    left = leftover(text, tokens, cursor, draft)
     try:
-        _assemble(draft)
+        assemble(draft)
     except ValidationError as error:
         draft.out_of_bounds(error)
-    return _result(text, tokens, cursor, draft, leftover, name)
+    return _result(text, tokens, cursor, draft, left, name)
 
 
 def _bounded(text: str, tokens: list[Token], draft: Draft) -> list[Token]:
@@ -150,405 +148,13 @@ def _note_corrections(text: str, tokens: list[Token], draft: Draft) -> None:
             draft.assume("spelling", f"{raw!r} is read as {token.norm!r}")
 
 
-_FRAME_WORDS = {"hourly": "1h", "daily": "1d", "weekly": "1wk", "monthly": "1mo"}
-_UNIT_CODES = {
-    "minute": "m", "minutes": "m", "min": "m", "mins": "m", "m": "m", "hour": "h", "hours": "h", "h": "h", "hr": "h",
-    "day": "d", "d": "d", "week": "wk", "wk": "wk", "w": "wk", "month": "mo", "mo": "mo",
-}  # fmt: skip
-_CHARTS = {
-    "chart",
-    "charts",
-    "bars",
-    "bar",
-    "candles",
-    "candle",
-    "timeframe",
-    "timeframes",
-    "data",
-    "interval",
-    "basis",
-    "frame",
-    "resolution",
-}
-
-
-_COMPARISON_ENDS = ("<", ">", "<=", ">=", "=", "above", "below", "over", "under", "than", "least", "most", "at")
-
-
-def _timeframe(tokens: list[Token]) -> str | None:
-    """Find the strategy's own time frame: "on the 4-hour chart", "daily AAPL", "timeframe: 1h"."""
-    weak: str | None = None
-    for i, token in enumerate(tokens):
-        frame, after = None, i + 1
-        if token.kind == "tf":
-            frame = token.norm
-        elif token.norm in _FRAME_WORDS:
-            frame = _FRAME_WORDS[token.norm]
-        elif token.kind == "num" and i + 1 < len(tokens) and tokens[i + 1].norm in _UNIT_CODES:
-            frame, after = f"{token.value:g}{_UNIT_CODES[tokens[i + 1].norm]}", i + 2
-        if frame not in TIMEFRAMES:
-            continue
-        words = [t.norm for t in tokens[max(0, i - 5) : i] if t.norm not in ("the", "a")][-3:]
-        follows = tokens[after].norm if after < len(tokens) else ""
-        names_indicator = bool(trie("INDICATOR").get(follows)) or (after < len(tokens) and tokens[after].kind == "num")
-        before = words[-1] if words else ""
-        of_indicator = (
-            before in ("on", "of")
-            and len(words) > 1
-            and (
-                words[-2] == ")"
-                or (words[-2].isdigit() and words[0] not in _COMPARISON_ENDS)
-                or words[-2].lower() in _indicator_ends()
-            )
-        )
-        if of_indicator or names_indicator:
-            continue
-        said = before in ("timeframe", "interval", ":", "frame", "is") and (
-            {"timeframe", "frame", "interval", "chart"} & set(words)
-        )
-        if follows in _CHARTS or said:
-            return frame
-        beside = [tokens[k] for k in (i - 1, after) if 0 <= k < len(tokens)]
-        beside += [tokens[i - 2]] if before == "," and i > 1 else []
-        symbol_beside = any(t.kind == "ticker" or t.norm in COMPANIES for t in beside)
-        lead = (
-            symbol_beside
-            or set(words) & {"on", "trade", "trading", "using"}
-            or token.norm in _FRAME_WORDS
-            or token.kind == "tf"
-        )
-        if (
-            lead
-            and weak is None
-            and follows not in ("ago", "in", "high", "low", "or", "and", "loss", "stop", "range", "close", "volume")
-        ):
-            counts = token.kind == "num" and before in ("for", "last", "after", "within", "past", "hold", "every")
-            if not counts and not (
-                token.kind == "num" and tokens[i + 1].norm in ("day", "days", "week", "month", "d", "w")
-            ):
-                weak = frame
-    return weak
-
-
-def _indicator_ends() -> frozenset[str]:
-    from Strategy.lexicon import CATEGORIES
-
-    ends = {phrase.split()[-1] for phrase in CATEGORIES["INDICATOR"]}
-    return frozenset(
-        ends
-        | {
-            "upper",
-            "lower",
-            "middle",
-            "signal",
-            "hist",
-            "k",
-            "d",
-            "line",
-            "direction",
-            "macd",
-            "a",
-            "b",
-            "volume",
-            "tenkan",
-            "kijun",
-            "high",
-            "low",
-            "open",
-            "close",
-        }
-    )
-
-
-# Leftovers ---------------------------------------------------------------------------------
-
-_UNSUPPORTED = {
-    "OPTION": ("unsupported_instrument", "Options are not supported, only the asset itself"),
-    "BASKET": ("unsupported_instrument", "Trading several assets against each other is not supported"),
-    "PENDING": (
-        "unsupported_order",
-        "Pending limit and stop orders, and stops at a price, are not supported: orders are market orders",
-    ),
-    "SCALING": ("unsupported_scaling", "Scaling in and out is not supported: a position is opened and closed whole"),
-    "FUNDAMENTAL": ("unsupported_data", "Only prices and volume are known here, no news, fundamentals or other data"),
-    "PATTERN": ("undefined_term", "This term has no exact meaning here"),
-}
-
-
-def _leftover(text: str, tokens: list[Token], cursor: Cursor, draft: Draft) -> tuple[str, ...]:
-    """Report every run of meaningful words that no part of the strategy accounts for."""
-    taken: set[int] = set()
-    for piece in cursor.consumed:
-        taken.update(range(piece.first, piece.last + 1))
-    _promises(text, tokens, taken, draft)
-    quoted = _unsupported(text, tokens, taken, draft)
-    i = 0
-    while i < len(tokens):
-        if i in taken or _is_glue(tokens, i):
-            i += 1
-            continue
-        end = i
-        while (
-            end + 1 < len(tokens)
-            and end + 1 not in taken
-            and tokens[end + 1].kind != "nl"
-            and tokens[end + 1].norm not in (".", ";", ":")
-        ):
-            end += 1
-        while end > i and _is_glue(tokens, end):
-            end -= 1
-        words = text[tokens[i].start : tokens[end].end]
-        quoted.append(words)
-        _explain_leftover(words, tokens[i : end + 1], draft)
-        i = end + 1
-    return tuple(quoted)
-
-
-def _unsupported(text: str, tokens: list[Token], taken: set[int], draft: Draft) -> list[str]:
-    """Report what is asked for and cannot be done, even where every word of it is an everyday one."""
-    quoted = []
-    for name in _UNSUPPORTED:
-        phrases = trie(name)
-        for i, token in enumerate(tokens):
-            for words, _ in phrases.get(token.norm, ()):
-                span = range(i, i + len(words))
-                if len(words) < 2 or taken & set(span) or tuple(t.norm for t in tokens[i : span.stop]) != words:
-                    continue
-                last = span.stop - 1
-                while last + 1 < len(tokens) and last + 1 not in taken and not _ends_clause(tokens[last + 1]):
-                    last += 1
-                taken.update(range(i, last + 1))
-                quoted.append(text[token.start : tokens[last].end])
-                _explain_leftover(quoted[-1], tokens[i : last + 1], draft)
-                break
-    return quoted
-
-
-def _ends_clause(token: Token) -> bool:
-    return token.kind == "nl" or token.norm in (".", ";", ":", ",")
-
-
-def _is_glue(tokens: list[Token], i: int) -> bool:
-    token = tokens[i]
-    if token.kind == "nl" or (
-        token.kind == "sym"
-        and token.norm in (".", ",", ";", ":", "!", "?", "#", "-", "(", ")", "*", "'", '"', "[", "]", "{", "}")
-    ):
-        return True
-    if token.kind != "word":
-        return False
-    return any(words == (token.norm,) for words, _ in trie("GLUE").get(token.norm, ()))
-
-
-def _matches(tokens: list[Token], names: Iterable[str]) -> str | None:
-    for name in names:
-        phrases = trie(name)
-        for i, token in enumerate(tokens):
-            for words, _ in phrases.get(token.norm, ()):
-                if tuple(t.norm for t in tokens[i : i + len(words)]) == words:
-                    return name
-    return None
-
-
-def _promises(text: str, tokens: list[Token], taken: set[int], draft: Draft) -> None:
-    phrases = trie("PROMISE")
-    for i, token in enumerate(tokens):
-        for words, _ in phrases.get(token.norm, ()):
-            span = range(i, i + len(words))
-            if tuple(t.norm for t in tokens[i : i + len(words)]) == words and not taken & set(span):
-                said = text[token.start : tokens[i + len(words) - 1].end]
-                draft.problem(
-                    "warning",
-                    "promise",
-                    "text",
-                    f"No strategy can promise that: {said!r}",
-                    "Judge it by its backtest, costs included",
-                )
-                taken.update(span)
-                break
-
-
-_TRADING_WORDS = (
-    "INDICATOR",
-    "STOP",
-    "TARGET",
-    "TRAIL",
-    "ENTER_LONG",
-    "ENTER_SHORT",
-    "SELL",
-    "CROSS",
-    "ABOVE",
-    "EXIT_SHORT",
-    "WHEN",
-    "UNIT",
-    "BETWEEN",
-    "EXTREME",
-)
-
-
-def _explain_leftover(words: str, tokens: list[Token], draft: Draft) -> None:
-    shown = words if len(words) <= 160 else f"{words[:157]}..."
-    kind = _matches(tokens, _UNSUPPORTED)
-    if kind is not None:
-        code, message = _UNSUPPORTED[kind]
-        draft.problem(
-            "error", code, "text", f"{message}: {shown!r}", "Say it in terms of prices, volume and indicators"
-        )
-        draft.ask(f"What should be done about {shown!r}, in terms of prices and indicators? Or shall it be left out?")
-        return
-    matters = any(
-        t.kind in ("num", "clock") or t.norm in ("<", ">", "<=", ">=", "==", "!=") for t in tokens
-    ) or _matches(tokens, _TRADING_WORDS)
-    beside_rule = bool(draft.entries or draft.exits or draft.sells)
-    draft.problem(
-        "error" if matters or beside_rule else "warning",
-        "not_understood",
-        "text",
-        f"These words were not understood: {shown!r}",
-        "Say it in other words, or leave it out",
-    )
-    draft.ask(f"What does {shown!r} mean for the trades? Say it with prices and indicators, or leave it out.")
-
-
-# Assembling --------------------------------------------------------------------------------
-
-
-def _assemble(draft: Draft) -> None:
-    """Settle what "sell", "exit", "opposite" and "reversing" mean, now that all is read."""
-    _sells(draft)
-    _opposites(draft)
-    _reversal(draft)
-    _one_sided(draft)
-    if draft.filters:
-        draft.entries = [(side, _joined(condition, draft.filters)) for side, condition in draft.entries]
-
-
-def _joined(condition: AnyCondition, filters: list[AnyCondition]) -> AnyCondition:
-    parts = list(condition.conditions) if isinstance(condition, All) else [condition]
-    return All(conditions=[*parts, *filters])
-
-
-def _one_sided(draft: Draft) -> None:
-    """Refuse "long only" beside an entry of the other side."""
-    for side in sorted(draft.only_sides):
-        if any(entry != side for entry, _ in draft.entries):
-            message = f"The text says {side} only, but has an entry of the other side"
-            draft.problem("error", "contradiction", "entry_rules", message, "Leave out one of the two")
-            draft.ask(f"Shall it trade the {side} side only, or both?")
-
-
-def _sells(draft: Draft) -> None:
-    """Sell means close the long position, unless shorts are covered and nothing else opens them."""
-    shorts = any(side == "short" for side, _ in draft.entries)
-    longs = any(side == "long" for side, _ in draft.entries)
-    covers = any(side == "short" for side, _ in draft.exits) or "bare_short" in draft.flags
-    for condition in draft.sells:
-        if covers and not shorts:
-            draft.entries.append(("short", condition))
-            draft.assume(
-                "sell",
-                "Selling opens a short position, since it is covered later",
-                "closes the long position",
-                "entry_rules",
-            )
-            if longs and not any(side == "long" for side, _ in draft.exits):
-                draft.exits.append(("long", condition))
-        else:
-            draft.exits.append(("long" if longs or not shorts else None, condition))
-
-
-def _opposites(draft: Draft) -> None:
-    for side in ("long", "short"):
-        other: Side = "short" if side == "long" else "long"
-        if f"opposite_{side}" in draft.flags:
-            for _, condition in [e for e in draft.entries if e[0] == other]:
-                mirrored = opposite(condition)
-                if mirrored is None:
-                    draft.problem(
-                        "error", "no_opposite", "entry_rules", "The opposite of this rule is not clear", "Write it out"
-                    )
-                    draft.ask("What exactly is the opposite signal?")
-                else:
-                    draft.entries.append((side, mirrored))
-                    draft.flags.add("reversing")
-    if "opposite_exit" in draft.flags:
-        for side, condition in list(draft.entries):
-            mirrored = opposite(condition)
-            if mirrored is None:
-                draft.problem(
-                    "error",
-                    "no_opposite",
-                    "exit_rules",
-                    "The opposite of this entry is not clear",
-                    "Write the exit out",
-                )
-                draft.ask("When exactly should the position be closed?")
-            else:
-                draft.exits.append((side, mirrored))
-                draft.assume("opposite", "The opposite signal is the same crossing the other way", field="exit_rules")
-
-
-def _reversal(draft: Draft) -> None:
-    """With entries on both sides and no way out of one, the opposite entry is the way out."""
-    sides = {side for side, _ in draft.entries}
-    if "reversing" in draft.flags and len(sides) == 1:
-        (side,) = sides
-        other: Side = "short" if side == "long" else "long"
-        exits = [c for s, c in draft.exits if s in (side, None)]
-        mirrored = exits or [m for s, c in draft.entries if (m := opposite(c)) is not None]
-        draft.entries += [(other, c) for c in mirrored]
-        sides = {s for s, _ in draft.entries}
-    if len(sides) < 2:
-        return
-    protected = {"stop_loss", "take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
-    for side in ("long", "short"):
-        other = "short" if side == "long" else "long"
-        has_exit = any(s in (side, None) for s, _ in draft.exits)
-        if not has_exit and (not protected or "reversing" in draft.flags):
-            draft.exits += [(side, condition) for s, condition in draft.entries if s == other]
-            if "reversing" not in draft.flags:
-                draft.assume(
-                    "reverse",
-                    f"The {other} entry closes the {side} position",
-                    "only a stop would close it",
-                    "exit_rules",
-                )
-
-
-def _rules(draft: Draft) -> tuple[list[Rule], list[Rule]]:
-    entries = [Rule(side=side, when=condition) for side, condition in draft.entries]
-    sides: list[Side] = [s for s in ("long", "short") if any(r.side == s for r in entries)]
-    exits: list[Rule] = []
-    for side, condition in draft.exits:
-        for one in [side] if side else (sides or ["long"]):
-            rule = Rule(side=one, when=condition)
-            if rule not in exits:
-                exits.append(rule)
-    return entries, exits
-
-
-def _used(draft: Draft, rules: list[Rule]) -> list[Any]:
-    """Return the indicators of the rules in order of use, their sources before them."""
-    ordered: list[str] = []
-
-    def add(name: str) -> None:
-        source = draft.indicators[name].source_name
-        if source is not None and source not in PRICE_COLUMNS:
-            add(source)
-        if name not in ordered:
-            ordered.append(name)
-
-    for rule in rules:
-        for node in walk(rule.when):
-            if isinstance(node, IndicatorRef):
-                add(node.id)
-    return [draft.indicators[name] for name in ordered]
+# The result --------------------------------------------------------------------------------
 
 
 def _result(
     text: str, tokens: list[Token], cursor: Cursor, draft: Draft, leftover: tuple[str, ...], name: str
 ) -> ParseResult:
-    entries, exits = _rules(draft)
+    entries, exits = rules_of(draft)
     _warn_of_scalping(draft, tokens)
     for symbol in sorted(draft.other_symbols):
         draft.problem(
@@ -567,7 +173,7 @@ def _result(
         "classification": {"type": _classify(entries, draft), "risk_tier": _risk_tier(draft)},
         "symbols": draft.symbols,
         "timeframe": draft.timeframe,
-        "indicators": [i.model_dump() for i in _used(draft, [*entries, *exits])],
+        "indicators": [i.model_dump() for i in used_indicators(draft, [*entries, *exits])],
         "entry_rules": [r.model_dump() for r in entries],
         "exit_rules": [r.model_dump() for r in exits],
         "risk": draft.risk,
@@ -647,7 +253,7 @@ def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
         )
         draft.ask("When should a position be opened?")
         return
-    if _matches(tokens, ("OPTION",)):
+    if mentions(tokens, ("OPTION",)):
         draft.problem("error", "unsupported_instrument", "text", "Options are not supported, only the asset itself")
     draft.problem(
         "error",

@@ -12,7 +12,7 @@ from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestRun
 from backtest_api.services import artifact_folder
 from data_api.serializers import SYMBOL
-from strategy_api.serializers import CanonicalField, TextField
+from strategy_api.serializers import AssumptionSerializer, CanonicalField, TextField
 
 
 class RunOptionsSerializer(serializers.Serializer[Any]):
@@ -113,11 +113,17 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
         return [{"type": kinds.get(p.suffix, "file"), "name": p.name} for p in sorted(folder.iterdir()) if p.is_file()]
 
 
+class DatedAssumptionSerializer(AssumptionSerializer):
+    first_difference = serializers.CharField(
+        allow_blank=True, help_text="When the reading not taken would first have traded differently"
+    )
+
+
 class QuickRunResultSerializer(RunSerializer):
     """A run with how its text was understood."""
 
     description = serializers.CharField(help_text="The strategy in plain English")
-    assumptions = serializers.ListField(child=serializers.DictField())
+    assumptions = DatedAssumptionSerializer(many=True)
 
     class Meta(RunSerializer.Meta):
         fields: ClassVar = [*RunSerializer.Meta.fields, "description", "assumptions"]

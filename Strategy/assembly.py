@@ -1,0 +1,149 @@
+"""What only the whole text tells: what "sell" and "opposite" mean, which rules and indicators there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from Backtest.canonical import (
+    All,
+    AnyCondition,
+    IndicatorRef,
+    Rule,
+    Side,
+    walk,
+)
+from Backtest.indicators import PRICE_COLUMNS
+from Strategy.draft import Draft
+from Strategy.statements import opposite
+
+
+def assemble(draft: Draft) -> None:
+    """Settle what "sell", "exit", "opposite" and "reversing" mean, now that all is read."""
+    _sells(draft)
+    _opposites(draft)
+    _reversal(draft)
+    _one_sided(draft)
+    if draft.filters:
+        draft.entries = [(side, _joined(condition, draft.filters)) for side, condition in draft.entries]
+
+
+def _joined(condition: AnyCondition, filters: list[AnyCondition]) -> AnyCondition:
+    parts = list(condition.conditions) if isinstance(condition, All) else [condition]
+    return All(conditions=[*parts, *filters])
+
+
+def _one_sided(draft: Draft) -> None:
+    """Refuse "long only" beside an entry of the other side."""
+    for side in sorted(draft.only_sides):
+        if any(entry != side for entry, _ in draft.entries):
+            message = f"The text says {side} only, but has an entry of the other side"
+            draft.problem("error", "contradiction", "entry_rules", message, "Leave out one of the two")
+            draft.ask(f"Shall it trade the {side} side only, or both?")
+
+
+def _sells(draft: Draft) -> None:
+    """Sell means close the long position, unless shorts are covered and nothing else opens them."""
+    shorts = any(side == "short" for side, _ in draft.entries)
+    longs = any(side == "long" for side, _ in draft.entries)
+    covers = any(side == "short" for side, _ in draft.exits) or "bare_short" in draft.flags
+    for condition in draft.sells:
+        if covers and not shorts:
+            draft.entries.append(("short", condition))
+            draft.assume(
+                "sell",
+                "Selling opens a short position, since it is covered later",
+                "closes the long position",
+                "entry_rules",
+            )
+            if longs and not any(side == "long" for side, _ in draft.exits):
+                draft.exits.append(("long", condition))
+        else:
+            draft.exits.append(("long" if longs or not shorts else None, condition))
+
+
+def _opposites(draft: Draft) -> None:
+    for side in ("long", "short"):
+        other: Side = "short" if side == "long" else "long"
+        if f"opposite_{side}" in draft.flags:
+            for _, condition in [e for e in draft.entries if e[0] == other]:
+                mirrored = opposite(condition)
+                if mirrored is None:
+                    draft.problem(
+                        "error", "no_opposite", "entry_rules", "The opposite of this rule is not clear", "Write it out"
+                    )
+                    draft.ask("What exactly is the opposite signal?")
+                else:
+                    draft.entries.append((side, mirrored))
+                    draft.flags.add("reversing")
+    if "opposite_exit" in draft.flags:
+        for side, condition in list(draft.entries):
+            mirrored = opposite(condition)
+            if mirrored is None:
+                draft.problem(
+                    "error",
+                    "no_opposite",
+                    "exit_rules",
+                    "The opposite of this entry is not clear",
+                    "Write the exit out",
+                )
+                draft.ask("When exactly should the position be closed?")
+            else:
+                draft.exits.append((side, mirrored))
+                draft.assume("opposite", "The opposite signal is the same crossing the other way", field="exit_rules")
+
+
+def _reversal(draft: Draft) -> None:
+    """With entries on both sides and no way out of one, the opposite entry is the way out."""
+    sides = {side for side, _ in draft.entries}
+    if "reversing" in draft.flags and len(sides) == 1:
+        (side,) = sides
+        other: Side = "short" if side == "long" else "long"
+        exits = [c for s, c in draft.exits if s in (side, None)]
+        mirrored = exits or [m for s, c in draft.entries if (m := opposite(c)) is not None]
+        draft.entries += [(other, c) for c in mirrored]
+        sides = {s for s, _ in draft.entries}
+    if len(sides) < 2:
+        return
+    protected = {"stop_loss", "take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
+    for side in ("long", "short"):
+        other = "short" if side == "long" else "long"
+        has_exit = any(s in (side, None) for s, _ in draft.exits)
+        if not has_exit and (not protected or "reversing" in draft.flags):
+            draft.exits += [(side, condition) for s, condition in draft.entries if s == other]
+            if "reversing" not in draft.flags:
+                draft.assume(
+                    "reverse",
+                    f"The {other} entry closes the {side} position",
+                    "only a stop would close it",
+                    "exit_rules",
+                )
+
+
+def rules_of(draft: Draft) -> tuple[list[Rule], list[Rule]]:
+    entries = [Rule(side=side, when=condition) for side, condition in draft.entries]
+    sides: list[Side] = [s for s in ("long", "short") if any(r.side == s for r in entries)]
+    exits: list[Rule] = []
+    for side, condition in draft.exits:
+        for one in [side] if side else (sides or ["long"]):
+            rule = Rule(side=one, when=condition)
+            if rule not in exits:
+                exits.append(rule)
+    return entries, exits
+
+
+def used_indicators(draft: Draft, rules: list[Rule]) -> list[Any]:
+    """Return the indicators of the rules in order of use, their sources before them."""
+    ordered: list[str] = []
+
+    def add(name: str) -> None:
+        source = draft.indicators[name].source_name
+        if source is not None and source not in PRICE_COLUMNS:
+            add(source)
+        if name not in ordered:
+            ordered.append(name)
+
+    for rule in rules:
+        for node in walk(rule.when):
+            if isinstance(node, IndicatorRef):
+                add(node.id)
+    return [draft.indicators[name] for name in ordered]

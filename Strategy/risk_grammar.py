@@ -1,0 +1,462 @@
+"""The grammar of risk: stops, targets, time limits, cooldowns, sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from Backtest.canonical import IndicatorRef
+from Strategy.cursor import Cursor
+from Strategy.draft import Draft
+from Strategy.operands import Operands
+
+Level = dict[str, Any]
+
+
+class Risk:
+    """Reads levels and sizes; each method returns whether it read something."""
+
+    def __init__(self, cursor: Cursor, draft: Draft) -> None:
+        self.cursor = cursor
+        self.draft = draft
+
+    def _level(self) -> Level | None:
+        """Read a distance: "5%", "2 ATR", "2 times the 14-day ATR", "2R"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words(
+            "at", "of", "is", "by", "to", "around", "at a", "of a", "set at", "order at", "placed at", "loss of", "loss at", "loss is", "when down",
+            "when up", "at about", "if down", "distance of", "if it drops", "if it falls", "after a", "price is", "if price falls", "if the price drops", "if the trade loses", "on a",
+        )  # fmt: skip
+        cursor.symbol(":", "=")
+        cursor.symbol("-", noise=True)
+        token = cursor.number()
+        if token is not None and token.percent:
+            cursor.take("LOSS", "GAIN", noise=False)
+            cursor.take("FROM_ENTRY", noise=True)
+            return {"type": "percent", "value": abs(token.value)}
+        if token is not None and token.money:
+            cursor.reset(mark)
+            return None
+        if token is None and (factor := cursor.take("MULTIPLE")):
+            value = float(factor)
+            if cursor.take("TIMES_RISK", noise=False):
+                return {"type": "risk_reward", "ratio": value}
+        elif token is not None:
+            value = token.value
+            if cursor.take("TIMES_RISK", noise=False) and not cursor.looking_at("INDICATOR"):
+                return {"type": "risk_reward", "ratio": value}
+        else:
+            value = 1.0
+        cursor.take("MULTIPLE", noise=False)
+        cursor.symbol("*")
+        known = dict(self.draft.indicators)
+        operands = Operands(cursor, self.draft)
+        ref = operands._numbered_indicator() if cursor.looking_at("UNIT") is None else None
+        if ref is None:
+            inner = cursor.mark()
+            ref = operands._indicator()
+            if ref is None:
+                cursor.reset(inner)
+        if isinstance(ref, IndicatorRef) and self.draft.indicators[ref.id].name == "ATR":
+            period = int(self.draft.indicators[ref.id].params["timeperiod"])
+            self.draft.indicators = known
+            cursor.words("s", noise=False)
+            cursor.take("FROM_ENTRY", noise=True)
+            cursor.words("below", "above", "away", "below the price", noise=False)
+            return {"type": "atr", "multiple": value, "timeperiod": period}
+        self.draft.indicators = known
+        cursor.reset(mark)
+        if (
+            (cursor.words("at", "of", "is", noise=False) or True)
+            and (token := cursor.number(percent=False, noise=True)) is not None
+            and token.norm
+        ):
+            cursor.reset(mark)
+        return None
+
+    def ahead(self) -> bool:
+        """Whether a stop, target, size or other setting starts here. Takes nothing."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        try:
+            if cursor.looking_at("TRAIL", "COOLDOWN", "HOLD", "COMMISSION", "LEVERAGE", "RATIO", "FIXED", "SPREAD"):
+                return True
+            if cursor.looking_at("STOP", "TARGET"):
+                return True
+            cursor.words("with", "use", "and", "set", "place", "using", "risk", "add", "risking", "invest", "allocate")
+            if cursor.looking_at("TRAIL", "STOP", "TARGET"):
+                return True
+            token = cursor.number()
+            if token is not None:
+                cursor.take("MULTIPLE", noise=False)
+                cursor.take("INDICATOR", noise=False)
+                if cursor.looking_at("STOP", "TARGET", "TRAIL", noise=False):
+                    return True
+                if (token.percent or token.money) and (
+                    cursor.looking_at("PER_TRADE", noise=False)
+                    or cursor.looking_at("EQUITY", noise=True)
+                    or cursor.words("of")
+                ):
+                    return bool(cursor.looking_at("PER_TRADE", "EQUITY", noise=True))
+            return False
+        finally:
+            cursor.reset(mark)
+
+    def value_follows(self) -> bool:
+        """Whether a value stands behind the colon, so that "Risk: 1%" is a setting, no heading."""
+        for token in self.cursor.tokens[self.cursor.position + 1 : self.cursor.position + 4]:
+            if token.kind == "nl":
+                return False
+            if token.kind == "num":
+                return True
+        return False
+
+    def read(self) -> bool:
+        """Read a stop, target, trailing stop, time limit, cooldown or size."""
+        cursor = self.cursor
+        cursor.part = "risk"
+        start = cursor.mark()
+        for reader in (
+            self._none,
+            self._ratio,
+            self._trailing,
+            self._stop,
+            self._target,
+            self._hold,
+            self._cooldown,
+            self._size,
+        ):
+            cursor.words(
+                "and",
+                "with",
+                "use",
+                "using",
+                "set",
+                "place",
+                "add",
+                "then",
+                "put",
+                "also",
+                "apply",
+                "or",
+                "have",
+                "plus",
+                "keep",
+                "include",
+                "move",
+                "always use",
+                "exit with",
+                "exit at",
+                "exit on",
+                "exit via",
+                noise=True,
+            )
+            if reader():
+                return True
+            cursor.reset(start)
+            if reader():
+                return True
+            cursor.reset(start)
+        return False
+
+    def _none(self) -> bool:
+        """Read "no stop loss", "without a stop"."""
+        cursor = self.cursor
+        if cursor.words("no", "without", "never use", "don't use", "do not use"):
+            cursor.words("any")
+            if cursor.take("TRAIL", "STOP", "TARGET"):
+                self.draft.flags.add("no_stop_wanted")
+                return True
+        return False
+
+    def _around(self, category: str) -> Level | None:
+        """Read a level on either side of its word: "stop loss 5%", "5% stop", "2 ATR stop"."""
+        cursor = self.cursor
+        start = cursor.mark()
+        if cursor.take(category):
+            level = self._level()
+            if level is not None:
+                if category == "TRAIL":
+                    cursor.words("stop", "stop loss", noise=False)
+                return level
+            cursor.reset(start)
+            return None
+        level = self._level()
+        if level is not None and cursor.take(category):
+            cursor.take("FROM_ENTRY", noise=True)
+            return level
+        cursor.reset(start)
+        return None
+
+    def _trailing(self) -> bool:
+        level = self._around("TRAIL")
+        if level is None:
+            mark = self.cursor.mark()
+            # "a stop that trails by 3%", "stop loss trailing 3%"
+            if self.cursor.take("STOP") and self.cursor.words(
+                "that trails by", "trailing by", "that trails", "trailing at", "trailing"
+            ):
+                level = self._level()
+            if level is None:
+                self.cursor.reset(mark)
+                return False
+        if level["type"] == "risk_reward":
+            return False
+        self.draft.risk["trailing_stop"] = level
+        return True
+
+    def _stop(self) -> bool:
+        level = self._around("STOP")
+        if level is None or level["type"] == "risk_reward":
+            return False
+        self.draft.risk["stop_loss"] = level
+        return True
+
+    def _target(self) -> bool:
+        level = self._around("TARGET")
+        if level is None:
+            return False
+        self.draft.risk["take_profit"] = level
+        return True
+
+    def exit_level(self) -> bool:
+        """Read "at a 10% profit", "if the loss exceeds 5%", "at +10%", "up 10%", "at a 5% stop"."""
+        cursor = self.cursor
+        cursor.part = "risk"
+        cursor.take("WHEN")
+        cursor.words(
+            "at",
+            "at a",
+            "for a",
+            "on a",
+            "with a",
+            "with",
+            "price is",
+            "it is",
+            "the position is",
+            "in",
+            "after a",
+            "after",
+            "position is",
+            "the trade is",
+            "trade is",
+            "we are",
+            "i am",
+            "the price",
+        )
+        if self._stop() or self._target() or self._trailing():
+            return True
+        verb = (cursor.take("GAIN") and "take_profit") or (cursor.take("LOSS") and "stop_loss")
+        if verb:
+            cursor.words(
+                "reaches",
+                "exceeds",
+                "is",
+                "hits",
+                "is above",
+                "of",
+                "is more than",
+                "is over",
+                "is at least",
+                "reached",
+                "is greater than",
+                "by",
+            )
+            token = cursor.number(percent=True)
+            if token is not None:
+                cursor.take("FROM_ENTRY", noise=True)
+                self.draft.risk[verb] = {"type": "percent", "value": abs(token.value)}
+                return True
+            return False
+        fall = cursor.words(
+            "gained",
+            "lost",
+            "trade gains",
+            "position gains",
+            "has gained",
+            "has lost",
+            "position has gained",
+            "position has lost",
+            "trade has gained",
+            "trade has lost",
+            "position gained",
+            "position lost",
+            "trade gained",
+            "trade lost",
+            "drops",
+            "falls",
+            "it drops",
+            "it falls",
+            "rises",
+            "it rises",
+            "loses",
+            "gains",
+            "price drops",
+            "price falls",
+            "price rises",
+            "it loses",
+            "it gains",
+            "position loses",
+            "the trade loses",
+        )
+        cursor.words("by")
+        cursor.words("more than", "at least")
+        token = cursor.number(percent=True)
+        if token is None:
+            return False
+        entry_said = cursor.take("FROM_ENTRY", noise=False)
+        if fall:
+            traded = fall.split()[0] in ("position", "trade", "has", "gained", "lost")
+            if not entry_said and not traded:
+                return False
+            up = fall.split()[-1] in ("rises", "gains", "gained")
+        else:
+            side = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1)
+            if not side:
+                return False
+            up = side == 1
+            cursor.take("FROM_ENTRY", noise=False)
+        self.draft.risk["take_profit" if up else "stop_loss"] = {"type": "percent", "value": abs(token.value)}
+        return True
+
+    def _ratio(self) -> bool:
+        """Read "risk-reward 1:2", "reward to risk of 3", "2:1 reward to risk"."""
+        cursor = self.cursor
+        numbers = self.cursor.colon_numbers()
+        named = cursor.take("RATIO")
+        if not named:
+            return False
+        cursor.words("ratio", "ratio of", "of", "at", "is", "at least", "target of", "target")
+        cursor.symbol(":", "=")
+        numbers = numbers or self.cursor.colon_numbers()
+        if not numbers:
+            return False
+        ratio = max(numbers) / min(numbers) if len(numbers) == 2 and min(numbers) > 0 else numbers[0]
+        cursor.take("TARGET", noise=False)
+        self.draft.risk["take_profit"] = {"type": "risk_reward", "ratio": ratio}
+        return True
+
+    def _hold(self) -> bool:
+        """Read "hold for 10 days", "time stop after 20 bars"."""
+        cursor = self.cursor
+        if not cursor.take("HOLD"):
+            return False
+        cursor.words(
+            "position",
+            "positions",
+            "trades",
+            "the trade",
+            "for",
+            "of",
+            "after",
+            "at most",
+            "a maximum of",
+            "no more than",
+            "up to",
+            "is",
+            "for at most",
+        )
+        cursor.symbol(":")
+        cursor.words("at most", "a maximum of", "no more than", "up to", "max", "maximum")
+        token = cursor.number(percent=False)
+        unit = cursor.take("UNIT", noise=False) if token else None
+        if token is None or unit is None:
+            return False
+        cursor.words(
+            "at most", "max", "maximum", "then sell", "then exit", "and then sell", "and then exit", noise=True
+        )
+        self.draft.risk["max_bars"] = self.draft.bars(token.value, unit)
+        return True
+
+    def _cooldown(self) -> bool:
+        cursor = self.cursor
+        if not cursor.take("COOLDOWN"):
+            return False
+        cursor.words("of", "for", "at least", "is")
+        cursor.symbol(":")
+        token = cursor.number(percent=False)
+        unit = cursor.take("UNIT", noise=False) if token else None
+        if token is None or unit is None:
+            return False
+        cursor.take("AFTER_EXIT", noise=True)
+        self.draft.risk["cooldown_bars"] = self.draft.bars(token.value, unit)
+        return True
+
+    def _size(self) -> bool:
+        cursor = self.cursor
+        cursor.words("each trade", "every trade", "each position", "every position", "each entry", "every entry")
+        start = cursor.position
+        named = cursor.take("SIZE")
+        said = " ".join(t.norm for t in cursor.tokens[start : cursor.position]) if named else ""
+        cursor.symbol(":", "=")
+        cursor.words("of", "is", "to", "at", "a", "up to", "only")
+        risky = said.startswith("risk") or bool(cursor.words("risk", "risking", "risk only"))
+        cursor.words("only", "at most", "no more than", "up to", "a maximum of", "max")
+        if named and not risky and cursor.take("FULL"):
+            self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": 100}
+            return True
+        token = cursor.number()
+        if token is None:
+            if not named and cursor.take("FULL"):
+                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": 100}
+                return True
+            return False
+        if token.percent:
+            cursor.words("of", "of my", "of the", "of total", "of available", noise=False)
+            equity = cursor.take("EQUITY", noise=True)
+            cursor.words("at risk", noise=False)
+            per = cursor.take("PER_TRADE", noise=False)
+            risky = risky or bool(cursor.words("at risk", "risk"))
+            if not (named or risky or per or equity):
+                return False
+            if (
+                named
+                and said in ("with", "use", "using", "risk", "position", "put", "put in")
+                and not (equity or per or risky)
+            ):
+                return False
+            kind = "risk_percent" if risky else "percent_of_equity"
+            self.draft.risk["position_size"] = {"type": kind, "value": token.value}
+            return True
+        if token.money:
+            per = cursor.take("PER_TRADE", noise=False)
+            worth = cursor.words("worth", noise=False)
+            if not (per or worth or (named and said not in ("with", "use", "using", "position", "risk"))):
+                return False
+            if risky:
+                return False
+            self.draft.risk["position_size"] = {"type": "fixed_cash", "value": token.value}
+            return True
+        if cursor.take("SHARES", noise=False):
+            cursor.take("PER_TRADE", noise=False)
+            self.draft.risk["position_size"] = {"type": "fixed_units", "value": token.value}
+            return True
+        return False
+
+    def size_of_order(self) -> bool:
+        """Read a size behind "buy": "100 shares", "$5,000 worth", "with 50% of equity", "all in"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words("with", "using", "for", noise=False)
+        token = cursor.number()
+        if token is not None:
+            if not token.percent and not token.money and cursor.take("SHARES", noise=False):
+                cursor.words("of", noise=False)
+                self.draft.risk["position_size"] = {"type": "fixed_units", "value": token.value}
+                return True
+            if token.money and (cursor.words("worth of", "worth", "of", noise=False) or True):
+                self.draft.risk["position_size"] = {"type": "fixed_cash", "value": token.value}
+                return True
+            if token.percent and cursor.words("of", "of my", "of the", noise=False) and cursor.take("EQUITY"):
+                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": token.value}
+                return True
+        elif (part := cursor.words("half", "a half", "a third", "a quarter", "a tenth", noise=False)) is not None:
+            shares = {"half": 50.0, "a half": 50.0, "a third": 100 / 3, "a quarter": 25.0, "a tenth": 10.0}
+            if cursor.words("of the", "of my", "of", "the", "my", noise=False) and cursor.take("EQUITY"):
+                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": shares[part]}
+                return True
+        elif cursor.take("FULL", noise=False):
+            self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": 100}
+            return True
+        cursor.reset(mark)
+        return False
