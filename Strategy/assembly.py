@@ -10,6 +10,7 @@ from Backtest.canonical import (
     IndicatorRef,
     Rule,
     Side,
+    Time,
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
@@ -23,6 +24,7 @@ def assemble(draft: Draft) -> None:
     _opposites(draft)
     _reversal(draft)
     _one_sided(draft)
+    _fills(draft)
     if draft.filters:
         draft.entries = [(side, _joined(condition, draft.filters)) for side, condition in draft.entries]
 
@@ -30,6 +32,21 @@ def assemble(draft: Draft) -> None:
 def _joined(condition: AnyCondition, filters: list[AnyCondition]) -> AnyCondition:
     parts = list(condition.conditions) if isinstance(condition, All) else [condition]
     return All(conditions=[*parts, *filters])
+
+
+def _fills(draft: Draft) -> None:
+    """Refuse fills at the open beside fills at the close; say when a rule for a day is filled."""
+    if "at_open" in draft.flags and draft.execution.get("trade_on_close"):
+        message = "The text fills orders at the open and at the close; a strategy does one or the other"
+        draft.problem(
+            "error", "mixed_fills", "execution", message, "Fill all orders at the next open, or all at the close"
+        )
+        draft.ask("Shall orders be filled at the next bar's open, or at the close of the signal's bar?")
+    rules = [c for _, c in (*draft.entries, *draft.exits)]
+    days = any(isinstance(node, Time) and node.weekdays for rule in rules for node in walk(rule))
+    if days and draft.timeframe == "1d" and not draft.execution.get("trade_on_close") and "exact" not in draft.flags:
+        text = "A rule for a weekday is judged at that day's close and filled at the next day's open"
+        draft.assume("fill_day", text, "filled on the day itself", "execution")
 
 
 def _one_sided(draft: Draft) -> None:

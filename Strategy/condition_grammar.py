@@ -297,6 +297,7 @@ class Conditions:
         cursor = self.cursor
         start = cursor.mark()
         cursor.words("after", "on", noise=False)
+        cursor.words("the first", "first")
         token = cursor.number(percent=False)
         count = int(token.value) if token else 1
         row = cursor.take("IN_A_ROW", noise=False)

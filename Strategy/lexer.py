@@ -36,6 +36,7 @@ _FOLD = str.maketrans("“”‘’–—−×\u00a0\t\r", "\"\"''---x   ")
 _SCAN = re.compile(
     r"""
     (?P<clock>\d{1,2}:\d{2}(?:\s*[ap]\.?m\b\.?)?|\d{1,2}\s*[ap]m\b)
+  | (?P<arrow>-+>|→|⇒|=+>(?=\s*[A-Za-z]))
   | (?P<di>[+-]DI\b|\bDI[+-](?!\w)|%[KDR]\b)
   | (?P<tf>\b(?:M1|M5|M15|M30|H1|H4|D1|W1|MN)\b)
   | (?P<ticker>\$[A-Z]{1,5}\b|\^[A-Z]{2,6}\b|\b[A-Z]{3}/[A-Z]{3}\b|\b[A-Z]{2,5}-(?:USDT?|EUR|GBP)\b|\b[A-Z]{3,6}=X\b|\b[A-Z]{1,5}\.[A-Z]\b)
@@ -106,6 +107,8 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
         elif kind == "word":
             word = raw.lower()
             yield Token("word", corrector.correct(word, raw), start, end, attached=attached)
+        elif kind == "arrow":
+            yield Token("word", "then", start, end)
         elif kind == "clock":
             yield Token("clock", _clock(raw), start, end)
         elif kind == "di":

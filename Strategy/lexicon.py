@@ -243,7 +243,7 @@ CATEGORIES: dict[str, Phrases] = {
         "exit, exits, exiting, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
         "flatten, close the trade, close trade, go flat, go to cash, close all positions, close all, get flat, close it, close everything, close out the position, "
         "close any position, close any open position, close open positions, exit all, close positions, exit all positions, leave the trade, exit signal, close the deal, "
-        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, dump it, exit it, exit both, close both"
+        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, dump it, exit it, exit both, close both, get rid of it, get rid of"
     ),
     "CLOSE_VERB": _each("close"),
     "SELL": _each(

@@ -151,7 +151,9 @@ class Operands:
     # Prices --------------------------------------------------------------------------------
 
     def _price(self) -> AnyOperand | None:
-        if self.cursor.words("it", "they", "price itself"):
+        if self.cursor.words("it", "it's", "they", "price itself", noise=False) or self.cursor.words(
+            "it", "they", "price itself"
+        ):
             return self.draft.subject or self.draft.mentioned() or Price(column="Close")
         offset = self.cursor.take("PREVIOUS")
         last = self.cursor.words("last") if offset is None else None

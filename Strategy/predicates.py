@@ -391,7 +391,8 @@ class Predicates:
             "fallen", "bounces", "rallies", "corrects", "sells off", "trades", "rallied", "closes", "rise",
         )  # fmt: skip
         cursor.words("by", noise=False)
-        bound = cursor.words("at least", "more than", "over", "up to")
+        bound = cursor.words("at least", "more than", "over")
+        within = not bound and cursor.words("up to", "at most", "no more than", "less than", "not more than")
         token = cursor.number(percent=True)
         if token is None:
             return None
@@ -412,6 +413,8 @@ class Predicates:
         if where is None:
             return None
         base = self.operands.term()
+        if base == subject:
+            base = self.draft.mentioned(besides=subject)
         if base is None or isinstance(base, Value):
             return None
         up = where in ("above", "over", "higher than") or (
@@ -419,6 +422,10 @@ class Predicates:
         )
         factor = round(1 + (token.value if up else -token.value) / 100, 10)
         level = Math(left=Value(value=factor), op="*", right=base)
+        self.draft.mentions.append(base)
+        if within:
+            self.draft.assume("within", f"{within} {token.value:g}% {where} it is between the two levels", "beyond")
+            return Between(operand=subject, low=base if up else level, high=level if up else base)
         if moved in ("drops", "falls", "dips", "drop", "fall") and where in ("below", "under"):
             return Cross(left=subject, direction="below", right=level)
         op = (">" if up else "<") + (

@@ -223,6 +223,15 @@ class Risk:
         """Read "at a 10% profit", "if the loss exceeds 5%", "at +10%", "up 10%", "at a 5% stop"."""
         cursor = self.cursor
         cursor.part = "risk"
+        if said := cursor.words(
+            "on the next day", "the next day", "next day", "the following day", "the next bar", "next bar", "a day later", "one day later",
+            "the day after", "the next morning", "at the next open", "the next session", "the next trading day", "a bar later",
+        ):  # fmt: skip
+            self.draft.risk["max_bars"] = 1
+            self.draft.assume(
+                "next_day", f"{said!r}: left at the open of the bar after the entry bar", field="risk.max_bars"
+            )
+            return True
         cursor.take("WHEN")
         cursor.words(
             "at",

@@ -35,7 +35,10 @@ class Settings:
         return False
 
     def _fill_noise(self) -> bool:
-        return bool(self.cursor.take("AT_OPEN", noise=False))
+        if not self.cursor.take("AT_OPEN", noise=False):
+            return False
+        self.draft.flags.add("at_open")
+        return True
 
     def _symbols(self) -> bool:
         cursor = self.cursor

@@ -308,8 +308,10 @@ class Statements:
         cursor = self.cursor
         while True:
             mark = cursor.mark()
-            if cursor.take("AT_OPEN", noise=False):
+            if cursor.take("AT_OPEN", noise=False) and (action[0] == "enter" or cursor.looking_at("WHEN")):
+                self.draft.flags.add("at_open")
                 continue
+            cursor.reset(mark)
             if cursor.take("ON_CLOSE", noise=False):
                 self.draft.execution["trade_on_close"] = True
                 self.draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
