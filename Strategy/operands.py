@@ -169,9 +169,14 @@ class Operands:
         return Price(column=column, offset=offset or 0)
 
     def offset(self) -> int | None:
-        """Read "3 bars ago", "yesterday" or "of the previous bar"."""
+        """Read "3 bars ago", "yesterday", "of the previous bar" or "[1]"."""
         cursor = self.cursor
         mark = cursor.mark()
+        if cursor.symbol("["):
+            token = cursor.number(percent=False, noise=False)
+            if token is not None and token.value >= 0 and token.value.is_integer() and cursor.symbol("]"):
+                return int(token.value)
+            cursor.reset(mark)
         if cursor.take("YESTERDAY", noise=False):
             return 1
         cursor.words("from", "of", noise=False)

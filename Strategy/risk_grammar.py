@@ -7,6 +7,7 @@ from typing import Any
 from Backtest.canonical import IndicatorRef
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
+from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 
 Level = dict[str, Any]
@@ -442,6 +443,17 @@ class Risk:
             return True
         return False
 
+    def whole_position(self) -> bool:
+        """Read the size behind "sell" where it is what was bought: "sell 100 shares"."""
+        size, mark = self.draft.risk.get("position_size", {}), self.cursor.mark()
+        token = self.cursor.number(percent=False, noise=False)
+        if token is None or size.get("type") != "fixed_units" or size["value"] != token.value:
+            self.cursor.reset(mark)
+            return False
+        self.cursor.take("SHARES", noise=False)
+        self.cursor.words("of", noise=False)
+        return True
+
     def size_of_order(self) -> bool:
         """Read a size behind "buy": "100 shares", "$5,000 worth", "with 50% of equity", "all in"."""
         cursor = self.cursor
@@ -449,7 +461,9 @@ class Risk:
         cursor.words("with", "using", "for", noise=False)
         token = cursor.number()
         if token is not None:
-            if not token.percent and not token.money and cursor.take("SHARES", noise=False):
+            follows = cursor.peek()
+            named = follows is not None and (follows.kind == "ticker" or follows.norm in COMPANIES)
+            if not token.percent and not token.money and (cursor.take("SHARES", noise=False) or named):
                 cursor.words("of", noise=False)
                 self.draft.risk["position_size"] = {"type": "fixed_units", "value": token.value}
                 return True

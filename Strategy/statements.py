@@ -316,7 +316,7 @@ class Statements:
                 self.draft.execution["trade_on_close"] = True
                 self.draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
                 continue
-            if action[0] == "enter" and self.risk.size_of_order():
+            if self.risk.size_of_order() if action[0] == "enter" else self.risk.whole_position():
                 continue
             if self.settings.symbol_list():
                 continue
@@ -538,7 +538,7 @@ class Statements:
             if condition is None or (not introduced and isinstance(condition, Time)):
                 return False
             self._pending_sentence()
-            cursor.symbol(",")
+            cursor.symbol(",", ":")
             cursor.take("THEN")
             action = self._take_action()
             if action is None:
