@@ -48,6 +48,8 @@ _BELOW = ["below", "under", "back below", "beneath", "down through", "down below
 def _crosses() -> Phrases:
     phrases: Phrases = {f"{v} {d}": "above" for v, d in product(_UP_VERBS, _ABOVE)}
     phrases |= {f"{v} {d}": "below" for v, d in product(_DOWN_VERBS, _BELOW)}
+    for verbs, others, way in ((_UP_VERBS, _DOWN_VERBS, "above"), (_DOWN_VERBS, _UP_VERBS, "below")):
+        phrases |= {f"{v} {d}": way for v, d in product(verbs, ("past", "beyond", "through")) if v not in others}
     phrases |= _each(
         "crosses up, crossing up, cross up, crossed up, crosses upward, crosses upwards, crossover above, crossover over, "
         "cross over, crosses over, crossing over, breaks out above, breakout above, break out above, breaks through above, "
