@@ -517,7 +517,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds"
+        "corrects, rallied, adds, first"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
