@@ -200,9 +200,10 @@ class Conditions:
         cursor = self.cursor
         mark = cursor.mark()
         each = cursor.take("EACH_OF")
-        if not each and not (cursor.take("WITHIN") and (cursor.take("LAST") or True)):
+        if not each and not cursor.take("WITHIN"):
             cursor.reset(mark)
             return None
+        cursor.take("LAST")
         token = cursor.number(percent=False)
         unit = cursor.take("UNIT", noise=False) if token else None
         if token is None or unit is None:

@@ -67,12 +67,6 @@ class Risk:
             return {"type": "atr", "multiple": value, "timeperiod": period}
         self.draft.indicators = known
         cursor.reset(mark)
-        if (
-            (cursor.words("at", "of", "is", noise=False) or True)
-            and (token := cursor.number(percent=False, noise=True)) is not None
-            and token.norm
-        ):
-            cursor.reset(mark)
         return None
 
     def ahead(self) -> bool:
@@ -467,7 +461,8 @@ class Risk:
                 cursor.words("of", noise=False)
                 self.draft.risk["position_size"] = {"type": "fixed_units", "value": token.value}
                 return True
-            if token.money and (cursor.words("worth of", "worth", "of", noise=False) or True):
+            if token.money:
+                cursor.words("worth of", "worth", "of", noise=False)
                 self.draft.risk["position_size"] = {"type": "fixed_cash", "value": token.value}
                 return True
             if token.percent and cursor.words("of", "of my", "of the", noise=False) and cursor.take("EQUITY"):

@@ -19,27 +19,11 @@ from Backtest.canonical import (
 from Strategy.condition_grammar import Conditions
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
-from Strategy.lexer import Token
-from Strategy.lexicon import COMPANIES, trie, vocabulary
+from Strategy.layout import Layout
+from Strategy.lexicon import COMPANIES, vocabulary
 from Strategy.risk_grammar import Risk
 from Strategy.settings_grammar import Settings
 
-# Words of a rule; a line that holds one is no title.
-_RULE_WORDS = {
-    "buy",
-    "sell",
-    "short",
-    "cover",
-    "exit",
-    "enter",
-    "when",
-    "if",
-    "above",
-    "below",
-    "over",
-    "under",
-    "stop",
-}
 Action = tuple[str, Side | None]
 
 
@@ -52,9 +36,8 @@ class Statements:
         self.conditions = Conditions(cursor, draft, self.at_boundary)
         self.settings = Settings(cursor, draft)
         self.risk = Risk(cursor, draft)
-        self.section: tuple[str, Side | None] | None = None
+        self.layout = Layout(cursor, draft, self.risk)
         self.last_entry: tuple[Side, AnyCondition] | None = None
-        self.step = 0.0
 
     def read(self) -> None:
         """Read the whole text."""
@@ -66,9 +49,9 @@ class Statements:
                 cursor.position += 1
                 continue
             for reader in (
-                self._separator,
-                self._title,
-                self._heading,
+                self.layout.separator,
+                self.layout.title,
+                self.layout.heading,
                 self._reversal,
                 self._one_side,
                 self.risk.read,
@@ -80,7 +63,7 @@ class Statements:
                 self.settings.read,
                 self._global_time,
                 self._bare_condition,
-                self._style,
+                self.layout.style,
             ):
                 try:
                     if reader():
@@ -128,102 +111,7 @@ class Statements:
         cursor.take("THEN")
         return self._take_action() is not None
 
-    def _style(self) -> bool:
-        """Read what kind of strategy it is: "a trend following system"; it says nothing about the rules."""
-        cursor = self.cursor
-        cursor.part = "name"
-        cursor.words("here is", "this is", "build", "make", "create", "i want")
-        if not cursor.take("STYLE"):
-            return False
-        cursor.words("system", "strategy", "approach", "setup", "idea", "style", noise=False)
-        return True
-
-    def _separator(self) -> bool:
-        token = self.cursor.peek()
-        if token is None:
-            return False
-        if token.kind == "nl" or token.norm in (".", ",", ";", "-", "*", "!", "?", ":", ")", "(", "#"):
-            self.cursor.part = "text"
-            self.cursor.advance(1)
-            if token.kind == "nl":
-                self._list_number()
-            return True
-        at_start = self.cursor.position == 0
-        return bool((at_start or token.value == self.step + 1 > 1) and self._list_number())
-
-    def _list_number(self) -> bool:
-        """Read the number of a step: "1." or "2)" or "Step 3:"."""
-        cursor = self.cursor
-        mark = cursor.mark()
-        cursor.words("step", "rule", noise=False)
-        token = cursor.kind("num", noise=False)
-        follows = cursor.peek()
-        if token and not token.percent and follows is not None and follows.norm in (".", ")", ":"):
-            cursor.advance(1)
-            self.step = token.value
-            return True
-        cursor.reset(mark)
-        return False
-
     # Sections ------------------------------------------------------------------------------
-
-    def _heading(self) -> bool:
-        """Read "Entry:", "Exit rules", "Risk management:" at the start of a line."""
-        cursor = self.cursor
-        before = cursor.previous()
-        if before is not None and before.kind != "nl" and before.norm not in (".", ";", "*", "-", ")", ":", ",", "#"):
-            return False
-        start = cursor.mark()
-        section = cursor.take("SECTION", noise=False)
-        if section is None:
-            return False
-        follows = cursor.peek()
-        if follows is None or not (
-            follows.norm in (":", "=")
-            or (before is not None and before.norm == "#")
-            or (follows.kind == "nl" and (before is None or before.kind == "nl"))
-        ):
-            return False
-        if section[0] in ("risk", "size") and follows.norm == ":" and self._sized_heading(start):
-            return True
-        cursor.advance(1)
-        self.section = section
-        return True
-
-    def _title(self) -> bool:
-        """Read a name: "Strategy: Dip buyer", "Name: ..." or a Markdown heading "# Dip buyer"."""
-        cursor = self.cursor
-        before = cursor.previous()
-        heading = before is not None and before.norm == "#"
-        if not heading and not (before is None or before.kind == "nl"):
-            return False
-        lead = cursor.take("NAME_LEAD", noise=False) and cursor.symbol(":")
-        start = cursor.position
-        while (token := cursor.peek()) is not None and token.kind in ("word", "ticker", "num"):
-            cursor.position += 1
-        ends = token is None or token.kind == "nl"
-        words = cursor.tokens[start : cursor.position]
-        if not heading and not lead:
-            # "Turtle: buy ..." at the very start.
-            ends = (
-                before is None and token is not None and token.norm == ":" and 0 < len(words) < 5 and _no_heading(words)
-            )
-        if not ends or not 0 < len(words) <= 10 or any(t.kind == "word" and t.norm in _RULE_WORDS for t in words):
-            return False
-        cursor.position = start
-        cursor.part = "name"
-        cursor.advance(len(words))
-        self.draft.title = (words[0].start, words[-1].end)
-        return True
-
-    def _sized_heading(self, start: Mark) -> bool:
-        """Read "Risk: 1% per trade", where the heading is a part of the setting."""
-        self.cursor.reset(start)
-        if self.risk.read():
-            return True
-        self.cursor.reset(start)
-        self.cursor.take("SECTION", noise=False)
-        return False
 
     # Rules ---------------------------------------------------------------------------------
 
@@ -554,9 +442,9 @@ class Statements:
 
     def _bare_condition(self) -> bool:
         """Read a condition under a heading: "Entry: RSI below 30"."""
-        if self.section is None or self.section[0] not in ("enter", "exit", "filter"):
+        if self.layout.section is None or self.layout.section[0] not in ("enter", "exit", "filter"):
             return False
-        kind, side = self.section
+        kind, side = self.layout.section
         cursor = self.cursor
         cursor.part = "rule"
         cursor.words("and", "also", noise=False)
@@ -751,16 +639,6 @@ class Statements:
         cursor.words("only", noise=False)
         self.draft.filters.append(Not(condition=found) if avoid else found)
         return True
-
-
-def _no_heading(words: list[Token]) -> bool:
-    """Whether these words in front of a colon are a name, not the heading of a section or a setting."""
-    known = trie(
-        "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME"
-    )
-    promises = trie("PROMISE")
-    plain = all(t.kind == "word" and t.norm not in promises for t in words)
-    return plain and words[0].norm not in known
 
 
 def opposite(condition: AnyCondition) -> AnyCondition | None:

@@ -1,0 +1,145 @@
+"""The grammar of a text's layout: titles, headings of sections, numbered steps, bullets."""
+
+from __future__ import annotations
+
+from Backtest.canonical import (
+    Side,
+)
+from Strategy.cursor import Cursor, Mark
+from Strategy.draft import Draft
+from Strategy.lexer import Token
+from Strategy.lexicon import trie
+from Strategy.risk_grammar import Risk
+
+# Words of a rule; a line that holds one is no title.
+_RULE_WORDS = {
+    "buy",
+    "sell",
+    "short",
+    "cover",
+    "exit",
+    "enter",
+    "when",
+    "if",
+    "above",
+    "below",
+    "over",
+    "under",
+    "stop",
+}
+
+
+class Layout:
+    """Reads what orders a text. `section` is the kind and side of rules it announces."""
+
+    def __init__(self, cursor: Cursor, draft: Draft, risk: Risk) -> None:
+        self.cursor = cursor
+        self.draft = draft
+        self.risk = risk
+        self.section: tuple[str, Side | None] | None = None
+        self.step = 0.0
+
+    def style(self) -> bool:
+        """Read what kind of strategy it is: "a trend following system"; it says nothing about the rules."""
+        cursor = self.cursor
+        cursor.part = "name"
+        cursor.words("here is", "this is", "build", "make", "create", "i want")
+        if not cursor.take("STYLE"):
+            return False
+        cursor.words("system", "strategy", "approach", "setup", "idea", "style", noise=False)
+        return True
+
+    def separator(self) -> bool:
+        token = self.cursor.peek()
+        if token is None:
+            return False
+        if token.kind == "nl" or token.norm in (".", ",", ";", "-", "*", "!", "?", ":", ")", "(", "#"):
+            self.cursor.part = "text"
+            self.cursor.advance(1)
+            if token.kind == "nl":
+                self._list_number()
+            return True
+        at_start = self.cursor.position == 0
+        return bool((at_start or token.value == self.step + 1 > 1) and self._list_number())
+
+    def _list_number(self) -> bool:
+        """Read the number of a step: "1." or "2)" or "Step 3:"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words("step", "rule", noise=False)
+        token = cursor.kind("num", noise=False)
+        follows = cursor.peek()
+        if token and not token.percent and follows is not None and follows.norm in (".", ")", ":"):
+            cursor.advance(1)
+            self.step = token.value
+            return True
+        cursor.reset(mark)
+        return False
+
+    def heading(self) -> bool:
+        """Read "Entry:", "Exit rules", "Risk management:" at the start of a line."""
+        cursor = self.cursor
+        before = cursor.previous()
+        if before is not None and before.kind != "nl" and before.norm not in (".", ";", "*", "-", ")", ":", ",", "#"):
+            return False
+        start = cursor.mark()
+        section = cursor.take("SECTION", noise=False)
+        if section is None:
+            return False
+        follows = cursor.peek()
+        if follows is None or not (
+            follows.norm in (":", "=")
+            or (before is not None and before.norm == "#")
+            or (follows.kind == "nl" and (before is None or before.kind == "nl"))
+        ):
+            return False
+        if section[0] in ("risk", "size") and follows.norm == ":" and self._sized_heading(start):
+            return True
+        cursor.advance(1)
+        self.section = section
+        return True
+
+    def title(self) -> bool:
+        """Read a name: "Strategy: Dip buyer", "Name: ..." or a Markdown heading "# Dip buyer"."""
+        cursor = self.cursor
+        before = cursor.previous()
+        heading = before is not None and before.norm == "#"
+        if not heading and not (before is None or before.kind == "nl"):
+            return False
+        lead = cursor.take("NAME_LEAD", noise=False) and cursor.symbol(":")
+        start = cursor.position
+        while (token := cursor.peek()) is not None and token.kind in ("word", "ticker", "num"):
+            cursor.position += 1
+        ends = token is None or token.kind == "nl"
+        words = cursor.tokens[start : cursor.position]
+        if not heading and not lead:
+            # "Turtle: buy ..." at the very start.
+            ends = (
+                before is None and token is not None and token.norm == ":" and 0 < len(words) < 5 and _no_heading(words)
+            )
+        if not ends or not 0 < len(words) <= 10 or any(t.kind == "word" and t.norm in _RULE_WORDS for t in words):
+            return False
+        cursor.position = start
+        cursor.part = "name"
+        cursor.advance(len(words))
+        self.draft.title = (words[0].start, words[-1].end)
+        return True
+
+    def _sized_heading(self, start: Mark) -> bool:
+        """Read "Risk: 1% per trade", where the heading is a part of the setting."""
+        self.cursor.reset(start)
+        if self.risk.read():
+            return True
+        self.cursor.reset(start)
+        self.cursor.take("SECTION", noise=False)
+        return False
+
+
+def _no_heading(words: list[Token]) -> bool:
+    """Whether these words in front of a colon are a name, not the heading of a section or a setting."""
+    known = trie(
+        "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME"
+    )
+    promises = trie("PROMISE")
+    plain = all(t.kind == "word" and t.norm not in promises for t in words)
+    return plain and words[0].norm not in known
