@@ -155,6 +155,10 @@ class Cursor:
             return None
         return token
 
+    def looking_at_number(self) -> bool:
+        token = self.peek()
+        return token is not None and token.kind == "num"
+
     def symbol(self, *symbols: str, noise: bool = False) -> str | None:
         """Take one of these symbols or words."""
         here = (self.position, len(self.consumed))

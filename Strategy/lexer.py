@@ -37,7 +37,7 @@ _SCAN = re.compile(
     r"""
     (?P<clock>\d{1,2}:\d{2}(?:\s*[ap]\.?m\b\.?)?|\d{1,2}\s*[ap]m\b)
   | (?P<arrow>-+>|→|⇒|=+>(?=\s*[A-Za-z]))
-  | (?P<di>[+-]DI\b|\bDI[+-](?!\w)|%[KDR]\b)
+  | (?P<di>[+-][Dd][Ii]\b|\b[Dd][Ii][+-](?!\w)|%[KDRkdr]\b)
   | (?P<tf>\b(?:M1|M5|M15|M30|H1|H4|D1|W1|MN)\b)
   | (?P<ticker>\$[A-Z]{1,5}\b|\^[A-Z]{2,6}\b|\b[A-Z]{3}/[A-Z]{3}\b|\b[A-Z]{2,5}-(?:USDT?|EUR|GBP)\b|\b[A-Z]{3,6}=X\b|\b[A-Z]{1,5}\.[A-Z]\b)
   | (?P<zone>\b(?:America|Europe|Asia|Australia|Africa|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+\b|\bUTC\b|\bGMT\b)
@@ -123,7 +123,7 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
         elif kind == "clock":
             yield Token("clock", _clock(raw), start, end)
         elif kind == "di":
-            yield Token("word", _DIRECTIONAL.get(raw, raw.lower()), start, end)
+            yield Token("word", _DIRECTIONAL.get(raw.upper(), raw.lower()), start, end)
         elif kind == "tf":
             yield Token("tf", _TIMEFRAMES[raw], start, end)
         elif kind == "ticker":

@@ -517,7 +517,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
@@ -544,6 +544,8 @@ def _indicator_phrases() -> Phrases:
     for entry in REGISTRY.values():
         for alias in (*entry.aliases, entry.name.lower(), entry.title.lower()):
             phrases.setdefault(alias.replace("-", " "), entry.name)
+            if alias.endswith(("average", "ma", "avg")):
+                phrases.setdefault(f"{alias.replace('-', ' ')}s", entry.name)
     for phrase in ("price", "high", "low"):
         phrases.pop(phrase, None)
     return phrases

@@ -75,15 +75,19 @@ class Operands:
         """Read "the 50 and 200 SMA" or a single operand; empty when there is none."""
         cursor = self.cursor
         mark = cursor.mark()
-        first = cursor.number()
-        if first is not None:
-            self.cursor.take("UNIT")
-            if cursor.symbol("and", ",", "/") or cursor.words("and"):
-                second = self._numbered_indicator()
-                if isinstance(second, IndicatorRef):
-                    name = self.draft.indicators[second.id].name
-                    if name in MOVING_AVERAGES:
-                        return [self.draft.indicator(name, {"timeperiod": int(first.value)}), second]
+        numbers: list[float] = []
+        while (first := cursor.number(percent=False)) is not None:
+            numbers.append(first.value)
+            cursor.take("UNIT")
+            comma = cursor.symbol(",", "/")
+            if not cursor.words("and") and not comma:
+                break
+            here = cursor.mark()
+            last = self._numbered_indicator()
+            if isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in MOVING_AVERAGES:
+                name = self.draft.indicators[last.id].name
+                return [*(self.draft.indicator(name, {"timeperiod": int(n)}) for n in numbers), last]
+            cursor.reset(here)
         cursor.reset(mark)
         one = self.operand()
         return [] if one is None else [one]
@@ -139,6 +143,8 @@ class Operands:
     def multiple(self) -> AnyOperand | None:
         """Read "2 times X", "1.5x the average volume", "twice X"."""
         token = self.cursor.number(percent=False)
+        if self.cursor.looking_at("INDICATOR"):  # "double EMA" is an indicator of its own
+            return None
         factor = self.cursor.take("MULTIPLE", noise=token is None)
         if self.cursor.symbol("*"):
             return None
@@ -244,9 +250,8 @@ class Operands:
         unit = cursor.take("UNIT", noise=False)
         if unit:
             cursor.words("period", "lookback", noise=False)
-        pace = cursor.words(*_PACES) or pace
-        name = cursor.take("INDICATOR")
-        if name is None or (pace and name not in MOVING_AVERAGES):
+        name = self._name(paced=bool(pace))
+        if name is None:
             # "its 20-day average", "20-day average volume"
             return None
         entry = REGISTRY[name]
@@ -275,6 +280,13 @@ class Operands:
         """Read "12", "12/26/9", "12, 26, 9"; whole or decimal numbers without a percent sign."""
         cursor = self.cursor
         numbers: list[float] = []
+        start = cursor.mark()
+        named = cursor.words("length", "period", "periods", "n", "lookback", "window", "timeperiod", "len", noise=False)
+        if not named or not cursor.symbol("=", ":"):
+            cursor.reset(start)
+            cursor.words("length", "period", noise=False)
+            if not cursor.looking_at_number():
+                cursor.reset(start)
         while True:
             mark = cursor.mark()
             if numbers and not cursor.symbol("/", ",", "-"):
@@ -286,13 +298,19 @@ class Operands:
             numbers.append(token.value)
         return numbers
 
+    def _name(self, *, paced: bool = False) -> str | None:
+        """Read an indicator's name, behind a word such as "fast" where it is an average's."""
+        name: str | None = self.cursor.take("INDICATOR")
+        if name is None and self.cursor.words(*_PACES):
+            paced, name = True, self.cursor.take("INDICATOR")
+        return name if name in MOVING_AVERAGES or not paced else None
+
     def _indicator(self, frame: str | None = None) -> AnyOperand | None:
         """Read an indicator by name, its parameters in any usual form behind it."""
         cursor = self.cursor
         leading = self._output_word(None)
-        pace = cursor.words(*_PACES)
-        name = cursor.take("INDICATOR")
-        if name is None or (pace and name not in MOVING_AVERAGES):
+        name = self._name()
+        if name is None:
             return None
         entry = REGISTRY[name]
         if leading is not None and not any(leading in (o.name, *o.words) for o in entry.outputs):
@@ -302,15 +320,29 @@ class Operands:
         if output is None and len(entry.outputs) > 1:
             output = self._output_of(entry)
         mark = cursor.mark()
+        source: str | None = None
         if cursor.symbol("("):
+            source = self._column_argument(entry, before=True)
             numbers = self.number_list()
             cursor.take("UNIT", noise=False)
+            source = source or self._column_argument(entry, before=False)
             if not numbers or not cursor.symbol(")"):
                 cursor.reset(mark)
-                numbers = []
+                numbers, source = [], None
         elif entry.params:
             numbers = self._period_phrase(entry)
-        return self._finish(entry, numbers, frame, output)
+        return self._finish(entry, numbers, frame, output, source)
+
+    def _column_argument(self, entry: IndicatorEntry, *, before: bool) -> str | None:
+        """Read the price column in "SMA(volume, 20)" or "SMA(20, volume)"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        if entry.takes_source and (before or cursor.symbol(",")):
+            column = cursor.take("PRICE", noise=False)
+            if column is not None and (not before or cursor.symbol(",")):
+                return str(column)
+        cursor.reset(mark)
+        return None
 
     def _period_phrase(self, entry: IndicatorEntry) -> list[float]:
         cursor = self.cursor
@@ -373,6 +405,9 @@ class Operands:
 
     def _output_of(self, entry: IndicatorEntry) -> str | None:
         mark = self.cursor.mark()
+        token = self.cursor.peek()
+        if token is not None and token.attached:  # "BB(20, 2).lower"
+            self.cursor.symbol(".")
         word = self._output_word(entry)
         if word is None:
             self.cursor.reset(mark)
@@ -380,14 +415,20 @@ class Operands:
         return self._output(entry, word)
 
     def _finish(
-        self, entry: IndicatorEntry, numbers: list[float], frame: str | None, output: str | None = None
+        self,
+        entry: IndicatorEntry,
+        numbers: list[float],
+        frame: str | None,
+        output: str | None = None,
+        source: str | None = None,
     ) -> AnyOperand | None:
         """Complete an indicator: parameters, output, source, time frame."""
         cursor, draft = self.cursor, self.draft
         if len(entry.outputs) > 1 and output is None:
             output = self._output_of(entry)
         cursor.take("BANDS", noise=False)
-        source = self._source(entry)
+        source = self._source(entry) or source
+        source = None if source == entry.default_source else source
         frame = frame or self.trailing_frame()
         params: dict[str, Any] = {}
         for p, value in zip(entry.params, numbers, strict=False):
@@ -457,6 +498,12 @@ class Operands:
                 return None
             known = [i for i in draft.indicators.values() if i.name in ("BB", "KELTNER", "DONCHIAN")]
             output = {"bottom": "lower", "top": "upper"}.get(side, side)
+            mark = cursor.mark()
+            if cursor.words("of the", "of a", "of", noise=False):
+                named = self._indicator() or self._numbered_indicator()
+                if isinstance(named, IndicatorRef) and draft.indicators[named.id].name in ("BB", "KELTNER", "DONCHIAN"):
+                    return named.model_copy(update={"output": output})
+                cursor.reset(mark)
             if known:
                 return IndicatorRef(id=known[-1].id, output=output)
             draft.assume("band", f"The {output} band is the Bollinger Band 20/2's", field="indicators")

@@ -21,7 +21,7 @@ from Backtest.canonical import (
     Rising,
     Value,
 )
-from Backtest.indicators import REGISTRY
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.operands import MOVING_AVERAGES, Operands
@@ -200,7 +200,7 @@ class Predicates:
         if not self.cursor.take("CROSSES"):
             return None
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
-        rights = self._rights(subject)
+        rights = [self._previous_channel(r) for r in self._rights(subject)]
         if not rights:
             return None
         if verb.startswith("break") and isinstance(rights[0], IndicatorRef):
@@ -243,6 +243,7 @@ class Predicates:
             if (
                 "exact" not in self.draft.flags
                 and name in MOVING_AVERAGES
+                and self.draft.indicators[subject.id].source_name in PRICE_COLUMNS[:4]
                 and plain
                 and value.is_integer()
                 and 2 <= value <= 400
@@ -284,6 +285,8 @@ class Predicates:
     def _right_sides(self, subject: AnyOperand, make: Callable[[AnyOperand], AnyCondition]) -> AnyCondition | None:
         rights = self._rights(subject)
         if not rights:
+            return None
+        if isinstance(subject, Value) and any(isinstance(r, Value) for r in rights):
             return None
         rights = [self._previous_channel(r) for r in rights]
         self.last = make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from Backtest.indicators import REGISTRY
 from Strategy.text_parser import parse_strategy
 
 
@@ -56,3 +57,23 @@ def test_what_it_says_can_be_read_back():
     text = "Buy when MACD crosses above its signal line and ADX > 25, sell when MACD crosses below signal. Trailing stop 3 ATR."
     strategy = parse_strategy(text).require()
     assert parse_strategy(strategy.describe()).require().trading_core() == strategy.trading_core()
+
+
+PERIODS = (
+    "{name}(17)", "{name} (17)", "17-period {name}", "17-day {name}", "17 {name}", "the 17 {name}", "{name} 17",
+    "{name} with a period of 17", "17-bar {name}", "{name} over 17 days", "{name}(length=17)", "{name}(period 17)",
+    "17d {name}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("indicator", REGISTRY)
+def test_every_indicator_by_every_name_with_its_period_in_every_form(indicator):
+    entry = REGISTRY[indicator]
+    period = next((p.name for p in entry.params if p.name in ("timeperiod", "fastk_period")), None)
+    for alias in dict.fromkeys([indicator.lower(), entry.title, *entry.aliases]):
+        for form in ("{name}", *(PERIODS if period else ())):
+            phrase = form.format(name=alias)
+            strategy = parse_strategy(f"Buy when {phrase} is rising for 2 bars, stop 5%").require()
+            (found,) = strategy.indicators
+            assert found.name == indicator, phrase
+            assert form == "{name}" or found.params[period] == 17, phrase
