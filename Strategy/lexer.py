@@ -42,6 +42,7 @@ _SCAN = re.compile(
   | (?P<ticker>\$[A-Z]{1,5}\b|\^[A-Z]{2,6}\b|\b[A-Z]{3}/[A-Z]{3}\b|\b[A-Z]{2,5}-(?:USDT?|EUR|GBP)\b|\b[A-Z]{3,6}=X\b|\b[A-Z]{1,5}\.[A-Z]\b)
   | (?P<zone>\b(?:America|Europe|Asia|Australia|Africa|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+\b|\bUTC\b|\bGMT\b)
   | (?P<num>(?:\$\s?)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?:\$\s?)?\.\d+)(?P<suffix>[kKmM](?![A-Za-z]))?
+  | (?P<times>(?<=\d)x(?=[A-Za-z]))
   | (?P<word>[A-Za-z]+(?:_[A-Za-z]+)*(?:'[a-z]+)?)
   | (?P<sym>&&|\|\||<=|>=|==|=<|=>|!=|[<>=≤≥≠+*/():;,.!?&|%-])
   | (?P<nl>\n)
@@ -118,6 +119,8 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
         elif kind == "word":
             word = raw.lower()
             yield Token("word", corrector.correct(word, raw), start, end, attached=attached)
+        elif kind == "times":
+            yield Token("word", "x", start, end, attached=True)
         elif kind == "arrow":
             yield Token("word", "then", start, end)
         elif kind == "clock":

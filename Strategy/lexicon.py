@@ -245,7 +245,7 @@ CATEGORIES: dict[str, Phrases] = {
         "exit, exits, exiting, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
         "flatten, close the trade, close trade, go flat, go to cash, close all positions, close all, get flat, close it, close everything, close out the position, "
         "close any position, close any open position, close open positions, exit all, close positions, exit all positions, leave the trade, exit signal, close the deal, "
-        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, dump it, exit it, exit both, close both, get rid of it, get rid of"
+        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, cash out, dump it, exit it, exit both, close both, get rid of it, get rid of"
     ),
     "CLOSE_VERB": _each("close"),
     "SELL": _each(
@@ -279,14 +279,14 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "WHILE": _each("while, as long as, whenever, when, only while, so long as, if, only when, whilst, only as long as"),
     "STOP": _each(
-        "stop loss, stoploss, stop, stops, sl, protective stop, hard stop, stop loss order, stop losses, fixed stop, initial stop, stop out, cut losses, cut the loss, cut loss, cut losses short, stop order, stop the loss, loss limit, max loss, maximum loss, cut my losses, catastrophic stop"
+        "stop loss, stoploss, stop, stops, sl, protective stop, hard stop, stop loss order, stop losses, fixed stop, initial stop, stop out, cut losses, cut the loss, cut loss, cut losses short, stop order, stop the loss, loss limit, max loss, maximum loss, cut my losses, catastrophic stop, limit losses, limit the loss, limit my losses, limit loss, limit the losses"
     ),
     "TARGET": _each(
         "take profit, take profits, takeprofit, target, targets, profit target, tp, price target, profit taking, take the profit, book profit, book profits, "
         "take gains, profit goal, profit objective, take profit order, target profit, take my profit, take the money, lock in profits, take profit target, lock in gains"
     ),
     "TRAIL": _each(
-        "trailing stop, trailing stop loss, trail, trailing, trailing stops, trail stop, trail the stop, trail by, trailing sl, trail the stop by, trail it by, trail a stop, trail my stop, trailing stoploss, trailed stop"
+        "trailing stop, trailing stop loss, trail, trailing, trailing stops, trail stop, trail the stop, trail by, trailing sl, trail the stop by, trail it by, trail a stop, trail my stop, chandelier stop, chandelier exit, chandelier, trailing stoploss, trailed stop"
     ),
     "GAIN": _each("profit, gain, gains, in profit, profits, up, winner, return"),
     "LOSS": _each("loss, losses, in loss, down, loser, drawdown"),
@@ -298,14 +298,14 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "SIZE": _each(
         "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, put up, use, using, uses, risk, risks, risking, stake, deploy, commit, size positions at, size position, "
-        "size per trade, position, bet, put, put in, trade with, order size, lot size, size of, capital per trade, size each position at, amount per trade, spend, quantity, with"
+        "size per trade, position, bet, put, put in, fixed size, fixed position size, size positions to risk, trade with, order size, lot size, size of, capital per trade, size each position at, amount per trade, spend, quantity, with"
     ),
     "EQUITY": _each(
         "equity, capital, account, portfolio, my account, my capital, my equity, the account, the portfolio, available equity, total equity, balance, account balance, cash, my portfolio, funds, the equity, "
         "available capital, account equity, my money, available cash, total capital, buying power, the capital, the money, my cash, portfolio value, account value, bankroll, wallet"
     ),
     "PER_TRADE": _each(
-        "per trade, per position, each trade, a trade, each time, in each trade, on each trade, every trade, for each trade, in every trade, per entry, on every trade, each position, per order, each, in the trade"
+        "per trade, per position, each trade, a trade, each time, in each trade, to each trade, to every trade, on each trade, every trade, for each trade, in every trade, per entry, on every trade, each position, per order, each, in the trade"
     ),
     "SHARES": _each("shares, share, units, unit, contracts, contract, coins, coin, lots, lot, stocks, tokens, token"),
     "FULL": _each(
@@ -335,13 +335,13 @@ CATEGORIES: dict[str, Phrases] = {
     "FRACTION": _each("smallest tradable fraction, smallest fraction, fractional unit, fractional units"),
     "RISK_FREE": _each("risk free rate"),
     "RATIO": _each(
-        "risk reward, risk / reward, reward / risk, risk / reward ratio, reward / risk ratio, risk reward ratio, reward risk, reward to risk, reward risk ratio, risk to reward, risk to reward ratio, reward to risk ratio, rr, r r, rr ratio"
+        "risk reward, reward : risk, risk : reward, risk / reward, reward / risk, risk / reward ratio, reward / risk ratio, risk reward ratio, reward risk, reward to risk, reward risk ratio, risk to reward, risk to reward ratio, reward to risk ratio, rr, r r, rr ratio"
     ),
     "TIMES_RISK": _each(
-        "r, the risk, times the risk, times risk, x risk, times my risk, r multiple, times the stop, times the stop loss, times the stop distance, risk units, times initial risk, x the risk"
+        "r, the risk, the stop, the stop loss, the stop distance, times the risk, times risk, x risk, times my risk, r multiple, times the stop, times the stop loss, times the stop distance, risk units, times initial risk, x the risk"
     ),
     "COOLDOWN": _each(
-        "cooldown, cool down, cooldown of, cooldown period, cooling off, wait, pause, cool off, wait at least, cooling period, re entry delay, no re entry for, no new entries for"
+        "cooldown, cool down, cooldown of, cooldown period, cooling off, wait, pause, cool off, wait at least, cooling period, re entry delay, no re entry for, no new entries for, no new trade for, no new trades for, no trade for, no trades for"
     ),
     "AFTER_EXIT": _each(
         "after an exit before the next entry, after exit, after each exit, after every exit, after closing, between trades, before re entering, before entering again, before the next trade, "

@@ -29,7 +29,7 @@ class Risk:
             "when up", "at about", "if down", "distance of", "if it drops", "if it falls", "after a", "price is", "if price falls", "if the price drops", "if the trade loses", "on a",
         )  # fmt: skip
         cursor.symbol(":", "=")
-        cursor.symbol("-", noise=True)
+        cursor.symbol("-", "+", noise=True)
         token = cursor.number()
         if token is not None and token.percent:
             cursor.take("LOSS", "GAIN", noise=False)
@@ -168,6 +168,8 @@ class Risk:
         """Read a level on either side of its word: "stop loss 5%", "5% stop", "2 ATR stop"."""
         cursor = self.cursor
         start = cursor.mark()
+        if (level := self._atr_first(category)) is not None:
+            return level
         if cursor.take(category):
             level = self._level()
             if level is not None:
@@ -181,6 +183,24 @@ class Risk:
             cursor.take("FROM_ENTRY", noise=True)
             return level
         cursor.reset(start)
+        return None
+
+    def _atr_first(self, category: str) -> Level | None:
+        """Read "ATR stop of 2" and "ATR(20) stop: 2"."""
+        cursor = self.cursor
+        mark, known = cursor.mark(), dict(self.draft.indicators)
+        ref = Operands(cursor, self.draft)._indicator() if cursor.looking_at("INDICATOR") == "ATR" else None
+        if isinstance(ref, IndicatorRef) and cursor.take(category, noise=False):
+            period = int(self.draft.indicators[ref.id].params["timeperiod"])
+            cursor.words("of", "at", "with", noise=False)
+            cursor.symbol(":", "=")
+            token = cursor.number(percent=False)
+            if token is not None and not token.money:
+                self.draft.indicators = known
+                cursor.words("x", "times", noise=False)
+                return {"type": "atr", "multiple": token.value, "timeperiod": period}
+        self.draft.indicators = known
+        cursor.reset(mark)
         return None
 
     def _trailing(self) -> bool:
@@ -218,6 +238,13 @@ class Risk:
         """Read "at a 10% profit", "if the loss exceeds 5%", "at +10%", "up 10%", "at a 5% stop"."""
         cursor = self.cursor
         cursor.part = "risk"
+        start = cursor.mark()
+        token = cursor.number(percent=False)
+        unit = cursor.take("UNIT", noise=False) if token else None
+        if token is not None and unit and cursor.words("later", noise=False):
+            self.draft.risk["max_bars"] = self.draft.bars(token.value, unit)
+            return True
+        cursor.reset(start)
         if said := cursor.words(
             "on the next day", "the next day", "next day", "the following day", "the next bar", "next bar", "a day later", "one day later",
             "the day after", "the next morning", "at the next open", "the next session", "the next trading day", "a bar later",
@@ -310,9 +337,13 @@ class Risk:
             return False
         entry_said = cursor.take("FROM_ENTRY", noise=False)
         if fall:
-            traded = fall.split()[0] in ("position", "trade", "has", "gained", "lost")
+            traded = fall.split()[0] in ("position", "trade", "has", "gained", "lost", "it") or "trade" in fall
             if not entry_said and not traded:
                 return False
+            if not entry_said and fall.startswith("it "):
+                self.draft.assume(
+                    "since_entry", f"{fall!r} {token.value:g}% is meant from the entry price", "from the bar before"
+                )
             up = fall.split()[-1] in ("rises", "gains", "gained")
         else:
             side = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1)
@@ -374,8 +405,14 @@ class Risk:
 
     def _cooldown(self) -> bool:
         cursor = self.cursor
+        before = cursor.number(percent=False)
+        length = cursor.take("UNIT", noise=False) if before else None
         if not cursor.take("COOLDOWN"):
             return False
+        if before is not None:
+            if length:
+                self.draft.risk["cooldown_bars"] = self.draft.bars(before.value, length)
+            return bool(length)
         cursor.words("of", "for", "at least", "is")
         cursor.symbol(":")
         token = cursor.number(percent=False)
@@ -394,7 +431,8 @@ class Risk:
         said = " ".join(t.norm for t in cursor.tokens[start : cursor.position]) if named else ""
         cursor.symbol(":", "=")
         cursor.words("of", "is", "to", "at", "a", "up to", "only")
-        risky = said.startswith("risk") or bool(cursor.words("risk", "risking", "risk only"))
+        cursor.take("PER_TRADE", noise=False)
+        risky = said.startswith("risk") or said.endswith("risk") or bool(cursor.words("risk", "risking", "risk only"))
         cursor.words("only", "at most", "no more than", "up to", "a maximum of", "max")
         if named and not risky and cursor.take("FULL"):
             self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": 100}
@@ -406,6 +444,10 @@ class Risk:
                 return True
             return False
         if token.percent:
+            behind = not named and cursor.words("position size", "position sizing", "position", "size", "allocation")
+            if behind:
+                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": token.value}
+                return True
             cursor.words("of", "of my", "of the", "of total", "of available", noise=False)
             equity = cursor.take("EQUITY", noise=True)
             cursor.words("at risk", noise=False)

@@ -217,7 +217,7 @@ _ENTRIES = (
     _entry(
         "ATR",
         "average true range",
-        ("atr", "average true range"),
+        ("atr", "atrs", "average true range"),
         talib.ATR,
         (_period(14, 1),),
         inputs=HLC,
