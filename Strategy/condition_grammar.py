@@ -232,6 +232,9 @@ class Conditions:
         bars = self.predicates.span("FOR")
         if bars is None:
             cursor.reset(mark)
+            bars = self.predicates.span("EACH_OF")
+        if bars is None:
+            cursor.reset(mark)
             bars = self.predicates.count_in_a_row()
         if bars is not None:
             return ForBars(condition=condition, bars=bars) if bars >= 2 else condition

@@ -108,7 +108,7 @@ CATEGORIES: dict[str, Phrases] = {
             "a maximum of, maximum, lower than or equal to, equal to or below, not above, no higher than, below or at, equal to or less than",
             "<=",
         ),
-        **_each("=, equals, equal to, is equal to, exactly, equal", "=="),
+        **_each("=, equals, equal to, exactly, equal", "=="),
     },
     "CROSS": _crosses(),
     "CROSSES": _each(
@@ -201,11 +201,11 @@ CATEGORIES: dict[str, Phrases] = {
     },
     "PREVIOUS": {
         **_each(
-            "yesterday's, yesterdays, previous, the previous, prior, previous day's, prior day's, previous bar's, prior bar's, previous candle's, "
+            "yesterday's, yesterdays, previous, prior, previous day's, prior day's, previous bar's, prior bar's, previous candle's, "
             "previous days, prior days, last bar's, last day's, the day before's, last candle's, preceding, previous day, previous bar, prior day, prior bar, previous candle, preceding day's",
             1,
         ),
-        **_each("today's, todays, this bar's, current, today, the current, current bar's", 0),
+        **_each("today's, todays, this bar's, current, today, current bar's", 0),
     },
     "YESTERDAY": _each(
         "yesterday, of the previous bar, of the previous day, of the prior bar, the day before, the bar before, of the prior day, of yesterday, a bar before, of the previous candle, previously"
@@ -531,10 +531,10 @@ CATEGORIES: dict[str, Phrases] = {
         "per trade, rule of, since it, because it, they, he, she, his, her"
     ),
     "NOISE": _each(
-        "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, "
+        "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, become, becomes, remains, remain, stays, stay, currently, now, "
         "just, also, simply, please, i, we, you, want, would, like, to, should, will, must, can, could, let's, let, my, our, your, so, very, really, both, "
         "either, value, reading, level, their, this, that, then, there, there's, these, trades, sits, of the, does, do, did, has been, have been, going, "
-        "they, value of, even, itself, still, i'd, i'll"
+        "they, value of, even, itself, shows, stands, reads, still, i'd, i'll"
     ),
 }
 

@@ -240,6 +240,7 @@ class Operands:
     def _numbered_indicator(self) -> AnyOperand | None:
         """Read "14-day RSI", "the 50 EMA", "20-period simple moving average", "weekly 50 SMA"."""
         cursor = self.cursor
+        start = cursor.position
         frame = self._frame()
         if frame is not None and (found := self._indicator(frame=frame)) is not None:
             return found
@@ -262,7 +263,7 @@ class Operands:
                 frame = bars_frame
             elif self.draft.bars(1, period_unit) != 1:
                 numbers = [float(self.draft.bars(n, period_unit)) for n in numbers]
-        return self._finish(entry, numbers, frame)
+        return self._finish(entry, numbers, frame, start=start)
 
     def _unit_frame(self, unit: str) -> str | None:
         """Return the coarser time frame a period's unit names, as "50-day SMA" does on hourly bars."""
@@ -308,6 +309,7 @@ class Operands:
     def _indicator(self, frame: str | None = None) -> AnyOperand | None:
         """Read an indicator by name, its parameters in any usual form behind it."""
         cursor = self.cursor
+        start = cursor.position
         leading = self._output_word(None)
         name = self._name()
         if name is None:
@@ -331,7 +333,7 @@ class Operands:
                 numbers, source = [], None
         elif entry.params:
             numbers = self._period_phrase(entry)
-        return self._finish(entry, numbers, frame, output, source)
+        return self._finish(entry, numbers, frame, output, source, start)
 
     def _column_argument(self, entry: IndicatorEntry, *, before: bool) -> str | None:
         """Read the price column in "SMA(volume, 20)" or "SMA(20, volume)"."""
@@ -421,6 +423,7 @@ class Operands:
         frame: str | None,
         output: str | None = None,
         source: str | None = None,
+        start: int | None = None,
     ) -> AnyOperand | None:
         """Complete an indicator: parameters, output, source, time frame."""
         cursor, draft = self.cursor, self.draft
@@ -428,6 +431,8 @@ class Operands:
             output = self._output_of(entry)
         cursor.take("BANDS", noise=False)
         source = self._source(entry) or source
+        if source is None and entry.name in MOVING_AVERAGES and start is not None:
+            source = self._own_source(start)
         source = None if source == entry.default_source else source
         frame = frame or self.trailing_frame()
         params: dict[str, Any] = {}
@@ -539,6 +544,7 @@ class Operands:
     def _average_of(self) -> AnyOperand | None:
         """Read "average volume", "its 20-day average", "the 20-day average volume"."""
         cursor, draft = self.cursor, self.draft
+        start = cursor.position
         numbers = self.number_list()
         unit = cursor.take("UNIT", noise=False) if numbers else None
         if not cursor.take("AVERAGE"):
@@ -548,14 +554,8 @@ class Operands:
             cursor.words("of", noise=False) and (column := cursor.take("PRICE")) is not None
         ):
             source = str(column)
-        elif isinstance(draft.subject, Price) and draft.subject.column == "Volume":
-            source = "Volume"
-        elif (
-            isinstance(draft.subject, IndicatorRef)
-            and draft.subject.output is None
-            and draft.subject.id in draft.indicators
-        ) and draft.indicators[draft.subject.id].name not in MOVING_AVERAGES:
-            source = draft.subject.id
+        else:
+            source = self._own_source(start)
         mark = cursor.mark()
         if not numbers and cursor.words("over the last", "of the last", "over the past", "over", "for the last"):
             token = cursor.number(percent=False)
@@ -568,6 +568,22 @@ class Operands:
             draft.assume("default_period", "The average is taken over 20 bars", field="indicators")
         period = draft.bars(numbers[0], unit or "bar") if numbers else 20
         return draft.indicator("SMA", {"timeperiod": period}, source=None if source == "Close" else source)
+
+    def _own_source(self, start: int) -> str | None:
+        """Return what "its average" is of: the left side of the comparison, or the subject "its" stands for.
+
+        Volume and oscillators are compared with averages of themselves, prices with averages of prices.
+        """
+        if "exact" in self.draft.flags:
+            return None
+        before = self.cursor.tokens[max(0, start - 1) : self.cursor.position]
+        own = any(token.norm == "its" for token in before)
+        of = self.draft.compared or (self.draft.subject if own else None)
+        if isinstance(of, Price) and of.column == "Volume":
+            return "Volume"
+        if own and isinstance(of, IndicatorRef) and of.output is None and of.id in self.draft.indicators:
+            return of.id if self.draft.indicators[of.id].name not in MOVING_AVERAGES else None
+        return None
 
     # Highs and lows ------------------------------------------------------------------------
 

@@ -96,7 +96,11 @@ class Predicates:
         if not isinstance(subject, Value):
             self.draft.mentions.append(subject)
         mark = cursor.mark()
-        if cursor.take("NOT"):
+        cursor.skip_noise()
+        token = cursor.peek()
+        bound = token is not None and token.norm == "no" and cursor.looking_at("ABOVE", noise=False)  # "no more than"
+        cursor.reset(mark)
+        if not bound and cursor.take("NOT"):
             inner = None if cursor.looking_at("NOT", noise=False) else self.read(subject)
             if inner is not None:
                 return Not(condition=inner)
@@ -121,6 +125,10 @@ class Predicates:
         if sign is None:
             return None
         kind, side = sign
+        if self.cursor.take("CROSSES"):  # "MACD bullish crossover"
+            if not isinstance(subject, IndicatorRef) or self.draft.indicators[subject.id].name != "MACD":
+                return None
+            return Cross(left=subject, direction=side, right=subject.model_copy(update={"output": "signal"}))
         if isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].name == "SUPERTREND":
             direction = subject.model_copy(update={"output": "direction"})
             if kind == "cross":
@@ -221,18 +229,41 @@ class Predicates:
 
     def _rights(self, subject: AnyOperand) -> list[AnyOperand]:
         """Read the right side of a comparison; "the 200" after an average is another average."""
+        self.draft.compared = subject
+        try:
+            return self._right_operands(subject)
+        finally:
+            self.draft.compared = None
+
+    def _right_operands(self, subject: AnyOperand) -> list[AnyOperand]:
         cursor = self.cursor
         start = cursor.position
         if cursor.words("it was", "they were", "it did") and isinstance(subject, Price | IndicatorRef):
             back = self.operands.offset()
             return [] if back is None else [subject.model_copy(update={"offset": subject.offset + back})]
+        mark = cursor.mark()
+        back = self.operands.offset() if isinstance(subject, Price | IndicatorRef) else None
+        if back and isinstance(subject, Price | IndicatorRef):  # "lower than 5 days ago"
+            return [subject.model_copy(update={"offset": subject.offset + back})]
+        cursor.reset(mark)
         if cursor.words("both of them", "both averages", "both moving averages", "both", noise=False):
             both = list(dict.fromkeys(m.model_dump_json() for m in reversed(self.draft.mentions) if m != subject))
             known = {m.model_dump_json(): m for m in self.draft.mentions}
             if len(both) >= 2:
                 return [known[k] for k in both[:2]]
             cursor.position = start
-        rights = self.operands.several()
+        # "RSI < 50 and 20 SMA > ...": the 50 is a level, not an average's length.
+        one = None if self._is_price(subject) else self.operands.operand()
+        rights = self.operands.several() if one is None else [one]
+        token = cursor.previous()
+        if (
+            isinstance(subject, Price)
+            and token is not None
+            and token.percent
+            and rights
+            and isinstance(rights[0], Value)
+        ):
+            return []  # a price is no percentage
         if rights == [subject] and cursor.previous_word() in ("it", "they"):
             other = self.draft.mentioned(besides=subject)
             return [] if other is None else [other]
@@ -282,6 +313,15 @@ class Predicates:
                 ]
         return rights
 
+    def _is_price(self, operand: AnyOperand) -> bool:
+        """Whether an operand is a price or an average of prices, which a length can follow."""
+        if isinstance(operand, Price):
+            return operand.column != "Volume"
+        if not isinstance(operand, IndicatorRef):
+            return False
+        indicator = self.draft.indicators[operand.id]
+        return indicator.entry.scale == "price" and indicator.source_name in (None, *PRICE_COLUMNS[:4])
+
     def _right_sides(self, subject: AnyOperand, make: Callable[[AnyOperand], AnyCondition]) -> AnyCondition | None:
         rights = self._rights(subject)
         if not rights:
@@ -311,6 +351,8 @@ class Predicates:
         cursor.take("PRICE") if isinstance(subject, Price) and cursor.looking_at(
             "PRICE", noise=True
         ) == "Close" else None
+        if isinstance(subject, IndicatorRef):
+            cursor.words("closes", "closed", "trades")
         op = cursor.take("ABOVE")
         if (
             op is None
@@ -391,7 +433,7 @@ class Predicates:
         cursor = self.cursor
         moved = cursor.words(
             "pulls back", "pull back", "pulled back", "retraces", "retraced", "drops", "falls", "drop", "fall", "dips", "rises", "declines", "fell", "dropped",
-            "fallen", "bounces", "rallies", "corrects", "sells off", "trades", "rallied", "closes", "rise",
+            "fallen", "bounces", "is down", "down", "is up", "up", "rallies", "corrects", "sells off", "trades", "rallied", "closes", "rise",
         )  # fmt: skip
         cursor.words("by", noise=False)
         bound = cursor.words("at least", "more than", "over")
@@ -421,7 +463,7 @@ class Predicates:
         if base is None or isinstance(base, Value):
             return None
         up = where in ("above", "over", "higher than") or (
-            where == "from" and moved in ("rises", "bounces", "rallies", "rallied", "rise")
+            where == "from" and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
         )
         factor = round(1 + (token.value if up else -token.value) / 100, 10)
         level = Math(left=Value(value=factor), op="*", right=base)
@@ -432,7 +474,9 @@ class Predicates:
         if moved in ("drops", "falls", "dips", "drop", "fall") and where in ("below", "under"):
             return Cross(left=subject, direction="below", right=level)
         op = (">" if up else "<") + (
-            "" if bound == "more than" or (bound is None and where in ("below", "above", "under", "over")) else "="
+            ""
+            if bound in ("more than", "over") or (bound is None and where in ("below", "above", "under", "over"))
+            else "="
         )
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
 
@@ -524,12 +568,14 @@ class Predicates:
         cursor = self.cursor
         way = cursor.take("RISING") or {
             "gains": "rising",
+            "gained": "rising",
+            "lost": "falling",
             "gain": "rising",
             "rallies": "rising",
             "loses": "falling",
             "jumps": "rising",
             "adds": "rising",
-        }.get(cursor.words("gains", "gain", "rallies", "loses", "jumps", "adds") or "")
+        }.get(cursor.words("gains", "gained", "lost", "gain", "rallies", "loses", "jumps", "adds") or "")
         if way is None or not isinstance(subject, Price | IndicatorRef):
             return None
         cursor.words("by", noise=False)
@@ -650,7 +696,9 @@ class Predicates:
 
     def _is_multiple(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "volume is twice its average"."""
+        self.draft.compared = subject
         right = self.operands.multiple()
+        self.draft.compared = None
         if right is None:
             return None
         self.draft.assume("multiple", "A multiple of something means at least that multiple", "more than it")
