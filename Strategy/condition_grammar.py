@@ -142,7 +142,8 @@ class Conditions:
             return None
         mark = self.cursor.mark()
         operand = self.operands.operand()
-        if operand is None or isinstance(operand, Value) or self._starts_predicate():
+        pronoun = self.cursor.previous_word() in ("it", "it's", "they")
+        if operand is None or pronoun or isinstance(operand, Value) or self._starts_predicate():
             self.cursor.reset(mark)
             return None
         return self.predicates.last(operand)

@@ -53,13 +53,31 @@ class Layout:
         token = self.cursor.peek()
         if token is None:
             return False
-        if token.kind == "nl" or token.norm in (".", ",", ";", "-", "*", "!", "?", ":", ")", "(", "#"):
+        if token.kind == "nl" or token.norm in (
+            ".",
+            ",",
+            ";",
+            "-",
+            "*",
+            "!",
+            "?",
+            ":",
+            ")",
+            "(",
+            "#",
+            "•",
+            "·",
+            "▪",
+            "◦",
+            "●",
+            "‣",
+        ):
             self.cursor.part = "text"
             self.cursor.advance(1)
             if token.kind == "nl":
                 self._list_number()
             return True
-        at_start = self.cursor.position == 0
+        at_start = self.cursor.position == 0 or token.norm in ("step", "rule")
         return bool((at_start or token.value == self.step + 1 > 1) and self._list_number())
 
     def _list_number(self) -> bool:
@@ -117,6 +135,8 @@ class Layout:
             ends = (
                 before is None and token is not None and token.norm == ":" and 0 < len(words) < 5 and _no_heading(words)
             )
+        if heading and words and not _no_heading(words[:1]):
+            return False
         if not ends or not 0 < len(words) <= 10 or any(t.kind == "word" and t.norm in _RULE_WORDS for t in words):
             return False
         cursor.position = start

@@ -245,7 +245,7 @@ CATEGORIES: dict[str, Phrases] = {
         "exit, exits, exiting, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
         "flatten, close the trade, close trade, go flat, go to cash, close all positions, close all, get flat, close it, close everything, close out the position, "
         "close any position, close any open position, close open positions, exit all, close positions, exit all positions, leave the trade, exit signal, close the deal, "
-        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, cash out, dump it, exit it, exit both, close both, get rid of it, get rid of"
+        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, cash out, leave, leave the position, dump it, exit it, exit both, close both, get rid of it, get rid of"
     ),
     "CLOSE_VERB": _each("close"),
     "SELL": _each(
@@ -517,7 +517,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first, periods, n, window, timeperiod, len"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
@@ -528,6 +528,7 @@ CATEGORIES: dict[str, Phrases] = {
         "backtest, test, try, idea, confirmed, confirmation, confirm, confirms, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
         "take, whenever, entry, exit, today, price, market, stock, trading, automatically, where, while, going, "
         "looking, look, goes, put, bar, time, above all, day, crossover, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
+        "build, create, first, firstly, secondly, thirdly, finally, lastly, step, trigger, system, setup, "
         "per trade, rule of, since it, because it, they, he, she, his, her"
     ),
     "NOISE": _each(

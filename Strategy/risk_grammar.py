@@ -140,6 +140,8 @@ class Risk:
                 "include",
                 "move",
                 "always use",
+                "it uses",
+                "uses",
                 "exit with",
                 "exit at",
                 "exit on",

@@ -230,7 +230,7 @@ _ENGLISH = frozenset(
 
 # Slips in words too short to be told from others by their letters alone.
 _TYPOS = {
-    "wen": "when", "whne": "when", "hwen": "when", "abov": "above", "abve": "above", "aboev": "above", "blow": "below",
+    "los": "loss", "wen": "when", "whne": "when", "hwen": "when", "abov": "above", "abve": "above", "aboev": "above", "blow": "below",
     "belw": "below", "byu": "buy", "bye": "buy", "buyy": "buy", "sel": "sell", "slel": "sell", "selll": "sell",
     "teh": "the", "adn": "and", "nad": "and", "si": "is", "stpo": "stop", "sotp": "stop", "cros": "cross", "ovre": "over",
     "undr": "under", "uner": "under", "prce": "price", "pirce": "price", "clos": "close", "clsoe": "close", "shrt": "short",

@@ -27,6 +27,10 @@ from Strategy.settings_grammar import Settings
 Action = tuple[str, Side | None]
 
 
+# Who acts, in front of an action.
+_DOERS = ("it", "the system", "the strategy", "the bot", "we", "i", "i want to", "we want to")
+
+
 class Statements:
     """Reads statement after statement; what none of them understands is left to be reported."""
 
@@ -86,6 +90,7 @@ class Statements:
         mark = cursor.mark()
         try:
             cursor.take("THEN", noise=False)
+            cursor.words(*_DOERS, noise=False)
             if self._take_action() is not None or cursor.looking_at("OTHERWISE"):
                 return True
             cursor.reset(mark)
@@ -137,6 +142,11 @@ class Statements:
                     return best[2]
                 cursor.take(category)
                 return action  # type: ignore[return-value]
+        mark = cursor.mark()
+        section = cursor.take("SECTION", noise=False)
+        if section is not None and section[0] in ("enter", "exit") and cursor.looking_at("WHEN", noise=False):
+            return (section[0], section[1] or ("long" if section[0] == "enter" else None))
+        cursor.reset(mark)
         for category, side in (("LONG", "long"), ("SHORT", "short")):
             mark = cursor.mark()
             if cursor.take(category) and (
@@ -183,6 +193,7 @@ class Statements:
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.take("THEN", noise=False)
         cursor.part = "rule"
+        cursor.words(*_DOERS, noise=False)
         cursor.words("always", "only", noise=False)
         action = self._take_action()
         if action is None:
