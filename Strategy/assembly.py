@@ -119,9 +119,10 @@ def _reversal(draft: Draft) -> None:
         mirrored = exits or [m for s, c in draft.entries if (m := opposite(c)) is not None]
         draft.entries += [(other, c) for c in mirrored]
         sides = {s for s, _ in draft.entries}
-    if len(sides) < 2:
+    if len(sides) < 2 or "exact" in draft.flags:
         return
-    protected = {"stop_loss", "take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
+    # A stop alone is no way out for a trade that goes well: the opposite signal is.
+    protected = {"take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
     for side in ("long", "short"):
         other = "short" if side == "long" else "long"
         has_exit = any(s in (side, None) for s, _ in draft.exits)

@@ -161,7 +161,9 @@ class _Maker:
         chance = self.chance
         sides = chance.choice([["long"], ["short"], ["long", "short"]])
         entries = [{"side": side, "when": self.condition()} for side in sides]
-        exits = [{"side": side, "when": self.condition(leaving=True)} for side in sides]
+        exits = [
+            {"side": side, "when": self.condition(leaving=True)} for side in sides if chance.random() < 0.85
+        ]  # the stop is a way out as well
         return {
             "symbols": chance.choice([[], ["AAPL"], ["MSFT", "GOOG"], ["BTC-USD"], ["BRK.B"]]) if self.wide else [],
             "timeframe": "1d", "indicators": list(self.indicators.values()), "entry_rules": entries,
