@@ -65,6 +65,25 @@ def test_a_run_says_what_it_was_made_of(run_: dict[str, Any]) -> None:
     assert run_["duration_ms"] > 0
 
 
+def test_the_shapes_are_those_of_the_contract(api: APIClient, run_: dict[str, Any]) -> None:
+    assert set(run_) >= {
+        "id", "strategy_id", "strategy_version", "status", "progress", "symbol", "timeframe", "start_date", "end_date",
+        "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
+        "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades",
+        "buy_and_hold_return_pct", "metrics", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error",
+        "warnings", "duration_ms", "created_at", "finished_at",
+    }  # fmt: skip
+    strategy = api.post("/api/strategies/", {"user_description": SENTENCE}).json()
+    assert set(strategy) >= {
+        "id", "name", "user_id", "version", "status", "canonical_json", "generated_code", "code_path", "warnings",
+        "assumptions", "created_at", "updated_at",
+    }  # fmt: skip
+    for name in ("trades_csv", "equity_csv", "report_html"):
+        answer = api.get(run_[name])
+        assert answer.status_code == 200, run_[name]
+        answer.close()
+
+
 def test_trades_equity_code_and_report(api: APIClient, run_: dict[str, Any]) -> None:
     url = f"/api/backtests/{run_['id']}/"
     trades = api.get(f"{url}trades/").json()
