@@ -384,6 +384,14 @@ class Conditions:
         cursor, draft = self.cursor, self.draft
         mark = cursor.mark()
         subject_before = draft.subject
+        pair = self.predicates.last_pair
+        if pair and cursor.words("both of them", "both lines", "both averages", "both", noise=False):
+            cursor.words("are", "is", noise=False)
+            if self._starts_predicate() and not isinstance(pair[1], Value):
+                found = self.predicates.several(list(pair))
+                if found is not None:
+                    return found
+            cursor.reset(mark)
         self._other_symbol()
         subjects = self.operands.several()
         if subjects:

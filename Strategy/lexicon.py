@@ -525,9 +525,9 @@ CATEGORIES: dict[str, Phrases] = {
         "basically, both, either, value, reading, level, their, this, that, these, those, there, there's, having, does, do, did, of, at, by, some, signal, "
         "immediately, then, itself, which, who, me, us, them, use, using, with, for, in, on, from, as, per, set, place, order, orders, trade, trades, "
         "position, positions, strategy, rule, rules, need, needs, condition, conditions, add, include, apply, keep, make, sure, simple, plan, system, run, "
-        "backtest, test, try, idea, confirmed, confirmation, confirm, confirms, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
+        "backtest, test, try, idea, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
         "take, whenever, entry, exit, today, price, market, stock, trading, automatically, where, while, going, "
-        "looking, look, goes, put, bar, time, above all, day, crossover, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
+        "looking, look, goes, put, bar, time, above all, day, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
         "build, create, first, firstly, secondly, thirdly, finally, lastly, step, trigger, system, setup, "
         "per trade, rule of, since it, because it, they, he, she, his, her"
     ),

@@ -91,6 +91,13 @@ class Predicates:
 
     def read(self, subject: AnyOperand) -> AnyCondition | None:
         """Read what is said of a subject."""
+        self.draft.compared = subject
+        try:
+            return self._said_of(subject)
+        finally:
+            self.draft.compared = None
+
+    def _said_of(self, subject: AnyOperand) -> AnyCondition | None:
         cursor = self.cursor
         self.draft.subject = subject
         if not isinstance(subject, Value):
@@ -229,13 +236,6 @@ class Predicates:
 
     def _rights(self, subject: AnyOperand) -> list[AnyOperand]:
         """Read the right side of a comparison; "the 200" after an average is another average."""
-        self.draft.compared = subject
-        try:
-            return self._right_operands(subject)
-        finally:
-            self.draft.compared = None
-
-    def _right_operands(self, subject: AnyOperand) -> list[AnyOperand]:
         cursor = self.cursor
         start = cursor.position
         if cursor.words("it was", "they were", "it did") and isinstance(subject, Price | IndicatorRef):
@@ -696,9 +696,7 @@ class Predicates:
 
     def _is_multiple(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "volume is twice its average"."""
-        self.draft.compared = subject
         right = self.operands.multiple()
-        self.draft.compared = None
         if right is None:
             return None
         self.draft.assume("multiple", "A multiple of something means at least that multiple", "more than it")
