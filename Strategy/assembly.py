@@ -7,6 +7,7 @@ from typing import Any
 from Backtest.canonical import (
     All,
     AnyCondition,
+    Cross,
     IndicatorRef,
     Rule,
     Side,
@@ -94,7 +95,7 @@ def _opposites(draft: Draft) -> None:
                     draft.flags.add("reversing")
     if "opposite_exit" in draft.flags:
         for side, condition in list(draft.entries):
-            mirrored = opposite(condition)
+            mirrored = opposite(condition) or _opposite_cross(condition)
             if mirrored is None:
                 draft.problem(
                     "error",
@@ -107,6 +108,14 @@ def _opposites(draft: Draft) -> None:
             else:
                 draft.exits.append((side, mirrored))
                 draft.assume("opposite", "The opposite signal is the same crossing the other way", field="exit_rules")
+
+
+def _opposite_cross(condition: AnyCondition) -> AnyCondition | None:
+    """Return the opposite of the one crossing among several conditions."""
+    if not isinstance(condition, All):
+        return None
+    crosses = [part for part in condition.conditions if isinstance(part, Cross)]
+    return opposite(crosses[0]) if len(crosses) == 1 else None
 
 
 def _reversal(draft: Draft) -> None:

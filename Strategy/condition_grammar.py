@@ -226,6 +226,11 @@ class Conditions:
         """Read "for 3 bars", "for 3 days in a row" or "within the last 5 bars" behind a condition."""
         cursor = self.cursor
         mark = cursor.mark()
+        if not (
+            isinstance(condition, Cross) and cursor.symbol("(") and cursor.take("NAMED_CROSS") and cursor.symbol(")")
+        ):
+            cursor.reset(mark)
+        mark = cursor.mark()
         bars = self.predicates.span("WITHIN", need_last=True)
         if bars is not None:
             return WithinBars(condition=condition, bars=bars) if bars >= 2 else condition

@@ -104,6 +104,13 @@ class Layout:
         section = cursor.take("SECTION", noise=False)
         if section is None:
             return False
+        inside = cursor.mark()
+        if cursor.symbol("("):
+            side = cursor.words("long", "short", "longs", "shorts")
+            if side and section[0] in ("enter", "exit") and cursor.symbol(")"):
+                section = (section[0], "short" if side.startswith("short") else "long")
+            else:
+                cursor.reset(inside)
         follows = cursor.peek()
         if follows is None or not (
             follows.norm in (":", "=")

@@ -279,7 +279,7 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "WHILE": _each("while, as long as, whenever, when, only while, so long as, if, only when, whilst, only as long as"),
     "STOP": _each(
-        "stop loss, stoploss, stop, stops, sl, protective stop, hard stop, stop loss order, stop losses, fixed stop, initial stop, stop out, cut losses, cut the loss, cut loss, cut losses short, stop order, stop the loss, loss limit, max loss, maximum loss, cut my losses, catastrophic stop, limit losses, limit the loss, limit my losses, limit loss, limit the losses"
+        "stop loss, stoploss, stop, stops, sl, protective stop, hard stop, stop loss order, stop losses, fixed stop, initial stop, stop out, cut losses, cut the loss, cut loss, cut losses short, stop order, fixed stop loss, hard stop loss, initial stop loss, protective stop loss, stop the loss, loss limit, max loss, maximum loss, cut my losses, catastrophic stop, limit losses, limit the loss, limit my losses, limit loss, limit the losses"
     ),
     "TARGET": _each(
         "take profit, take profits, takeprofit, target, targets, profit target, tp, price target, profit taking, take the profit, book profit, book profits, "
@@ -517,7 +517,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "

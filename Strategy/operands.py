@@ -161,6 +161,9 @@ class Operands:
             "it", "they", "price itself"
         ):
             return self.draft.subject or self.draft.mentioned() or Price(column="Close")
+        mark = self.cursor.mark()
+        if self.cursor.take("FRAME") != self.draft.timeframe:  # "the daily close" of a daily strategy
+            self.cursor.reset(mark)
         offset = self.cursor.take("PREVIOUS")
         last = self.cursor.words("last") if offset is None else None
         column = self.cursor.take("PRICE")
@@ -277,7 +280,7 @@ class Operands:
         )
         return frame
 
-    def number_list(self) -> list[float]:
+    def number_list(self, *, spoken: bool = False) -> list[float]:
         """Read "12", "12/26/9", "12, 26, 9"; whole or decimal numbers without a percent sign."""
         cursor = self.cursor
         numbers: list[float] = []
@@ -297,6 +300,19 @@ class Operands:
                 cursor.reset(mark)
                 break
             numbers.append(token.value)
+            if spoken:  # "(20 days, 2 standard deviations)"
+                cursor.take("UNIT", noise=False)
+                cursor.words(
+                    "standard deviations",
+                    "standard deviation",
+                    "std devs",
+                    "std dev",
+                    "stdev",
+                    "std",
+                    "sd",
+                    "deviations",
+                    noise=False,
+                )
         return numbers
 
     def _name(self, *, paced: bool = False) -> str | None:
@@ -325,7 +341,7 @@ class Operands:
         source: str | None = None
         if cursor.symbol("("):
             source = self._column_argument(entry, before=True)
-            numbers = self.number_list()
+            numbers = self.number_list(spoken=True)
             cursor.take("UNIT", noise=False)
             source = source or self._column_argument(entry, before=False)
             if not numbers or not cursor.symbol(")"):

@@ -119,7 +119,7 @@ class Predicates:
             cursor.reset(mark)
         for reader in (
             self._signed, self._turns, self._cross, self._within_percent, self._percent_beyond, self._between, self._level,
-            self._extreme, self._percent_move, self._touch, self._reaches_extreme, self._plain_cross, self._moves, self._is_multiple,
+            self._extreme, self._percent_move, self._touch, self._reaches_extreme, self._is_extreme, self._plain_cross, self._moves, self._is_multiple,
         ):  # fmt: skip
             found = reader(subject)
             if found is not None:
@@ -679,6 +679,39 @@ class Predicates:
             self.draft.assume("pronoun", "What makes a new high or low is the price", "the indicator before it")
             subject = Price(column="Close")
         return self.beyond(subject, self._of_its_own(subject, level))
+
+    def _is_extreme(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "is the lowest close of the last 5 days": this bar is among the bars counted."""
+        cursor = self.cursor
+        kind = cursor.words("the highest", "the lowest", "highest", "lowest", "at the highest", "at the lowest")
+        if kind is None or not isinstance(subject, Price | IndicatorRef) or subject.offset:
+            return None
+        cursor.words(
+            "close", "closing price", "value", "level", "volume", "high", "low", "point", "reading", noise=False
+        )
+        if not cursor.words(
+            "of the last",
+            "of the past",
+            "in the last",
+            "in the past",
+            "over the last",
+            "over the past",
+            "in",
+            "of",
+            "for",
+            "over",
+            noise=False,
+        ):
+            return None
+        token = cursor.number(percent=False)
+        unit = cursor.take("UNIT", noise=False) if token else None
+        if token is None or unit is None or (isinstance(subject, IndicatorRef) and subject.output):
+            return None
+        high = kind.endswith("highest")
+        source = subject.column if isinstance(subject, Price) else subject.id
+        bars = self.draft.bars(token.value, unit)
+        level = self.draft.indicator("HIGHEST" if high else "LOWEST", {"timeperiod": bars}, source=source)
+        return Compare(left=subject, op=">=" if high else "<=", right=level)
 
     def _of_its_own(self, subject: AnyOperand, level: AnyOperand) -> AnyOperand:
         """Return the highest or lowest of volume or of an indicator in place of the price's."""

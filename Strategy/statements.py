@@ -21,6 +21,7 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.layout import Layout
 from Strategy.lexicon import COMPANIES, vocabulary
+from Strategy.predicates import joined
 from Strategy.risk_grammar import Risk
 from Strategy.settings_grammar import Settings
 
@@ -42,6 +43,7 @@ class Statements:
         self.risk = Risk(cursor, draft)
         self.layout = Layout(cursor, draft, self.risk)
         self.last_entry: tuple[Side, AnyCondition] | None = None
+        self.listed: list[AnyCondition] = []
 
     def read(self) -> None:
         """Read the whole text."""
@@ -63,6 +65,7 @@ class Statements:
                 self._while,
                 self._action,
                 self._global_filter,
+                self._listed_action,
                 self._condition_first,
                 self.settings.read,
                 self._global_time,
@@ -81,6 +84,10 @@ class Statements:
                 cursor.reset(mark)
             else:
                 cursor.position += 1
+        if self.listed:
+            several = f"{len(self.listed)} conditions stand" if len(self.listed) > 1 else "A condition stands"
+            self.draft.problem("error", "no_action", "text", f"{several} without an order", "Say what to do: buy, sell")
+            self.draft.ask("What shall be done when the conditions are true: buy, sell, or go short?")
 
     # Boundaries ----------------------------------------------------------------------------
 
@@ -324,7 +331,7 @@ class Statements:
             unit = cursor.take("UNIT", noise=False)
             if (
                 unit
-                and not cursor.looking_at("AGO", "IN_A_ROW", noise=False)
+                and not cursor.looking_at("AGO", "IN_A_ROW", "INDICATOR", noise=False)
                 and not cursor.looking_at("UP_BAR", noise=False)
             ):
                 cursor.words(
@@ -453,11 +460,13 @@ class Statements:
 
     def _bare_condition(self) -> bool:
         """Read a condition under a heading: "Entry: RSI below 30"."""
-        if self.layout.section is None or self.layout.section[0] not in ("enter", "exit", "filter"):
-            return False
-        kind, side = self.layout.section
         cursor = self.cursor
         cursor.part = "rule"
+        if self.layout.section is None:
+            return self._listed_condition()
+        if self.layout.section[0] not in ("enter", "exit", "filter"):
+            return False
+        kind, side = self.layout.section
         cursor.words("and", "also", noise=False)
         if kind == "exit" and self._special_exit(side):
             return True
@@ -470,6 +479,71 @@ class Statements:
             self.draft.filters.append(condition)
         else:
             self._add_to_section(kind, side, condition)
+        return True
+
+    def _listed_condition(self) -> bool:
+        """Keep a condition on a line of its own for "if all are true, buy" below it."""
+        before = self.cursor.previous()
+        if before is not None and before.kind != "nl" and before.norm not in ("*", "-", "•", ".", ")"):
+            return False
+        self._prepare("enter", "long")
+        condition = self.conditions.condition()
+        self.cursor.symbol(",")
+        self.cursor.words("and", noise=False)
+        follows = self.cursor.peek()
+        if (
+            condition is None
+            or isinstance(condition, Time)
+            or (follows is not None and follows.kind != "nl" and follows.norm != ".")
+        ):
+            return False
+        self.listed.append(condition)
+        return True
+
+    def _all_listed(self) -> AnyCondition | None:
+        """Read "all are true", "1-4 are true", "any of these conditions is met" of the conditions listed before."""
+        cursor = self.cursor
+        if not self.listed:
+            return None
+        some = cursor.words(
+            "any of the above",
+            "any of these conditions",
+            "any of these",
+            "one of these",
+            "any of them",
+            "any condition",
+            "any",
+        )
+        every = cursor.words(
+            "all of the above", "all of these conditions", "all of these", "all these conditions", "all the conditions", "all conditions",
+            "these conditions", "the conditions", "conditions", "the above", "all of them", "these", "all", "both conditions", "both", "they",
+        )  # fmt: skip
+        numbers = 0
+        while not (some or every) and cursor.number(percent=False) is not None:
+            numbers += 1
+            cursor.symbol("-", ",", "&")
+            cursor.words("and", "to", "through", noise=False)
+        held = cursor.words("true", "met", "satisfied", "fulfilled", "apply", "hold", "hold true", "is true", "is met")
+        if not held or not (some or every or numbers):
+            return None
+        return AnyOf(conditions=self.listed) if some and len(self.listed) > 1 else joined(self.listed)
+
+    def _listed_action(self) -> bool:
+        """Read "if 1-4 are true, then buy" below a list of conditions."""
+        cursor = self.cursor
+        cursor.part = "rule"
+        condition = self._all_listed() if cursor.take("WHEN") else None
+        if condition is None:
+            return False
+        cursor.symbol(",", ":")
+        cursor.take("THEN")
+        cursor.words(*_DOERS, noise=False)
+        action = self._take_action()
+        if action is None:
+            return False
+        self.listed = []
+        self._objects(action)
+        self._add(action[0], action[1], condition)
         return True
 
     def _add_to_section(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
