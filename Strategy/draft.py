@@ -123,6 +123,11 @@ class Draft:
             bars = round(count * table[unit])
         else:
             bars = round(count * _UNIT_SECONDS[unit] / seconds(self.timeframe))
+            if bars < 1:
+                span = f"{count:g} {unit}{'s' if count != 1 else ''}"
+                message = f"{span} is shorter than a bar of {self.timeframe}"
+                self.problem("error", "span", "text", message, "Use a finer time frame, or a longer span")
+                self.ask(f"On which bars shall it trade, so that {span} can be told?")
         if (unit, self.timeframe) not in (
             ("day", "1d"),
             ("hour", "1h"),

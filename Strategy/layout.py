@@ -77,6 +77,13 @@ class Layout:
             if token.kind == "nl":
                 self._list_number()
             return True
+        before = self.cursor.previous()
+        if before is None or before.kind == "nl" or before.norm in (".", ";", "-", "*", ")"):
+            # "First, buy ... Finally, set a stop"
+            if self.cursor.words(
+                "first", "firstly", "second", "secondly", "third", "thirdly", "next", "finally", "lastly", noise=False
+            ):
+                return True
         at_start = self.cursor.position == 0 or token.norm in ("step", "rule")
         return bool((at_start or token.value == self.step + 1 > 1) and self._list_number())
 

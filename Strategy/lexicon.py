@@ -517,7 +517,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, firstly, second, secondly, third, thirdly, next, finally, lastly"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
@@ -528,7 +528,7 @@ CATEGORIES: dict[str, Phrases] = {
         "backtest, test, try, idea, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
         "take, whenever, entry, exit, today, price, market, stock, trading, automatically, where, while, going, "
         "looking, look, goes, put, bar, time, above all, day, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
-        "build, create, first, firstly, secondly, thirdly, finally, lastly, step, trigger, system, setup, "
+        "build, create, step, trigger, system, setup, "
         "per trade, rule of, since it, because it, they, he, she, his, her"
     ),
     "NOISE": _each(

@@ -185,7 +185,9 @@ class Predicates:
             return None
         if "cross" not in verb:
             self.draft.worded += list(found.conditions) if isinstance(found, All) else [found]
-        self.cursor.words("from below", "from above", "from underneath", noise=False)
+        self.cursor.words(
+            *(("from below", "from underneath") if direction == "above" else ("from above",)), noise=False
+        )
         return self._and_level(subject, found)
 
     def _passes(self, subject: AnyOperand) -> AnyCondition | None:

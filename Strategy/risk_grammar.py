@@ -58,7 +58,8 @@ class Risk:
             ref = operands._indicator()
             if ref is None:
                 cursor.reset(inner)
-        if isinstance(ref, IndicatorRef) and self.draft.indicators[ref.id].name == "ATR":
+        atr = self.draft.indicators[ref.id] if isinstance(ref, IndicatorRef) else None
+        if isinstance(ref, IndicatorRef) and atr is not None and atr.name == "ATR" and atr.timeframe is None:
             period = int(self.draft.indicators[ref.id].params["timeperiod"])
             self.draft.indicators = known
             cursor.words("s", noise=False)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import random
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from Strategy.lexer import MAX_LENGTH
 from Strategy.lexicon import vocabulary
 from Strategy.text_parser import parse_strategy
 from tests.random_strategies import strategies
+from tests.Strategy.notation import comparable
 
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
@@ -138,3 +141,31 @@ def test_text_is_data_in_the_code_and_the_names() -> None:
     imports = {n.name for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import) for n in node.names}
     assert "os" not in imports
     assert ".." not in generate_code(strategy).class_name
+
+
+# What a trader may add to a rule, of which none may vanish: it changes the strategy, or is quoted.
+MODIFIERS = (
+    "twice", "half", "only once", "except in December", "after lunch", "if volume is high", "for the second time",
+    "three times", "below 20", "in the morning", "by 3%", "for the first time", "at least twice", "unless it rains",
+    "with low volume", "when the market is bullish", "significantly", "again", "before noon", "within 10 minutes",
+    "once more", "on the second bar", "with a limit order", "after a pullback", "at support", "in an uptrend",
+    "confirmed by volume", "with momentum", "at the end of the month", "every second day", "once a week",
+    "max 2 trades a day", "if not already long", "but not both", "slightly", "sharply", "roughly", "quickly",
+)  # fmt: skip
+SENTENCES = [
+    entry["say"]
+    for path in sorted((Path(__file__).parent.parent / "corpus").glob("*.yaml"))
+    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))
+    if "refused" not in entry and "\n" not in entry["say"]
+]
+
+
+@pytest.mark.parametrize("modifier", MODIFIERS)
+def test_no_modifier_vanishes(modifier: str) -> None:
+    chance = random.Random(modifier)
+    for say in chance.sample(SENTENCES, 14):
+        cut = chance.choice([i for i, c in enumerate(say) if c in ",.;"] or [len(say)])
+        text = f"{say[:cut]} {modifier}{say[cut:]}"
+        changed, plain = parse_strategy(text), parse_strategy(say)
+        if changed.strategy is not None:
+            assert comparable(changed.strategy) != comparable(plain.require()), text
