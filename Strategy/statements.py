@@ -518,13 +518,17 @@ class Statements:
             "all of the above", "all of these conditions", "all of these", "all these conditions", "all the conditions", "all conditions",
             "these conditions", "the conditions", "conditions", "the above", "all of them", "these", "all", "both conditions", "both", "they",
         )  # fmt: skip
-        numbers = 0
-        while not (some or every) and cursor.number(percent=False) is not None:
-            numbers += 1
-            cursor.symbol("-", ",", "&")
-            cursor.words("and", "to", "through", noise=False)
+        numbers: list[int] = []
+        through = False
+        while not (some or every) and (token := cursor.number(percent=False)) is not None:
+            through = through or token.attached  # "1-4", whose hyphen joins
+            numbers += range(numbers[-1] + 1, int(token.value) + 1) if through and numbers else [int(token.value)]
+            through = bool(cursor.symbol("-") or cursor.words("to", "through", noise=False))
+            cursor.symbol(",", "&")
+            cursor.words("and", noise=False)
         held = cursor.words("true", "met", "satisfied", "fulfilled", "apply", "hold", "hold true", "is true", "is met")
-        if not held or not (some or every or numbers):
+        named = some or every or numbers == list(range(1, len(self.listed) + 1))
+        if not held or not named:
             return None
         return AnyOf(conditions=self.listed) if some and len(self.listed) > 1 else joined(self.listed)
 

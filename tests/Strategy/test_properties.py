@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -169,3 +170,18 @@ def test_no_modifier_vanishes(modifier: str) -> None:
         changed, plain = parse_strategy(text), parse_strategy(say)
         if changed.strategy is not None:
             assert comparable(changed.strategy) != comparable(plain.require()), text
+
+
+def test_no_number_vanishes() -> None:
+    """Another number in a sentence is another strategy, or none; the numbers of steps apart."""
+    checked = 0
+    for say in SENTENCES[::2]:
+        plain = comparable(parse_strategy(say).require())
+        for found in re.finditer(r"\d+(?:\.\d+)?", say):
+            if ":" in (say[found.start() - 1 : found.start()], say[found.end() : found.end() + 1]):
+                continue  # of a ratio, both sides count together
+            other = f"{float(found[0]) + 3:g}" if "." in found[0] else str(int(found[0]) + 3)
+            changed = parse_strategy(say[: found.start()] + other + say[found.end() :])
+            checked += 1
+            assert changed.strategy is None or comparable(changed.strategy) != plain, (say, found[0])
+    assert checked > 300
