@@ -28,6 +28,7 @@ from Backtest.sandbox.job import SandboxJob, SandboxResult
 
 WORKER = Path(__file__).with_name("worker.py")
 GRACE_S = 10.0
+PATIENCE_S = 1.5
 FORKS = hasattr(os, "fork")
 KEPT_VARIABLES = ("LANG", "LC_ALL", "SYSTEMROOT", "TZ")
 
@@ -72,6 +73,8 @@ class ProcessSandbox:
         self._ready = ready
         self._waiting: deque[subprocess.Popen[bytes]] = deque()
         self._lock = threading.Lock()
+        self._returned = threading.Condition(self._lock)
+        self._busy = 0
         atexit.register(self.close)
 
     def warm_up(self, count: int | None = None) -> None:
@@ -95,8 +98,8 @@ class ProcessSandbox:
         with tempfile.TemporaryDirectory(prefix="algoagent-job-") as name:
             folder = Path(name)
             self._write(folder, job)
-            started = time.perf_counter()
             interpreter = self._take()
+            started = time.perf_counter()
             done = _Done(code=-signal.SIGTERM, reason="killed")
             try:
                 done = self._serve(interpreter, folder, job)
@@ -107,19 +110,30 @@ class ProcessSandbox:
             return self._read(folder, job, wall_ms=wall_ms, cpu_ms=done.cpu_ms, peak_mb=done.peak_memory_mb)
 
     def _take(self) -> subprocess.Popen[bytes]:
-        with self._lock:
-            while self._waiting:
-                interpreter = self._waiting.popleft()
-                if interpreter.poll() is None:
-                    return interpreter
-                _end(interpreter)
-        return self._start()
+        """Return a waiting interpreter. Where all are busy, wait for one about as long as a new one takes to start."""
+        deadline = time.monotonic() + PATIENCE_S
+        with self._returned:
+            while True:
+                while self._waiting:
+                    interpreter = self._waiting.popleft()
+                    if interpreter.poll() is None:
+                        self._busy += 1
+                        return interpreter
+                    _end(interpreter)
+                patience = deadline - time.monotonic()
+                if self._busy < max(self._ready, 1) or patience <= 0:
+                    self._busy += 1
+                    return self._start()
+                self._returned.wait(patience)
 
     def _give_back(self, interpreter: subprocess.Popen[bytes], *, usable: bool) -> None:
-        with self._lock:
+        with self._returned:
+            self._busy -= 1
             if usable and FORKS and len(self._waiting) < self._ready:
                 self._waiting.append(interpreter)
+                self._returned.notify()
                 return
+            self._returned.notify()
         _end(interpreter)
         if self._ready:
             threading.Thread(target=self.warm_up, daemon=True).start()

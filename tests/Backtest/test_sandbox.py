@@ -97,6 +97,21 @@ def test_secrets_of_the_server_are_not_in_the_child(sandbox: ProcessSandbox, mon
     fresh.close()
 
 
+def test_many_jobs_at_once_share_the_interpreters(monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    box, started = ProcessSandbox(ready=2), []
+    start = box._start
+    monkeypatch.setattr(box, "_start", lambda: started.append(1) or start())
+    box.warm_up()
+    box.run(job())
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: box.run(job("if not self.position: self.buy()")), range(16)))
+    box.close()
+    assert [d.metrics["# Trades"] for d in done] == [1] * 16
+    assert len(started) < 8
+
+
 def test_what_a_strategy_prints_and_two_classes(sandbox: ProcessSandbox) -> None:
     sandbox.run(job("print('hello ' * 1000)"))
     error = failure(sandbox, "pass", top="from backtesting import Strategy\nclass T(Strategy): pass")
