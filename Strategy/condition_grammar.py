@@ -59,6 +59,7 @@ class Conditions:
         self.exit_rule = False
         self.depth = 0
         self.nested = 0
+        self.elliptic = True  # whether a condition may leave out what an earlier one named
 
     def condition(self) -> AnyCondition | None:
         """Read a whole condition: alternatives of conjunctions."""
@@ -411,7 +412,7 @@ class Conditions:
         elif (reversed_ := self._word_before()) is not None:
             return reversed_
         cursor.reset(mark)
-        if (subject := draft.subject or draft.mentioned()) is not None:
+        if (subject := draft.subject or (draft.mentioned() if self.elliptic else None)) is not None:
             found = self.predicates.read(subject)
             if found is not None:
                 return found

@@ -28,8 +28,8 @@ from Strategy.operands import MOVING_AVERAGES, Operands
 
 # Which way a line was crossed, said behind it.
 _WAYS: dict[str, Literal["above", "below"]] = {
-    "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above",
-    "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below",
+    "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above", "up": "above",
+    "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
 
 

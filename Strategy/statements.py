@@ -472,7 +472,7 @@ class Statements:
             return True
         self._prepare(kind, side)
         cursor.take("WHEN")
-        condition = self.conditions.condition()
+        condition = self._whole_condition()
         if condition is None:
             return False
         if kind == "filter":
@@ -481,13 +481,22 @@ class Statements:
             self._add_to_section(kind, side, condition)
         return True
 
+    def _whole_condition(self) -> AnyCondition | None:
+        """Read a condition that names its own subject: "up" alone is none."""
+        self.draft.subject = None
+        self.conditions.elliptic = False
+        try:
+            return self.conditions.condition()
+        finally:
+            self.conditions.elliptic = True
+
     def _listed_condition(self) -> bool:
         """Keep a condition on a line of its own for "if all are true, buy" below it."""
         before = self.cursor.previous()
         if before is not None and before.kind != "nl" and before.norm not in ("*", "-", "•", ".", ")"):
             return False
         self._prepare("enter", "long")
-        condition = self.conditions.condition()
+        condition = self._whole_condition()
         self.cursor.symbol(",")
         self.cursor.words("and", noise=False)
         follows = self.cursor.peek()
