@@ -83,6 +83,7 @@ class Conditions:
             if not self.cursor.take("OR") or self.at_boundary():
                 self.cursor.reset(mark)
                 break
+            self._next_line()
             self.cursor.take("WHEN")
             more, _ = self._conjunction()
             if not more:
@@ -114,6 +115,7 @@ class Conditions:
                 self.cursor.reset(mark)
                 break
             if joined and not unless:
+                self._next_line()
                 self.cursor.take("WHEN")
                 self.cursor.take("PROVIDED")
             found = self._alternatives() if unless else self._unary()
@@ -125,6 +127,13 @@ class Conditions:
             parts.append(Not(condition=found) if unless else found)
             commas, ands = commas + (not joined), ands + bool(joined)
         return parts, commas > 0 and not ands
+
+    def _next_line(self) -> None:
+        """Go on in the next line where a line ends in "and" or "or"."""
+        token = self.cursor.peek()
+        if token is not None and token.kind == "nl":
+            self.cursor.advance(1)
+            self.cursor.symbol("-", "*", "•")
 
     def _except_days(self) -> bool:
         """Read "except" in front of days or times."""

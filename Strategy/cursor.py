@@ -159,6 +159,10 @@ class Cursor:
         token = self.peek()
         return token is not None and token.kind == "num"
 
+    def looking_at_symbol(self, symbol: str) -> bool:
+        token = self.peek()
+        return token is not None and token.norm == symbol
+
     def symbol(self, *symbols: str, noise: bool = False) -> str | None:
         """Take one of these symbols or words."""
         here = (self.position, len(self.consumed))

@@ -37,6 +37,7 @@ class Layout:
         self.draft = draft
         self.risk = risk
         self.section: tuple[str, Side | None] | None = None
+        self.side: Side | None = None
         self.step = 0.0
 
     def style(self) -> bool:
@@ -93,6 +94,13 @@ class Layout:
         mark = cursor.mark()
         cursor.words("step", "rule", noise=False)
         token = cursor.kind("num", noise=False)
+        letter = cursor.peek()
+        if token is None and letter is not None and len(letter.norm) == 1 and letter.norm.isalpha():
+            cursor.advance(1)
+            if cursor.symbol(")"):
+                return True
+            cursor.reset(mark)
+            return False
         follows = cursor.peek()
         if token and not token.percent and follows is not None and follows.norm in (".", ")", ":"):
             cursor.advance(1)
@@ -118,16 +126,28 @@ class Layout:
                 section = (section[0], "short" if side.startswith("short") else "long")
             else:
                 cursor.reset(inside)
+        entries_or_exits = section[0] in ("enter", "exit")
+        before_colon = cursor.mark()
+        if not (entries_or_exits and cursor.take("WHEN", noise=False) and cursor.looking_at_symbol(":")):
+            cursor.reset(before_colon)
         follows = cursor.peek()
         if follows is None or not (
             follows.norm in (":", "=")
+            or (entries_or_exits and follows.norm == "-")
             or (before is not None and before.norm == "#")
             or (follows.kind == "nl" and (before is None or before.kind == "nl"))
         ):
             return False
-        if section[0] in ("risk", "size") and follows.norm == ":" and self._sized_heading(start):
+        if section[0] in ("risk", "size") and follows.norm in (":", "=") and self._sized_heading(start):
             return True
+        said = [token.norm for token in cursor.tokens[start[0] : cursor.position]]
         cursor.advance(1)
+        if follows.kind == "nl":
+            self._list_number()
+        if said in (["long"], ["longs"], ["short"], ["shorts"]):
+            self.side = section[1]  # "Long:" above "Entry: ..." and "Exit: ..."
+        elif entries_or_exits and self.side and not {"long", "short", "buy"} & set(said):
+            section = (section[0], self.side)
         self.section = section
         return True
 

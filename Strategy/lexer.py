@@ -81,7 +81,8 @@ _PERCENT_WORDS = ("percent", "pct", "percents")
 
 def tokenize(text: str, corrector: Corrector) -> list[Token]:
     """Split text into tokens. Characters outside the grammar become `sym` tokens of their own."""
-    tokens = list(_scan(text.translate(_FOLD), corrector))
+    plain = re.sub(r"\*\*|__|```", lambda found: " " * len(found[0]), text)  # Markdown's bold
+    tokens = list(_scan(plain.translate(_FOLD), corrector))
     return _fold_numbers(tokens)
 
 

@@ -517,7 +517,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, firstly, second, secondly, third, thirdly, next, finally, lastly"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
@@ -526,7 +526,7 @@ CATEGORIES: dict[str, Phrases] = {
         "immediately, then, itself, which, who, me, us, them, use, using, with, for, in, on, from, as, per, set, place, order, orders, trade, trades, "
         "position, positions, strategy, rule, rules, need, needs, condition, conditions, add, include, apply, keep, make, sure, simple, plan, system, run, "
         "backtest, test, try, idea, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
-        "take, whenever, entry, exit, today, price, market, stock, trading, automatically, where, while, going, "
+        "take, whenever, today, price, market, stock, trading, automatically, where, while, going, "
         "looking, look, goes, put, bar, time, above all, day, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
         "build, create, step, trigger, system, setup, "
         "per trade, rule of, since it, because it, they, he, she, his, her"

@@ -45,7 +45,7 @@ class Settings:
         found = False
         lead = cursor.take("SYMBOL_LEAD")
         while lead or found:
-            cursor.symbol(":")
+            cursor.symbol(":", "=")
             if not self.symbol(lead=True):
                 break
             found = True

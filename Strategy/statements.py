@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from Backtest.canonical import (
+    All,
     AnyCondition,
     AnyOf,
     BarsHeld,
@@ -44,6 +45,7 @@ class Statements:
         self.layout = Layout(cursor, draft, self.risk)
         self.last_entry: tuple[Side, AnyCondition] | None = None
         self.listed: list[AnyCondition] = []
+        self.any_of: bool | None = None  # what the text says about the items of a list: any, or all
 
     def read(self) -> None:
         """Read the whole text."""
@@ -270,6 +272,8 @@ class Statements:
         cursor.reset(mark)
         cursor.symbol(",")
         cursor.take("WHEN")
+        if self._following(action):
+            return True
         if kind in ("exit", "sell") and cursor.take("OPPOSITE"):
             draft.flags.add("opposite_exit")
             return True
@@ -289,6 +293,47 @@ class Statements:
                 draft.flags.add("bare_sell")
             return True
         self._add(kind, side, condition)
+        return True
+
+    def _following(self, action: Action) -> bool:
+        """Read "all of the following are true:" above a list of conditions."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        some = cursor.words(
+            "any of the following",
+            "any of these",
+            "either of the following",
+            "one of the following",
+            "at least one of the following",
+        )
+        every = cursor.words(
+            "all of the following",
+            "all the following",
+            "all of these",
+            "the following",
+            "both of the following",
+            "these",
+        )
+        cursor.words("conditions", "rules", "criteria", noise=False)
+        cursor.words(
+            "are true",
+            "is true",
+            "are met",
+            "is met",
+            "are satisfied",
+            "hold",
+            "apply",
+            "occur",
+            "are all true",
+            "happen",
+            noise=False,
+        )
+        if not (some or every) or not cursor.symbol(":"):
+            cursor.reset(mark)
+            return False
+        kind, side = action
+        self.layout.section = ("exit", None) if kind == "sell" else (kind, side)
+        self.any_of = bool(some)
         return True
 
     def _opposite_entry(self, side: Side) -> bool:
@@ -561,22 +606,18 @@ class Statements:
 
     def _add_to_section(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
         """Items of an entry list belong together; items of an exit list are alternatives."""
-        from Backtest.canonical import All
-
         draft = self.draft
-        if kind == "enter" and draft.entries and f"section_{side}" in draft.flags:
-            known_side, known = draft.entries[-1]
-            if known_side == side:
-                parts = [*known.conditions, condition] if isinstance(known, All) else [known, condition]
-                draft.entries[-1] = (known_side, All(conditions=parts))
-                draft.assume(
-                    "section_and",
-                    "The conditions listed for an entry must all be true",
-                    "any one of them",
-                    "entry_rules",
-                )
-                return
-        draft.flags.add(f"section_{side}")
+        together = self.any_of is not True if kind == "enter" else self.any_of is False
+        kept: list[Any] = draft.entries if kind == "enter" else draft.exits
+        if together and kept and f"section_{kind}_{side}" in draft.flags and kept[-1][0] == side:
+            known = kept[-1][1]
+            parts = [*known.conditions, condition] if isinstance(known, All) else [known, condition]
+            kept[-1] = (side, All(conditions=parts))
+            if self.any_of is None:
+                text = "The conditions listed for an entry must all be true"
+                draft.assume("section_and", text, "any one of them", "entry_rules")
+            return
+        draft.flags.add(f"section_{kind}_{side}")
         self._add(kind, side, condition)
 
     # Reversal, otherwise, while --------------------------------------------------------------
