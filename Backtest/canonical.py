@@ -485,10 +485,7 @@ class CanonicalStrategy(Model):
         for where, rules in (("entry_rules", self.entry_rules), ("exit_rules", self.exit_rules)):
             for i, rule in enumerate(rules):
                 for node in walk(rule.when):
-                    if where == "entry_rules" and isinstance(node, BarsHeld | UnrealizedReturn):
-                        raise ValueError(
-                            f"{where}[{i}]: {node.type} needs an open position, so it belongs into exit_rules"
-                        )
+                    self._check_position(where, i, node)
                     if isinstance(node, IndicatorRef):
                         self._check_ref(where, i, node)
         size = self.risk.position_size
@@ -499,6 +496,19 @@ class CanonicalStrategy(Model):
         if isinstance(self.risk.take_profit, RiskReward) and not (self.risk.stop_loss or self.risk.trailing_stop):
             raise ValueError("risk.take_profit: risk_reward needs a stop loss to be a multiple of")
         return self
+
+    @staticmethod
+    def _check_position(where: str, i: int, node: Model) -> None:
+        """Let only exits ask of the open position, and only of what it is at this bar."""
+        if where == "entry_rules" and isinstance(node, BarsHeld | UnrealizedReturn):
+            raise ValueError(f"{where}[{i}]: {node.type} needs an open position, so it belongs into exit_rules")
+        if not isinstance(node, ForBars | WithinBars):
+            return
+        for inside in walk(node):
+            if isinstance(inside, BarsHeld | UnrealizedReturn):
+                raise ValueError(
+                    f"{where}[{i}]: {inside.type} cannot stand in {node.type}: bars ago the position was another one"
+                )
 
     def _check_indicators(self) -> None:
         seen: set[str] = set(PRICE_COLUMNS)

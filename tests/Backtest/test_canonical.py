@@ -121,6 +121,7 @@ def compare(op: str, value: float) -> dict[str, Any]:
         (with_(entry_rules__0__when__left__id="../../etc"), "invalid", "id"),
         (with_(entry_rules__0__when=nested(12)), "invalid", "depth|deep"),
         (with_(entry_rules__0__when={"type": "bars_held", "op": ">", "bars": 3}), "invalid", "bars_held|exit"),
+        (with_(exit_rules__0__when={"type": "within_bars", "bars": 3, "condition": {"type": "bars_held", "op": ">", "bars": 3}}), "invalid", "cannot stand in"),
         (with_(entry_rules__0__when={"type": "magic"}), "invalid", "magic"),
         (with_(symbols=["AAPL; DROP TABLE"]), "invalid", "symbol"),
         (with_(risk__position_size={"type": "risk_percent", "value": 1}, risk__stop_loss=None), "invalid", "risk_percent needs"),
