@@ -241,17 +241,17 @@ class Conditions:
         ):
             cursor.reset(mark)
         mark = cursor.mark()
-        bars = self.predicates.span("WITHIN", need_last=True)
+        bars = self.predicates.movements.span("WITHIN", need_last=True)
         if bars is not None:
             return WithinBars(condition=condition, bars=bars) if bars >= 2 else condition
         cursor.reset(mark)
-        bars = self.predicates.span("FOR")
+        bars = self.predicates.movements.span("FOR")
         if bars is None:
             cursor.reset(mark)
-            bars = self.predicates.span("EACH_OF")
+            bars = self.predicates.movements.span("EACH_OF")
         if bars is None:
             cursor.reset(mark)
-            bars = self.predicates.count_in_a_row()
+            bars = self.predicates.movements.count_in_a_row()
         if bars is not None:
             return ForBars(condition=condition, bars=bars) if bars >= 2 else condition
         cursor.reset(mark)
@@ -353,7 +353,7 @@ class Conditions:
         operand = self.operands.term()
         direction = direction or cursor.take("RISING")
         if operand is not None and direction is not None:
-            return self.predicates.direction(operand, direction, bars)
+            return self.predicates.movements.direction(operand, direction, bars)
         return None
 
     def _breakout(self) -> AnyCondition | None:
@@ -377,7 +377,7 @@ class Conditions:
         breakout = cursor.take("BREAKOUT", noise=False)
         if not (new or breakout):
             return None
-        return self.predicates.beyond(Price(column="Close"), level)
+        return self.predicates.movements.beyond(Price(column="Close"), level)
 
     def _breakout_of(self) -> AnyCondition | None:
         """Read the rest of "a Donchian breakout of 20 days", upward to buy and downward to sell."""
@@ -387,11 +387,11 @@ class Conditions:
         unit = cursor.take("UNIT", noise=False) if token else None
         if token is None or unit is None:
             return None
-        name = "HIGHEST" if self.predicates.rising_side else "LOWEST"
+        name = "HIGHEST" if self.draft.rising_side else "LOWEST"
         level = self.draft.indicator(name, {"timeperiod": self.draft.bars(token.value, unit)})
         return Cross(
             left=Price(column="Close"),
-            direction="above" if self.predicates.rising_side else "below",
+            direction="above" if self.draft.rising_side else "below",
             right=level.model_copy(update={"offset": 1}),
         )
 
@@ -476,9 +476,9 @@ class Conditions:
             if operand is not None and not isinstance(operand, Value):
                 self.draft.subject = operand
                 return (
-                    self.predicates.extreme_level(operand, extreme)
+                    self.predicates.movements.extreme_level(operand, extreme)
                     if extreme
-                    else self.predicates.direction(operand, str(direction), 1)
+                    else self.predicates.movements.direction(operand, str(direction), 1)
                 )
         cursor.reset(mark)
         return None
@@ -494,9 +494,9 @@ class Conditions:
             return Cross(left=Price(column="Close"), direction=direction, right=right)
         if (word := cursor.words("bullish", "bearish")) is not None or cursor.looking_at("CROSSES"):
             if word:
-                self.predicates.rising_side, before = word == "bullish", self.predicates.rising_side
+                self.draft.rising_side, before = word == "bullish", self.draft.rising_side
             else:
-                before = self.predicates.rising_side
+                before = self.draft.rising_side
             try:
                 mark = cursor.mark()
                 macd = cursor.take("INDICATOR")
@@ -514,7 +514,7 @@ class Conditions:
                     if len(pair) == 2:
                         return self.predicates.undirected(pair[0], pair[1])
             finally:
-                self.predicates.rising_side = before
+                self.draft.rising_side = before
         return None
 
     def _macd_cross(self) -> AnyCondition:

@@ -58,6 +58,7 @@ class Draft:
     questions: list[str] = field(default_factory=list)
     # What "it", "its average" and "above the 200" refer to.
     subject: AnyOperand | None = None
+    rising_side: bool = True  # which way words without a direction go in this rule
     compared: AnyOperand | None = None  # the left side while the right side is read
     other_symbols: set[str] = field(default_factory=set)
     worded: list[AnyCondition] = field(default_factory=list)

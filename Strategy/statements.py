@@ -279,7 +279,9 @@ class Statements:
             return True
         condition = self.conditions.condition()
         if condition is None and cursor.words("at", "with", noise=False):
-            condition = self.conditions.condition() or (self.conditions.predicates.touch() if kind != "enter" else None)
+            condition = self.conditions.condition() or (
+                self.conditions.predicates.movements.touch() if kind != "enter" else None
+            )
         if condition is None:
             cursor.reset(mark)
             if kind == "enter" and side and self._opposite_entry(side):
@@ -350,7 +352,7 @@ class Statements:
         self.conditions.exit_rule = sells
         # Words without a direction follow the rule: upward to buy, downward to sell.
         long_side = side == "long" or (side is None)
-        self.conditions.predicates.rising_side = long_side != sells
+        self.draft.rising_side = long_side != sells
         self.conditions.predicates.last = None
         if kind == "enter":
             self.draft.subject = None

@@ -1,0 +1,371 @@
+"""The grammar of movements and distances: rising, percent moves, touches, highs and lows."""
+
+from __future__ import annotations
+
+from Backtest.canonical import (
+    All,
+    AnyCondition,
+    AnyOperand,
+    Between,
+    Compare,
+    Cross,
+    Falling,
+    IndicatorRef,
+    Math,
+    Price,
+    Rising,
+    Value,
+)
+from Backtest.indicators import REGISTRY
+from Strategy.cursor import Cursor
+from Strategy.draft import Draft
+from Strategy.operands import Operands
+
+
+class Movements:
+    """Reads how a subject moves, how far it is from something, and whether it is at an extreme."""
+
+    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:
+        self.cursor = cursor
+        self.draft = draft
+        self.operands = operands
+
+    def span(self, category: str, *, need_last: bool = False) -> int | None:
+        cursor = self.cursor
+        phrase_start = cursor.position
+        if not cursor.take(category, noise=False):
+            return None
+        said = " ".join(t.norm for t in cursor.tokens[phrase_start : cursor.position])
+        last = cursor.take("LAST", noise=False)
+        if need_last and not (last or "last" in said or "past" in said or said.startswith("within")):
+            return None
+        cursor.words("at least", "more than", noise=False)
+        token = cursor.number(percent=False, noise=False)
+        cursor.take("IN_A_ROW", noise=False)
+        unit = cursor.take("UNIT", noise=False) if token else None
+        if token is None or unit is None or cursor.looking_at("AGO", noise=False):
+            return None
+        cursor.take("IN_A_ROW", noise=False)
+        return min(self.draft.bars(token.value, unit), 500)
+
+    def count_in_a_row(self) -> int | None:
+        """Read "3 days in a row"."""
+        cursor = self.cursor
+        token = cursor.number(percent=False)
+        if token is None:
+            return None
+        row = cursor.take("IN_A_ROW", noise=False)
+        unit = cursor.take("UNIT", noise=False)
+        row = cursor.take("IN_A_ROW", noise=False) or row
+        return min(self.draft.bars(token.value, unit), 500) if unit and row else None
+
+    def turns(self, subject: AnyOperand) -> AnyCondition | None:
+        way = self.cursor.take("TURNS")
+        if way is None or not isinstance(subject, Price | IndicatorRef):
+            return None
+        before = subject.model_copy(update={"offset": subject.offset + 1})
+        two_before = subject.model_copy(update={"offset": subject.offset + 2})
+        now_op, then_op = (">", "<=") if way == "up" else ("<", ">=")
+        return All(
+            conditions=[
+                Compare(left=subject, op=now_op, right=before),  # type: ignore[arg-type]
+                Compare(left=before, op=then_op, right=two_before),  # type: ignore[arg-type]
+            ]
+        )
+
+    def percent_beyond(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "[at least] 2% below X", "pulls back 5% from its 20-day high", "drops 3% below X"."""
+        cursor = self.cursor
+        moved = cursor.words(
+            "pulls back", "pull back", "pulled back", "retraces", "retraced", "drops", "falls", "drop", "fall", "dips", "rises", "declines", "fell", "dropped",
+            "fallen", "bounces", "is down", "down", "is up", "up", "rallies", "corrects", "sells off", "trades", "rallied", "closes", "rise",
+        )  # fmt: skip
+        cursor.words("by", noise=False)
+        bound = cursor.words("at least", "more than", "over")
+        within = not bound and cursor.words("up to", "at most", "no more than", "less than", "not more than")
+        token = cursor.number(percent=True)
+        if token is None:
+            return None
+        cursor.words("or more", "or greater")
+        where = cursor.words(
+            "below",
+            "under",
+            "from",
+            "off",
+            "above",
+            "over",
+            "away from",
+            "off of",
+            "higher than",
+            "lower than",
+            "beneath",
+        )
+        if where is None:
+            return None
+        base = self.operands.term()
+        if base == subject:
+            base = self.draft.mentioned(besides=subject)
+        if base is None or isinstance(base, Value):
+            return None
+        up = where in ("above", "over", "higher than") or (
+            where == "from" and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
+        )
+        factor = round(1 + (token.value if up else -token.value) / 100, 10)
+        level = Math(left=Value(value=factor), op="*", right=base)
+        self.draft.mentions.append(base)
+        if within:
+            self.draft.assume("within", f"{within} {token.value:g}% {where} it is between the two levels", "beyond")
+            return Between(operand=subject, low=base if up else level, high=level if up else base)
+        if moved in ("drops", "falls", "dips", "drop", "fall") and where in ("below", "under"):
+            return Cross(left=subject, direction="below", right=level)
+        op = (">" if up else "<") + (
+            ""
+            if bound in ("more than", "over") or (bound is None and where in ("below", "above", "under", "over"))
+            else "="
+        )
+        return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
+
+    def within_percent(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "within 2% of the SMA(50)"."""
+        if not self.cursor.words("within"):
+            return None
+        token = self.cursor.number(percent=True)
+        if token is None or not self.cursor.words("of", "from"):
+            return None
+        base = self.operands.term()
+        if base is None:
+            return None
+        low, high = (Math(left=Value(value=round(1 + s * token.value / 100, 10)), op="*", right=base) for s in (-1, 1))
+        return Between(operand=subject, low=low, high=high)
+
+    def extreme(self, subject: AnyOperand) -> AnyCondition | None:
+        extreme = self.cursor.take("EXTREME")
+        return self.extreme_level(subject, extreme) if extreme else None
+
+    def extreme_level(self, subject: AnyOperand, extreme: str) -> AnyCondition | None:
+        if not isinstance(subject, IndicatorRef):
+            return None
+        entry = self.draft.indicators[subject.id].entry
+        if entry.levels is None:
+            return None
+        level = entry.levels[0] if extreme == "oversold" else entry.levels[1]
+        mark = self.cursor.mark()
+        self.cursor.symbol("(")
+        given = self.cursor.take("ABOVE")
+        token = self.cursor.number()
+        if token is not None and (given or self.cursor.previous()):
+            self.cursor.symbol(")")
+            level = token.value
+        else:
+            self.cursor.reset(mark)
+            self.draft.assume(extreme, f"{entry.name} is {extreme} at {level:g}", field="entry_rules")
+        return Compare(left=subject, op="<" if extreme == "oversold" else ">", right=Value(value=level))
+
+    def moves(self, subject: AnyOperand) -> AnyCondition | None:
+        cursor = self.cursor
+        cursor.take("PRICE") if isinstance(subject, Price) and cursor.looking_at(
+            "PRICE", noise=True
+        ) == "Close" else None
+        way = cursor.take("RISING")
+        if way is None:
+            return None
+        mark = cursor.mark()
+        bars = self.span("FOR")
+        if bars is None:
+            cursor.reset(mark)
+            bars = self.count_in_a_row()
+        if bars is None:
+            cursor.reset(mark)
+            if cursor.words(
+                "from yesterday",
+                "than yesterday",
+                "than the previous close",
+                "than the previous bar",
+                "today",
+                "than the day before",
+                "from the previous bar",
+            ):
+                bars = 1
+            elif cursor.words("than", noise=False):
+                cursor.reset(mark)
+                return None
+        return self.direction(subject, way, bars or 1)
+
+    @staticmethod
+    def direction(subject: AnyOperand, way: str, bars: int) -> AnyCondition:
+        return Rising(operand=subject, bars=bars) if way == "rising" else Falling(operand=subject, bars=bars)
+
+    def percent_move(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "is up 3% over 5 days", "drops 5% in 3 days", "gains more than 2% today"."""
+        cursor = self.cursor
+        way = cursor.take("RISING") or {
+            "gains": "rising",
+            "gained": "rising",
+            "lost": "falling",
+            "gain": "rising",
+            "rallies": "rising",
+            "loses": "falling",
+            "jumps": "rising",
+            "adds": "rising",
+        }.get(cursor.words("gains", "gained", "lost", "gain", "rallies", "loses", "jumps", "adds") or "")
+        if way is None or not isinstance(subject, Price | IndicatorRef):
+            return None
+        cursor.words("by", noise=False)
+        bound = cursor.words("at least", "more than", "over")
+        token = cursor.number(percent=True)
+        if token is None:
+            return None
+        cursor.words("or more")
+        bars = 1
+        mark = cursor.mark()
+        if cursor.words(
+            "over the last",
+            "in the last",
+            "over the past",
+            "over",
+            "in the past",
+            "in",
+            "within",
+            "within the last",
+            "during the last",
+            "from",
+            "for the last",
+        ):
+            cursor.words("a", noise=False)
+            span = cursor.number(percent=False)
+            unit = cursor.take("UNIT", noise=False)
+            if unit is None:
+                cursor.reset(mark)
+                if not cursor.words(
+                    "from yesterday",
+                    "from the previous close",
+                    "in a day",
+                    "from yesterday's close",
+                    "from the prior close",
+                    "from previous close",
+                    "in one day",
+                    "in a single day",
+                ):
+                    cursor.reset(mark)
+                    return None
+            else:
+                bars = self.draft.bars(span.value if span else 1, unit)
+                cursor.take("AGO", noise=False)
+        else:
+            cursor.words("today", "on the day", "in a day", "on the bar")
+        before = subject.model_copy(update={"offset": subject.offset + bars})
+        sign = 1 if way == "rising" else -1
+        level = Math(left=Value(value=round(1 + sign * token.value / 100, 10)), op="*", right=before)
+        op = (">" if sign > 0 else "<") + ("" if bound in ("more than", "over") else "=")
+        return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
+
+    def touch(self) -> AnyCondition | None:
+        """Read the level of "exit at the middle band"."""
+        mark = self.cursor.mark()
+        found = self._touched(Price(column="Close"))
+        if not isinstance(found, Compare) or isinstance(found.right, Value):
+            self.cursor.reset(mark)
+            return None
+        return found
+
+    def touched_level(self, subject: AnyOperand) -> AnyCondition | None:
+        return self._touched(subject) if self.cursor.take("TOUCHES") else None
+
+    def _touched(self, subject: AnyOperand) -> AnyCondition | None:
+        right = self.operands.operand()
+        if right is None:
+            return None
+        lower = self._is_lower(right)
+        if isinstance(subject, IndicatorRef) or isinstance(right, Value):
+            if isinstance(subject, IndicatorRef) and isinstance(right, Value):
+                entry = REGISTRY[self.draft.indicators[subject.id].name]
+                middle = sum(entry.bounds) / 2 if entry.bounds else 0.0
+                lower = right.value < middle
+                return Compare(left=subject, op="<=" if lower else ">=", right=right)
+            return None
+        if isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
+            return self.beyond(Price(column="Close"), right)
+        side = Price(column="Low" if lower else "High")
+        word = "low" if lower else "high"
+        self.draft.assume("touch", f"A touch is the bar's {word} at or beyond the level", "the close at or beyond it")
+        return Compare(left=side, op="<=" if lower else ">=", right=right)
+
+    def _is_lower(self, right: AnyOperand) -> bool:
+        if isinstance(right, IndicatorRef):
+            if right.output in ("lower", "upper"):
+                return right.output == "lower"
+            return self.draft.indicators[right.id].name == "LOWEST" or self.draft.rising_side
+        return self.draft.rising_side
+
+    def reaches_extreme(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "makes a new 20-day high", "is at its 52-week low"."""
+        cursor = self.cursor
+        pronoun = cursor.previous_word() == "it"
+        cursor.words("closes", "close", "trades", "prints")
+        if not cursor.take("NEW"):
+            return None
+        level = self.operands.highest_or_lowest()
+        if level is None:
+            return None
+        if pronoun and not isinstance(subject, Price):
+            self.draft.assume("pronoun", "What makes a new high or low is the price", "the indicator before it")
+            subject = Price(column="Close")
+        return self.beyond(subject, self._of_its_own(subject, level))
+
+    def is_extreme(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "is the lowest close of the last 5 days": this bar is among the bars counted."""
+        cursor = self.cursor
+        kind = cursor.words("the highest", "the lowest", "highest", "lowest", "at the highest", "at the lowest")
+        if kind is None or not isinstance(subject, Price | IndicatorRef) or subject.offset:
+            return None
+        cursor.words(
+            "close", "closing price", "value", "level", "volume", "high", "low", "point", "reading", noise=False
+        )
+        if not cursor.words(
+            "of the last",
+            "of the past",
+            "in the last",
+            "in the past",
+            "over the last",
+            "over the past",
+            "in",
+            "of",
+            "for",
+            "over",
+            noise=False,
+        ):
+            return None
+        token = cursor.number(percent=False)
+        unit = cursor.take("UNIT", noise=False) if token else None
+        if token is None or unit is None or (isinstance(subject, IndicatorRef) and subject.output):
+            return None
+        high = kind.endswith("highest")
+        source = subject.column if isinstance(subject, Price) else subject.id
+        bars = self.draft.bars(token.value, unit)
+        level = self.draft.indicator("HIGHEST" if high else "LOWEST", {"timeperiod": bars}, source=source)
+        return Compare(left=subject, op=">=" if high else "<=", right=level)
+
+    def _of_its_own(self, subject: AnyOperand, level: AnyOperand) -> AnyOperand:
+        """Return the highest or lowest of volume or of an indicator in place of the price's."""
+        if isinstance(subject, Price) and subject.column == "Volume":
+            source = "Volume"
+        elif isinstance(subject, IndicatorRef) and subject.output is None:
+            source = subject.id
+        else:
+            return level
+        if not isinstance(level, IndicatorRef):
+            return subject.model_copy(update={"offset": subject.offset + 1})
+        extreme = self.draft.indicators[level.id]
+        own = self.draft.indicator(extreme.name, dict(extreme.params), source=source)
+        return own.model_copy(update={"offset": level.offset})
+
+    def beyond(self, subject: AnyOperand, level: AnyOperand) -> AnyCondition:
+        """A new high is a close above the level of the bars before it, a new low a close below."""
+        high = True
+        if isinstance(level, IndicatorRef):
+            high = self.draft.indicators[level.id].name == "HIGHEST"
+        word = "high" if high else "low"
+        self.draft.assume(
+            "new_extreme", f"A new {word} is a close beyond the previous {word}", "a touch within the bar"
+        )
+        return Compare(left=subject, op=">" if high else "<", right=level)
