@@ -220,6 +220,7 @@ def rehearse():
 def serve(order):
     """Run one job in this process, its output in a file of the job's folder."""
     folder = order["folder"]
+    os.chdir(folder)
     with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
         job = json.load(file)
     output = os.open(os.path.join(folder, "output.txt"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

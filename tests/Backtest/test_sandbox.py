@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,12 @@ def test_what_a_strategy_prints_and_two_classes(sandbox: ProcessSandbox) -> None
     sandbox.run(job("print('hello ' * 1000)"))
     error = failure(sandbox, "pass", top="from backtesting import Strategy\nclass T(Strategy): pass")
     assert "exactly one Strategy class" in error.message
+
+
+def test_what_a_job_writes_goes_with_its_folder(sandbox: ProcessSandbox) -> None:
+    before = set(Path.cwd().iterdir())
+    sandbox.run(job("open('note.txt', 'w').write('x')"))
+    assert set(Path.cwd().iterdir()) == before
 
 
 def test_a_forged_result_is_refused(sandbox: ProcessSandbox) -> None:
