@@ -31,13 +31,15 @@ _UP_VERBS = _verbs(
     "cross|crosses|crossing|crossed break|breaks|breaking|broke move|moves|moving|moved go|goes|going|went "
     "rise|rises|rising|rose climb|climbs|climbing|climbed push|pushes|pushing|pushed jump|jumps|jumping|jumped "
     "turn|turns|turning|turned get|gets|getting|got pop|pops|popping|popped come|comes|coming|came "
-    "shoot|shoots|shooting|shot pass|passes|passing|passed poke|pokes|poking|poked"
+    "shoot|shoots|shooting|shot pass|passes|passing|passed poke|pokes|poking|poked soar|soars|soaring|soared "
+    "surge|surges|surging|surged spike|spikes|spiking|spiked advance|advances|advancing|advanced bounce|bounces|bouncing|bounced"
 )
 _DOWN_VERBS = _verbs(
     "cross|crosses|crossing|crossed break|breaks|breaking|broke move|moves|moving|moved go|goes|going|went "
     "drop|drops|dropping|dropped fall|falls|falling|fell dip|dips|dipping|dipped slip|slips|slipping|slipped "
     "sink|sinks|sinking|sank slide|slides|sliding|slid decline|declines|declining|declined turn|turns|turning|turned "
-    "come|comes|coming|came get|gets|getting|got crash|crashes|crashing|crashed dive|dives|diving|dived pass|passes|passing|passed"
+    "come|comes|coming|came get|gets|getting|got crash|crashes|crashing|crashed dive|dives|diving|dived pass|passes|passing|passed "
+    "slump|slumps|slumping|slumped tumble|tumbles|tumbling|tumbled plunge|plunges|plunging|plunged retreat|retreats|retreating|retreated"
 )
 _ABOVE = ["above", "over", "back above", "up above", "up through", "up over", "back over", "upward through", "higher than",
           "out above", "to above", "upwards through"]  # fmt: skip
@@ -55,7 +57,7 @@ def _crosses() -> Phrases:
         "cross over, crosses over, crossing over, breaks out above, breakout above, break out above, breaks through above, "
         "breaks up through, crosses up through, surpasses, surpass, exceeded, breaks out over, breaking out above, "
         "bounces above, bounces back above, recovers above, reclaims, reclaim, breakout over, crosses to the upside, "
-        "crosses above or through",
+        "crosses above or through, overtakes, overtake, overtook",
         "above",
     )
     phrases |= _each(
@@ -223,7 +225,7 @@ CATEGORIES: dict[str, Phrases] = {
         "buy, buys, buying, go long, going long, goes long, enter long, enter long position, enter a long position, enter a long, open a long position, open a long, open long, "
         "buy signal, take a long position, take a long, get long, purchase, enter, get in, open a position, enter a trade, enter the trade, "
         "be long, stay long, hold long, enter the market, enter position, enter a position, long entry, entry long, buy long, initiate a long, initiate a long position, "
-        "buy entry, open a trade, take long, buy it, buy in, add a long position, initiate long, enter trade, open position, bought, enter longs, take longs, long signal, hold a long position, buy the stock, look to buy, scoop up, load up on"
+        "buy entry, open a trade, take long, buy it, buy in, add a long position, initiate long, enter trade, open position, bought, enter longs, take longs, long signal, hold a long position, buy the stock, look to buy, scoop up, load up on, grab, snap up, pick up, acquire"
     ),
     "ENTER_SHORT": _each(
         "sell short, short sell, go short, going short, goes short, enter short, enter short position, enter a short position, enter a short, open a short position, open a short, "
@@ -245,7 +247,7 @@ CATEGORIES: dict[str, Phrases] = {
         "exit, exits, exiting, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
         "flatten, close the trade, close trade, go flat, go to cash, close all positions, close all, get flat, close it, close everything, close out the position, "
         "close any position, close any open position, close open positions, exit all, close positions, exit all positions, leave the trade, exit signal, close the deal, "
-        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, cash out, leave, leave the position, dump it, exit it, exit both, close both, get rid of it, get rid of"
+        "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, cash out, unload, offload, let go, let it go, leave, leave the position, dump it, exit it, exit both, close both, get rid of it, get rid of"
     ),
     "CLOSE_VERB": _each("close"),
     "SELL": _each(
