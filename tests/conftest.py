@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 from rest_framework.test import APIClient
 
 from auth_api.models import User
@@ -17,6 +19,11 @@ from Backtest.data_manager import DataManager
 from Backtest.sandbox import ProcessSandbox
 from Strategy.text_parser import parse_strategy
 from tests.live import Server, serve
+
+# The same examples in every run; HYPOTHESIS_PROFILE=explore looks for new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
 
