@@ -60,17 +60,22 @@ def write_code(generated: GeneratedCode, *, name: str, folder: Path, key: str) -
     """Write the code atomically as `<name>_<key>.py` and return its path.
 
     `key` sets files of one name apart, for instance the strategy's id and content hash.
+
+    Raises:
+        AlgoAgentError: the folder cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{safe_slug(name)}_{re.sub('[^a-z0-9]+', '_', key.lower())}.py"
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+    temporary = ""
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(generated.code)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
         raise AlgoAgentError(f"The code could not be written to {folder}: {error.strerror}") from error
     return path
 

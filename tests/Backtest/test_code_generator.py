@@ -146,7 +146,7 @@ def test_names_are_made_safe(name: str, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     generated = generate_code(parse_strategy("Buy when RSI < 30, stop 5%").require())
-    with pytest.raises((AlgoAgentError, FileExistsError, NotADirectoryError)):
+    with pytest.raises(AlgoAgentError, match="could not be written to"):
         write_code(generated, name="x", folder=tmp_path / "file", key="1")
 
 

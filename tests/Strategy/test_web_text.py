@@ -6,6 +6,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -29,6 +30,8 @@ class Pages(BaseHTTPRequestHandler):
             self.reply(200, "text/html; charset=utf-8", ARTICLE.encode())
         elif self.path == "/plain":
             self.reply(200, "text/plain", b" Buy when RSI < 30 ")
+        elif self.path == "/rules":
+            self.reply(200, "text/plain", b"Buy when RSI < 30. Sell when RSI > 70.")
         elif self.path == "/large":
             self.reply(200, "text/plain", b"a" * 50_000)
         elif self.path == "/image":
@@ -149,3 +152,19 @@ def test_a_server_that_is_not_there(site: str) -> None:
 def test_public_addresses() -> None:
     assert is_public(ipaddress.ip_address("93.184.216.34"))
     assert not is_public(ipaddress.ip_address("224.0.0.1"))
+
+
+def test_the_tester_reads_a_page(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from Strategy import web_text
+    from Strategy.interactive_strategy_tester import Tester
+
+    tester = Tester(user=None, console=Console(quiet=True))  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="not on the public internet"):
+        tester.read(f"{site}/article")
+    monkeypatch.setattr(web_text, "fetch_text", partial(fetch_text, allowed=local))
+    parsed = tester.read(f"  {site}/article\n")
+    assert "which filters out falling markets" in parsed.text
+    assert parsed.questions  # it is prose, so words of it are asked about
+    assert tester.read(f"{site}/rules").require().describe().splitlines()[1] == "Buy when RSI(14) is below 30."
