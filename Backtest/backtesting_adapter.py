@@ -90,7 +90,9 @@ def run_backtest_from_canonical(
     """
     generated = generate_code(strategy)
     notes = check_data(strategy, prices)
-    job = SandboxJob(generated.code, prices.frame, engine_settings(strategy), limits or Limits(), report)
+    job = SandboxJob(
+        generated.code, prices.frame, engine_settings(strategy), limits or Limits(), report, generated=True
+    )
     done = sandbox.run(job)
     trades = api_trades(strategy, prices.frame, done.trades)
     cancelled = [w for w in done.warnings if "canceled" in w or "no order" in w]

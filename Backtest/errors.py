@@ -7,6 +7,7 @@
     │   └── DataRangeError      the dates lie outside what exists
     ├── ProviderError           a data provider failed; trying again may help
     ├── ExecutionError          the strategy's own code failed, or ran into a limit
+    ├── SandboxUnavailable      this machine cannot isolate code as configured
     ├── NotFound                the object does not exist for this user
     └── Conflict                the name is taken
 
@@ -16,7 +17,7 @@ user can answer. The HTTP status is decided in one place, `algoagent_api.excepti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -94,15 +95,30 @@ class ProviderError(AlgoAgentError):
 
 
 class ExecutionError(AlgoAgentError):
-    """The strategy's code raised, or ran into a limit of time, memory or output.
+    """The strategy's code raised, ran into a limit, or reported what cannot be.
 
-    `exit_reason` is one of error, timeout, memory, output, killed.
+    `exit_reason` is one of error, timeout, memory, output, killed, violation, cancelled; `traceback`
+    has the strategy's own lines; `resources` are wall_ms, cpu_ms and peak_memory_mb as far as known.
     """
 
-    def __init__(self, message: str, *, exit_reason: str = "error", traceback: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        exit_reason: str = "error",
+        traceback: str = "",
+        log: str = "",
+        resources: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__(message)
         self.exit_reason = exit_reason
         self.traceback = traceback
+        self.log = log
+        self.resources = dict(resources or {})
+
+
+class SandboxUnavailable(AlgoAgentError):
+    """The sandbox the settings want does not work here; the message says what to install."""
 
 
 class NotFound(AlgoAgentError):

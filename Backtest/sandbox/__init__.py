@@ -1,8 +1,9 @@
-"""Where strategy code runs: behind one small protocol, in a process of its own.
+"""Where strategy code runs: behind one small protocol, isolated from everything else.
 
-    result = sandbox.run(SandboxJob(code=..., frame=..., settings=...))
+    result = choose_sandbox("auto").run(SandboxJob(code=..., frame=..., settings=...))
 
-Prices go in as Arrow, results come out as JSON and Arrow; nothing is pickled across the border.
+Prices go in as Arrow, results come out as JSON and plain numbers; nothing is pickled across the
+border, and what comes out is computed again before it is believed.
 """
 
 from Backtest.sandbox.job import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class EngineSettings(BaseModel):
@@ -25,20 +26,23 @@ class EngineSettings(BaseModel):
 
 
 class Limits(BaseModel):
-    """What a job may use. Memory is address space; output is all files together."""
+    """What a job may use. Memory is address space; output is what it answers and writes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timeout_s: float = 600
-    memory_mb: int = 4096
-    output_mb: int = 512
+    timeout_s: float = Field(600, gt=0, le=24 * 3600)
+    memory_mb: int = Field(4096, ge=256, le=1024 * 1024)
+    output_mb: int = Field(512, ge=1, le=512)
 
 
 @dataclass(frozen=True)
 class SandboxJob:
     """Code with one Strategy class, a price frame, and how to run it.
 
-    `report` asks for the interactive HTML chart as well.
+    `report` asks for the interactive HTML chart as well. `generated` says that the code came from
+    Backtest.code_generator in this process; only such code runs where there is no isolation.
+    `name` names the job to people who look at the machine. `tick` is called at least twice a second
+    with the part of the bars that is done; what it raises ends the job.
     """
 
     code: str
@@ -46,6 +50,9 @@ class SandboxJob:
     settings: EngineSettings = EngineSettings()
     limits: Limits = Limits()
     report: bool = False
+    generated: bool = False
+    name: str = ""
+    tick: Callable[[float], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,8 @@ class SandboxResult:
     """What a completed job gave.
 
     `metrics` are backtesting.py's by their own names, NaN and infinities as None, durations as
-    text. `trades` and `equity` have backtesting.py's columns; equity is indexed by time.
+    text; they are computed here, from the trades and the data. `trades` and `equity` have
+    backtesting.py's columns; equity is indexed by time. `log` is what the strategy printed.
     """
 
     metrics: dict[str, Any]
@@ -61,6 +69,7 @@ class SandboxResult:
     equity: pd.DataFrame
     warnings: tuple[str, ...]
     report_html: str | None = None
+    log: str = ""
     wall_ms: float = 0.0
     cpu_ms: float = 0.0
     peak_memory_mb: float = 0.0
@@ -70,6 +79,19 @@ class SandboxResult:
 
 
 class Sandbox(Protocol):
-    """Runs a job. Raises ExecutionError with the reason when it does not complete."""
+    """Runs a job.
+
+    `run` raises ExecutionError with the reason when the job does not complete, and
+    SandboxUnavailable when this machine cannot isolate it as configured.
+    """
+
+    backend: str
+    isolated: bool
 
     def run(self, job: SandboxJob) -> SandboxResult: ...
+
+    def warm_up(self, count: int | None = None) -> None:
+        """Start interpreters ahead of need."""
+
+    def close(self) -> None:
+        """End everything that waits."""

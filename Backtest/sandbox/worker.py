@@ -1,189 +1,71 @@
-"""The program inside the sandbox: import, wait for jobs, run each in a fork.
+"""The program inside the sandbox: import everything, wait for one job, run it, end.
 
-It is started with `python -I worker.py` and knows nothing of AlgoAgent. One line of JSON on
-standard input names the job's folder; the folder holds job.json, strategy.py and prices.arrow
-and receives result.json, trades.arrow, equity.arrow and, if asked for, report.html.
+It is started with `python -I worker.py FOLDER PACKAGES`, knows nothing of AlgoAgent, and talks over
+its standard input and output:
+
+    worker  {"ready": versions}
+    server  {"code", "settings", "limits", "report", "filter", "prices": n}, then n bytes of Arrow
+    worker  {"progress": 0..1}, any number of times
+    worker  {"status", "metrics", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
+            trades (n rows of TRADE_COLUMNS), the equity of the bars, both as little-endian doubles,
+            and the report
+
+`--forks` makes it a server of such workers, forks of itself, for the backend without isolation.
 """
 
+import base64
 import contextlib
 import errno
 import gc
 import json
 import math
 import os
+import select
 import signal
+import socket
 import sys
 import time
 import traceback
+import types
 import warnings
 
 FILES = 256
-
-
-def limit(memory_mb, cpu_s, output_mb):
-    """Set this process's limits; there is no way back up."""
-    try:
-        import resource
-    except ImportError:  # not a POSIX system: the parent's wall clock is the only limit
-        return
-    size = memory_mb * 1024 * 1024
-    for name, value in (
-        (resource.RLIMIT_AS, size),
-        (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_FSIZE, output_mb * 1024 * 1024),
-        (resource.RLIMIT_NOFILE, FILES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(name)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(name, (value, value))
-
-
-def plain(value):
-    """Return a metric as JSON can hold it."""
-    import pandas as pd
-
-    if isinstance(value, pd.Timedelta | pd.Timestamp) or value is pd.NaT:
-        return None if value is pd.NaT else str(value)
-    number = float(value)
-    if not math.isfinite(number):
-        return None
-    return int(number) if isinstance(value, int) else number
-
-
-def strategy_class(module):
-    """Return the one Strategy class the module defines."""
-    from backtesting import Strategy
-
-    found = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == module.__name__
-    ]
-    if len(found) != 1:
-        names = ", ".join(c.__name__ for c in found) or "none"
-        raise ValueError(f"The code must define exactly one Strategy class, found: {names}")
-    return found[0]
-
-
-def load(path):
-    """Import the strategy file as a module."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("strategy", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["strategy"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def backtest(cls, data, settings):
-    """Return backtesting.py's backtest as the settings want it."""
-    from backtesting import Backtest
-    from backtesting.lib import FractionalBacktest
-
-    commission = settings["commission"]
-    if settings["commission_fixed"]:
-        commission = (settings["commission_fixed"], commission)
-    options = {
-        "cash": settings["cash"],
-        "commission": commission,
-        "spread": settings["spread"],
-        "margin": settings["margin"],
-        "trade_on_close": settings["trade_on_close"],
-        "finalize_trades": True,
-    }
-    if settings["fractional_unit"] < 1:
-        data = data.assign(**{f"Raw{name}": data[name] for name in data})
-        return FractionalBacktest(data, cls, fractional_unit=settings["fractional_unit"], **options)
-    return Backtest(data, cls, **options)
-
-
-def statistics(result, data, settings):
-    """Return backtesting.py's statistics, with the risk-free rate in them."""
-    if settings["risk_free_rate"]:
-        from backtesting.lib import compute_stats
-
-        return compute_stats(stats=result, data=data, risk_free_rate=settings["risk_free_rate"])
-    return result
-
-
-def plot(test, result, path):
-    """Write the chart as a page that loads nothing from anywhere."""
-    from bokeh.resources import INLINE
-    from bokeh.settings import settings
-
-    settings.resources = INLINE.mode
-    test.plot(results=result, filename=path, open_browser=False)
-    with open(path, encoding="utf-8") as file:
-        page = file.read()
-    # backtesting.py's page tells its site of every view, through an invisible frame.
-    page = page.replace("https://kernc.github.io/backtesting.py/plx.gif.html?utm_source=", "about:blank#")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(page)
-
-
-def save(folder, name, frame):
-    import pyarrow as pa
-    import pyarrow.feather
-
-    table = pa.Table.from_pandas(frame, preserve_index=True)
-    pyarrow.feather.write_feather(table, os.path.join(folder, name), compression="uncompressed")
-
-
+LOG_BYTES = 64 * 1024
+OUTPUT = "output.txt"
+PROGRESS_S = 0.2
 TRADE_COLUMNS = [
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
-    "EntryTime", "ExitTime",
 ]  # fmt: skip
 
 
-def run(folder, job):
-    """Run the job and write its results; return the JSON part."""
+# -- Before the job --------------------------------------------------------------------------
+
+
+def plot_when_asked():
+    """Let backtesting.py import its charts, a third of a second's worth, when a report is drawn."""
+    import importlib
+
+    def plot(**options):
+        del sys.modules[stub.__name__]
+        return importlib.import_module(stub.__name__).plot(**options)
+
+    stub = types.ModuleType("backtesting._plotting")
+    stub.plot, stub.plot_heatmaps, stub.set_bokeh_output = plot, None, None
+    sys.modules[stub.__name__] = stub
+
+
+def imports():
+    """Import what jobs need; return the versions of it."""
+    plot_when_asked()
+    import backtesting
+    import backtesting.backtesting
     import numpy as np
     import pandas as pd
     import pyarrow.feather
-
-    data = pyarrow.feather.read_feather(os.path.join(folder, "prices.arrow"), use_threads=False)
-    settings = job["settings"]
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
-        with np.errstate(all="ignore"):
-            cls = strategy_class(load(os.path.join(folder, "strategy.py")))
-            test = backtest(cls, data, settings)
-            result = test.run()
-            stats = statistics(result, data, settings)
-        if job["report"]:
-            plot(test, result, os.path.join(folder, "report.html"))
-    trades = stats["_trades"].reindex(columns=TRADE_COLUMNS)
-    for column in ("SL", "TP"):
-        trades[column] = pd.to_numeric(trades[column], errors="coerce").astype(float)
-    equity = stats["_equity_curve"][["Equity", "DrawdownPct"]]
-    save(folder, "trades.arrow", trades)
-    save(folder, "equity.arrow", equity)
-    metrics = {name: plain(value) for name, value in stats.items() if not name.startswith("_")}
-    return {"metrics": metrics, "warnings": [str(w.message)[:300] for w in caught if w.category is UserWarning][:1000]}
-
-
-def versions():
-    import backtesting
-    import numpy as np
-    import pandas as pd
     import talib
 
     modules = {"backtesting": backtesting, "numpy": np, "pandas": pd, "TA-Lib": talib}
-    found = {name: str(module.__version__) for name, module in modules.items()}
-    return {"python": sys.version.split()[0], **found}
-
-
-def own_trace(error):
-    """Return the traceback from the strategy's own file on."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if os.path.basename(f.filename) == "strategy.py"]
-    lines = [f"line {f.lineno}, in {f.name}: {f.line}" for f in own]
-    if isinstance(error, SyntaxError) and error.lineno:
-        lines.append(f"line {error.lineno}: {(error.text or '').strip()}")
-    return "\n".join(lines)
+    return {"python": sys.version.split()[0], **{name: str(m.__version__) for name, m in modules.items()}}
 
 
 def rehearse():
@@ -211,96 +93,304 @@ def rehearse():
     frame = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), prices))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        stats = Backtest(frame, Rehearsal, finalize_trades=True).run()
+        Backtest(frame, Rehearsal, finalize_trades=True).run()
     buffer = io.BytesIO()
-    pyarrow.feather.write_feather(pa.Table.from_pandas(stats["_trades"]), buffer, compression="uncompressed")
+    pyarrow.feather.write_feather(pa.Table.from_pandas(frame), buffer, compression="uncompressed")
     pyarrow.feather.read_feather(io.BytesIO(buffer.getvalue()), use_threads=False)
 
 
-def serve(order):
-    """Run one job in this process, its output in a file of the job's folder."""
-    folder = order["folder"]
+# -- Locking up ------------------------------------------------------------------------------
+
+
+def limit(memory_mb, cpu_s, output_mb):
+    """Set this process's limits; there is no way back up."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system: the server's wall clock is the only limit
+        return
+    size = memory_mb * 1024 * 1024
+    for name, value in (
+        (resource.RLIMIT_AS, size),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_FSIZE, output_mb * 1024 * 1024),
+        (resource.RLIMIT_NOFILE, FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(name)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(name, (value, value))
+
+
+def lock(program):
+    """Put a seccomp filter on this process, a compiled BPF program; there is no way out."""
+    import ctypes
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    filled = Program(len(program) // 8, program)
+    no_new_privs, set_seccomp, mode_filter = 38, 22, 2
+    if libc.prctl(no_new_privs, 1, 0, 0, 0) or libc.prctl(set_seccomp, mode_filter, ctypes.byref(filled), 0, 0):
+        raise OSError(ctypes.get_errno(), "the seccomp filter was refused")
+
+
+# -- The job ---------------------------------------------------------------------------------
+
+
+def load(code):
+    """Run the strategy file as a module; its lines are there for tracebacks."""
+    import linecache
+
+    module = types.ModuleType("strategy")
+    module.__file__ = "strategy.py"
+    sys.modules["strategy"] = module
+    linecache.cache["strategy.py"] = (len(code), None, code.splitlines(keepends=True), "strategy.py")
+    exec(compile(code, "strategy.py", "exec"), module.__dict__)  # what a sandbox is for
+    return module
+
+
+def strategy_class(module):
+    """Return the one Strategy class the module defines."""
+    from backtesting import Strategy
+
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        names = ", ".join(c.__name__ for c in found) or "none"
+        raise ValueError(f"The code must define exactly one Strategy class, found: {names}")
+    return found[0]
+
+
+def backtest(cls, data, settings):
+    """Return backtesting.py's backtest as the settings want it."""
+    from backtesting import Backtest
+    from backtesting.lib import FractionalBacktest
+
+    commission = settings["commission"]
+    if settings["commission_fixed"]:
+        commission = (settings["commission_fixed"], commission)
+    options = {
+        "cash": settings["cash"],
+        "commission": commission,
+        "spread": settings["spread"],
+        "margin": settings["margin"],
+        "trade_on_close": settings["trade_on_close"],
+        "finalize_trades": True,
+    }
+    if settings["fractional_unit"] < 1:
+        data = data.assign(**{f"Raw{name}": data[name] for name in data})
+        return FractionalBacktest(data, cls, fractional_unit=settings["fractional_unit"], **options)
+    return Backtest(data, cls, **options)
+
+
+def told(bars, say):
+    """Go through the bars, saying now and then how many are done."""
+    count, step, last = len(bars), max(1, len(bars) // 200), time.monotonic()
+    for done, bar in enumerate(bars):
+        if done % step == 0 and time.monotonic() - last > PROGRESS_S:
+            last = time.monotonic()
+            say({"progress": round(done / count, 4)})
+        yield bar
+
+
+def plot(test, result):
+    """Return the chart as a page that loads nothing from anywhere."""
+    from bokeh.resources import INLINE
+    from bokeh.settings import settings
+
+    settings.resources = INLINE.mode
+    test.plot(results=result, filename="report.html", open_browser=False)
+    with open("report.html", encoding="utf-8") as file:
+        page = file.read()
+    # backtesting.py's page tells its site of every view, through an invisible frame.
+    return page.replace("https://kernc.github.io/backtesting.py/plx.gif.html?utm_source=", "about:blank#").encode()
+
+
+def plain(value):
+    """Return a metric as JSON can hold it."""
+    import pandas as pd
+
+    if isinstance(value, pd.Timedelta | pd.Timestamp) or value is pd.NaT:
+        return None if value is pd.NaT else str(value)
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if isinstance(value, int) else number
+
+
+def warm_up(strategy):
+    """Return the first bar at which every indicator has a value."""
+    from backtesting._util import _indicator_warmup_nbars
+
+    return int(_indicator_warmup_nbars(strategy))
+
+
+def run(job, prices, say):
+    """Run the job; return the JSON part of the answer and the bytes that follow it."""
+    import io
+
+    import backtesting.backtesting
+    import numpy as np
+    import pandas as pd
+    import pyarrow.feather
+
+    data = pyarrow.feather.read_feather(io.BytesIO(prices), use_threads=False)
+    backtesting.backtesting._tqdm = lambda bars, **_: told(bars, say)
+    report = b""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
+        with np.errstate(all="ignore"):
+            test = backtest(strategy_class(load(job["code"])), data, job["settings"])
+            stats = test.run()
+        if job["report"]:
+            report = plot(test, stats)
+    trades = stats["_trades"]
+    numbers = np.column_stack([pd.to_numeric(trades[c], errors="coerce").astype("<f8") for c in TRADE_COLUMNS])
+    equity = np.ascontiguousarray(stats["_equity_curve"]["Equity"], dtype="<f8")
+    answer = {
+        "metrics": {name: plain(value) for name, value in stats.items() if not name.startswith("_")},
+        "warnings": [str(w.message)[:300] for w in caught if w.category is UserWarning][:1000],
+        "warm_up": warm_up(stats["_strategy"]),
+        "trades": len(trades),
+        "bars": len(equity),
+        "report": len(report),
+    }
+    return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + report
+
+
+def own_trace(error):
+    """Return the traceback from the strategy's own file on."""
+    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == "strategy.py"]
+    lines = [f"line {f.lineno}, in {f.name}: {f.line}" for f in own]
+    if isinstance(error, SyntaxError) and error.lineno:
+        lines.append(f"line {error.lineno}: {(error.text or '').strip()}")
+    return "\n".join(lines)
+
+
+def failed(error):
+    """Return the answer for what the job raised."""
+    cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+    too_much = isinstance(cause, OSError) and cause.errno in (errno.EFBIG, errno.ENOSPC)
+    status = "memory" if isinstance(cause, MemoryError) else "output" if too_much else "error"
+    return {
+        "status": status,
+        "error": f"{type(cause).__name__}: {cause}"[:2000],
+        "traceback": own_trace(cause)[:8000],
+    }
+
+
+def usage():
+    """Return this process's CPU time and peak memory, as it says itself."""
+    try:
+        import resource
+    except ImportError:
+        return {"cpu_ms": time.process_time() * 1000, "peak_memory_mb": 0.0}
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+    return {"cpu_ms": (used.ru_utime + used.ru_stime) * 1000, "peak_memory_mb": used.ru_maxrss / unit}
+
+
+def serve(versions, folder):
+    """Say that everything is imported, wait for a job, run it and answer."""
+    orders, answers = os.fdopen(0, "rb", closefd=False), os.fdopen(os.dup(1), "wb")
+
+    def say(message, rest=b""):
+        answers.write(json.dumps(message, allow_nan=False).encode() + b"\n" + rest)
+        answers.flush()
+
+    say({"ready": versions})
+    order = orders.readline()
+    if not order:
+        return
+    job = json.loads(order)
+    prices = orders.read(job["prices"])
     os.chdir(folder)
-    with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
-        job = json.load(file)
-    output = os.open(os.path.join(folder, "output.txt"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    output = os.open(OUTPUT, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    limit(order["memory_mb"], math.ceil(order["timeout_s"]) + 5, order["output_mb"])
-    started = time.perf_counter()
+    limits = job["limits"]
+    limit(limits["memory_mb"], math.ceil(limits["timeout_s"]) + 5, limits["output_mb"])
+    if job["filter"]:
+        lock(base64.b64decode(job["filter"]))
+    before, rest = usage(), b""
     try:
-        answer = {"status": "completed", **run(folder, job)}
-    except MemoryError:
-        answer = {"status": "memory", "error": "out of memory", "traceback": ""}
-    except BaseException as error:  # noqa: BLE001 - the edge of the sandbox: whatever it is, it is reported
-        cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
-        too_much = isinstance(cause, OSError) and cause.errno == errno.EFBIG
-        answer = {
-            "status": "memory" if isinstance(cause, MemoryError) else "output" if too_much else "error",
-            "error": f"{type(cause).__name__}: {cause}"[:2000],
-            "traceback": own_trace(cause)[:8000],
-        }
-    answer["run_ms"] = (time.perf_counter() - started) * 1000
-    answer["versions"] = versions()
-    with open(os.path.join(folder, "result.json"), "w", encoding="utf-8") as file:
-        json.dump(answer, file, allow_nan=False)
+        answer, rest = run(job, prices, say)
+        answer["status"] = "completed"
+    except BaseException as error:  # the edge of the sandbox: whatever it is, it is reported
+        answer = failed(error)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        answer["log"] = os.pread(output, LOG_BYTES, 0).decode(errors="replace")
+    after = usage()
+    answer |= {"cpu_ms": after["cpu_ms"] - before["cpu_ms"], "peak_memory_mb": after["peak_memory_mb"]}
+    say(answer, rest)
 
 
-def serve_in_fork(order):
-    """Run one job in a fork; return how it ended. The fork's whole process group ends with it."""
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            os.setpgid(0, 0)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-            serve(order)
-            code = 0
-        finally:
-            os._exit(code)
-    with contextlib.suppress(PermissionError, ProcessLookupError):
-        os.setpgid(pid, pid)  # both sides do: whoever comes first
-    deadline, reason = time.monotonic() + order["timeout_s"], ""
+# -- Forks, where there is no isolation --------------------------------------------------------
+
+
+def serve_forks(control, versions):
+    """Fork a worker for each `{"folder"}`, with the socket that comes along; end one for each `{"end"}`.
+
+    A fork stays unreaped until it is to be ended, so that its number means no other process.
+    """
+    children = set()
     while True:
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-        if ended:
+        try:
+            message, files, _, _ = socket.recv_fds(control, 65536, 1)
+        except OSError:
             break
-        left = deadline - time.monotonic()
-        if left <= 0:
-            reason = "timeout"
-            end_group(pid)
-            _, status, usage = os.wait4(pid, 0)
+        if not message:
             break
-        signal.sigtimedwait([signal.SIGCHLD], left)
-    end_group(pid)
-    cpu_ms = (usage.ru_utime + usage.ru_stime) * 1000
-    code = os.waitstatus_to_exitcode(status)
-    return {"code": code, "reason": reason, "cpu_ms": cpu_ms, "peak_memory_mb": usage.ru_maxrss / 1024}
-
-
-def end_group(pid):
-    """Kill what is left of a job's process group."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        order = json.loads(message)
+        if "end" in order:
+            pid, until = order["end"], time.monotonic() + order["patience_s"]
+            while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None and time.monotonic() < until:
+                time.sleep(0.005)
+            for kill in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
+            children.discard(pid)
+            control.sendall(json.dumps({"code": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
+            continue
+        pid = os.fork()
+        if not pid:
+            try:
+                os.setsid()
+                control.close()
+                os.dup2(files[0], 0)
+                os.dup2(files[0], 1)
+                serve(versions, order["folder"])
+            finally:
+                os._exit(0)
+        os.close(files[0])
+        children.add(pid)
+        control.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def main():
-    rehearse()
+    folder, packages = sys.argv[1:3]
+    if packages:
+        sys.path.insert(0, packages)
+    versions = imports()
+    if os.name != "posix" or not select.select([0], [], [], 0)[0]:  # nobody waits for an answer yet
+        rehearse()
     gc.collect()
     gc.freeze()
-    answers = os.fdopen(os.dup(1), "w")
-    if hasattr(os, "fork"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    for line in sys.stdin:
-        order = json.loads(line)
-        if hasattr(os, "fork"):
-            done = serve_in_fork(order)
-        else:
-            serve(order)
-            done = {"code": 0}
-        answers.write(json.dumps(done) + "\n")
-        answers.flush()
+    if "--forks" in sys.argv:
+        serve_forks(socket.socket(fileno=0), versions)
+    else:
+        serve(versions, folder)
 
 
 if __name__ == "__main__":

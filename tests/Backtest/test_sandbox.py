@@ -25,7 +25,7 @@ def frame(bars: int = 60) -> pd.DataFrame:
 def job(body: str = "pass", *, top: str = "", **limits: Any) -> SandboxJob:
     code = f"{top}\nfrom backtesting import Strategy\n\nclass S(Strategy):\n    def init(self):\n        pass\n\n    def next(self):\n"
     return SandboxJob(
-        code + textwrap.indent(textwrap.dedent(body), " " * 8), frame(), EngineSettings(), Limits(**limits)
+        code + textwrap.indent(textwrap.dedent(body), " " * 8), frame(), EngineSettings(), Limits(**limits), generated=True
     )
 
 

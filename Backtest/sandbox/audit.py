@@ -1,0 +1,291 @@
+"""What a sandbox says is believed only after it was computed again out here.
+
+Strategy code shares its process with backtesting.py, so whatever it reports may be forged. From the
+list of trades and the prices follow the equity of every bar and all statistics; an order can only
+have been filled at a price its bar had, and only with money that was there. A claim that does not
+follow is refused.
+
+What cannot be known from outside is why a trade was made: code that looks ahead in the prices it was
+given makes a trade list that is possible, and is caught by other means.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from Backtest.sandbox.job import EngineSettings
+
+TRADE_COLUMNS = (
+    "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
+)  # fmt: skip
+TOLERANCE = 1e-9
+
+Floats = NDArray[np.float64]
+
+
+class Forged(ValueError):
+    """The claim does not follow from the trades and the prices."""
+
+
+def audit(
+    numbers: Floats,
+    equity: Floats,
+    claimed: dict[str, Any],
+    *,
+    warm_up: int,
+    frame: pd.DataFrame,
+    settings: EngineSettings,
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """Return metrics, trades and equity as they follow from a claim.
+
+    Args:
+        numbers: the claimed trades, float64 of shape (trades, 10), columns as TRADE_COLUMNS.
+        equity: the claimed equity, float64 of shape (bars,).
+        claimed: the claimed metrics, backtesting.py's names, NaN as None, times as text.
+        warm_up: the first bar at which the strategy's indicators have values, as claimed.
+        frame: the prices the job was given.
+        settings: how backtesting.py was to be called.
+
+    Raises:
+        Forged: they do not follow.
+    """
+    if len(equity) != len(frame):
+        raise Forged(f"equity has {len(equity)} values for {len(frame)} bars")
+    if not 0 <= warm_up < len(frame):
+        raise Forged(f"a warm-up of {warm_up} bars is outside the {len(frame)} bars there are")
+    trades = _checked_trades(numbers, frame, settings)
+    _check_equity(trades, equity, warm_up, frame, settings)
+    table = _trades_frame(trades, frame, settings)
+    stats = _statistics(table, equity, warm_up, frame, 0.0)
+    _check_metrics(stats, claimed)
+    if settings.risk_free_rate:
+        stats = _statistics(table, equity, warm_up, frame, settings.risk_free_rate)
+    curve: pd.DataFrame = stats["_equity_curve"][["Equity", "DrawdownPct"]]
+    metrics = {name: plain(value) for name, value in stats.items() if not str(name).startswith("_")}
+    return metrics, table.drop(columns="Duration"), curve
+
+
+def plain(value: Any) -> Any:
+    """Return a metric as JSON can hold it."""
+    if isinstance(value, pd.Timedelta | pd.Timestamp) or value is pd.NaT:
+        return None if value is pd.NaT else str(value)
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if isinstance(value, int) else number
+
+
+class _Trades:
+    """The trades as arrays, with what each costs to open and to close."""
+
+    def __init__(self, numbers: Floats, settings: EngineSettings) -> None:
+        (self.size, entry, exit_, self.entry_price, self.exit_price, self.sl, self.tp, self.pnl, self.commission,
+         self.return_pct) = numbers.T  # fmt: skip
+        self.entry_bar, self.exit_bar = entry.astype(np.int64), exit_.astype(np.int64)
+        amount = np.abs(self.size)
+        self.entry_cost = settings.commission_fixed + settings.commission * amount * self.entry_price
+        self.exit_cost = settings.commission_fixed + settings.commission * amount * self.exit_price
+        self.gross = self.size * (self.exit_price - self.entry_price)
+
+
+def _checked_trades(numbers: Floats, frame: pd.DataFrame, settings: EngineSettings) -> _Trades:
+    """Return trades each of which is possible by itself."""
+    wanted = [i for i, name in enumerate(TRADE_COLUMNS) if name not in ("SL", "TP")]
+    _all(np.isfinite(numbers[:, wanted]).all(axis=1), "has a number that is not finite")
+    levels = numbers[:, [5, 6]]
+    _all((np.isnan(levels) | ((levels > 0) & np.isfinite(levels))).all(axis=1), "has an impossible stop or target")
+    bars = numbers[:, [1, 2]]
+    inside = (bars == np.floor(bars)) & (bars >= 0) & (bars < len(frame))
+    _all(inside.all(axis=1) & (bars[:, 0] <= bars[:, 1]), "has bars outside the data")
+    units = numbers[:, 0] / settings.fractional_unit
+    _all((units != 0) & (np.abs(units - np.round(units)) <= 1e-6 * np.maximum(1, np.abs(units))), "has no whole size")
+    trades = _Trades(numbers, settings)
+    spread = 1 + np.sign(trades.size) * settings.spread
+    for price, bar, what in (
+        (trades.entry_price / spread, trades.entry_bar, "entered"),
+        (trades.exit_price, trades.exit_bar, "left"),
+    ):
+        low, high = frame["Low"].to_numpy(dtype=float)[bar], frame["High"].to_numpy(dtype=float)[bar]
+        _all((price >= low * (1 - TOLERANCE)) & (price <= high * (1 + TOLERANCE)), f"was {what} at a price its bar has not")
+    value = np.abs(trades.size) * (trades.entry_price + trades.exit_price)
+    cost = trades.entry_cost + trades.exit_cost
+    _all(np.abs(trades.commission - cost) <= TOLERANCE * (value + cost), "has another commission than agreed")
+    _all(np.abs(trades.pnl - (trades.gross - cost)) <= TOLERANCE * (value + cost), "has another profit than its prices give")
+    amount = np.abs(trades.size) * trades.entry_price
+    back = np.sign(trades.size) * (trades.exit_price / trades.entry_price - 1) - cost / amount
+    _all(np.abs(trades.return_pct - back) <= TOLERANCE * (1 + np.abs(back)), "has another return than its prices give")
+    return trades
+
+
+def _all(good: NDArray[np.bool_], what: str) -> None:
+    if not good.all():
+        raise Forged(f"trade {int(np.argmin(good))} {what}")
+
+
+def _check_equity(trades: _Trades, equity: Floats, warm_up: int, frame: pd.DataFrame, settings: EngineSettings) -> None:
+    """Raise Forged where the equity is not what cash, trades and closing prices make it."""
+    close, bars = frame["Close"].to_numpy(dtype=float), len(frame)
+    if not np.isfinite(equity).all():
+        raise Forged("equity has a number that is not finite")
+    start = warm_up + 1
+    first_fill = start - 1 if settings.trade_on_close else start
+    _all(trades.entry_bar >= first_fill, "was entered before the strategy began")
+    if start >= bars:
+        if len(trades.size) or (equity != settings.cash).any():
+            raise Forged("there are trades although the strategy never began")
+        return
+    if (equity[:start] != equity[start]).any():
+        raise Forged("equity moves before the strategy began")
+    low, high = _equity_bounds(trades, close, settings)
+    exposure = _running(bars, (trades.entry_bar, np.abs(trades.size)), (trades.exit_bar + 1, -np.abs(trades.size)))
+    slack = TOLERANCE * (settings.cash + np.abs(low) + np.abs(high) + exposure * close)
+    broke = np.flatnonzero(equity[start:] == 0)
+    end = start + int(broke[0]) if len(broke) else bars
+    if end < bars:
+        # Out of money: everything is closed at that bar and nothing happens any more.
+        if equity[end:].any() or low[end] > slack[end] or (trades.exit_bar > end).any():
+            raise Forged(f"equity is 0 at bar {end}, which the trades do not make it")
+    wrong = (equity < low - slack) | (equity > high + slack)
+    wrong[:start] = wrong[end:] = False
+    if wrong.any():
+        bar = int(np.argmax(wrong))
+        raise Forged(f"equity is {equity[bar]:.10g} at bar {bar}, the trades make it {low[bar]:.10g}")
+    # With nothing held, equity stands still to the last digit.
+    late = trades.exit_bar + (1 if settings.trade_on_close else 0)
+    held = _running(bars, (trades.entry_bar, np.ones_like(trades.size)), (late + 1, -np.ones_like(trades.size))) > 0
+    moved = np.flatnonzero((equity[1:] != equity[:-1]) & ~held[1:])
+    if len(moved) and moved[0] + 1 < end:
+        raise Forged(f"equity moves at bar {moved[0] + 1} with nothing held")
+    _check_money(trades, close, high, slack, settings)
+
+
+def _equity_bounds(trades: _Trades, close: Floats, settings: EngineSettings) -> tuple[Floats, Floats]:
+    """Return the least and the greatest equity of each bar, float64 of shape (bars,) each.
+
+    They differ only where backtesting.py's order of things cannot be seen in the trades: an order
+    filled at the close enters the equity a bar later, and a trade closed in parts has paid the fixed
+    commission of its entry once.
+    """
+    bars = len(close)
+    cash = settings.cash + _running(
+        bars, (trades.entry_bar, -trades.entry_cost), (trades.exit_bar, trades.gross - trades.exit_cost)
+    )
+    position = _running(bars, (trades.entry_bar, trades.size), (trades.exit_bar, -trades.size))
+    paid = trades.size * trades.entry_price
+    cost = _running(bars, (trades.entry_bar, paid), (trades.exit_bar, -paid))
+    exact = cash + position * close - cost
+    low, high = exact.copy(), exact.copy()
+    if settings.trade_on_close:
+        contribution = trades.size * (close[trades.entry_bar] - trades.entry_price) - trades.entry_cost
+        at_close = np.isclose(trades.exit_price, close[trades.exit_bar], rtol=TOLERANCE, atol=0)
+        for bar, late in ((trades.entry_bar, -contribution), (trades.exit_bar, np.where(at_close, trades.exit_cost, 0.0))):
+            np.add.at(low, bar, np.minimum(late, 0))
+            np.add.at(high, bar, np.maximum(late, 0))
+        same = trades.entry_bar == trades.exit_bar
+        both = -(trades.gross - trades.entry_cost - trades.exit_cost)[same]
+        np.add.at(low, trades.entry_bar[same], np.minimum(both, 0))
+        np.add.at(high, trades.entry_bar[same], np.maximum(both, 0))
+    if settings.commission_fixed and len(trades.size):
+        entries = pd.Series(trades.entry_bar).groupby([trades.entry_bar, trades.entry_price]).cumcount().to_numpy()
+        high += _running(bars, (trades.entry_bar, np.where(entries > 0, settings.commission_fixed, 0.0)))
+    return low, high
+
+
+def _check_money(trades: _Trades, close: Floats, high: Floats, slack: Floats, settings: EngineSettings) -> None:
+    """Raise Forged where a trade was opened with more money than there can have been."""
+    amount, leverage = np.abs(trades.size), 1 / settings.margin
+    bars = len(close)
+    raw = trades.entry_price / (1 + np.sign(trades.size) * settings.spread)
+    need = amount * trades.entry_price + settings.commission_fixed + settings.commission * amount * raw
+    enough = np.zeros(len(amount), dtype=bool)
+    for shift in (0, 1) if settings.trade_on_close else (0,):
+        fill = np.minimum(trades.entry_bar + shift, bars - 1)
+        gone = trades.exit_bar <= fill
+        value = np.where(gone, trades.gross - trades.exit_cost, trades.size * (close[fill] - trades.entry_price))
+        own = value - trades.entry_cost
+        losses = np.zeros(bars)
+        np.add.at(losses, fill, np.minimum(own, 0))
+        # What leaves in the same bar may have left before or after this order was filled.
+        leaving = trades.entry_bar < trades.exit_bar
+        paper = trades.size * (close[trades.exit_bar] - trades.entry_price) - (trades.gross - trades.exit_cost)
+        kept = np.zeros(bars)
+        np.add.at(kept, trades.exit_bar[leaving], np.maximum(paper[leaving], 0))
+        stays = trades.exit_bar > trades.entry_bar + shift
+        through = _running(
+            bars, (trades.entry_bar[stays] + 1 + shift, amount[stays]), (trades.exit_bar[stays], -amount[stays])
+        )
+        used = np.maximum(through, 0) * close / leverage
+        there = high + kept - losses - used
+        margin = there[fill] + np.minimum(own, 0) - own
+        enough |= need <= margin * leverage * (1 + TOLERANCE) + leverage * slack[fill]
+    _all(enough, "was opened with more money than there was")
+
+
+def _running(bars: int, *changes: tuple[NDArray[np.int64], Floats]) -> Floats:
+    """Return the running sum of changes at bars, float64 of shape (bars,)."""
+    total = np.zeros(bars + 2)
+    for bar, change in changes:
+        np.add.at(total, np.minimum(bar, bars), change)
+    return np.cumsum(total)[:bars]
+
+
+def _trades_frame(trades: _Trades, frame: pd.DataFrame, settings: EngineSettings) -> pd.DataFrame:
+    index = frame.index
+    whole = settings.fractional_unit >= 1
+    table = pd.DataFrame(
+        {
+            "Size": np.round(trades.size).astype(np.int64) if whole else trades.size,
+            "EntryBar": trades.entry_bar,
+            "ExitBar": trades.exit_bar,
+            "EntryPrice": trades.entry_price,
+            "ExitPrice": trades.exit_price,
+            "SL": trades.sl,
+            "TP": trades.tp,
+            "PnL": trades.pnl,
+            "Commission": trades.commission,
+            "ReturnPct": trades.return_pct,
+            "EntryTime": index[trades.entry_bar],
+            "ExitTime": index[trades.exit_bar],
+        }
+    )
+    table["Duration"] = table["ExitTime"] - table["EntryTime"]
+    return table
+
+
+def _statistics(table: pd.DataFrame, equity: Floats, warm_up: int, frame: pd.DataFrame, risk_free: float) -> pd.Series:
+    """Return backtesting.py's statistics, computed by its own function in this process."""
+    from backtesting._stats import compute_stats
+
+    with np.errstate(all="ignore"):
+        found: pd.Series = compute_stats(table, equity, frame, None, risk_free)
+        close = frame["Close"].to_numpy(dtype=float)
+        hold = (close[-1] - close[warm_up]) / close[warm_up] * 100
+        # Without the strategy's indicators compute_stats starts buy-and-hold at the first bar.
+        alpha = found["Return [%]"] - risk_free * 100 - found["Beta"] * (hold - risk_free * 100)
+    values: dict[str, Any] = {}
+    commissions = sum(table["Commission"].tolist())
+    for name, value in found.items():
+        values[str(name)] = value
+        if name == "Equity Peak [$]" and commissions:
+            values["Commissions [$]"] = commissions
+    values |= {"Buy & Hold Return [%]": hold, "Alpha [%]": alpha}
+    return pd.Series(values, dtype=object)
+
+
+def _check_metrics(stats: pd.Series, claimed: dict[str, Any]) -> None:
+    ours = {str(name): plain(value) for name, value in stats.items() if not str(name).startswith("_")}
+    if ours.keys() != claimed.keys():
+        raise Forged(f"the figures are not backtesting.py's: {', '.join(sorted(ours.keys() ^ claimed.keys()))[:200]}")
+    for name, value in ours.items():
+        said = claimed[name]
+        if isinstance(value, str) or isinstance(said, str) or value is None or said is None:
+            same = value == said
+        else:
+            same = math.isclose(value, said, rel_tol=1e-7, abs_tol=1e-7)
+        if not same:
+            raise Forged(f"{name} is {value}, not {said}")

@@ -1,0 +1,488 @@
+"""A pool of one-shot interpreters, and the conversation with one of them.
+
+An interpreter starts inside its isolation, imports everything and waits. It is given one job, heard
+out and ended. Nothing it says is believed: sizes are capped, JSON is checked against a schema,
+numbers cross as plain doubles, and the figures are computed again in `audit`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import pyarrow.feather
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.sandbox.audit import TRADE_COLUMNS, Forged, audit
+from Backtest.sandbox.job import SandboxJob, SandboxResult
+
+WORKER = Path(__file__).with_name("worker.py")
+START_S = 60.0
+TICK_S = 0.25
+LINE_BYTES = 4 * 1024 * 1024
+MIB = 1024 * 1024
+PACKAGES = "backtesting, numpy, pandas, talib and Python's own"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process has used so far, as seen from outside."""
+
+    cpu_ms: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an interpreter ended: exit code (negative: a signal; None: unknown), and whether for lack of memory."""
+
+    code: int | None = None
+    out_of_memory: bool = False
+
+
+class Interpreter(Protocol):
+    """One started worker."""
+
+    def send(self, data: bytes) -> None: ...
+
+    def receive(self, timeout_s: float) -> bytes | None:
+        """Return what it said, b"" when it has ended, None when it said nothing in time."""
+
+    def begin(self, job: SandboxJob) -> None:
+        """Set the job's limits from outside."""
+
+    def usage(self) -> Usage | None:
+        """None where it cannot be seen from outside."""
+
+    def end(self, patience_s: float = 0.0) -> Ending:
+        """End it and everything it started, after a while if it is about to end itself. May be called again."""
+
+    def complaint(self) -> str:
+        """What was written on standard error before the job."""
+
+
+class _Message(BaseModel):
+    """One line of a worker."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    ready: dict[str, str] = {}
+    progress: float | None = None
+    status: Literal["", "completed", "error", "memory", "output"] = ""
+    metrics: dict[str, float | int | str | None] = Field({}, max_length=200)
+    warnings: list[str] = Field([], max_length=1000)
+    error: str = ""
+    traceback: str = ""
+    log: str = ""
+    warm_up: int = 0
+    trades: int = Field(0, ge=0, le=10_000_000)
+    bars: int = Field(0, ge=0)
+    report: int = Field(0, ge=0)
+    cpu_ms: float = Field(0, ge=0)
+    peak_memory_mb: float = Field(0, ge=0)
+
+
+class InterpreterSandbox:
+    """Runs each job in an interpreter of its own. Backends say how one is started.
+
+    Args:
+        ready: how many interpreters to keep waiting. 0 starts one when a job comes.
+        allow_unisolated: run code that was not generated here even without isolation.
+        at_once: how many jobs may run at a time; more wait.
+    """
+
+    backend: ClassVar[str] = ""
+    isolated: ClassVar[bool] = False
+
+    def __init__(self, *, ready: int = 0, allow_unisolated: bool = False, at_once: int | None = None) -> None:
+        self._ready = ready
+        self._allow_unisolated = allow_unisolated
+        self._waiting: deque[Interpreter] = deque()
+        self._lock = threading.Lock()
+        self._slots = threading.Semaphore(at_once or max(4, 2 * (os.cpu_count() or 1)))
+        self._closed = False
+        # bubblewrap ends with the thread that started it: one thread starts all and lives as long as we do.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-start")
+        atexit.register(self.close)
+
+    def _start(self) -> Interpreter:
+        raise NotImplementedError
+
+    def _filter(self) -> bytes:
+        """Return the seccomp program that the worker puts on itself before the job, or nothing."""
+        return b""
+
+    def warm_up(self, count: int | None = None) -> None:
+        """Start interpreters ahead of need."""
+        wanted = self._ready if count is None else count
+        self._starter.submit(self._fill, wanted)
+
+    def close(self) -> None:
+        """End the waiting interpreters."""
+        self._closed = True
+        self._starter.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            waiting, self._waiting = self._waiting, deque()
+        for interpreter in waiting:
+            interpreter.end()
+
+    def run(self, job: SandboxJob) -> SandboxResult:
+        """Run a job in an interpreter that serves nothing else.
+
+        Raises:
+            ExecutionError: the code raised, ran into a limit or reported what cannot be.
+            SandboxUnavailable: the isolation does not work here, or there is none and the code is a stranger's.
+        """
+        if not self.isolated and not job.generated and not self._allow_unisolated:
+            raise SandboxUnavailable(
+                "This code was not generated by AlgoAgent, and there is no isolation to run it in: "
+                "install bubblewrap, or Docker and set SANDBOX_BACKEND=docker"
+            )
+        while not self._slots.acquire(timeout=TICK_S):
+            job.tick(0.0)
+        try:
+            interpreter = self._take()
+            try:
+                return self._converse(interpreter, job)
+            finally:
+                interpreter.end()
+        finally:
+            self._slots.release()
+            if self._ready and not self._closed:
+                self.warm_up()
+
+    def _fill(self, wanted: int) -> None:
+        while not self._closed:
+            with self._lock:
+                if len(self._waiting) >= wanted:
+                    return
+            try:
+                interpreter = self._start()
+            except (OSError, SandboxUnavailable):
+                return  # the job that comes is told why
+            with self._lock:
+                self._waiting.append(interpreter)
+
+    def _take(self) -> Interpreter:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+        return self._starter.submit(self._start).result()
+
+    def _converse(self, interpreter: Interpreter, job: SandboxJob) -> SandboxResult:
+        inbox = _Inbox(interpreter, job)
+        versions = inbox.ready()
+        interpreter.begin(job)
+        before = interpreter.usage()
+        started = time.perf_counter()
+        inbox.start_clock()
+        used: dict[str, float] = {}
+        try:
+            interpreter.send(_order(job, self._filter()))
+            message = inbox.answer()
+            used = _used(started, before, interpreter.usage(), message)
+            rest = inbox.exactly(message.trades * 8 * len(TRADE_COLUMNS) + message.bars * 8 + message.report)
+        except BrokenPipeError:
+            raise inbox.ended() from None
+        except ExecutionError as error:
+            error.resources = used or _used(started, before, interpreter.usage(), None)
+            raise
+        if message.status != "completed":
+            raise _failure(message, job, used)
+        return self._believe(message, rest, job, versions, used)
+
+    def _believe(
+        self, message: _Message, rest: bytes, job: SandboxJob, versions: dict[str, str], used: dict[str, float]
+    ) -> SandboxResult:
+        """Return the result a message claims, after it was found to follow from trades and prices."""
+        size = message.trades * len(TRADE_COLUMNS)
+        numbers = np.frombuffer(rest, dtype="<f8", count=size).reshape(-1, len(TRADE_COLUMNS))
+        equity = np.frombuffer(rest, dtype="<f8", count=message.bars, offset=size * 8)
+        try:
+            metrics, trades, curve = audit(
+                numbers, equity, message.metrics, warm_up=message.warm_up, frame=job.frame, settings=job.settings
+            )
+        except Forged as error:
+            raise ExecutionError(
+                f"The result was refused: {error}. The code must not touch how its results are made",
+                exit_reason="violation",
+                log=_clean(message.log),
+                resources=used,
+            ) from None
+        report = rest[size * 8 + message.bars * 8 :].decode("utf-8", errors="replace")
+        return SandboxResult(
+            metrics=metrics,
+            trades=trades,
+            equity=curve,
+            warnings=tuple(_clean(w)[:300] for w in message.warnings),
+            report_html=report if job.report else None,
+            log=_clean(message.log),
+            **used,
+            backend=self.backend,
+            isolated=self.isolated,
+            versions=versions,
+        )
+
+
+class _Inbox:
+    """Everything one interpreter says, within the limits of its job."""
+
+    def __init__(self, interpreter: Interpreter, job: SandboxJob) -> None:
+        self._interpreter = interpreter
+        self._job = job
+        self._held = bytearray()
+        self._left = job.limits.output_mb * MIB
+        self._deadline = time.monotonic() + START_S
+        self._progress = 0.0
+
+    def start_clock(self) -> None:
+        self._deadline = time.monotonic() + self._job.limits.timeout_s
+
+    def ready(self) -> dict[str, str]:
+        """Wait for the word that everything is imported; return the versions."""
+        try:
+            return self._message().ready
+        except ExecutionError as error:
+            if error.exit_reason == "cancelled":
+                raise
+            why = self._interpreter.complaint().strip()[-500:] or error.message
+            raise SandboxUnavailable(f"The sandbox did not start: {why}") from None
+
+    def answer(self) -> _Message:
+        """Wait for the job's end; return what it says of it."""
+        while True:
+            message = self._message()
+            if message.status:
+                break
+            self._progress = min(max(message.progress or 0.0, self._progress), 1.0)
+        if message.bars not in (0, len(self._job.frame)):
+            raise _violation(f"it tells of {message.bars} bars, there are {len(self._job.frame)}")
+        return message
+
+    def exactly(self, count: int) -> bytes:
+        if count > self._left + len(self._held):
+            raise _too_much_output(self._job)
+        while len(self._held) < count:
+            self._receive()
+        taken = bytes(self._held[:count])
+        del self._held[:count]
+        return taken
+
+    def _message(self) -> _Message:
+        searched = 0
+        while (end := self._held.find(b"\n", searched)) < 0:
+            searched = len(self._held)
+            if searched > LINE_BYTES:
+                raise _too_much_output(self._job)
+            self._receive()
+        line = self.exactly(end + 1)
+        try:
+            return _Message.model_validate_json(line)
+        except ValidationError:
+            raise _violation("it is not of the agreed form") from None
+
+    def _receive(self) -> None:
+        """Hold what comes next. Raises when time, output or the interpreter come to an end."""
+        while True:
+            self._job.tick(self._progress)
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise ExecutionError(
+                    f"Backtest exceeded {self._job.limits.timeout_s:g} s; shorten the range or simplify",
+                    exit_reason="timeout",
+                )
+            chunk = self._interpreter.receive(min(left, TICK_S))
+            if chunk == b"":
+                raise self.ended()
+            if chunk:
+                break
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise _too_much_output(self._job)
+        self._held += chunk
+
+    def ended(self) -> ExecutionError:
+        """Return what it means that the interpreter ended without an answer."""
+        ending, memory = self._interpreter.end(patience_s=1.0), self._job.limits.memory_mb
+        if ending.out_of_memory:
+            return _out_of_memory(self._job)
+        signals = {getattr(signal, name, None): name for name in ("SIGSYS", "SIGXCPU", "SIGXFSZ")}
+        match signals.get(-ending.code if ending.code is not None and ending.code < 0 else None):
+            case "SIGSYS":
+                return ExecutionError(
+                    "The code asked the system for what no strategy needs, and was ended", exit_reason="violation"
+                )
+            case "SIGXCPU":
+                return ExecutionError(
+                    f"Backtest exceeded {self._job.limits.timeout_s:g} s; shorten the range or simplify",
+                    exit_reason="timeout",
+                )
+            case "SIGXFSZ":
+                return _too_much_output(self._job)
+        how = "" if ending.code is None else f" with {_exit_text(ending.code)}"
+        return ExecutionError(
+            f"The backtest's process ended{how}, possibly for lack of memory ({memory} MiB)", exit_reason="killed"
+        )
+
+
+def _exit_text(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _order(job: SandboxJob, program: bytes) -> bytes:
+    """Return a job as bytes: a line of JSON and the prices as Arrow."""
+    prices = io.BytesIO()
+    pyarrow.feather.write_feather(job.frame, prices, compression="uncompressed")
+    head = {
+        "code": job.code,
+        "settings": job.settings.model_dump(),
+        "limits": job.limits.model_dump(),
+        "report": job.report,
+        "filter": base64.b64encode(program).decode(),
+        "prices": prices.tell(),
+    }
+    return json.dumps(head).encode() + b"\n" + prices.getvalue()
+
+
+def _used(started: float, before: Usage | None, after: Usage | None, message: _Message | None) -> dict[str, float]:
+    """Return wall time, CPU time and peak memory: seen from outside where that is possible."""
+    used = {"wall_ms": (time.perf_counter() - started) * 1000, "cpu_ms": 0.0, "peak_memory_mb": 0.0}
+    if before and after:
+        used |= {"cpu_ms": after.cpu_ms - before.cpu_ms, "peak_memory_mb": after.peak_memory_mb}
+    elif message:
+        used |= {"cpu_ms": message.cpu_ms, "peak_memory_mb": message.peak_memory_mb}
+    return used
+
+
+def _failure(message: _Message, job: SandboxJob, used: dict[str, float]) -> ExecutionError:
+    """Return what a worker reports of its strategy as an error its author can act on."""
+    if message.status == "memory":
+        error = _out_of_memory(job)
+    elif message.status == "output":
+        error = _too_much_output(job)
+    else:
+        text = _clean(message.error)[:2000] or "The strategy failed"
+        if text.startswith(("ModuleNotFoundError", "ImportError")):
+            text += f". Only pre-approved packages: {PACKAGES}"
+        error = ExecutionError(text)
+    error.traceback, error.log, error.resources = _clean(message.traceback)[:8000], _clean(message.log), used
+    return error
+
+
+def _out_of_memory(job: SandboxJob) -> ExecutionError:
+    return ExecutionError(
+        f"The backtest needs more than {job.limits.memory_mb} MiB; shorten the range or simplify it",
+        exit_reason="memory",
+    )
+
+
+def _too_much_output(job: SandboxJob) -> ExecutionError:
+    return ExecutionError(f"The backtest wrote more than {job.limits.output_mb} MiB", exit_reason="output")
+
+
+def _violation(why: str) -> ExecutionError:
+    return ExecutionError(
+        f"The result was refused: {why}. The code must not touch how its results are made", exit_reason="violation"
+    )
+
+
+def _clean(text: str) -> str:
+    """Return text without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+class ChildInterpreter:
+    """A worker that is a child process of ours."""
+
+    def __init__(self, command: list[str], *, environment: dict[str, str], files: tuple[int, ...] = ()) -> None:
+        self._complaint = tempfile.TemporaryFile()
+        self._line, theirs = socket.socketpair()
+        options: dict[str, Any] = {"start_new_session": True, "pass_fds": files} if os.name == "posix" else {}
+        pipe = os.name != "posix"
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if pipe else theirs,
+            stdout=subprocess.PIPE if pipe else theirs,
+            stderr=self._complaint,
+            env=environment,
+            **options,
+        )
+        if pipe:  # a socket cannot be a child's standard input everywhere
+            for source, sink in ((self.process.stdout, theirs), (theirs, self.process.stdin)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+        else:
+            theirs.close()
+
+    def send(self, data: bytes) -> None:
+        self._line.settimeout(START_S)
+        self._line.sendall(data)
+
+    def receive(self, timeout_s: float) -> bytes | None:
+        return receive(self._line, timeout_s)
+
+    def begin(self, job: SandboxJob) -> None:
+        pass
+
+    def usage(self) -> Usage | None:
+        return None
+
+    def end(self, patience_s: float = 0.0) -> Ending:
+        try:
+            code = self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            if os.name == "posix":
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
+            code = self.process.wait()
+        self._line.close()
+        self._complaint.close()
+        return Ending(code)
+
+    def complaint(self) -> str:
+        if self._complaint.closed:
+            return ""
+        self._complaint.seek(0)
+        return self._complaint.read(10_000).decode(errors="replace")
+
+
+def receive(line: socket.socket, timeout_s: float) -> bytes | None:
+    """Return what comes over a socket, b"" at its end, None when nothing comes in time."""
+    line.settimeout(timeout_s)
+    try:
+        return line.recv(MIB)
+    except TimeoutError:
+        return None
+    except ConnectionError:
+        return b""
+
+
+def _pump(source: Any, sink: Any) -> None:
+    """Copy between a pipe and a socket until one of them ends."""
+    read = source.recv if isinstance(source, socket.socket) else source.read1
+    with contextlib.suppress(OSError, ValueError):
+        while data := read(MIB):
+            if isinstance(sink, socket.socket):
+                sink.sendall(data)
+            else:
+                sink.write(data)
+                sink.flush()
+    with contextlib.suppress(OSError):
+        sink.close()
