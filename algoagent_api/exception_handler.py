@@ -21,6 +21,7 @@ from Backtest.errors import (
     InvalidInput,
     NotFound,
     ProviderError,
+    SandboxUnavailable,
     StrategyError,
     TooLarge,
 )
@@ -34,6 +35,7 @@ _STATUS: tuple[tuple[type[AlgoAgentError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (ProviderError, 503),
+    (SandboxUnavailable, 503),
     (DataError, 422),
     (StrategyError, 422),
     (ExecutionError, 422),

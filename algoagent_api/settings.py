@@ -184,6 +184,10 @@ UNFOLD = {"SITE_TITLE": "AlgoAgent", "SITE_HEADER": "AlgoAgent", "SITE_URL": rev
 
 DATA_PROVIDERS = env.list("DATA_PROVIDERS", default=["bundled", "yahoo"])
 YAHOO_TIMEOUT_S = env.float("YAHOO_TIMEOUT_S", default=10.0)
+SANDBOX_BACKEND = env.str("SANDBOX_BACKEND", default="auto")
+SANDBOX_IMAGE = env.str("SANDBOX_IMAGE", default="algoagent-sandbox")
+SANDBOX_PERSIST = env.bool("SANDBOX_PERSIST", default=False)
+ALLOW_UNISOLATED_CODE = env.bool("ALLOW_UNISOLATED_CODE", default=False)
 SANDBOX_READY = env.int("SANDBOX_READY", default=2)
 SANDBOX_TIMEOUT_S = env.float("SANDBOX_TIMEOUT_S", default=600.0)
 SANDBOX_MEMORY_MB = env.int("SANDBOX_MEMORY_MB", default=4096)

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 if TYPE_CHECKING:
-    from Backtest.sandbox import Limits, ProcessSandbox
+    from Backtest.sandbox import Limits
+    from Backtest.sandbox.interpreters import InterpreterSandbox
 
 
 @cache
-def get_sandbox() -> ProcessSandbox:
-    """Return the process's sandbox, its waiting interpreters started."""
-    from Backtest.sandbox import ProcessSandbox
+def get_sandbox() -> InterpreterSandbox:
+    """Return the process's sandbox. SandboxUnavailable when the settings name none that exists."""
+    from Backtest.sandbox import choose_sandbox
 
-    return ProcessSandbox(ready=settings.SANDBOX_READY)
+    docker = {"image": settings.SANDBOX_IMAGE, "persist": settings.SANDBOX_PERSIST}
+    return choose_sandbox(
+        settings.SANDBOX_BACKEND,
+        ready=settings.SANDBOX_READY,
+        allow_unisolated=settings.ALLOW_UNISOLATED_CODE,
+        **docker,
+    )
 
 
 def get_limits() -> Limits:

@@ -6,7 +6,47 @@ Prices go in as Arrow, results come out as JSON and plain numbers; nothing is pi
 border, and what comes out is computed again before it is believed.
 """
 
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from Backtest.errors import SandboxUnavailable
 from Backtest.sandbox.job import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
 from Backtest.sandbox.process import ProcessSandbox
 
-__all__ = ["EngineSettings", "Limits", "ProcessSandbox", "Sandbox", "SandboxJob", "SandboxResult"]
+if TYPE_CHECKING:
+    from Backtest.sandbox.interpreters import InterpreterSandbox
+
+BACKENDS = ("auto", "bubblewrap", "docker", "process")
+
+__all__ = [
+    "BACKENDS", "EngineSettings", "Limits", "ProcessSandbox", "Sandbox", "SandboxJob", "SandboxResult", "choose_sandbox",
+]  # fmt: skip
+
+
+def choose_sandbox(backend: str = "auto", **options: Any) -> InterpreterSandbox:
+    """Return the sandbox of a name.
+
+    `auto` is bubblewrap where it works, and otherwise the backend without isolation, which takes
+    only code that was generated here and says so in each result. Any other name is taken at its
+    word: where it does not work, runs fail and say what to install.
+
+    Args:
+        options: of InterpreterSandbox, and those of the backend.
+    """
+    if backend not in BACKENDS:
+        raise SandboxUnavailable(f"SANDBOX_BACKEND is {backend!r}: choose one of {', '.join(BACKENDS)}")
+    image = {name: options.pop(name) for name in ("image", "persist") if name in options}
+    if backend == "docker":
+        from Backtest.sandbox.docker_engine import DockerSandbox
+
+        return DockerSandbox(**options, **image)
+    if backend != "process" and sys.platform == "linux":
+        from Backtest.sandbox.bubblewrap import BubblewrapSandbox
+
+        if backend == "bubblewrap" or not BubblewrapSandbox.problem():
+            return BubblewrapSandbox(**options)
+    if backend == "bubblewrap":
+        raise SandboxUnavailable("bubblewrap is for Linux: set SANDBOX_BACKEND=docker, or auto")
+    return ProcessSandbox(**options)

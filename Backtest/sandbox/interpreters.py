@@ -49,6 +49,17 @@ class Usage:
     peak_memory_mb: float
 
 
+def books_of(pid: int) -> Usage | None:
+    """Return what the kernel has written down of a process of this machine, or None without such books."""
+    try:
+        books = Path(f"/proc/{pid}")
+        on_cpu_ns = int((books / "schedstat").read_text().split()[0])
+        peak = next(line for line in (books / "status").read_text().splitlines() if line.startswith("VmHWM:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+    return Usage(cpu_ms=on_cpu_ns / 1e6, peak_memory_mb=int(peak.split()[1]) / 1024)
+
+
 @dataclass(frozen=True)
 class Ending:
     """How an interpreter ended: exit code (negative: a signal; None: unknown), and whether for lack of memory."""
@@ -75,7 +86,7 @@ class Interpreter(Protocol):
         """End it and everything it started, after a while if it is about to end itself. May be called again."""
 
     def complaint(self) -> str:
-        """What was written on standard error before the job."""
+        """Return what was written on standard error before the job, once it has ended."""
 
 
 class _Message(BaseModel):
@@ -202,7 +213,7 @@ class InterpreterSandbox:
         except BrokenPipeError:
             raise inbox.ended() from None
         except ExecutionError as error:
-            error.resources = used or _used(started, before, interpreter.usage(), None)
+            error.resources = used or _used(started, before, interpreter.usage() or inbox.usage, None)
             raise
         if message.status != "completed":
             raise _failure(message, job, used)
@@ -251,6 +262,7 @@ class _Inbox:
         self._left = job.limits.output_mb * MIB
         self._deadline = time.monotonic() + START_S
         self._progress = 0.0
+        self.usage: Usage | None = None  # the last that was seen
 
     def start_clock(self) -> None:
         self._deadline = time.monotonic() + self._job.limits.timeout_s
@@ -262,6 +274,7 @@ class _Inbox:
         except ExecutionError as error:
             if error.exit_reason == "cancelled":
                 raise
+            self._interpreter.end()
             why = self._interpreter.complaint().strip()[-500:] or error.message
             raise SandboxUnavailable(f"The sandbox did not start: {why}") from None
 
@@ -313,6 +326,7 @@ class _Inbox:
                 raise self.ended()
             if chunk:
                 break
+            self.usage = self._interpreter.usage() or self.usage
         self._left -= len(chunk)
         if self._left < 0:
             raise _too_much_output(self._job)
@@ -364,7 +378,7 @@ def _order(job: SandboxJob, program: bytes) -> bytes:
 def _used(started: float, before: Usage | None, after: Usage | None, message: _Message | None) -> dict[str, float]:
     """Return wall time, CPU time and peak memory: seen from outside where that is possible."""
     used = {"wall_ms": (time.perf_counter() - started) * 1000, "cpu_ms": 0.0, "peak_memory_mb": 0.0}
-    if before and after:
+    if before and after and after.cpu_ms >= before.cpu_ms:
         used |= {"cpu_ms": after.cpu_ms - before.cpu_ms, "peak_memory_mb": after.peak_memory_mb}
     elif message:
         used |= {"cpu_ms": message.cpu_ms, "peak_memory_mb": message.peak_memory_mb}
@@ -412,7 +426,7 @@ class ChildInterpreter:
     """A worker that is a child process of ours."""
 
     def __init__(self, command: list[str], *, environment: dict[str, str], files: tuple[int, ...] = ()) -> None:
-        self._complaint = tempfile.TemporaryFile()
+        self._complaint, self._said = tempfile.TemporaryFile(), ""
         self._line, theirs = socket.socketpair()
         options: dict[str, Any] = {"start_new_session": True, "pass_fds": files} if os.name == "posix" else {}
         pipe = os.name != "posix"
@@ -453,14 +467,15 @@ class ChildInterpreter:
             self.process.kill()
             code = self.process.wait()
         self._line.close()
-        self._complaint.close()
+        if not self._complaint.closed:
+            self._complaint.seek(0)
+            self._said = self._complaint.read(10_000).decode(errors="replace")
+            self._complaint.close()
         return Ending(code)
 
     def complaint(self) -> str:
-        if self._complaint.closed:
-            return ""
-        self._complaint.seek(0)
-        return self._complaint.read(10_000).decode(errors="replace")
+        """Known once it has ended."""
+        return self._said
 
 
 def receive(line: socket.socket, timeout_s: float) -> bytes | None:

@@ -1,0 +1,137 @@
+"""Both kinds of isolation, a machine worth attacking, and what is left of an attempt."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import textwrap
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from Backtest.errors import ExecutionError
+from Backtest.sandbox import EngineSettings, Limits, SandboxJob, choose_sandbox
+from Backtest.sandbox.bubblewrap import BubblewrapSandbox
+from Backtest.sandbox.interpreters import InterpreterSandbox
+from tests.docker_daemon import WHY_NOT, docker_daemon
+
+
+@pytest.fixture(scope="session")
+def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An engine with the sandbox's image."""
+    if WHY_NOT:
+        pytest.skip(WHY_NOT)
+    from Backtest.sandbox.docker_engine import build_image
+
+    before = os.environ.get("DOCKER_HOST")
+    with docker_daemon(tmp_path_factory.mktemp("docker")) as address:
+        os.environ["DOCKER_HOST"] = address
+        import docker
+
+        client = docker.from_env(timeout=120)
+        build_image(client)
+        client.close()
+        yield address
+    os.environ.pop("DOCKER_HOST")
+    if before:
+        os.environ["DOCKER_HOST"] = before
+
+
+@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+def box(request: pytest.FixtureRequest) -> Iterator[InterpreterSandbox]:
+    if request.param == "docker":
+        request.getfixturevalue("docker_host")
+    elif why := BubblewrapSandbox.problem():
+        pytest.skip(f"{why}" if "missing" in why else f"needs bubblewrap that works: {why}")
+    found = choose_sandbox(request.param, ready=1)
+    yield found
+    found.close()
+
+
+@dataclass
+class Outcome:
+    """How an attempt ended: `reason` as in ExecutionError, and everything that came out of it."""
+
+    reason: str
+    text: str
+    result: Any = None
+    error: ExecutionError | None = None
+
+
+def prices(bars: int = 60) -> pd.DataFrame:
+    close = 100 + np.sin(np.arange(bars) / 3) * 5
+    index = pd.date_range("2020-01-01", periods=bars, unit="us")
+    return pd.DataFrame(
+        {"Open": close, "High": close + 1, "Low": close - 1, "Close": close, "Volume": 10.0}, index=index
+    )
+
+
+TRADES = "\nif not self.position:\n    self.buy(size=10)\nelif len(self.data) % 7 == 0:\n    self.position.close()"
+HELP = """
+import ctypes, os, sys
+from backtesting import Strategy
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    answer = libc.syscall(number, *arguments)
+    return answer, ctypes.get_errno()
+def attempt(function, *arguments, **more):
+    "Say what came of it; a strategy goes on whatever happens."
+    try:
+        print("CAME", repr(function(*arguments, **more))[:2000], flush=True)
+    except BaseException as error:
+        print("FAILED", type(error).__name__, error, flush=True)
+"""
+
+
+def strategy(init: str = "pass", next_: str = "pass", top: str = "") -> str:
+    parts = [HELP, textwrap.dedent(top), "class S(Strategy):", "    def init(self):", textwrap.indent(textwrap.dedent(init), " " * 8)]
+    return "\n".join([*parts, "    def next(self):", textwrap.indent(textwrap.dedent(next_).strip("\n"), " " * 8)])
+
+
+@pytest.fixture
+def escape(box: InterpreterSandbox) -> Callable[..., Outcome]:
+    """Run hostile code: `init` in Strategy.init, `next_` in Strategy.next, `top` at import."""
+
+    def run(init: str = "pass", *, next_: str = "pass", top: str = "", **limits: Any) -> Outcome:
+        settings = limits.pop("settings", EngineSettings())
+        tick = limits.pop("tick", lambda _: None)
+        limits = {"timeout_s": 20, "memory_mb": 1024, "output_mb": 16, **limits}
+        job = SandboxJob(
+            strategy(init, next_, top), prices(), settings, Limits(**limits), name="escape", tick=tick
+        )
+        try:
+            result = box.run(job)
+        except ExecutionError as error:
+            return Outcome(error.exit_reason, f"{error.message}\n{error.traceback}\n{error.log}", error=error)
+        return Outcome("completed", result.log, result=result)
+
+    return run
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Iterator[tuple[str, list[Path]]]:
+    """A secret in the places where secrets are: home, the project, temporary folders, other jobs' folders."""
+    word = f"secret-{uuid.uuid4().hex}"
+    project = Path(__file__).resolve().parent.parent.parent
+    places = [
+        Path.home() / ".ssh" / f"id_{word}",
+        project / f".env-{word}",
+        tmp_path / "db.sqlite3",
+        Path("/tmp") / f"algoagent-job-{word}" / "prices.arrow",
+        Path("/var/tmp") / word,
+    ]
+    made = [place.parent for place in places if not place.parent.is_dir()]
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(word)
+    yield word, places
+    for place in places:
+        place.unlink()
+    for folder in made:
+        shutil.rmtree(folder)
