@@ -1,0 +1,293 @@
+"""Numbers that are made up are refused: they are computed outside, from the trades and the prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from Backtest.sandbox.interpreters import InterpreterSandbox
+from Backtest.sandbox.job import EngineSettings, SandboxJob
+from tests.escape.conftest import TRADES, Outcome, prices, strategy
+
+Escape = Callable[..., Outcome]
+
+# What the worker's own frames look like to code in the same process.
+SAY = """
+import json, struct
+def frames(message, rest=b""):
+    data = json.dumps(message).encode() + b"\\n" + rest
+    for number in range(3, 64):
+        try: os.write(number, data)
+        except OSError: pass
+METRICS = {}
+def answer(trades=(), equity=None, claimed=None, **more):
+    equity = [100000.0] * 60 if equity is None else equity
+    rest = b"".join(struct.pack("<10d", *row) for row in trades) + struct.pack(f"<{len(equity)}d", *equity)
+    frames({"status": "completed", "metrics": METRICS, "warm_up": 0, "trades": len(trades) if claimed is None else claimed, "bars": len(equity), "report": 0, **more}, rest)
+    os._exit(0)
+"""
+
+
+def refused(done: Outcome) -> None:
+    assert done.reason == "violation", (done.reason, done.text)
+    assert done.result is None
+
+
+def honest(escape: Escape, **more: Any) -> Any:
+    done = escape(next_=TRADES, **more)
+    assert done.reason == "completed", done.text
+    return done.result
+
+
+def test_an_honest_run_passes(escape: Escape) -> None:
+    result = honest(escape, settings=EngineSettings(commission=0.002, commission_fixed=1, spread=0.001))
+    assert result.metrics["# Trades"] == len(result.trades) > 3
+    assert result.metrics["Equity Final [$]"] == result.equity["Equity"].iloc[-1]
+
+
+PATCHES = {
+    "statistics": """
+        import backtesting.backtesting as b
+        real = b.compute_stats
+        def forged(*a, **k):
+            s = real(*a, **k); s['Return [%]'] = 900.0; s['Sharpe Ratio'] = 9.9; return s
+        b.compute_stats = forged
+    """,
+    "one figure": """
+        import backtesting.backtesting as b
+        real = b.compute_stats
+        def forged(*a, **k):
+            s = real(*a, **k); s['Max. Drawdown [%]'] = -0.01; return s
+        b.compute_stats = forged
+    """,
+    "equity": """
+        import backtesting.backtesting as b
+        real = b.compute_stats
+        b.compute_stats = lambda **k: real(**{**k, 'equity': k['equity'] + __import__('numpy').linspace(0, 500, 60)})
+    """,
+    "the broker's cash": """
+        import backtesting.backtesting as b
+        real = b._Broker._close_trade
+        def generous(self, *a, **k):
+            real(self, *a, **k); self._cash += 1000
+        b._Broker._close_trade = generous
+    """,
+    "profits": """
+        import backtesting.backtesting as b
+        b.Trade.pl = property(lambda t: abs(t.size * (t.exit_price or 100) - t.size * t.entry_price))
+    """,
+    "fills at the low": """
+        import backtesting.backtesting as b
+        real = b._Broker._open_trade
+        b._Broker._open_trade = lambda self, price, *a: real(self, price * 0.9, *a)
+    """,
+    "no commission": """
+        import backtesting.backtesting as b
+        b._Broker._commission_func = lambda self, size, price: 0.0
+    """,
+    "more cash": """
+        import backtesting.backtesting as b
+        real = b._Broker.__init__
+        b._Broker.__init__ = lambda self, **k: real(self, **{**k, 'cash': k['cash'] * 2})
+    """,
+    "leverage": """
+        import backtesting.backtesting as b
+        real = b._Broker.__init__
+        b._Broker.__init__ = lambda self, **k: real(self, **{**k, 'margin': 0.01})
+    """,
+    "hidden losses": """
+        import backtesting.backtesting as b
+        real = b.compute_stats
+        b.compute_stats = lambda **k: real(**{**k, 'trades': [t for t in k['trades'] if t.pl > 0]})
+    """,
+    "other prices": """
+        import backtesting.backtesting as b
+        real = b.Backtest.__init__
+        def rising(self, data, *a, **k):
+            data = data.copy(); data['Close'] = data['High']; data['Open'] = data['Low']
+            real(self, data, *a, **k)
+        b.Backtest.__init__ = rising
+    """,
+    "numpy": """
+        import numpy as np
+        real = np.column_stack
+        def forged(columns):
+            table = real(columns); table[:, 4] *= 1.5; return table
+        np.column_stack = forged
+    """,
+    "pandas": """
+        import pandas as pd
+        real = pd.Series.items
+        pd.Series.items = lambda self: ((k, 99.0 if k == 'Sharpe Ratio' else v) for k, v in real(self))
+    """,
+    "json": """
+        import json
+        real = json.dumps
+        def forged(message, **k):
+            if isinstance(message, dict) and 'metrics' in message: message['metrics']['Win Rate [%]'] = 100.0
+            return real(message, **k)
+        json.dumps = forged
+    """,
+}
+
+
+@pytest.mark.parametrize("top", PATCHES.values(), ids=PATCHES.keys())
+def test_patched_libraries(escape: Escape, top: str) -> None:
+    body = TRADES.replace("size=10", "size=5000") if "margin" in top else TRADES
+    refused(escape(top=top, next_=body, settings=EngineSettings(commission=0.001)))
+
+
+ANSWERS = {
+    "figures without trades": "METRICS.update({'Return [%]': 500.0, '# Trades': 0}); answer()",
+    "no figures": "answer()",
+    "NaN": "answer(equity=[float('nan')] * 60)",
+    "infinity": "answer(equity=[100000.0] * 59 + [float('inf')])",
+    "1e308": "answer(equity=[1e308] * 60)",
+    "a trade with NaN": "answer([[float('nan')] * 10])",
+    "a trade of 1e308": "answer([[1e308, 1, 2, 100, 101, 1, 1, 1, 0, 1]])",
+    "negative bars": "answer([[10, -1, 2, 100, 101, 1, 200, 10, 0, 0.01]])",
+    "bars after the end": "answer([[10, 1, 99999, 100, 101, 1, 200, 10, 0, 0.01]])",
+    "half a bar": "answer([[10, 1.5, 2.5, 100, 101, 1, 200, 10, 0, 0.01]])",
+    "left before it was entered": "answer([[10, 9, 3, 100, 101, 1, 200, 10, 0, 0.01]])",
+    "a tenth of a share": "answer([[0.1, 3, 9, 100, 101, 1, 200, 0.1, 0, 0.01]])",
+    "too few bars": "answer(equity=[100000.0] * 10)",
+    "too many bars": "answer(equity=[100000.0] * 1000)",
+    "no bars": "answer(equity=[])",
+    "a million trades that are not there": "answer(claimed=1000000)",
+    "a negative number of trades": "answer(claimed=-1)",
+    "a status of its own": "answer(**{'status': 'excellent'})",
+    "metrics that are no numbers": "METRICS.update(x=[1, 2]); answer()",
+    "NaN in the JSON": "METRICS.update(x=float('nan')); answer()",
+    "1e999 in the JSON": "frames({}, b'{\"status\": \"completed\", \"metrics\": {\"x\": 1e999}}\\n'); os._exit(0)",
+    "a warm-up outside the data": "answer(warm_up=10**9)",
+    "deep JSON": "frames({}, b'[' * 1000000 + b']' * 1000000 + b'\\n'); os._exit(0)",
+    "no JSON": "frames({}, b'\\x80\\x04\\x95cos\\nsystem\\n(S\"true\"\\ntR.\\n'); os._exit(0)",
+    "keys without end": "frames({}, json.dumps({'status': 'completed', 'metrics': {str(i): 1 for i in range(100000)}}).encode() + b'\\n'); os._exit(0)",
+}
+
+
+@pytest.mark.parametrize("code", ANSWERS.values(), ids=ANSWERS.keys())
+def test_forged_answers(escape: Escape, code: str) -> None:
+    done = escape(code, top=SAY)
+    assert done.result is None
+    assert done.reason in ("violation", "killed", "output"), done.text
+
+
+def test_huge_json(escape: Escape) -> None:
+    done = escape("frames({'status': 'completed', 'error': 'x' * 50_000_000}); os._exit(0)", top=SAY)
+    assert done.reason == "output"
+
+
+def test_a_parquet_bomb_in_place_of_the_numbers(escape: Escape) -> None:
+    """An eighth of a gigabyte of zeros, packed: there is nothing that unpacks it."""
+    done = escape(
+        """
+        import io, numpy as np, pandas as pd
+        b = io.BytesIO()
+        pd.DataFrame({'x': np.zeros(2**24)}).to_parquet(b, compression='zstd')
+        rest = b.getvalue()[:60 * 8].ljust(60 * 8)
+        frames({"status": "completed", "metrics": {}, "warm_up": 0, "trades": 0, "bars": 60, "report": 0}, rest)
+        os._exit(0)
+        """,
+        top=SAY,
+        memory_mb=2048,
+    )
+    refused(done)
+
+
+def test_a_report_larger_than_it_may_be(escape: Escape) -> None:
+    done = escape("answer(report=10**12)", top=SAY)
+    assert done.reason == "output"
+
+
+def test_the_second_answer_does_not_count(escape: Escape) -> None:
+    done = escape(
+        "frames({'status': 'error', 'error': 'first'}); METRICS.update({'Return [%]': 500.0}); answer()", top=SAY
+    )
+    assert done.result is None
+    assert "first" in done.text
+
+
+def test_resources_cannot_be_understated(escape: Escape) -> None:
+    """They are the kernel's figures, not the worker's."""
+    done = escape("sum(range(30_000_000)); frames({'status': 'error', 'error': 'x', 'cpu_ms': 0.001, 'peak_memory_mb': 0.1}); import time; time.sleep(1)", top=SAY)  # fmt: skip
+    assert done.error is not None
+    assert done.error.resources["cpu_ms"] > 100
+    assert done.error.resources["peak_memory_mb"] > 30
+
+
+def test_versions_cannot_be_forged(escape: Escape) -> None:
+    result = honest(escape, top="import numpy, backtesting; numpy.__version__ = backtesting.__version__ = '99'")
+    assert "99" not in result.versions.values()
+
+
+# -- Python's own ways -----------------------------------------------------------------------
+
+
+def test_subclasses_of_object(escape: Escape) -> None:
+    done = escape("""
+        found = [c for c in ().__class__.__base__.__subclasses__() if c.__name__ in ('Popen', '_wrap_close')]
+        print('CLASSES', len(found))
+        for c in found:
+            attempt(lambda: c.__init__.__globals__['system']('id') if c.__name__ == '_wrap_close' else c(['id']))
+    """)
+    assert "uid=" not in done.text
+    assert "CAME 0" not in done.text
+
+
+def test_import_hooks(escape: Escape, box: InterpreterSandbox) -> None:
+    done = escape("""
+        class Hook:
+            def find_spec(self, name, path=None, target=None): print('HOOK', name)
+        sys.meta_path.insert(0, Hook())
+        sys.path.insert(0, '/job')
+        open('/job/sitecustomize.py', 'w').write('print("CUSTOMISED")')
+        open('/job/numpy.py', 'w').write('raise SystemExit')
+        for place in ('/python/lib/python3.11/site-packages', '/packages'):
+            attempt(lambda: open(place + '/sitecustomize.py', 'w'))
+            attempt(lambda: open(place + '/evil.pth', 'w'))
+    """)
+    assert done.text.count("FAILED") == 4
+    later = box.run(SandboxJob(strategy(next_=TRADES), prices()))
+    assert "CUSTOMISED" not in later.log
+    assert "HOOK" not in later.log
+    assert later.metrics["# Trades"] > 3
+
+
+def test_code_in_the_names_of_files(escape: Escape) -> None:
+    done = escape("attempt(lambda: open('/job/$(touch escaped)', 'w').write('x')); attempt(lambda: open('/job/../../escaped', 'w'))")
+    assert "FAILED" in done.text
+
+
+# -- The next job ----------------------------------------------------------------------------
+
+
+def test_the_next_job_finds_nothing_of_this_one(escape: Escape, box: InterpreterSandbox) -> None:
+    expected = box.run(SandboxJob(strategy(next_=TRADES), prices()))
+    escape("""
+        open('left.txt', 'w').write('poison')
+        import backtesting, numpy, talib, builtins
+        backtesting.Strategy.buy = numpy.isnan = talib.SMA = None
+        sys.poisoned = builtins.poisoned = True
+        os.environ['POISONED'] = '1'
+    """)
+    look = "import builtins; print('LEFT', os.listdir('.'), hasattr(sys, 'poisoned'), hasattr(builtins, 'poisoned'), 'POISONED' in os.environ)"
+    after = box.run(SandboxJob(strategy(look, TRADES), prices()))
+    assert "LEFT ['output.txt'] False False False" in after.log
+    assert after.metrics == expected.metrics
+
+
+def test_an_answer_left_for_the_next_job(escape: Escape, box: InterpreterSandbox) -> None:
+    escape("frames({'ready': {}}); METRICS.update({'Return [%]': 500.0})\nfor _ in range(3):\n    frames({'status': 'completed', 'metrics': METRICS, 'bars': 60})", top=SAY)  # fmt: skip
+    after = box.run(SandboxJob(strategy(next_=TRADES), prices()))
+    assert after.metrics["# Trades"] > 3
+    assert after.metrics["Return [%]"] < 100
+
+
+def test_each_job_has_an_interpreter_of_its_own(escape: Escape, box: InterpreterSandbox) -> None:
+    first = escape("import time; print('BORN', id(sys), time.time()); sys.mark = 1")
+    second = escape("print('MARK', hasattr(sys, 'mark'))")
+    assert "BORN" in first.text
+    assert "MARK False" in second.text
