@@ -2,7 +2,7 @@
 # and `server`, the web server and the workers.
 FROM python:3.11-slim AS sandbox
 COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir --no-compile --target /packages -c /tmp/requirements.txt backtesting TA-Lib pyarrow \
+RUN pip install --no-cache-dir --target /packages -c /tmp/requirements.txt backtesting TA-Lib pyarrow \
     && mkdir -p /python/bin /job && ln -s /usr/local/bin/python3.11 /python/bin/python
 COPY Backtest/sandbox/worker.py /worker.py
 USER 65534:65534

@@ -14,6 +14,7 @@ os.environ["MEDIA_ROOT"] = str(_folder / "media")
 os.environ["DATA_CACHE_DIR"] = str(_folder / "data")
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{_folder / 'db.sqlite3'}")
 os.environ["DATA_PROVIDERS"] = "bundled"
+os.environ["SANDBOX_BACKEND"] = "process"  # forks are quick; tests/escape and live servers use isolation
 for _scope in ("ANON", "USER", "LOGIN", "REGISTER"):
     os.environ[f"THROTTLE_{_scope}"] = "100000/min"
 

@@ -66,8 +66,11 @@ def audit(
     if settings.risk_free_rate:
         stats = _statistics(table, equity, warm_up, frame, settings.risk_free_rate)
     curve: pd.DataFrame = stats["_equity_curve"][["Equity", "DrawdownPct"]]
-    metrics = {name: plain(value) for name, value in stats.items() if not str(name).startswith("_")}
-    return metrics, table.drop(columns="Duration"), curve
+    return _figures(stats), table.drop(columns="Duration"), curve
+
+
+def _figures(stats: pd.Series) -> dict[str, Any]:
+    return {str(name): plain(value) for name, value in stats.items() if not str(name).startswith("_")}
 
 
 def plain(value: Any) -> Any:
@@ -91,6 +94,14 @@ class _Trades:
         self.entry_cost = settings.commission_fixed + settings.commission * amount * self.entry_price
         self.exit_cost = settings.commission_fixed + settings.commission * amount * self.exit_price
         self.gross = self.size * (self.exit_price - self.entry_price)
+        # The bar from which equity knows of them: an order filled at the close is seen a bar later.
+        self.opened, self.closed = self.entry_bar.copy(), self.exit_bar.copy()
+
+    def fill_at_close(self, close: Floats, settings: EngineSettings) -> None:
+        """Find the orders that were filled at a close, where that is how orders are filled."""
+        raw = self.entry_price / (1 + np.sign(self.size) * settings.spread)
+        self.opened += np.isclose(raw, close[self.entry_bar], rtol=TOLERANCE, atol=0)
+        self.closed += np.isclose(self.exit_price, close[self.exit_bar], rtol=TOLERANCE, atol=0)
 
 
 def _checked_trades(numbers: Floats, frame: pd.DataFrame, settings: EngineSettings) -> _Trades:
@@ -101,28 +112,37 @@ def _checked_trades(numbers: Floats, frame: pd.DataFrame, settings: EngineSettin
     _all((np.isnan(levels) | ((levels > 0) & np.isfinite(levels))).all(axis=1), "has an impossible stop or target")
     bars = numbers[:, [1, 2]]
     inside = (bars == np.floor(bars)) & (bars >= 0) & (bars < len(frame))
-    _all(inside.all(axis=1) & (bars[:, 0] <= bars[:, 1]), "has bars outside the data")
+    _all(inside.all(axis=1), "has bars outside the data")
     units = numbers[:, 0] / settings.fractional_unit
     _all((units != 0) & (np.abs(units - np.round(units)) <= 1e-6 * np.maximum(1, np.abs(units))), "has no whole size")
     trades = _Trades(numbers, settings)
+    if settings.trade_on_close:
+        trades.fill_at_close(frame["Close"].to_numpy(dtype=float), settings)
+    _all(trades.opened <= trades.closed, "was left before it was entered")
     spread = 1 + np.sign(trades.size) * settings.spread
     for price, bar, what in (
         (trades.entry_price / spread, trades.entry_bar, "entered"),
         (trades.exit_price, trades.exit_bar, "left"),
     ):
         low, high = frame["Low"].to_numpy(dtype=float)[bar], frame["High"].to_numpy(dtype=float)[bar]
-        _all((price >= low * (1 - TOLERANCE)) & (price <= high * (1 + TOLERANCE)), f"was {what} at a price its bar has not")
+        _all(
+            (price >= low * (1 - TOLERANCE)) & (price <= high * (1 + TOLERANCE)),
+            f"was {what} at a price its bar has not",
+        )
     value = np.abs(trades.size) * (trades.entry_price + trades.exit_price)
     cost = trades.entry_cost + trades.exit_cost
     _all(np.abs(trades.commission - cost) <= TOLERANCE * (value + cost), "has another commission than agreed")
-    _all(np.abs(trades.pnl - (trades.gross - cost)) <= TOLERANCE * (value + cost), "has another profit than its prices give")
+    _all(
+        np.abs(trades.pnl - (trades.gross - cost)) <= TOLERANCE * (value + cost),
+        "has another profit than its prices give",
+    )
     amount = np.abs(trades.size) * trades.entry_price
     back = np.sign(trades.size) * (trades.exit_price / trades.entry_price - 1) - cost / amount
     _all(np.abs(trades.return_pct - back) <= TOLERANCE * (1 + np.abs(back)), "has another return than its prices give")
     return trades
 
 
-def _all(good: NDArray[np.bool_], what: str) -> None:
+def _all(good: Any, what: str) -> None:
     if not good.all():
         raise Forged(f"trade {int(np.argmin(good))} {what}")
 
@@ -142,7 +162,7 @@ def _check_equity(trades: _Trades, equity: Floats, warm_up: int, frame: pd.DataF
     if (equity[:start] != equity[start]).any():
         raise Forged("equity moves before the strategy began")
     low, high = _equity_bounds(trades, close, settings)
-    exposure = _running(bars, (trades.entry_bar, np.abs(trades.size)), (trades.exit_bar + 1, -np.abs(trades.size)))
+    exposure = _running(bars, (trades.entry_bar, np.abs(trades.size)), (trades.closed + 1, -np.abs(trades.size)))
     slack = TOLERANCE * (settings.cash + np.abs(low) + np.abs(high) + exposure * close)
     broke = np.flatnonzero(equity[start:] == 0)
     end = start + int(broke[0]) if len(broke) else bars
@@ -156,8 +176,8 @@ def _check_equity(trades: _Trades, equity: Floats, warm_up: int, frame: pd.DataF
         bar = int(np.argmax(wrong))
         raise Forged(f"equity is {equity[bar]:.10g} at bar {bar}, the trades make it {low[bar]:.10g}")
     # With nothing held, equity stands still to the last digit.
-    late = trades.exit_bar + (1 if settings.trade_on_close else 0)
-    held = _running(bars, (trades.entry_bar, np.ones_like(trades.size)), (late + 1, -np.ones_like(trades.size))) > 0
+    first, one = np.minimum(trades.entry_bar, trades.exit_bar), np.ones_like(trades.size)
+    held = _running(bars, (first, one), (trades.closed + 1, -one)) > 0
     moved = np.flatnonzero((equity[1:] != equity[:-1]) & ~held[1:])
     if len(moved) and moved[0] + 1 < end:
         raise Forged(f"equity moves at bar {moved[0] + 1} with nothing held")
@@ -167,32 +187,31 @@ def _check_equity(trades: _Trades, equity: Floats, warm_up: int, frame: pd.DataF
 def _equity_bounds(trades: _Trades, close: Floats, settings: EngineSettings) -> tuple[Floats, Floats]:
     """Return the least and the greatest equity of each bar, float64 of shape (bars,) each.
 
-    They differ only where backtesting.py's order of things cannot be seen in the trades: an order
-    filled at the close enters the equity a bar later, and a trade closed in parts has paid the fixed
+    They differ only where backtesting.py's order of things cannot be seen in the trades: whether an
+    order filled at the close was a limit, and that a trade closed in parts has paid the fixed
     commission of its entry once.
     """
     bars = len(close)
     cash = settings.cash + _running(
-        bars, (trades.entry_bar, -trades.entry_cost), (trades.exit_bar, trades.gross - trades.exit_cost)
+        bars, (trades.opened, -trades.entry_cost), (trades.closed, trades.gross - trades.exit_cost)
     )
-    position = _running(bars, (trades.entry_bar, trades.size), (trades.exit_bar, -trades.size))
+    position = _running(bars, (trades.opened, trades.size), (trades.closed, -trades.size))
     paid = trades.size * trades.entry_price
-    cost = _running(bars, (trades.entry_bar, paid), (trades.exit_bar, -paid))
+    cost = _running(bars, (trades.opened, paid), (trades.closed, -paid))
     exact = cash + position * close - cost
     low, high = exact.copy(), exact.copy()
     if settings.trade_on_close:
-        contribution = trades.size * (close[trades.entry_bar] - trades.entry_price) - trades.entry_cost
-        at_close = np.isclose(trades.exit_price, close[trades.exit_bar], rtol=TOLERANCE, atol=0)
-        for bar, late in ((trades.entry_bar, -contribution), (trades.exit_bar, np.where(at_close, trades.exit_cost, 0.0))):
-            np.add.at(low, bar, np.minimum(late, 0))
-            np.add.at(high, bar, np.maximum(late, 0))
-        same = trades.entry_bar == trades.exit_bar
-        both = -(trades.gross - trades.entry_cost - trades.exit_cost)[same]
-        np.add.at(low, trades.entry_bar[same], np.minimum(both, 0))
-        np.add.at(high, trades.entry_bar[same], np.maximum(both, 0))
+        # A limit that happens to be the close is filled there and then.
+        early = trades.size * (close[trades.entry_bar] - trades.entry_price) - trades.entry_cost
+        for bar, change in (
+            (trades.entry_bar, np.where(trades.opened > trades.entry_bar, early, 0.0)),
+            (trades.exit_bar, np.where(trades.closed > trades.exit_bar, -trades.exit_cost, 0.0)),
+        ):
+            np.add.at(low, bar, np.minimum(change, 0))
+            np.add.at(high, bar, np.maximum(change, 0))
     if settings.commission_fixed and len(trades.size):
-        entries = pd.Series(trades.entry_bar).groupby([trades.entry_bar, trades.entry_price]).cumcount().to_numpy()
-        high += _running(bars, (trades.entry_bar, np.where(entries > 0, settings.commission_fixed, 0.0)))
+        entries = pd.Series(trades.entry_bar).groupby([trades.opened, trades.entry_price]).cumcount().to_numpy()
+        high += _running(bars, (trades.opened, np.where(entries > 0, settings.commission_fixed, 0.0)))
     return low, high
 
 
@@ -202,27 +221,22 @@ def _check_money(trades: _Trades, close: Floats, high: Floats, slack: Floats, se
     bars = len(close)
     raw = trades.entry_price / (1 + np.sign(trades.size) * settings.spread)
     need = amount * trades.entry_price + settings.commission_fixed + settings.commission * amount * raw
-    enough = np.zeros(len(amount), dtype=bool)
-    for shift in (0, 1) if settings.trade_on_close else (0,):
-        fill = np.minimum(trades.entry_bar + shift, bars - 1)
-        gone = trades.exit_bar <= fill
-        value = np.where(gone, trades.gross - trades.exit_cost, trades.size * (close[fill] - trades.entry_price))
-        own = value - trades.entry_cost
-        losses = np.zeros(bars)
-        np.add.at(losses, fill, np.minimum(own, 0))
-        # What leaves in the same bar may have left before or after this order was filled.
-        leaving = trades.entry_bar < trades.exit_bar
-        paper = trades.size * (close[trades.exit_bar] - trades.entry_price) - (trades.gross - trades.exit_cost)
-        kept = np.zeros(bars)
-        np.add.at(kept, trades.exit_bar[leaving], np.maximum(paper[leaving], 0))
-        stays = trades.exit_bar > trades.entry_bar + shift
-        through = _running(
-            bars, (trades.entry_bar[stays] + 1 + shift, amount[stays]), (trades.exit_bar[stays], -amount[stays])
-        )
-        used = np.maximum(through, 0) * close / leverage
-        there = high + kept - losses - used
-        margin = there[fill] + np.minimum(own, 0) - own
-        enough |= need <= margin * leverage * (1 + TOLERANCE) + leverage * slack[fill]
+    fill = np.minimum(trades.opened, bars - 1)
+    gone = trades.closed <= fill
+    value = np.where(gone, trades.gross - trades.exit_cost, trades.size * (close[fill] - trades.entry_price))
+    own = value - trades.entry_cost
+    losses = np.zeros(bars)
+    np.add.at(losses, fill, np.minimum(own, 0))
+    # What leaves in the same bar may have left before or after this order was filled.
+    leaving, last = trades.opened < trades.closed, np.minimum(trades.closed, bars - 1)
+    paper = trades.size * (close[last] - trades.entry_price) - (trades.gross - trades.exit_cost)
+    kept = np.zeros(bars)
+    np.add.at(kept, last[leaving], np.maximum(paper[leaving], 0))
+    through = _running(bars, (trades.opened[leaving] + 1, amount[leaving]), (trades.closed[leaving], -amount[leaving]))
+    used = np.maximum(through, 0) * close / leverage
+    there = high + kept - losses - used
+    margin = there[fill] + np.minimum(own, 0) - own
+    enough = need <= margin * leverage * (1 + TOLERANCE) + leverage * slack[fill]
     _all(enough, "was opened with more money than there was")
 
 
@@ -278,7 +292,7 @@ def _statistics(table: pd.DataFrame, equity: Floats, warm_up: int, frame: pd.Dat
 
 
 def _check_metrics(stats: pd.Series, claimed: dict[str, Any]) -> None:
-    ours = {str(name): plain(value) for name, value in stats.items() if not str(name).startswith("_")}
+    ours = _figures(stats)
     if ours.keys() != claimed.keys():
         raise Forged(f"the figures are not backtesting.py's: {', '.join(sorted(ours.keys() ^ claimed.keys()))[:200]}")
     for name, value in ours.items():

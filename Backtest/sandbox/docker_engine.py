@@ -8,6 +8,7 @@ behind is removed when the next one starts.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -38,7 +39,7 @@ IMAGE = "algoagent-sandbox"
 LABEL, OWNER, PROGRAM, PERSIST = "algoagent.sandbox", "algoagent.owner", "algoagent.worker", "algoagent.persist"
 PROCESSES = 16
 STANDARD_ERROR = 2
-LEFT_OUT = {"__pycache__", "test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3"}
+LEFT_OUT = {"test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3"}
 BUILD = "build it with: manage.py sandbox_image"
 
 
@@ -210,6 +211,7 @@ class ContainerInterpreter:
 
     def end(self, patience_s: float = 0.0) -> Ending:
         if self._ending is None:
+            self._hang_up()  # first: an engine that cannot pass on what a container says does not kill it either
             self._ending = self._last_words(patience_s)
             self._sweeper.submit(self._remove)
         return self._ending
@@ -236,12 +238,9 @@ class ContainerInterpreter:
         self._attached.close()
 
     def _remove(self) -> None:
-        self._hang_up()
         if not self._persist:
-            try:
+            with contextlib.suppress(docker.errors.DockerException):  # or swept when the next server starts
                 self._container.remove(force=True, v=True)
-            except docker.errors.DockerException:
-                pass  # swept when the next server starts
 
     def complaint(self) -> str:
         return self._errors.decode(errors="replace")

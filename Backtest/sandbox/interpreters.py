@@ -23,7 +23,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pyarrow.feather
@@ -38,6 +38,7 @@ START_S = 60.0
 TICK_S = 0.25
 LINE_BYTES = 4 * 1024 * 1024
 MIB = 1024 * 1024
+PIPES = os.name != "posix"
 PACKAGES = "backtesting, numpy, pandas, talib and Python's own"
 
 
@@ -119,8 +120,8 @@ class InterpreterSandbox:
         at_once: how many jobs may run at a time; more wait.
     """
 
-    backend: ClassVar[str] = ""
-    isolated: ClassVar[bool] = False
+    backend = ""
+    isolated = False
 
     def __init__(self, *, ready: int = 0, allow_unisolated: bool = False, at_once: int | None = None) -> None:
         self._ready = ready
@@ -426,19 +427,18 @@ class ChildInterpreter:
     """A worker that is a child process of ours."""
 
     def __init__(self, command: list[str], *, environment: dict[str, str], files: tuple[int, ...] = ()) -> None:
-        self._complaint, self._said = tempfile.TemporaryFile(), ""
+        self._complaint, self._said = tempfile.TemporaryFile(), ""  # noqa: SIM115 - closed by end()
         self._line, theirs = socket.socketpair()
         options: dict[str, Any] = {"start_new_session": True, "pass_fds": files} if os.name == "posix" else {}
-        pipe = os.name != "posix"
         self.process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE if pipe else theirs,
-            stdout=subprocess.PIPE if pipe else theirs,
+            stdin=subprocess.PIPE if PIPES else theirs.fileno(),
+            stdout=subprocess.PIPE if PIPES else theirs.fileno(),
             stderr=self._complaint,
             env=environment,
             **options,
         )
-        if pipe:  # a socket cannot be a child's standard input everywhere
+        if PIPES:  # a socket cannot be a child's standard input everywhere
             for source, sink in ((self.process.stdout, theirs), (theirs, self.process.stdin)):
                 threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
         else:
@@ -467,6 +467,10 @@ class ChildInterpreter:
             self.process.kill()
             code = self.process.wait()
         self._line.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
         if not self._complaint.closed:
             self._complaint.seek(0)
             self._said = self._complaint.read(10_000).decode(errors="replace")

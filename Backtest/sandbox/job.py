@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,9 +30,9 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timeout_s: float = Field(600, gt=0, le=24 * 3600)
-    memory_mb: int = Field(4096, ge=256, le=1024 * 1024)
-    output_mb: int = Field(512, ge=1, le=512)
+    timeout_s: Annotated[float, Field(gt=0, le=24 * 3600)] = 600
+    memory_mb: Annotated[int, Field(ge=256, le=1024 * 1024)] = 4096
+    output_mb: Annotated[int, Field(ge=1, le=512)] = 512
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class _Origin:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(WORKER), "", "", "--forks"],
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=_environment(),
@@ -109,7 +109,9 @@ class _Origin:
                 answer = self._control.recv(4096)
                 return dict(json.loads(answer))
             except (OSError, ValueError):
-                raise SandboxUnavailable("The sandbox's interpreter did not start; reinstall the requirements") from None
+                raise SandboxUnavailable(
+                    "The sandbox's interpreter did not start; reinstall the requirements"
+                ) from None
 
     def close(self) -> None:
         self._control.close()

@@ -61,7 +61,6 @@ def imports():
     import backtesting.backtesting
     import numpy as np
     import pandas as pd
-    import pyarrow.feather
     import talib
 
     modules = {"backtesting": backtesting, "numpy": np, "pandas": pd, "TA-Lib": talib}
@@ -146,7 +145,7 @@ def load(code):
     module.__file__ = "strategy.py"
     sys.modules["strategy"] = module
     linecache.cache["strategy.py"] = (len(code), None, code.splitlines(keepends=True), "strategy.py")
-    exec(compile(code, "strategy.py", "exec"), module.__dict__)  # what a sandbox is for
+    exec(compile(code, "strategy.py", "exec"), module.__dict__)  # noqa: S102 - what a sandbox is for
     return module
 
 
@@ -185,6 +184,35 @@ def backtest(cls, data, settings):
         data = data.assign(**{f"Raw{name}": data[name] for name in data})
         return FractionalBacktest(data, cls, fractional_unit=settings["fractional_unit"], **options)
     return Backtest(data, cls, **options)
+
+
+def settled(cls, bars):
+    """Return the class with the orders of its last bar taken back, and all trades closed when money is out.
+
+    backtesting.py goes through the last bar a second time to close what is open. An entry that was
+    ordered at its close would be filled at its open, a price of the past, and never be closed.
+    """
+
+    def next(self):  # noqa: A001 - what backtesting.py calls it
+        cls.next(self)
+        if len(self.data) == bars:
+            for order in list(self.orders):
+                if not order._Order__parent_trade:
+                    order.cancel()
+
+    def init(self):
+        # Out of money, backtesting.py closes trades while it goes through them, and so leaves some out.
+        self._broker.trades = Steady(self._broker.trades)
+        cls.init(self)
+
+    return type(cls.__name__, (cls,), {"init": init, "next": next, "__module__": cls.__module__})
+
+
+class Steady(list):
+    """A list that may change while one goes through it."""
+
+    def __iter__(self):
+        return iter(self[:])
 
 
 def told(bars, say):
@@ -245,7 +273,8 @@ def run(job, prices, say):
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
         with np.errstate(all="ignore"):
-            test = backtest(strategy_class(load(job["code"])), data, job["settings"])
+            cls = settled(strategy_class(load(job["code"])), len(data))
+            test = backtest(cls, data, job["settings"])
             stats = test.run()
         if job["report"]:
             report = plot(test, stats)
@@ -321,7 +350,7 @@ def serve(versions, folder):
     try:
         answer, rest = run(job, prices, say)
         answer["status"] = "completed"
-    except BaseException as error:  # the edge of the sandbox: whatever it is, it is reported
+    except BaseException as error:  # noqa: BLE001 - the edge of the sandbox: whatever it is, it is reported
         answer = failed(error)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

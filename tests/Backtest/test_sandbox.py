@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
+import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -10,8 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from Backtest.errors import ExecutionError
-from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox, SandboxJob
+from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox, SandboxJob, choose_sandbox
+from Backtest.sandbox.process import FolderInterpreter
+from Backtest.sandbox.process import _Origin as origin
 
 
 def frame(bars: int = 60) -> pd.DataFrame:
@@ -25,7 +30,11 @@ def frame(bars: int = 60) -> pd.DataFrame:
 def job(body: str = "pass", *, top: str = "", **limits: Any) -> SandboxJob:
     code = f"{top}\nfrom backtesting import Strategy\n\nclass S(Strategy):\n    def init(self):\n        pass\n\n    def next(self):\n"
     return SandboxJob(
-        code + textwrap.indent(textwrap.dedent(body), " " * 8), frame(), EngineSettings(), Limits(**limits), generated=True
+        code + textwrap.indent(textwrap.dedent(body), " " * 8),
+        frame(),
+        EngineSettings(),
+        Limits(**limits),
+        generated=True,
     )
 
 
@@ -98,19 +107,19 @@ def test_secrets_of_the_server_are_not_in_the_child(sandbox: ProcessSandbox, mon
     fresh.close()
 
 
-def test_many_jobs_at_once_share_the_interpreters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_jobs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    box, started = ProcessSandbox(ready=2), []
-    start = box._start
-    monkeypatch.setattr(box, "_start", lambda: started.append(1) or start())
-    box.warm_up()
-    box.run(job())
+    from Backtest.sandbox import process
+
+    origins = []
+    monkeypatch.setattr(process, "_Origin", lambda: origins.append(origin()) or origins[-1])
+    box = ProcessSandbox(ready=2, at_once=3)
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda _: box.run(job("if not self.position: self.buy()")), range(16)))
     box.close()
     assert [d.metrics["# Trades"] for d in done] == [1] * 16
-    assert len(started) < 8
+    assert len(origins) == 1  # everything is imported once
 
 
 def test_what_a_strategy_prints_and_two_classes(sandbox: ProcessSandbox) -> None:
@@ -125,9 +134,84 @@ def test_what_a_job_writes_goes_with_its_folder(sandbox: ProcessSandbox) -> None
     assert set(Path.cwd().iterdir()) == before
 
 
-def test_a_forged_result_is_refused(sandbox: ProcessSandbox) -> None:
-    forged = "import os\nopen('result.json', 'w').write('{\"status\": 5}')\nos._exit(0)"
-    assert failure(sandbox, forged).exit_reason in ("error", "killed")
+def test_a_strangers_code_is_refused_without_isolation() -> None:
+    strange = dataclasses.replace(job(), generated=False)
+    box = ProcessSandbox()
+    with pytest.raises(SandboxUnavailable, match="install bubblewrap"):
+        box.run(strange)
+    box.close()
+    allowed = ProcessSandbox(allow_unisolated=True)
+    assert allowed.run(strange).isolated is False
+    allowed.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker's own, of the failed call
+@pytest.mark.parametrize("name", ["bubblewrap", "docker"])
+def test_a_backend_that_is_missing_is_never_replaced(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    box = choose_sandbox(name)
+    with pytest.raises(SandboxUnavailable, match="install"):
+        box.run(job())
+    box.close()
+    del box
+    gc.collect()
+
+
+def test_auto_is_bubblewrap_where_it_works_and_says_so_where_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if shutil.which("bwrap"):
+        box = choose_sandbox("auto")
+        done = box.run(job())
+        box.close()
+        assert (done.backend, done.isolated) == ("bubblewrap", True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    box = choose_sandbox("auto")
+    done = box.run(job())
+    assert (done.backend, done.isolated) == ("process", False)
+    with pytest.raises(SandboxUnavailable):
+        box.run(dataclasses.replace(job(), generated=False))
+    box.close()
+    with pytest.raises(SandboxUnavailable, match="'chroot': choose one of auto, bubblewrap, docker, process"):
+        choose_sandbox("chroot")
+
+
+def test_without_forks_over_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Windows does: a new interpreter a job, spoken to over pipes."""
+    from Backtest.sandbox import interpreters, process
+
+    monkeypatch.setattr(process, "FORKS", False)
+    monkeypatch.setattr(interpreters, "PIPES", True)
+    box = ProcessSandbox(ready=1)
+    one = box._start()
+    assert isinstance(one, FolderInterpreter)
+    one.end()
+    assert box.run(job("if not self.position: self.buy()")).metrics["# Trades"] == 1
+    assert failure(box, "while True: pass", timeout_s=1).exit_reason == "timeout"
+    box.close()
+
+
+def test_progress_is_told(sandbox: ProcessSandbox) -> None:
+    told: list[float] = []
+    sandbox.run(dataclasses.replace(job("import time; time.sleep(0.03)"), tick=told.append))
+    assert told == sorted(told)
+    assert any(0 < part < 1 for part in told)
+
+
+def test_what_a_tick_raises_ends_the_job(sandbox: ProcessSandbox) -> None:
+    def tick(_: float) -> None:
+        raise ExecutionError("Cancelled", exit_reason="cancelled")
+
+    with pytest.raises(ExecutionError, match="Cancelled"):
+        sandbox.run(dataclasses.replace(job("while True: pass"), tick=tick))
+
+
+def test_only_approved_packages(sandbox: ProcessSandbox) -> None:
+    error = failure(sandbox, top="import a_package_of_mine")
+    assert "No module named 'a_package_of_mine'. Only pre-approved packages: backtesting, numpy" in error.message
 
 
 def test_a_million_bars_within_two_gibibytes(sandbox: ProcessSandbox) -> None:

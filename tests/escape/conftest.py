@@ -90,7 +90,13 @@ def attempt(function, *arguments, **more):
 
 
 def strategy(init: str = "pass", next_: str = "pass", top: str = "") -> str:
-    parts = [HELP, textwrap.dedent(top), "class S(Strategy):", "    def init(self):", textwrap.indent(textwrap.dedent(init), " " * 8)]
+    parts = [
+        HELP,
+        textwrap.dedent(top),
+        "class S(Strategy):",
+        "    def init(self):",
+        textwrap.indent(textwrap.dedent(init), " " * 8),
+    ]
     return "\n".join([*parts, "    def next(self):", textwrap.indent(textwrap.dedent(next_).strip("\n"), " " * 8)])
 
 
@@ -102,9 +108,7 @@ def escape(box: InterpreterSandbox) -> Callable[..., Outcome]:
         settings = limits.pop("settings", EngineSettings())
         tick = limits.pop("tick", lambda _: None)
         limits = {"timeout_s": 20, "memory_mb": 1024, "output_mb": 16, **limits}
-        job = SandboxJob(
-            strategy(init, next_, top), prices(), settings, Limits(**limits), name="escape", tick=tick
-        )
+        job = SandboxJob(strategy(init, next_, top), prices(), settings, Limits(**limits), name="escape", tick=tick)
         try:
             result = box.run(job)
         except ExecutionError as error:

@@ -160,7 +160,7 @@ ANSWERS = {
     "a status of its own": "answer(**{'status': 'excellent'})",
     "metrics that are no numbers": "METRICS.update(x=[1, 2]); answer()",
     "NaN in the JSON": "METRICS.update(x=float('nan')); answer()",
-    "1e999 in the JSON": "frames({}, b'{\"status\": \"completed\", \"metrics\": {\"x\": 1e999}}\\n'); os._exit(0)",
+    "1e999 in the JSON": 'frames({}, b\'{"status": "completed", "metrics": {"x": 1e999}}\\n\'); os._exit(0)',
     "a warm-up outside the data": "answer(warm_up=10**9)",
     "deep JSON": "frames({}, b'[' * 1000000 + b']' * 1000000 + b'\\n'); os._exit(0)",
     "no JSON": "frames({}, b'\\x80\\x04\\x95cos\\nsystem\\n(S\"true\"\\ntR.\\n'); os._exit(0)",
@@ -257,7 +257,9 @@ def test_import_hooks(escape: Escape, box: InterpreterSandbox) -> None:
 
 
 def test_code_in_the_names_of_files(escape: Escape) -> None:
-    done = escape("attempt(lambda: open('/job/$(touch escaped)', 'w').write('x')); attempt(lambda: open('/job/../../escaped', 'w'))")
+    done = escape(
+        "attempt(lambda: open('/job/$(touch escaped)', 'w').write('x')); attempt(lambda: open('/job/../../escaped', 'w'))"
+    )
     assert "FAILED" in done.text
 
 

@@ -70,7 +70,9 @@ def test_the_clock(escape: Escape) -> None:
 
 def test_the_name_of_the_machine(escape: Escape) -> None:
     name = socket.gethostname()
-    assert escape("print(os.uname().nodename); attempt(__import__('socket').sethostname, 'owned')").reason == "violation"
+    assert (
+        escape("print(os.uname().nodename); attempt(__import__('socket').sethostname, 'owned')").reason == "violation"
+    )
     assert socket.gethostname() == name
 
 
@@ -92,7 +94,9 @@ def test_no_capability_and_no_way_to_one(escape: Escape) -> None:
 
 
 def test_a_new_user_namespace_by_clone(escape: Escape) -> None:
-    done = escape("print('SAID', call(56, 0x10000000 | 17, 0, 0, 0, 0), call(435, ctypes.create_string_buffer(88), 88))")
+    done = escape(
+        "print('SAID', call(56, 0x10000000 | 17, 0, 0, 0, 0), call(435, ctypes.create_string_buffer(88), 88))"
+    )
     assert "SAID (-1, 13) (-1, 38)" in done.text
 
 

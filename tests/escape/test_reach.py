@@ -107,7 +107,12 @@ def test_other_families(escape: Escape, family: int, kind: int) -> None:
 
 
 def test_a_socket_by_its_number(escape: Escape) -> None:
-    assert "FAILED" not in (done := escape("print('SAID', call(41, 2, 1, 0), call(53, 1, 1, 0, ctypes.create_string_buffer(8)))")).text
+    assert (
+        "FAILED"
+        not in (
+            done := escape("print('SAID', call(41, 2, 1, 0), call(53, 1, 1, 0, ctypes.create_string_buffer(8)))")
+        ).text
+    )
     assert "SAID (-1, 1) (-1, 1)" in done.text
 
 
@@ -129,7 +134,9 @@ def test_no_interfaces_but_loopback(escape: Escape) -> None:
 # -- Files -----------------------------------------------------------------------------------
 
 
-def test_environment_of_other_processes(escape: Escape, monkeypatch: pytest.MonkeyPatch, secret: tuple[str, list[Path]]) -> None:
+def test_environment_of_other_processes(
+    escape: Escape, monkeypatch: pytest.MonkeyPatch, secret: tuple[str, list[Path]]
+) -> None:
     monkeypatch.setenv("SECRET_KEY", secret[0])
     done = escape("""
         attempt(lambda: open('/proc/1/environ').read())
@@ -227,5 +234,5 @@ def test_the_engines_own_socket(escape: Escape) -> None:
 
 
 def test_standard_input_is_not_a_way_back(escape: Escape) -> None:
-    done = escape("attempt(os.write, 0, b'{\"status\": \"completed\"}'); attempt(os.read, 0, 10) if 0 else None")
+    done = escape('attempt(os.write, 0, b\'{"status": "completed"}\'); attempt(os.read, 0, 10) if 0 else None')
     assert done.reason in ("completed", "violation")

@@ -29,7 +29,9 @@ def free_memory_mb() -> int:
 
 def test_fork_bomb(escape: Escape) -> None:
     before = processes().count("\n")
-    done = escape("made = 0\nfor _ in range(500):\n    try:\n        made += bool(os.fork()) or os._exit(0)\n    except OSError as e: last = e\nprint('MADE', made, last)")
+    done = escape(
+        "made = 0\nfor _ in range(500):\n    try:\n        made += bool(os.fork()) or os._exit(0)\n    except OSError as e: last = e\nprint('MADE', made, last)"
+    )
     assert "MADE 0" in done.text
     assert processes().count("\n") < before + 20
 
@@ -61,7 +63,9 @@ def test_memory_bomb(escape: Escape) -> None:
 
 def test_mmap_bomb(escape: Escape) -> None:
     before = free_memory_mb()
-    done = escape("import mmap\nheld = []\nwhile True:\n    m = mmap.mmap(-1, 2**26)\n    m.write(b'x' * 2**26)\n    held.append(m)")
+    done = escape(
+        "import mmap\nheld = []\nwhile True:\n    m = mmap.mmap(-1, 2**26)\n    m.write(b'x' * 2**26)\n    held.append(m)"
+    )
     assert done.reason in ("memory", "error", "killed")
     assert free_memory_mb() > before - 1024
 
@@ -250,7 +254,9 @@ def test_deep_recursion(escape: Escape) -> None:
 
 
 def test_all_file_descriptors(escape: Escape) -> None:
-    done = escape("held = []\ntry:\n    while True: held.append(open('/dev/null'))\nexcept OSError as e: print('AT', len(held))")
+    done = escape(
+        "held = []\ntry:\n    while True: held.append(open('/dev/null'))\nexcept OSError as e: print('AT', len(held))"
+    )
     assert done.reason in ("completed", "error")
     assert "AT" in done.text
     assert int(done.text.split("AT ")[1].split()[0]) < 300
