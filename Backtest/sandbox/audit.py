@@ -125,6 +125,9 @@ def _checked_trades(numbers: Floats, frame: pd.DataFrame, settings: EngineSettin
         (trades.exit_price, trades.exit_bar, "left"),
     ):
         low, high = frame["Low"].to_numpy(dtype=float)[bar], frame["High"].to_numpy(dtype=float)[bar]
+        if settings.trade_on_close:  # where a stop order may be filled at the close before its bar
+            before = frame["Close"].to_numpy(dtype=float)[np.maximum(bar - 1, 0)]
+            low, high = np.minimum(low, before), np.maximum(high, before)
         _all(
             (price >= low * (1 - TOLERANCE)) & (price <= high * (1 + TOLERANCE)),
             f"was {what} at a price its bar has not",
