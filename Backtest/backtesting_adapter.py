@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -81,6 +82,8 @@ def run_backtest_from_canonical(
     sandbox: Sandbox,
     limits: Limits | None = None,
     report: bool = False,
+    tick: Callable[[float], None] = lambda _: None,
+    name: str = "",
 ) -> BacktestResult:
     """Backtest a strategy on prices.
 
@@ -90,8 +93,9 @@ def run_backtest_from_canonical(
     """
     generated = generate_code(strategy)
     notes = check_data(strategy, prices)
+    settings = engine_settings(strategy)
     job = SandboxJob(
-        generated.code, prices.frame, engine_settings(strategy), limits or Limits(), report, generated=True
+        generated.code, prices.frame, settings, limits or Limits(), report, generated=True, tick=tick, name=name
     )
     done = sandbox.run(job)
     trades = api_trades(strategy, prices.frame, done.trades)
@@ -117,6 +121,7 @@ def run_backtest_from_canonical(
             "peak_memory_mb": done.peak_memory_mb,
             "backend": done.backend,
             "isolated": done.isolated,
+            "log": done.log,
         },
     )
 
@@ -165,7 +170,7 @@ def manifest(
         },
         "settings": engine_settings(strategy).model_dump(),
         "versions": done.versions,
-        "sandbox": {"backend": done.backend, "isolated": done.isolated},
+        "sandbox": {"backend": done.backend, "isolated": done.isolated, **done.container},
     }
 
 

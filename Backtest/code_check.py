@@ -374,7 +374,7 @@ class _Walker:
             self.add(node, "infinite_loop", "error", "This loop never ends", "Give it a condition or a break")
 
     def _text(self, node: ast.Constant) -> None:
-        if "__class__" in node.value or "__globals__" in node.value or "__subclasses__" in node.value:
+        if any(name in str(node.value) for name in ("__class__", "__globals__", "__subclasses__")):
             self.add(node, "dunder", "error", "A text names Python's own machinery", "Remove it")
 
     def _classes(self, body: list[ast.stmt]) -> None:

@@ -10,8 +10,25 @@ from django.db import models
 from strategy_api.models import Strategy
 
 
+class BacktestJob(models.Model):
+    """A request for backtests of one strategy on several symbols; each is a run."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs")
+    request = models.JSONField()
+    notes = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"job {self.pk}"
+
+
 class BacktestRun(models.Model):
     """A backtest, from the request to its result. The row is the truth about it.
+
+    While it runs, it belongs to one `worker`, until `lease_until`; `attempts` counts how often it was taken.
 
     Figures have the units of the API: money in the account's currency, returns and drawdown in
     percent (drawdown negative), `win_rate` from 0 to 1.
@@ -27,6 +44,7 @@ class BacktestRun(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="backtests")
     strategy = models.ForeignKey(Strategy, on_delete=models.SET_NULL, null=True, blank=True, related_name="backtests")
     strategy_version = models.PositiveIntegerField(null=True, blank=True)
+    job = models.ForeignKey(BacktestJob, on_delete=models.CASCADE, null=True, blank=True, related_name="runs")
     canonical_json = models.JSONField()
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     progress = models.FloatField(default=0.0)
@@ -54,11 +72,17 @@ class BacktestRun(models.Model):
     error = models.TextField(blank=True)
     warnings = models.JSONField(default=list)
     duration_ms = models.FloatField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["status", "user"], name="run_status_user")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(start_date__isnull=True)
@@ -70,3 +94,40 @@ class BacktestRun(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk}: {self.symbol} {self.status}"
+
+
+class RunEvent(models.Model):
+    """Something that happened to a run, in order; what its watchers are sent."""
+
+    class Kind(models.TextChoices):
+        STATUS = "status"
+        PROGRESS = "progress"
+        LOG = "log"
+
+    run = models.ForeignKey(BacktestRun, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=16, choices=Kind)
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}: {self.kind}"
+
+
+class Worker(models.Model):
+    """A process that runs backtests, as it last said of itself."""
+
+    name = models.CharField(max_length=120, unique=True)
+    concurrency = models.PositiveSmallIntegerField()
+    sandbox = models.CharField(max_length=20)
+    isolated = models.BooleanField()
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import json
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ from django.db.models import QuerySet
 
 from auth_api.models import User
 from Backtest.errors import DataError, NotFound, StrategyError
-from backtest_api.models import BacktestRun
+from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from backtest_api.services import artifact_folder
 
 
@@ -38,9 +42,41 @@ def completed_run(*, user: User, run_id: int) -> BacktestRun:
 def artifact(*, run: BacktestRun, name: str) -> Path:
     """Return the path of an artifact. DataError when it was pruned."""
     path = artifact_folder(run) / name
-    if not path.is_file():
+    if name != path.name or not path.is_file():
         raise DataError(f"{name} of backtest {run.pk} was pruned: run it again")
     return path
+
+
+def job_get(*, user: User, job_id: int) -> BacktestJob:
+    """NotFound when there is none, or it is somebody else's."""
+    found = BacktestJob.objects.filter(user=user, pk=job_id).prefetch_related("runs").first()
+    if found is None:
+        raise NotFound(f"There is no job {job_id}")
+    return found
+
+
+FINAL = (BacktestRun.Status.COMPLETED, BacktestRun.Status.FAILED, BacktestRun.Status.CANCELLED)
+POLL_S, ALIVE_S = 0.4, 15.0
+
+
+async def event_stream(*, run: BacktestRun, after: int) -> AsyncIterator[bytes]:
+    """Yield a run's events after one of them as server-sent events, until the run has ended.
+
+    It waits without holding a thread; a comment now and then shows that the connection lives.
+    """
+    quiet = time.monotonic()
+    while True:
+        ended = await BacktestRun.objects.filter(pk=run.pk).values_list("status", flat=True).afirst() in (*FINAL, None)
+        async for event in RunEvent.objects.filter(run=run, pk__gt=after):
+            after, quiet = event.pk, time.monotonic()
+            data = {**event.data, "at": event.created_at.isoformat()}
+            yield f"id: {event.pk}\nevent: {event.kind}\ndata: {json.dumps(data)}\n\n".encode()
+        if ended:
+            return
+        if time.monotonic() - quiet > ALIVE_S:
+            quiet = time.monotonic()
+            yield b": alive\n\n"
+        await asyncio.sleep(POLL_S)
 
 
 _TEXT = {"side", "entry_time", "exit_time", "exit_reason", "time"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 from django.urls import reverse
@@ -9,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from Backtest.timeframes import Timeframe
-from backtest_api.models import BacktestRun
+from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
 from data_api.serializers import SYMBOL
 from strategy_api.serializers import AssumptionSerializer, CanonicalField, TextField
@@ -65,6 +66,27 @@ class QuickRunSerializer(RunOptionsSerializer):
         return attrs
 
 
+KINDS = {
+    ".csv": "csv",
+    ".html": "html",
+    ".json": "manifest",
+    ".py": "code",
+    ".parquet": "data",
+    ".png": "plot",
+    ".txt": "log",
+}
+
+
+def artifacts_of(run: BacktestRun) -> list[dict[str, str]]:
+    """Return type, name and path of each file of a run."""
+    folder = artifact_folder(run)
+    names = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+    return [
+        {"type": KINDS.get(Path(n).suffix, "file"), "name": n, "path": reverse("backtest-artifact", args=[run.pk, n])}
+        for n in names
+    ]
+
+
 class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     strategy_id = serializers.IntegerField(allow_null=True)
     metrics = serializers.DictField(help_text="All of backtesting.py's figures by their own names")
@@ -81,7 +103,7 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
             "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
             "metrics", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings", "duration_ms",
-            "created_at", "finished_at",
+            "attempts", "created_at", "started_at", "finished_at",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
 
@@ -102,15 +124,14 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     @extend_schema_field(
         {
             "type": "array",
-            "items": {"type": "object", "properties": {"type": {"type": "string"}, "name": {"type": "string"}}},
+            "items": {
+                "type": "object",
+                "properties": {n: {"type": "string"} for n in ("type", "name", "path")},
+            },
         }
     )
     def get_artifacts(self, run: BacktestRun) -> list[dict[str, str]]:
-        folder = artifact_folder(run)
-        kinds = {".csv": "csv", ".html": "html", ".json": "manifest", ".py": "code", ".parquet": "data", ".png": "plot"}
-        if not folder.is_dir():
-            return []
-        return [{"type": kinds.get(p.suffix, "file"), "name": p.name} for p in sorted(folder.iterdir()) if p.is_file()]
+        return artifacts_of(run)
 
 
 class DatedAssumptionSerializer(AssumptionSerializer):
@@ -178,3 +199,143 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     decision = serializers.DictField()
     orders = serializers.ListField(child=serializers.DictField())
     answer = serializers.CharField()
+
+
+# -- The envelope of a job -----------------------------------------------------------------------
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "three",
+            value={
+                "strategy": "EMA(20) crosses above EMA(50)",
+                "symbols": ["AAPL", "MSFT", "GOOG"],
+                "from": "2006-01-01",
+            },
+            request_only=True,
+        )
+    ]
+)
+class JobRequestSerializer(serializers.Serializer[Any]):
+    strategy = serializers.CharField(
+        max_length=10_000, trim_whitespace=False, help_text="Name or number of a stored strategy, or a text"
+    )
+    symbols = serializers.ListField(child=serializers.RegexField(SYMBOL), max_length=50, required=False, default=list)
+    timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False)
+    vars()["from"] = serializers.DateField(required=False)  # a word of Python, and of the contract
+    to = serializers.DateField(required=False, help_text="Inclusive")
+    notes = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        start, end = attrs.get("from"), attrs.get("to")
+        if start and end and start > end:
+            raise serializers.ValidationError({"from": f"{start} is after to {end}: swap them"})
+        return attrs
+
+
+class ArtifactSerializer(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(choices=[*KINDS.values(), "file"])
+    name = serializers.CharField()
+    path = serializers.CharField()
+
+
+class FiguresSerializer(serializers.Serializer[Any]):
+    """Returns and drawdown in percent, win_rate from 0 to 1."""
+
+    total_return = serializers.FloatField(allow_null=True)
+    buy_and_hold_return = serializers.FloatField(allow_null=True)
+    cagr = serializers.FloatField(allow_null=True)
+    max_drawdown = serializers.FloatField(allow_null=True)
+    sharpe = serializers.FloatField(allow_null=True)
+    sortino = serializers.FloatField(allow_null=True)
+    calmar = serializers.FloatField(allow_null=True)
+    profit_factor = serializers.FloatField(allow_null=True)
+    win_rate = serializers.FloatField(allow_null=True)
+    trades = serializers.IntegerField(allow_null=True)
+
+
+class JobResultSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    run_id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=BacktestRun.Status.choices)
+    progress = serializers.FloatField()
+    summary = serializers.CharField(allow_blank=True)
+    error = serializers.CharField(allow_blank=True)
+    metrics = FiguresSerializer(allow_null=True)
+    artifacts = ArtifactSerializer(many=True)
+    container = serializers.DictField(
+        child=serializers.CharField(), help_text="backend; name and image where there is a container"
+    )
+
+
+class JobRowSerializer(FiguresSerializer):
+    symbol = serializers.CharField()
+
+
+class JobSerializer(serializers.Serializer[BacktestJob]):
+    """What a job has come to. `metrics`, `artifacts` and `container` are those of its only symbol."""
+
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=BacktestRun.Status.choices)
+    summary = serializers.CharField(allow_blank=True)
+    metrics = FiguresSerializer(allow_null=True)
+    artifacts = ArtifactSerializer(many=True)
+    container = serializers.DictField(child=serializers.CharField())
+    results = JobResultSerializer(many=True)
+    table = JobRowSerializer(many=True, help_text="The figures of all symbols that are done, a row each")
+    request = serializers.DictField()
+    notes = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+
+    def to_representation(self, job: BacktestJob) -> dict[str, Any]:
+        results = [_result(run) for run in job.runs.order_by("id")]
+        one = results[0] if len(results) == 1 else {"metrics": None, "artifacts": [], "container": {}}
+        done = [r for r in results if r["metrics"]]
+        return {
+            "id": job.pk,
+            "status": _together([r["status"] for r in results]),
+            "summary": "; ".join(
+                r["summary"] or f"{r['symbol']}: {r['error']}" for r in results if r["summary"] or r["error"]
+            ),
+            "metrics": one["metrics"],
+            "artifacts": one["artifacts"],
+            "container": one["container"],
+            "results": results,
+            "table": [{"symbol": r["symbol"], **r["metrics"]} for r in done],
+            "request": job.request,
+            "notes": job.notes,
+            "created_at": job.created_at.isoformat(),
+        }
+
+
+def _result(run: BacktestRun) -> dict[str, Any]:
+    done = run.status == BacktestRun.Status.COMPLETED
+    figures = {
+        "total_return": run.total_return_pct, "buy_and_hold_return": run.buy_and_hold_return_pct, "cagr": run.cagr,
+        "max_drawdown": run.max_drawdown, "sharpe": run.sharpe_ratio, "sortino": run.sortino_ratio,
+        "calmar": run.calmar_ratio, "profit_factor": run.profit_factor, "win_rate": run.win_rate, "trades": run.total_trades,
+    }  # fmt: skip
+    container = {k: str(v) for k, v in run.manifest.get("sandbox", {}).items() if k in ("backend", "name", "image")}
+    return {
+        "symbol": run.symbol,
+        "run_id": run.pk,
+        "status": run.status,
+        "progress": run.progress,
+        "summary": run.summary,
+        "error": run.error,
+        "metrics": figures if done else None,
+        "artifacts": artifacts_of(run) if done else [],
+        "container": container,
+    }
+
+
+def _together(statuses: list[str]) -> str:
+    """Return the status of a job: queued until one runs, completed when all have ended and one is completed."""
+    kinds = set(statuses)
+    status = BacktestRun.Status
+    if kinds <= {status.QUEUED}:
+        return str(status.QUEUED)
+    if kinds & {status.QUEUED, status.RUNNING}:
+        return str(status.RUNNING)
+    return next((str(s) for s in (status.COMPLETED, status.FAILED) if s in kinds), str(status.CANCELLED))

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import AlgoAgentError, DataError, InvalidInput
+from Backtest.errors import AlgoAgentError, DataError, ExecutionError, InvalidInput
+from backtest_api import queue
 from backtest_api.engine import get_limits, get_sandbox
-from backtest_api.models import BacktestRun
+from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from data_api.providers import get_data_manager
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from Strategy.text_parser import ParseResult
     from strategy_api.models import Strategy
 
+Status = BacktestRun.Status
 SUMMARY_FIELDS = (
     "total_pnl", "total_return_pct", "win_rate", "max_drawdown", "sharpe_ratio", "sortino_ratio", "calmar_ratio",
     "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
@@ -43,9 +46,13 @@ def run_create(
     start_date: date | None = None,
     end_date: date | None = None,
     timeframe: str | None = None,
+    job: BacktestJob | None = None,
+    here: bool = False,
     **execution: float | None,
 ) -> BacktestRun:
     """Store a queued run. `execution` overrides cash, commission and spread.
+
+    `here` takes it at once: this process is to run it, and no worker.
 
     Raises:
         InvalidInput: no symbol is known, or the dates are reversed.
@@ -63,7 +70,9 @@ def run_create(
         data["timeframe"] = timeframe
     checked = load_canonical(data).require()
     return BacktestRun.objects.create(
+        **({**queue.lease(), "attempts": 1, "started_at": timezone.now()} if here else {}),
         user=user,
+        job=job,
         strategy=strategy,
         strategy_version=strategy.version if strategy else None,
         canonical_json=checked.model_dump(mode="json"),
@@ -74,36 +83,51 @@ def run_create(
     )
 
 
-def run_execute(*, run: BacktestRun, report: bool = False, clock: Callable[[], datetime] = timezone.now) -> BacktestRun:
-    """Run a stored backtest and store what came of it; a failure is stored and raised.
+def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -> BacktestRun:
+    """Run a backtest that this process has taken, and store what came of it; a failure is stored and raised.
 
     Raises:
-        AlgoAgentError: the data does not exist, or the run failed.
+        AlgoAgentError: the data does not exist, or the run failed or was cancelled.
+        queue.Lost: the run belongs to another worker now; nothing was stored.
     """
     from Backtest.backtesting_adapter import run_backtest_from_canonical
 
-    run.status = BacktestRun.Status.RUNNING
-    run.save(update_fields=["status"])
     try:
         canonical = load_canonical(run.canonical_json).require()
+        keep = queue.Keeper(run)
+        keep(0.0)
+        queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {run.symbol} {run.timeframe}")
         prices = get_data_manager(user=run.user).fetch(
             PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date)
         )
+        text = f"Running on {len(prices.frame)} bars of {prices.source} prices, {prices.start} to {prices.end}"
+        queue.tell(run, RunEvent.Kind.LOG, text=text)
         result = run_backtest_from_canonical(
-            canonical, prices, sandbox=get_sandbox(), limits=get_limits(), report=report
+            canonical,
+            prices,
+            sandbox=get_sandbox(),
+            limits=get_limits(),
+            report=report,
+            tick=keep,
+            name=f"run-{run.pk}",
         )
+        _store(run, result, plot=plot)
     except AlgoAgentError as error:
-        run.status, run.error, run.finished_at = BacktestRun.Status.FAILED, error.message, clock()
-        run.save(update_fields=["status", "error", "finished_at"])
+        cancelled = isinstance(error, ExecutionError) and error.exit_reason == "cancelled"
+        run.status, run.error = (Status.CANCELLED if cancelled else Status.FAILED), error.message
+        queue.finish(run)
         raise
-    _store(run, result)
-    run.finished_at = clock()
-    run.save()
+    except OSError as error:
+        run.status = Status.FAILED
+        run.error = f"The results could not be written ({error.strerror or error}): make room and run it again"
+        queue.finish(run)
+        raise
+    queue.finish(run)
     return run
 
 
-def _store(run: BacktestRun, result: BacktestResult) -> None:
-    run.status, run.progress = BacktestRun.Status.COMPLETED, 1.0
+def _store(run: BacktestRun, result: BacktestResult, *, plot: bool) -> None:
+    run.status, run.progress = Status.COMPLETED, 1.0
     for name in SUMMARY_FIELDS:
         setattr(run, name, result.summary[name])
     run.metrics, run.manifest = result.metrics, result.manifest
@@ -113,7 +137,23 @@ def _store(run: BacktestRun, result: BacktestResult) -> None:
     run.duration_ms = result.wall_ms
     run.start_date, run.end_date = result.prices.start.date(), result.prices.end.date()
     run.summary = summary_text(run)
-    write_artifacts(artifact_folder(run), result)
+    folder = artifact_folder(run)
+    made = folder.with_name(f"{folder.name}.{run.attempts}.new")
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        write_artifacts(made, result)
+        log = run.events.filter(kind=RunEvent.Kind.LOG).values_list("created_at", "data__text")
+        lines = [f"{at:%Y-%m-%d %H:%M:%S} {text}" for at, text in log]
+        (made / "log.txt").write_text("\n".join([*lines, result.extra["log"]]), encoding="utf-8")
+        if plot:
+            from backtest_api.plots import equity_plot
+
+            equity_plot(made / "equity.png", result, title=run.summary)
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
+    except OSError:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
 
 
 def summary_text(run: BacktestRun) -> str:
@@ -199,14 +239,14 @@ def quick_run(
 
     parsed: ParseResult | None = None
     if strategy_id is not None:
-        run = run_from_strategy(user=user, strategy_id=strategy_id, **options)
+        run = run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options)
     else:
         if canonical_json is not None:
             canonical = load_canonical(canonical_json).require()
         else:
             parsed = parse_strategy(user_description)
             canonical = parsed.require()
-        run = run_create(user=user, canonical=canonical, **options)
+        run = run_create(user=user, canonical=canonical, here=True, **options)
     run = run_execute(run=run)
     description = load_canonical(run.canonical_json).require().describe()
     assumptions = assumptions_dated(run=run, parsed=parsed) if parsed else []
@@ -297,3 +337,48 @@ def artifacts_prune(
         if not dry_run:
             shutil.rmtree(folder)
     return folders, size
+
+
+# -- Jobs: one strategy on several symbols -------------------------------------------------------
+
+
+def job_create(
+    *,
+    user: User,
+    strategy: str,
+    symbols: list[str],
+    timeframe: str | None = None,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    notes: str = "",
+) -> BacktestJob:
+    """Store a job and a queued run for each symbol.
+
+    `strategy` is the number or the name of one of the user's strategies, or a text.
+
+    Raises:
+        NotFound: the number is none of the user's strategies.
+        StrategyError: the text is no strategy, or names no symbol where none is given.
+    """
+    from Strategy.text_parser import parse_strategy
+    from strategy_api.selectors import strategies_of, strategy_get
+
+    if strategy.strip().isdigit():
+        stored: Strategy | None = strategy_get(user=user, strategy_id=int(strategy))
+    else:
+        stored = strategies_of(user=user).filter(name=strategy.strip()).first()
+    canonical = load_canonical(stored.canonical_json).require() if stored else parse_strategy(strategy).require()
+    wanted = list(dict.fromkeys(s.upper() for s in symbols)) or list(canonical.symbols)
+    if not wanted:
+        raise InvalidInput("No symbol: name one in the request or in the strategy, such as AAPL")
+    request = {"strategy": strategy, "symbols": wanted, "timeframe": timeframe, "from": start_date, "to": end_date}
+    with transaction.atomic():
+        job = BacktestJob.objects.create(
+            user=user, notes=notes, request={k: str(v) if isinstance(v, date) else v for k, v in request.items()}
+        )
+        for symbol in wanted:
+            run_create(
+                user=user, canonical=canonical, strategy=stored, symbol=symbol, start_date=start_date,
+                end_date=end_date, timeframe=timeframe, job=job,
+            )  # fmt: skip
+    return job

@@ -5,6 +5,11 @@ from backtest_api import views
 urlpatterns = [
     path("backtests/", views.BacktestListView.as_view(), name="backtests"),
     path("backtests/quick-run/", views.QuickRunView.as_view(), name="backtest-quick-run"),
+    path("backtests/jobs/", views.JobsView.as_view(), name="backtest-jobs"),
+    path("backtests/jobs/<int:job_id>/", views.JobView.as_view(), name="backtest-job"),
+    path("backtests/<int:run_id>/cancel/", views.CancelView.as_view(), name="backtest-cancel"),
+    path("backtests/<int:run_id>/events/", views.EventsView.as_view(), name="backtest-events"),
+    path("backtests/<int:run_id>/artifacts/<str:name>/", views.ArtifactView.as_view(), name="backtest-artifact"),
     path("backtests/<int:run_id>/", views.BacktestView.as_view(), name="backtest"),
     path("backtests/<int:run_id>/trades/", views.TradesView.as_view(), name="backtest-trades"),
     path("backtests/<int:run_id>/equity/", views.EquityView.as_view(), name="backtest-equity"),

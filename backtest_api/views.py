@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
 from Backtest.errors import InvalidInput
-from backtest_api import selectors, serializers, services
-from backtest_api.local_jobs import run_submit
-from backtest_api.models import BacktestRun
+from backtest_api import queue, selectors, serializers, services
+from backtest_api.models import BacktestJob, BacktestRun
+from backtest_api.tasks import ring
 
 
 class BacktestListView(ListAPIView[BacktestRun]):
@@ -35,8 +38,79 @@ class BacktestListView(ListAPIView[BacktestRun]):
         body = serializers.RunCreateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         run = services.run_from_strategy(user=user_of(request), **body.validated_data)
-        run_submit(run=run)
+        ring()
         return Response(serializers.RunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+class CancelView(APIView):
+    @extend_schema(request=None, responses={200: serializers.RunSerializer})
+    def post(self, request: Request, run_id: int) -> Response:
+        """Cancel a backtest: at once while it waits, within two seconds while it runs."""
+        run = queue.cancel(selectors.run_get(user=user_of(request), run_id=run_id))
+        return Response(serializers.RunSerializer(run).data)
+
+
+class EventStream(BaseRenderer):
+    """Lets a request ask for server-sent events; the view writes them itself."""
+
+    media_type = "text/event-stream"
+    format = "events"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return JSONRenderer().render(data)  # errors
+
+
+class EventsView(APIView):
+    renderer_classes = (EventStream, JSONRenderer)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER, description="Send only what came after it")
+        ],
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, run_id: int) -> HttpResponseBase:
+        """What happens to a backtest, as server-sent events: status, progress, log. Ends with the run."""
+        run = selectors.run_get(user=user_of(request), run_id=run_id)
+        last = request.headers.get("Last-Event-ID", "0")
+        if not last.isdigit() or len(last) > 18:
+            raise InvalidInput(f"Last-Event-ID is {last[:20]!r}: send the id of the last event, a number")
+        response = StreamingHttpResponse(selectors.event_stream(run=run, after=int(last)))
+        response["Content-Type"] = "text/event-stream"
+        response["Cache-Control"] = "no-store"
+        response["X-Accel-Buffering"] = "no"
+        return response
+
+
+class ArtifactView(APIView):
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, run_id: int, name: str) -> HttpResponseBase:
+        """A file of a completed run, by the name its artifacts give."""
+        run = selectors.completed_run(user=user_of(request), run_id=run_id)
+        response = FileResponse(selectors.artifact(run=run, name=name).open("rb"), as_attachment=True, filename=name)
+        response["Content-Security-Policy"] = services.REPORT_POLICY
+        return response
+
+
+class JobsView(APIView):
+    @extend_schema(request=serializers.JobRequestSerializer, responses={202: serializers.JobSerializer})
+    def post(self, request: Request) -> Response:
+        """Queue a backtest of one strategy on several symbols: a name, a number or a text in, an envelope out."""
+        body = serializers.JobRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = dict(body.validated_data)
+        dates = {"start_date": given.pop("from", None), "end_date": given.pop("to", None)}
+        job = services.job_create(user=user_of(request), **given, **dates)
+        ring()
+        return Response(serializers.JobSerializer(job).data, status=status.HTTP_202_ACCEPTED)
+
+
+class JobView(APIView):
+    @extend_schema(responses={200: serializers.JobSerializer})
+    def get(self, request: Request, job_id: int) -> Response:
+        """The envelope of a job: how far it is, and when it is done the figures and files of each symbol."""
+        job: BacktestJob = selectors.job_get(user=user_of(request), job_id=job_id)
+        return Response(serializers.JobSerializer(job).data)
 
 
 class QuickRunView(APIView):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -45,9 +46,16 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
 
 
+def worker(server: Server, log: IO[str]) -> subprocess.Popen[bytes]:
+    """Start a process that runs the server's queued backtests."""
+    command = [sys.executable, "-m", "celery", "--app", "algoagent_api", "worker", "--loglevel", "WARNING"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return subprocess.Popen([*command, *quiet], cwd=ROOT, env=server.environment, stdout=log, stderr=log)
+
+
 @contextmanager
-def serve(folder: Path, **more: str) -> Iterator[Server]:
-    """Migrate and serve on a free port of loopback until the context ends."""
+def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
+    """Migrate and serve on a free port of loopback, with workers if asked for, until the context ends."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -67,6 +75,7 @@ def serve(folder: Path, **more: str) -> Iterator[Server]:
     process = subprocess.Popen(
         [*command, "--log-level", "warning"], cwd=ROOT, env=server.environment, stdout=log, stderr=log
     )
+    started = [process, *(worker(server, log) for _ in range(workers))]
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -79,6 +88,8 @@ def serve(folder: Path, **more: str) -> Iterator[Server]:
                 time.sleep(0.1)
         yield server
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        for one in started:
+            one.terminate()
+        for one in started:
+            one.wait(timeout=30)
         log.close()

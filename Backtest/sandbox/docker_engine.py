@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import socket
 import subprocess
@@ -30,6 +29,7 @@ from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox import runtime
 from Backtest.sandbox.interpreters import START_S, WORKER, Ending, InterpreterSandbox, Usage, books_of, receive
 from Backtest.sandbox.job import Limits, SandboxJob
+from Backtest.sandbox.owners import is_gone, own_name
 from Backtest.sandbox.seccomp import program
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class DockerSandbox(InterpreterSandbox):
                 image,
                 runtime.COMMAND,
                 name=f"algoagent-waiting-{uuid.uuid4().hex[:12]}",
-                labels={LABEL: "1", OWNER: owner(), **({PERSIST: "1"} if self._persist else {})},
+                labels={LABEL: "1", OWNER: own_name(), **({PERSIST: "1"} if self._persist else {})},
                 environment=runtime.ENVIRONMENT,
                 working_dir=runtime.WORK,
                 user=f"{runtime.NOBODY}:{runtime.NOBODY}",
@@ -151,7 +151,7 @@ class ContainerInterpreter:
 
     def __init__(self, container: Container, sweeper: ThreadPoolExecutor, *, persist: bool) -> None:
         self._container, self._sweeper, self._persist = container, sweeper, persist
-        self._pid = 0
+        self._pid, self._name = 0, str(container.name)
         self._held, self._errors = bytearray(), bytearray()
         self._ending: Ending | None = None
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
@@ -188,7 +188,8 @@ class ContainerInterpreter:
         name = re.sub(r"[^a-zA-Z0-9_.-]", "-", job.name)[:60]
         try:
             if name:
-                self._container.rename(f"algoagent-{name}-{uuid.uuid4().hex[:6]}")
+                self._name = f"algoagent-{name}-{uuid.uuid4().hex[:6]}"
+                self._container.rename(self._name)
             if job.limits.memory_mb != Limits().memory_mb:
                 memory = _memory(job.limits)
                 self._container.update(mem_limit=memory, memswap_limit=memory)
@@ -208,6 +209,9 @@ class ContainerInterpreter:
             return Usage(stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e6, peak / 1024 / 1024)
         except (docker.errors.DockerException, KeyError):
             return None
+
+    def container(self) -> dict[str, str]:
+        return {"name": self._name, "image": str(self._container.attrs["Config"]["Image"])}
 
     def end(self, patience_s: float = 0.0) -> Ending:
         if self._ending is None:
@@ -249,37 +253,14 @@ class ContainerInterpreter:
 # -- Whose container is it -------------------------------------------------------------------
 
 
-def owner() -> str:
-    """Return a name for this process that no other process ever has."""
-    return f"{_machine()}/{os.getpid()}/{_started(os.getpid())}"
-
-
 def sweep(client: docker.DockerClient) -> int:
     """Remove the containers of servers on this machine that are gone; return how many."""
     removed = 0
     for container in client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
-        machine, _, process = container.labels.get(OWNER, "").partition("/")
-        pid, _, started = process.partition("/")
-        gone = machine == _machine() and started != _started(int(pid or 0))
-        if gone and PERSIST not in container.labels:
+        if is_gone(container.labels.get(OWNER, "")) and PERSIST not in container.labels:
             container.remove(force=True, v=True)
             removed += 1
     return removed
-
-
-def _machine() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return socket.gethostname()
-
-
-def _started(pid: int) -> str:
-    """Return when a process was started, in the kernel's ticks; empty when there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
 
 
 # -- The image -------------------------------------------------------------------------------

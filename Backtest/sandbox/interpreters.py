@@ -21,7 +21,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -82,6 +82,9 @@ class Interpreter(Protocol):
 
     def usage(self) -> Usage | None:
         """None where it cannot be seen from outside."""
+
+    def container(self) -> dict[str, str]:
+        """Return name and image where it runs in a container."""
 
     def end(self, patience_s: float = 0.0) -> Ending:
         """End it and everything it started, after a while if it is about to end itself. May be called again."""
@@ -218,7 +221,8 @@ class InterpreterSandbox:
             raise
         if message.status != "completed":
             raise _failure(message, job, used)
-        return self._believe(message, rest, job, versions, used)
+        result = self._believe(message, rest, job, versions, used)
+        return replace(result, container=interpreter.container())
 
     def _believe(
         self, message: _Message, rest: bytes, job: SandboxJob, versions: dict[str, str], used: dict[str, float]
@@ -246,7 +250,9 @@ class InterpreterSandbox:
             warnings=tuple(_clean(w)[:300] for w in message.warnings),
             report_html=report if job.report else None,
             log=_clean(message.log),
-            **used,
+            wall_ms=used["wall_ms"],
+            cpu_ms=used["cpu_ms"],
+            peak_memory_mb=used["peak_memory_mb"],
             backend=self.backend,
             isolated=self.isolated,
             versions=versions,
@@ -456,6 +462,9 @@ class ChildInterpreter:
 
     def usage(self) -> Usage | None:
         return None
+
+    def container(self) -> dict[str, str]:
+        return {}
 
     def end(self, patience_s: float = 0.0) -> Ending:
         try:

@@ -61,7 +61,8 @@ class SandboxResult:
 
     `metrics` are backtesting.py's by their own names, NaN and infinities as None, durations as
     text; they are computed here, from the trades and the data. `trades` and `equity` have
-    backtesting.py's columns; equity is indexed by time. `log` is what the strategy printed.
+    backtesting.py's columns; equity is indexed by time. `log` is what the strategy printed;
+    `container` has name and image where there was one.
     """
 
     metrics: dict[str, Any]
@@ -76,6 +77,7 @@ class SandboxResult:
     backend: str = "process"
     isolated: bool = False
     versions: dict[str, str] = field(default_factory=dict)
+    container: dict[str, str] = field(default_factory=dict)
 
 
 class Sandbox(Protocol):

@@ -142,6 +142,9 @@ class ForkInterpreter:
     def usage(self) -> Usage | None:
         return None
 
+    def container(self) -> dict[str, str]:
+        return {}
+
     def end(self, patience_s: float = 0.0) -> Ending:
         if self._ending is None:
             try:

@@ -1,0 +1,28 @@
+"""The Celery application: `celery -A algoagent_api worker`."""
+
+import os
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
+app = Celery("algoagent_api")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+_stop = threading.Event()
+
+
+@worker_ready.connect
+def attend(**_: Any) -> None:
+    """Start what a worker does beside its tasks."""
+    from backtest_api.tasks import attend as attend_
+
+    threading.Thread(target=attend_, args=(_stop,), name="attend", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def leave(**_: Any) -> None:
+    _stop.set()

@@ -1,0 +1,100 @@
+"""The work of Celery workers. A message only says that there is work; the rows say which."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+import kombu.exceptions
+from celery import shared_task
+from django.conf import settings
+from django.db import DatabaseError, connections, transaction
+from django.utils import timezone
+
+from Backtest.errors import AlgoAgentError
+from Backtest.sandbox.owners import own_name
+from backtest_api import queue
+from backtest_api.engine import get_sandbox
+from backtest_api.models import BacktestRun, Worker
+from backtest_api.services import run_execute
+
+logger = logging.getLogger(__name__)
+
+SWEEP_S = 2.0
+SEEN_S = 10.0
+
+
+def ring() -> None:
+    """Say, once the transaction is committed, that there is work. Nothing is lost when nobody hears it."""
+    transaction.on_commit(_ring)
+
+
+def _ring() -> None:
+    try:
+        work.apply_async(retry=False)
+    except (kombu.exceptions.OperationalError, OSError) as error:
+        logger.warning("the broker is away (%s): a worker finds the queued backtest by itself", error)
+
+
+@shared_task(ignore_result=True)
+def work() -> None:
+    """Run queued backtests until there is none whose turn it is."""
+    try:
+        while run := queue.take_next():
+            execute(run)
+    finally:
+        connections.close_all()
+
+
+def execute(run: BacktestRun) -> None:
+    """Run one; whatever happens is in its row and in the log."""
+    try:
+        run_execute(run=run, plot=run.job_id is not None)
+    except queue.Lost:
+        logger.warning("run %s was given to another worker", run.pk)
+    except AlgoAgentError as error:
+        logger.info("run %s: %s", run.pk, error.message)
+    except Exception:
+        logger.exception("run %s failed", run.pk)
+        run.status, run.error = BacktestRun.Status.FAILED, "The server failed; it has been logged"
+        try:
+            queue.finish(run)
+        except (queue.Lost, DatabaseError):
+            logger.warning("run %s: its failure could not be stored; it is tried again when its lease ends", run.pk)
+
+
+# -- What a worker does beside its tasks ---------------------------------------------------------
+
+
+def attend(stop: threading.Event) -> None:
+    """Until `stop`: say that this worker lives, queue again what lost workers held, and find work that no bell rang for."""
+    sandbox = get_sandbox()
+    sandbox.warm_up()
+    started = timezone.now()
+    while True:
+        try:
+            now = timezone.now()
+            Worker.objects.update_or_create(
+                name=own_name(),
+                defaults={
+                    "concurrency": settings.BACKTEST_CONCURRENCY, "sandbox": sandbox.backend,
+                    "isolated": sandbox.isolated, "started_at": started, "seen_at": now,
+                },
+            )  # fmt: skip
+            Worker.objects.filter(seen_at__lt=now - timedelta(seconds=10 * SEEN_S)).delete()
+            queue.requeue_lost()
+            waiting = BacktestRun.objects.filter(status=BacktestRun.Status.QUEUED).count()
+            for _ in range(min(waiting, settings.BACKTEST_CONCURRENCY)):
+                _ring()
+        except DatabaseError as error:
+            logger.warning("the database does not answer: %s", error)
+        finally:
+            connections.close_all()
+        if stop.wait(SWEEP_S):
+            return
+
+
+def workers_seen() -> list[Worker]:
+    """Return the workers that are alive as far as their last word tells."""
+    return list(Worker.objects.filter(seen_at__gte=timezone.now() - timedelta(seconds=SEEN_S)))
