@@ -121,7 +121,7 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         run.status = Status.FAILED
         run.error = f"The results could not be written ({error.strerror or error}): make room and run it again"
         queue.finish(run)
-        raise
+        raise ExecutionError(run.error, exit_reason="output") from error
     queue.finish(run)
     return run
 

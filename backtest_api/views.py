@@ -56,12 +56,14 @@ class EventStream(BaseRenderer):
     media_type = "text/event-stream"
     format = "events"
 
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return JSONRenderer().render(data)  # errors
-
 
 class EventsView(APIView):
-    renderer_classes = (EventStream, JSONRenderer)
+    renderer_classes = (JSONRenderer, EventStream)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Errors are JSON, whatever was asked for."""
+        self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+        return super().handle_exception(exc)
 
     @extend_schema(
         parameters=[

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -116,24 +115,6 @@ def test_explain_over_rest(api: APIClient, run_: dict[str, Any]) -> None:
     assert api.get(url, {"at": "1999-01-01"}).status_code == 422
     for bad in ("yesterday-ish", "", "2008-13-45", "nan"):
         assert api.get(url, {"at": bad}).status_code == 400, bad
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_queued_run_is_run_in_the_background(api: APIClient) -> None:
-    strategy = api.post("/api/strategies/", {"user_description": SENTENCE}).json()
-    answer = api.post(
-        "/api/backtests/", {"strategy_id": strategy["id"], "start_date": "2006-01-01", "commission": 0.001}
-    )
-    assert answer.status_code == 202
-    assert answer.json()["status"] == "queued"
-    deadline = time.monotonic() + 60
-    while (run := api.get(f"/api/backtests/{answer.json()['id']}/").json())["status"] in ("queued", "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert run["status"] == "completed", run
-    assert run["strategy_version"] == 1
-    assert run["start_date"] == "2006-01-03"
-    assert BacktestRun.objects.get(pk=run["id"]).canonical_json["execution"]["commission"] == 0.001
 
 
 def test_a_phrase_with_two_readings_is_dated(api: APIClient) -> None:

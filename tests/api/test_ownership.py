@@ -44,6 +44,7 @@ def owned(api: APIClient, user: User) -> dict[str, Any]:
     upload = SimpleUploadedFile("p.csv", b"Date,Open,High,Low,Close\n2020-01-01,1,2,1,2\n2020-01-02,2,3,2,3\n")
     data = api.post("/api/data/datasets/upload/", {"file": upload, "symbol": "MINE"}, format="multipart")
     assert (strategy.status_code, run.status_code, data.status_code) == (201, 200, 201)
+    job = api.post("/api/backtests/jobs/", {"strategy": "Buy GOOG when RSI < 30, sell when RSI > 70"}, format="json")
     position = Position.objects.create(
         user=user, symbol="GOOG", side="long", size=1, entry_price=1, opened_at="2024-01-01T00:00Z"
     )
@@ -51,6 +52,8 @@ def owned(api: APIClient, user: User) -> dict[str, Any]:
     return {
         "strategy_id": strategy.data["id"],
         "run_id": run.data["id"],
+        "job_id": job.data["id"],
+        "name": "trades.csv",
         "dataset_id": data.data["id"],
         "session_id": "ada-1",
     }

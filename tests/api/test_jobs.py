@@ -1,0 +1,356 @@
+"""Queued backtests: who runs them, whose turn it is, what happens when something is lost."""
+
+from __future__ import annotations
+
+import errno
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as project_settings
+from django.db import DatabaseError
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from auth_api.models import User
+from Backtest.errors import ExecutionError
+from backtest_api import queue, tasks
+from backtest_api.models import BacktestJob, BacktestRun, RunEvent, Worker
+from tests.conftest import SENTENCE, client_of
+
+Status = BacktestRun.Status
+GONE = "not-this-machine/1/1"
+
+
+@pytest.fixture
+def strategy(api: APIClient) -> int:
+    return int(api.post("/api/strategies/", {"user_description": SENTENCE, "name": "Dip"}).json()["id"])
+
+
+def queued(api: APIClient, strategy: int, **options: Any) -> BacktestRun:
+    answer = api.post("/api/backtests/", {"strategy_id": strategy, **options})
+    assert answer.status_code == 202, answer.json()
+    assert answer.json()["status"] == "queued"
+    return BacktestRun.objects.get(pk=answer.json()["id"])
+
+
+def of(user: User, strategy: int) -> BacktestRun:
+    original = BacktestRun.objects.get(pk=strategy)
+    original.pk, original.user = None, user
+    original.save()
+    return original
+
+
+def test_a_queued_run_is_completed_by_a_worker(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy, start_date="2006-01-01", commission=0.001)
+    tasks.work()
+    found = api.get(f"/api/backtests/{run.pk}/").json()
+    assert (found["status"], found["progress"], found["attempts"], found["strategy_version"]) == (
+        "completed",
+        1.0,
+        1,
+        1,
+    )
+    assert found["start_date"] == "2006-01-03"
+    run.refresh_from_db()
+    assert (run.worker, run.lease_until) == ("", None)
+    assert run.canonical_json["execution"]["commission"] == 0.001
+    assert {a["name"] for a in found["artifacts"]} == {
+        "trades.csv", "equity_curve.csv", "prices.parquet", "strategy.py", "manifest.json", "log.txt"
+    }  # fmt: skip
+    kinds = [(e.kind, e.data.get("status", "")) for e in run.events.all() if e.kind == "status"]
+    assert kinds == [("status", "running"), ("status", "completed")]
+    assert "Running on 1802 bars" in "".join(e.data.get("text", "") for e in run.events.filter(kind="log"))
+
+
+def test_artifacts_are_served_by_name_and_nothing_else(api: APIClient, strategy: int, other_user: User) -> None:
+    run = queued(api, strategy)
+    tasks.work()
+    for artifact in api.get(f"/api/backtests/{run.pk}/").json()["artifacts"]:
+        answer = api.get(artifact["path"])
+        assert answer.status_code == 200
+        assert b"".join(answer.streaming_content)
+        assert client_of(other_user).get(artifact["path"]).status_code == 404
+    for name in ("..", "%2e%2e%2f%2e%2e%2fdb.sqlite3", "..%2f..%2fdb.sqlite3", "none.txt", ".", "%00"):
+        assert api.get(f"/api/backtests/{run.pk}/artifacts/{name}/").status_code in (400, 404, 422), name
+
+
+def test_a_run_is_taken_once(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy)
+    assert queue.take(run_id=run.pk) is not None
+    assert queue.take(run_id=run.pk) is None
+    assert queue.take_next() is None
+
+
+def test_users_take_turns(api: APIClient, strategy: int, other_user: User, settings: Any) -> None:
+    settings.BACKTEST_PER_USER = 10
+    first = [queued(api, strategy) for _ in range(4)]
+    late = BacktestRun.objects.get(pk=first[0].pk)
+    late.pk, late.user = None, other_user
+    late.save()
+    taken = [queue.take_next() for _ in range(3)]
+    assert [run and run.user.username for run in taken] == ["ada", "bob", "ada"]
+
+
+def test_one_user_s_share_is_bounded(api: APIClient, strategy: int, settings: Any) -> None:
+    settings.BACKTEST_PER_USER = 2
+    for _ in range(4):
+        queued(api, strategy)
+    assert [bool(queue.take_next()) for _ in range(4)] == [True, True, False, False]
+
+
+def test_cancelling_what_waits(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy)
+    answer = api.post(f"/api/backtests/{run.pk}/cancel/")
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert api.post(f"/api/backtests/{run.pk}/cancel/").status_code == 200
+    tasks.work()
+    run.refresh_from_db()
+    assert run.status == Status.CANCELLED
+    assert run.finished_at is not None
+
+
+def test_cancelling_what_runs(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = queued(api, strategy)
+    real = queue.Keeper.__call__
+
+    def cancel_then_keep(self: queue.Keeper, progress: float) -> None:
+        if progress == 0.0:
+            BacktestRun.objects.filter(pk=run.pk).update(cancel_requested=True)
+        self._next = 0.0
+        real(self, progress)
+
+    monkeypatch.setattr(queue.Keeper, "__call__", cancel_then_keep)
+    tasks.work()
+    run.refresh_from_db()
+    assert (run.status, run.error) == (Status.CANCELLED, "Cancelled")
+
+
+def test_what_is_done_cannot_be_cancelled(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy)
+    tasks.work()
+    answer = api.post(f"/api/backtests/{run.pk}/cancel/")
+    assert answer.status_code == 409
+    assert "is completed: there is nothing to cancel" in answer.json()["error"]
+
+
+def lose(run: BacktestRun, **more: Any) -> None:
+    """Make a run one that a worker held when it was lost."""
+    past = timezone.now() - timedelta(seconds=1)
+    BacktestRun.objects.filter(pk=run.pk).update(status=Status.RUNNING, worker=GONE, lease_until=past, **more)
+
+
+def test_what_a_lost_worker_held_is_queued_again_once(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy)
+    lose(run, attempts=1)
+    assert queue.requeue_lost() == 1
+    tasks.work()
+    run.refresh_from_db()
+    assert (run.status, run.attempts) == (Status.COMPLETED, 2)
+    lose(run, attempts=2)
+    assert queue.requeue_lost() == 1
+    run.refresh_from_db()
+    assert run.status == Status.FAILED
+    assert "The worker ended 2 times" in run.error
+
+
+def test_a_dead_process_of_this_machine_is_known_at_once(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy)
+    assert queue.take(run_id=run.pk)
+    assert queue.requeue_lost() == 0  # this process lives
+    machine, pid, started = queue.own_name().split("/")
+    BacktestRun.objects.filter(pk=run.pk).update(worker=f"{machine}/{pid}/{int(started or 0) + 1}")
+    assert queue.requeue_lost() == 1
+
+
+def test_a_lost_run_that_was_to_be_cancelled_is_cancelled(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy)
+    lose(run, cancel_requested=True)
+    assert queue.requeue_lost() == 1
+    run.refresh_from_db()
+    assert run.status == Status.CANCELLED
+
+
+def test_a_worker_that_was_taken_for_dead_stores_nothing(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy)
+    taken = queue.take(run_id=run.pk)
+    assert taken is not None
+    lose(run, attempts=1)
+    assert queue.requeue_lost() == 1
+    tasks.execute(taken)
+    run.refresh_from_db()
+    assert (run.status, run.total_trades) == (Status.QUEUED, None)
+    tasks.work()
+    run.refresh_from_db()
+    assert run.status == Status.COMPLETED
+
+
+def test_a_full_disk(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from backtest_api import services
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(services, "write_artifacts", full)
+    run = queued(api, strategy)
+    tasks.work()
+    run.refresh_from_db()
+    assert run.status == Status.FAILED
+    assert run.error == "The results could not be written (No space left on device): make room and run it again"
+    assert not list(services.artifact_folder(run).parent.glob("*.new"))
+
+
+def test_a_database_that_does_not_answer_while_it_runs(
+    api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(self: queue.Keeper, progress: float) -> None:
+        raise DatabaseError("database is locked")
+
+    monkeypatch.setattr(queue.Keeper, "_renew", locked)
+    run = queued(api, strategy)
+    tasks.work()
+    run.refresh_from_db()
+    assert run.status == Status.COMPLETED
+
+
+def test_a_broker_that_is_away(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    import kombu.exceptions
+
+    def away(**_: Any) -> None:
+        raise kombu.exceptions.OperationalError("Connection refused")
+
+    monkeypatch.setattr(tasks.work, "apply_async", away)
+    run = queued(api, strategy)
+    tasks.work()  # which a worker starts by itself
+    run.refresh_from_db()
+    assert run.status == Status.COMPLETED
+
+
+def test_a_fault_of_ours_is_told(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(tasks, "run_execute", broken)
+    run = queued(api, strategy)
+    tasks.work()
+    run.refresh_from_db()
+    assert (run.status, run.error) == (Status.FAILED, "The server failed; it has been logged")
+
+
+def test_attending_keeps_the_list_of_workers(user: User) -> None:
+    import threading
+
+    old = timezone.now() - timedelta(hours=1)
+    Worker.objects.create(name=GONE, concurrency=1, sandbox="process", isolated=False, started_at=old, seen_at=old)
+    stop = threading.Event()
+    stop.set()
+    tasks.attend(stop)
+    (worker,) = Worker.objects.all()
+    assert (worker.name, worker.concurrency) == (queue.own_name(), project_settings.BACKTEST_CONCURRENCY)
+    assert tasks.workers_seen() == [worker]
+
+
+# -- The envelope --------------------------------------------------------------------------------
+
+
+def test_a_job_on_several_symbols(api: APIClient) -> None:
+    body = {"strategy": "Buy when EMA(20) crosses above EMA(50), sell when it crosses below", "symbols": ["aapl", "MSFT", "AAPL", "NOPE"],
+            "timeframe": "1d", "from": "2005-01-01", "to": "2010-12-31", "notes": "three at once"}  # fmt: skip
+    answer = api.post("/api/backtests/jobs/", body)
+    assert answer.status_code == 202, answer.json()
+    made = answer.json()
+    assert (made["status"], made["metrics"], made["notes"]) == ("queued", None, "three at once")
+    assert made["request"]["from"] == "2005-01-01"
+    assert [r["symbol"] for r in made["results"]] == ["AAPL", "MSFT", "NOPE"]
+    tasks.work()
+    found = api.get(f"/api/backtests/jobs/{made['id']}/").json()
+    assert found["status"] == "completed"
+    assert [r["status"] for r in found["results"]] == ["completed", "completed", "failed"]
+    assert "NOPE" in found["results"][2]["error"]
+    assert [row["symbol"] for row in found["table"]] == ["AAPL", "MSFT"]
+    assert all(row["trades"] > 5 and row["max_drawdown"] < 0 for row in found["table"])
+    assert "AAPL" in found["summary"]
+    assert "buy-and-hold" in found["summary"]
+    types = {a["type"]: a["path"] for a in found["results"][0]["artifacts"]}
+    assert set(types) == {"plot", "csv", "log", "manifest", "code", "data"}
+    picture = b"".join(api.get(types["plot"]).streaming_content)
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 10_000
+    assert found["results"][0]["container"]["backend"]
+
+
+def test_a_job_on_one_symbol_by_name_and_by_number(api: APIClient, strategy: int) -> None:
+    for named in ("Dip", str(strategy)):
+        made = api.post("/api/backtests/jobs/", {"strategy": named}).json()
+        tasks.work()
+        found = api.get(f"/api/backtests/jobs/{made['id']}/").json()
+        run = BacktestRun.objects.get(pk=found["results"][0]["run_id"])
+        assert run.strategy_id == strategy
+        assert found["metrics"]["cagr"] == run.cagr
+        assert found["metrics"] == found["results"][0]["metrics"]
+        assert any(a["type"] == "plot" for a in found["artifacts"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({}, 400, "required"),
+        ({"strategy": "the moon is full"}, 422, "could not"),
+        ({"strategy": "99999"}, 404, "99999"),
+        ({"strategy": "Buy when RSI < 30, sell when RSI > 70"}, 400, "No symbol"),
+        ({"strategy": SENTENCE, "symbols": ["a b"]}, 400, ""),
+        ({"strategy": SENTENCE, "symbols": ["GOOG"] * 51}, 400, "50"),
+        ({"strategy": SENTENCE, "from": "2012-01-01", "to": "2010-01-01"}, 400, "swap them"),
+        ({"strategy": SENTENCE, "timeframe": "2s"}, 400, "2s"),
+    ],
+)
+def test_bad_jobs(api: APIClient, body: dict[str, Any], status: int, said: str) -> None:
+    answer = api.post("/api/backtests/jobs/", body)
+    assert answer.status_code == status, answer.json()
+    assert said in str(answer.json())
+    assert not BacktestJob.objects.exists()
+    assert not BacktestRun.objects.exists()
+
+
+def test_another_user_s_strategy_is_no_strategy_of_mine(api: APIClient, strategy: int, other_user: User) -> None:
+    assert client_of(other_user).post("/api/backtests/jobs/", {"strategy": str(strategy)}).status_code == 404
+    assert client_of(other_user).post("/api/backtests/jobs/", {"strategy": "Dip"}).status_code == 422
+
+
+def test_pruning_takes_what_a_lost_attempt_left(api: APIClient, strategy: int) -> None:
+    from backtest_api.services import artifact_folder, artifacts_prune
+
+    run = queued(api, strategy)
+    left = artifact_folder(run).with_name(f"{run.pk}.1.new")
+    left.mkdir(parents=True)
+    (left / "trades.csv").write_text("x")
+    tasks.work()
+    assert not Path(left).exists()
+    left.mkdir()
+    artifacts_prune(days=1)
+    assert not Path(left).exists()
+    assert artifact_folder(run).is_dir()
+
+
+def test_events_refuse_what_is_no_number(api: APIClient, strategy: int) -> None:
+    run = queued(api, strategy)
+    answer = api.get(f"/api/backtests/{run.pk}/events/", headers={"Last-Event-ID": "x"})
+    assert answer.status_code == 400
+    assert "Last-Event-ID is 'x'" in answer.json()["error"]
+    assert RunEvent.objects.filter(run=run).count() == 0
+
+
+def test_a_failure_keeps_the_strategy_s_own_words(
+    api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from Backtest import backtesting_adapter
+
+    def failing(*_: Any, **__: Any) -> None:
+        raise ExecutionError("ValueError: too bad", traceback="line 3, in next: x")
+
+    monkeypatch.setattr(backtesting_adapter, "run_backtest_from_canonical", failing)
+    run = queued(api, strategy)
+    tasks.work()
+    run.refresh_from_db()
+    assert (run.status, run.error) == (Status.FAILED, "ValueError: too bad")

@@ -1,0 +1,299 @@
+"""Real servers and workers: events, cancelling, Redis, and everything being killed at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import SENTENCE
+from tests.live import ROOT, Server, serve, worker
+
+SLOW = "On 1h bars buy EURUSD when RSI < 45, sell when RSI > 55"
+
+
+def headers(server: Server, name: str = "ada") -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.token(name)}"}
+
+
+def submit(server: Server, header: dict[str, str], text: str = SENTENCE, **more: Any) -> int:
+    made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": text}, headers=header, timeout=30)
+    body = {"strategy_id": made.json()["id"], **more}
+    answer = httpx.post(f"{server.url}/api/backtests/", json=body, headers=header, timeout=30)
+    assert answer.status_code == 202, answer.text
+    return int(answer.json()["id"])
+
+
+def ended(server: Server, header: dict[str, str], run: int, patience_s: float = 60) -> dict[str, Any]:
+    deadline = time.monotonic() + patience_s
+    while True:
+        found = httpx.get(f"{server.url}/api/backtests/{run}/", headers=header, timeout=30).json()
+        if found["status"] not in ("queued", "running"):
+            return dict(found)
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve(tmp_path_factory.mktemp("working"), workers=1) as running:
+        yield running
+
+
+def test_events_from_beginning_to_end(working: Server) -> None:
+    header = headers(working)
+    run = submit(working, header)
+    url = f"{working.url}/api/backtests/{run}/events/"
+    with httpx.stream("GET", url, headers={**header, "Accept": "text/event-stream"}, timeout=60) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        text = answer.read().decode()
+    events = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
+    statuses = [json.loads(e["data"])["status"] for e in events if e["event"] == "status"]
+    assert statuses == ["running", "completed"]
+    assert any(e["event"] == "log" for e in events)
+    numbers = [int(e["id"]) for e in events]
+    assert numbers == sorted(numbers)
+    half = numbers[len(numbers) // 2]
+    rest = httpx.get(url, headers={**header, "Last-Event-ID": str(half)}, timeout=60).text
+    assert [int(line[4:]) for line in rest.splitlines() if line.startswith("id: ")] == [n for n in numbers if n > half]
+    assert httpx.get(url, headers={**headers(working, "bob")}, timeout=60).status_code == 404
+    assert httpx.get(url, headers={"Accept": "text/event-stream"}).json()["error"]
+
+
+def test_clients_that_hang_hold_nobody_up(working: Server) -> None:
+    """Sixty connections that ask for the events of a run that waits, and read nothing."""
+    header = headers(working)
+    made = httpx.post(f"{working.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header).json()
+    working.manage("shell", "-c", f"from backtest_api.models import *; r = BacktestRun(user_id={made['user_id']}, canonical_json={{}}, symbol='X', timeframe='1d', status='running', worker='elsewhere/1/1', lease_until='2099-01-01T00:00Z'); r.save(); print(r.pk)")  # fmt: skip
+    run = httpx.get(f"{working.url}/api/backtests/?symbol=X", headers=header).json()["results"][0]["id"]
+    host, port = working.url.removeprefix("http://").split(":")
+    lines = []
+    for _ in range(60):
+        line = socket.create_connection((host, int(port)))
+        line.sendall(
+            f"GET /api/backtests/{run}/events/ HTTP/1.1\r\nHost: x\r\nAuthorization: {header['Authorization']}\r\n\r\n".encode()
+        )
+        lines.append(line)
+    started = time.monotonic()
+    for _ in range(10):
+        assert httpx.get(f"{working.url}/api/auth/me/", headers=header, timeout=10).status_code == 200
+    assert ended(working, header, submit(working, header))["status"] == "completed"
+    assert time.monotonic() - started < 30
+    for line in lines:
+        line.close()
+
+
+def test_cancelling_stops_the_sandbox(working: Server) -> None:
+    header = headers(working)
+    made = httpx.post(f"{working.url}/api/strategies/", json={"user_description": SLOW}, headers=header).json()
+    run = submit(working, header, SLOW, start_date="2017-04-19") if made else 0
+    httpx.post(f"{working.url}/api/backtests/{run}/cancel/", headers=header)
+    asked = time.monotonic()
+    found = ended(working, header, run)
+    assert found["status"] in ("cancelled", "completed")
+    assert time.monotonic() - asked < 5
+
+
+def test_twenty_at_once_from_three_users(working: Server) -> None:
+    users = {name: headers(working, name) for name in ("ada", "bob", "eve")}
+    runs = [(users[name], submit(working, users[name])) for name in ["ada"] * 12 + ["bob"] * 4 + ["eve"] * 4]
+    done = [ended(working, header, run, 120) for header, run in runs]
+    assert {d["status"] for d in done} == {"completed"}
+    assert {d["attempts"] for d in done} == {1}
+    assert len({d["total_pnl"] for d in done}) == 1
+    finished = sorted(done, key=lambda d: str(d["finished_at"]))
+    last_of_others = max(i for i, d in enumerate(finished) if d["id"] in [r for h, r in runs if h is not users["ada"]])
+    assert last_of_others < len(finished) - 1  # who asks for much waits for who asks for little
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    with (folder / "redis.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log)
+    for _ in range(100):
+        with socket.socket() as line:
+            if line.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+needs_redis = pytest.mark.skipif(
+    not shutil.which("redis-server"), reason="Redis is not installed: apt install redis-server"
+)
+
+
+@needs_redis
+def test_the_whole_job_over_redis_and_while_it_is_away(tmp_path: Path) -> None:
+    with redis(tmp_path) as url:
+        folder = tmp_path / "var"
+        folder.mkdir()
+        with serve(folder, workers=1, CELERY_BROKER_URL=url) as server:
+            header = headers(server)
+            assert ended(server, header, submit(server, header))["status"] == "completed"
+            away = url
+        assert away
+    with serve(folder, CELERY_BROKER_URL=url) as server:  # the broker is gone now
+        header = headers(server)
+        started = time.monotonic()
+        run = submit(server, header)
+        assert time.monotonic() - started < 10
+    port = url.split(":")[2].split("/")[0]
+    with subprocess.Popen(
+        ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", ""], stdout=subprocess.DEVNULL
+    ) as again:
+        with serve(folder, workers=1, CELERY_BROKER_URL=url) as server:
+            assert ended(server, headers(server), run)["status"] == "completed"
+        again.terminate()
+
+
+def descendants(pid: int) -> list[int]:
+    shown = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in shown.splitlines()[1:]]
+    found, waiting = [], [pid]
+    while waiting:
+        children = [child for child, parent in pairs if parent == waiting[0]]
+        found += children
+        waiting = waiting[1:] + children
+    return found
+
+
+RUNS = 200
+
+
+def test_killing_everything_at_random(tmp_path: Path) -> None:
+    """200 runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
+
+    No run may be lost, stuck, or completed twice; one that met two killed workers may have failed of it.
+    """
+    choose, kills = random.Random(7), Counter[str]()
+    log = (tmp_path / "workers.log").open("w")
+    with serve(tmp_path) as server:
+        header = headers(server)
+        made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header).json()
+        script = (
+            "from backtest_api.models import *; from strategy_api.models import Strategy; from auth_api.models import User\n"
+            f"s = Strategy.objects.get(pk={made['id']})\n"
+            f"BacktestRun.objects.bulk_create([BacktestRun(user=s.user, strategy=s, canonical_json=s.canonical_json, symbol='GOOG', timeframe='1d', start_date='2011-01-01') for _ in range({RUNS - 20})])"
+        )  # fmt: skip
+        server.manage("shell", "-c", script)
+        runs = [submit(server, header, start_date="2011-01-01") for _ in range(20)]
+        workers = [worker(server, log) for _ in range(2)]
+        stop = threading.Event()
+
+        def kill() -> None:
+            while not stop.wait(choose.uniform(0.3, 2.5)):
+                number = choose.randrange(2)
+                victim = choose.choices(["worker", "sandbox", "broker"], [2, 6, 1])[0]
+                if victim == "worker":
+                    workers[number].kill()
+                    workers[number].wait()
+                    workers[number] = worker(server, log)
+                elif victim == "sandbox":
+                    for pid in descendants(workers[number].pid)[-2:]:
+                        try:
+                            os.kill(pid, signal.SIGKILL)
+                        except ProcessLookupError:
+                            continue
+                else:
+                    shutil.rmtree(tmp_path / "broker" / "messages", ignore_errors=True)
+                    (tmp_path / "broker" / "messages").mkdir(parents=True, exist_ok=True)
+                kills[victim] += 1
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            deadline = time.monotonic() + 240
+            while True:
+                page = httpx.get(
+                    f"{server.url}/api/backtests/?page_size=1&status=queued", headers=header, timeout=60
+                ).json()
+                if page["count"] == 0:
+                    break
+                assert time.monotonic() < deadline, page["count"]
+                time.sleep(0.5)
+        finally:
+            stop.set()
+            killer.join()
+        for run in runs:
+            ended(server, header, run, 90)
+        query = (
+            "import json; from backtest_api.models import *\n"
+            "print(json.dumps([[r.pk, r.status, r.attempts, r.error, r.total_pnl, [e.data.get('status') for e in r.events.filter(kind='status')]] for r in BacktestRun.objects.all()]))"
+        )  # fmt: skip
+        for _ in range(120):
+            rows = json.loads(server.manage("shell", "-v", "0", "-c", query).stdout)
+            if not any(row[1] in ("queued", "running") for row in rows):
+                break
+            time.sleep(1)
+        for one in workers:
+            one.terminate()
+        for one in workers:
+            one.wait(timeout=30)
+    log.close()
+    assert len(rows) == RUNS
+    assert kills["worker"] >= 3
+    assert kills["sandbox"] >= 3
+    statuses = Counter(row[1] for row in rows)
+    assert set(statuses) <= {"completed", "failed"}, statuses
+    for pk, status, attempts, error, _, told in rows:
+        assert told.count("completed") == (status == "completed"), (pk, told)
+        assert attempts <= 2
+        if status == "failed":
+            assert "ended" in error, (pk, error)
+    assert len({row[4] for row in rows if row[1] == "completed"}) == 1
+    assert statuses["completed"] > RUNS * 0.7, statuses
+
+
+def test_the_commands_of_the_procfile_start(tmp_path: Path) -> None:
+    """What `make serve` does: web and worker together, stopped together."""
+    from tests.live import environment
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    settings = environment(tmp_path, PORT=port)
+    settings["PATH"] = f"{Path(sys.executable).parent}:{settings['PATH']}"
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=settings, check=True)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "honcho", "start"], cwd=ROOT, env=settings, stdout=log, stderr=log
+        )
+    server = Server(f"http://127.0.0.1:{port}", settings)
+    try:
+        for _ in range(200):
+            try:
+                if httpx.get(f"{server.url}/api/health/").status_code == 200:
+                    break
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        header = headers(server)
+        assert ended(server, header, submit(server, header))["status"] == "completed"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{server.url}/api/health/")
