@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -20,10 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Server:
-    """Where a server listens, and how to run commands on its data."""
+    """Where a server listens, how to run commands on its data, and its processes: the web server first."""
 
     url: str
     environment: dict[str, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "manage.py", *arguments]
@@ -46,6 +47,15 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
 
 
+def web(server: Server, log: IO[str]) -> subprocess.Popen[bytes]:
+    """Start a process that answers at the server's address."""
+    port = server.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "uvicorn", "algoagent_api.asgi:application", "--host", "127.0.0.1", "--port", port]
+    return subprocess.Popen(
+        [*command, "--log-level", "warning"], cwd=ROOT, env=server.environment, stdout=log, stderr=log
+    )
+
+
 def worker(server: Server, log: IO[str]) -> subprocess.Popen[bytes]:
     """Start a process that runs the server's queued backtests."""
     command = [sys.executable, "-m", "celery", "--app", "algoagent_api", "worker", "--loglevel", "WARNING"]
@@ -61,21 +71,8 @@ def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
         port = found.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", environment(folder, **more))
     server.manage("migrate", "--verbosity", "0")
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "algoagent_api.asgi:application",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
     log = (folder / "server.log").open("w")
-    process = subprocess.Popen(
-        [*command, "--log-level", "warning"], cwd=ROOT, env=server.environment, stdout=log, stderr=log
-    )
-    started = [process, *(worker(server, log) for _ in range(workers))]
+    server.processes.extend([web(server, log), *(worker(server, log) for _ in range(workers))])
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -83,13 +80,13 @@ def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
                 if httpx.get(f"{server.url}/api/health/", timeout=5).status_code == 200:
                     break
             except httpx.HTTPError:
-                if process.poll() is not None or time.monotonic() > deadline:
+                if server.processes[0].poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError((folder / "server.log").read_text()) from None
                 time.sleep(0.1)
         yield server
     finally:
-        for one in started:
+        for one in server.processes:
             one.terminate()
-        for one in started:
+        for one in server.processes:
             one.wait(timeout=30)
         log.close()
