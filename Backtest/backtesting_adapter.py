@@ -34,10 +34,10 @@ class BacktestResult:
     `summary` has the figures most asked for, under the names of the API: money in the account's
     currency, `win_rate` 0 to 1, returns and drawdown in percent (drawdown negative). `metrics`
     are all of backtesting.py's. `trades` has one row a trade in the API's columns. `manifest`
-    says what the run was made of.
+    says what the run was made of. `strategy` is None where code was given.
     """
 
-    strategy: CanonicalStrategy
+    strategy: CanonicalStrategy | None
     prices: PriceData
     code: GeneratedCode
     metrics: dict[str, Any]
@@ -98,6 +98,44 @@ def run_backtest_from_canonical(
         generated.code, prices.frame, settings, limits or Limits(), report, generated=True, tick=tick, name=name
     )
     done = sandbox.run(job)
+    return _result(strategy, prices, generated, settings, done, notes)
+
+
+def run_code(
+    code: str,
+    prices: PriceData,
+    settings: EngineSettings | None = None,
+    *,
+    sandbox: Sandbox,
+    limits: Limits | None = None,
+    report: bool = False,
+    tick: Callable[[float], None] = lambda _: None,
+    name: str = "",
+) -> BacktestResult:
+    """Backtest a strategy given as code, a stranger's: only where it can be isolated.
+
+    The result has no canonical strategy.
+
+    Raises:
+        DataError: the prices cannot be traded.
+        ExecutionError: the run failed, met a limit or reported what cannot be.
+        SandboxUnavailable: there is no isolation here.
+    """
+    if len(prices.frame) < 2:
+        raise _too_few(prices)
+    settings = settings or EngineSettings()
+    done = sandbox.run(SandboxJob(code, prices.frame, settings, limits or Limits(), report, tick=tick, name=name))
+    return _result(None, prices, GeneratedCode(code, ""), settings, done, [])
+
+
+def _result(
+    strategy: CanonicalStrategy | None,
+    prices: PriceData,
+    generated: GeneratedCode,
+    settings: EngineSettings,
+    done: SandboxResult,
+    notes: list[str],
+) -> BacktestResult:
     trades = api_trades(strategy, prices.frame, done.trades)
     cancelled = [w for w in done.warnings if "canceled" in w or "no order" in w]
     warnings = [*prices.notes, *notes]
@@ -109,11 +147,11 @@ def run_backtest_from_canonical(
         prices=prices,
         code=generated,
         metrics=done.metrics,
-        summary=summarise(done.metrics, strategy.execution.cash),
+        summary=summarise(done.metrics, settings.cash),
         trades=trades,
         equity=done.equity,
         warnings=tuple(warnings),
-        manifest=manifest(strategy, prices, generated, done),
+        manifest=manifest(strategy, prices, generated, settings, done),
         report_html=done.report_html,
         wall_ms=done.wall_ms,
         extra={
@@ -126,11 +164,17 @@ def run_backtest_from_canonical(
     )
 
 
+def _too_few(prices: PriceData) -> DataError:
+    return DataError(
+        f"{prices.symbol} has {len(prices.frame)} bar in this range, at least 2 are needed: widen the dates"
+    )
+
+
 def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     """Return warnings about the prices for this strategy; DataError when they cannot be used."""
     frame, notes = prices.frame, []
     if len(frame) < 2:
-        raise DataError(f"{prices.symbol} has {len(frame)} bar in this range, at least 2 are needed: widen the dates")
+        raise _too_few(prices)
     used = used_indicators(strategy)
     needs_volume = any("Volume" in (*i.entry.inputs, i.source_name) for i in used)
     if needs_volume and not frame["Volume"].any():
@@ -151,12 +195,16 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
 
 
 def manifest(
-    strategy: CanonicalStrategy, prices: PriceData, generated: GeneratedCode, done: SandboxResult
+    strategy: CanonicalStrategy | None,
+    prices: PriceData,
+    generated: GeneratedCode,
+    settings: EngineSettings,
+    done: SandboxResult,
 ) -> dict[str, Any]:
     """Return what a run was made of: enough to get every figure again."""
     return {
-        "canonical": strategy.model_dump(mode="json"),
-        "canonical_sha256": strategy.content_hash(),
+        "canonical": strategy.model_dump(mode="json") if strategy else None,
+        "canonical_sha256": strategy.content_hash() if strategy else None,
         "code_sha256": hashlib.sha256(generated.code.encode()).hexdigest(),
         "data": {
             "symbol": prices.symbol,
@@ -168,7 +216,7 @@ def manifest(
             "end": prices.end.isoformat(),
             "sha256": prices.sha256(),
         },
-        "settings": engine_settings(strategy).model_dump(),
+        "settings": settings.model_dump(),
         "versions": done.versions,
         "sandbox": {"backend": done.backend, "isolated": done.isolated, **done.container},
     }
@@ -197,7 +245,7 @@ def summarise(metrics: dict[str, Any], cash: float) -> dict[str, Any]:
     }
 
 
-def api_trades(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame) -> pd.DataFrame:
+def api_trades(strategy: CanonicalStrategy | None, frame: pd.DataFrame, trades: pd.DataFrame) -> pd.DataFrame:
     """Return backtesting.py's trades in the API's columns, in order of entry."""
     result = pd.DataFrame(
         {
@@ -217,5 +265,14 @@ def api_trades(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.Data
         }
     )
     result = result.sort_values(["entry_bar", "exit_bar"], kind="stable").reset_index(drop=True)
-    result["exit_reason"] = exit_reasons(strategy, frame, result)
+    result["exit_reason"] = exit_reasons(strategy, frame, result) if strategy else _level_reached(result, len(frame))
     return result
+
+
+def _level_reached(trades: pd.DataFrame, bars: int) -> list[str]:
+    """Return why trades of unknown rules ended, as far as their prices tell."""
+    direction = np.where(trades["side"] == "long", 1, -1)
+    stopped = direction * (trades["exit_price"] - trades["stop_loss"]) <= 0
+    taken = direction * (trades["exit_price"] - trades["take_profit"]) >= 0
+    ended = trades["exit_bar"] >= bars - 1
+    return list(np.select([stopped, taken, ended], ["stop_loss", "take_profit", "end_of_data"], "exit_rule"))

@@ -294,7 +294,7 @@ def main(arguments: list[str] | None = None) -> int:
     from rich.console import Console
 
     from auth_api.cli import local_user
-    from backtest_api.engine import get_sandbox
+    from strategy_api.engine import get_sandbox
 
     get_sandbox().warm_up(1)
     call_command("migrate", verbosity=0)

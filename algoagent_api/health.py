@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backtest_api.engine import get_sandbox
+from strategy_api.engine import get_sandbox
 
 STARTED = time.monotonic()
 

@@ -193,6 +193,8 @@ SANDBOX_TIMEOUT_S = env.float("SANDBOX_TIMEOUT_S", default=600.0)
 SANDBOX_MEMORY_MB = env.int("SANDBOX_MEMORY_MB", default=4096)
 BACKTEST_CONCURRENCY = env.int("BACKTEST_CONCURRENCY", default=2)
 BACKTEST_PER_USER = env.int("BACKTEST_PER_USER", default=2)
+DEPLOY_REPO = BASE_DIR / env.str("DEPLOY_REPO", default=str(VAR_DIR / "deploy"))
+DEPLOY_GATES = env.json("DEPLOY_GATES", default={"min_trades": 1})
 ARTIFACT_RETENTION_DAYS = env.int("ARTIFACT_RETENTION_DAYS", default=90)
 
 # The broker rings the workers' bell; without a server it is a folder.

@@ -45,7 +45,9 @@ class BacktestRun(models.Model):
     strategy = models.ForeignKey(Strategy, on_delete=models.SET_NULL, null=True, blank=True, related_name="backtests")
     strategy_version = models.PositiveIntegerField(null=True, blank=True)
     job = models.ForeignKey(BacktestJob, on_delete=models.CASCADE, null=True, blank=True, related_name="runs")
-    canonical_json = models.JSONField()
+    canonical_json = models.JSONField(blank=True, default=dict)
+    code = models.TextField(blank=True)  # of a run that was given as code
+    settings = models.JSONField(blank=True, default=dict)  # of the engine, for such a run
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     progress = models.FloatField(default=0.0)
     symbol = models.CharField(max_length=20)
@@ -94,6 +96,10 @@ class BacktestRun(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk}: {self.symbol} {self.status}"
+
+    @property
+    def title(self) -> str:
+        return str(self.canonical_json.get("strategy_name", "The code"))
 
 
 class RunEvent(models.Model):

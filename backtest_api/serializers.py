@@ -13,7 +13,8 @@ from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
 from data_api.serializers import SYMBOL
-from strategy_api.serializers import AssumptionSerializer, CanonicalField, TextField
+from strategy_api.production_serializers import CODE
+from strategy_api.serializers import AssumptionSerializer, CanonicalField, FindingSerializer, TextField
 
 
 class RunOptionsSerializer(serializers.Serializer[Any]):
@@ -64,6 +65,42 @@ class QuickRunSerializer(RunOptionsSerializer):
             said = f"{' and '.join(given)} were given" if given else "none was given"
             raise serializers.ValidationError(f"Give one of strategy_id, canonical_json and user_description; {said}")
         return attrs
+
+
+class RunSandboxRequest(RunOptionsSerializer):
+    strategy_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    code = TextField(**CODE, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if ("strategy_id" in attrs) == ("code" in attrs):
+            raise serializers.ValidationError("Give one of strategy_id and code")
+        return attrs
+
+
+class ConfigCheckRequest(serializers.Serializer[Any]):
+    """As backtests/, but what would be refused there is told here with everything else."""
+
+    strategy_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    symbol = TextField(required=False, allow_blank=True, max_length=40)
+    start_date = serializers.DateField(required=False)
+    end_date = serializers.DateField(required=False)
+    timeframe = TextField(required=False, max_length=10)
+    cash = serializers.FloatField(required=False)
+    commission = serializers.FloatField(required=False)
+    spread = serializers.FloatField(required=False)
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    bars = serializers.IntegerField(allow_null=True)
+    seconds = serializers.FloatField(allow_null=True)
+
+
+class ConfigCheckSerializer(serializers.Serializer[Any]):
+    valid = serializers.BooleanField()
+    errors = FindingSerializer(many=True)  # type: ignore[assignment] - a name of DRF and of the contract
+    warnings = FindingSerializer(many=True)
+    estimate = EstimateSerializer()
 
 
 KINDS = {

@@ -16,11 +16,11 @@ from django.utils import timezone
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import AlgoAgentError, DataError, ExecutionError, InvalidInput
+from Backtest.errors import AlgoAgentError, DataError, ExecutionError, InvalidInput, StrategyError
 from backtest_api import queue
-from backtest_api.engine import get_limits, get_sandbox
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from data_api.providers import get_data_manager
+from strategy_api.engine import get_limits, get_sandbox, require_isolation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,11 +58,7 @@ def run_create(
         InvalidInput: no symbol is known, or the dates are reversed.
         StrategyError: the overrides make the strategy impossible.
     """
-    chosen = symbol or (canonical.symbols[0] if canonical.symbols else "")
-    if not chosen:
-        raise InvalidInput("No symbol: name one in the request or in the strategy, such as AAPL")
-    if start_date and end_date and start_date > end_date:
-        raise InvalidInput(f"start_date {start_date} is after end_date {end_date}: swap them")
+    chosen = _checked_symbol(symbol or (canonical.symbols[0] if canonical.symbols else ""), start_date, end_date)
     given = {k: v for k, v in execution.items() if v is not None}
     data = canonical.model_dump(mode="json")
     data["execution"] |= given
@@ -76,11 +72,136 @@ def run_create(
         strategy=strategy,
         strategy_version=strategy.version if strategy else None,
         canonical_json=checked.model_dump(mode="json"),
-        symbol=chosen.upper(),
+        symbol=chosen,
         timeframe=checked.timeframe,
         start_date=start_date,
         end_date=end_date,
     )
+
+
+def run_create_from_code(
+    *,
+    user: User,
+    code: str,
+    symbol: str = "",
+    start_date: date | None = None,
+    end_date: date | None = None,
+    timeframe: str | None = None,
+    **execution: float | None,
+) -> BacktestRun:
+    """Store a run of code, taken by this process."""
+    from Backtest.sandbox import EngineSettings
+
+    settings_ = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
+    return BacktestRun.objects.create(
+        **queue.lease(),
+        attempts=1,
+        started_at=timezone.now(),
+        user=user,
+        code=code,
+        settings=settings_.model_dump(),
+        symbol=_checked_symbol(symbol, start_date, end_date),
+        timeframe=timeframe or "1d",
+        start_date=start_date,
+        end_date=end_date,
+    )
+
+
+def run_isolated(*, user: User, strategy_id: int | None = None, code: str = "", **options: Any) -> BacktestRun:
+    """Run a stored strategy or code at once, where it is isolated and nowhere else.
+
+    Raises:
+        SandboxUnavailable: there is no isolation here.
+    """
+    require_isolation()
+    if strategy_id is not None:
+        run = run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options)
+    else:
+        run = run_create_from_code(user=user, code=code, **options)
+    return run_execute(run=run)
+
+
+def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, Any]:
+    """Return every problem of a request for a backtest at once, and what the run would cost.
+
+    `errors` and `warnings` are findings with field and remedy; `estimate` has bars and seconds, None
+    where the prices are not known.
+    """
+    from strategy_api.selectors import strategy_get
+
+    errors: list[dict[str, str]] = []
+    warnings: list[dict[str, str]] = []
+
+    def problem(field: str, error: AlgoAgentError) -> None:
+        found = [d.as_dict() for d in error.details if d.severity == "error"]
+        errors.extend(found or [{"severity": "error", "code": "invalid", "field": field, "message": error.message,
+                                 "suggestion": "; ".join(error.suggestions)}])  # fmt: skip
+
+    strategy = strategy_get(user=user, strategy_id=strategy_id)
+    loaded = load_canonical(strategy.canonical_json)
+    warnings += [d.as_dict() for d in loaded.warnings]
+    canonical: CanonicalStrategy | None = None
+    try:
+        given = {k: options[k] for k in ("cash", "commission", "spread") if options.get(k) is not None}
+        data = loaded.require().model_dump(mode="json")
+        data["execution"] |= given
+        data["timeframe"] = options.get("timeframe") or data["timeframe"]
+        canonical = load_canonical(data).require()
+    except AlgoAgentError as error:
+        problem("strategy_id", error)
+    symbol = options.get("symbol") or next(iter(strategy.canonical_json.get("symbols", [])), "")
+    start, end = options.get("start_date"), options.get("end_date")
+    estimate: dict[str, float | None] = {"bars": None, "seconds": None}
+    try:
+        symbol = _checked_symbol(symbol, start, end)
+    except InvalidInput as error:
+        problem("symbol" if not symbol else "start_date", error)
+    else:
+        timeframe = canonical.timeframe if canonical else options.get("timeframe") or "1d"
+        try:
+            prices = get_data_manager(user=user).fetch(PriceRequest(symbol, timeframe, start, end))
+            bars = len(prices.frame)
+            estimate = {"bars": bars, "seconds": round(_seconds(bars), 3)}
+            notes = [*prices.notes, *(check_data_of(canonical, prices) if canonical else [])]
+            warnings += [
+                {"severity": "warning", "code": "data", "field": "symbol", "message": n, "suggestion": ""}
+                for n in notes
+            ]
+        except AlgoAgentError as error:
+            problem("symbol", error)
+    if estimate["seconds"] and estimate["seconds"] > settings.SANDBOX_TIMEOUT_S:
+        limit = f"about {estimate['seconds']:.0f} s, and {settings.SANDBOX_TIMEOUT_S:g} s are given"
+        warnings.append({"severity": "warning", "code": "time_limit", "field": "start_date",
+                         "message": f"The run would take {limit}", "suggestion": "Shorten the range"})  # fmt: skip
+    return {"valid": not errors, "errors": errors, "warnings": warnings, "estimate": estimate}
+
+
+def check_data_of(canonical: CanonicalStrategy, prices: PriceData) -> list[str]:
+    from Backtest.backtesting_adapter import check_data
+
+    return check_data(canonical, prices)
+
+
+START_S, BAR_S = 0.15, 40e-6  # of a machine that has run nothing yet
+
+
+def _seconds(bars: int) -> float:
+    """Return how long a run on so many bars takes, as the last runs did."""
+    rows = (
+        BacktestRun.objects.filter(status=Status.COMPLETED).order_by("-id").values_list("duration_ms", "manifest")[:20]
+    )
+    per_bar = sorted(
+        ms / 1000 / found["data"]["rows"] for ms, found in rows if ms and found.get("data", {}).get("rows", 0) >= 500
+    )
+    return START_S + bars * (per_bar[len(per_bar) // 2] if per_bar else BAR_S)
+
+
+def _checked_symbol(symbol: str, start_date: date | None, end_date: date | None) -> str:
+    if not symbol:
+        raise InvalidInput("No symbol: name one in the request or in the strategy, such as AAPL")
+    if start_date and end_date and start_date > end_date:
+        raise InvalidInput(f"start_date {start_date} is after end_date {end_date}: swap them")
+    return symbol.upper()
 
 
 def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -> BacktestRun:
@@ -90,10 +211,11 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         AlgoAgentError: the data does not exist, or the run failed or was cancelled.
         queue.Lost: the run belongs to another worker now; nothing was stored.
     """
-    from Backtest.backtesting_adapter import run_backtest_from_canonical
+    from Backtest.backtesting_adapter import run_backtest_from_canonical, run_code
+    from Backtest.sandbox import EngineSettings
 
     try:
-        canonical = load_canonical(run.canonical_json).require()
+        canonical = None if run.code else load_canonical(run.canonical_json).require()
         keep = queue.Keeper(run)
         keep(0.0)
         queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {run.symbol} {run.timeframe}")
@@ -102,15 +224,12 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         )
         text = f"Running on {len(prices.frame)} bars of {prices.source} prices, {prices.start} to {prices.end}"
         queue.tell(run, RunEvent.Kind.LOG, text=text)
-        result = run_backtest_from_canonical(
-            canonical,
-            prices,
-            sandbox=get_sandbox(),
-            limits=get_limits(),
-            report=report,
-            tick=keep,
-            name=f"run-{run.pk}",
-        )
+        options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
+        options |= {"tick": keep, "name": f"run-{run.pk}"}
+        if canonical is None:
+            result = run_code(run.code, prices, EngineSettings(**run.settings), **options)
+        else:
+            result = run_backtest_from_canonical(canonical, prices, **options)
         _store(run, result, plot=plot)
     except AlgoAgentError as error:
         cancelled = isinstance(error, ExecutionError) and error.exit_reason == "cancelled"
@@ -158,7 +277,7 @@ def _store(run: BacktestRun, result: BacktestResult, *, plot: bool) -> None:
 
 def summary_text(run: BacktestRun) -> str:
     """Return the outcome in a sentence."""
-    name = run.canonical_json["strategy_name"]
+    name = run.title
     total, hold = run.total_return_pct, run.buy_and_hold_return_pct
     if not run.total_trades:
         return f"{name} on {run.symbol} made no trade from {run.start_date} to {run.end_date}"
@@ -193,17 +312,22 @@ def run_again(*, run: BacktestRun, report: bool = False) -> tuple[BacktestResult
     """
     import pandas as pd
 
-    from Backtest.backtesting_adapter import run_backtest_from_canonical
+    from Backtest.backtesting_adapter import run_backtest_from_canonical, run_code
+    from Backtest.sandbox import EngineSettings
 
     path = artifact_folder(run) / "prices.parquet"
     if not path.is_file():
         raise DataError(
             f"The prices of run {run.pk} are gone from {path}: they were pruned, so it cannot be reproduced"
         )
-    canonical = load_canonical(run.manifest["canonical"]).require()
     data = run.manifest["data"]
     prices = PriceData(data["symbol"], data["timeframe"], pd.read_parquet(path), data["source"], data["adjustment"])
-    result = run_backtest_from_canonical(canonical, prices, sandbox=get_sandbox(), limits=get_limits(), report=report)
+    options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
+    if run.code:
+        result = run_code(run.code, prices, EngineSettings(**run.settings), **options)
+    else:
+        canonical = load_canonical(run.manifest["canonical"]).require()
+        result = run_backtest_from_canonical(canonical, prices, **options)
     then = {**run.metrics, "data_sha256": run.data_sha256, "code_sha256": run.code_sha256}
     now = {
         **result.metrics,
@@ -297,6 +421,8 @@ def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.Dat
     """Return the canonical, prices and trades of a completed run. DataError when they were pruned."""
     import pandas as pd
 
+    if run.code:
+        raise StrategyError(f"Run {run.pk} was given as code: only strategies of rules can be explained")
     folder = artifact_folder(run)
     if not (folder / "prices.parquet").is_file():
         raise DataError(f"The prices of run {run.pk} were pruned: run it again")

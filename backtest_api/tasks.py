@@ -15,9 +15,9 @@ from django.utils import timezone
 from Backtest.errors import AlgoAgentError
 from Backtest.sandbox.owners import own_name
 from backtest_api import queue
-from backtest_api.engine import get_sandbox
 from backtest_api.models import BacktestRun, Worker
 from backtest_api.services import run_execute
+from strategy_api.engine import get_sandbox
 
 logger = logging.getLogger(__name__)
 

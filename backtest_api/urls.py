@@ -1,8 +1,12 @@
 from django.urls import path
 
-from backtest_api import views
+from backtest_api import production_views, views
 
 urlpatterns = [
+    path(
+        "production/backtests/validate-config/", production_views.ValidateConfigView.as_view(), name="validate-config"
+    ),
+    path("production/backtests/run-sandbox/", production_views.RunSandboxView.as_view(), name="run-sandbox"),
     path("backtests/", views.BacktestListView.as_view(), name="backtests"),
     path("backtests/quick-run/", views.QuickRunView.as_view(), name="backtest-quick-run"),
     path("backtests/jobs/", views.JobsView.as_view(), name="backtest-jobs"),

@@ -78,9 +78,9 @@ def main() -> None:
     from Backtest.backtesting_adapter import create_strategy_from_canonical, fetch_and_prepare_data
     from Backtest.code_generator import generate_code
     from Backtest.data_manager import DataManager
-    from backtest_api.engine import get_sandbox
     from backtest_api.services import quick_run
     from Strategy.text_parser import parse_strategy
+    from strategy_api.engine import get_sandbox
 
     print(f"{'':<44}{'ms':>10}   {'against':<34}{'ms':>10}{'ratio':>10}")
     frame = fetch_and_prepare_data(DataManager(), "GOOG").frame

@@ -113,3 +113,49 @@ class ConversationMemory(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id}: {self.interaction_type}"
+
+
+class StateChange(models.Model):
+    """A step of a strategy's life, by whom and why."""
+
+    strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="state_changes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="state_changes")
+    version = models.PositiveIntegerField()
+    before = models.CharField(max_length=16, choices=Strategy.Status)
+    after = models.CharField(max_length=16, choices=Strategy.Status)
+    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.strategy}: {self.before} to {self.after}"
+
+
+class Deployment(models.Model):
+    """A version of a strategy in the deploy repository: what, by whom, which commit."""
+
+    class Status(models.TextChoices):
+        DEPLOYED = "deployed"
+        SUPERSEDED = "superseded"
+        ROLLED_BACK = "rolled_back"
+
+    strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="deployments")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deployments")
+    version = models.PositiveIntegerField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.DEPLOYED)
+    commit = models.CharField(max_length=40)
+    tag = models.CharField(max_length=120)
+    path = models.CharField(max_length=255)
+    message = models.TextField(blank=True)
+    code_sha256 = models.CharField(max_length=64)
+    canonical_sha256 = models.CharField(max_length=64)
+    figures = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.tag}: {self.status}"

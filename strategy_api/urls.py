@@ -1,6 +1,6 @@
 from django.urls import path
 
-from strategy_api import views
+from strategy_api import production_views, views
 
 urlpatterns = [
     path("strategies/", views.StrategyListView.as_view(), name="strategies"),
@@ -18,4 +18,17 @@ urlpatterns = [
     ),
     path("conversations/", views.ConversationListView.as_view(), name="conversations"),
     path("conversations/<str:session_id>/", views.ConversationView.as_view(), name="conversation"),
+    path(
+        "production/strategies/validate-schema/", production_views.ValidateSchemaView.as_view(), name="validate-schema"
+    ),
+    path("production/strategies/validate-code/", production_views.ValidateCodeView.as_view(), name="validate-code"),
+    path("production/strategies/sandbox-test/", production_views.SandboxTestView.as_view(), name="sandbox-test"),
+    path("production/strategies/<int:strategy_id>/deploy/", production_views.DeployView.as_view(), name="deploy"),
+    path(
+        "production/strategies/<int:strategy_id>/deployments/",
+        production_views.DeploymentsView.as_view(),
+        name="deployments",
+    ),
+    path("production/strategies/<int:strategy_id>/rollback/", production_views.RollbackView.as_view(), name="rollback"),
+    path("production/strategies/<int:strategy_id>/retire/", production_views.RetireView.as_view(), name="retire"),
 ]

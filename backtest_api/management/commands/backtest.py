@@ -30,7 +30,7 @@ class Command(UserCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def work(self, user: User, **options: Any) -> None:
-        from backtest_api.engine import get_sandbox
+        from strategy_api.engine import get_sandbox
 
         get_sandbox().warm_up(1)  # its imports run beside ours
         from backtest_api.reports import print_parse, print_run

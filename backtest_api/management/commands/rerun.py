@@ -21,7 +21,7 @@ class Command(UserCommand):
         parser.add_argument("run", type=int, help="the id of a completed run")
 
     def work(self, user: User, **options: Any) -> None:
-        from backtest_api.engine import get_sandbox
+        from strategy_api.engine import get_sandbox
 
         get_sandbox().warm_up(1)
         from backtest_api.selectors import completed_run

@@ -30,3 +30,13 @@ def get_limits() -> Limits:
     from Backtest.sandbox import Limits
 
     return Limits(timeout_s=settings.SANDBOX_TIMEOUT_S, memory_mb=settings.SANDBOX_MEMORY_MB)
+
+
+def require_isolation() -> None:
+    """Raise SandboxUnavailable where code would run without isolation, and say what to install."""
+    from Backtest.errors import SandboxUnavailable
+
+    if not get_sandbox().isolated:
+        raise SandboxUnavailable(
+            "There is no isolation on this server: install bubblewrap, or Docker and set SANDBOX_BACKEND=docker"
+        )

@@ -1,0 +1,324 @@
+"""The way of a strategy to production: through the schema, the code check, the sandbox and the gates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from auth_api.models import User
+from Backtest.code_check import check_code
+from Backtest.code_generator import generate_code, safe_slug
+from Backtest.data import PriceRequest
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import Conflict, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
+from data_api.providers import get_data_manager
+from strategy_api import lifecycle
+from strategy_api.engine import get_limits, get_sandbox, require_isolation
+from strategy_api.models import Deployment, Strategy
+from strategy_api.repository import DeployRepository
+
+if TYPE_CHECKING:
+    from Backtest.backtesting_adapter import BacktestResult
+
+SHOWN_TRADES = 1000
+
+
+def schema_check(*, canonical_json: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is wrong with a canonical, and when nothing is, its normal form, hash and plain English."""
+    loaded = load_canonical(canonical_json)
+    strategy = loaded.strategy
+    return {
+        "valid": strategy is not None,
+        "errors": [d.as_dict() for d in loaded.errors],
+        "warnings": [d.as_dict() for d in loaded.warnings],
+        "normalized": strategy.model_dump(mode="json") if strategy else None,
+        "hash": strategy.content_hash() if strategy else None,
+        "description": strategy.describe() if strategy else "",
+    }
+
+
+def code_check(*, code: str) -> dict[str, Any]:
+    """Return the findings about code; `safe` when none is an error."""
+    issues = check_code(code)
+    return {"safe": not any(i.severity == "error" for i in issues), "issues": [i.as_dict() for i in issues]}
+
+
+def sandbox_test(
+    *,
+    user: User,
+    code: str,
+    symbol: str,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    timeframe: str = "1d",
+    limits: Mapping[str, float] | None = None,
+    **execution: float | None,
+) -> dict[str, Any]:
+    """Run code on prices in isolation and tell how it went; what the code does wrong is an answer, not an error.
+
+    Raises:
+        SandboxUnavailable: there is no isolation here.
+        DataError: there are no such prices.
+    """
+    from Backtest.backtesting_adapter import run_code
+    from Backtest.sandbox import EngineSettings
+
+    require_isolation()
+    sandbox = get_sandbox()
+    prices = get_data_manager(user=user).fetch(PriceRequest(symbol.upper(), timeframe, start_date, end_date))
+    used = get_limits()
+    wanted = {k: min(v, getattr(used, k)) for k, v in (limits or {}).items()}
+    engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
+    answer: dict[str, Any] = {
+        "success": False, "exit_reason": "completed", "error": "", "traceback": "", "metrics": {}, "summary": {},
+        "trades": [], "trades_count": 0, "warnings": [], "log": "", "code_issues": code_check(code=code)["issues"],
+        "backend": sandbox.backend, "isolated": sandbox.isolated,
+    }  # fmt: skip
+    try:
+        result = run_code(
+            code, prices, engine, sandbox=sandbox, limits=used.model_copy(update=wanted), name=f"test-{user.pk}"
+        )
+    except ExecutionError as error:
+        resources = {name: round(error.resources.get(name, 0.0), 3) for name in ("wall_ms", "cpu_ms", "peak_memory_mb")}
+        failed = {
+            "exit_reason": error.exit_reason,
+            "error": error.message,
+            "traceback": error.traceback,
+            "log": error.log,
+        }
+        return {**answer, **failed, "resources": resources}
+    return {
+        **answer,
+        "success": True,
+        "metrics": result.metrics,
+        "summary": result.summary,
+        "trades": _rows(result),
+        "trades_count": len(result.trades),
+        "warnings": list(result.warnings),
+        "log": result.extra["log"],
+        "resources": {
+            "wall_ms": round(result.wall_ms, 3),
+            "cpu_ms": round(result.extra["cpu_ms"], 3),
+            "peak_memory_mb": round(result.extra["peak_memory_mb"], 3),
+        },
+    }
+
+
+def _rows(result: BacktestResult) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(
+        result.trades.head(SHOWN_TRADES).to_json(orient="records", date_format="iso", double_precision=15)
+    )
+    return rows
+
+
+# -- Deploying -----------------------------------------------------------------------------------
+
+
+class Gates(BaseModel):
+    """What a strategy must show in the sandbox. Drawdown in percent, as a positive number."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    min_trades: int = 1
+    min_sharpe: float | None = None
+    max_drawdown: float | None = None
+    min_profit_factor: float | None = None
+    min_return_pct: float | None = None
+
+    def stricter(self, other: Gates) -> Gates:
+        """Return the stricter of both, gate for gate."""
+        best: dict[str, float | None] = {}
+        for name in type(self).model_fields:
+            values = [v for v in (getattr(self, name), getattr(other, name)) if v is not None]
+            best[name] = (min if name.startswith("max") else max)(values) if values else None
+        return Gates.model_validate(best)
+
+    def failures(self, summary: Mapping[str, Any]) -> list[Diagnostic]:
+        """Return a finding for each gate that the figures do not pass. A figure that is missing passes none."""
+        drawdown = summary["max_drawdown"]
+        figures = {
+            "min_trades": summary["total_trades"], "min_sharpe": summary["sharpe_ratio"],
+            "max_drawdown": None if drawdown is None else -drawdown, "min_profit_factor": summary["profit_factor"],
+            "min_return_pct": summary["total_return_pct"],
+        }  # fmt: skip
+        found = []
+        for name, figure in figures.items():
+            gate = getattr(self, name)
+            if gate is None:
+                continue
+            passed = figure is not None and (figure <= gate if name.startswith("max") else figure >= gate)
+            if not passed:
+                shown = "none" if figure is None else f"{figure:.4g}"
+                message = f"{name} is {gate:g}, the sandbox test gave {shown}"
+                found.append(
+                    Diagnostic(
+                        "error", "gate", f"gates.{name}", message, "Improve the strategy, or test it on other prices"
+                    )
+                )
+        return found
+
+
+def configured_gates() -> Gates:
+    """Return DEPLOY_GATES. InvalidInput names what is wrong with it."""
+    return _gates(settings.DEPLOY_GATES, "DEPLOY_GATES")
+
+
+def _gates(data: Mapping[str, Any], where: str) -> Gates:
+    try:
+        return Gates.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidInput(
+            f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}; known are {', '.join(Gates.model_fields)}"
+        ) from None
+
+
+def deploy(
+    *,
+    user: User,
+    strategy: Strategy,
+    message: str = "",
+    gates: Mapping[str, Any] | None = None,
+    symbol: str = "",
+    start_date: date | None = None,
+    end_date: date | None = None,
+) -> Deployment:
+    """Check a strategy's schema and code, test it in the sandbox, and commit it when its figures pass.
+
+    `gates` may be stricter than the configured ones; looser ones change nothing.
+
+    Raises:
+        StrategyError: a check or a gate failed; the details say which.
+        SandboxUnavailable: there is no isolation here.
+        Conflict: this version is deployed, or the strategy is retired.
+    """
+    required = configured_gates().stricter(_gates(gates or {}, "gates"))
+    if strategy.status == Strategy.Status.RETIRED:
+        raise Conflict("The strategy is retired: change its canonical, which makes a new version, and deploy that")
+    canonical = load_canonical(strategy.canonical_json).require()
+    lifecycle.reach(strategy=strategy, to=Strategy.Status.VALIDATED, user=user, reason="schema check")
+    code = generate_code(canonical).code
+    issues = [i for i in check_code(code) if i.severity == "error"]
+    if issues:
+        details = [Diagnostic("error", i.pattern, f"code:{i.line}", i.message, i.suggestion) for i in issues]
+        raise StrategyError("The code check found errors", details=details)
+    chosen = symbol or next(iter(canonical.symbols), "")
+    if not chosen:
+        raise InvalidInput("No symbol to test on: name one in the request or in the strategy, such as AAPL")
+    test = sandbox_test(
+        user=user, code=code, symbol=chosen, start_date=start_date, end_date=end_date, timeframe=canonical.timeframe,
+        **canonical.execution.model_dump(),
+    )  # fmt: skip
+    if not test["success"]:
+        raise StrategyError(f"The sandbox test failed ({test['exit_reason']}): {test['error']}")
+    if failures := required.failures(test["summary"]):
+        raise StrategyError(f"The figures do not pass: {failures[0].message}", details=failures)
+    lifecycle.reach(strategy=strategy, to=Strategy.Status.TESTED, user=user, reason=f"sandbox test on {chosen}")
+    return _commit(user, strategy, message, code, canonical.content_hash(), {"symbol": chosen, **test["summary"]})
+
+
+def _commit(
+    user: User, strategy: Strategy, message: str, code: str, canonical_sha256: str, figures: dict[str, Any]
+) -> Deployment:
+    slug = f"{safe_slug(strategy.name)}-{strategy.pk}"
+    tag, folder = f"{slug}-v{strategy.version}", f"strategies/{slug}"
+    code_sha256 = hashlib.sha256(code.encode()).hexdigest()
+    text = deploy_message(strategy.name, message, figures, code_sha256, canonical_sha256, tag)
+    files = {
+        "strategy.py": code,
+        "canonical.json": json.dumps(strategy.canonical_json, indent=2, sort_keys=True) + "\n",
+        "figures.json": json.dumps(figures, indent=2) + "\n",
+    }
+    with transaction.atomic():
+        # The row first: when it cannot be stored, nothing was committed to the repository.
+        made = Deployment.objects.create(
+            strategy=strategy, user=user, version=strategy.version, tag=tag, path=f"{folder}/strategy.py", message=message,
+            code_sha256=code_sha256, canonical_sha256=canonical_sha256, figures=figures, commit="",
+        )  # fmt: skip
+        earlier = Deployment.objects.filter(strategy=strategy, status=Deployment.Status.DEPLOYED).exclude(pk=made.pk)
+        earlier.update(status=Deployment.Status.SUPERSEDED)
+        lifecycle.reach(strategy=strategy, to=Strategy.Status.DEPLOYED, user=user, reason=tag)
+        made.commit = _repository().deploy(folder=folder, files=files, message=text, tag=tag)
+        made.save(update_fields=["commit"])
+    return made
+
+
+def deploy_message(
+    name: str, message: str, figures: Mapping[str, Any], code_sha256: str, canonical_sha256: str, tag: str
+) -> str:
+    """Return the commit's message: the strategy, its figures, what it is made of."""
+
+    def shown(key: str) -> str:
+        return "none" if figures.get(key) is None else f"{figures[key]:.4g}"
+
+    lines = [
+        f"Strategy: {' '.join(name.split())}",
+        "",
+        *([" ".join(message.split()), ""] if message.strip() else []),
+        f"Sharpe: {shown('sharpe_ratio')}",
+        f"Max. drawdown: {shown('max_drawdown')}%",
+        f"Profit factor: {shown('profit_factor')}",
+        f"Trades: {figures.get('total_trades')} on {figures.get('symbol')}",
+        f"Code: sha256 {code_sha256}",
+        f"Canonical: sha256 {canonical_sha256}",
+        f"Version: {tag}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def rollback(*, user: User, strategy: Strategy, deployment_id: int | None = None) -> Deployment:
+    """Deploy again what was deployed before, by default the last that is not deployed now; a new commit.
+
+    Raises:
+        NotFound: there is no such deployment of this strategy.
+        Conflict: it is the one that is deployed.
+    """
+    with transaction.atomic():
+        locked = Strategy.objects.select_for_update().get(pk=strategy.pk)
+        others = Deployment.objects.filter(strategy=locked).order_by("-id")
+        now = others.filter(status=Deployment.Status.DEPLOYED).first()
+        if deployment_id is None:
+            target = (
+                others.exclude(pk=now.pk).exclude(status=Deployment.Status.ROLLED_BACK).first()
+                if now
+                else others.first()
+            )
+        else:
+            target = others.filter(pk=deployment_id).first()
+        if target is None:
+            raise NotFound("There is no earlier deployment of this strategy to go back to")
+        if now and target.pk == now.pk:
+            raise Conflict(f"{target.tag} is what is deployed")
+        repository, folder = _repository(), str(Path(target.path).parent)
+        files = {
+            n: repository.read(commit=target.commit, path=f"{folder}/{n}")
+            for n in ("strategy.py", "canonical.json", "figures.json")
+        }
+        if now:
+            Deployment.objects.filter(pk=now.pk).update(status=Deployment.Status.ROLLED_BACK)
+        made = Deployment.objects.create(
+            strategy=locked, user=user, version=target.version, tag=target.tag, path=target.path, commit="",
+            message=f"Rollback to {target.tag}", code_sha256=target.code_sha256, canonical_sha256=target.canonical_sha256,
+            figures=target.figures,
+        )  # fmt: skip
+        text = f"Strategy: {' '.join(locked.name.split())}: rollback to {target.tag}\n\nCode: sha256 {target.code_sha256}\n"
+        made.commit = repository.deploy(folder=folder, files=files, message=text, tag="")
+        made.save(update_fields=["commit"])
+    return made
+
+
+def retire(*, user: User, strategy: Strategy, reason: str = "") -> Strategy:
+    """Take a strategy out of use; its deployments stay in the repository."""
+    return lifecycle.move(strategy=strategy, to=Strategy.Status.RETIRED, user=user, reason=reason or "retired")
+
+
+def _repository() -> DeployRepository:
+    return DeployRepository(Path(settings.DEPLOY_REPO))

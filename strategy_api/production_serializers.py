@@ -1,0 +1,149 @@
+"""The wire shape of checks, sandbox tests and deployments."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, get_args
+
+from rest_framework import serializers
+
+from Backtest.timeframes import Timeframe
+from data_api.serializers import SYMBOL
+from strategy_api.models import Deployment, StateChange, Strategy
+from strategy_api.serializers import CanonicalField, FindingSerializer, TextField
+
+CODE: dict[str, Any] = {"max_length": 200_000, "trim_whitespace": False, "help_text": "Python with one Strategy class"}
+
+
+class SchemaCheckRequest(serializers.Serializer[Any]):
+    canonical_json = CanonicalField()
+
+
+class SchemaCheckSerializer(serializers.Serializer[Any]):
+    valid = serializers.BooleanField()
+    errors = FindingSerializer(many=True)  # type: ignore[assignment] - a name of DRF and of the contract
+    warnings = FindingSerializer(many=True)
+    normalized = serializers.DictField(allow_null=True)
+    hash = serializers.CharField(allow_null=True, help_text="sha256 of the normal form")
+    description = serializers.CharField(allow_blank=True)
+
+
+class CodeCheckRequest(serializers.Serializer[Any]):
+    code = TextField(**CODE, allow_blank=True)
+
+
+class CodeIssueSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField(help_text="From 1")
+    column = serializers.IntegerField(help_text="From 0")
+    pattern = serializers.CharField()
+    severity = serializers.ChoiceField(choices=["error", "warning"])
+    message = serializers.CharField()
+    suggestion = serializers.CharField()
+
+
+class CodeCheckSerializer(serializers.Serializer[Any]):
+    safe = serializers.BooleanField()
+    issues = CodeIssueSerializer(many=True)
+
+
+class LimitsSerializer(serializers.Serializer[Any]):
+    timeout_s = serializers.FloatField(required=False, min_value=0.1, max_value=86_400)
+    memory_mb = serializers.IntegerField(required=False, min_value=256, max_value=1_048_576)
+
+
+class CodeOptionsSerializer(serializers.Serializer[Any]):
+    symbol = serializers.RegexField(SYMBOL)
+    start_date = serializers.DateField(required=False)
+    end_date = serializers.DateField(required=False, help_text="Inclusive")
+    timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False)
+    cash = serializers.FloatField(required=False, min_value=0.01, max_value=1e12)
+    commission = serializers.FloatField(required=False, min_value=0, max_value=0.0999, help_text="A fraction")
+    spread = serializers.FloatField(required=False, min_value=0, max_value=0.0999, help_text="A fraction")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        start, end = attrs.get("start_date"), attrs.get("end_date")
+        if start and end and start > end:
+            raise serializers.ValidationError({"start_date": f"{start} is after end_date {end}: swap them"})
+        return attrs
+
+
+class SandboxTestRequest(CodeOptionsSerializer):
+    code = TextField(**CODE)
+    limits = LimitsSerializer(required=False, help_text="At most what the server allows")
+
+
+class ResourcesSerializer(serializers.Serializer[Any]):
+    wall_ms = serializers.FloatField()
+    cpu_ms = serializers.FloatField()
+    peak_memory_mb = serializers.FloatField()
+
+
+class SandboxTestSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField()
+    exit_reason = serializers.ChoiceField(
+        choices=["completed", "error", "timeout", "memory", "output", "killed", "violation"]
+    )
+    error = serializers.CharField(allow_blank=True)
+    traceback = serializers.CharField(allow_blank=True)
+    metrics = serializers.DictField()
+    summary = serializers.DictField()
+    trades = serializers.ListField(child=serializers.DictField(), help_text="The first 1000")
+    trades_count = serializers.IntegerField()
+    warnings = serializers.ListField(child=serializers.CharField())
+    log = serializers.CharField(allow_blank=True, help_text="What the strategy printed")
+    resources = ResourcesSerializer()
+    backend = serializers.CharField()
+    isolated = serializers.BooleanField()
+    code_issues = CodeIssueSerializer(many=True)
+
+
+class GatesSerializer(serializers.Serializer[Any]):
+    min_trades = serializers.IntegerField(required=False, min_value=0)
+    min_sharpe = serializers.FloatField(required=False)
+    max_drawdown = serializers.FloatField(required=False, min_value=0, help_text="Percent, a positive number")
+    min_profit_factor = serializers.FloatField(required=False, min_value=0)
+    min_return_pct = serializers.FloatField(required=False)
+
+
+class DeployRequest(serializers.Serializer[Any]):
+    message = TextField(required=False, allow_blank=True, max_length=2000)
+    gates = GatesSerializer(required=False, help_text="Stricter ones than the server's; looser ones change nothing")
+    symbol = serializers.RegexField(SYMBOL, required=False, help_text="The strategy's first symbol by default")
+    start_date = serializers.DateField(required=False)
+    end_date = serializers.DateField(required=False)
+
+
+class RollbackRequest(serializers.Serializer[Any]):
+    deployment_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+class RetireRequest(serializers.Serializer[Any]):
+    reason = TextField(required=False, allow_blank=True, max_length=300)
+
+
+class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
+    strategy_id = serializers.IntegerField()
+    user_id = serializers.IntegerField()
+    figures = serializers.DictField()
+
+    class Meta:
+        model = Deployment
+        fields: ClassVar = ["id", "strategy_id", "user_id", "version", "status", "commit", "tag", "path", "message",
+                            "code_sha256", "canonical_sha256", "figures", "created_at"]  # fmt: skip
+        read_only_fields: ClassVar = fields
+
+
+class StateChangeSerializer(serializers.ModelSerializer[StateChange]):
+    class Meta:
+        model = StateChange
+        fields: ClassVar = ["id", "version", "before", "after", "reason", "created_at"]
+        read_only_fields: ClassVar = fields
+
+
+class HistorySerializer(serializers.ModelSerializer[Strategy]):
+    deployments = DeploymentSerializer(many=True)
+    state_changes = StateChangeSerializer(many=True)
+
+    class Meta:
+        model = Strategy
+        fields: ClassVar = ["id", "name", "version", "status", "deployments", "state_changes"]
+        read_only_fields: ClassVar = fields
