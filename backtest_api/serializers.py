@@ -98,7 +98,7 @@ class EstimateSerializer(serializers.Serializer[Any]):
 
 class ConfigCheckSerializer(serializers.Serializer[Any]):
     valid = serializers.BooleanField()
-    errors = FindingSerializer(many=True)  # type: ignore[assignment] - a name of DRF and of the contract
+    errors = FindingSerializer(many=True)  # type: ignore[assignment]
     warnings = FindingSerializer(many=True)
     estimate = EstimateSerializer()
 

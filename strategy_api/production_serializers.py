@@ -20,7 +20,7 @@ class SchemaCheckRequest(serializers.Serializer[Any]):
 
 class SchemaCheckSerializer(serializers.Serializer[Any]):
     valid = serializers.BooleanField()
-    errors = FindingSerializer(many=True)  # type: ignore[assignment] - a name of DRF and of the contract
+    errors = FindingSerializer(many=True)  # type: ignore[assignment]
     warnings = FindingSerializer(many=True)
     normalized = serializers.DictField(allow_null=True)
     hash = serializers.CharField(allow_null=True, help_text="sha256 of the normal form")

@@ -65,6 +65,6 @@ def packages() -> tuple[Path, ...]:
         Path(str(package.locate_file(file.parts[0])))
         for package in found.values()
         for file in package.files or ()
-        if file.parts[0] not in ("..", "__pycache__") and not file.parts[0].endswith(".dist-info")
+        if file.parts[0] not in ("..", "__pycache__")
     }
     return tuple(sorted(tops))

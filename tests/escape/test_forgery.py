@@ -47,6 +47,13 @@ def test_an_honest_run_passes(escape: Escape) -> None:
     assert result.metrics["Equity Final [$]"] == result.equity["Equity"].iloc[-1]
 
 
+def test_an_honest_run_can_be_drawn(box: InterpreterSandbox) -> None:
+    result = box.run(SandboxJob(strategy(next_=TRADES), prices(), report=True))
+    assert result.report_html is not None
+    assert "<html" in result.report_html
+    assert len(result.report_html) > 100_000
+
+
 PATCHES = {
     "statistics": """
         import backtesting.backtesting as b
