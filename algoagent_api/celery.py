@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
 app = Celery("algoagent_api")
@@ -26,3 +26,8 @@ def attend(**_: Any) -> None:
 @worker_shutting_down.connect
 def leave(**_: Any) -> None:
     _stop.set()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Being connected keeps Celery from setting up logging of its own."""

@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from algoagent_api.exception_handler import not_found
-from algoagent_api.health import HealthView
+from algoagent_api.health import HealthView, LiveView, ReadyView
+from algoagent_api.observability import metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(url=reverse_lazy("docs"))),
@@ -18,6 +19,9 @@ urlpatterns = [
     path("api/", include("data_api.urls")),
     path("api/trading/", include("trading.urls")),
     path("api/health/", HealthView.as_view(), name="health"),
+    path("api/health/live/", LiveView.as_view(), name="health-live"),
+    path("api/health/ready/", ReadyView.as_view(), name="health-ready"),
+    path("metrics", metrics, name="metrics"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     re_path(r"^api/", csrf_exempt(not_found)),

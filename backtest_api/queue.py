@@ -20,6 +20,7 @@ from django.utils import timezone
 from auth_api.models import User
 from Backtest.errors import Conflict, ExecutionError
 from Backtest.sandbox.owners import is_gone, own_name
+from backtest_api.metrics import ENDED, RUN, WAIT
 from backtest_api.models import BacktestRun, RunEvent
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def take(*, run_id: int) -> BacktestRun | None:
     if not taken:
         return None
     run = BacktestRun.objects.select_related("user", "strategy", "job").get(pk=run_id)
+    WAIT.observe((now - run.created_at).total_seconds())
     tell(run, RunEvent.Kind.STATUS, status=run.status, attempt=run.attempts)
     return run
 
@@ -123,6 +125,9 @@ def finish(run: BacktestRun) -> None:
         if not mine(run).update(**fields):
             raise Lost(f"run {run.pk} is somebody else's")
         tell(run, RunEvent.Kind.STATUS, status=run.status, error=run.error)
+    ENDED.labels(run.status).inc()
+    if run.started_at:
+        RUN.observe((run.finished_at - run.started_at).total_seconds())
 
 
 def cancel(run: BacktestRun) -> BacktestRun:

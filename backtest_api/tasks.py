@@ -7,6 +7,7 @@ import threading
 from datetime import timedelta
 
 import kombu.exceptions
+import structlog
 from celery import shared_task
 from django.conf import settings
 from django.db import DatabaseError, connections, transaction
@@ -49,6 +50,11 @@ def work() -> None:
 
 def execute(run: BacktestRun) -> None:
     """Run one; whatever happens is in its row and in the log."""
+    with structlog.contextvars.bound_contextvars(run_id=run.pk, job_id=run.job_id, attempt=run.attempts):
+        _execute(run)
+
+
+def _execute(run: BacktestRun) -> None:
     try:
         run_execute(run=run, plot=run.job_id is not None)
     except queue.Lost:

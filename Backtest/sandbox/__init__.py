@@ -43,9 +43,9 @@ def choose_sandbox(backend: str = "auto", **options: Any) -> InterpreterSandbox:
 
         return DockerSandbox(**options, **image)
     if backend != "process" and sys.platform == "linux":
-        from Backtest.sandbox.bubblewrap import BubblewrapSandbox
+        from Backtest.sandbox.bubblewrap import BubblewrapSandbox, problem
 
-        if backend == "bubblewrap" or not BubblewrapSandbox.problem():
+        if backend == "bubblewrap" or not problem():
             return BubblewrapSandbox(**options)
     if backend == "bubblewrap":
         raise SandboxUnavailable("bubblewrap is for Linux: set SANDBOX_BACKEND=docker, or auto")

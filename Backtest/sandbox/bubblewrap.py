@@ -44,22 +44,25 @@ class BubblewrapSandbox(InterpreterSandbox):
     def _filter(self) -> bytes:
         return program(starting=False)
 
-    @staticmethod
-    def problem() -> str:
-        """Return why bubblewrap does not work here, or an empty text. Takes some 20 ms."""
-        try:
-            with _Filter() as filter_:
-                command = [*arguments(filter_.number), runtime.COMMAND[0], "-I", "-S", "-c", ""]
-                done = subprocess.run(
-                    command, env={}, pass_fds=(filter_.number,), capture_output=True, text=True, timeout=20, check=False
-                )
-        except SandboxUnavailable as error:
-            return error.message
-        except (OSError, subprocess.SubprocessError) as error:
-            return f"bubblewrap does not start: {error}"
-        if done.returncode:
-            return f"bubblewrap cannot isolate here: {done.stderr.strip()[-300:] or f'exit code {done.returncode}'}"
-        return ""
+    def problem(self) -> str:
+        return problem()
+
+
+def problem() -> str:
+    """Return why bubblewrap does not work here, or an empty text. Takes some 20 ms."""
+    try:
+        with _Filter() as filter_:
+            command = [*arguments(filter_.number), runtime.COMMAND[0], "-I", "-S", "-c", ""]
+            done = subprocess.run(
+                command, env={}, pass_fds=(filter_.number,), capture_output=True, text=True, timeout=20, check=False
+            )
+    except SandboxUnavailable as error:
+        return error.message
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"bubblewrap does not start: {error}"
+    if done.returncode:
+        return f"bubblewrap cannot isolate here: {done.stderr.strip()[-300:] or f'exit code {done.returncode}'}"
+    return ""
 
 
 class _Filter:

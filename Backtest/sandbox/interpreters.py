@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox.audit import TRADE_COLUMNS, Forged, audit
 from Backtest.sandbox.job import SandboxJob, SandboxResult
+from Backtest.sandbox.metrics import EXITS, POOL, STARTS
 
 WORKER = Path(__file__).with_name("worker.py")
 START_S = 60.0
@@ -140,6 +141,10 @@ class InterpreterSandbox:
     def _start(self) -> Interpreter:
         raise NotImplementedError
 
+    def problem(self) -> str:
+        """Return why it does not work here, or an empty text."""
+        return ""
+
     def _filter(self) -> bytes:
         """Return the seccomp program that the worker puts on itself before the job, or nothing."""
         return b""
@@ -172,13 +177,20 @@ class InterpreterSandbox:
             )
         while not self._slots.acquire(timeout=TICK_S):
             job.tick(0.0)
+        reason = "failed"
         try:
             interpreter = self._take()
             try:
-                return self._converse(interpreter, job)
+                result = self._converse(interpreter, job)
+                reason = "completed"
+                return result
             finally:
                 interpreter.end()
+        except ExecutionError as error:
+            reason = error.exit_reason
+            raise
         finally:
+            EXITS.labels(self.backend, reason).inc()
             self._slots.release()
             if self._ready and not self._closed:
                 self.warm_up()
@@ -197,13 +209,16 @@ class InterpreterSandbox:
 
     def _take(self) -> Interpreter:
         with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
+            found = self._waiting.popleft() if self._waiting else None
+        POOL.labels(self.backend, "yes" if found else "no").inc()
+        if found:
+            return found
         return self._starter.submit(self._start).result()
 
     def _converse(self, interpreter: Interpreter, job: SandboxJob) -> SandboxResult:
         inbox = _Inbox(interpreter, job)
-        versions = inbox.ready()
+        with STARTS.labels(self.backend).time():
+            versions = inbox.ready()
         interpreter.begin(job)
         before = interpreter.usage()
         started = time.perf_counter()

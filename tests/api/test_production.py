@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from Backtest.errors import Conflict
-from Backtest.sandbox.bubblewrap import BubblewrapSandbox
+from Backtest.sandbox.bubblewrap import problem
 from strategy_api import engine, lifecycle, production
 from strategy_api.models import Deployment, StateChange, Strategy
 from strategy_api.repository import DeployRepository
@@ -45,7 +45,7 @@ CANONICAL = {"strategy_name": "Dip", "entry_rules": [{"side": "long", "when": {
 @pytest.fixture(autouse=True)
 def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Any:
     """The isolated sandbox, and a repository of the test's own."""
-    if why := BubblewrapSandbox.problem():
+    if why := problem():
         pytest.skip(f"needs bubblewrap: apt install bubblewrap ({why})")
     settings.DEPLOY_REPO = str(tmp_path / "deploy")
     settings.SANDBOX_BACKEND = "bubblewrap"

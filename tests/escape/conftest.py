@@ -17,7 +17,7 @@ import pytest
 
 from Backtest.errors import ExecutionError
 from Backtest.sandbox import EngineSettings, Limits, SandboxJob, choose_sandbox
-from Backtest.sandbox.bubblewrap import BubblewrapSandbox
+from Backtest.sandbox.bubblewrap import problem
 from Backtest.sandbox.interpreters import InterpreterSandbox
 from tests.docker_daemon import WHY_NOT, docker_daemon
 
@@ -47,7 +47,7 @@ def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def box(request: pytest.FixtureRequest) -> Iterator[InterpreterSandbox]:
     if request.param == "docker":
         request.getfixturevalue("docker_host")
-    elif why := BubblewrapSandbox.problem():
+    elif why := problem():
         pytest.skip(f"{why}" if "missing" in why else f"needs bubblewrap that works: {why}")
     found = choose_sandbox(request.param, ready=1)
     yield found
