@@ -89,6 +89,7 @@ class Tester:
                 symbol=self.symbol or None,
                 start_date=self.start,
                 end_date=self.end,
+                here=True,
             )
             bar.update(task, advance=1, description="running the backtest")
             self.run_done = run_execute(run=run)

@@ -17,6 +17,7 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, DataError, ExecutionError, InvalidInput, StrategyError
+from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from data_api.providers import get_data_manager
@@ -157,7 +158,8 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
     except InvalidInput as error:
         problem("symbol" if not symbol else "start_date", error)
     else:
-        timeframe = canonical.timeframe if canonical else options.get("timeframe") or "1d"
+        asked = options.get("timeframe") or strategy.canonical_json.get("timeframe", "1d")
+        timeframe = canonical.timeframe if canonical else asked if asked in TIMEFRAMES else "1d"
         try:
             prices = get_data_manager(user=user).fetch(PriceRequest(symbol, timeframe, start, end))
             bars = len(prices.frame)
@@ -489,7 +491,7 @@ def job_create(
     from Strategy.text_parser import parse_strategy
     from strategy_api.selectors import strategies_of, strategy_get
 
-    if strategy.strip().isdigit():
+    if strategy.strip().isascii() and strategy.strip().isdigit() and len(strategy.strip()) < 19:
         stored: Strategy | None = strategy_get(user=user, strategy_id=int(strategy))
     else:
         stored = strategies_of(user=user).filter(name=strategy.strip()).first()

@@ -298,6 +298,7 @@ def test_a_job_on_one_symbol_by_name_and_by_number(api: APIClient, strategy: int
         ({}, 400, "required"),
         ({"strategy": "the moon is full"}, 422, "could not"),
         ({"strategy": "99999"}, 404, "99999"),
+        ({"strategy": "0" * 5000}, 422, "could not"),
         ({"strategy": "Buy when RSI < 30, sell when RSI > 70"}, 400, "No symbol"),
         ({"strategy": SENTENCE, "symbols": ["a b"]}, 400, ""),
         ({"strategy": SENTENCE, "symbols": ["GOOG"] * 51}, 400, "50"),

@@ -116,7 +116,7 @@ def test_secrets_in_texts_are_hidden(text: str) -> None:
 
 def test_secrets_by_name_and_by_value_are_hidden(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "a-key-of-a-provider")
-    monkeypatch.setattr(settings, "SECRET_KEY", "the-key-of-this-server")
+    settings.SECRET_KEY = "the-key-of-this-server"
     entry = redact(
         None,
         "",

@@ -51,7 +51,7 @@ def test_the_example_lists_every_setting_with_its_default(tmp_path: Path) -> Non
     ]
     listed = dict(line.split("=", 1) for line in lines)
     assert set(re.findall(r'env(?:\.\w+)?\(\s*"([A-Z_]+)"', settings)) == set(listed)
-    names = [n for n in dir(algoagent_api.settings) if n.isupper() and n != "UNFOLD"]
+    names = [n for n in dir(algoagent_api.settings) if n.isupper() and n not in ("UNFOLD", "LOGGING")]
     script = f"import json, algoagent_api.settings as s; print(json.dumps({{n: repr(getattr(s, n)) for n in {names!r} if hasattr(s, n)}}))"
     plain = {k: v for k, v in environment(tmp_path).items() if k in ("PATH", "HOME")}
     shown = [

@@ -41,7 +41,7 @@ class Command(UserCommand):
         run = run_create(
             user=user, canonical=named.canonical, strategy=named.stored, symbol=options["symbol"],
             start_date=options["start"], end_date=options["end"], timeframe=options["timeframe"], cash=options["cash"],
-            commission=options["commission"], spread=options["spread"],
+            commission=options["commission"], spread=options["spread"], here=True,
         )  # fmt: skip
         run = run_execute(run=run, report=not options["no_report"])
         assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else []
