@@ -67,6 +67,14 @@ class QuickRunSerializer(RunOptionsSerializer):
         return attrs
 
 
+class EventSerializer(serializers.Serializer[Any]):
+    """One server-sent event; `data` is JSON with `at` and status, progress, text or error."""
+
+    id = serializers.CharField()
+    event = serializers.ChoiceField(choices=["status", "progress", "log"])
+    data = serializers.CharField()  # type: ignore[assignment]
+
+
 class RunSandboxRequest(RunOptionsSerializer):
     strategy_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
     code = TextField(**CODE, required=False)

@@ -67,7 +67,7 @@ class EventsView(APIView):
         parameters=[
             OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER, description="Send only what came after it")
         ],
-        responses={(200, "text/event-stream"): OpenApiTypes.BINARY},
+        responses={(200, "text/event-stream"): serializers.EventSerializer},
     )
     def get(self, request: Request, run_id: int) -> HttpResponseBase:
         """What happens to a backtest, as server-sent events: status, progress, log. Ends with the run."""
