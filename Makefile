@@ -20,9 +20,9 @@ demo: setup ## a sentence in; strategy, trades, figures and a report out
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py backtest "Buy GOOG when RSI(14) is below 40 and the close is above the 200-day moving average. Sell when RSI is above 70. Stop loss 8%."
 
-serve: setup ## migrate and start everything at http://127.0.0.1:$(PORT)
+serve: setup ## migrate and start web server and worker at http://127.0.0.1:$(PORT)
 	@$(BIN)/python manage.py migrate --verbosity 0
-	@$(BIN)/python -m uvicorn algoagent_api.asgi:application --host 127.0.0.1 --port $(PORT)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT=$(PORT) $(BIN)/python -m honcho start
 
 test: setup ## run all tests
 	@tests/packages.sh
@@ -34,6 +34,7 @@ coverage: setup ## run all tests and show the lines none of them runs
 
 bench: setup ## what is fast, as ratios against plain backtesting.py
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.load
 
 lint: setup ## ruff, format check, mypy, import-linter, drift of migrations and schema
 	@$(BIN)/ruff check --quiet .

@@ -5,5 +5,6 @@ if (-not (Test-Path .venv)) { py -3.11 -m venv .venv }
 $python = Join-Path ".venv" "Scripts" "python.exe"
 & $python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 & $python manage.py migrate --verbosity 0
-$port = if ($env:PORT) { $env:PORT } else { "8000" }
-& $python -m uvicorn algoagent_api.asgi:application --host 127.0.0.1 --port $port
+if (-not $env:PORT) { $env:PORT = "8000" }
+$env:PATH = (Resolve-Path (Join-Path ".venv" "Scripts")).Path + ";" + $env:PATH
+& $python -m honcho start

@@ -31,6 +31,7 @@ SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[ProcessSandbox]:
     box = ProcessSandbox(ready=1)
+    box.warm_up()
     yield box
     box.close()
 

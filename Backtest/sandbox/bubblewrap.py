@@ -12,11 +12,12 @@ few wait, already isolated.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
-import uuid
 from pathlib import Path
+from typing import Any
 
 from Backtest.errors import SandboxUnavailable
 from Backtest.sandbox import runtime
@@ -38,8 +39,12 @@ class BubblewrapSandbox(InterpreterSandbox):
     backend = "bubblewrap"
     isolated = True
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        Cgroup.sweep()
+
     def _start(self) -> BubblewrapInterpreter:
-        return BubblewrapInterpreter()
+        return BubblewrapInterpreter(draws=self.draws)
 
     def _filter(self) -> bytes:
         return program(starting=False)
@@ -105,19 +110,19 @@ def arguments(filter_: int) -> list[str]:
 class BubblewrapInterpreter(ChildInterpreter):
     """A worker inside bubblewrap. The child is bubblewrap, its grandchild the interpreter."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, draws: bool = False) -> None:
         with _Filter() as filter_:
-            command = [*arguments(filter_.number), *runtime.COMMAND]
+            command = [*arguments(filter_.number), *runtime.COMMAND, *(["--draws"] if draws else [])]
             super().__init__(command, environment={}, files=(filter_.number,))
         self._worker: int | None = None
-        self._group: Cgroup | None = None
+        # Made ahead of the job: the kernel takes some milliseconds for it.
+        self._group = Cgroup.create(processes=PROCESSES)
 
     def begin(self, job: SandboxJob) -> None:
         self._worker = _last_descendant(self.process.pid)
-        memory_mb = job.limits.memory_mb + runtime.WORK_MB
-        self._group = Cgroup.create(uuid.uuid4().hex[:16], memory_mb=memory_mb, processes=PROCESSES)
         if self._group:
-            self._group.add(self._worker)
+            with contextlib.suppress(OSError):  # the rlimits of the worker hold without it
+                self._group.add(self._worker, memory_mb=job.limits.memory_mb + runtime.WORK_MB)
 
     def usage(self) -> Usage | None:
         """Return CPU time and peak memory of the interpreter, from the kernel's own books."""

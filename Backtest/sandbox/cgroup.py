@@ -7,7 +7,9 @@ Elsewhere, as for most ordinary users, the rlimits and the seccomp filter of the
 from __future__ import annotations
 
 import contextlib
+import os
 import time
+import uuid
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -22,9 +24,10 @@ class Cgroup:
         self._folders = folders
 
     @classmethod
-    def create(cls, name: str, *, memory_mb: int, processes: int) -> Cgroup | None:
-        """Return a group with limits, or None where that is not possible."""
+    def create(cls, *, processes: int) -> Cgroup | None:
+        """Return a group of at most so many processes, or None where that is not possible."""
         made: list[Path] = []
+        name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         try:
             if (ROOT / "cgroup.controllers").is_file():
                 folder = ROOT / PARENT / name
@@ -32,26 +35,35 @@ class Cgroup:
                 (folder.parent / "cgroup.subtree_control").write_text("+memory +pids")
                 folder.mkdir()
                 made.append(folder)
-                (folder / "memory.max").write_text(str(memory_mb * MIB))
                 (folder / "memory.swap.max").write_text("0")
                 (folder / "pids.max").write_text(str(processes))
                 return cls(made)
-            for controller, file, value in (
-                ("memory", "memory.limit_in_bytes", memory_mb * MIB),
-                ("pids", "pids.max", processes),
-            ):
+            for controller in ("memory", "pids"):
                 folder = ROOT / controller / PARENT / name
                 folder.parent.mkdir(exist_ok=True)
                 folder.mkdir()
                 made.append(folder)
-                (folder / file).write_text(str(value))
+            (folder / "pids.max").write_text(str(processes))
             return cls(made)
         except OSError:
             cls(made).remove()
             return None
 
-    def add(self, pid: int) -> None:
+    @staticmethod
+    def sweep() -> None:
+        """Remove the groups of processes that are gone."""
+        for parent in (ROOT / PARENT, ROOT / "memory" / PARENT, ROOT / "pids" / PARENT):
+            for folder in parent.glob("*-*"):
+                if not Path(f"/proc/{folder.name.partition('-')[0]}").exists():
+                    with contextlib.suppress(OSError):
+                        folder.rmdir()
+
+    def add(self, pid: int, *, memory_mb: int) -> None:
+        """Put a process into the group and limit the memory it takes from now on."""
         for folder in self._folders:
+            for file in ("memory.max", "memory.limit_in_bytes"):
+                if (folder / file).exists():
+                    (folder / file).write_text(str(memory_mb * MIB))
             (folder / "cgroup.procs").write_text(str(pid))
 
     def out_of_memory(self) -> bool:

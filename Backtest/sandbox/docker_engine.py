@@ -107,7 +107,7 @@ class DockerSandbox(InterpreterSandbox):
         try:
             container = self.client.containers.create(
                 image,
-                runtime.COMMAND,
+                [*runtime.COMMAND, *(["--draws"] if self.draws else [])],
                 name=f"algoagent-waiting-{uuid.uuid4().hex[:12]}",
                 labels={LABEL: "1", OWNER: own_name(), **({PERSIST: "1"} if self._persist else {})},
                 environment=runtime.ENVIRONMENT,

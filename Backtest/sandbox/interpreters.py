@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox.audit import TRADE_COLUMNS, Forged, audit
+from Backtest.sandbox.audit import warm_up as warm_up_audit
 from Backtest.sandbox.job import SandboxJob, SandboxResult
 from Backtest.sandbox.metrics import EXITS, POOL, STARTS
 
@@ -119,13 +120,14 @@ class InterpreterSandbox:
     """Runs each job in an interpreter of its own. Backends say how one is started.
 
     Args:
-        ready: how many interpreters to keep waiting. 0 starts one when a job comes.
+        ready: how many interpreters `warm_up` keeps waiting. Without it one is started when a job comes.
         allow_unisolated: run code that was not generated here even without isolation.
         at_once: how many jobs may run at a time; more wait.
     """
 
     backend = ""
     isolated = False
+    draws = False  # whether interpreters import the charts as well, for jobs that will ask for a report
 
     def __init__(self, *, ready: int = 0, allow_unisolated: bool = False, at_once: int | None = None) -> None:
         self._ready = ready
@@ -133,9 +135,10 @@ class InterpreterSandbox:
         self._waiting: deque[Interpreter] = deque()
         self._lock = threading.Lock()
         self._slots = threading.Semaphore(at_once or max(4, 2 * (os.cpu_count() or 1)))
-        self._closed = False
+        self._closed = self._refills = False
         # bubblewrap ends with the thread that started it: one thread starts all and lives as long as we do.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-start")
+        self._ender = ThreadPoolExecutor(2, thread_name_prefix="sandbox-end")
         atexit.register(self.close)
 
     def _start(self) -> Interpreter:
@@ -150,9 +153,11 @@ class InterpreterSandbox:
         return b""
 
     def warm_up(self, count: int | None = None) -> None:
-        """Start interpreters ahead of need."""
-        wanted = self._ready if count is None else count
-        self._starter.submit(self._fill, wanted)
+        """Start interpreters ahead of need: so many, once; or, without a number, `ready` of them from now on."""
+        if count is None:
+            self._refills, count = self._ready > 0, self._ready
+            self._starter.submit(warm_up_audit)
+        self._starter.submit(self._fill, count)
 
     def close(self) -> None:
         """End the waiting interpreters."""
@@ -162,6 +167,7 @@ class InterpreterSandbox:
             waiting, self._waiting = self._waiting, deque()
         for interpreter in waiting:
             interpreter.end()
+        self._ender.shutdown(wait=True)
 
     def run(self, job: SandboxJob) -> SandboxResult:
         """Run a job in an interpreter that serves nothing else.
@@ -182,17 +188,19 @@ class InterpreterSandbox:
             interpreter = self._take()
             try:
                 result = self._converse(interpreter, job)
-                reason = "completed"
-                return result
-            finally:
+            except BaseException:
                 interpreter.end()
+                raise
+            self._ender.submit(interpreter.end)  # it has answered: nobody waits for its end
+            reason = "completed"
+            return result
         except ExecutionError as error:
             reason = error.exit_reason
             raise
         finally:
             EXITS.labels(self.backend, reason).inc()
             self._slots.release()
-            if self._ready and not self._closed:
+            if self._refills and not self._closed:
                 self.warm_up()
 
     def _fill(self, wanted: int) -> None:

@@ -55,7 +55,7 @@ class ProcessSandbox(InterpreterSandbox):
         if not FORKS:
             return FolderInterpreter()
         if self._origin is None or not self._origin.alive():
-            self._origin = _Origin()
+            self._origin = _Origin(draws=self.draws)
         return ForkInterpreter(self._origin)
 
     def close(self) -> None:
@@ -85,11 +85,11 @@ class FolderInterpreter(ChildInterpreter):
 class _Origin:
     """The interpreter that the others are forked from; it never runs a strategy's code itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, draws: bool = False) -> None:
         self._control, theirs = socket.socketpair()
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(WORKER), "", "", "--forks"],
+            [sys.executable, "-I", str(WORKER), "", "", "--forks", *(["--draws"] if draws else [])],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

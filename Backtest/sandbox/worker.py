@@ -42,21 +42,31 @@ TRADE_COLUMNS = [
 
 
 def plot_when_asked():
-    """Let backtesting.py import its charts, a third of a second's worth, when a report is drawn."""
+    """Let backtesting.py import its charts, a third of a second's worth, when one is drawn."""
     import importlib
 
-    def plot(**options):
-        del sys.modules[stub.__name__]
-        return importlib.import_module(stub.__name__).plot(**options)
+    name = "backtesting._plotting"
+    if name in sys.modules:
+        return
+    stub = types.ModuleType(name)
 
-    stub = types.ModuleType("backtesting._plotting")
-    stub.plot, stub.plot_heatmaps, stub.set_bokeh_output = plot, None, None
-    sys.modules[stub.__name__] = stub
+    def later(function):
+        def call(*positional, **options):
+            if sys.modules.get(name) is stub:
+                del sys.modules[name]
+            return getattr(importlib.import_module(name), function)(*positional, **options)
+
+        return call
+
+    for function in ("plot", "plot_heatmaps", "set_bokeh_output"):
+        setattr(stub, function, later(function))
+    sys.modules[name] = stub
 
 
 def imports():
-    """Import what jobs need; return the versions of it."""
-    plot_when_asked()
+    """Import what jobs need; return the versions of it. With --draws that is the charts too."""
+    if "--draws" not in sys.argv:
+        plot_when_asked()
     import backtesting
     import backtesting.backtesting
     import numpy as np

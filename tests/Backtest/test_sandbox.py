@@ -113,7 +113,7 @@ def test_many_jobs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from Backtest.sandbox import process
 
     origins = []
-    monkeypatch.setattr(process, "_Origin", lambda: origins.append(origin()) or origins[-1])
+    monkeypatch.setattr(process, "_Origin", lambda **_: origins.append(origin()) or origins[-1])
     box = ProcessSandbox(ready=2, at_once=3)
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda _: box.run(job("if not self.position: self.buy()")), range(16)))

@@ -50,6 +50,7 @@ def box(request: pytest.FixtureRequest) -> Iterator[InterpreterSandbox]:
     elif why := problem():
         pytest.skip(f"{why}" if "missing" in why else f"needs bubblewrap that works: {why}")
     found = choose_sandbox(request.param, ready=1)
+    found.warm_up()
     yield found
     found.close()
 

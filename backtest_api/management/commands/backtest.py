@@ -32,6 +32,7 @@ class Command(UserCommand):
     def work(self, user: User, **options: Any) -> None:
         from strategy_api.engine import get_sandbox
 
+        get_sandbox().draws = not options["no_report"]
         get_sandbox().warm_up(1)  # its imports run beside ours
         from backtest_api.reports import print_parse, print_run
         from backtest_api.services import SUMMARY_FIELDS, artifact_folder, assumptions_dated, run_create, run_execute
