@@ -12,7 +12,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from auth_api.admin import ReadOnlyAdmin, bullet_list, highlighted, highlighted_json
-from backtest_api.models import BacktestRun
+from backtest_api.models import BacktestJob, BacktestRun, Worker
+
+
+@admin.register(BacktestJob)
+class BacktestJobAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "request", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "notes")
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin):
+    list_display = ("name", "concurrency", "sandbox", "isolated", "started_at", "seen_at")
 
 
 @admin.register(BacktestRun)
@@ -29,6 +41,7 @@ class BacktestRunAdmin(ReadOnlyAdmin):
         ("Figures", {"fields": ("figures", "notes")}),
         ("Code", {"fields": ("code_sha256", "code")}),
         ("Manifest", {"fields": ("made_of", "duration_ms", "created_at", "finished_at")}),
+        ("Queue", {"fields": ("attempts", "worker", "lease_until", "cancel_requested", "started_at", "job")}),
     )
 
     def get_urls(self) -> list[Any]:

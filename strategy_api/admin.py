@@ -13,7 +13,14 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from auth_api.admin import ReadOnlyAdmin, bullet_list, highlighted, highlighted_json
-from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
+from strategy_api.models import (
+    ConversationMemory,
+    Deployment,
+    StateChange,
+    Strategy,
+    StrategyValidation,
+    StrategyVersion,
+)
 
 
 class VersionInline(TabularInline):
@@ -83,6 +90,21 @@ class ValidationAdmin(ReadOnlyAdmin):
     list_filter = ("status",)
     search_fields = ("strategy__name",)
     fields = ("strategy", "version", "status", "errors", "warnings", "ai_recommendations", "created_at")
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ReadOnlyAdmin):
+    list_display = ("id", "tag", "strategy", "user", "status", "commit", "created_at")
+    list_filter = ("status", "created_at")
+    list_select_related = ("strategy", "user")
+    search_fields = ("tag", "commit", "user__username")
+
+
+@admin.register(StateChange)
+class StateChangeAdmin(ReadOnlyAdmin):
+    list_display = ("id", "strategy", "version", "before", "after", "user", "reason", "created_at")
+    list_filter = ("after", "created_at")
+    list_select_related = ("strategy", "user")
 
 
 @admin.register(ConversationMemory)

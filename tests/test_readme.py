@@ -54,6 +54,7 @@ def test_commands_it_names_exist() -> None:
         "export_schema",
         "create_demo_user",
         "prune_artifacts",
+        "sandbox_image",
     ):
         assert name in README
         assert name in commands
