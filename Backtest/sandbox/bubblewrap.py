@@ -100,7 +100,8 @@ def arguments(filter_: int) -> list[str]:
         command += ["--setenv", name, value]
     for here, there in runtime.files():
         command += ["--ro-bind", str(here), there]
-    command += ["--tmpfs", runtime.hidden(), "--remount-ro", runtime.hidden()]
+    if hidden := runtime.hidden():
+        command += ["--tmpfs", hidden, "--remount-ro", hidden]
     for device in ("/dev/null", "/dev/urandom"):
         command += ["--dev-bind", device, device]
     command += ["--perms", "0700", "--size", str(runtime.WORK_MB * 1024 * 1024), "--tmpfs", runtime.WORK]

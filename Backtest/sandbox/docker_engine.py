@@ -39,7 +39,7 @@ IMAGE = "algoagent-sandbox"
 LABEL, OWNER, PROGRAM, PERSIST = "algoagent.sandbox", "algoagent.owner", "algoagent.worker", "algoagent.persist"
 PROCESSES = 16
 STANDARD_ERROR = 2
-LEFT_OUT = {"test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3"}
+LEFT_OUT = {"site-packages", "test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3"}
 BUILD = "build it with: manage.py sandbox_image"
 
 
@@ -298,7 +298,7 @@ def _write_root(file: Any) -> None:
     """Write the root folder of the image as a tar."""
 
     def wanted(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if LEFT_OUT & set(info.name.split("/")) or f"{runtime.hidden()}/".lstrip("/") in f"{info.name}/":
+        if LEFT_OUT & set(info.name.split("/")):
             return None
         info.uid = info.gid = 0
         info.uname = info.gname = ""

@@ -41,9 +41,11 @@ def files() -> tuple[tuple[Path, str], ...]:
     return (*found, *((path, f"{PACKAGES}/{path.name}") for path in packages()))
 
 
+@cache
 def hidden() -> str:
-    """Return the folder inside an interpreter's standard library that holds other packages."""
-    return f"{files()[1][1]}/site-packages"
+    """Return the folder inside the standard library that holds packages of others, if there is one."""
+    here, there = files()[1]
+    return f"{there}/site-packages" if (here / "site-packages").is_dir() else ""
 
 
 @cache
