@@ -22,7 +22,7 @@ demo: setup ## a sentence in; strategy, trades, figures and a report out
 
 serve: setup ## migrate and start web server and worker at http://127.0.0.1:$(PORT)
 	@$(BIN)/python manage.py migrate --verbosity 0
-	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT=$(PORT) $(BIN)/python -m honcho start
+	@PATH="$(CURDIR)/$(BIN):$$PATH" UVICORN_PORT=$(PORT) $(BIN)/python -m honcho start
 
 test: setup ## run all tests
 	@tests/packages.sh

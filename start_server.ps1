@@ -5,6 +5,6 @@ if (-not (Test-Path .venv)) { py -3.11 -m venv .venv }
 $python = Join-Path ".venv" "Scripts" "python.exe"
 & $python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 & $python manage.py migrate --verbosity 0
-if (-not $env:PORT) { $env:PORT = "8000" }
+$env:UVICORN_PORT = if ($env:PORT) { $env:PORT } else { "8000" }
 $env:PATH = (Resolve-Path (Join-Path ".venv" "Scripts")).Path + ";" + $env:PATH
 & $python -m honcho start

@@ -8,4 +8,4 @@ if [ ! -f .venv/.installed ] || [ requirements.txt -nt .venv/.installed ]; then
     .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 fi
 .venv/bin/python manage.py migrate --verbosity 0
-PATH="$PWD/.venv/bin:$PATH" PORT="${PORT:-8000}" exec .venv/bin/python -m honcho start
+PATH="$PWD/.venv/bin:$PATH" UVICORN_PORT="${PORT:-8000}" exec .venv/bin/python -m honcho start

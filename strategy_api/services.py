@@ -17,6 +17,7 @@ from Backtest.diagnostics import Loaded, load_canonical
 from Backtest.errors import Conflict, InvalidInput, StrategyError
 from Strategy.strategy_validator import StrategyValidator
 from Strategy.text_parser import ParseResult, parse_strategy
+from strategy_api import lifecycle
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
 
 Interaction = ConversationMemory.Interaction
@@ -137,7 +138,10 @@ def _change_canonical(strategy: Strategy, canonical_json: Mapping[str, Any], ses
     strategy.version += 1
     strategy.canonical_json, strategy.warnings = data, findings
     strategy.generated_code, strategy.code_path = "", ""
-    strategy.status = Strategy.Status.DRAFT
+    if strategy.status != Strategy.Status.DRAFT:
+        lifecycle.move(
+            strategy=strategy, to=Strategy.Status.DRAFT, user=strategy.user, reason=f"version {strategy.version}"
+        )
     StrategyVersion.objects.create(strategy=strategy, version=strategy.version, canonical_json=data, changes=difference)
     remember(
         user=strategy.user, kind=Interaction.EDIT, strategy=strategy, session_id=session_id, message="",
@@ -155,7 +159,7 @@ def strategy_validate(*, strategy: Strategy, session_id: str = "") -> StrategyVa
             ai_recommendations=[r.as_dict() for r in outcome.recommendations],
         )  # fmt: skip
         if outcome.valid and strategy.status == Strategy.Status.DRAFT:
-            Strategy.objects.filter(pk=strategy.pk).update(status=Strategy.Status.VALIDATED)
+            lifecycle.move(strategy=strategy, to=Strategy.Status.VALIDATED, user=strategy.user, reason="validated")
         response = {
             "status": status,
             "errors": validation.errors,

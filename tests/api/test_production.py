@@ -310,6 +310,14 @@ def test_only_legal_steps(api: APIClient, strategy: int, user: User) -> None:
     assert StateChange.objects.count() == 1
 
 
+def test_validating_and_changing_are_steps_too(api: APIClient, strategy: int) -> None:
+    api.post(f"/api/strategies/{strategy}/validate/")
+    change(api, strategy, 25)
+    history = api.get(f"/api/production/strategies/{strategy}/deployments/").json()
+    steps = [(c["before"], c["after"], c["reason"]) for c in reversed(history["state_changes"])]
+    assert steps == [("draft", "validated", "validated"), ("validated", "draft", "version 2")]
+
+
 def test_a_commit_that_fails_leaves_nothing(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from strategy_api import repository
 

@@ -298,7 +298,7 @@ def test_the_commands_of_the_procfile_start(tmp_path: Path) -> None:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = str(found.getsockname()[1])
-    settings = environment(tmp_path, PORT=port)
+    settings = environment(tmp_path, UVICORN_PORT=port)
     settings["PATH"] = f"{Path(sys.executable).parent}:{settings['PATH']}"
     subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=settings, check=True)
     with (tmp_path / "log").open("w") as log:
