@@ -449,10 +449,12 @@ def parse_time(text: str) -> pd.Timestamp:
 def artifacts_prune(
     *, days: int, dry_run: bool = False, clock: Callable[[], datetime] = timezone.now
 ) -> tuple[int, int]:
-    """Delete the files of runs older than some days, and of runs that are gone.
+    """Delete the files and events of runs older than some days, and the files of runs that are gone.
 
     Returns how many folders and bytes were deleted. The rows with their figures stay.
     """
+    if not dry_run:
+        RunEvent.objects.filter(created_at__lte=clock() - timedelta(days=days)).delete()
     young = BacktestRun.objects.filter(created_at__gt=clock() - timedelta(days=days))
     kept = {str(pk) for pk in young.values_list("pk", flat=True)}
     folders = size = 0

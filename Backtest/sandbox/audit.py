@@ -24,6 +24,7 @@ TRADE_COLUMNS = (
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 )  # fmt: skip
 TOLERANCE = 1e-9
+MOST_HELD = 2_000_000_000  # bars, of all trades together
 
 Floats = NDArray[np.float64]
 
@@ -119,6 +120,8 @@ def _checked_trades(numbers: Floats, frame: pd.DataFrame, settings: EngineSettin
     if settings.trade_on_close:
         trades.fill_at_close(frame["Close"].to_numpy(dtype=float), settings)
     _all(trades.opened <= trades.closed, "was left before it was entered")
+    if (trades.closed - trades.opened).sum() > MOST_HELD:  # the statistics go through all of them
+        raise Forged("so many trades are held so long that nobody could count them")
     spread = 1 + np.sign(trades.size) * settings.spread
     for price, bar, what in (
         (trades.entry_price / spread, trades.entry_bar, "entered"),

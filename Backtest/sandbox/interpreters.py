@@ -109,7 +109,7 @@ class _Message(BaseModel):
     traceback: str = ""
     log: str = ""
     warm_up: int = 0
-    trades: int = Field(0, ge=0, le=10_000_000)
+    trades: int = Field(0, ge=0, le=1_000_000)
     bars: int = Field(0, ge=0)
     report: int = Field(0, ge=0)
     cpu_ms: float = Field(0, ge=0)
@@ -185,9 +185,9 @@ class InterpreterSandbox:
             job.tick(0.0)
         reason = "failed"
         try:
-            interpreter = self._take()
+            interpreter, inbox, versions = self._take(job)
             try:
-                result = self._converse(interpreter, job)
+                result = self._converse(interpreter, inbox, job, versions)
             except BaseException:
                 interpreter.end()
                 raise
@@ -201,7 +201,7 @@ class InterpreterSandbox:
             EXITS.labels(self.backend, reason).inc()
             self._slots.release()
             if self._refills and not self._closed:
-                self.warm_up()
+                self._starter.submit(self._fill, self._ready)
 
     def _fill(self, wanted: int) -> None:
         while not self._closed:
@@ -215,18 +215,29 @@ class InterpreterSandbox:
             with self._lock:
                 self._waiting.append(interpreter)
 
-    def _take(self) -> Interpreter:
-        with self._lock:
-            found = self._waiting.popleft() if self._waiting else None
-        POOL.labels(self.backend, "yes" if found else "no").inc()
-        if found:
-            return found
-        return self._starter.submit(self._start).result()
+    def _take(self, job: SandboxJob) -> tuple[Interpreter, _Inbox, dict[str, str]]:
+        """Return an interpreter that is ready, and its versions: one that waits, or else a new one."""
+        hit, started = "yes", time.perf_counter()
+        while True:
+            with self._lock:
+                interpreter = self._waiting.popleft() if self._waiting else None
+            if interpreter is None:
+                hit, interpreter = "no", self._starter.submit(self._start).result()
+            inbox = _Inbox(interpreter, job)
+            try:
+                versions = inbox.ready()
+            except BaseException as error:
+                interpreter.end()
+                if hit == "yes" and isinstance(error, SandboxUnavailable):
+                    continue  # it was ended while it waited
+                raise
+            POOL.labels(self.backend, hit).inc()
+            STARTS.labels(self.backend).observe(time.perf_counter() - started)
+            return interpreter, inbox, versions
 
-    def _converse(self, interpreter: Interpreter, job: SandboxJob) -> SandboxResult:
-        inbox = _Inbox(interpreter, job)
-        with STARTS.labels(self.backend).time():
-            versions = inbox.ready()
+    def _converse(
+        self, interpreter: Interpreter, inbox: _Inbox, job: SandboxJob, versions: dict[str, str]
+    ) -> SandboxResult:
         interpreter.begin(job)
         before = interpreter.usage()
         started = time.perf_counter()
@@ -237,7 +248,7 @@ class InterpreterSandbox:
             message = inbox.answer()
             used = _used(started, before, interpreter.usage(), message)
             rest = inbox.exactly(message.trades * 8 * len(TRADE_COLUMNS) + message.bars * 8 + message.report)
-        except BrokenPipeError:
+        except (ConnectionError, TimeoutError):
             raise inbox.ended() from None
         except ExecutionError as error:
             error.resources = used or _used(started, before, interpreter.usage() or inbox.usage, None)

@@ -167,6 +167,19 @@ def test_noise_with_nothing_held_is_found() -> None:
         audit(np.empty((0, 10)), equity, {}, warm_up=0, frame=frame, settings=settings)
 
 
+def test_more_trades_than_can_be_counted_are_refused(claim: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Each of them possible by itself: what they cost is the time of the one who counts."""
+    made, judged_by = claim
+    frame = pd.concat([judged_by["frame"]] * 20, ignore_index=True)
+    frame.index = pd.date_range("2000-01-01", periods=len(frame), unit="us")
+    one = made["numbers"][0].copy()
+    one[1], one[2] = 5, len(frame) - 1
+    one[3], one[4] = frame["Close"].iloc[5], frame["Close"].iloc[-1]
+    many = np.tile(one, (200_000, 1))
+    with pytest.raises(Forged, match="nobody could count"):
+        audit(many, np.ones(len(frame)), {}, warm_up=0, frame=frame, settings=judged_by["settings"])
+
+
 def test_no_entry_is_filled_at_a_price_of_the_past(sandbox: ProcessSandbox) -> None:
     """An order of the last bar: backtesting.py alone would fill it at that bar's open."""
     code = "from backtesting import Strategy\nclass S(Strategy):\n    def init(self): pass\n    def next(self):\n        if len(self.data) == 40: self.buy()\n"

@@ -194,6 +194,19 @@ def test_without_forks_over_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
     box.close()
 
 
+def test_an_interpreter_that_was_killed_while_it_waited_is_replaced() -> None:
+    import os
+    import signal
+
+    box = ProcessSandbox(ready=1)
+    box.warm_up(1)
+    while not box._waiting:
+        pass
+    os.kill(box._waiting[0]._pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    assert box.run(job("if not self.position: self.buy()")).metrics["# Trades"] == 1
+    box.close()
+
+
 def test_progress_is_told(sandbox: ProcessSandbox) -> None:
     told: list[float] = []
     sandbox.run(dataclasses.replace(job("import time; time.sleep(0.03)"), tick=told.append))

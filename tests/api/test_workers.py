@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -140,24 +141,47 @@ def test_twenty_at_once_from_three_users(working: Server) -> None:
     assert last_of_others < len(finished) - 1  # who asks for much waits for who asks for little
 
 
+class Redis:
+    """A Redis of the test's own, which can be killed and started again at its address."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = found.getsockname()[1]
+        self.url, self._folder = f"redis://127.0.0.1:{self.port}/0", folder
+        self.start()
+
+    def start(self) -> None:
+        command = [
+            "redis-server",
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self._folder),
+            "--save",
+            "",
+        ]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        for _ in range(100):
+            with socket.socket() as line:
+                if line.connect_ex(("127.0.0.1", self.port)) == 0:
+                    break
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+
 @contextmanager
-def redis(folder: Path) -> Iterator[str]:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    with (folder / "redis.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log)
-    for _ in range(100):
-        with socket.socket() as line:
-            if line.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
+def redis(folder: Path) -> Iterator[Redis]:
+    found = Redis(folder)
     try:
-        yield f"redis://127.0.0.1:{port}/0"
+        yield found
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        found.kill()
 
 
 needs_redis = pytest.mark.skipif(
@@ -167,26 +191,53 @@ needs_redis = pytest.mark.skipif(
 
 @needs_redis
 def test_the_whole_job_over_redis_and_while_it_is_away(tmp_path: Path) -> None:
-    with redis(tmp_path) as url:
+    with redis(tmp_path) as broker:
         folder = tmp_path / "var"
         folder.mkdir()
-        with serve(folder, workers=1, CELERY_BROKER_URL=url) as server:
+        with serve(folder, workers=1, CELERY_BROKER_URL=broker.url) as server:
             header = headers(server)
             assert ended(server, header, submit(server, header))["status"] == "completed"
-            away = url
-        assert away
-    with serve(folder, CELERY_BROKER_URL=url) as server:  # the broker is gone now
-        header = headers(server)
-        started = time.monotonic()
-        run = submit(server, header)
-        assert time.monotonic() - started < 10
-    port = url.split(":")[2].split("/")[0]
-    with subprocess.Popen(
-        ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", ""], stdout=subprocess.DEVNULL
-    ) as again:
-        with serve(folder, workers=1, CELERY_BROKER_URL=url) as server:
-            assert ended(server, headers(server), run)["status"] == "completed"
-        again.terminate()
+            broker.kill()
+            started = time.monotonic()
+            run = submit(server, header)
+            assert time.monotonic() - started < 10
+            broker.start()
+            assert ended(server, header, run)["status"] == "completed"
+
+
+def test_a_database_that_is_locked_for_a_while(working: Server) -> None:
+    """A real lock, held by another process longer than several beats of a worker."""
+    header = headers(working)
+    path = Path(working.environment["VAR_DIR"]) / "db.sqlite3"
+    runs = [submit(working, header) for _ in range(3)]
+    with sqlite3.connect(path, timeout=30, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(6)
+        other.execute("ROLLBACK")
+    other.close()
+    assert {ended(working, header, run)["status"] for run in runs} == {"completed"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """A real one of 96 KiB, too small for the files of a run; then there is room again."""
+    disk = tmp_path / "media"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(disk)], check=True)
+    try:
+        with serve(tmp_path, workers=1, MEDIA_ROOT=str(disk)) as server:
+            header = headers(server)
+            failed = ended(server, header, submit(server, header))
+            assert failed["status"] == "failed"
+            assert (
+                failed["error"]
+                == "The results could not be written (No space left on device): make room and run it again"
+            )
+            assert list((disk / "backtests").iterdir()) == []
+            subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+            assert ended(server, header, submit(server, header))["status"] == "completed"
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def descendants(pid: int) -> list[int]:
@@ -203,6 +254,7 @@ def descendants(pid: int) -> list[int]:
 RUNS = 200
 
 
+@needs_redis
 def test_killing_everything_at_random(tmp_path: Path) -> None:
     """200 runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
 
@@ -210,7 +262,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
     """
     choose, kills = random.Random(7), Counter[str]()
     log = (tmp_path / "workers.log").open("w")
-    with serve(tmp_path) as server:
+    with redis(tmp_path) as broker, serve(tmp_path, CELERY_BROKER_URL=broker.url) as server:
         header = headers(server)
         made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header).json()
         script = (
@@ -243,8 +295,9 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
                     server.processes[0].wait()
                     server.processes[0] = web(server, log)
                 else:
-                    shutil.rmtree(tmp_path / "broker" / "messages", ignore_errors=True)
-                    (tmp_path / "broker" / "messages").mkdir(parents=True, exist_ok=True)
+                    broker.kill()
+                    time.sleep(choose.uniform(0, 2))
+                    broker.start()
                 kills[victim] += 1
 
         killer = threading.Thread(target=kill)
@@ -282,6 +335,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
     assert kills["worker"] >= 3
     assert kills["sandbox"] >= 3
     assert kills["web"] >= 1
+    assert kills["broker"] >= 1
     statuses = Counter(row[1] for row in rows)
     assert set(statuses) <= {"completed", "failed"}, statuses
     for pk, status, attempts, error, _, told in rows:
