@@ -6,7 +6,9 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from kombu.transport import TRANSPORT_ALIASES
 
+TRANSPORT_ALIASES["filesystem"] = "algoagent_api.broker:Transport"
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
 app = Celery("algoagent_api")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -34,7 +34,7 @@ def ring() -> None:
 def _ring() -> None:
     try:
         work.apply_async(retry=False)
-    except (kombu.exceptions.OperationalError, OSError) as error:
+    except (kombu.exceptions.KombuError, OSError, ValueError) as error:
         logger.warning("the broker is away (%s): a worker finds the queued backtest by itself", error)
 
 

@@ -108,9 +108,11 @@ def users(minutes: float) -> None:
                 if not half and time.monotonic() > until - minutes * 30:
                     half = memory_mb(server)
         after = memory_mb(server)
-        done = httpx.get(f"{server.url}/api/backtests/?status=completed", headers=headers[0]).json()["count"]
+        done = [httpx.get(f"{server.url}/api/backtests/?status=completed", headers=h).json()["count"] for h in headers]
+        gone = [p.pid for p in server.processes if p.poll() is not None]
     print(
-        f"{USERS} users, {minutes:g} minutes: {len(busy)} answers, {len(wrong)} errors, {done} runs of the first user done"
+        f"{USERS} users, {minutes:g} minutes: {len(busy)} answers, {len(wrong)} errors, {sum(done)} runs done, at least {min(done)} of each user, "
+        f"{len(gone)} processes ended"
     )
     print(
         f"  p95 of an answer: alone {p95(idle):.0f} ms, among them {p95(busy):.0f} ms, {p95(busy) / p95(idle):.2f}x (2x)"
