@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -240,7 +241,8 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         raise
     except OSError as error:
         run.status = Status.FAILED
-        run.error = f"The results could not be written ({error.strerror or error}): make room and run it again"
+        why = os.strerror(error.errno) if error.errno else str(error)
+        run.error = f"The results could not be written ({why}): make room and run it again"
         queue.finish(run)
         raise ExecutionError(run.error, exit_reason="output") from error
     queue.finish(run)

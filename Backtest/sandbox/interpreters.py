@@ -226,10 +226,12 @@ class InterpreterSandbox:
             inbox = _Inbox(interpreter, job)
             try:
                 versions = inbox.ready()
+                if hit == "yes" and interpreter.receive(0.0002) == b"":
+                    raise SandboxUnavailable("It was ended while it waited")
             except BaseException as error:
                 interpreter.end()
                 if hit == "yes" and isinstance(error, SandboxUnavailable):
-                    continue  # it was ended while it waited
+                    continue
                 raise
             POOL.labels(self.backend, hit).inc()
             STARTS.labels(self.backend).observe(time.perf_counter() - started)

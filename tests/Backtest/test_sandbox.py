@@ -197,12 +197,14 @@ def test_without_forks_over_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interpreter_that_was_killed_while_it_waited_is_replaced() -> None:
     import os
     import signal
+    import time
 
     box = ProcessSandbox(ready=1)
     box.warm_up(1)
     while not box._waiting:
         pass
     os.kill(box._waiting[0]._pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    time.sleep(0.3)
     assert box.run(job("if not self.position: self.buy()")).metrics["# Trades"] == 1
     box.close()
 
