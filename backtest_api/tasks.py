@@ -61,7 +61,10 @@ def _execute(run: BacktestRun) -> None:
         logger.warning("run %s was given to another worker", run.pk)
     except AlgoAgentError as error:
         logger.info("run %s: %s", run.pk, error.message)
-    except Exception:
+    except DatabaseError:
+        # Not the run's fault: its row still says running, and it is tried again when the lease ends.
+        logger.exception("run %s: the database failed, nothing was stored", run.pk)
+    except Exception:  # a fault of ours: the user is told, the log has it, the worker goes on
         logger.exception("run %s failed", run.pk)
         run.status, run.error = BacktestRun.Status.FAILED, "The server failed; it has been logged"
         try:

@@ -238,7 +238,11 @@ def _commit(
         "figures.json": json.dumps(figures, indent=2) + "\n",
     }
     with transaction.atomic():
-        # The row first: when it cannot be stored, nothing was committed to the repository.
+        Strategy.objects.select_for_update().get(pk=strategy.pk)  # one deployment of a strategy at a time
+        if Deployment.objects.filter(tag=tag).exists():
+            raise Conflict(f"{tag} is deployed already: change the strategy, which makes a new version")
+        # The row first: when it cannot be stored, nothing was committed to the repository. When it is
+        # lost afterwards, the next deployment takes over the tag that no row knows.
         made = Deployment.objects.create(
             strategy=strategy, user=user, version=strategy.version, tag=tag, path=f"{folder}/strategy.py", message=message,
             code_sha256=code_sha256, canonical_sha256=canonical_sha256, figures=figures, commit="",

@@ -7,6 +7,7 @@ from pathlib import Path
 from dulwich import porcelain
 from dulwich.object_store import tree_lookup_path
 from dulwich.objects import Commit
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 from filelock import FileLock, Timeout
 
@@ -32,14 +33,14 @@ class DeployRepository:
     def deploy(self, *, folder: str, files: dict[str, str], message: str, tag: str) -> str:
         """Write files, commit and tag them; return the commit. On any failure everything is as it was.
 
+        A tag that exists is moved: whether a version was deployed is for the rows to say.
+
         Raises:
-            Conflict: the tag exists, or another deployment takes too long.
+            Conflict: another deployment takes too long.
         """
         with self._locked() as repo:
             if self._unfinished.exists():  # somebody was killed in the middle of it
                 _undo(repo)
-            if tag and f"refs/tags/{tag}".encode() in repo.refs.allkeys():
-                raise Conflict(f"{tag} is deployed already: change the strategy, which makes a new version")
             place = self._place(folder)
             self._unfinished.touch()
             try:
@@ -51,6 +52,7 @@ class DeployRepository:
                     repo, message=message.encode(), author=AUTHOR, committer=AUTHOR, no_verify=True, sign=False
                 )
                 if tag:
+                    repo.refs.remove_if_equals(Ref(f"refs/tags/{tag}".encode()), None)
                     porcelain.tag_create(
                         repo, tag.encode(), author=AUTHOR, message=message.encode(), annotated=True, sign=False
                     )

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WHY_NOT = (
-    "needs root and a Docker Engine: apt install docker.io"
+    "Docker is not installed: apt-get install docker.io, and run the tests as root"
     if not shutil.which("dockerd")
-    else "a Docker Engine of its own needs root"
+    else "starting a Docker Engine needs root: run the tests as root"
     if os.geteuid()
     else ""
 )

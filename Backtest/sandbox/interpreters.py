@@ -465,26 +465,11 @@ def _clean(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-class ChildInterpreter:
-    """A worker that is a child process of ours."""
+class SocketInterpreter:
+    """A worker of this machine, spoken to over a socket; of what is seen from outside it says nothing."""
 
-    def __init__(self, command: list[str], *, environment: dict[str, str], files: tuple[int, ...] = ()) -> None:
-        self._complaint, self._said = tempfile.TemporaryFile(), ""  # noqa: SIM115 - closed by end()
-        self._line, theirs = socket.socketpair()
-        options: dict[str, Any] = {"start_new_session": True, "pass_fds": files} if os.name == "posix" else {}
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if PIPES else theirs.fileno(),
-            stdout=subprocess.PIPE if PIPES else theirs.fileno(),
-            stderr=self._complaint,
-            env=environment,
-            **options,
-        )
-        if PIPES:  # a socket cannot be a child's standard input everywhere
-            for source, sink in ((self.process.stdout, theirs), (theirs, self.process.stdin)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
-        else:
-            theirs.close()
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
 
     def send(self, data: bytes) -> None:
         self._line.settimeout(START_S)
@@ -501,6 +486,32 @@ class ChildInterpreter:
 
     def container(self) -> dict[str, str]:
         return {}
+
+    def complaint(self) -> str:
+        return ""
+
+
+class ChildInterpreter(SocketInterpreter):
+    """A worker that is a child process of ours."""
+
+    def __init__(self, command: list[str], *, environment: dict[str, str], files: tuple[int, ...] = ()) -> None:
+        self._complaint, self._said = tempfile.TemporaryFile(), ""  # noqa: SIM115 - closed by end()
+        ours, theirs = socket.socketpair()
+        super().__init__(ours)
+        options: dict[str, Any] = {"start_new_session": True, "pass_fds": files} if os.name == "posix" else {}
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if PIPES else theirs.fileno(),
+            stdout=subprocess.PIPE if PIPES else theirs.fileno(),
+            stderr=self._complaint,
+            env=environment,
+            **options,
+        )
+        if PIPES:  # a socket cannot be a child's standard input everywhere
+            for source, sink in ((self.process.stdout, theirs), (theirs, self.process.stdin)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+        else:
+            theirs.close()
 
     def end(self, patience_s: float = 0.0) -> Ending:
         try:

@@ -24,10 +24,8 @@ from Backtest.sandbox.interpreters import (
     ChildInterpreter,
     Ending,
     InterpreterSandbox,
-    Usage,
-    receive,
+    SocketInterpreter,
 )
-from Backtest.sandbox.job import SandboxJob
 
 FORKS = hasattr(os, "fork")
 KEPT_VARIABLES = ("LANG", "LC_ALL", "SYSTEMROOT", "TZ")
@@ -118,32 +116,17 @@ class _Origin:
         self._process.wait()
 
 
-class ForkInterpreter:
+class ForkInterpreter(SocketInterpreter):
     """A fork that waits for its job in a folder of its own."""
 
     def __init__(self, origin: _Origin) -> None:
         self._origin = origin
         self._folder = tempfile.TemporaryDirectory(prefix="algoagent-job-", ignore_cleanup_errors=True)
-        self._line, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
+        super().__init__(ours)
         self._pid: int = origin.ask({"folder": str(Path(self._folder.name))}, (theirs.fileno(),))["pid"]
         self._ending: Ending | None = None
         theirs.close()
-
-    def send(self, data: bytes) -> None:
-        self._line.settimeout(START_S)
-        self._line.sendall(data)
-
-    def receive(self, timeout_s: float) -> bytes | None:
-        return receive(self._line, timeout_s)
-
-    def begin(self, job: SandboxJob) -> None:
-        pass
-
-    def usage(self) -> Usage | None:
-        return None
-
-    def container(self) -> dict[str, str]:
-        return {}
 
     def end(self, patience_s: float = 0.0) -> Ending:
         if self._ending is None:
@@ -154,6 +137,3 @@ class ForkInterpreter:
             self._line.close()
             self._folder.cleanup()
         return self._ending
-
-    def complaint(self) -> str:
-        return ""

@@ -214,6 +214,28 @@ def test_a_database_that_does_not_answer_while_it_runs(
     assert run.status == Status.COMPLETED
 
 
+def test_a_database_that_fails_when_the_result_is_stored(
+    api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result is not lost to a verdict: the run is tried again when its lease ends."""
+    from django.db import OperationalError
+
+    def locked(_: BacktestRun) -> None:
+        raise OperationalError("database is locked")
+
+    run = queued(api, strategy)
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "finish", locked)
+        tasks.work()
+    run.refresh_from_db()
+    assert (run.status, run.error) == (Status.RUNNING, "")
+    lose(run)
+    assert queue.requeue_lost() == 1
+    tasks.work()
+    run.refresh_from_db()
+    assert (run.status, run.attempts) == (Status.COMPLETED, 2)
+
+
 def test_a_broker_that_is_away(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
     import kombu.exceptions
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings as project_settings
+from django.db import DatabaseError
 from rest_framework.test import APIClient
 
 from auth_api.models import User
@@ -22,6 +23,7 @@ from strategy_api.repository import DeployRepository
 from tests.conftest import SENTENCE, client_of
 from tests.live import serve
 
+DeploymentSave = Deployment.save
 GOOD = """
 from backtesting import Strategy
 
@@ -46,7 +48,7 @@ CANONICAL = {"strategy_name": "Dip", "entry_rules": [{"side": "long", "when": {
 def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Any:
     """The isolated sandbox, and a repository of the test's own."""
     if why := problem():
-        pytest.skip(f"needs bubblewrap: apt install bubblewrap ({why})")
+        pytest.skip(f"bubblewrap is needed: apt-get install bubblewrap libseccomp2 ({why})")
     settings.DEPLOY_REPO = str(tmp_path / "deploy")
     settings.SANDBOX_BACKEND = "bubblewrap"
     engine.get_sandbox.cache_clear()
@@ -336,6 +338,26 @@ def test_a_commit_that_fails_leaves_nothing(api: APIClient, strategy: int, monke
     assert git("rev-parse", "HEAD") == before
     assert Deployment.objects.filter(status="deployed").count() == 1
     assert api.post(f"/api/production/strategies/{strategy}/deploy/", {}).status_code == 201
+
+
+def test_a_row_that_is_lost_after_the_commit(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The repository has a tag that no row knows: the version can still be deployed, and the tag moves."""
+
+    def lost(*_: Any, **__: Any) -> None:
+        raise DatabaseError("connection lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            Deployment, "save", lambda self, **k: lost() if "update_fields" in k else DeploymentSave(self, **k)
+        )
+        with pytest.raises(DatabaseError):
+            production.deploy(user=User.objects.get(), strategy=Strategy.objects.get(pk=strategy))
+    assert Deployment.objects.count() == 0
+    (tag,) = git("tag").split()
+    orphan = git("rev-parse", f"{tag}^{{commit}}").strip()
+    made = api.post(f"/api/production/strategies/{strategy}/deploy/", {})
+    assert made.status_code == 201, made.json()
+    assert git("rev-parse", f"{tag}^{{commit}}").strip() == made.json()["commit"] != orphan
 
 
 @pytest.mark.parametrize("folder", ["../out", "/etc", "..", ".", "strategies/../../x", ""])

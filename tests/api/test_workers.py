@@ -218,7 +218,7 @@ def test_a_database_that_is_locked_for_a_while(working: Server) -> None:
     assert {ended(working, header, run)["status"] for run in runs} == {"completed"}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root: run the tests as root")
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     """A real one of 96 KiB, too small for the files of a run; then there is room again."""
     disk = tmp_path / "media"

@@ -48,7 +48,7 @@ def box(request: pytest.FixtureRequest) -> Iterator[InterpreterSandbox]:
     if request.param == "docker":
         request.getfixturevalue("docker_host")
     elif why := problem():
-        pytest.skip(f"{why}" if "missing" in why else f"needs bubblewrap that works: {why}")
+        pytest.skip(f"{why}" if "missing" in why else f"{why}: allow user namespaces, or run the tests as root")
     found = choose_sandbox(request.param, ready=1)
     found.warm_up()
     yield found
