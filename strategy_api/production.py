@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -27,6 +29,8 @@ from strategy_api.repository import DeployRepository
 
 if TYPE_CHECKING:
     from Backtest.backtesting_adapter import BacktestResult
+
+logger = logging.getLogger(__name__)
 
 SHOWN_TRADES = 1000
 
@@ -72,21 +76,22 @@ def sandbox_test(
     from Backtest.sandbox import EngineSettings
 
     require_isolation()
-    sandbox = get_sandbox()
+    sandbox, run_id = get_sandbox(), uuid4().hex[:12]
     prices = get_data_manager(user=user).fetch(PriceRequest(symbol.upper(), timeframe, start_date, end_date))
     used = get_limits()
     wanted = {k: min(v, getattr(used, k)) for k, v in (limits or {}).items()}
     engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     answer: dict[str, Any] = {
-        "success": False, "exit_reason": "completed", "error": "", "traceback": "", "metrics": {}, "summary": {},
+        "run_id": run_id, "success": False, "exit_reason": "completed", "error": "", "traceback": "", "metrics": {}, "summary": {},
         "trades": [], "trades_count": 0, "warnings": [], "log": "", "code_issues": code_check(code=code)["issues"],
         "backend": sandbox.backend, "isolated": sandbox.isolated,
     }  # fmt: skip
     try:
         result = run_code(
-            code, prices, engine, sandbox=sandbox, limits=used.model_copy(update=wanted), name=f"test-{user.pk}"
+            code, prices, engine, sandbox=sandbox, limits=used.model_copy(update=wanted), name=f"test-{run_id}"
         )
     except ExecutionError as error:
+        logger.info("sandbox test %s of user %s: %s", run_id, user.pk, error.exit_reason)
         resources = {name: round(error.resources.get(name, 0.0), 3) for name in ("wall_ms", "cpu_ms", "peak_memory_mb")}
         failed = {
             "exit_reason": error.exit_reason,
@@ -95,6 +100,7 @@ def sandbox_test(
             "log": error.log,
         }
         return {**answer, **failed, "resources": resources}
+    logger.info("sandbox test %s of user %s: completed", run_id, user.pk)
     return {
         **answer,
         "success": True,
@@ -222,7 +228,14 @@ def deploy(
     if failures := required.failures(test["summary"]):
         raise StrategyError(f"The figures do not pass: {failures[0].message}", details=failures)
     lifecycle.reach(strategy=strategy, to=Strategy.Status.TESTED, user=user, reason=f"sandbox test on {chosen}")
-    return _commit(user, strategy, message, code, canonical.content_hash(), {"symbol": chosen, **test["summary"]})
+    return _commit(
+        user,
+        strategy,
+        message,
+        code,
+        canonical.content_hash(),
+        {"run_id": test["run_id"], "symbol": chosen, **test["summary"]},
+    )
 
 
 def _commit(
@@ -271,6 +284,7 @@ def deploy_message(
         f"Max. drawdown: {shown('max_drawdown')}%",
         f"Profit factor: {shown('profit_factor')}",
         f"Trades: {figures.get('total_trades')} on {figures.get('symbol')}",
+        f"Sandbox run: {figures.get('run_id')}",
         f"Code: sha256 {code_sha256}",
         f"Canonical: sha256 {canonical_sha256}",
         f"Version: {tag}",

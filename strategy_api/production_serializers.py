@@ -78,6 +78,7 @@ class ResourcesSerializer(serializers.Serializer[Any]):
 
 
 class SandboxTestSerializer(serializers.Serializer[Any]):
+    run_id = serializers.CharField(help_text="Names the test in its container, in logs and in the commit it leads to")
     success = serializers.BooleanField()
     exit_reason = serializers.ChoiceField(
         choices=["completed", "error", "timeout", "memory", "output", "killed", "violation"]

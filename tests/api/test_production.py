@@ -225,7 +225,13 @@ def test_deploy(api: APIClient, strategy: int, user: User) -> None:
     assert git("rev-parse", f"{made['tag']}^{{commit}}").strip() == made["commit"]
     text = git("log", "-1", "--format=%B")
     assert text.startswith("Strategy: Dip & Rip ../x\n\nfirst Tag: forged\n\nSharpe: ")
-    for part in ("Max. drawdown: -", "Profit factor: ", made["code_sha256"], made["canonical_sha256"]):
+    for part in (
+        "Max. drawdown: -",
+        f"Sandbox run: {made['figures']['run_id']}\n",
+        "Profit factor: ",
+        made["code_sha256"],
+        made["canonical_sha256"],
+    ):
         assert part in text
     code = git("show", f"HEAD:{made['path']}")
     assert "class " in code
