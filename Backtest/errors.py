@@ -6,6 +6,8 @@
     ├── DataError               prices that do not exist, or not as asked for
     │   └── DataRangeError      the dates lie outside what exists
     ├── ProviderError           a data provider failed; trying again may help
+    │   └── ModelUnavailable    no language model answered as it should
+    ├── BudgetExceeded          a model's answer would cost more than is left today
     ├── ExecutionError          the strategy's own code failed, or ran into a limit
     ├── SandboxUnavailable      this machine cannot isolate code as configured
     ├── NotFound                the object does not exist for this user
@@ -92,6 +94,14 @@ class ProviderError(AlgoAgentError):
     """A data provider failed: rate limit, no network, a broken answer."""
 
     retryable = True
+
+
+class ModelUnavailable(ProviderError):
+    """No language model is configured, or none answered as it should; the message says why."""
+
+
+class BudgetExceeded(AlgoAgentError):
+    """A call of a language model might cost more than the day's budget has left; it was not made."""
 
 
 class ExecutionError(AlgoAgentError):

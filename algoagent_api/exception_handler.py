@@ -14,6 +14,7 @@ from rest_framework.views import set_rollback
 
 from Backtest.errors import (
     AlgoAgentError,
+    BudgetExceeded,
     Conflict,
     DataError,
     Diagnostic,
@@ -34,6 +35,7 @@ _STATUS: tuple[tuple[type[AlgoAgentError], int], ...] = (
     (TooLarge, 413),
     (NotFound, 404),
     (Conflict, 409),
+    (BudgetExceeded, 429),
     (ProviderError, 503),
     (SandboxUnavailable, 503),
     (DataError, 422),

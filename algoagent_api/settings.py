@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "django_filters",
     "auth_api",
+    "ai_api",
     "strategy_api",
     "data_api",
     "backtest_api",
@@ -202,6 +203,28 @@ DEPLOY_REPO = BASE_DIR / env.str("DEPLOY_REPO", default=str(VAR_DIR / "deploy"))
 DEPLOY_GATES = env.json("DEPLOY_GATES", default={"min_trades": 1})
 ARTIFACT_RETENTION_DAYS = env.int("ARTIFACT_RETENTION_DAYS", default=90)
 
+# Language models, asked in this order; without one the rules answer everything. Several keys stand with commas between.
+LLM_KEYS = {
+    provider: tuple(env.list(variable, default=[]))
+    for provider, variable in {
+        "google-gla": "GEMINI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY",
+        "openrouter": "OPENROUTER_API_KEY", "ollama": "OLLAMA_API_KEY",
+    }.items()
+}  # fmt: skip
+LLM_MODEL = env.list("LLM_MODEL", default=["google-gla:gemini-2.5-flash"] if LLM_KEYS["google-gla"] else [])
+LLM_BASE_URLS = {
+    provider: env.str(variable, default="")
+    for provider, variable in {
+        "google-gla": "GEMINI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL", "openai": "OPENAI_BASE_URL",
+        "openrouter": "OPENROUTER_BASE_URL", "ollama": "OLLAMA_BASE_URL",
+    }.items()
+}  # fmt: skip
+LLM_TIMEOUT_S = env.float("LLM_TIMEOUT_S", default=60.0)
+LLM_TRIES = env.int("LLM_TRIES", default=3)
+AI_BUDGET_USER_USD = env.float("AI_BUDGET_USER_USD", default=1.0)
+AI_BUDGET_TOTAL_USD = env.float("AI_BUDGET_TOTAL_USD", default=20.0)
+AI_BUDGET_RESERVE_PERCENT = env.float("AI_BUDGET_RESERVE_PERCENT", default=5.0)
+
 # The broker rings the workers' bell; without a server it is a folder.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")
 if CELERY_BROKER_URL.startswith("filesystem:"):
@@ -257,6 +280,7 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "google_genai")},
 }
 structlog.configure(
     processors=[*_entry, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

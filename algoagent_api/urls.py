@@ -14,6 +14,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url=reverse_lazy("docs"))),
     path("admin/", admin.site.urls),
     path("api/auth/", include("auth_api.urls")),
+    path("api/", include("ai_api.urls")),
     path("api/", include("strategy_api.urls")),
     path("api/", include("backtest_api.urls")),
     path("api/", include("data_api.urls")),

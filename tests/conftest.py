@@ -19,6 +19,7 @@ from Backtest.data_manager import DataManager
 from Backtest.sandbox import ProcessSandbox
 from Strategy.text_parser import parse_strategy
 from tests.live import Server, serve
+from tests.model_server import ModelServer, Reply, model_server
 
 # The same examples in every run; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("same", derandomize=True)
@@ -88,3 +89,25 @@ def api(user: User) -> APIClient:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serve(tmp_path_factory.mktemp("server")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def _model_server() -> Iterator[ModelServer]:
+    with model_server() as server:
+        yield server
+
+
+@pytest.fixture
+def llm(_model_server: ModelServer, settings: Any) -> Iterator[ModelServer]:
+    """A language model is configured: a server of this machine that speaks Gemini's protocol."""
+    from ai_api.services import get_models
+
+    _model_server.asked.clear()
+    _model_server.will(Reply(text="yes"))
+    settings.LLM_MODEL = ["google-gla:gemini-2.5-flash"]
+    settings.LLM_KEYS = {"google-gla": ("test-key",)}
+    settings.LLM_BASE_URLS = {"google-gla": _model_server.url}
+    get_models.cache_clear()
+    yield _model_server
+    get_models().close()
+    get_models.cache_clear()

@@ -15,9 +15,14 @@ os.environ["DATA_CACHE_DIR"] = str(_folder / "data")
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{_folder / 'db.sqlite3'}")
 os.environ["DATA_PROVIDERS"] = "bundled"
 os.environ["SANDBOX_BACKEND"] = "process"  # forks are quick; tests/escape and live servers use isolation
+for _provider in ("GEMINI", "ANTHROPIC", "OPENAI", "OPENROUTER", "OLLAMA"):
+    os.environ[f"{_provider}_API_KEY"] = ""  # whoever runs the tests does not pay for them
+os.environ["LLM_MODEL"] = ""
 for _scope in ("ANON", "USER", "LOGIN", "REGISTER"):
     os.environ[f"THROTTLE_{_scope}"] = "100000/min"
 
 from algoagent_api.settings import *  # noqa: E402, F403 - the environment comes first
 
 REST_FRAMEWORK = {**REST_FRAMEWORK, "TEST_REQUEST_DEFAULT_FORMAT": "json"}  # noqa: F405
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": str(_folder / "test.sqlite3")}  # noqa: F405 - a file, with a file's locks

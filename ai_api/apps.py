@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class AiApiConfig(AppConfig):
+    name = "ai_api"
+    verbose_name = "Language models"

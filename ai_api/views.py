@@ -1,0 +1,36 @@
+"""What language models were asked, over REST."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ai_api import selectors, serializers
+from ai_api.models import ModelCall
+from auth_api.request_user import user_of
+
+
+class UsageView(APIView):
+    @extend_schema(parameters=[serializers.UsageRequest], responses={200: serializers.UsageSerializer})
+    def get(self, request: Request) -> Response:
+        """Your budget of today, and what models were asked, how often, for how much."""
+        query = serializers.UsageRequest(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        usage = selectors.usage_of(user=user_of(request), **query.validated_data)
+        return Response(serializers.UsageSerializer(usage).data)
+
+
+class CallListView(ListAPIView[ModelCall]):
+    """Your calls of language models, newest first."""
+
+    queryset = ModelCall.objects.none()
+    serializer_class = serializers.ModelCallSerializer
+    filterset_fields = ("purpose", "model", "outcome", "session_id")
+    ordering_fields = ("id", "cost_usd", "latency_ms")
+
+    def get_queryset(self) -> QuerySet[ModelCall]:
+        return selectors.calls_of(user=user_of(self.request))

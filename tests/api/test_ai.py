@@ -1,0 +1,155 @@
+"""What language models cost: budgets, records, the answers that are remembered."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pydantic import BaseModel
+from rest_framework.test import APIClient
+
+from ai_api import services
+from ai_api.models import CachedAnswer, ModelCall
+from ai_api.services import UserLedger, get_models
+from auth_api.models import User
+from Backtest.errors import BudgetExceeded, ModelUnavailable
+from Strategy.model_calls import Question
+from tests.conftest import client_of
+from tests.model_server import Asked, ModelServer, Reply
+
+HELLO: Question[str] = Question("chat", "Be brief.", "Hello", str)
+
+
+class Level(BaseModel):
+    value: int
+
+
+def test_without_a_key_the_rules_answer(api: APIClient) -> None:
+    usage = api.get("/api/ai/usage/").json()
+    assert (usage["models"], usage["answered_by"], usage["by"]) == ([], "rules", [])
+    assert Decimal(usage["today"]["left_usd"]) == Decimal("0.95")
+    with pytest.raises(ModelUnavailable, match="set GEMINI_API_KEY"):
+        get_models()
+
+
+def test_every_call_is_written_down(api: APIClient, user: User, other_user: User, llm: ModelServer) -> None:
+    llm.will(Reply(status=500), Reply(text="yes", usage=(12, 3)))
+    get_models().ask(HELLO, UserLedger(user, "session-1"))
+    ok, failed = ModelCall.objects.all()
+    assert (ok.purpose, ok.model, ok.outcome, ok.session_id, ok.user) == (
+        "chat",
+        "google-gla:gemini-2.5-flash",
+        "ok",
+        "session-1",
+        user,
+    )
+    assert (ok.input_tokens, ok.output_tokens, ok.estimated) == (12, 3, False)
+    assert ok.cost_usd == Decimal("0.000012")  # 12 x $0.30 and 3 x $2.50 for a million, rounded up
+    assert (failed.outcome, failed.cost_usd) == ("unavailable", 0)
+    usage = api.get("/api/ai/usage/").json()
+    assert usage["answered_by"] == "model"
+    assert [(r["outcome"], r["calls"]) for r in usage["by"]] == [("ok", 1), ("unavailable", 1)]
+    assert Decimal(usage["today"]["spent_usd"]) == ok.cost_usd
+    assert api.get("/api/ai/calls/?outcome=ok").json()["results"][0]["session_id"] == "session-1"
+    theirs = client_of(other_user)
+    assert theirs.get("/api/ai/calls/").json()["count"] == 0
+    assert Decimal(theirs.get("/api/ai/usage/").json()["today"]["spent_usd"]) == 0
+    assert api.get("/api/ai/usage/?days=0").status_code == 400
+    assert APIClient().get("/api/ai/usage/").status_code == 401
+
+
+@pytest.mark.parametrize("setting", ["AI_BUDGET_USER_USD", "AI_BUDGET_TOTAL_USD"])
+def test_no_call_is_made_that_cannot_be_paid(
+    user: User, other_user: User, llm: ModelServer, settings: Any, setting: str
+) -> None:
+    setattr(settings, setting, 0.0107)  # one call may cost $0.0103, and 5% is not spent
+    llm.will(Reply(text="yes", usage=(12, 4000)))
+    ledger = UserLedger(user)
+    with pytest.raises(BudgetExceeded, match=r"has \$0.0102 left of \$0.0107"):
+        get_models().ask(HELLO, ledger)
+    assert (llm.asked, ModelCall.objects.count()) == ([], 0)
+    setattr(settings, setting, 0.02)
+    get_models().ask(HELLO, ledger)
+    with pytest.raises(BudgetExceeded, match=f"Raise {setting}|It was not asked for"):
+        get_models().ask(HELLO, ledger)
+    if setting == "AI_BUDGET_USER_USD":
+        get_models().ask(HELLO, UserLedger(other_user))
+    else:
+        with pytest.raises(BudgetExceeded, match="this server"):
+            get_models().ask(HELLO, UserLedger(other_user))
+    ModelCall.objects.update(created_at=timezone.now() - timedelta(days=1))
+    get_models().ask(HELLO, ledger)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_do_not_spend_more(llm: ModelServer, settings: Any) -> None:
+    """What is under way is set aside: of twenty calls at once only those are made that the budget holds."""
+    from django.db import connection
+
+    user = User.objects.create_user(username="ada")
+    settings.AI_BUDGET_USER_USD = 0.055
+    outcomes: list[str] = []
+    decided = threading.Event()
+
+    def answer(_: Asked) -> Reply:
+        assert decided.wait(30)
+        return Reply(text="yes")
+
+    llm.will_answer(answer)
+
+    def ask() -> None:
+        try:
+            get_models().ask(HELLO, UserLedger(user))
+            outcomes.append("answered")
+        except BudgetExceeded:
+            outcomes.append("refused")
+            if outcomes.count("refused") == 15:
+                decided.set()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("answered") == len(llm.asked) == 5
+    assert outcomes.count("refused") == 15
+
+
+def test_answers_are_remembered_for_their_owner(user: User, other_user: User, llm: ModelServer) -> None:
+    llm.will(Reply(output={"value": 30}))
+    question = Question("understand", "", "RSI below 30", Level, deterministic=True)
+    for _ in range(2):
+        assert get_models().ask(question, UserLedger(user)).output.value == 30
+    assert len(llm.asked) == 1
+    get_models().ask(question, UserLedger(other_user))
+    assert len(llm.asked) == 2
+    CachedAnswer.objects.update(created_at=timezone.now() - timedelta(days=services.CACHE_DAYS + 1))
+    get_models().ask(question, UserLedger(user))
+    assert len(llm.asked) == 3
+
+
+def test_the_command(user: User, llm: ModelServer) -> None:
+    llm.will(Reply(text="yes"))
+    get_models().ask(HELLO, UserLedger(user))
+    out = StringIO()
+    call_command("ai_budget", user="ada", stdout=out)
+    assert "your account: $0.0001 spent of $1.0" in out.getvalue()
+    assert "google-gla:gemini-2.5-flash" in out.getvalue()
+    with pytest.raises(CommandError, match="no user 'nobody'"):
+        call_command("ai_budget", user="nobody")
+    with pytest.raises(CommandError, match="give 1 or more"):
+        call_command("ai_budget", days=0)
+
+
+def test_the_admin(client: Any, user: User, llm: ModelServer) -> None:
+    get_models().ask(HELLO, UserLedger(user))
+    client.force_login(User.objects.create_superuser("root", "root@example.com", "a-long-passphrase"))
+    assert b"gemini-2.5-flash" in client.get("/admin/ai_api/modelcall/").content
