@@ -205,20 +205,22 @@ ARTIFACT_RETENTION_DAYS = env.int("ARTIFACT_RETENTION_DAYS", default=90)
 
 # Language models, asked in this order; without one the rules answer everything. Several keys stand with commas between.
 LLM_KEYS = {
-    provider: tuple(env.list(variable, default=[]))
-    for provider, variable in {
-        "google-gla": "GEMINI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY",
-        "openrouter": "OPENROUTER_API_KEY", "ollama": "OLLAMA_API_KEY",
-    }.items()
-}  # fmt: skip
-LLM_MODEL = env.list("LLM_MODEL", default=["google-gla:gemini-2.5-flash"] if LLM_KEYS["google-gla"] else [])
+    "google-gla": tuple(env.list("GEMINI_API_KEY", default=[])),
+    "anthropic": tuple(env.list("ANTHROPIC_API_KEY", default=[])),
+    "openai": tuple(env.list("OPENAI_API_KEY", default=[])),
+    "openrouter": tuple(env.list("OPENROUTER_API_KEY", default=[])),
+    "ollama": tuple(env.list("OLLAMA_API_KEY", default=[])),
+}
 LLM_BASE_URLS = {
-    provider: env.str(variable, default="")
-    for provider, variable in {
-        "google-gla": "GEMINI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL", "openai": "OPENAI_BASE_URL",
-        "openrouter": "OPENROUTER_BASE_URL", "ollama": "OLLAMA_BASE_URL",
-    }.items()
-}  # fmt: skip
+    "google-gla": env.str("GEMINI_BASE_URL", default=""),
+    "anthropic": env.str("ANTHROPIC_BASE_URL", default=""),
+    "openai": env.str("OPENAI_BASE_URL", default=""),
+    "openrouter": env.str("OPENROUTER_BASE_URL", default=""),
+    "ollama": env.str("OLLAMA_BASE_URL", default=""),
+}
+LLM_MODEL = env.list("LLM_MODEL", default=[])
+if not LLM_MODEL and LLM_KEYS["google-gla"]:
+    LLM_MODEL = ["google-gla:gemini-2.5-flash"]
 LLM_TIMEOUT_S = env.float("LLM_TIMEOUT_S", default=60.0)
 LLM_TRIES = env.int("LLM_TRIES", default=3)
 AI_BUDGET_USER_USD = env.float("AI_BUDGET_USER_USD", default=1.0)
