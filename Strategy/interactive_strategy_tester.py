@@ -59,8 +59,8 @@ class Tester:
     def read(self, text: str) -> ParseResult:
         """Parse a strategy, fetched first where the text is a URL."""
         from Strategy.lexer import MAX_LENGTH
-        from Strategy.text_parser import parse_strategy
         from Strategy.web_text import fetch_text
+        from strategy_api.services import understand
 
         text = text.strip()
         if text.lower().startswith(("http://", "https://")) and len(text.split()) == 1:
@@ -68,7 +68,7 @@ class Tester:
             if len(text) > MAX_LENGTH:
                 self.console.print(f"The page has {len(text)} characters; the first {MAX_LENGTH} are read.")
                 text = text[:MAX_LENGTH]
-        self.parsed, self.run_done = parse_strategy(text), None
+        self.parsed, self.run_done = understand(user=self.user, text=text).parsed, None
         return self.parsed
 
     def test(self) -> BacktestRun:

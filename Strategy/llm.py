@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx2
 from genai_prices import Usage, calc_price
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_ai import Agent, ModelRetry, Tool, UsageLimits
+from pydantic_ai import Agent, ModelRetry, Tool, ToolOutput, UsageLimits
 from pydantic_ai.exceptions import (
     AgentRunError,
     ContentFilterError,
@@ -511,7 +511,9 @@ class LanguageModels:
             settings["temperature"] = 0.0
         agent: Agent[object, Output] = Agent(
             FallbackModel(*chain, fallback_on=(ModelAPIError,)),
-            output_type=question.output,
+            output_type=question.output
+            if question.output is str
+            else ToolOutput(question.output, name="final_result", strict=False),
             instructions=question.instructions,
             model_settings=settings,
             retries=question.rounds,

@@ -85,23 +85,33 @@ def first_differences(
         trades: its trades in the API's columns.
     """
     result: dict[str, str] = {}
-    if len(frame) > MAX_BARS:
-        return result
-    ours = Explainer(strategy, frame, trades)
     for reading in found:
         other = load_canonical(_replaced(strategy.model_dump(mode="json"), reading)).strategy
         if other is None:
             continue
-        theirs = Explainer(other, frame, trades)
-        for bar in range(len(frame)):
-            here, there = ours.decision(bar), theirs.decision(bar)
-            if here != there:
-                day = _shown(frame.index[bar])
-                result[reading.text] = (
-                    f"{day}: read as {reading.taken}, {_words(*here)}; read as {reading.other}, {_words(*there)}"
-                )
-                break
+        if first := first_difference(strategy, other, frame, trades):
+            day, here, there = first
+            result[reading.text] = f"{day}: read as {reading.taken}, {here}; read as {reading.other}, {there}"
     return result
+
+
+def first_difference(
+    strategy: CanonicalStrategy, other: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame
+) -> tuple[str, str, str] | None:
+    """Return the first bar on which another strategy would trade differently: the day, what each does; or None.
+
+    Args:
+        frame: the prices of a backtest of `strategy`, OHLCV.
+        trades: its trades in the API's columns.
+    """
+    if len(frame) > MAX_BARS:
+        return None
+    ours, theirs = Explainer(strategy, frame, trades), Explainer(other, frame, trades)
+    for bar in range(len(frame)):
+        here, there = ours.decision(bar), theirs.decision(bar)
+        if here != there:
+            return _shown(frame.index[bar]), _words(*here), _words(*there)
+    return None
 
 
 def _replaced(node: Any, reading: Reading) -> Any:

@@ -184,6 +184,7 @@ SPECTACULAR_SETTINGS = {
         "Side": ["long", "short"],
         "PositionSide": "trading.models.Side",
         "Timeframe": "Backtest.timeframes.TIMEFRAMES",
+        "AnsweredBy": ["rules", "model"],
     },
 }
 UNFOLD = {"SITE_TITLE": "AlgoAgent", "SITE_HEADER": "AlgoAgent", "SITE_URL": reverse_lazy("docs")}

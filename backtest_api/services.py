@@ -363,7 +363,7 @@ def quick_run(
 
     Returns the completed run and how it was understood: description and assumptions.
     """
-    from Strategy.text_parser import parse_strategy
+    from strategy_api.services import understand
 
     parsed: ParseResult | None = None
     if strategy_id is not None:
@@ -372,7 +372,7 @@ def quick_run(
         if canonical_json is not None:
             canonical = load_canonical(canonical_json).require()
         else:
-            parsed = parse_strategy(user_description)
+            parsed = understand(user=user, text=user_description).parsed
             canonical = parsed.require()
         run = run_create(user=user, canonical=canonical, here=True, **options)
     run = run_execute(run=run)
@@ -492,14 +492,17 @@ def job_create(
         NotFound: the number is none of the user's strategies.
         StrategyError: the text is no strategy, or names no symbol where none is given.
     """
-    from Strategy.text_parser import parse_strategy
     from strategy_api.selectors import strategies_of, strategy_get
+    from strategy_api.services import understand
 
     if strategy.strip().isascii() and strategy.strip().isdigit() and len(strategy.strip()) < 19:
         stored: Strategy | None = strategy_get(user=user, strategy_id=int(strategy))
     else:
         stored = strategies_of(user=user).filter(name=strategy.strip()).first()
-    canonical = load_canonical(stored.canonical_json).require() if stored else parse_strategy(strategy).require()
+    if stored is not None:
+        canonical = load_canonical(stored.canonical_json).require()
+    else:
+        canonical = understand(user=user, text=strategy).parsed.require()
     wanted = list(dict.fromkeys(s.upper() for s in symbols)) or list(canonical.symbols)
     if not wanted:
         raise InvalidInput("No symbol: name one in the request or in the strategy, such as AAPL")

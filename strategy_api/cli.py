@@ -31,8 +31,8 @@ def load_strategy(source: str, user: User) -> Named:
     """
     from Backtest.diagnostics import load_canonical
     from Backtest.errors import InvalidInput
-    from Strategy.text_parser import parse_strategy
     from strategy_api.selectors import strategy_get
+    from strategy_api.services import understand
 
     if source.isdigit():
         stored = strategy_get(user=user, strategy_id=int(source))
@@ -49,5 +49,5 @@ def load_strategy(source: str, user: User) -> Named:
             except json.JSONDecodeError as error:
                 raise InvalidInput(f"{source} is not JSON: {error}") from error
             return Named(load_canonical(data).require())
-    parsed = parse_strategy(text)
+    parsed = understand(user=user, text=text).parsed
     return Named(parsed.require(), parsed=parsed)

@@ -28,6 +28,7 @@ class Strategy(models.Model):
     code_path = models.CharField(max_length=255, blank=True)
     warnings = models.JSONField(default=list)
     assumptions = models.JSONField(default=list)
+    alternatives = models.JSONField(default=list, help_text="Other readings of the text that trade differently")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -209,6 +209,11 @@ def deploy(
     required = configured_gates().stricter(_gates(gates or {}, "gates"))
     if strategy.status == Strategy.Status.RETIRED:
         raise Conflict("The strategy is retired: change its canonical, which makes a new version, and deploy that")
+    if strategy.alternatives:
+        raise Conflict(
+            f"The rules and a model read the words differently: {strategy.alternatives[0]['difference']}",
+            questions=["Which reading is meant? Choose it with strategies/{id}/choose/"],
+        )
     canonical = load_canonical(strategy.canonical_json).require()
     lifecycle.reach(strategy=strategy, to=Strategy.Status.VALIDATED, user=user, reason="schema check")
     code = generate_code(canonical).code

@@ -86,19 +86,36 @@ class AssumptionSerializer(serializers.Serializer[Any]):
     field = serializers.CharField(allow_blank=True)
 
 
+class AlternativeSerializer(serializers.Serializer[Any]):
+    answered_by = serializers.ChoiceField(choices=["rules", "model"])
+    description = serializers.CharField()
+    canonical_json = CanonicalField()
+    difference = serializers.CharField(help_text="The first bar on which it trades differently")
+
+
+class ChooseSerializer(serializers.Serializer[Any]):
+    reading = serializers.ChoiceField(choices=["rules", "model"], help_text="Whose reading it shall be")
+    session_id = TextField(**SESSION)
+
+
 class StrategySerializer(serializers.ModelSerializer[Strategy]):
     canonical_json = CanonicalField()
     description = serializers.SerializerMethodField(help_text="The strategy in plain English")
     warnings = FindingSerializer(many=True)
     assumptions = AssumptionSerializer(many=True)
+    alternatives = AlternativeSerializer(many=True, help_text="Not empty: choose a reading before it is deployed")
+    answered_by = serializers.SerializerMethodField(help_text="Who read the text: rules, model, or none")
 
     class Meta:
         model = Strategy
         fields: ClassVar = [
-            "id", "name", "user_id", "version", "status", "user_description", "description", "canonical_json",
-            "generated_code", "code_path", "warnings", "assumptions", "created_at", "updated_at",
+            "id", "name", "user_id", "version", "status", "user_description", "description", "canonical_json", "answered_by",
+            "generated_code", "code_path", "warnings", "assumptions", "alternatives", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
+
+    def get_answered_by(self, strategy: Strategy) -> str:
+        return str(strategy.canonical_json.get("provenance", {}).get("parser", "none"))
 
     def get_description(self, strategy: Strategy) -> str:
         from Backtest.diagnostics import load_canonical

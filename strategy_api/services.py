@@ -9,18 +9,32 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
 from Backtest.canonical import CanonicalStrategy
 from Backtest.code_generator import generate_code, safe_slug, write_code
+from Backtest.data import PriceRequest
 from Backtest.describe import changes
 from Backtest.diagnostics import Loaded, load_canonical
-from Backtest.errors import Conflict, InvalidInput, StrategyError
+from Backtest.errors import (
+    Conflict,
+    DataError,
+    ExecutionError,
+    InvalidInput,
+    ProviderError,
+    SandboxUnavailable,
+    StrategyError,
+)
+from data_api.providers import get_data_manager
+from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.strategy_validator import StrategyValidator
-from Strategy.text_parser import ParseResult, parse_strategy
+from Strategy.text_parser import ParseResult
 from strategy_api import lifecycle
+from strategy_api.engine import get_limits, get_sandbox
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
 
 Interaction = ConversationMemory.Interaction
+EXAMPLE = "GOOG"
 
 
 def strategy_create(
@@ -39,12 +53,15 @@ def strategy_create(
         Conflict: the user has a strategy of this name.
     """
     parsed: ParseResult | None = None
+    alternatives: list[dict[str, Any]] = []
     if canonical_json is not None:
         canonical, findings = _loaded(canonical_json)
     elif user_description.strip():
-        parsed = parse_strategy(user_description, name=name)
+        analysis = understand(user=user, text=user_description, name=name, session_id=session_id)
+        parsed = analysis.parsed
         _remember_refusal(user, parsed, session_id)
         canonical, findings = parsed.require(), [d.as_dict() for d in parsed.diagnostics]
+        alternatives = alternatives_of(user=user, analysis=analysis)
     else:
         raise InvalidInput("Give user_description (the strategy in words), canonical_json, or both")
     canonical = canonical.model_copy(update={"strategy_name": name}) if name else canonical
@@ -56,15 +73,71 @@ def strategy_create(
             with transaction.atomic():
                 strategy = Strategy.objects.create(
                     user=user, name=chosen, user_description=user_description, canonical_json=data,
-                    warnings=findings, assumptions=assumptions,
+                    warnings=findings, assumptions=assumptions, alternatives=alternatives,
                 )  # fmt: skip
         except IntegrityError as error:
             raise _name_taken(chosen) from error
         StrategyVersion.objects.create(strategy=strategy, version=1, canonical_json=data)
         remember(
             user=user, kind=Interaction.SUGGEST, strategy=strategy, session_id=session_id, message=user_description,
-            response={"description": canonical.describe(), "warnings": findings, "assumptions": assumptions},
+            response={
+                "description": canonical.describe(), "warnings": findings, "assumptions": assumptions,
+                "answered_by": canonical.provenance.parser, "alternatives": alternatives,
+            },
         )  # fmt: skip
+    return strategy
+
+
+def understand(*, user: User, text: str, name: str = "", session_id: str = "") -> Analysis:
+    """Read a text by rules and, where they leave words unread and a model is configured, by a model."""
+    models = get_models() if models_configured() else None
+    return StrategyAnalyzer(models, UserLedger(user, session_id)).analyze_strategy(text, name=name)
+
+
+def alternatives_of(*, user: User, analysis: Analysis) -> list[dict[str, Any]]:
+    """Return the reading that was not taken, in plain English, with the first bar on which it trades differently.
+
+    A reading that trades the same on the strategy's own prices (GOOG's, where it names no symbol) is none.
+    """
+    from Backtest.backtesting_adapter import run_backtest_from_canonical
+    from Strategy.readings import first_difference
+
+    taken, other = analysis.parsed.strategy, analysis.other
+    if taken is None or other is None:
+        return []
+    symbol = next(iter(taken.symbols), EXAMPLE)
+    try:
+        prices = get_data_manager(user=user).fetch(PriceRequest(symbol, taken.timeframe))
+        done = run_backtest_from_canonical(taken, prices, sandbox=get_sandbox(), limits=get_limits())
+        first = first_difference(taken, other, prices.frame, done.trades)
+    except (DataError, ProviderError, ExecutionError, SandboxUnavailable) as error:
+        difference = f"Where they differ is not known: {error.message}"
+    else:
+        if first is None:
+            return []
+        difference = f"{first[0]} on {symbol}: as read by the model, {first[1]}; by the rules, {first[2]}"
+    return [{
+        "answered_by": "rules", "description": other.describe(), "canonical_json": other.model_dump(mode="json"),
+        "difference": difference,
+    }]  # fmt: skip
+
+
+def reading_choose(*, strategy: Strategy, reading: str, session_id: str = "") -> Strategy:
+    """Settle which reading of its text a strategy is: the one it has, or the other one, which makes a new version.
+
+    Raises:
+        Conflict: there is nothing to choose, or it was chosen already.
+    """
+    with transaction.atomic():
+        strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
+        others = strategy.alternatives
+        if not others:
+            raise Conflict("This strategy has one reading: there is nothing to choose")
+        found = next((a for a in others if a["answered_by"] == reading), None)
+        if found is not None:
+            _change_canonical(strategy, found["canonical_json"], session_id)
+        strategy.alternatives = []
+        strategy.save()
     return strategy
 
 
@@ -136,7 +209,7 @@ def _change_canonical(strategy: Strategy, canonical_json: Mapping[str, Any], ses
     old = load_canonical(strategy.canonical_json).strategy
     difference = changes(old, new) if old else []
     strategy.version += 1
-    strategy.canonical_json, strategy.warnings = data, findings
+    strategy.canonical_json, strategy.warnings, strategy.alternatives = data, findings, []
     strategy.generated_code, strategy.code_path = "", ""
     if strategy.status != Strategy.Status.DRAFT:
         lifecycle.move(

@@ -7,6 +7,7 @@ urlpatterns = [
     path("strategies/schema/", views.SchemaView.as_view(), name="strategy-schema"),
     path("strategies/<int:strategy_id>/", views.StrategyView.as_view(), name="strategy"),
     path("strategies/<int:strategy_id>/versions/", views.VersionsView.as_view(), name="strategy-versions"),
+    path("strategies/<int:strategy_id>/choose/", views.ChooseView.as_view(), name="strategy-choose"),
     path("strategies/<int:strategy_id>/validate/", views.ValidateView.as_view(), name="strategy-validate"),
     path(
         "strategies/<int:strategy_id>/generate-code/", views.GenerateCodeView.as_view(), name="strategy-generate-code"

@@ -90,6 +90,18 @@ class ValidateView(APIView):
         return Response(serializers.ValidationSerializer(validation).data)
 
 
+class ChooseView(APIView):
+    @extend_schema(request=serializers.ChooseSerializer, responses={200: serializers.StrategySerializer})
+    def post(self, request: Request, strategy_id: int) -> Response:
+        """Settle which reading of its words a strategy is, where the rules and a model read them differently."""
+        strategy = selectors.strategy_get(user=user_of(request), strategy_id=strategy_id)
+        body = serializers.ChooseSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(
+            serializers.StrategySerializer(services.reading_choose(strategy=strategy, **body.validated_data)).data
+        )
+
+
 class GenerateCodeView(APIView):
     @extend_schema(request=serializers.GenerateSerializer, responses={200: serializers.CodeSerializer})
     def post(self, request: Request, strategy_id: int) -> Response:

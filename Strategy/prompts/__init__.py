@@ -1,0 +1,45 @@
+"""Prompts are Markdown files beside this one; the catalogue and the schema are rendered into them.
+
+A prompt's first line names its version; an answer of the cache belongs to the words it was asked with, so a
+changed prompt asks anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from string import Template
+
+from Backtest.indicators import REGISTRY
+from Backtest.timeframes import TIMEFRAMES
+
+
+@cache
+def _file(path: Path) -> Template:
+    return Template(path.read_text(encoding="utf-8"))
+
+
+def render(name: str, folder: Path = Path(__file__).parent) -> str:
+    """Return the prompt NAME.md, with the catalogue of indicators in it."""
+    values = {"indicators": indicator_table(), "timeframes": ", ".join(TIMEFRAMES)}
+    return _file(folder / f"{name}.md").substitute(values)
+
+
+@cache
+def indicator_table() -> str:
+    """Return every indicator of the registry: its parameters with defaults and bounds, outputs and levels."""
+    lines = []
+    for entry in REGISTRY.values():
+        params = ", ".join(f"{p.name}={p.as_text(p.default)}" for p in entry.params) or "no parameters"
+        outputs = ", ".join(o.name for o in entry.outputs)
+        bounds = f"; from {entry.bounds[0]:g} to {entry.bounds[1]:g}" if entry.bounds else ""
+        levels = f"; usual levels {entry.levels[0]:g} and {entry.levels[1]:g}" if entry.levels else ""
+        lines.append(f"- {entry.name}: {entry.title}; {params}; outputs {outputs}{bounds}{levels}")
+    return "\n".join(lines)
+
+
+def as_data(label: str, text: str) -> str:
+    """Return text of others marked as data, between lines it cannot forge: no text holds its own hash."""
+    mark = hashlib.sha256(f"{label}\n{text}".encode()).hexdigest()[:16]
+    return f"<<<{label} {mark}>>>\n{text}\n<<<end of {label} {mark}>>>"
