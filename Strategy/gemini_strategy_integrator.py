@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from Backtest.canonical import CanonicalStrategy
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import BudgetExceeded, Diagnostic, ModelUnavailable
+from Backtest.prompts import as_data, render
 from Strategy.draft import Assumption
 from Strategy.grounding import LeftOut, Quote, complaints, parts
 from Strategy.model_calls import Ledger, NoLedger, Question
-from Strategy.prompts import as_data, render
 from Strategy.text_parser import ParseResult, parse_strategy
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 AnsweredBy = Literal["rules", "model"]
 MOST_COMPLAINTS = 12
+PROMPTS = Path(__file__).with_name("prompts")
 
 
 class Understood(BaseModel):
@@ -90,7 +92,7 @@ def _question(text: str, parsed: ParseResult) -> Question[Understood]:
         return "\n".join(wrong[:MOST_COMPLAINTS])
 
     return Question(
-        purpose="understand", instructions=render("understand"), prompt=as_data("text", text), output=Understood,
+        purpose="understand", instructions=render(PROMPTS / "understand.md"), prompt=as_data("text", text), output=Understood,
         check=check, max_output_tokens=8192, deterministic=True,
     )  # fmt: skip
 

@@ -185,6 +185,7 @@ SPECTACULAR_SETTINGS = {
         "PositionSide": "trading.models.Side",
         "Timeframe": "Backtest.timeframes.TIMEFRAMES",
         "AnsweredBy": ["rules", "model"],
+        "CodeWriter": ["template", "model"],
     },
 }
 UNFOLD = {"SITE_TITLE": "AlgoAgent", "SITE_HEADER": "AlgoAgent", "SITE_URL": reverse_lazy("docs")}

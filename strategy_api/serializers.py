@@ -68,7 +68,12 @@ class SessionIdSerializer(serializers.Serializer[Any]):
 
 
 class GenerateSerializer(SessionIdSerializer):
-    instructions = TextField(required=False, allow_blank=True, max_length=4000)
+    instructions = TextField(required=False, allow_blank=True, max_length=4000, help_text="What a model writes to")
+    writer = serializers.ChoiceField(
+        choices=["template", "model"],
+        required=False,
+        help_text="model: a model writes the canonical, and has to equal it",
+    )
 
 
 class FindingSerializer(serializers.Serializer[Any]):
@@ -161,11 +166,27 @@ class ValidationSerializer(serializers.ModelSerializer[StrategyValidation]):
         read_only_fields: ClassVar = fields
 
 
+class RoundSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    stage = serializers.ChoiceField(
+        choices=["", "code_check", "smoke_test", "look_ahead", "equality"], help_text="Where it ended"
+    )
+    problem = serializers.CharField(allow_blank=True)
+
+
 class CodeSerializer(serializers.Serializer[Any]):
     strategy_code = serializers.CharField()
     file_path = serializers.CharField()
     success = serializers.BooleanField()
     generator = serializers.ChoiceField(choices=["template", "model"])
+    equal = serializers.BooleanField(
+        allow_null=True, help_text="It trades exactly as the canonical; null: not asked for"
+    )
+    problem = serializers.CharField(allow_blank=True, help_text="Why it did not pass")
+    difference = serializers.DictField(
+        allow_null=True, help_text="The first trade that differs, and what the rules saw"
+    )
+    rounds = RoundSerializer(many=True, help_text="Every try of a model")
 
 
 class SessionSummarySerializer(serializers.Serializer[Any]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ from django.db import IntegrityError, transaction
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import generate_code, safe_slug, write_code
-from Backtest.data import PriceRequest
+from Backtest.code_generator import GeneratedCode, generate_code, safe_slug, write_code
+from Backtest.data import PriceData, PriceRequest
 from Backtest.describe import changes
 from Backtest.diagnostics import Loaded, load_canonical
 from Backtest.errors import (
@@ -27,10 +29,11 @@ from Backtest.errors import (
 )
 from data_api.providers import get_data_manager
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
+from Strategy.model_calls import Question
 from Strategy.strategy_validator import StrategyValidator
 from Strategy.text_parser import ParseResult
 from strategy_api import lifecycle
-from strategy_api.engine import get_limits, get_sandbox
+from strategy_api.engine import get_limits, get_sandbox, require_isolation
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
 
 Interaction = ConversationMemory.Interaction
@@ -250,33 +253,95 @@ def strategy_validate(*, strategy: Strategy, session_id: str = "") -> StrategyVa
     return validation
 
 
-def strategy_generate_code(*, strategy: Strategy, instructions: str = "", session_id: str = "") -> dict[str, Any]:
-    """Generate the backtesting.py code by template, write it to CODES_DIR and store it.
+def strategy_generate_code(
+    *, strategy: Strategy, instructions: str = "", writer: str = "", session_id: str = ""
+) -> dict[str, Any]:
+    """Generate backtesting.py code, write it to CODES_DIR and store it.
+
+    The template writes exactly the canonical. A model writes to instructions, or with `writer` "model" the canonical;
+    then its code is kept only when it trades exactly as the canonical does.
 
     Raises:
-        StrategyError: instructions were given, which only a language model can follow.
+        StrategyError: instructions were given, and there is no model.
+        ModelUnavailable, BudgetExceeded: no model wrote.
+        SandboxUnavailable: there is no isolation to try a model's code in.
     """
-    if instructions.strip():
+    canonical = load_canonical(strategy.canonical_json).require()
+    if not instructions.strip() and writer != "model":
+        return _kept(strategy, generate_code(canonical), "template", session_id, {})
+    if not models_configured():
         raise StrategyError(
             "Instructions need a language model, and none is configured",
             suggestions=["Leave the instructions out: the template writes the code of the canonical strategy"],
         )
-    canonical = load_canonical(strategy.canonical_json).require()
-    generated = generate_code(canonical)
-    path = write_code(
-        generated,
-        name=strategy.name,
-        folder=Path(settings.CODES_DIR),
-        key=f"{strategy.pk}_{canonical.content_hash()[:10]}",
+    from Backtest.gemini_strategy_generator import GeminiStrategyGenerator
+
+    require_isolation()
+    ledger = UserLedger(strategy.user, session_id)
+
+    def write(system: str, prompt: str) -> str:
+        question = Question(purpose="code", instructions=system, prompt=prompt, output=str, max_output_tokens=8192)
+        return get_models().ask(question, ledger).output
+
+    generator = GeminiStrategyGenerator(
+        write, sandbox=get_sandbox(), prices=_example(canonical, strategy.user), limits=get_limits()
     )
+    written = (
+        generator.generate(instructions, canonical)
+        if instructions.strip()
+        else generator.generate_from_canonical(canonical)
+    )
+    found = {
+        "rounds": [r.as_dict() for r in written.rounds], "equal": written.equal, "problem": written.problem,
+        "difference": None if written.difference is None else asdict(written.difference),
+    }  # fmt: skip
+    if written.passed:
+        return _kept(strategy, GeneratedCode(written.code, ""), "model", session_id, found, instructions)
+    remember(
+        user=strategy.user, kind=Interaction.GENERATE, strategy=strategy, session_id=session_id, message=instructions,
+        response={"generator": "model", "success": False, **found},
+    )  # fmt: skip
+    return {"strategy_code": written.code, "file_path": "", "success": False, "generator": "model", **found}
+
+
+def _example(canonical: CanonicalStrategy, user: User) -> PriceData:
+    """Return the strategy's own prices, or else the first bundled ones of its time frame."""
+    from Backtest.equivalence import data_sets
+
+    try:
+        return get_data_manager(user=user).fetch(
+            PriceRequest(next(iter(canonical.symbols), EXAMPLE), canonical.timeframe)
+        )
+    except (DataError, ProviderError):
+        return next(data_sets(canonical.timeframe))
+
+
+def _kept(
+    strategy: Strategy,
+    generated: GeneratedCode,
+    generator: str,
+    session_id: str,
+    found: dict[str, Any],
+    message: str = "",
+) -> dict[str, Any]:
+    """Write code to its file, store it, and return it with what was found out about it."""
+    key = f"{strategy.pk}_{hashlib.sha256(generated.code.encode()).hexdigest()[:10]}"
+    path = write_code(generated, name=strategy.name, folder=Path(settings.CODES_DIR), key=key)
     strategy.generated_code, strategy.code_path = generated.code, shown_path(path)
     with transaction.atomic():
         strategy.save(update_fields=["generated_code", "code_path", "updated_at"])
         remember(
-            user=strategy.user, kind=Interaction.GENERATE, strategy=strategy, session_id=session_id, message="",
-            response={"file_path": strategy.code_path, "class_name": generated.class_name, "generator": "template"},
+            user=strategy.user, kind=Interaction.GENERATE, strategy=strategy, session_id=session_id, message=message,
+            response={"file_path": strategy.code_path, "class_name": generated.class_name, "generator": generator, **found},
         )  # fmt: skip
-    return {"strategy_code": generated.code, "file_path": strategy.code_path, "success": True, "generator": "template"}
+    told = {"rounds": [], "equal": True, "problem": "", "difference": None} if generator == "template" else found
+    return {
+        "strategy_code": generated.code,
+        "file_path": strategy.code_path,
+        "success": True,
+        "generator": generator,
+        **told,
+    }
 
 
 def shown_path(path: Path) -> str:

@@ -91,23 +91,38 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture
+def isolated(settings: Any) -> Iterator[None]:
+    """The server's sandbox is bubblewrap."""
+    from Backtest.sandbox.bubblewrap import problem
+    from strategy_api import engine
+
+    if why := problem():
+        pytest.skip(f"bubblewrap is needed: apt-get install bubblewrap libseccomp2 ({why})")
+    settings.SANDBOX_BACKEND = "bubblewrap"
+    engine.get_sandbox.cache_clear()
+    yield
+    engine.get_sandbox().close()
+    engine.get_sandbox.cache_clear()
+
+
 @pytest.fixture(scope="session")
-def _model_server() -> Iterator[ModelServer]:
+def vendor() -> Iterator[ModelServer]:
     with model_server() as server:
         yield server
 
 
 @pytest.fixture
-def llm(_model_server: ModelServer, settings: Any) -> Iterator[ModelServer]:
+def llm(vendor: ModelServer, settings: Any) -> Iterator[ModelServer]:
     """A language model is configured: a server of this machine that speaks Gemini's protocol."""
     from ai_api.services import get_models
 
-    _model_server.asked.clear()
-    _model_server.will(Reply(text="yes"))
+    vendor.asked.clear()
+    vendor.will(Reply(text="yes"))
     settings.LLM_MODEL = ["google-gla:gemini-2.5-flash"]
     settings.LLM_KEYS = {"google-gla": ("test-key",)}
-    settings.LLM_BASE_URLS = {"google-gla": _model_server.url}
+    settings.LLM_BASE_URLS = {"google-gla": vendor.url}
     get_models.cache_clear()
-    yield _model_server
+    yield vendor
     get_models().close()
     get_models.cache_clear()

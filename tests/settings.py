@@ -24,5 +24,3 @@ for _scope in ("ANON", "USER", "LOGIN", "REGISTER"):
 from algoagent_api.settings import *  # noqa: E402, F403 - the environment comes first
 
 REST_FRAMEWORK = {**REST_FRAMEWORK, "TEST_REQUEST_DEFAULT_FORMAT": "json"}  # noqa: F405
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
-    DATABASES["default"]["TEST"] = {"NAME": str(_folder / "test.sqlite3")}  # noqa: F405 - a file, with a file's locks

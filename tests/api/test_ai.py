@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +21,8 @@ from auth_api.models import User
 from Backtest.errors import BudgetExceeded, ModelUnavailable
 from Strategy.model_calls import Question
 from tests.conftest import client_of
-from tests.model_server import Asked, ModelServer, Reply
+from tests.live import serve
+from tests.model_server import ModelServer, Reply
 
 HELLO: Question[str] = Question("chat", "Be brief.", "Hello", str)
 
@@ -87,40 +88,41 @@ def test_no_call_is_made_that_cannot_be_paid(
     get_models().ask(HELLO, ledger)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_many_at_once_do_not_spend_more(llm: ModelServer, settings: Any) -> None:
+AT_ONCE = """
+import threading
+from django.db import connection
+from ai_api.services import UserLedger, get_models
+from auth_api.models import User
+from Backtest.errors import BudgetExceeded
+from Strategy.model_calls import Question
+
+user, outcomes = User.objects.create_user(username="ada"), []
+
+def ask():
+    try:
+        get_models().ask(Question("chat", "Be brief.", "Hello", str), UserLedger(user))
+        outcomes.append("answered")
+    except BudgetExceeded:
+        outcomes.append("refused")
+    finally:
+        connection.close()
+
+threads = [threading.Thread(target=ask) for _ in range(20)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(outcomes.count("answered"), outcomes.count("refused"))
+"""
+
+
+def test_many_at_once_do_not_spend_more(vendor: ModelServer, tmp_path: Path) -> None:
     """What is under way is set aside: of twenty calls at once only those are made that the budget holds."""
-    from django.db import connection
-
-    user = User.objects.create_user(username="ada")
-    settings.AI_BUDGET_USER_USD = 0.055
-    outcomes: list[str] = []
-    decided = threading.Event()
-
-    def answer(_: Asked) -> Reply:
-        assert decided.wait(30)
-        return Reply(text="yes")
-
-    llm.will_answer(answer)
-
-    def ask() -> None:
-        try:
-            get_models().ask(HELLO, UserLedger(user))
-            outcomes.append("answered")
-        except BudgetExceeded:
-            outcomes.append("refused")
-            if outcomes.count("refused") == 15:
-                decided.set()
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=ask) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert outcomes.count("answered") == len(llm.asked) == 5
-    assert outcomes.count("refused") == 15
+    vendor.asked.clear()
+    vendor.will(Reply(text="yes", usage=(12, 4000), delay_s=1))  # an answer costs what was set aside
+    options = {"GEMINI_API_KEY": "test-key", "GEMINI_BASE_URL": vendor.url, "AI_BUDGET_USER_USD": "0.055"}
+    with serve(tmp_path, **options) as server:
+        out = server.manage("shell", "-v", "0", "-c", AT_ONCE).stdout
+    assert out.split() == ["5", "15"]
+    assert len(vendor.asked) == 5
 
 
 def test_answers_are_remembered_for_their_owner(user: User, other_user: User, llm: ModelServer) -> None:

@@ -16,7 +16,6 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from Backtest.errors import Conflict
-from Backtest.sandbox.bubblewrap import problem
 from strategy_api import engine, lifecycle, production
 from strategy_api.models import Deployment, StateChange, Strategy
 from strategy_api.repository import DeployRepository
@@ -45,16 +44,9 @@ CANONICAL = {"strategy_name": "Dip", "entry_rules": [{"side": "long", "when": {
 
 
 @pytest.fixture(autouse=True)
-def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Any:
-    """The isolated sandbox, and a repository of the test's own."""
-    if why := problem():
-        pytest.skip(f"bubblewrap is needed: apt-get install bubblewrap libseccomp2 ({why})")
+def repository(isolated: None, tmp_path: Path, settings: Any) -> None:
+    """A repository of the test's own."""
     settings.DEPLOY_REPO = str(tmp_path / "deploy")
-    settings.SANDBOX_BACKEND = "bubblewrap"
-    engine.get_sandbox.cache_clear()
-    yield
-    engine.get_sandbox().close()
-    engine.get_sandbox.cache_clear()
 
 
 @pytest.fixture

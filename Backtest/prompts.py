@@ -1,6 +1,6 @@
-"""Prompts are Markdown files beside this one; the catalogue and the schema are rendered into them.
+"""Prompts are Markdown files beside the code that uses them; the catalogue of indicators is rendered into them.
 
-A prompt's first line names its version; an answer of the cache belongs to the words it was asked with, so a
+A prompt's first line names its version. An answer of the cache belongs to the words it was asked with, so a
 changed prompt asks anew.
 """
 
@@ -11,19 +11,20 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
+from Backtest.code_check import MODULES
 from Backtest.indicators import REGISTRY
 from Backtest.timeframes import TIMEFRAMES
 
 
 @cache
-def _file(path: Path) -> Template:
-    return Template(path.read_text(encoding="utf-8"))
-
-
-def render(name: str, folder: Path = Path(__file__).parent) -> str:
-    """Return the prompt NAME.md, with the catalogue of indicators in it."""
-    values = {"indicators": indicator_table(), "timeframes": ", ".join(TIMEFRAMES)}
-    return _file(folder / f"{name}.md").substitute(values)
+def render(file: Path) -> str:
+    """Return the prompt of a file, with what it names by $indicators, $timeframes and $packages in it."""
+    values = {
+        "indicators": indicator_table(),
+        "timeframes": ", ".join(TIMEFRAMES),
+        "packages": ", ".join(sorted(MODULES)),
+    }
+    return Template(file.read_text(encoding="utf-8")).substitute(values)
 
 
 @cache

@@ -1,0 +1,152 @@
+"""Do two programs trade alike, and does one look ahead? Shown by running them, on real prices and drawn ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from Backtest.backtesting_adapter import BacktestResult, engine_settings, run_backtest_from_canonical, run_code
+from Backtest.canonical import CanonicalStrategy
+from Backtest.data import PriceData, PriceRequest
+from Backtest.data.bundled import SYMBOLS, BundledProvider
+from Backtest.errors import DataError, ExecutionError
+from Backtest.explain import Explainer
+from Backtest.sandbox import EngineSettings, Limits, Sandbox
+from Backtest.timeframes import seconds
+
+DRAWN, DRAWN_BARS = 20, 500
+ORDER = ["entry_bar", "exit_bar", "side", "size", "entry_price", "exit_price"]
+SEEN = 0.6
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first trade by which two programs differ.
+
+    `expected` and `found` are trades as dicts, None where one has no such trade; `seen` is what the canonical's rules saw at
+    the bar that decided it.
+    """
+
+    data: str
+    bar: int
+    time: str
+    expected: dict[str, Any] | None
+    found: dict[str, Any] | None
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"On {self.data} at bar {self.bar} ({self.time}): expected {_trade(self.expected)}, found {_trade(self.found)}"
+
+
+def data_sets(timeframe: str) -> Iterator[PriceData]:
+    """Yield the bundled prices that exist in a time frame, then drawn ones, the same in every run."""
+    for symbol in SYMBOLS:
+        try:
+            yield BundledProvider().fetch(PriceRequest(symbol, timeframe))
+        except DataError:
+            continue
+    for seed in range(DRAWN):
+        yield PriceData(f"DRAWN{seed + 1}", timeframe, drawn_frame(seed, timeframe), "drawn")
+
+
+def drawn_frame(seed: int, timeframe: str, bars: int = DRAWN_BARS) -> pd.DataFrame:
+    """Return a random walk of OHLCV bars: calm and wild times, gaps, trends both ways."""
+    draw = np.random.default_rng(seed)
+    wildness = 0.004 * np.exp(np.cumsum(draw.normal(0, 0.08, bars)).clip(-1.5, 1.5))
+    close = 100 * np.exp(np.cumsum(draw.normal(0.0002 * (seed % 5 - 2), 1, bars) * wildness))
+    open_ = np.roll(close, 1) * (1 + draw.normal(0, 1, bars) * wildness * 0.5)
+    open_[0] = 100.0
+    high = np.maximum(open_, close) * (1 + np.abs(draw.normal(0, 1, bars)) * wildness)
+    low = np.minimum(open_, close) * (1 - np.abs(draw.normal(0, 1, bars)) * wildness)
+    step = pd.Timedelta(seconds=min(seconds(timeframe), 86_400))
+    index = pd.date_range("2015-01-05", periods=bars, freq=step)
+    if seconds(timeframe) > 86_400:
+        index = pd.date_range("1980-01-31", periods=bars, freq="ME" if timeframe == "1mo" else "W-MON")
+    columns = {"Open": open_, "High": high, "Low": low, "Close": close, "Volume": draw.integers(1_000, 1_000_000, bars)}
+    return pd.DataFrame(columns, index=index).astype(float)
+
+
+def first_difference(
+    strategy: CanonicalStrategy, code: str, *, sandbox: Sandbox, limits: Limits | None = None
+) -> Difference | None:
+    """Return the first trade by which code differs from a canonical strategy, or None when it trades exactly alike.
+
+    Both run on every bundled data set of the strategy's time frame and on 20 drawn ones.
+
+    Raises:
+        ExecutionError: the code failed on one of them.
+        SandboxUnavailable: there is no isolation here.
+    """
+    settings = engine_settings(strategy)
+    for prices in data_sets(strategy.timeframe):
+        expected = run_backtest_from_canonical(strategy, prices, sandbox=sandbox, limits=limits)
+        try:
+            found = run_code(code, prices, settings, sandbox=sandbox, limits=limits)
+        except ExecutionError as error:
+            raise ExecutionError(
+                f"On {prices.symbol}: {error.message}", exit_reason=error.exit_reason, traceback=error.traceback,
+                log=error.log, resources=error.resources,
+            ) from None  # fmt: skip
+        if difference := _difference(strategy, prices, expected, found):
+            return difference
+    return None
+
+
+def _difference(
+    strategy: CanonicalStrategy, prices: PriceData, expected: BacktestResult, found: BacktestResult
+) -> Difference | None:
+    ours, theirs = _rows(expected.trades), _rows(found.trades)
+    for i in range(max(len(ours), len(theirs))):
+        mine, other = (rows[i] if i < len(rows) else None for rows in (ours, theirs))
+        if mine == other:
+            continue
+        bars = [row[name] for row in (mine, other) if row for name in ("entry_bar", "exit_bar")]
+        if mine and other and mine["entry_bar"] == other["entry_bar"]:
+            bars = [row["exit_bar"] for row in (mine, other)]
+        bar = int(min(bars))
+        decided = max(0, bar - (0 if strategy.execution.trade_on_close else 1))
+        at = prices.frame.index[decided]
+        seen = Explainer(strategy, prices.frame, expected.trades).explain(at)
+        return Difference(prices.symbol, bar, str(prices.frame.index[bar]), mine, other, seen)
+    return None
+
+
+def looks_ahead(
+    code: str, prices: PriceData, settings: EngineSettings, *, sandbox: Sandbox, limits: Limits | None = None
+) -> str:
+    """Return how code's trades of the past depend on prices that came later, or an empty text.
+
+    It runs on all bars and on the first part of them. Trades that ended well inside that part have to be the same.
+
+    Raises:
+        ExecutionError: the code failed.
+    """
+    cut = int(len(prices.frame) * SEEN)
+    part = PriceData(prices.symbol, prices.timeframe, prices.frame.iloc[:cut], prices.source)
+    whole, early = (run_code(code, p, settings, sandbox=sandbox, limits=limits).trades for p in (prices, part))
+    ended = [_rows(t[t["exit_bar"] < cut - 2]) for t in (whole, early)]
+    for i in range(max(map(len, ended))):
+        later, now = (rows[i] if i < len(rows) else None for rows in ended)
+        if later != now:
+            return (
+                f"The code looks ahead: on {prices.symbol}, with bars after {prices.frame.index[cut - 1]:%Y-%m-%d} there is "
+                f"{_trade(later)}, without them {_trade(now)}"
+            )
+    return ""
+
+
+def _rows(trades: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in trades[ORDER].to_dict(orient="records")]
+
+
+def _trade(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "no such trade"
+    return (
+        f"a {row['side']} trade of {row['size']:g} from bar {row['entry_bar']} at {row['entry_price']:g} "
+        f"to bar {row['exit_bar']} at {row['exit_price']:g}"
+    )
