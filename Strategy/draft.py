@@ -29,6 +29,19 @@ class Assumption:
     field: str = ""
 
 
+class RiskSettings(dict[str, Any]):
+    """Stops, targets and size as they were said; `twice` has what was said in two different ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice: dict[str, tuple[Any, Any]] = {}
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name in self and self[name] != value:
+            self.twice[name] = (self[name], value)
+        super().__setitem__(name, value)
+
+
 _BARS_A_UNIT = {
     "1d": {"day": 1, "week": 5, "month": 21, "year": 252},
     "1wk": {"week": 1, "month": 4, "year": 52},
@@ -48,7 +61,7 @@ class Draft:
     exits: list[tuple[Side | None, AnyCondition]] = field(default_factory=list)
     filters: list[AnyCondition] = field(default_factory=list)
     sells: list[AnyCondition] = field(default_factory=list)
-    risk: dict[str, Any] = field(default_factory=dict)
+    risk: RiskSettings = field(default_factory=RiskSettings)
     execution: dict[str, Any] = field(default_factory=dict)
     flags: set[str] = field(default_factory=set)
     only_sides: set[Side] = field(default_factory=set)

@@ -123,7 +123,7 @@ def _invented(text: str, strategy: CanonicalStrategy) -> Iterator[str]:
             yield f"{item.id} is used in no rule: take it out"
     for path, part in parts(strategy).items():
         data = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
-        for key, number in _numbers(data):
+        for key, number in numbers_in(data):
             if key in _COUNTED and number in (0.0, 1.0):
                 continue
             if key == "timeperiod" and number == REGISTRY["ATR"].params[0].default:
@@ -134,17 +134,18 @@ def _invented(text: str, strategy: CanonicalStrategy) -> Iterator[str]:
                 yield f"The number {number:g} of {path} stands nowhere in the text and is no default"
 
 
-def _numbers(node: Any, key: str = "") -> Iterator[tuple[str, float]]:
+def numbers_in(node: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the numbers of JSON data, each with the name it stands under."""
     if isinstance(node, bool):
         return
     if isinstance(node, int | float):
         yield key, float(node)
     elif isinstance(node, dict):
         for name, value in node.items():
-            yield from _numbers(value, name)
+            yield from numbers_in(value, name)
     elif isinstance(node, list):
         for value in node:
-            yield from _numbers(value, key)
+            yield from numbers_in(value, key)
 
 
 def _unused(text: str, strategy: CanonicalStrategy, left_out: Sequence[LeftOut]) -> Iterator[str]:
@@ -152,8 +153,8 @@ def _unused(text: str, strategy: CanonicalStrategy, left_out: Sequence[LeftOut])
     data = strategy.model_dump(
         mode="json", exclude={"description", "strategy_name", "provenance", "parameters", "classification"}
     )
-    used = {abs(n) for _, n in _numbers(data)}
-    used |= {round(n * 100, 10) for _, n in _numbers(data["execution"])}
+    used = {abs(n) for _, n in numbers_in(data)}
+    used |= {round(n * 100, 10) for _, n in numbers_in(data["execution"])}
     used |= {round(1 / strategy.execution.margin, 10)}  # leverage
     used |= {float(n) for n in re.findall(r"\d+", f"{strategy.timeframe} {strategy.symbols}")}
     used |= {float(n) for n in re.findall(r"\d+", str(data["entry_rules"]) + str(data["exit_rules"]))}

@@ -165,6 +165,7 @@ def _result(
             "Use the traded symbol's own prices",
         )
         draft.ask(f"What should replace the rule on {symbol!r}, in terms of the traded symbol's own prices?")
+    _said_twice(draft)
     _missing(draft, entries, tokens)
     _defaults(draft)
     data: dict[str, Any] = {
@@ -230,7 +231,7 @@ _QUESTIONS = {
 
 def _question(problem: Diagnostic) -> str:
     """Return what to ask about an error; words that were not understood are asked about already."""
-    if problem.field == "text" or problem.code in ("no_entry", "no_opposite"):
+    if problem.field == "text" or problem.code in ("no_entry", "no_opposite", "contradiction"):
         return ""
     known = _QUESTIONS.get(problem.code)
     if known:
@@ -263,6 +264,24 @@ def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
         "Describe when to buy and when to sell, such as: buy when RSI < 30, sell when RSI > 70",
     )
     draft.ask("When should a position be opened, and when closed?")
+
+
+def _said_twice(draft: Draft) -> None:
+    for name, (first, second) in draft.risk.twice.items():
+        what = name.replace("_", " ")
+        both = " and ".join(_amount(value) for value in (first, second))
+        message = f"The text gives two different values for the {what}: {both}"
+        draft.problem("error", "contradiction", f"risk.{name}", message, "Say it once")
+        draft.ask(f"Which {what} is meant: {both.replace(' and ', ' or ')}?")
+
+
+def _amount(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"{value} bars"
+    number = next(v for k, v in value.items() if k != "type")
+    units = {"percent": "%", "atr": " ATR", "risk_reward": " times the risk", "percent_of_equity": "% of equity",
+             "risk_percent": "% at risk", "fixed_cash": " in cash", "fixed_units": " units"}  # fmt: skip
+    return f"{number:g}{units[value['type']]}"
 
 
 def _defaults(draft: Draft) -> None:

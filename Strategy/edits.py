@@ -1,0 +1,304 @@
+"""Changes of a strategy in words: "make the stop 3% and only trade Mondays" becomes a patch of the canonical.
+
+The words of a change are read by the same grammar as a strategy's: put behind a stand-in strategy, they change
+some parts of it, and those are changed in the real one.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import jsonpatch
+from pydantic import BaseModel, ConfigDict, Field
+
+from Backtest.canonical import CanonicalStrategy, Execution, Risk, make_indicator
+from Backtest.describe import changes
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import StrategyError
+from Backtest.indicators import REGISTRY
+from Backtest.prompts import as_data, render
+from Strategy.grounding import numbers_in, numbers_of
+from Strategy.model_calls import Ledger, Question
+from Strategy.text_parser import ParseResult, parse_strategy
+
+if TYPE_CHECKING:
+    from Strategy.llm import LanguageModels
+
+PROMPTS = Path(__file__).with_name("prompts")
+_STAND_IN = "Buy when Close > 0.515625. Sell when Close < 0.484375."
+_STOP = "Stop loss: 50%."
+_NUMBER = r"(-?\d+(?:\.\d+)?)\s*%?"
+_FILLERS = re.compile(
+    r"(?i)\b(?:please|instead|too|also|now|just|for me|can you|could you|would you|i want to|i'd like to|let's|rather|then)\b[,]?\s*"
+)
+_VERBS = re.compile(
+    r"(?i)\b(?:tighten|widen|loosen|move|raise|lower|increase|decrease|reduce|change|adjust)\s+((?:the|my|its)\s+)?(?=[a-z ]+\bto\b)"
+)
+_REMOVED = {
+    "stop_loss": r"(?:stop[ -]?loss(?:es)?|stops?)", "take_profit": r"(?:take[ -]?profits?|(?:profit )?targets?)",
+    "trailing_stop": r"trailing[ -]?stops?", "max_bars": r"(?:time[ -]?(?:exit|stop|limit)s?)", "cooldown_bars": r"cool[ -]?down",
+}  # fmt: skip
+_REMOVE = r"(?i)(?:\b(?:and|but)\s+)?\b(?:remove|drop|delete|take out|take away|cancel|forget|without|no(?: more)?)\s+(?:the|any|my|a)?\s*{what}\b[,.]?"
+_REPLACE = (
+    re.compile(rf"(?i)(?:\b(?:and|but)\s+)?\b(?:change|replace|swap|switch)\s+(?:the\s+)?(?:[a-z]+\s+){{0,3}}?(?P<old>{_NUMBER})\s+(?:to|with|by|for|into)\s+(?P<new>{_NUMBER})[,.]?"),
+    re.compile(rf"(?i)(?:\b(?:and|but)\s+)?(?:\b(?:use|make it|take|with)\s+)?(?:[a-z]+\s+){{0,2}}?(?P<new>{_NUMBER})\s+instead\s+of\s+(?P<old>{_NUMBER})[,.]?"),
+)  # fmt: skip
+_ONLY = re.compile(r"(?i)\bonly\s+(?:buy|enter|trade|go long|go short|short|take trades?)\s+(?:when|if|while)\b")
+_APPENDS = re.compile(r"(?i)\b(?:also|additionally|too|as well|or)\b")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A changed strategy. `patch` is RFC 6902, `changes` the same in plain English."""
+
+    strategy: CanonicalStrategy
+    patch: list[dict[str, Any]]
+    changes: list[dict[str, str]]
+
+
+def edit_by_rules(strategy: CanonicalStrategy, request: str) -> Edit | None:
+    """Change a strategy as words say, or return None when the rules cannot read them.
+
+    Raises:
+        StrategyError: they were understood, and the changed strategy is not possible, or a question is open.
+    """
+    data = strategy.model_dump(mode="json")
+    rest, done = _removed(data, request)
+    rest, replaced = _replaced(strategy, data, rest)
+    rest = _VERBS.sub("set the ", _FILLERS.sub("", rest)).strip(" ,.;!")
+    if re.search(r"\w", rest):
+        if not _merged(data, rest, appends=bool(_APPENDS.search(request)), filters=bool(_ONLY.search(request))):
+            return None
+    elif not (done or replaced):
+        return None
+    return apply(strategy, data)
+
+
+class Operation(BaseModel):
+    """One operation of a JSON patch; `value` is JSON text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    op: Literal["add", "remove", "replace"]
+    path: str = Field(max_length=200, description="A JSON pointer, such as /risk/stop_loss")
+    value: str = Field("null", max_length=8000, description="The new value as JSON text, such as 3 or null")
+
+
+class Patch(BaseModel):
+    """What a model makes of the words of a change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    operations: list[Operation] = Field(min_length=1, max_length=32)
+
+
+def edit_by_model(strategy: CanonicalStrategy, request: str, models: LanguageModels, ledger: Ledger) -> Edit:
+    """Have a model patch a strategy as words say. Every number it brings in has to stand in the words.
+
+    Raises:
+        ModelUnavailable, BudgetExceeded: no model answered as it should.
+    """
+    said = numbers_of(request) | {-n for n in numbers_of(request)}
+    known = {n for _, n in numbers_in(strategy.model_dump(mode="json"))}
+    defaults = {p.default for entry in REGISTRY.values() for p in entry.params} | {
+        level for entry in REGISTRY.values() for level in (entry.levels or ())
+    }
+
+    def check(patch: Patch) -> str:
+        try:
+            found = patched(strategy, patch)
+        except StrategyError as error:
+            return "\n".join([error.message, *(f"{d.field}: {d.message}" for d in error.details)][:8])
+        brought = {n for _, n in numbers_in(found.strategy.model_dump(mode="json"))} - known
+        odd = sorted(n for n in brought if n not in said | defaults | {0.0, 1.0} and round(n * 100, 10) not in said)
+        return f"These numbers stand nowhere in the words: {', '.join(f'{n:g}' for n in odd)}" if odd else ""
+
+    core = strategy.model_dump(mode="json", exclude={"provenance", "description", "parameters"})
+    prompt = "\n\n".join([as_data("canonical", json.dumps(core)), as_data("change", request)])
+    question = Question(
+        purpose="edit",
+        instructions=render(PROMPTS / "edit.md"),
+        prompt=prompt,
+        output=Patch,
+        check=check,
+        deterministic=True,
+    )
+    return patched(strategy, models.ask(question, ledger).output)
+
+
+def patched(strategy: CanonicalStrategy, patch: Patch) -> Edit:
+    """Apply a model's patch. StrategyError when it does not fit, or touches what is no part of the trading."""
+    operations = []
+    for item in patch.operations:
+        if item.path.split("/")[1:2] not in (
+            ["indicators"],
+            ["entry_rules"],
+            ["exit_rules"],
+            ["risk"],
+            ["execution"],
+            ["symbols"],
+            ["timeframe"],
+        ):
+            raise StrategyError(f"{item.path} is no part that a change may touch")
+        try:
+            operations.append({"op": item.op, "path": item.path, "value": json.loads(item.value)})
+        except ValueError:
+            raise StrategyError(f"The value of {item.path} is not JSON: {item.value[:80]!r}") from None
+    try:
+        data = jsonpatch.apply_patch(strategy.model_dump(mode="json"), operations)
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+        raise StrategyError(f"The patch does not fit: {error}") from None
+    return apply(strategy, data)
+
+
+def apply(strategy: CanonicalStrategy, data: dict[str, Any]) -> Edit:
+    """Return the edit that makes a strategy what `data` says. StrategyError when that cannot be, or is no change."""
+    data = {
+        **copy.deepcopy(data),
+        "description": strategy.description,
+        "provenance": {**data["provenance"], "source": "edit"},
+        "parameters": [],
+    }
+    _drop_unused(data)
+    new = load_canonical(data).require()
+    told = changes(strategy, new)
+    if not told:
+        raise StrategyError("That changes nothing: the strategy is so already")
+    return Edit(new, jsonpatch.make_patch(strategy.model_dump(mode="json"), new.model_dump(mode="json")).patch, told)
+
+
+def _removed(data: dict[str, Any], request: str) -> tuple[str, bool]:
+    rest, done = request, False
+    default = Risk().model_dump(mode="json")
+    for name in ("trailing_stop", *(n for n in _REMOVED if n != "trailing_stop")):
+        rest, found = re.subn(_REMOVE.replace("{what}", _REMOVED[name]), " ", rest)
+        if found:
+            if data["risk"][name] == default[name]:
+                raise StrategyError(f"There is no {name.replace('_', ' ')} to remove")
+            data["risk"][name], done = default[name], True
+    return rest, done
+
+
+def _replaced(strategy: CanonicalStrategy, data: dict[str, Any], request: str) -> tuple[str, bool]:
+    """Put numbers in the place of others, where it is plain which are meant."""
+    done = False
+    for pattern in _REPLACE:
+        while found := pattern.search(request):
+            old, new = (float(found[n].replace("%", "")) for n in ("old", "new"))
+            places = list(_places(data, old))
+            if not places:
+                raise StrategyError(f"There is no {old:g} in the strategy: {strategy.describe()}")
+            if len(places) > 1:
+                raise StrategyError(
+                    f"{old:g} stands in several places of the strategy",
+                    questions=[f"Which {old:g} shall become {new:g}: {', '.join(path for path, _, _ in places)}?"],
+                )
+            _, place, key = places[0]
+            place[key] = int(new) if isinstance(place[key], int) and new.is_integer() else new
+            if "name" in place and "id" in place:
+                _renamed(data, place)
+            request, done = request[: found.start()] + " " + request[found.end() :], True
+    return request, done
+
+
+def _places(node: Any, number: float, path: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Yield where a number stands in rules, indicators, risk and execution."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if not path and key not in ("indicators", "entry_rules", "exit_rules", "risk", "execution"):
+                continue
+            if isinstance(value, int | float) and not isinstance(value, bool) and value == number and key != "offset":
+                yield f"{path}.{key}".lstrip("."), node, key
+            else:
+                yield from _places(value, number, f"{path}.{key}")
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from _places(value, number, f"{path}[{i}]")
+
+
+def _renamed(data: dict[str, Any], indicator: dict[str, Any]) -> None:
+    """Give an indicator the id of its new parameters, everywhere."""
+    old = indicator["id"]
+    given = {k: v for k, v in indicator.items() if k not in ("name", "id")}
+    indicator["id"] = make_indicator(indicator["name"], **given).id
+    text = json.dumps({k: data[k] for k in ("indicators", "entry_rules", "exit_rules")})
+    data |= json.loads(text.replace(json.dumps(old), json.dumps(indicator["id"])))
+
+
+def _merged(data: dict[str, Any], words: str, *, appends: bool, filters: bool) -> bool:
+    """Read words behind the stand-in strategy and make the changes they make to it; False when they cannot be read."""
+    base = parse_strategy(_STAND_IN).require()
+    parsed = _read(words)
+    if any(d.code == "contradiction" for d in parsed.errors):
+        parsed.require()
+    if parsed.strategy is None:
+        return False
+    found = parsed.strategy
+    for name in Risk.model_fields:
+        if getattr(found.risk, name) != getattr(base.risk, name) and not _stand_in_stop(parsed, name):
+            data["risk"][name] = found.risk.model_dump(mode="json")[name]
+    for name in Execution.model_fields:
+        if getattr(found.execution, name) != getattr(base.execution, name):
+            data["execution"][name] = getattr(found.execution, name)
+    if found.symbols:
+        data["symbols"] = list(found.symbols)
+    if not any(a.code == "timeframe" for a in parsed.assumptions):
+        data["timeframe"] = found.timeframe
+    rules = found.model_dump(mode="json")
+    return _merge_rules(data, rules, base.model_dump(mode="json"), appends=appends, filters=filters)
+
+
+def _read(words: str) -> ParseResult:
+    parsed = parse_strategy(f"{_STAND_IN} {words}.")
+    if parsed.strategy is None and any("needs a stop" in d.message for d in parsed.errors):
+        parsed = parse_strategy(f"{_STAND_IN} {_STOP} {words}.")
+    return parsed
+
+
+def _stand_in_stop(parsed: ParseResult, name: str) -> bool:
+    return name == "stop_loss" and _STOP in parsed.text
+
+
+def _merge_rules(
+    data: dict[str, Any], found: dict[str, Any], base: dict[str, Any], *, appends: bool, filters: bool
+) -> bool:
+    stand_in = base["entry_rules"][0]["when"]
+    for rule in found["entry_rules"]:
+        when = rule["when"]
+        if when == stand_in:
+            continue
+        if filters or (when["type"] == "all" and stand_in in when["conditions"]):  # it holds for every entry
+            parts = when["conditions"] if when["type"] == "all" else [when]
+            for entry in data["entry_rules"]:
+                inner = entry["when"]
+                known = inner["conditions"] if inner["type"] == "all" else [inner]
+                entry["when"] = {
+                    "type": "all",
+                    "conditions": [*known, *(c for c in parts if c not in (*known, stand_in))],
+                }
+        elif appends:
+            data["entry_rules"].append(rule)
+        else:
+            return False
+    for rule in found["exit_rules"]:
+        if rule not in base["exit_rules"] and rule not in data["exit_rules"]:
+            data["exit_rules"].append(copy.deepcopy(rule))
+    known = {i["id"] for i in data["indicators"]}
+    data["indicators"] += [i for i in found["indicators"] if i["id"] not in known]
+    return True
+
+
+def _drop_unused(data: dict[str, Any]) -> None:
+    """Take out the indicators that nothing uses any more."""
+    while True:
+        used = json.dumps([data["entry_rules"], data["exit_rules"], [i.get("source") for i in data["indicators"]]])
+        kept = [i for i in data["indicators"] if json.dumps(i["id"]) in used]
+        if kept == data["indicators"]:
+            return
+        data["indicators"] = kept

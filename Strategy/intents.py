@@ -1,0 +1,93 @@
+"""What somebody wants of a conversation, as far as plain rules can tell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from Strategy.text_parser import parse_strategy
+
+Intent = Literal[
+    "create",
+    "change",
+    "explain",
+    "backtest",
+    "optimise",
+    "compare",
+    "deploy",
+    "confirm",
+    "choose",
+    "research",
+    "small_talk",
+    "status",
+    "",
+]
+
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_PATTERNS: tuple[tuple[Intent, str], ...] = (
+    ("confirm", r"^(?:yes|yes please|confirm|go ahead|do it)(?:,? deploy(?: it)?)?[.!]*$"),
+    ("small_talk", r"^(?:hi|hello|hey|thanks|thank you|good (?:morning|evening|day)|help|what can you do|who are you)\b[^,;]{0,30}$"),
+    ("choose", r"\b(?:use|take|choose|prefer) (?:the )?(?:(?P<reading>rules|model)(?:'s?)?|other|first|second) (?:reading|one|version)\b"),
+    ("deploy", r"\b(?:deploy|put (?:it|this) (?:live|into production)|go live|release)\b"),
+    ("optimise", r"\b(?:optimi[sz]e|find the best (?:parameters|settings|values)|tune)\b"),
+    ("compare", r"\bcompare\b|\bwhich (?:is|was|one is) better\b"),
+    ("research", r"\b(?:search|research|look up|find (?:articles|papers|ideas)|google)\b"),
+    ("status", r"\b(?:how did it go|what came of it|is it (?:done|finished)|status|result(?:s)?\??$)"),
+    ("explain", rf"\b(?:explain|why|describe|what does (?:it|the strategy|this) do|what happened on)\b|\bon {_DAY}\b"),
+    ("backtest", r"^(?:now |please |and |ok(?:ay)?,? |then )*(?:back-?test|test|run|try)\b(?!.*\b(?:when|if)\b)"),
+)  # fmt: skip
+_SYMBOL = re.compile(r"\b(?:on|for|with|against|and|vs\.?)\s+\$?([A-Z][A-Z0-9.^=-]{0,11})\b")
+_SINCE = re.compile(rf"(?i)\b(?:since|from|after|starting)\s+({_DAY}|(?:19|20)\d\d)\b")
+_UNTIL = re.compile(rf"(?i)\b(?:until|till|to|before|through)\s+({_DAY}|(?:19|20)\d\d)\b")
+_AT = re.compile(rf"\b({_DAY})\b")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An intent and what it is about; `intent` is empty where the rules cannot tell."""
+
+    intent: Intent
+    symbols: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    at: str = ""
+    reading: str = ""
+
+
+def wanted(message: str, *, has_strategy: bool) -> Wanted:
+    """Return what a message asks for."""
+    text = " ".join(message.split())
+    if parse_strategy(message).strategy is not None:
+        return Wanted("create")
+    for intent, pattern in _PATTERNS:
+        if found := re.search(pattern, text, re.IGNORECASE):
+            symbols = tuple(dict.fromkeys(_SYMBOL.findall(text)))
+            at = _AT.search(text)
+            reading = (found.groupdict().get("reading") or "").lower()
+            return Wanted(
+                intent, symbols, _day(_SINCE, text), _day(_UNTIL, text, end=True), at[1] if at else "", reading
+            )
+    return Wanted("change" if has_strategy and _changes(text) else "")
+
+
+def _changes(text: str) -> bool:
+    return bool(
+        re.search(
+            r"(?i)\b(?:make|set|change|use|add|remove|drop|delete|replace|only|also|instead|tighten|widen|stop|target|exit|don't|no|without|switch|trade|start with|commission|risk)\b",
+            text,
+        )
+    )
+
+
+def _day(pattern: re.Pattern[str], text: str, *, end: bool = False) -> date | None:
+    found = pattern.search(text)
+    if not found:
+        return None
+    if len(found[1]) == 4:
+        return date(int(found[1]), 12, 31) if end else date(int(found[1]), 1, 1)
+    try:
+        return date.fromisoformat(found[1])
+    except ValueError:
+        return None
