@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_BYTES = 2 * 1024 * 1024
-TIMEOUT_S = 15.0
+TIMEOUT_S = 10.0
 MAX_REDIRECTS = 5
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

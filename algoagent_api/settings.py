@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "strategy_api",
     "data_api",
     "backtest_api",
+    "chat_api",
     "trading",
 ]
 MIDDLEWARE = [
@@ -228,6 +229,11 @@ LLM_TRIES = env.int("LLM_TRIES", default=3)
 AI_BUDGET_USER_USD = env.float("AI_BUDGET_USER_USD", default=1.0)
 AI_BUDGET_TOTAL_USD = env.float("AI_BUDGET_TOTAL_USD", default=20.0)
 AI_BUDGET_RESERVE_PERCENT = env.float("AI_BUDGET_RESERVE_PERCENT", default=5.0)
+
+# How long a conversation waits for a backtest before it says that it is still under way.
+CHAT_WAIT_S = env.float("CHAT_WAIT_S", default=30.0)
+SEARXNG_ENDPOINT = env.str("SEARXNG_ENDPOINT", default="")
+SEARXNG_CATEGORIES = env.list("SEARXNG_CATEGORIES", default=["general"])
 
 # The broker rings the workers' bell; without a server it is a folder.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")

@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/", include("ai_api.urls")),
     path("api/", include("strategy_api.urls")),
     path("api/", include("backtest_api.urls")),
+    path("api/", include("chat_api.urls")),
     path("api/", include("data_api.urls")),
     path("api/trading/", include("trading.urls")),
     path("api/health/", HealthView.as_view(), name="health"),

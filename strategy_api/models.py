@@ -95,6 +95,7 @@ class ConversationMemory(models.Model):
         GENERATE = "generate"
         EDIT = "edit"
         BACKTEST = "backtest"
+        CHAT = "chat"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     session_id = models.CharField(max_length=36)

@@ -1,0 +1,51 @@
+"""The wire shape of conversations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from chat_api.services import MAX_MESSAGE
+from strategy_api.serializers import SESSION, TextField
+
+
+class ChatRequest(serializers.Serializer[Any]):
+    message = TextField(allow_blank=True, trim_whitespace=False, help_text=f"At most {MAX_MESSAGE} characters")
+    session_id = TextField(**SESSION)
+
+
+class ChatSerializer(serializers.Serializer[Any]):
+    session_id = serializers.CharField(help_text="Send it with the next message")
+    text = serializers.CharField()
+    intent = serializers.CharField(allow_blank=True, help_text="Empty: the rules could not tell")
+    actions = serializers.ListField(
+        child=serializers.DictField(), help_text="What was done: created, changed, queued, ..."
+    )
+    answered_by = serializers.ChoiceField(choices=["rules", "model"])
+
+
+class ChatEventSerializer(serializers.Serializer[Any]):
+    event = serializers.ChoiceField(choices=["session", "action", "text", "done", "error"])
+    data = serializers.DictField()  # type: ignore[assignment]
+
+
+class ResearchRequest(serializers.Serializer[Any]):
+    query = TextField(max_length=400)
+    session_id = TextField(**SESSION)
+
+
+class SearchResultSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField(help_text="What the answer cites as [1]")
+    title = serializers.CharField(allow_blank=True)
+    url = serializers.CharField()
+    content = serializers.CharField(allow_blank=True)
+    engine = serializers.CharField(allow_blank=True)
+    score = serializers.FloatField()
+
+
+class ResearchSerializer(serializers.Serializer[Any]):
+    query = serializers.CharField()
+    results = SearchResultSerializer(many=True)
+    answer = serializers.CharField(allow_blank=True, help_text="Empty without a model")
+    answered_by = serializers.ChoiceField(choices=["rules", "model"])

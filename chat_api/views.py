@@ -1,0 +1,88 @@
+"""Conversations over REST, streamed as server-sent events or whole as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connections
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from auth_api.request_user import user_of
+from backtest_api.views import EventStream
+from chat_api import serializers, services
+
+logger = logging.getLogger(__name__)
+FAILED = "Something went wrong on the server; it has been logged"
+
+
+class ChatView(APIView):
+    renderer_classes = (EventStream, JSONRenderer)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Errors are JSON, whatever was asked for."""
+        self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+        return super().handle_exception(exc)
+
+    @extend_schema(
+        request=serializers.ChatRequest,
+        responses={
+            (200, "text/event-stream"): serializers.ChatEventSerializer,
+            (200, "application/json"): serializers.ChatSerializer,
+        },
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Say something: describe, change, test, compare, explain or deploy a strategy. Accept: application/json waits for all of it."""
+        body = serializers.ChatRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        events = services.converse(user=user_of(request), **body.validated_data)
+        first = next(events)  # raises what is wrong with the request, before anything is sent
+        if request.accepted_media_type == "application/json":
+            *_, last = events
+            return Response(last.data)
+        response = StreamingHttpResponse(_streamed(first, events))
+        response["Content-Type"] = "text/event-stream"
+        response["Cache-Control"] = "no-store"
+        response["X-Accel-Buffering"] = "no"
+        return response
+
+
+async def _streamed(first: services.Event, events: Iterator[services.Event]) -> AsyncIterator[bytes]:
+    """Yield events as they come. They are made in a thread of their own; a client that hangs holds no worker."""
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[services.Event | None]()
+
+    def make() -> None:
+        try:
+            for event in events:
+                loop.call_soon_threadsafe(queue.put_nowait, event)
+        except Exception:
+            logger.exception("a conversation failed")
+            loop.call_soon_threadsafe(queue.put_nowait, services.Event("error", {"error": FAILED}))
+        finally:
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+            connections.close_all()
+
+    threading.Thread(target=make, name="conversation", daemon=True).start()
+    event: services.Event | None = first
+    while event is not None:
+        yield f"event: {event.kind}\ndata: {json.dumps(event.data, cls=DjangoJSONEncoder)}\n\n".encode()
+        event = await queue.get()
+
+
+class ResearchView(APIView):
+    @extend_schema(request=serializers.ResearchRequest, responses={200: serializers.ResearchSerializer})
+    def post(self, request: Request) -> Response:
+        """Search the web through SearxNG; with a model, an answer that cites what was found."""
+        body = serializers.ResearchRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(services.research(user=user_of(request), **body.validated_data))
