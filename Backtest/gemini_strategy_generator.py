@@ -87,7 +87,9 @@ class GeminiStrategyGenerator:
     def _task(strategy: CanonicalStrategy | None, instructions: str) -> str:
         parts = []
         if strategy is not None:
-            core = strategy.model_dump(mode="json", exclude={"provenance", "description", "parameters"})
+            core = strategy.model_dump(
+                mode="json", exclude={"provenance", "description", "parameters", "strategy_name"}
+            )
             parts += [as_data("strategy", strategy.describe()), as_data("canonical", json.dumps(core))]
         if instructions:
             parts.append(as_data("instructions", instructions))

@@ -119,7 +119,7 @@ def edit_by_model(strategy: CanonicalStrategy, request: str, models: LanguageMod
         odd = sorted(n for n in brought if n not in said | defaults | {0.0, 1.0} and round(n * 100, 10) not in said)
         return f"These numbers stand nowhere in the words: {', '.join(f'{n:g}' for n in odd)}" if odd else ""
 
-    core = strategy.model_dump(mode="json", exclude={"provenance", "description", "parameters"})
+    core = strategy.model_dump(mode="json", exclude={"provenance", "description", "parameters", "strategy_name"})
     prompt = "\n\n".join([as_data("canonical", json.dumps(core)), as_data("change", request)])
     question = Question(
         purpose="edit",

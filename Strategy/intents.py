@@ -38,6 +38,17 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("explain", rf"\b(?:explain|why|describe|what does (?:it|the strategy|this) do|what happened on)\b|\bon {_DAY}\b"),
     ("backtest", r"^(?:now |please |and |ok(?:ay)?,? |then )*(?:back-?test|test|run|try)\b(?!.*\b(?:when|if)\b)"),
 )  # fmt: skip
+_LONGEST = {
+    "deploy": 8,
+    "choose": 10,
+    "optimise": 25,
+    "status": 10,
+    "compare": 30,
+    "explain": 40,
+    "backtest": 30,
+    "research": 60,
+    "change": 60,
+}
 _SYMBOL = re.compile(r"\b(?:on|for|with|against|and|vs\.?)\s+\$?([A-Z][A-Z0-9.^=-]{0,11})\b")
 _SINCE = re.compile(rf"(?i)\b(?:since|from|after|starting)\s+({_DAY}|(?:19|20)\d\d)\b")
 _UNTIL = re.compile(rf"(?i)\b(?:until|till|to|before|through)\s+({_DAY}|(?:19|20)\d\d)\b")
@@ -57,19 +68,20 @@ class Wanted:
 
 
 def wanted(message: str, *, has_strategy: bool) -> Wanted:
-    """Return what a message asks for."""
+    """Return what a message asks for. Words inside a long text, which may be pasted, are no order."""
     text = " ".join(message.split())
+    words = len(text.split())
     if parse_strategy(message).strategy is not None:
         return Wanted("create")
     for intent, pattern in _PATTERNS:
-        if found := re.search(pattern, text, re.IGNORECASE):
+        if words <= _LONGEST.get(intent, 60) and (found := re.search(pattern, text, re.IGNORECASE)):
             symbols = tuple(dict.fromkeys(_SYMBOL.findall(text)))
             at = _AT.search(text)
             reading = (found.groupdict().get("reading") or "").lower()
             return Wanted(
                 intent, symbols, _day(_SINCE, text), _day(_UNTIL, text, end=True), at[1] if at else "", reading
             )
-    return Wanted("change" if has_strategy and _changes(text) else "")
+    return Wanted("change" if has_strategy and words <= _LONGEST["change"] and _changes(text) else "")
 
 
 def _changes(text: str) -> bool:

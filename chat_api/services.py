@@ -403,7 +403,7 @@ def _spoken(talk: Talk, wait_s: float) -> Reply:
     if strategy := talk.strategy:
         known.append(as_data("strategy", load_canonical(strategy.canonical_json).require().describe()))
     if done := [r for r in _runs(talk) if r.status == BacktestRun.Status.COMPLETED][-2:]:
-        known.append(as_data("backtests", "\n".join(f"{r.pk}: {_figures(r)}" for r in done)))
+        known.append(as_data("backtests", "\n".join(_nameless(r) for r in done)))
     if summary:
         known.append(as_data("earlier", summary))
     question = Question(
@@ -411,6 +411,16 @@ def _spoken(talk: Talk, wait_s: float) -> Reply:
         max_output_tokens=1024,
     )  # fmt: skip
     yield from withholding(get_models().stream(question, talk.ledger), [instructions])
+
+
+def _nameless(run: BacktestRun) -> str:
+    """Return a run's figures without the strategy's name, which may be a stranger's words."""
+    figures = {
+        "return %": run.total_return_pct, "buy and hold %": run.buy_and_hold_return_pct, "CAGR %": run.cagr, "Sharpe": run.sharpe_ratio,
+        "maximum drawdown %": run.max_drawdown, "win rate": run.win_rate, "profit factor": run.profit_factor, "trades": run.total_trades,
+    }  # fmt: skip
+    told = ", ".join(f"{name} {'none' if value is None else round(value, 4)}" for name, value in figures.items())
+    return f"backtest {run.pk} of version {run.strategy_version} on {run.symbol}, {run.start_date} to {run.end_date}: {told}"
 
 
 class _Nothing(BaseModel):
@@ -459,8 +469,11 @@ def _tools(talk: Talk, wait_s: float) -> tuple[ModelTool, ...]:
         return ModelTool(name, description, arguments, call)
 
     def spoken(words: str) -> None:
-        if not said_by(talk.message, words):
-            raise InvalidInput("These words do not stand in the trader's message: nothing was done")
+        # Words inside a longer text may be somebody else's, pasted: an order is a message of its own.
+        if not said_by(talk.message, words) or 2 * len(words.split()) < len(talk.message.split()):
+            raise InvalidInput(
+                "The trader did not ask for this in so many words: nothing was done. Ask the trader to say it"
+            )
 
     def change(given: _Change) -> str:
         spoken(given.words)
@@ -476,7 +489,8 @@ def _tools(talk: Talk, wait_s: float) -> tuple[ModelTool, ...]:
             raise InvalidInput("The symbol does not stand in the trader's message: nothing was done")
         run = _queue(talk, given.symbol.upper() or None, given.since, given.until)
         talk.act("queued", run_id=run.pk, symbol=run.symbol)
-        return "".join(p for p in _reports(talk, [run], wait_s) if isinstance(p, str))
+        told = [p for p in _reports(talk, [run], wait_s) if isinstance(p, str)]
+        return _nameless(run) if run.status == BacktestRun.Status.COMPLETED else "".join(told)
 
     def listed(_: _Nothing) -> str:
         mine = selectors.strategies_of(user=talk.user)[:20]

@@ -129,6 +129,19 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
         return loaded.strategy.describe() if loaded.strategy else ""
 
 
+class UrlRequest(serializers.Serializer[Any]):
+    url = serializers.CharField(max_length=2000, help_text="http or https, on the public internet")
+
+
+class CandidateSerializer(serializers.Serializer[Any]):
+    passage = serializers.CharField(help_text="The words of the page it rests on")
+    answered_by = serializers.ChoiceField(choices=["rules", "model"])
+    description = serializers.CharField()
+    canonical_json = CanonicalField()
+    warnings = FindingSerializer(many=True)
+    assumptions = AssumptionSerializer(many=True)
+
+
 class VersionSerializer(serializers.ModelSerializer[StrategyVersion]):
     canonical_json = CanonicalField()
     changes = serializers.ListField(child=serializers.DictField(child=serializers.CharField(allow_blank=True)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.model_calls import Question
 from Strategy.strategy_validator import StrategyValidator
 from Strategy.text_parser import ParseResult
+from Strategy.web_text import Address, fetch_text, is_public
 from strategy_api import lifecycle
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
@@ -95,6 +96,29 @@ def understand(*, user: User, text: str, name: str = "", session_id: str = "") -
     """Read a text by rules and, where they leave words unread and a model is configured, by a model."""
     models = get_models() if models_configured() else None
     return StrategyAnalyzer(models, UserLedger(user, session_id)).analyze_strategy(text, name=name)
+
+
+def strategies_from_url(
+    *, user: User, url: str, allowed: Callable[[Address], bool] = is_public
+) -> list[dict[str, Any]]:
+    """Return the strategies a web page describes, each with the passage it rests on; nothing is stored.
+
+    Raises:
+        InvalidInput, TooLarge, ProviderError: the page cannot be read.
+        StrategyError: it describes no strategy.
+    """
+    from Strategy.web_research import candidates
+
+    analyzer = StrategyAnalyzer(get_models() if models_configured() else None, UserLedger(user))
+    found = []
+    for candidate in candidates(fetch_text(url, allowed=allowed), url, analyzer):
+        canonical = candidate.parsed.require()
+        found.append({
+            "passage": candidate.passage, "answered_by": candidate.answered_by, "description": canonical.describe(),
+            "canonical_json": canonical.model_dump(mode="json"), "warnings": [d.as_dict() for d in candidate.parsed.diagnostics],
+            "assumptions": [a.__dict__ for a in candidate.parsed.assumptions],
+        })  # fmt: skip
+    return found
 
 
 def alternatives_of(*, user: User, analysis: Analysis) -> list[dict[str, Any]]:

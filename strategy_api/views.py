@@ -90,6 +90,16 @@ class ValidateView(APIView):
         return Response(serializers.ValidationSerializer(validation).data)
 
 
+class FromUrlView(APIView):
+    @extend_schema(request=serializers.UrlRequest, responses={200: serializers.CandidateSerializer(many=True)})
+    def post(self, request: Request) -> Response:
+        """The strategies a web page describes, each with its passage. Store one by sending its canonical_json."""
+        body = serializers.UrlRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = services.strategies_from_url(user=user_of(request), **body.validated_data)
+        return Response(serializers.CandidateSerializer(found, many=True).data)
+
+
 class ChooseView(APIView):
     @extend_schema(request=serializers.ChooseSerializer, responses={200: serializers.StrategySerializer})
     def post(self, request: Request, strategy_id: int) -> Response:
