@@ -104,19 +104,24 @@ def edit_by_model(strategy: CanonicalStrategy, request: str, models: LanguageMod
     Raises:
         ModelUnavailable, BudgetExceeded: no model answered as it should.
     """
-    said = numbers_of(request) | {-n for n in numbers_of(request)}
-    known = {n for _, n in numbers_in(strategy.model_dump(mode="json"))}
-    defaults = {p.default for entry in REGISTRY.values() for p in entry.params} | {
-        level for entry in REGISTRY.values() for level in (entry.levels or ())
-    }
+    said = numbers_of(request)
+    said |= {-n for n in said} | {round(n / 100, 10) for n in said} | {0.0, 1.0}
+    before = strategy.model_dump(mode="json")
 
     def check(patch: Patch) -> str:
         try:
             found = patched(strategy, patch)
         except StrategyError as error:
             return "\n".join([error.message, *(f"{d.field}: {d.message}" for d in error.details)][:8])
-        brought = {n for _, n in numbers_in(found.strategy.model_dump(mode="json"))} - known
-        odd = sorted(n for n in brought if n not in said | defaults | {0.0, 1.0} and round(n * 100, 10) not in said)
+        after = found.strategy.model_dump(mode="json")
+        odd = sorted(
+            {
+                n
+                for part in ("indicators", "entry_rules", "exit_rules", "risk", "execution")
+                for n in _brought(before, after, part)
+            }
+            - said
+        )
         return f"These numbers stand nowhere in the words: {', '.join(f'{n:g}' for n in odd)}" if odd else ""
 
     core = strategy.model_dump(mode="json", exclude={"provenance", "description", "parameters", "strategy_name"})
@@ -130,6 +135,17 @@ def edit_by_model(strategy: CanonicalStrategy, request: str, models: LanguageMod
         deterministic=True,
     )
     return patched(strategy, models.ask(question, ledger).output)
+
+
+def _brought(before: dict[str, Any], after: dict[str, Any], part: str) -> set[float]:
+    """Return the numbers a part has now and had not before, without those an indicator has by default."""
+    defaults = {p.default for entry in REGISTRY.values() for p in entry.params} if part == "indicators" else set()
+    if part.endswith("_rules"):
+        defaults = {level for entry in REGISTRY.values() for level in (entry.levels or ())}
+    if part == "risk":
+        defaults = {REGISTRY["ATR"].params[0].default} if '"timeperiod"' in json.dumps(after[part]) else set()
+    old = {n for _, n in numbers_in(before[part])}
+    return {n for _, n in numbers_in(after[part])} - old - defaults
 
 
 def patched(strategy: CanonicalStrategy, patch: Patch) -> Edit:

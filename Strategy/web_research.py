@@ -38,12 +38,14 @@ def candidates(text: str, url: str, analyzer: StrategyAnalyzer) -> list[Candidat
         StrategyError: the page describes no strategy.
     """
     found: list[Candidate] = []
-    for passage in _passages(text):
+    taken: set[int] = set()
+    for blocks, passage in _passages(text):
+        if taken & set(blocks) or len(found) == MOST_CANDIDATES:
+            continue
         parsed = parse_strategy(passage)
-        if parsed.strategy is not None and not any(passage in c.passage or c.passage in passage for c in found):
+        if parsed.strategy is not None:
             found.append(Candidate(passage, _from(parsed, url), "rules"))
-        if len(found) == MOST_CANDIDATES:
-            break
+            taken |= set(blocks)
     if not found:
         analysis = analyzer.analyze_strategy(text[:MAX_LENGTH])
         if analysis.parsed.strategy is None:
@@ -56,14 +58,19 @@ def candidates(text: str, url: str, analyzer: StrategyAnalyzer) -> list[Candidat
     return found
 
 
-def _passages(text: str) -> Iterator[str]:
-    """Yield runs of paragraphs that speak of trading, the longer ones first."""
-    blocks = [b.strip() for b in re.split(r"\n\s*\n|\n", text) if b.strip()]
-    for length in (4, 3, 2, 1):
+def _passages(text: str) -> Iterator[tuple[range, str]]:
+    """Yield runs of paragraphs that speak of trading, with their places: the shorter first, so that two strategies stay two.
+
+    A passage begins at its first trading word, behind a title such as "The dip:".
+    """
+    blocks = [b.strip() for b in text.split("\n") if b.strip()]
+    for length in (1, 2, 3, 4):
         for i in range(len(blocks) - length + 1):
-            passage = "\n".join(blocks[i : i + length])
-            if len(passage) <= 2000 and _RULE.search(blocks[i]) and _RULE.search(blocks[i + length - 1]):
-                yield passage
+            first, last = _RULE.search(blocks[i]), _RULE.search(blocks[i + length - 1])
+            if first and last:
+                passage = "\n".join([blocks[i][first.start() :], *blocks[i + 1 : i + length]])
+                if len(passage) <= 2000:
+                    yield range(i, i + length), passage
 
 
 def _from(parsed: ParseResult, url: str) -> ParseResult:

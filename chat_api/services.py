@@ -131,8 +131,10 @@ def _begin(user: User, message: str, session_id: str) -> Talk:
 
 def _told(error: AlgoAgentError) -> str:
     """Return an error as somebody says it."""
-    lines = [error.message, *(f"? {q}" for q in error.questions), *(f"- {s}" for s in dict.fromkeys(error.suggestions))]
-    return "\n".join(lines[:8])
+    asked = [f"? {q}" for q in error.questions[:4]]
+    advised = [f"- {s}" for s in list(dict.fromkeys(error.suggestions))[:4]]
+    noted = [d.message for d in error.details if d.code == "answered_by_rules"]
+    return "\n".join([error.message, *asked, *advised, *noted])
 
 
 def _answer(talk: Talk, want: Wanted, wait_s: float) -> Reply:
