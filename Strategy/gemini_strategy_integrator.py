@@ -5,20 +5,22 @@ The name is the project's oldest; any configured model answers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import BudgetExceeded, Diagnostic, ModelUnavailable
+from Backtest.errors import BudgetExceeded, Diagnostic, ModelUnavailable, StrategyError
 from Backtest.prompts import as_data, render
 from Strategy.draft import Assumption
+from Strategy.edits import PROMPTS, Operation, Patch, patched
 from Strategy.grounding import LeftOut, Quote, complaints, parts
 from Strategy.model_calls import Ledger, NoLedger, Question
+from Strategy.strategy_validator import Recommendation
 from Strategy.text_parser import ParseResult, parse_strategy
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 AnsweredBy = Literal["rules", "model"]
 MOST_COMPLAINTS = 12
-PROMPTS = Path(__file__).with_name("prompts")
 
 
 class Understood(BaseModel):
@@ -38,6 +39,23 @@ class Understood(BaseModel):
     quotes: list[Quote] = Field(max_length=64)
     left_out: list[LeftOut] = Field(default_factory=list, max_length=64)
     questions: list[str] = Field(default_factory=list, max_length=8)
+
+
+class Improvement(BaseModel):
+    """One change a model proposes, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(max_length=500)
+    operations: list[Operation] = Field(min_length=1, max_length=8)
+
+
+class Improvements(BaseModel):
+    """What a model proposes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    improvements: list[Improvement] = Field(max_length=4)
 
 
 @dataclass(frozen=True)
@@ -65,6 +83,39 @@ class StrategyAnalyzer:
 
     def __init__(self, models: LanguageModels | None = None, ledger: Ledger | None = None) -> None:
         self._models, self._ledger = models, ledger or NoLedger()
+
+    def improvements(self, strategy: CanonicalStrategy) -> list[Recommendation]:
+        """Return what a model would change, each a patch that makes a possible strategy. Its numbers are proposals.
+
+        Raises:
+            ModelUnavailable, BudgetExceeded: no model answered.
+        """
+        if self._models is None:
+            raise ModelUnavailable("No language model is configured: the rules' own recommendations are all there is")
+
+        def check(found: Improvements) -> str:
+            wrong = []
+            for i, item in enumerate(found.improvements):
+                try:
+                    patched(strategy, Patch(operations=item.operations))
+                except StrategyError as error:
+                    wrong.append(f"improvements[{i}]: {error.message}")
+            return "\n".join(wrong)
+
+        core = strategy.model_dump(mode="json", exclude={"provenance", "description", "parameters", "strategy_name"})
+        question = Question(
+            purpose="improve", instructions=render(PROMPTS / "improve.md"), prompt=as_data("canonical", json.dumps(core)),
+            output=Improvements, check=check, deterministic=True,
+        )  # fmt: skip
+        return [
+            Recommendation(
+                "model",
+                item.operations[0].path,
+                item.reason,
+                tuple(patched(strategy, Patch(operations=item.operations)).patch),
+            )
+            for item in self._models.ask(question, self._ledger).output.improvements
+        ]
 
     def analyze_strategy(self, text: str, *, name: str = "") -> Analysis:
         """Read a text.

@@ -25,14 +25,16 @@ from Backtest.timeframes import is_intraday
 
 @dataclass(frozen=True)
 class Recommendation:
-    """An improvement to consider. `field` says where it would be made."""
+    """An improvement to consider. `field` says where it would be made; `patch` makes it (RFC 6902), where one value is as good
+    a beginning as another."""
 
     code: str
     field: str
     message: str
+    patch: tuple[dict[str, Any], ...] = ()
 
-    def as_dict(self) -> dict[str, str]:
-        return {"code": self.code, "field": self.field, "message": self.message}
+    def as_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "field": self.field, "message": self.message, "patch": list(self.patch)}
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,30 @@ def recommend(strategy: CanonicalStrategy) -> Iterable[Recommendation]:
     risk, execution = strategy.risk, strategy.execution
     if not (risk.stop_loss or risk.trailing_stop):
         yield Recommendation(
-            "add_stop", "risk.stop_loss", "Add a stop loss, such as 5% or 2 ATR: one bad trade has no limit now"
+            "add_stop",
+            "risk.stop_loss",
+            "Add a stop loss, such as 5% or 2 ATR: one bad trade has no limit now",
+            _replaced("/risk/stop_loss", {"type": "percent", "value": 5.0}),
         )
     if isinstance(risk.position_size, PercentOfEquity) and risk.position_size.value > 50:
         yield Recommendation(
             "size",
             "risk.position_size",
             "Specify a position size, such as 1% risk per trade: each trade takes nearly all equity",
+            _replaced(
+                "/risk/position_size",
+                {"type": "risk_percent", "value": 1.0}
+                if risk.stop_loss or risk.trailing_stop
+                else {"type": "percent_of_equity", "value": 25.0},
+            ),
         )
     if not execution.commission and not execution.commission_fixed and not execution.spread:
-        yield Recommendation("costs", "execution", "Add commission and spread: without costs every result is too good")
+        yield Recommendation(
+            "costs",
+            "execution",
+            "Add commission and spread: without costs every result is too good",
+            (*_replaced("/execution/commission", 0.001), *_replaced("/execution/spread", 0.0005)),
+        )
     if not strategy.symbols:
         yield Recommendation("symbol", "symbols", "Name the symbol the strategy is for")
     if not risk.cooldown_bars and risk.stop_loss:
@@ -88,6 +104,7 @@ def recommend(strategy: CanonicalStrategy) -> Iterable[Recommendation]:
             "cooldown",
             "risk.cooldown_bars",
             "Consider a cooldown between trades, so that a stop is not followed by the same entry at once",
+            _replaced("/risk/cooldown_bars", 5),
         )
     if isinstance(risk.take_profit, RiskReward) and risk.take_profit.ratio < 1:
         yield Recommendation(
@@ -102,6 +119,10 @@ def recommend(strategy: CanonicalStrategy) -> Iterable[Recommendation]:
             f"A stop of {risk.stop_loss.value:g}% lies within the noise of {strategy.timeframe} bars",
         )
     yield from _overfit(strategy)
+
+
+def _replaced(path: str, value: Any) -> tuple[dict[str, Any], ...]:
+    return ({"op": "replace", "path": path, "value": value},)
 
 
 def _overfit(strategy: CanonicalStrategy) -> Iterable[Recommendation]:

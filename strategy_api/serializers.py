@@ -156,6 +156,27 @@ class RecommendationSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     field = serializers.CharField()
     message = serializers.CharField()
+    patch = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text="RFC 6902, of canonical_json; empty: no one value is as good as another",
+    )
+
+
+class RecommendationsRequest(serializers.Serializer[Any]):
+    measure = serializers.BooleanField(required=False, help_text="Backtest each of them")
+    ask_model = serializers.BooleanField(required=False)
+    session_id = TextField(**SESSION)
+
+
+class EffectSerializer(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    before = serializers.DictField()
+    after = serializers.DictField()
+
+
+class MeasuredSerializer(RecommendationSerializer):
+    effect = EffectSerializer(allow_null=True, help_text="What it does in a backtest; null where it was not measured")
 
 
 class ValidationSerializer(serializers.ModelSerializer[StrategyValidation]):

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import jsonpatch
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
@@ -30,7 +31,7 @@ from Backtest.errors import (
 from data_api.providers import get_data_manager
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.model_calls import Question
-from Strategy.strategy_validator import StrategyValidator
+from Strategy.strategy_validator import StrategyValidator, recommend
 from Strategy.text_parser import ParseResult
 from Strategy.web_text import Address, fetch_text, is_public
 from strategy_api import lifecycle
@@ -39,6 +40,7 @@ from strategy_api.models import ConversationMemory, Strategy, StrategyValidation
 
 Interaction = ConversationMemory.Interaction
 EXAMPLE = "GOOG"
+MEASURED = ("total_return_pct", "sharpe_ratio", "max_drawdown", "total_trades", "profit_factor")
 
 
 def strategy_create(
@@ -275,6 +277,40 @@ def strategy_validate(*, strategy: Strategy, session_id: str = "") -> StrategyVa
             response=response,
         )
     return validation
+
+
+def strategy_recommendations(
+    *, strategy: Strategy, measure: bool = False, ask_model: bool = False, session_id: str = ""
+) -> list[dict[str, Any]]:
+    """Return what would make a strategy better: by rules, and by a model if asked; each with its effect in a backtest if asked.
+
+    Raises:
+        ModelUnavailable, BudgetExceeded: a model was asked, and none answered.
+        DataError, ExecutionError: the effect was to be measured, and the strategy as it is cannot be tested.
+    """
+    from Backtest.backtesting_adapter import run_backtest_from_canonical
+
+    canonical = load_canonical(strategy.canonical_json).require()
+    found = list(recommend(canonical))
+    if ask_model:
+        found += StrategyAnalyzer(get_models(), UserLedger(strategy.user, session_id)).improvements(canonical)
+    told = [{**r.as_dict(), "effect": None} for r in found]
+    if not measure:
+        return told
+    prices = _example(canonical, strategy.user)
+
+    def figures(tested: CanonicalStrategy) -> dict[str, Any]:
+        summary = run_backtest_from_canonical(tested, prices, sandbox=get_sandbox(), limits=get_limits()).summary
+        return {name: summary[name] for name in MEASURED}
+
+    before = figures(canonical)
+    for item in told:
+        if not item["patch"]:
+            continue
+        changed = load_canonical(jsonpatch.apply_patch(canonical.model_dump(mode="json"), item["patch"])).strategy
+        if changed is not None:
+            item["effect"] = {"symbol": prices.symbol, "before": before, "after": figures(changed)}
+    return told
 
 
 def strategy_generate_code(

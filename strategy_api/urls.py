@@ -8,6 +8,11 @@ urlpatterns = [
     path("strategies/from-url/", views.FromUrlView.as_view(), name="strategies-from-url"),
     path("strategies/<int:strategy_id>/", views.StrategyView.as_view(), name="strategy"),
     path("strategies/<int:strategy_id>/versions/", views.VersionsView.as_view(), name="strategy-versions"),
+    path(
+        "strategies/<int:strategy_id>/recommendations/",
+        views.RecommendationsView.as_view(),
+        name="strategy-recommendations",
+    ),
     path("strategies/<int:strategy_id>/choose/", views.ChooseView.as_view(), name="strategy-choose"),
     path("strategies/<int:strategy_id>/validate/", views.ValidateView.as_view(), name="strategy-validate"),
     path(

@@ -100,6 +100,19 @@ class FromUrlView(APIView):
         return Response(serializers.CandidateSerializer(found, many=True).data)
 
 
+class RecommendationsView(APIView):
+    @extend_schema(
+        request=serializers.RecommendationsRequest, responses={200: serializers.MeasuredSerializer(many=True)}
+    )
+    def post(self, request: Request, strategy_id: int) -> Response:
+        """What would make a strategy better, as patches of its canonical, with their measured effect if asked."""
+        strategy = selectors.strategy_get(user=user_of(request), strategy_id=strategy_id)
+        body = serializers.RecommendationsRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = services.strategy_recommendations(strategy=strategy, **body.validated_data)
+        return Response(serializers.MeasuredSerializer(found, many=True).data)
+
+
 class ChooseView(APIView):
     @extend_schema(request=serializers.ChooseSerializer, responses={200: serializers.StrategySerializer})
     def post(self, request: Request, strategy_id: int) -> Response:
