@@ -129,9 +129,19 @@ class StrategyAnalyzer:
         if self._models is None:
             return _by_rules(parsed, "No language model is configured; the rules read English only")
         try:
-            answer = self._models.ask(_question(text, parsed), self._ledger)
+            return self.read_by_model(parsed, name=name)
         except (ModelUnavailable, BudgetExceeded) as error:
             return _by_rules(parsed, error.message)
+
+    def read_by_model(self, parsed: ParseResult, *, name: str = "") -> Analysis:
+        """Have a model read a text, whatever the rules made of it.
+
+        Raises:
+            ModelUnavailable, BudgetExceeded: no model answered as it should.
+        """
+        if self._models is None:
+            raise ModelUnavailable("No language model is configured")
+        answer = self._models.ask(_question(parsed.text, parsed), self._ledger)
         return _by_model(name, parsed, answer.output, answer.model or "the cache")
 
 

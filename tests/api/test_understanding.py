@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from ai_api.models import ModelCall
+from auth_api.models import User
 from Strategy.gemini_strategy_integrator import Understood
 from Strategy.grounding import complaints
 from Strategy.text_parser import parse_strategy
@@ -265,3 +270,36 @@ def test_improvements_without_a_model(api: APIClient) -> None:
     answer = api.post(f"/api/strategies/{made['id']}/recommendations/", {"ask_model": True})
     assert answer.status_code == 503
     assert "set GEMINI_API_KEY" in answer.json()["error"]
+
+
+# -- How well ------------------------------------------------------------------------------------
+
+
+def test_the_evaluation(llm: ModelServer, tmp_path: Path, user: User) -> None:
+    """A corpus of four through rules and a model: what each read, asked and got wrong."""
+    (tmp_path / "mixed.yaml").write_text(
+        """
+- {say: "Kaufe GOOG, wenn der RSI unter 30 fällt, und verkaufe über 70. Stop bei 5 Prozent.", symbols: [GOOG], long: "down(RSI(14), 30)", exit: RSI(14) > 70, stop: 5%}
+- {say: "Kaufe GOOG, wenn der RSI unter 30 liegt, und verkaufe über 70. Stop bei 5 Prozent!", symbols: [GOOG], long: RSI(14) < 30, exit: RSI(14) > 70, stop: 5%}
+- {say: "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%", symbols: [GOOG], long: RSI(14) <= 30, exit: RSI(14) > 70, stop: 5%}
+- {say: "hello", refused: [no_strategy]}
+"""
+    )
+
+    def answer(asked: Asked) -> Reply:
+        return (
+            Reply(output=ANSWER)
+            if "unter 30 fällt" in json.loads(asked.text)["contents"][0]["parts"][0]["text"]
+            else Reply(text="?")
+        )
+
+    llm.will_answer(answer)
+    out = StringIO()
+    call_command("eval_nl", corpus=tmp_path, json=True, user="ada", stdout=out)
+    found = json.loads(out.getvalue())
+    assert found["rows"] == [
+        {"corpus": "mixed", "reader": "rules", "exact": 0, "equivalent": 1, "asked": 3, "wrong": 0, "failed": 0},
+        {"corpus": "mixed", "reader": "model", "exact": 1, "equivalent": 0, "asked": 1, "wrong": 0, "failed": 2},
+    ]
+    assert float(found["cost_usd"]) > 0
+    assert {o["outcome"] for o in found["odd"]} == {"asked", "equivalent", "failed"}
