@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -32,7 +32,8 @@ HELP = """Write a strategy: a sentence, numbered steps (end them with an empty l
   :to 2010-12-31   the last day                     :run               test again
   :trades          all trades of the last test      :explain DATE      why a trade, or none, on a day
   :code            the generated Python             :save [NAME]       keep the strategy
-  :export FILE     strategy and result as JSON      :help  :quit"""
+  :export FILE     strategy and result as JSON      :chat              talk instead, and back again
+  :help  :quit"""
 
 
 @dataclass
@@ -46,12 +47,15 @@ class Tester:
     end: date | None = None
     parsed: ParseResult | None = None
     run_done: BacktestRun | None = None
+    chatting: bool = False
+    session: str = ""
     commands: dict[str, Callable[[str], None]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.commands = {
             "symbol": self._symbol, "from": self._from, "to": self._to, "run": self._run, "trades": self._trades,
             "explain": self._explain, "code": self._code, "save": self._save, "export": self._export, "help": self._help,
+            "chat": self._chat,
         }  # fmt: skip
 
     # A strategy ------------------------------------------------------------------------------
@@ -99,8 +103,18 @@ class Tester:
             bar.update(task, advance=1)
         return self.run_done
 
+    def talk(self, line: str) -> None:
+        """Answer a line as the conversation over REST does."""
+        from chat_api.services import converse
+
+        for event in converse(user=self.user, message=line, session_id=self.session, here=True):
+            self.session = event.data.get("session_id", self.session)
+            if event.kind == "text":
+                self.console.print(event.data["text"], end="", markup=False, soft_wrap=True)
+        self.console.print()
+
     def answer(self, line: str) -> None:
-        """Answer a line: a command or a strategy."""
+        """Answer a line: a command, a strategy, or what is said in a conversation."""
         from backtest_api.reports import print_parse
 
         if line.startswith(":"):
@@ -109,6 +123,9 @@ class Tester:
             if command is None:
                 raise self._bad(f"Unknown command :{name[:20]}; :help lists them")
             command(argument.strip())
+            return
+        if self.chatting:
+            self.talk(line)
             return
         from backtest_api.services import assumptions_dated
 
@@ -203,6 +220,12 @@ class Tester:
             raise self._bad(f"{path} cannot be written: {error.strerror}") from error
         self.console.print(f"written to {path.resolve()}", markup=False)
 
+    def _chat(self, argument: str) -> None:
+        self.chatting = not self.chatting
+        self.console.print("Talk; :chat goes back to strategies." if self.chatting else "Strategies again.")
+        if argument:
+            self.talk(argument)
+
     def _help(self, argument: str) -> None:
         self.console.print(HELP, markup=False)
 
@@ -249,6 +272,21 @@ def piped(tester: Tester, text: str, *, as_json: bool) -> int:
     return 0 if understood and error is None else 1
 
 
+def piped_talk(tester: Tester, lines: Iterable[str]) -> int:
+    """Hold a conversation, a message a line; return the exit status."""
+    from auth_api.cli import error_text
+    from Backtest.errors import AlgoAgentError
+
+    for line in lines:
+        try:
+            if line.strip():
+                tester.talk(line.strip())
+        except AlgoAgentError as error:
+            print(error_text(error), file=sys.stderr)
+            return 1
+    return 0
+
+
 def converse(tester: Tester) -> int:
     """Read lines with history until :quit or the end of input."""
     from django.conf import settings
@@ -285,6 +323,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Try trading strategies in plain words.")
     parser.add_argument("--json", action="store_true", help="read a strategy from standard input and print JSON")
     parser.add_argument("--symbol", default="", help="the symbol to test on")
+    parser.add_argument("--chat", action="store_true", help="talk: describe, change, test, ask why")
     parser.add_argument("--user", default="local", help="whose strategies and runs (default: local)")
     options = parser.parse_args(arguments)
 
@@ -299,7 +338,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     get_sandbox().warm_up(1)
     call_command("migrate", verbosity=0)
-    tester = Tester(local_user(options.user), Console(highlight=False), symbol=options.symbol.upper())
+    tester = Tester(
+        local_user(options.user), Console(highlight=False), symbol=options.symbol.upper(), chatting=options.chat
+    )
+    if options.chat and not sys.stdin.isatty():
+        return piped_talk(tester, sys.stdin)
     if options.json or not sys.stdin.isatty():
         return piped(tester, sys.stdin.read(), as_json=options.json)
     return converse(tester)

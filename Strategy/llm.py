@@ -458,6 +458,11 @@ class LanguageModels:
         self._http = httpx2.AsyncClient(timeout=httpx2.Timeout(config.timeout_s, connect=10.0))
         self._endpoints = [_Endpoint(name, config, self._http) for name in config.models]
 
+    def warm_up(self) -> None:
+        """Make the clients, which imports a second's worth and more of each provider's package."""
+        for endpoint in self._endpoints:
+            endpoint.client()
+
     def close(self) -> None:
         """Close the connections."""
         asyncio.run_coroutine_threadsafe(self._http.aclose(), _loop()).result()

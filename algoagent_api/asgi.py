@@ -1,5 +1,6 @@
 """The ASGI application."""
 
+import logging
 import os
 import threading
 
@@ -8,8 +9,21 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
 application = get_asgi_application()
 
+from ai_api.services import get_models, models_configured  # noqa: E402 - the apps must be loaded first
 from algoagent_api.observability import forget_dead_processes  # noqa: E402 - the apps must be loaded first
+from Backtest.errors import AlgoAgentError  # noqa: E402 - the apps must be loaded first
 from strategy_api.engine import get_sandbox  # noqa: E402 - the apps must be loaded first
 
+
+def _warm_up() -> None:
+    """Import what the first request would wait for."""
+    get_sandbox().warm_up()
+    if models_configured():
+        try:
+            get_models().warm_up()
+        except AlgoAgentError as error:
+            logging.getLogger(__name__).error("language models: %s", error.message)
+
+
 forget_dead_processes()
-threading.Thread(target=lambda: get_sandbox().warm_up(), name="start", daemon=True).start()
+threading.Thread(target=_warm_up, name="start", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Workers and users: does a second worker help, and what do twenty users feel?
+"""Workers, users and conversations: does a second worker help, what do twenty users feel, and fifty who talk?
 
 python -m bench.load [--minutes 10]
 """
@@ -16,11 +16,13 @@ from pathlib import Path
 import httpx
 
 from tests.live import Server, serve, worker
+from tests.model_server import Reply, model_server
 
 SENTENCE = "Buy GOOG when the 10-day SMA crosses above the 20-day SMA, sell when it crosses below. Stop loss 5%."
 JOBS = 40
 USERS = 20
 PAUSE_S = 1.0
+CONVERSATIONS = 50
 
 
 def header(server: Server, name: str) -> dict[str, str]:
@@ -122,13 +124,64 @@ def users(minutes: float) -> None:
         print(f"  {line}")
 
 
+def conversations() -> None:
+    """Let fifty users talk at once with a model that answers in 50 ms, and print when the first words come."""
+    with model_server() as vendor, tempfile.TemporaryDirectory() as name:
+        vendor.will(Reply(text="It buys when prices have fallen, and sells when they have risen again.", delay_s=0.05))
+        options = {
+            "GEMINI_API_KEY": "bench-key", "GEMINI_BASE_URL": vendor.url, "AI_BUDGET_USER_USD": "1000", "AI_BUDGET_TOTAL_USD": "1000",
+            "LOG_LEVEL": "ERROR",
+        }  # fmt: skip
+        with serve(Path(name), **options) as server:
+            mine = {**header(server, "ada"), "Accept": "text/event-stream"}
+            wrong: list[str] = []
+
+            def talk(session: str, message: str, first: list[float]) -> None:
+                body, started = {"message": message, "session_id": session}, time.perf_counter()
+                heard: list[float] = []
+                try:
+                    with httpx.stream("POST", f"{server.url}/api/chat/", json=body, headers=mine, timeout=60) as answer:
+                        for line in answer.raise_for_status().iter_lines():
+                            if line == "event: text" and not heard:
+                                heard.append(time.perf_counter() - started)
+                    first.extend(heard)
+                    if not heard:
+                        wrong.append("no text")
+                except httpx.HTTPError as error:
+                    wrong.append(repr(error))
+
+            alone: list[float] = []
+            crowd: list[float] = []
+            for n in range(CONVERSATIONS):
+                talk(f"s{n}", SENTENCE, [])
+            for n in range(20):
+                talk(f"s{n}", "und was meinst du?", alone)
+            threads = [
+                threading.Thread(target=talk, args=(f"s{n}", "und was meinst du?", crowd)) for n in range(CONVERSATIONS)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    median = statistics.median(alone[5:]) * 1000
+    print(
+        f"conversation, a model that answers in 50 ms: first words after {median:.0f} ms, {median / 300:.2f}x (300 ms)"
+    )
+    print(
+        f"  {CONVERSATIONS} at once: {len(crowd)} answered, {len(wrong)} errors, first words after {statistics.median(crowd) * 1000:.0f} ms"
+    )
+    for line in wrong[:5]:
+        print(f"  {line}")
+
+
 def main() -> None:
-    """Print both."""
+    """Print all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1)
     arguments = parser.parse_args()
     single, double = jobs_per_second(1), jobs_per_second(2)
     print(f"one worker {single:.2f} jobs a second, two workers {double:.2f}: {double / single:.2f}x (1.6x)", flush=True)
+    conversations()
     users(arguments.minutes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class Talk:
     state: dict[str, Any]
     earlier: list[Exchange]
     ledger: UserLedger
+    here: bool = False
     actions: list[dict[str, Any]] = field(default_factory=list)
     tools: list[dict[str, Any]] = field(default_factory=list)
     answered_by: str = "rules"
@@ -77,17 +79,21 @@ class Talk:
 Reply = Generator[Event | str, None, None]
 
 
-def converse(*, user: User, message: str, session_id: str = "", wait_s: float | None = None) -> Iterator[Event]:
+def converse(
+    *, user: User, message: str, session_id: str = "", wait_s: float | None = None, here: bool = False
+) -> Iterator[Event]:
     """Answer a message, yielding what happens; the exchange is remembered whole, whatever comes of it.
 
     Args:
         wait_s: how long to wait for a backtest before saying that it is still under way.
+        here: run backtests in this process, where no worker is.
 
     Raises:
         InvalidInput: the message is empty or too long.
         NotFound: the session is somebody else's.
     """
     talk = _begin(user, message, session_id)
+    talk.here = here
     yield Event("session", {"session_id": talk.session_id})
     text, intent = "", ""
     try:
@@ -251,9 +257,13 @@ def _deploy(talk: Talk, *, confirmed: bool) -> Reply:
 def _queue(talk: Talk, symbol: str | None, since: date | None, until: date | None) -> BacktestRun:
     strategy = _current(talk)
     run = backtests.run_from_strategy(
-        user=talk.user, strategy_id=strategy.pk, symbol=symbol, start_date=since, end_date=until
+        user=talk.user, strategy_id=strategy.pk, symbol=symbol, start_date=since, end_date=until, here=talk.here
     )
-    ring()
+    if talk.here:
+        with contextlib.suppress(AlgoAgentError):  # what failed is in its row, and told from there
+            backtests.run_execute(run=run)
+    else:
+        ring()
     talk.state["run_ids"] = [*talk.state.get("run_ids", []), run.pk][-20:]
     return run
 
@@ -263,7 +273,8 @@ def _backtest(talk: Talk, want: Wanted, wait_s: float) -> Reply:
     made = [_queue(talk, symbol, want.since, want.until) for symbol in symbols[:10]]
     for run in made:
         yield talk.act("queued", run_id=run.pk, symbol=run.symbol)
-        yield f"Backtest {run.pk} on {run.symbol} is queued.\n"
+        if not talk.here:
+            yield f"Backtest {run.pk} on {run.symbol} is queued.\n"
     yield from _reports(talk, made, wait_s)
 
 
