@@ -149,7 +149,9 @@ def _question(text: str, parsed: ParseResult) -> Question[Understood]:
     def check(found: Understood) -> str:
         loaded = load_canonical(found.strategy.model_dump(mode="json"))
         wrong = [f"{d.field}: {d.message}. {d.suggestion}" for d in loaded.errors]
-        wrong += complaints(text, found.strategy, found.quotes, found.left_out, parsed.leftover)
+        wrong += complaints(
+            text, found.strategy, found.quotes, found.left_out, unread=parsed.leftover, read=parsed.partial
+        )
         return "\n".join(wrong[:MOST_COMPLAINTS])
 
     return Question(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,12 +48,15 @@ def complaints(
     strategy: CanonicalStrategy,
     quotes: Sequence[Quote],
     left_out: Sequence[LeftOut],
-    unread: Iterable[str],
+    *,
+    unread: Iterable[str] = (),
+    read: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return what of a strategy does not rest on the text, and what of the text is in no part of it.
 
     Args:
         unread: the words the rules parser could not place; each has to be quoted or left out.
+        read: what the rules did read, as canonical JSON that need not be a whole strategy. It needs no model, so it stays.
     """
     return [
         *_not_in_text(text, quotes, left_out),
@@ -60,6 +64,7 @@ def complaints(
         *_invented(text, strategy),
         *_unused(text, strategy, left_out),
         *_unread(unread, quotes, left_out),
+        *_changed(strategy, read or {}),
     ]
 
 
@@ -171,3 +176,33 @@ def _unread(unread: Iterable[str], quotes: Sequence[Quote], left_out: Sequence[L
         words = re.findall(r"\w+", plain(piece))
         if sum(word in placed for word in words) * 3 < len(words) * 2:
             yield f"What became of these words? {piece[:200]!r}: quote them for a part, or leave them out and say why"
+
+
+def _changed(strategy: CanonicalStrategy, read: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the rules read and the strategy does not have: stops and such, and conditions with a number of the text.
+
+    Beside words they could not place the rules may misread a condition without one; those are for the model to say.
+    """
+    data = strategy.model_dump(mode="json")
+    for kind in ("entry_rules", "exit_rules"):
+        there = [(rule["side"], atom) for rule in data[kind] for atom in _atoms(rule["when"])]
+        for rule in read.get(kind, ()):
+            for atom in _atoms(rule["when"]):
+                if _has_level(atom) and (rule["side"], atom) not in there:
+                    yield f"The words say, beyond doubt, a condition of {kind} for the {rule['side']} side that is missing: {json.dumps(atom)}"
+    for key, value in read.get("risk", {}).items():
+        if data["risk"].get(key) != value:
+            yield f"The words say, beyond doubt, that risk.{key} is {json.dumps(value)}"
+
+
+def _has_level(atom: dict[str, Any]) -> bool:
+    return any(isinstance(side, dict) and side.get("type") == "value" for side in atom.values())
+
+
+def _atoms(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield the conditions that hold no others."""
+    inner = [*node.get("conditions", ()), *([node["condition"]] if "condition" in node else [])]
+    if not inner:
+        yield node
+    for part in inner:
+        yield from _atoms(part)

@@ -90,6 +90,9 @@ class UserLedger:
         return found.answer if found else None
 
     def keep(self, key: str, answer: str) -> None:
+        CachedAnswer.objects.filter(
+            user=self._user, created_at__lt=timezone.now() - timedelta(days=CACHE_DAYS)
+        ).delete()
         CachedAnswer.objects.update_or_create(
             user=self._user, key=key, defaults={"answer": answer, "created_at": timezone.now()}
         )

@@ -24,8 +24,9 @@ SECRET_TEXTS = (
 
 def secret_values() -> Iterable[str]:
     """Return the values of this server's own secrets."""
-    named = {v for k, v in os.environ.items() if SECRET_KEYS.search(k) and len(v) >= 8}
-    return {settings.SECRET_KEY, settings.SIMPLE_JWT["SIGNING_KEY"], *named}
+    named = {p for k, v in os.environ.items() if SECRET_KEYS.search(k) for p in (v, *v.split(",")) if len(p) >= 8}
+    keys = {key for keys in settings.LLM_KEYS.values() for key in keys if len(key) >= 8}
+    return {settings.SECRET_KEY, settings.SIMPLE_JWT["SIGNING_KEY"], *named, *keys}
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

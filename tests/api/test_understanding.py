@@ -51,7 +51,10 @@ def changed(**paths: Any) -> dict[str, Any]:
 
 def heard(text: str, answer: dict[str, Any]) -> str:
     found = Understood.model_validate(answer)
-    return "\n".join(complaints(text, found.strategy, found.quotes, found.left_out, parse_strategy(text).leftover))
+    parsed = parse_strategy(text)
+    return "\n".join(
+        complaints(text, found.strategy, found.quotes, found.left_out, unread=parsed.leftover, read=parsed.partial)
+    )
 
 
 # -- The checks ----------------------------------------------------------------------------------
@@ -182,6 +185,16 @@ LEGS: dict[str, Any] = {
 }  # fmt: skip
 
 
+def test_what_the_rules_read_a_model_may_not_change() -> None:
+    assert heard(MIXED, LEGS) == ""
+    flipped, wrong_side, stopless = (copy.deepcopy(LEGS) for _ in range(3))
+    flipped["strategy"]["entry_rules"][0]["when"]["conditions"][0]["op"] = ">"
+    assert "a condition of entry_rules for the long side that is missing" in heard(MIXED, flipped)
+    wrong_side["strategy"]["exit_rules"][0]["side"] = "short"
+    assert "a condition of exit_rules for the long side that is missing" in heard(MIXED, wrong_side)
+    assert 'that risk.stop_loss is {"type": "percent", "value": 5' in heard(f"{MIXED} Stop 5%.", stopless)
+
+
 def test_two_readings_and_a_choice(api: APIClient, llm: ModelServer) -> None:
     llm.will(Reply(output=LEGS))
     made = api.post("/api/strategies/", {"user_description": MIXED}).json()
@@ -211,9 +224,13 @@ def test_the_models_reading_is_chosen(api: APIClient, llm: ModelServer) -> None:
 def test_a_reading_that_trades_the_same_is_none(api: APIClient, llm: ModelServer) -> None:
     same = copy.deepcopy(LEGS)
     same["strategy"]["indicators"].pop()
-    same["strategy"]["entry_rules"] = [
-        {"when": {"type": "compare", "left": RSI, "op": "<=", "right": {"type": "value", "value": 30}}}
-    ]
+    always = {
+        "type": "compare",
+        "left": {"type": "price", "column": "Close"},
+        "op": ">",
+        "right": {"type": "value", "value": 0},
+    }
+    same["strategy"]["entry_rules"][0]["when"]["conditions"][1] = always
     llm.will(Reply(output=same))
     assert api.post("/api/strategies/", {"user_description": MIXED}).json()["alternatives"] == []
 
