@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from pytest_socket import SocketConnectBlockedError
 
 from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable, NotFound
 from Strategy.llm import LanguageModels
@@ -341,3 +343,29 @@ def test_a_bad_configuration(name: str, keys: dict[str, tuple[str, ...]], said: 
 
 def test_keys_are_not_shown() -> None:
     assert "secret" not in repr(ModelConfig(("google-gla:x",), {"google-gla": ("secret",)}))
+
+
+@pytest.mark.filterwarnings("ignore:A test tried to use socket")
+def test_nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a local server the real clients would go to their vendors: the tests' guard stops every one of them."""
+    tried: list[Any] = []
+    connect = socket.socket.connect
+
+    def resolved(host: str, port: Any, *_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("198.51.100.7", int(port or 443)))]
+
+    def watched(self: socket.socket, address: Any) -> Any:
+        tried.append(address)
+        return connect(self, address)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    monkeypatch.setattr(socket.socket, "connect", watched)
+    for name in ("google-gla:gemini-2.5-flash", "anthropic:claude-sonnet-5", "openai:gpt-5"):
+        provider = name.split(":")[0]
+        asking = LanguageModels(ModelConfig((name,), {provider: ("key-one",)}, tries=1, timeout_s=5))
+        with pytest.raises(ModelUnavailable):
+            asking.ask(HELLO)
+        asking.close()
+    assert len(tried) >= 3, "they did try"
+    with pytest.raises(SocketConnectBlockedError):
+        socket.create_connection(("198.51.100.7", 443), timeout=1)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,15 @@ from rest_framework.test import APIClient
 
 from ai_api.models import ModelCall
 from auth_api.models import User
+from Backtest.errors import StrategyError
 from Strategy.gemini_strategy_integrator import Understood
 from Strategy.grounding import complaints
 from Strategy.text_parser import parse_strategy
 from strategy_api.models import ConversationMemory
+from strategy_api.services import strategies_from_url
 from tests.conftest import SENTENCE
 from tests.model_server import Asked, ModelServer, Reply
+from tests.Strategy.test_web_text import Pages
 
 GERMAN = "Kaufe GOOG, wenn der RSI unter 30 fällt, und verkaufe über 70. Stop bei 5 Prozent."
 RSI = {"type": "indicator", "id": "RSI_14"}
@@ -320,3 +326,43 @@ def test_the_evaluation(llm: ModelServer, tmp_path: Path, user: User) -> None:
     ]
     assert float(found["cost_usd"]) > 0
     assert {o["outcome"] for o in found["odd"]} == {"asked", "equivalent", "failed"}
+
+
+# -- Pages ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pages() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_strategies_from_a_page(user: User, pages: str) -> None:
+    (found,) = strategies_from_url(user=user, url=f"{pages}/rules", allowed=lambda _: True)
+    assert found["passage"] == "Buy when RSI < 30. Sell when RSI > 70."
+    assert (found["answered_by"], found["canonical_json"]["provenance"]["source"]) == ("rules", "url")
+    assert found["canonical_json"]["provenance"]["original_text"].startswith(f"{pages}/rules\n")
+
+
+def test_a_page_that_a_model_reads(user: User, pages: str, llm: ModelServer) -> None:
+    strategy = copy.deepcopy(ANSWER["strategy"]) | {"symbols": []}
+    words = (
+        "Buy when RSI is below 30 and the close is above the 200-day moving average, which filters out falling markets."
+    )
+    llm.will(Reply(output={"strategy": strategy, "quotes": [{"words": words, "part": "entry_rules[0]"}]}))
+    with pytest.raises(StrategyError, match="describes no strategy"):
+        strategies_from_url(user=user, url=f"{pages}/article", allowed=lambda _: True)
+    assert "The text says 200" in llm.asked[1].text, "a page's words are held against the answer as a trader's are"
+    assert all(a.tools == ["final_result"] for a in llm.asked)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:1/", "http://169.254.169.254/latest/", "http://[::1]/", "file:///etc/passwd", "nonsense", ""],
+)
+def test_addresses_inside_the_network(api: APIClient, url: str) -> None:
+    answer = api.post("/api/strategies/from-url/", {"url": url})
+    assert answer.status_code == 400, answer.json()
