@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -54,15 +57,31 @@ class EventStream(BaseRenderer):
     media_type = "text/event-stream"
     format = "events"
 
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        """Return what is not a stream, such as the answer to OPTIONS, as one event."""
+        return b"data: " + JSONRenderer().render(data) + b"\n\n"
 
-class EventsView(APIView):
-    renderer_classes = (JSONRenderer, EventStream)
+
+class StreamingView(APIView):
+    """A view that answers with server-sent events."""
+
+    renderer_classes: tuple[type[BaseRenderer], ...] = (JSONRenderer, EventStream)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Errors are JSON, whatever was asked for."""
         self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         return super().handle_exception(exc)
 
+    @staticmethod
+    def streamed(events: AsyncIterator[bytes]) -> StreamingHttpResponse:
+        response = StreamingHttpResponse(events)
+        response["Content-Type"] = "text/event-stream"
+        response["Cache-Control"] = "no-store"
+        response["X-Accel-Buffering"] = "no"
+        return response
+
+
+class EventsView(StreamingView):
     @extend_schema(
         parameters=[
             OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER, description="Send only what came after it")
@@ -75,11 +94,7 @@ class EventsView(APIView):
         last = request.headers.get("Last-Event-ID", "0")
         if not last.isdigit() or len(last) > 18:
             raise InvalidInput(f"Last-Event-ID is {last[:20]!r}: send the id of the last event, a number")
-        response = StreamingHttpResponse(selectors.event_stream(run=run, after=int(last)))
-        response["Content-Type"] = "text/event-stream"
-        response["Cache-Control"] = "no-store"
-        response["X-Accel-Buffering"] = "no"
-        return response
+        return self.streamed(selectors.event_stream(run=run, after=int(last)))
 
 
 class ArtifactView(APIView):

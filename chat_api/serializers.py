@@ -26,8 +26,10 @@ class ChatSerializer(serializers.Serializer[Any]):
 
 
 class ChatEventSerializer(serializers.Serializer[Any]):
+    """One server-sent event; `data` is JSON: the session, what was done, a piece of the answer, or all of it."""
+
     event = serializers.ChoiceField(choices=["session", "action", "text", "done", "error"])
-    data = serializers.DictField()  # type: ignore[assignment]
+    data = serializers.CharField()  # type: ignore[assignment]
 
 
 class ResearchRequest(serializers.Serializer[Any]):

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
-from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
@@ -19,20 +18,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
-from backtest_api.views import EventStream
+from backtest_api.views import EventStream, StreamingView
 from chat_api import serializers, services
 
 logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server; it has been logged"
 
 
-class ChatView(APIView):
+class ChatView(StreamingView):
     renderer_classes = (EventStream, JSONRenderer)
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Errors are JSON, whatever was asked for."""
-        self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
-        return super().handle_exception(exc)
 
     @extend_schema(
         request=serializers.ChatRequest,
@@ -50,11 +44,7 @@ class ChatView(APIView):
         if request.accepted_media_type == "application/json":
             *_, last = events
             return Response(last.data)
-        response = StreamingHttpResponse(_streamed(first, events))
-        response["Content-Type"] = "text/event-stream"
-        response["Cache-Control"] = "no-store"
-        response["X-Accel-Buffering"] = "no"
-        return response
+        return self.streamed(_streamed(first, events))
 
 
 async def _streamed(first: services.Event, events: Iterator[services.Event]) -> AsyncIterator[bytes]:

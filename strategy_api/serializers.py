@@ -179,6 +179,12 @@ class MeasuredSerializer(RecommendationSerializer):
     effect = EffectSerializer(allow_null=True, help_text="What it does in a backtest; null where it was not measured")
 
 
+class RecommendationsSerializer(serializers.Serializer[Any]):
+    answered_by = serializers.ChoiceField(choices=["rules", "model"])
+    note = serializers.CharField(allow_blank=True, help_text="Why no model answered, where one was asked for")
+    recommendations = MeasuredSerializer(many=True)
+
+
 class ValidationSerializer(serializers.ModelSerializer[StrategyValidation]):
     strategy_id = serializers.IntegerField()
     errors = FindingSerializer(many=True)  # type: ignore[assignment]

@@ -20,10 +20,12 @@ from Backtest.data import PriceData, PriceRequest
 from Backtest.describe import changes
 from Backtest.diagnostics import Loaded, load_canonical
 from Backtest.errors import (
+    BudgetExceeded,
     Conflict,
     DataError,
     ExecutionError,
     InvalidInput,
+    ModelUnavailable,
     ProviderError,
     SandboxUnavailable,
     StrategyError,
@@ -281,22 +283,29 @@ def strategy_validate(*, strategy: Strategy, session_id: str = "") -> StrategyVa
 
 def strategy_recommendations(
     *, strategy: Strategy, measure: bool = False, ask_model: bool = False, session_id: str = ""
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Return what would make a strategy better: by rules, and by a model if asked; each with its effect in a backtest if asked.
 
+    `answered_by` and `note` say whether a model was there to be asked.
+
     Raises:
-        ModelUnavailable, BudgetExceeded: a model was asked, and none answered.
         DataError, ExecutionError: the effect was to be measured, and the strategy as it is cannot be tested.
     """
     from Backtest.backtesting_adapter import run_backtest_from_canonical
 
     canonical = load_canonical(strategy.canonical_json).require()
     found = list(recommend(canonical))
+    answered_by, note = "rules", ""
     if ask_model:
-        found += StrategyAnalyzer(get_models(), UserLedger(strategy.user, session_id)).improvements(canonical)
+        try:
+            found += StrategyAnalyzer(get_models(), UserLedger(strategy.user, session_id)).improvements(canonical)
+            answered_by = "model"
+        except (ModelUnavailable, BudgetExceeded) as error:
+            note = f"The rules answered. {error.message}"
     told = [{**r.as_dict(), "effect": None} for r in found]
+    answer = {"answered_by": answered_by, "note": note, "recommendations": told}
     if not measure:
-        return told
+        return answer
     prices = _example(canonical, strategy.user)
 
     def figures(tested: CanonicalStrategy) -> dict[str, Any]:
@@ -310,7 +319,7 @@ def strategy_recommendations(
         changed = load_canonical(jsonpatch.apply_patch(canonical.model_dump(mode="json"), item["patch"])).strategy
         if changed is not None:
             item["effect"] = {"symbol": prices.symbol, "before": before, "after": figures(changed)}
-    return told
+    return answer
 
 
 def strategy_generate_code(

@@ -101,16 +101,14 @@ class FromUrlView(APIView):
 
 
 class RecommendationsView(APIView):
-    @extend_schema(
-        request=serializers.RecommendationsRequest, responses={200: serializers.MeasuredSerializer(many=True)}
-    )
+    @extend_schema(request=serializers.RecommendationsRequest, responses={200: serializers.RecommendationsSerializer})
     def post(self, request: Request, strategy_id: int) -> Response:
         """What would make a strategy better, as patches of its canonical, with their measured effect if asked."""
         strategy = selectors.strategy_get(user=user_of(request), strategy_id=strategy_id)
         body = serializers.RecommendationsRequest(data=request.data)
         body.is_valid(raise_exception=True)
         found = services.strategy_recommendations(strategy=strategy, **body.validated_data)
-        return Response(serializers.MeasuredSerializer(found, many=True).data)
+        return Response(serializers.RecommendationsSerializer(found).data)
 
 
 class ChooseView(APIView):

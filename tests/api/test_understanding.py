@@ -258,12 +258,12 @@ def test_words_that_give_orders_are_words(api: APIClient, llm: ModelServer) -> N
 def test_recommendations_are_patches_whose_effect_is_measured(api: APIClient) -> None:
     made = api.post("/api/strategies/", {"user_description": "Buy GOOG when RSI < 30, sell when RSI > 70"}).json()
     url = f"/api/strategies/{made['id']}/recommendations/"
-    found = {r["code"]: r for r in api.post(url, {}).json()}
+    found = {r["code"]: r for r in api.post(url, {}).json()["recommendations"]}
     assert found["add_stop"]["patch"] == [
         {"op": "replace", "path": "/risk/stop_loss", "value": {"type": "percent", "value": 5.0}}
     ]
     assert found["add_stop"]["effect"] is None
-    measured = {r["code"]: r["effect"] for r in api.post(url, {"measure": True}).json()}
+    measured = {r["code"]: r["effect"] for r in api.post(url, {"measure": True}).json()["recommendations"]}
     stop, costs = measured["add_stop"], measured["costs"]
     assert stop["symbol"] == "GOOG"
     assert stop["before"] == costs["before"] != stop["after"]
@@ -282,7 +282,9 @@ def test_a_models_improvements(api: APIClient, llm: ModelServer) -> None:
     bad = {"reason": "More", "operations": [{"op": "replace", "path": "/risk/luck", "value": "7"}]}
     good = {"reason": "Limits the time", "operations": [{"op": "replace", "path": "/risk/max_bars", "value": "20"}]}
     llm.will(Reply(output={"improvements": [bad]}), Reply(output={"improvements": [good]}))
-    found = [r for r in api.post(url, {"ask_model": True, "measure": True}).json() if r["code"] == "model"]
+    answer = api.post(url, {"ask_model": True, "measure": True}).json()
+    found = [r for r in answer["recommendations"] if r["code"] == "model"]
+    assert (answer["answered_by"], answer["note"]) == ("model", "")
     assert [(r["message"], r["field"]) for r in found] == [("Limits the time", "/risk/max_bars")]
     assert found[0]["effect"]["before"] != found[0]["effect"]["after"]
     assert "improvements[0]" in llm.asked[1].text
@@ -290,9 +292,10 @@ def test_a_models_improvements(api: APIClient, llm: ModelServer) -> None:
 
 def test_improvements_without_a_model(api: APIClient) -> None:
     made = api.post("/api/strategies/", {"user_description": SENTENCE}).json()
-    answer = api.post(f"/api/strategies/{made['id']}/recommendations/", {"ask_model": True})
-    assert answer.status_code == 503
-    assert "set GEMINI_API_KEY" in answer.json()["error"]
+    answer = api.post(f"/api/strategies/{made['id']}/recommendations/", {"ask_model": True}).json()
+    assert answer["answered_by"] == "rules"
+    assert answer["note"].startswith("The rules answered. No language model is configured: set GEMINI_API_KEY")
+    assert answer["recommendations"]
 
 
 # -- How well ------------------------------------------------------------------------------------
