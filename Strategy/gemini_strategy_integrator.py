@@ -6,7 +6,7 @@ The name is the project's oldest; any configured model answers.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -77,11 +77,11 @@ class StrategyAnalyzer:
     """Reads texts by rules first, and asks a model about what is left.
 
     Args:
-        models: the configured models; without them the rules answer alone.
+        models: gives the configured models, when the first question comes; without it the rules answer alone.
         ledger: who pays.
     """
 
-    def __init__(self, models: LanguageModels | None = None, ledger: Ledger | None = None) -> None:
+    def __init__(self, models: Callable[[], LanguageModels] | None = None, ledger: Ledger | None = None) -> None:
         self._models, self._ledger = models, ledger or NoLedger()
 
     def improvements(self, strategy: CanonicalStrategy) -> list[Recommendation]:
@@ -114,7 +114,7 @@ class StrategyAnalyzer:
                 item.reason,
                 tuple(patched(strategy, Patch(operations=item.operations)).patch),
             )
-            for item in self._models.ask(question, self._ledger).output.improvements
+            for item in self._models().ask(question, self._ledger).output.improvements
         ]
 
     def analyze_strategy(self, text: str, *, name: str = "") -> Analysis:
@@ -141,7 +141,7 @@ class StrategyAnalyzer:
         """
         if self._models is None:
             raise ModelUnavailable("No language model is configured")
-        answer = self._models.ask(_question(parsed.text, parsed), self._ledger)
+        answer = self._models().ask(_question(parsed.text, parsed), self._ledger)
         return _by_model(name, parsed, answer.output, answer.model or "the cache")
 
 

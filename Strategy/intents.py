@@ -71,8 +71,9 @@ def wanted(message: str, *, has_strategy: bool) -> Wanted:
     """Return what a message asks for. Words inside a long text, which may be pasted, are no order."""
     text = " ".join(message.split())
     words = len(text.split())
-    if parse_strategy(message).strategy is not None:
-        return Wanted("create")
+    parsed = parse_strategy(message)
+    if parsed.strategy is not None or (parsed.partial.get("entry_rules") and parsed.partial.get("exit_rules")):
+        return Wanted("create")  # or nearly: what is missing is asked about
     for intent, pattern in _PATTERNS:
         if words <= _LONGEST.get(intent, 60) and (found := re.search(pattern, text, re.IGNORECASE)):
             symbols = tuple(dict.fromkeys(_SYMBOL.findall(text)))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from ai_api import selectors
 from ai_api.models import BudgetDay, CachedAnswer, ModelCall
 from auth_api.models import User
-from Backtest.errors import BudgetExceeded, ModelUnavailable
+from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable
 from Strategy.model_calls import CallRecord, ModelConfig
 
 if TYPE_CHECKING:
@@ -34,19 +34,21 @@ def get_models() -> LanguageModels:
     """Return the process's language models.
 
     Raises:
-        ModelUnavailable: none is configured.
-        InvalidInput: LLM_MODEL names none that exists, or one without a key.
+        ModelUnavailable: none is configured, or LLM_MODEL names one that does not exist or has no key.
     """
     if not models_configured():
         raise ModelUnavailable("No language model is configured: set GEMINI_API_KEY, or LLM_MODEL and its key")
     from Strategy.llm import LanguageModels
 
-    return LanguageModels(
-        ModelConfig(
-            models=tuple(settings.LLM_MODEL), keys=settings.LLM_KEYS, base_urls=settings.LLM_BASE_URLS,
-            timeout_s=settings.LLM_TIMEOUT_S, tries=settings.LLM_TRIES,
-        )
-    )  # fmt: skip
+    try:
+        return LanguageModels(
+            ModelConfig(
+                models=tuple(settings.LLM_MODEL), keys=settings.LLM_KEYS, base_urls=settings.LLM_BASE_URLS,
+                timeout_s=settings.LLM_TIMEOUT_S, tries=settings.LLM_TRIES,
+            )
+        )  # fmt: skip
+    except InvalidInput as error:
+        raise ModelUnavailable(error.message) from None
 
 
 class UserLedger:

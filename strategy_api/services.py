@@ -98,8 +98,11 @@ def strategy_create(
 
 def understand(*, user: User, text: str, name: str = "", session_id: str = "") -> Analysis:
     """Read a text by rules and, where they leave words unread and a model is configured, by a model."""
-    models = get_models() if models_configured() else None
-    return StrategyAnalyzer(models, UserLedger(user, session_id)).analyze_strategy(text, name=name)
+    return _analyzer(user, session_id).analyze_strategy(text, name=name)
+
+
+def _analyzer(user: User, session_id: str = "") -> StrategyAnalyzer:
+    return StrategyAnalyzer(get_models if models_configured() else None, UserLedger(user, session_id))
 
 
 def strategies_from_url(
@@ -113,9 +116,8 @@ def strategies_from_url(
     """
     from Strategy.web_research import candidates
 
-    analyzer = StrategyAnalyzer(get_models() if models_configured() else None, UserLedger(user))
     found = []
-    for candidate in candidates(fetch_text(url, allowed=allowed), url, analyzer):
+    for candidate in candidates(fetch_text(url, allowed=allowed), url, _analyzer(user)):
         canonical = candidate.parsed.require()
         found.append({
             "passage": candidate.passage, "answered_by": candidate.answered_by, "description": canonical.describe(),
@@ -298,7 +300,7 @@ def strategy_recommendations(
     answered_by, note = "rules", ""
     if ask_model:
         try:
-            found += StrategyAnalyzer(get_models(), UserLedger(strategy.user, session_id)).improvements(canonical)
+            found += _analyzer(strategy.user, session_id).improvements(canonical)
             answered_by = "model"
         except (ModelUnavailable, BudgetExceeded) as error:
             note = f"The rules answered. {error.message}"

@@ -54,7 +54,7 @@ class Command(UserCommand):
             raise InvalidInput(
                 f"There is no corpus {options['only']} in {folder}: name a folder of YAML files with --corpus"
             )
-        models = get_models() if models_configured() and not options["rules_only"] else None
+        models = get_models if models_configured() and not options["rules_only"] else None
         analyzer = StrategyAnalyzer(models, UserLedger(user, "eval_nl"))
         counts: dict[tuple[str, str], Counter[str]] = {}
         odd: list[dict[str, str]] = []
