@@ -144,7 +144,7 @@ def _told(error: AlgoAgentError) -> str:
 
 
 def _answer(talk: Talk, want: Wanted, wait_s: float) -> Reply:
-    pending = talk.state.pop("pending", "")
+    confirmed = talk.state.pop("pending", None)
     match want.intent:
         case "create":
             yield from _create(talk)
@@ -161,9 +161,9 @@ def _answer(talk: Talk, want: Wanted, wait_s: float) -> Reply:
         case "choose":
             yield from _choose(talk, want)
         case "deploy":
-            yield from _deploy(talk, confirmed=False)
-        case "confirm" if pending == "deploy":
-            yield from _deploy(talk, confirmed=True)
+            yield from _deploy(talk, None)
+        case "confirm" if confirmed is not None:
+            yield from _deploy(talk, confirmed)
         case "optimise":
             yield "Optimising is not built yet. Change a number (\"change 30 to 25\") and test again to see what it does."  # fmt: skip
         case "research":
@@ -240,10 +240,11 @@ def _choose(talk: Talk, want: Wanted) -> Reply:
     yield f"It is the {reading}' reading now:\n{load_canonical(made.canonical_json).require().describe()}"
 
 
-def _deploy(talk: Talk, *, confirmed: bool) -> Reply:
+def _deploy(talk: Talk, confirmed: list[int] | None) -> Reply:
+    """Deploy what a yes was said to: the strategy and version it was asked about."""
     strategy = _current(talk)
-    if not confirmed:
-        talk.state["pending"] = "deploy"
+    if confirmed != [strategy.pk, strategy.version]:
+        talk.state["pending"] = [strategy.pk, strategy.version]
         yield f"I will check {strategy.name!r}, version {strategy.version}, test it in the sandbox and commit it. Say \"yes\" to go on."  # fmt: skip
         return
     made = production.deploy(user=talk.user, strategy=strategy, message="deployed in a conversation")

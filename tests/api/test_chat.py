@@ -88,6 +88,11 @@ def test_deploying_needs_a_yes(api: APIClient, isolated: None, settings: Any, tm
     say(api, "yes")
     assert Strategy.objects.get().status == "draft", "a yes to something else is none to this"
     say(api, "deploy it")
+    canonical = api.get("/api/strategies/?ordering=id").json()["results"][0]
+    canonical["canonical_json"]["risk"]["stop_loss"]["value"] = 6
+    api.patch(f"/api/strategies/{canonical['id']}/", {"canonical_json": canonical["canonical_json"]})
+    assert "version 3" in say(api, "yes")["text"], "it became another version after the question"
+    assert Strategy.objects.get().status == "draft"
     done = say(api, "yes")
     assert done["actions"][0]["action"] == "deployed"
     assert Strategy.objects.get().status == "deployed"
