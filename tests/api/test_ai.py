@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -22,6 +23,7 @@ from ai_api.services import UserLedger, get_models
 from auth_api.models import User
 from Backtest.errors import BudgetExceeded, ModelUnavailable
 from Strategy.model_calls import Question
+from tests.api.test_settings import BINARIES, postgres
 from tests.conftest import SENTENCE, client_of
 from tests.live import ROOT, environment, serve
 from tests.model_server import ModelServer, Reply
@@ -116,12 +118,19 @@ print(outcomes.count("answered"), outcomes.count("refused"))
 """
 
 
-def test_many_at_once_do_not_spend_more(vendor: ModelServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_many_at_once_do_not_spend_more(vendor: ModelServer, tmp_path: Path, database: str) -> None:
     """What is under way is set aside: of twenty calls at once only those are made that the budget holds."""
     vendor.asked.clear()
     vendor.will(Reply(text="yes", usage=(12, 4000), delay_s=1))  # an answer costs what was set aside
     options = {"GEMINI_API_KEY": "test-key", "GEMINI_BASE_URL": vendor.url, "AI_BUDGET_USER_USD": "0.055"}
-    with serve(tmp_path, **options) as server:
+    with ExitStack() as stack:
+        if database == "postgresql":
+            if not BINARIES:
+                pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+            options["DATABASE_URL"] = stack.enter_context(postgres(tmp_path))
+        (tmp_path / "var").mkdir()
+        server = stack.enter_context(serve(tmp_path / "var", **options))
         out = server.manage("shell", "-v", "0", "-c", AT_ONCE).stdout
     assert out.split() == ["5", "15"]
     assert len(vendor.asked) == 5

@@ -194,3 +194,10 @@ def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
         )
         assert nul.status_code == 400
         assert httpx.get(f"{server.url}/api/conversations/", headers=header).json()["count"] >= 1
+        for message, action in ((SENTENCE, "created"), ("make the stop 3%", "changed"), ("test it", "queued")):
+            said = {"message": message, "session_id": "s"}
+            talk = httpx.post(
+                f"{server.url}/api/chat/", json=said, headers={**header, "Accept": "application/json"}, timeout=60
+            )
+            assert talk.json()["actions"][0]["action"] == action
+        assert talk.json()["actions"][-1]["status"] == "completed"
