@@ -30,6 +30,7 @@ from Strategy.text_parser import ParseResult, parse_strategy
 if TYPE_CHECKING:
     from Strategy.llm import LanguageModels
 
+How = Literal["filter", "replace", "append", ""]
 PROMPTS = Path(__file__).with_name("prompts")
 _STAND_IN = "Buy when Close > 0.515625. Sell when Close < 0.484375."
 _STOP = "Stop loss: 50%."
@@ -44,12 +45,43 @@ _REMOVED = {
     "stop_loss": r"(?:stop[ -]?loss(?:es)?|stops?)", "take_profit": r"(?:take[ -]?profits?|(?:profit )?targets?)",
     "trailing_stop": r"trailing[ -]?stops?", "max_bars": r"(?:time[ -]?(?:exit|stop|limit)s?)", "cooldown_bars": r"cool[ -]?down",
 }  # fmt: skip
-_REMOVE = r"(?i)(?:\b(?:and|but)\s+)?\b(?:remove|drop|delete|take out|take away|cancel|forget|without|no(?: more)?)\s+(?:the|any|my|a)?\s*{what}\b[,.]?"
+_REMOVE = r"(?i)(?:\b(?:and|but)\s+)?\b(?:remove|drop|delete|take out|take away|cancel|forget|without|do(?: not|n't) use|stop using|no(?: more)?)\s+(?:the|any|my|a)?\s*{what}\b[,.]?"
+_WORDS = r"[a-z<>=() ]"
 _REPLACE = (
-    re.compile(rf"(?i)(?:\b(?:and|but)\s+)?\b(?:change|replace|swap|switch)\s+(?:the\s+)?(?:[a-z]+\s+){{0,3}}?(?P<old>{_NUMBER})\s+(?:to|with|by|for|into)\s+(?P<new>{_NUMBER})[,.]?"),
-    re.compile(rf"(?i)(?:\b(?:and|but)\s+)?(?:\b(?:use|make it|take|with)\s+)?(?:[a-z]+\s+){{0,2}}?(?P<new>{_NUMBER})\s+instead\s+of\s+(?P<old>{_NUMBER})[,.]?"),
-)  # fmt: skip
+    re.compile(
+        rf"(?i)(?:\b(?:and|but)\s+)?\b(?:change|replace|swap|switch|set)\s+(?P<said>{_WORDS}{{0,50}}?)\s*(?P<old>{_NUMBER})\s+"
+        rf"(?:to|with|by|for|into)\s+(?P<again>{_WORDS}{{0,40}}?)\s*(?P<new>{_NUMBER})[,.]?"
+    ),
+    re.compile(
+        rf"(?i)(?:\b(?:and|but)\s+)?(?P<again>{_WORDS}{{0,50}}?)\s*(?P<new>{_NUMBER})\s+instead\s+of\s+(?P<said>{_WORDS}{{0,40}}?)\s*(?P<old>{_NUMBER})[,.]?"
+    ),
+)
+_IDLE = {
+    "the",
+    "a",
+    "my",
+    "its",
+    "from",
+    "use",
+    "with",
+    "make",
+    "it",
+    "take",
+    "of",
+    "is",
+    "at",
+    "level",
+    "threshold",
+    "value",
+    "number",
+    "limit",
+    "please",
+}
+_PLACES = {"stop": "risk.stop_loss", "loss": "risk.stop_loss", "trailing": "risk.trailing_stop", "trail": "risk.trailing_stop",
+           "target": "risk.take_profit", "profit": "risk.take_profit", "entry": "entry_rules", "buy": "entry_rules", "when": "",
+           "exit": "exit_rules", "sell": "exit_rules", "period": "indicators", "length": "indicators", "day": "indicators"}  # fmt: skip
 _ONLY = re.compile(r"(?i)\bonly\s+(?:buy|enter|trade|go long|go short|short|take trades?)\s+(?:when|if|while)\b")
+_INSTEAD = re.compile(r"(?i)\binstead\b(?!\s+of)")
 _APPENDS = re.compile(r"(?i)\b(?:also|additionally|too|as well|or)\b")
 
 
@@ -73,7 +105,7 @@ def edit_by_rules(strategy: CanonicalStrategy, request: str) -> Edit | None:
     rest, replaced = _replaced(strategy, data, rest)
     rest = _VERBS.sub("set the ", _FILLERS.sub("", rest)).strip(" ,.;!")
     if re.search(r"\w", rest):
-        if not _merged(data, rest, appends=bool(_APPENDS.search(request)), filters=bool(_ONLY.search(request))):
+        if not _merged(data, rest, _how(request)):
             return None
     elif not (done or replaced):
         return None
@@ -185,7 +217,7 @@ def apply(strategy: CanonicalStrategy, data: dict[str, Any]) -> Edit:
     new = load_canonical(data).require()
     told = changes(strategy, new)
     if not told:
-        raise StrategyError("That changes nothing: the strategy is so already")
+        raise StrategyError("I read no change in that: it would leave the strategy as it is")
     return Edit(new, jsonpatch.make_patch(strategy.model_dump(mode="json"), new.model_dump(mode="json")).patch, told)
 
 
@@ -205,11 +237,21 @@ def _replaced(strategy: CanonicalStrategy, data: dict[str, Any], request: str) -
     """Put numbers in the place of others, where it is plain which are meant."""
     done = False
     for pattern in _REPLACE:
-        while found := pattern.search(request):
+        start = 0
+        while found := pattern.search(request, start):
+            said, again = (
+                " ".join(w for w in found[n].casefold().split() if w not in _IDLE) for n in ("said", "again")
+            )
             old, new = (float(found[n].replace("%", "")) for n in ("old", "new"))
-            places = list(_places(data, old))
-            if not places:
+            everywhere = list(_places(data, old))
+            if not everywhere:
                 raise StrategyError(f"There is no {old:g} in the strategy: {strategy.describe()}")
+            places = [p for p in everywhere if _meant(data, p, f"{said} {again}")]
+            if not places or (
+                said and again and _core(said) != _core(again)
+            ):  # "RSI < 30 to RSI > 25" is more than a number
+                start = found.end()
+                continue
             if len(places) > 1:
                 raise StrategyError(
                     f"{old:g} stands in several places of the strategy",
@@ -221,6 +263,36 @@ def _replaced(strategy: CanonicalStrategy, data: dict[str, Any], request: str) -
                 _renamed(data, place)
             request, done = request[: found.start()] + " " + request[found.end() :], True
     return request, done
+
+
+def _core(said: str) -> str:
+    return " ".join(w for w in said.split() if w not in ("buy", "sell", "when", "entry", "exit"))
+
+
+def _meant(data: dict[str, Any], place: tuple[str, Any, str], said: str) -> bool:
+    """Return whether a number's place is what was said of it, such as "target" or "rsi <"."""
+    path, node, _ = place
+    words = re.findall(r"[a-z]+|[<>=]+", said)
+    for word in words:
+        if word in _PLACES:
+            if not path.startswith(_PLACES[word]) and not (
+                word in ("stop", "loss") and path.startswith("risk.trailing_stop")
+            ):
+                return False
+            continue
+        around = json.dumps(node if path.startswith("indicators") else _around(data, path)).casefold()
+        if not re.search(rf'"{re.escape(word)}[_"]', around):
+            return False
+    return True
+
+
+def _around(data: dict[str, Any], path: str) -> Any:
+    """Return the condition a number stands in."""
+    node: Any = data
+    steps = re.findall(r"[^.\[\]]+", path)
+    for step in steps[:-2]:
+        node = node[int(step)] if isinstance(node, list) else node[step]
+    return node
 
 
 def _places(node: Any, number: float, path: str = "") -> Iterator[tuple[str, Any, str]]:
@@ -247,7 +319,7 @@ def _renamed(data: dict[str, Any], indicator: dict[str, Any]) -> None:
     data |= json.loads(text.replace(json.dumps(old), json.dumps(indicator["id"])))
 
 
-def _merged(data: dict[str, Any], words: str, *, appends: bool, filters: bool) -> bool:
+def _merged(data: dict[str, Any], words: str, how: How) -> bool:
     """Read words behind the stand-in strategy and make the changes they make to it; False when they cannot be read."""
     base = parse_strategy(_STAND_IN).require()
     parsed = _read(words)
@@ -256,18 +328,21 @@ def _merged(data: dict[str, Any], words: str, *, appends: bool, filters: bool) -
     if parsed.strategy is None:
         return False
     found = parsed.strategy
+    assumed = {a.field for a in parsed.assumptions}  # what was not said
     for name in Risk.model_fields:
-        if getattr(found.risk, name) != getattr(base.risk, name) and not _stand_in_stop(parsed, name):
+        spoken = name == "position_size" and f"risk.{name}" not in assumed
+        if (spoken or getattr(found.risk, name) != getattr(base.risk, name)) and not _stand_in_stop(parsed, name):
             data["risk"][name] = found.risk.model_dump(mode="json")[name]
     for name in Execution.model_fields:
-        if getattr(found.execution, name) != getattr(base.execution, name):
+        spoken = name in ("cash", "commission", "spread") and f"execution.{name}" not in assumed
+        if spoken or getattr(found.execution, name) != getattr(base.execution, name):
             data["execution"][name] = getattr(found.execution, name)
     if found.symbols:
         data["symbols"] = list(found.symbols)
     if not any(a.code == "timeframe" for a in parsed.assumptions):
         data["timeframe"] = found.timeframe
     rules = found.model_dump(mode="json")
-    return _merge_rules(data, rules, base.model_dump(mode="json"), appends=appends, filters=filters)
+    return _merge_rules(data, rules, base.model_dump(mode="json"), how)
 
 
 def _read(words: str) -> ParseResult:
@@ -281,33 +356,59 @@ def _stand_in_stop(parsed: ParseResult, name: str) -> bool:
     return name == "stop_loss" and _STOP in parsed.text
 
 
-def _merge_rules(
-    data: dict[str, Any], found: dict[str, Any], base: dict[str, Any], *, appends: bool, filters: bool
-) -> bool:
+def _how(request: str) -> How:
+    if _ONLY.search(request):
+        return "filter"
+    if _INSTEAD.search(request):
+        return "replace"
+    return "append" if _APPENDS.search(request) else ""
+
+
+def _merge_rules(data: dict[str, Any], found: dict[str, Any], base: dict[str, Any], how: How) -> bool:
     stand_in = base["entry_rules"][0]["when"]
+    fresh: dict[str, list[dict[str, Any]]] = {"entry_rules": [], "exit_rules": []}
     for rule in found["entry_rules"]:
         when = rule["when"]
         if when == stand_in:
             continue
-        if filters or (when["type"] == "all" and stand_in in when["conditions"]):  # it holds for every entry
+        if how == "filter" or (when["type"] == "all" and stand_in in when["conditions"]):  # it holds for every entry
             parts = when["conditions"] if when["type"] == "all" else [when]
             for entry in data["entry_rules"]:
                 inner = entry["when"]
                 known = inner["conditions"] if inner["type"] == "all" else [inner]
-                entry["when"] = {
-                    "type": "all",
-                    "conditions": [*known, *(c for c in parts if c not in (*known, stand_in))],
-                }
-        elif appends:
-            data["entry_rules"].append(rule)
+                added = [c for c in parts if c not in (*known, stand_in)]
+                entry["when"] = {"type": "all", "conditions": [*known, *added]}
         else:
-            return False
-    for rule in found["exit_rules"]:
-        if rule not in base["exit_rules"] and rule not in data["exit_rules"]:
-            data["exit_rules"].append(copy.deepcopy(rule))
-    known = {i["id"] for i in data["indicators"]}
-    data["indicators"] += [i for i in found["indicators"] if i["id"] not in known]
+            fresh["entry_rules"].append(rule)
+    fresh["exit_rules"] = [
+        r for r in found["exit_rules"] if r not in base["exit_rules"] and r not in data["exit_rules"]
+    ]
+    for kind, rules in fresh.items():
+        for rule in rules:
+            _placed(data, kind, copy.deepcopy(rule), how)
+    known_ids = {i["id"] for i in data["indicators"]}
+    data["indicators"] += [i for i in found["indicators"] if i["id"] not in known_ids]
     return True
+
+
+def _placed(data: dict[str, Any], kind: str, rule: dict[str, Any], how: How) -> None:
+    """Put a rule beside the others of its side, or in the place of those about the same thing, where it is said which."""
+    others = [r for r in data[kind] if r["side"] == rule["side"]]
+    about = rule["when"].get("left")
+    same = [r for r in others if about is not None and r["when"].get("left") == about]
+    if how == "replace":
+        gone = same or others
+        data[kind] = [r for r in data[kind] if r not in gone] + [rule]
+    elif how == "append" or (kind == "exit_rules" and not same):
+        data[kind].append(rule)
+    else:
+        verb = "buy" if kind == "entry_rules" else "sell"
+        raise StrategyError(
+            f"The strategy has a rule for when to {verb} already",
+            questions=[
+                f'Shall the new one hold instead of it (say "... instead"), or beside it (say "also {verb} ...")?'
+            ],
+        )
 
 
 def _drop_unused(data: dict[str, Any]) -> None:

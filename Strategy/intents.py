@@ -57,7 +57,10 @@ _AT = re.compile(rf"\b({_DAY})\b")
 
 @dataclass(frozen=True)
 class Wanted:
-    """An intent and what it is about; `intent` is empty where the rules cannot tell."""
+    """An intent and what it is about; `intent` is empty where the rules cannot tell.
+
+    `unread` are words of an order to test or compare that say more than what on and when: they would be lost.
+    """
 
     intent: Intent
     symbols: tuple[str, ...] = ()
@@ -65,6 +68,7 @@ class Wanted:
     until: date | None = None
     at: str = ""
     reading: str = ""
+    unread: str = ""
 
 
 def wanted(message: str, *, has_strategy: bool) -> Wanted:
@@ -79,10 +83,108 @@ def wanted(message: str, *, has_strategy: bool) -> Wanted:
             symbols = tuple(dict.fromkeys(_SYMBOL.findall(text)))
             at = _AT.search(text)
             reading = (found.groupdict().get("reading") or "").lower()
-            return Wanted(
-                intent, symbols, _day(_SINCE, text), _day(_UNTIL, text, end=True), at[1] if at else "", reading
-            )
+            unread = _unread(text) if intent in ("backtest", "compare") else ""
+            since, until = _day(_SINCE, text), _day(_UNTIL, text, end=True)
+            return Wanted(intent, symbols, since, until, at[1] if at else "", reading, unread)
     return Wanted("change" if has_strategy and words <= _LONGEST["change"] and _changes(text) else "")
+
+
+_PLAIN = frozenset(
+    [
+        "a",
+        "again",
+        "all",
+        "also",
+        "and",
+        "another",
+        "any",
+        "back",
+        "backtest",
+        "bars",
+        "better",
+        "both",
+        "can",
+        "compare",
+        "compared",
+        "could",
+        "daily",
+        "data",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "go",
+        "good",
+        "great",
+        "how",
+        "i",
+        "in",
+        "is",
+        "it",
+        "its",
+        "me",
+        "more",
+        "my",
+        "next",
+        "now",
+        "ok",
+        "okay",
+        "on",
+        "once",
+        "one",
+        "other",
+        "please",
+        "prices",
+        "results",
+        "run",
+        "runs",
+        "same",
+        "see",
+        "since",
+        "so",
+        "strategy",
+        "test",
+        "tests",
+        "that",
+        "the",
+        "them",
+        "then",
+        "this",
+        "through",
+        "till",
+        "time",
+        "times",
+        "to",
+        "too",
+        "try",
+        "two",
+        "until",
+        "us",
+        "versus",
+        "vs",
+        "was",
+        "we",
+        "well",
+        "what",
+        "which",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
+)
+
+
+def _unread(text: str) -> str:
+    """Return the words that are neither symbols, dates nor of no meaning."""
+    rest = _SYMBOL.sub(" ", _SINCE.sub(" ", _UNTIL.sub(" ", text)))
+    odd = [
+        w
+        for w in re.findall(r"[\w%$.]+", rest)
+        if w.casefold().strip(".") not in _PLAIN and not re.fullmatch(r"[A-Z.^=-]{1,12}", w)
+    ]
+    return " ".join(odd)
 
 
 def _changes(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -149,7 +150,7 @@ def _answer(talk: Talk, want: Wanted, wait_s: float) -> Reply:
         case "create":
             yield from _create(talk)
         case "change":
-            yield from _change(talk)
+            yield from _change(talk, wait_s)
         case "backtest":
             yield from _backtest(talk, want, wait_s)
         case "compare":
@@ -202,12 +203,17 @@ def _current(talk: Talk) -> Strategy:
     return strategy
 
 
-def _change(talk: Talk) -> Reply:
+_AND_TEST = re.compile(r"(?i)[,;.]?\s*(?:and then|then|and)\s+(?P<order>(?:re-?)?(?:test|back-?test|run|try)\b.*)$")
+
+
+def _change(talk: Talk, wait_s: float) -> Reply:
     strategy = _current(talk)
     canonical = load_canonical(strategy.canonical_json).require()
-    edit = edit_by_rules(canonical, talk.message)
+    then = _AND_TEST.search(talk.message)
+    words = talk.message[: then.start()] if then else talk.message
+    edit = edit_by_rules(canonical, words)
     if edit is None and models_configured():
-        edit = edit_by_model(canonical, talk.message, get_models(), talk.ledger)
+        edit = edit_by_model(canonical, words, get_models(), talk.ledger)
         talk.answered_by = "model"
     if edit is None:
         raise StrategyError(
@@ -215,6 +221,9 @@ def _change(talk: Talk) -> Reply:
             suggestions=["Say it as in \"make the stop 3%\", \"only trade Mondays\", \"change 30 to 25\", \"remove the target\""],
         )  # fmt: skip
     yield from _changed(talk, strategy, edit)
+    if then:
+        yield "\n"
+        yield from _backtest(talk, wanted(then["order"], has_strategy=True), wait_s)
 
 
 def _changed(talk: Talk, strategy: Strategy, edit: Edit) -> Reply:
@@ -270,7 +279,13 @@ def _queue(talk: Talk, symbol: str | None, since: date | None, until: date | Non
 
 
 def _backtest(talk: Talk, want: Wanted, wait_s: float) -> Reply:
-    symbols: tuple[str | None, ...] = want.symbols or (None,)
+    if want.unread:
+        raise StrategyError(
+            f"I can test it on a symbol, since and until a day; these words would be lost: {want.unread!r}",
+            questions=['If they change the strategy: say the change first, and then "test it"'],
+        )
+    named = _current(talk).canonical_json.get("symbols") or [None]  # without a symbol it is said that one is missing
+    symbols: list[str | None] = list(want.symbols) or named
     made = [_queue(talk, symbol, want.since, want.until) for symbol in symbols[:10]]
     for run in made:
         yield talk.act("queued", run_id=run.pk, symbol=run.symbol)

@@ -46,6 +46,15 @@ ENTRY = "Buy when RSI(14) is below 30 and Close is above SMA(200)"
         ("also sell when the close is below the 50-day average", [("", "Exit long when Close is below SMA(50).")]),
         ("also buy when MACD crosses above its signal", [("", "Buy when MACD(12,26,9) macd crosses above MACD(12,26,9) signal.")]),
         ("change the target to 3R", [("Take profit: 10% from the entry price.", "Take profit: 3 times the risk.")]),
+        ("sell when RSI > 80 instead", [("Exit long when RSI(14) is above 70.", "Exit long when RSI(14) is above 80.")]),
+        ("exit on Fridays", [("", "Exit long when the bar falls on Friday.")]),
+        ("buy when MACD crosses above its signal instead", [
+            (f"{ENTRY}.", "Buy when MACD(12,26,9) macd crosses above MACD(12,26,9) signal."),
+        ]),
+        ("change RSI < 30 to RSI < 25", [(f"{ENTRY}.", f"{ENTRY}.".replace("30", "25"))]),
+        ("buy when RSI < 25 instead of RSI < 30", [(f"{ENTRY}.", f"{ENTRY}.".replace("30", "25"))]),
+        ("change the stop from 5% to 4%", [("Stop loss: 5% from the entry price.", "Stop loss: 4% from the entry price.")]),
+        ("don't use the stop", [("Stop loss: 5% from the entry price.", "")]),
         ("exit after 10 bars, no target", [("Take profit: 10% from the entry price.", "Exit after 10 bars.")]),
     ],
 )  # fmt: skip
@@ -64,7 +73,9 @@ def test_what_words_change(words: str, changes: list[tuple[str, str]]) -> None:
         ("make the stop 3% and the stop 5%", "two different values for the stop loss: 3% and 5%"),
         ("remove the trailing stop", "There is no trailing stop to remove"),
         ("change 99 to 3", "There is no 99 in the strategy"),
-        ("stop 5%", "changes nothing"),
+        ("stop 5%", "no change in that"),
+        ("sell when RSI > 80", "has a rule for when to sell already"),
+        ("buy when MACD crosses above its signal", "has a rule for when to buy already"),
         ("change 30 to 300", "RSI threshold must be between 0 and 100"),
     ],
 )
@@ -72,6 +83,18 @@ def test_what_cannot_be(words: str, said: str) -> None:
     with pytest.raises(StrategyError) as caught:
         edit_by_rules(STRATEGY, words)
     assert said in str(caught.value)
+
+
+def test_what_is_said_counts_where_it_is_a_default() -> None:
+    strategy = parse_strategy(
+        "Buy GOOG when RSI < 30, sell when RSI > 70, use 50% of equity, commission 0.2%, start with 5000"
+    ).require()
+    for words, told in (
+        ("use 100% of equity", "Position size: 100% of equity."), ("no commission", ""), ("start with 100000", "Start with $100000 in cash."),
+    ):  # fmt: skip
+        edit = edit_by_rules(strategy, words)
+        assert edit is not None
+        assert [c["is"] for c in edit.changes] == [told]
 
 
 def test_a_number_that_stands_twice_is_asked_about() -> None:
@@ -84,7 +107,17 @@ def test_a_number_that_stands_twice_is_asked_about() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["make it moonish", "buy when MACD crosses above its signal", "", "???", "🚀", "mach den Stopp enger"]
+    "words",
+    [
+        "make it moonish",
+        "change RSI < 30 to RSI > 25",
+        "change the moon from 30 to 25",
+        "change the target from 5 to 3",
+        "",
+        "???",
+        "🚀",
+        "mach den Stopp enger",
+    ],
 )
 def test_what_is_not_read_is_not_guessed(words: str) -> None:
     assert edit_by_rules(STRATEGY, words) is None
@@ -148,3 +181,19 @@ def test_patches_of_a_model_that_cannot_be(operation: Operation, said: str) -> N
 def test_intents(message: str, intent: str, symbols: tuple[str, ...], since: str) -> None:
     found = wanted(message, has_strategy=True)
     assert (found.intent, found.symbols, str(found.since or "")) == (intent, symbols, since)
+
+
+@pytest.mark.parametrize(
+    ("message", "unread"),
+    [
+        ("test it on MSFT since 2005", ""),
+        ("please run it again from 2006-02-03 to 2010", ""),
+        ("compare it on AAPL and MSFT", ""),
+        ("which one is better?", ""),
+        ("test it on MSFT with a 3% stop", "3% stop"),
+        ("run it weekly", "weekly"),
+        ("compare it on AAPL and MSFT without costs", "without costs"),
+    ],
+)
+def test_no_word_of_an_order_is_lost(message: str, unread: str) -> None:
+    assert wanted(message, has_strategy=True).unread == unread

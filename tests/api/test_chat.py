@@ -68,6 +68,29 @@ def test_a_whole_conversation_by_rules(api: APIClient) -> None:
     assert entries[-1]["user_message"] == "explain it"
 
 
+def test_an_order_is_done_whole_or_not_at_all(api: APIClient) -> None:
+    say(api, SENTENCE)
+    told = say(api, "test it on MSFT with a 3% stop")
+    assert "these words would be lost: '3% stop'" in told["text"]
+    assert (told["actions"], BacktestRun.objects.count()) == ([], 0)
+    both = say(api, "make the stop 3% and then test it on MSFT since 2005")
+    assert [a["action"] for a in both["actions"]] == ["changed", "queued"]
+    run = BacktestRun.objects.get()
+    assert (run.symbol, str(run.start_date), run.canonical_json["risk"]["stop_loss"]["value"]) == (
+        "MSFT",
+        "2005-01-01",
+        3,
+    )
+
+
+def test_every_symbol_of_a_strategy_is_tested(api: APIClient) -> None:
+    say(api, SENTENCE)
+    say(api, "trade AAPL and MSFT")
+    assert [a["symbol"] for a in say(api, "test it")["actions"]] == ["AAPL", "MSFT"]
+    say(api, "Buy when RSI < 30, sell when RSI > 70", session="t")
+    assert "name one in the request" in say(api, "test it", session="t")["text"]
+
+
 def test_comparing(api: APIClient) -> None:
     say(api, SENTENCE)
     assert "nothing to compare yet" in say(api, "compare")["text"]
