@@ -326,6 +326,10 @@ class _Metered(WrapperModel):
                 await paid.close("abandoned", response.usage, _written(response.get()))
                 raise
             await paid.close("ok", response.usage, _written(response.get()))
+            if not (response.get().provider_details or {}).get(
+                "finish_reason"
+            ):  # the connection ended, and no client says so
+                raise _Unusable(self.endpoint.name, "the answer was cut off")
             self._whole(response.get())
 
     def _whole(self, response: ModelResponse) -> None:

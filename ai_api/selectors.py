@@ -73,6 +73,23 @@ def usage_of(*, user: User, days: int = 1) -> dict[str, Any]:
     }
 
 
+def spent_since(*, user: User, session_id: str, call_id: int) -> dict[str, Any]:
+    """Return what a session's calls after one of them came to: calls, tokens, US dollars."""
+    sums = calls_of(user=user).filter(session_id=session_id, pk__gt=call_id).aggregate(
+        calls=Count("id"), input_tokens=Sum("input_tokens"), output_tokens=Sum("output_tokens"), cost_usd=Sum("cost_usd")
+    )  # fmt: skip
+    return (
+        {name: float(value) if name == "cost_usd" else value for name, value in sums.items()}
+        if sums["calls"]
+        else {"calls": 0}
+    )
+
+
+def last_call(*, user: User) -> int:
+    """Return the number of a user's last call, 0 where there is none."""
+    return calls_of(user=user).order_by("-id").values_list("id", flat=True).first() or 0
+
+
 def summed(calls: QuerySet[ModelCall]) -> list[dict[str, Any]]:
     """Return calls, tokens, cost and mean latency by purpose, model and outcome."""
     rows = (

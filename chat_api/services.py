@@ -14,6 +14,7 @@ from uuid import uuid4
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
+from ai_api.selectors import last_call, spent_since
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
 from Backtest.diagnostics import load_canonical
@@ -96,7 +97,7 @@ def converse(
     talk = _begin(user, message, session_id)
     talk.here = here
     yield Event("session", {"session_id": talk.session_id})
-    text, intent = "", ""
+    text, intent, before = "", "", last_call(user=user)
     try:
         want = wanted(message, has_strategy=talk.strategy is not None)
         intent = want.intent
@@ -114,7 +115,8 @@ def converse(
         answer = {"text": text, "intent": intent, "actions": talk.actions, "answered_by": talk.answered_by}
         strategies.remember(
             user=user, kind=ConversationMemory.Interaction.CHAT, strategy=talk.strategy, session_id=talk.session_id, message=message,
-            response={**answer, "tools": talk.tools}, context={**talk.state, "foreign": talk.foreign},
+            response={**answer, "tools": talk.tools, "usage": spent_since(user=user, session_id=talk.session_id, call_id=before)},
+            context={**talk.state, "foreign": talk.foreign},
         )  # fmt: skip
     yield Event("done", {"session_id": talk.session_id, **answer})
 

@@ -48,6 +48,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     drip_s: float = 0.0
+    drop_after: int = 0  # events of a stream, then the connection ends
     usage: tuple[int, int] = (100, 20)
     finish: str = ""  # the provider's own word, where it is not the usual one
 
@@ -150,7 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
         self.end_headers()
-        for name, data in events:
+        for number, (name, data) in enumerate(events):
+            if reply.drop_after and number == reply.drop_after:
+                break
             line = data if isinstance(data, str) else json.dumps(data)
             self.wfile.write((f"event: {name}\n" if name else "").encode() + f"data: {line}\n\n".encode())
             self.wfile.flush()

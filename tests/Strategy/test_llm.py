@@ -223,6 +223,34 @@ def test_every_failure_is_told(
 
 
 @pytest.mark.parametrize("provider", NAMES)
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (Reply(status=400), "refused the request"),
+        (Reply(status=429), "rate limit"),
+        (Reply(status=503), "it failed"),
+        (Reply(raw=b"event: nonsense\ndata: {\n\n"), "failed|not readable|form|refused"),
+        (Reply(text="Half of an answer", finish="cut"), "cut off"),
+        (Reply(text="No", finish="refused"), "refused to answer"),
+        (
+            Reply(text="An answer that is going to end before it is all said", drop_after=3),
+            "cut off|failed|not readable",
+        ),
+        (Reply(text="word " * 60, drip_s=0.2), "in time"),
+    ],
+)
+def test_every_failure_of_a_stream_is_told(
+    server: ModelServer, models: Callable[..., LanguageModels], provider: str, reply: Reply, why: str
+) -> None:
+    finish = {"cut": CUT_OFF[provider], "refused": REFUSED[provider]}.get(reply.finish, "")
+    server.will(Reply(**{**reply.__dict__, "finish": finish}))
+    book = Book()
+    with pytest.raises(ModelUnavailable, match=why):
+        models(provider, tries=1, timeout_s=3.0 if reply.drip_s else 10.0).ask(HELLO, book)
+    assert len(book.reserved) == len(book.records) >= 1
+
+
+@pytest.mark.parametrize("provider", NAMES)
 def test_a_failure_that_passes(server: ModelServer, models: Callable[..., LanguageModels], provider: str) -> None:
     server.will(Reply(status=500), Reply(status=503), Reply(text="yes"))
     answer = models(provider).ask(HELLO)

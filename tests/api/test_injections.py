@@ -140,6 +140,10 @@ def test_what_the_trader_says_is_done(api: APIClient, strategy: int, llm: ModelS
     (tool,) = remembered.ai_response["tools"]
     assert (tool["tool"], tool["arguments"]["symbol"]) == ("backtest", "MSFT")
     assert "is queued" in tool["result"]
+    usage = remembered.ai_response["usage"]
+    assert usage["calls"] == len(llm.asked) == 2
+    assert usage["input_tokens"] > 0
+    assert usage["cost_usd"] > 0
 
 
 # -- The parts -----------------------------------------------------------------------------------
