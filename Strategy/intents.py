@@ -29,7 +29,7 @@ _DAY = r"\d{4}-\d{2}-\d{2}"
 _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("confirm", r"^(?:yes|yes please|confirm|go ahead|do it)(?:,? deploy(?: it)?)?[.!]*$"),
     ("small_talk", r"^(?:hi|hello|hey|thanks|thank you|good (?:morning|evening|day)|help|what can you do|who are you)\b[^,;]{0,30}$"),
-    ("choose", r"\b(?:use|take|choose|prefer) (?:the )?(?:(?P<reading>rules|model)(?:'s?)?|other|first|second) (?:reading|one|version)\b"),
+    ("choose", r"\b(?:use|take|choose|prefer) (?:the )?(?P<reading>rules|model|other|first|second)(?:'s?)? (?:reading|one|version)\b"),
     ("deploy", r"\b(?:deploy|put (?:it|this) (?:live|into production)|go live|release)\b"),
     ("optimise", r"\b(?:optimi[sz]e|find the best (?:parameters|settings|values)|tune)\b"),
     ("compare", r"\bcompare\b|\bwhich (?:is|was|one is) better\b"),
@@ -49,6 +49,13 @@ _LONGEST = {
     "research": 60,
     "change": 60,
 }
+_READINGS = {
+    "rules": "rules",
+    "other": "rules",
+    "second": "rules",
+    "model": "model",
+    "first": "model",
+}  # the model's is shown first
 _SYMBOL = re.compile(r"\b(?:on|for|with|against|and|vs\.?)\s+\$?([A-Z][A-Z0-9.^=-]{0,11})\b")
 _SINCE = re.compile(rf"(?i)\b(?:since|from|after|starting)\s+({_DAY}|(?:19|20)\d\d)\b")
 _UNTIL = re.compile(rf"(?i)\b(?:until|till|to|before|through)\s+({_DAY}|(?:19|20)\d\d)\b")
@@ -82,7 +89,7 @@ def wanted(message: str, *, has_strategy: bool) -> Wanted:
         if words <= _LONGEST.get(intent, 60) and (found := re.search(pattern, text, re.IGNORECASE)):
             symbols = tuple(dict.fromkeys(_SYMBOL.findall(text)))
             at = _AT.search(text)
-            reading = (found.groupdict().get("reading") or "").lower()
+            reading = _READINGS.get((found.groupdict().get("reading") or "").lower(), "")
             unread = _unread(text) if intent in ("backtest", "compare") else ""
             since, until = _day(_SINCE, text), _day(_UNTIL, text, end=True)
             return Wanted(intent, symbols, since, until, at[1] if at else "", reading, unread)

@@ -181,8 +181,8 @@ class _Endpoint:
         now = time.monotonic()
         if isinstance(error, ModelRateLimitError | ModelQuotaExceededError | ModelAuthenticationError):
             rest = {ModelQuotaExceededError: QUOTA_REST_S, ModelAuthenticationError: REFUSED_REST_S}
-            seconds = next((s for kind, s in rest.items() if isinstance(error, kind)), error.retry_after or RATE_REST_S)
-            self._rests[key] = now + seconds
+            asked = min(max(error.retry_after or RATE_REST_S, 1.0), QUOTA_REST_S)
+            self._rests[key] = now + next((s for kind, s in rest.items() if isinstance(error, kind)), asked)
             return 0.0 if any(self._rests.get(k, 0.0) <= now for k in self._keys) else None
         if isinstance(error, ModelRequestRejectedError):
             return None
@@ -190,8 +190,10 @@ class _Endpoint:
         if self._failures >= CIRCUIT_FAILURES:
             self._open_until = now + CIRCUIT_OPEN_S
             return None
+        if tried + 1 >= self._config.tries or (error.retry_after or 0.0) > LONGEST_PAUSE_S:
+            return None
         pause = min(self._config.pause_s * 2.0**tried, LONGEST_PAUSE_S)
-        return max(error.retry_after or 0.0, pause * (1 + random.random())) if tried + 1 < self._config.tries else None  # noqa: S311
+        return max(error.retry_after or 0.0, pause * (1 + random.random()))  # noqa: S311
 
     def price(self, input_tokens: int, output_tokens: int) -> float:
         """Return US dollars, by genai-prices; a cautious figure where it does not know the model."""

@@ -245,10 +245,10 @@ def _change_line(change: dict[str, str]) -> str:
 
 def _choose(talk: Talk, want: Wanted) -> Reply:
     strategy = _current(talk)
-    reading = want.reading or "rules"
-    made = strategies.reading_choose(strategy=strategy, reading=reading, session_id=talk.session_id)
-    yield talk.act("chosen", strategy_id=made.pk, reading=reading)
-    yield f"It is the {reading}' reading now:\n{load_canonical(made.canonical_json).require().describe()}"
+    made = strategies.reading_choose(strategy=strategy, reading=want.reading, session_id=talk.session_id)
+    yield talk.act("chosen", strategy_id=made.pk, reading=want.reading)
+    whose = {"rules": "the rules'", "model": "the model's"}[want.reading]
+    yield f"It is {whose} reading now:\n{load_canonical(made.canonical_json).require().describe()}"
 
 
 def _deploy(talk: Talk, confirmed: list[int] | None) -> Reply:

@@ -26,7 +26,23 @@ settings.register_profile("same", derandomize=True)
 settings.register_profile("explore")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
+# The modules that take longest begin first, so that no worker is left alone with one of them at the end.
+LONGEST = (
+    "test_workers",
+    "test_openapi",
+    "test_model_code",
+    "escape/",
+    "test_explain",
+    "test_chat",
+    "test_settings",
+    "test_commands",
+)
+
 SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

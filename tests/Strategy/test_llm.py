@@ -284,6 +284,21 @@ def test_how_long_a_key_rests_is_the_providers_word(server: ModelServer, models:
     assert asking.ask(HELLO).output == "yes"
 
 
+def test_nobody_waits_for_an_hour(server: ModelServer, models: Callable[..., LanguageModels]) -> None:
+    """A provider that asks for a long pause is left for the next model at once."""
+
+    def answer(asked: Asked) -> Reply:
+        return (
+            Reply(status=503, headers={"retry-after": "3600"}) if asked.provider == "anthropic" else Reply(text="yes")
+        )
+
+    server.will_answer(answer)
+    started = time.monotonic()
+    assert models("anthropic", "openai").ask(HELLO).output == "yes"
+    assert time.monotonic() - started < 10
+    assert [a.provider for a in server.asked] == ["anthropic", "openai"]
+
+
 def test_the_next_model_when_one_fails(server: ModelServer, models: Callable[..., LanguageModels]) -> None:
     def answer(asked: Asked) -> Reply:
         return {"google": Reply(status=500), "anthropic": Reply(status=401)}.get(

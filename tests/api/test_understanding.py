@@ -220,6 +220,22 @@ def test_two_readings_and_a_choice(api: APIClient, llm: ModelServer) -> None:
     assert api.post(url, {"reading": "rules"}).status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("words", "version", "said"),
+    [("use the rules' reading", 2, "It is the rules' reading now"), ("use the other one", 2, "It is the rules' reading now"),
+     ("use the first reading", 1, "It is the model's reading now")],
+)  # fmt: skip
+def test_choosing_in_a_conversation(api: APIClient, llm: ModelServer, words: str, version: int, said: str) -> None:
+    llm.will(Reply(output=LEGS))
+    json_please = {"accept": "application/json"}
+    made = api.post("/api/chat/", {"message": MIXED, "session_id": "s"}, headers=json_please).json()
+    assert "2006-02-09 on GOOG: as read by the model, no trade; by the rules, buy" in made["text"]
+    told = api.post("/api/chat/", {"message": words, "session_id": "s"}, headers=json_please).json()
+    assert told["text"].startswith(said)
+    found = api.get("/api/strategies/").json()["results"][0]
+    assert (found["version"], found["alternatives"]) == (version, [])
+
+
 def test_the_models_reading_is_chosen(api: APIClient, llm: ModelServer) -> None:
     llm.will(Reply(output=LEGS))
     made = api.post("/api/strategies/", {"user_description": MIXED}).json()
