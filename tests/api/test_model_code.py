@@ -58,10 +58,6 @@ def test_the_pieces_replaced_above_are_there() -> None:
 # -- The proofs ----------------------------------------------------------------------------------
 
 
-def test_the_same_program_trades_alike() -> None:
-    assert first_difference(STRATEGY, GOOD, sandbox=get_sandbox()) is None
-
-
 def test_the_first_difference_is_told() -> None:
     found = first_difference(STRATEGY, OTHER, sandbox=get_sandbox())
     assert found is not None

@@ -55,6 +55,15 @@ def box(request: pytest.FixtureRequest) -> Iterator[InterpreterSandbox]:
     found.close()
 
 
+class Reason(str):
+    """Why an attempt ended; a test that fails shows what was said as well."""
+
+    __slots__ = ("said",)
+
+    def __repr__(self) -> str:
+        return f"{str(self)!r}, which said {self.said!r}"
+
+
 @dataclass
 class Outcome:
     """How an attempt ended: `reason` as in ExecutionError, and everything that came out of it."""
@@ -63,6 +72,10 @@ class Outcome:
     text: str
     result: Any = None
     error: ExecutionError | None = None
+
+    def __post_init__(self) -> None:
+        self.reason = Reason(self.reason)
+        self.reason.said = self.text[:1000]
 
 
 def prices(bars: int = 60) -> pd.DataFrame:
