@@ -11,9 +11,15 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from pydantic_ai.exceptions import ModelHTTPError
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart
+from pydantic_ai.models import Model
+from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.models.test import TestModel
 from pytest_socket import SocketConnectBlockedError
 
 from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable, NotFound
+from Strategy import llm
 from Strategy.llm import LanguageModels
 from Strategy.model_calls import CallRecord, ModelConfig, ModelTool, NoLedger, Question, Turn
 from tests.model_server import Asked, ModelServer, Reply, model_server
@@ -412,3 +418,37 @@ def test_nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(tried) >= 3, "they did try"
     with pytest.raises(SocketConnectBlockedError):
         socket.create_connection(("198.51.100.7", 443), timeout=1)
+
+
+# -- Logic, with pydantic-ai's own models ----------------------------------------------------------
+
+
+def test_the_chain_with_models_made_of_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No protocol at all: what is left is the chain, the ledger and the check."""
+    asked: list[str] = []
+
+    def broken(_: list[ModelMessage], __: AgentInfo) -> ModelResponse:
+        asked.append("first")
+        raise ModelHTTPError(500, "first", {"error": "secret-body"})
+
+    def refusing(_: list[ModelMessage], __: AgentInfo) -> ModelResponse:
+        asked.append("second")
+        return ModelResponse(parts=[TextPart("no")], finish_reason="content_filter")
+
+    made: dict[str, Model] = {
+        "first": FunctionModel(broken), "second": FunctionModel(refusing), "third": TestModel(custom_output_args={"name": "RSI", "value": 30}),
+    }  # fmt: skip
+    monkeypatch.setitem(llm.PROVIDERS, "openai", lambda name, *_: made[name])
+    asking = LanguageModels(ModelConfig(tuple(f"openai:{n}" for n in made), {"openai": ("key-one",)}, pause_s=0.01))
+    book = Book()
+    answer = asking.ask(
+        Question("understand", "", "RSI", Level, check=lambda a: "" if a.value == 30 else "wrong"), book
+    )
+    asking.close()
+    assert (answer.output, answer.model, asked) == (
+        Level(name="RSI", value=30),
+        "openai:third",
+        ["first"] * 3 + ["second"],
+    )
+    assert [r.model for r in book.records] == ["openai:first"] * 3 + ["openai:second", "openai:third"]
+    assert book.records[0].outcome != "ok"
