@@ -525,7 +525,7 @@ CATEGORIES: dict[str, Phrases] = {
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
         "also, simply, please, i, i'd, i'll, i'm, we, you, want, would, like, to, should, will, must, can, could, let, let's, my, our, your, so, very, really, "
         "basically, both, either, value, reading, level, their, this, that, these, those, there, there's, having, does, do, did, of, at, by, some, signal, "
-        "immediately, then, itself, which, who, me, us, them, use, using, with, for, in, on, from, as, per, set, place, order, orders, trade, trades, "
+        "immediately, then, itself, which, who, me, us, them, use, using, with, for, in, on, from, as, per, set, place, protect, order, orders, trade, trades, "
         "position, positions, strategy, rule, rules, need, needs, condition, conditions, add, include, apply, keep, make, sure, simple, plan, system, run, "
         "backtest, test, try, idea, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
         "take, whenever, today, price, market, stock, trading, automatically, where, while, going, "

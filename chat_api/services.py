@@ -167,6 +167,8 @@ def _answer(talk: Talk, want: Wanted, wait_s: float) -> Reply:
             yield from _deploy(talk, None)
         case "confirm" if confirmed is not None:
             yield from _deploy(talk, confirmed)
+        case "confirm":
+            yield "There is nothing I asked you to confirm."
         case "optimise":
             yield "Optimising is not built yet. Change a number (\"change 30 to 25\") and test again to see what it does."  # fmt: skip
         case "research":

@@ -132,6 +132,7 @@ def test_deploying_needs_a_yes(api: APIClient, isolated: None, settings: Any, tm
         ("how did it go?", "No backtest was asked for"),
         ("deploy it", "There is no strategy"),
         ("use the rules' reading", "There is no strategy"),
+        ("yes", "nothing I asked you to confirm"),
         ("optimise it", "not built yet"),
         ("search for momentum", "set SEARXNG_ENDPOINT"),
         ("hello", "Describe a strategy"),
