@@ -38,7 +38,7 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
-from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY
 from Backtest.timeframes import period_starts, resample
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -110,14 +110,20 @@ def _columns(frame: pd.DataFrame) -> dict[str, Floats]:
 
 
 def _compute(indicator: IndicatorBase, prices: Mapping[str, Floats], values: Series) -> tuple[Floats, ...]:
-    entry = indicator.entry
-    inputs = []
-    for name in entry.inputs:
-        source = str(indicator.source_name) if name == "source" else name
-        inputs.append(prices[source] if source in prices else values[source][0])
+    source = indicator.source_name
+    given = values[source][0] if source is not None and source not in prices else None
+    return compute_on(indicator.name, indicator.params, prices, prices[source] if source in prices else given)
+
+
+def compute_on(
+    name: str, params: Mapping[str, float], prices: Mapping[str, Floats], source: Floats | None
+) -> tuple[Floats, ...]:
+    """Compute an indicator of the catalogue on price columns, and on a source where it takes one."""
+    entry = REGISTRY[name]
+    inputs = [source if column == "source" and source is not None else prices[column] for column in entry.inputs]
     if len(inputs[0]) == 0:
         return tuple(np.empty(0) for _ in entry.outputs)
-    result = entry.function(*inputs, **entry.arguments(indicator.params))
+    result = entry.function(*inputs, **entry.arguments(params))
     arrays = result if isinstance(result, tuple) else (result,)
     return tuple(np.asarray(a, dtype=np.float64) for a in arrays)
 

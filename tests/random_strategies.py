@@ -171,13 +171,55 @@ class _Maker:
         }  # fmt: skip
 
 
+class _Rough(_Maker):
+    """Risk and execution at their limits: levels hit at once, money that runs out, debt, units too dear."""
+
+    def level(self) -> Node:
+        chance = self.chance
+        if chance.random() < 0.6:
+            return {"type": "percent", "value": chance.choice([0.3, 1, 2.5, 5, 12.5, 40])}
+        return {"type": "atr", "multiple": chance.choice([0.2, 1, 2.5]), "timeperiod": chance.choice([2, 5, 14])}
+
+    def risk(self) -> Node:
+        chance = self.chance
+        risk: Node = {}
+        for name, odds in (("stop_loss", 0.7), ("take_profit", 0.5), ("trailing_stop", 0.35)):
+            if chance.random() < odds:
+                risk[name] = self.level()
+        if len(risk) > 1 and chance.random() < 0.2:
+            risk["take_profit"] = {"type": "risk_reward", "ratio": chance.choice([0.5, 1.5, 3])}
+        if chance.random() < 0.25 or not risk:
+            risk["max_bars"] = chance.choice([1, 2, 5, 20])
+        if chance.random() < 0.25:
+            risk["cooldown_bars"] = chance.choice([1, 2, 7])
+        kind, values = chance.choice(
+            [("percent_of_equity", [1, 37.5, 99.9, 100]), ("fixed_units", [1, 10, 5000]), ("fixed_cash", [500, 20_000, 1e6]),
+             ("risk_percent", [0.1, 2, 50])]
+        )  # fmt: skip
+        if kind == "risk_percent" and not {"stop_loss", "trailing_stop"} & set(risk):
+            kind = "percent_of_equity"
+        return risk | {"position_size": {"type": kind, "value": chance.choice(values)}}
+
+    def execution(self) -> Node:
+        chance = self.chance
+        execution: Node = {"cash": chance.choice([300, 10_000.5, 1e6])}
+        for name, odds, values in (
+            ("commission", 0.5, [0.0005, 0.02]), ("spread", 0.4, [0.0002, 0.004]), ("commission_fixed", 0.3, [0.5, 20]),
+            ("margin", 0.4, [0.5, 0.1, 0.02]), ("trade_on_close", 0.3, [True]), ("risk_free_rate", 0.2, [0.02, -0.01]),
+            ("fractional_unit", 0.2, [1e-6, 0.01]),
+        ):  # fmt: skip
+            if chance.random() < odds:
+                execution[name] = chance.choice(values)
+        return execution
+
+
 @st.composite
-def strategies(draw: st.DrawFn, *, wide: bool = True) -> CanonicalStrategy:
+def strategies(draw: st.DrawFn, *, wide: bool = True, rough: bool = False) -> CanonicalStrategy:
     """A strategy that validates without errors."""
-    chance = draw(st.randoms(use_true_random=False, note_method_calls=False))
+    chance = random.Random(draw(st.integers(0, 2**48)))
     for _ in range(20):
         try:
-            loaded = load_canonical(_Maker(chance, wide=wide).strategy())
+            loaded = load_canonical((_Rough if rough else _Maker)(chance, wide=wide).strategy())
         except (ValidationError, ValueError):
             continue
         if loaded.strategy is not None:
@@ -204,3 +246,37 @@ def frames(draw: st.DrawFn, bars: int = 250) -> pd.DataFrame:
     frame["High"] = frame[["Open", "High", "Low", "Close"]].max(axis=1)
     frame["Low"] = frame[["Open", "High", "Low", "Close"]].min(axis=1)
     return frame
+
+
+@st.composite
+def rough_frames(draw: st.DrawFn) -> pd.DataFrame:
+    """Prices that are hard on an engine: gaps, flat bars, no volume, tiny and huge prices, few bars, any calendar."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    bars = int(rng.choice([2, 3, 20, 60, 150, 300]))
+    wildness, gap = rng.choice([0.001, 0.01, 0.06]), rng.choice([0, 0.002, 0.04])
+    base = rng.choice([0.0004, 1.2, 50, 900, 250_000])
+    jumps = rng.normal(0, 1, bars) * gap * (rng.random(bars) < 0.3)
+    open_ = base * np.exp(np.cumsum(rng.normal(0, wildness, bars) + jumps))
+    close = open_ * np.exp(rng.normal(0, wildness, bars))
+    high = np.maximum(open_, close) * (1 + np.abs(rng.normal(0, wildness, bars)) * (rng.random(bars) < 0.8))
+    low = np.minimum(open_, close) * (1 - np.abs(rng.normal(0, wildness, bars)) * (rng.random(bars) < 0.8))
+    volume = rng.integers(0, 9_000, bars).astype(float)
+    flat = rng.random(bars) < rng.choice([0, 0, 0.1, 0.9])
+    for values in (open_, high, low):
+        values[flat] = close[flat]
+    if rng.random() < 0.2:
+        stuck = int(rng.integers(0, bars))
+        for values in (open_, high, low, close):
+            values[stuck : stuck + 25] = values[stuck]
+        high, low = np.maximum.reduce([open_, high, low, close]), np.minimum.reduce([open_, high, low, close])
+    volume[flat] = 0
+    index = {
+        "D": pd.date_range("2021-01-04", periods=bars, unit="us"),
+        "B": pd.bdate_range("2021-01-04", periods=bars, unit="us"),
+        "h": pd.date_range("2021-01-04 09:30", periods=bars, freq="h", unit="us", tz="America/New_York"),
+        "m": pd.date_range("2021-01-04 22:00", periods=bars, freq="15min", unit="us"),
+        "W": pd.date_range("2001-01-01", periods=bars, freq="W-MON", unit="us"),
+        "M": pd.date_range("1990-01-31", periods=bars, freq="ME", unit="us"),
+    }[str(rng.choice(["D", "D", "B", "B", "h", "m", "W", "M"]))]
+    columns = {"Open": open_, "High": high, "Low": low, "Close": close, "Volume": volume}
+    return pd.DataFrame(columns, index=index)

@@ -67,11 +67,19 @@ def audit(
     if settings.risk_free_rate:
         stats = _statistics(table, equity, warm_up, frame, settings.risk_free_rate)
     curve: pd.DataFrame = stats["_equity_curve"][["Equity", "DrawdownPct"]]
-    return _figures(stats), table.drop(columns="Duration"), curve
+    return _presentable(_figures(stats)), table.drop(columns="Duration"), curve
 
 
 def _figures(stats: pd.Series) -> dict[str, Any]:
     return {str(name): plain(value) for name, value in stats.items() if not str(name).startswith("_")}
+
+
+def _presentable(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return metrics without the durations that are none.
+
+    Where only the last bar is below its peak, compute_stats gives the depth of the drawdown in the place of its duration.
+    """
+    return {k: None if k.endswith("Duration") and not isinstance(v, str) else v for k, v in metrics.items()}
 
 
 def plain(value: Any) -> Any:

@@ -1,0 +1,390 @@
+"""backtesting.py's broker for canonical strategies, compiled.
+
+A canonical strategy holds one trade at a time, so the reference's queue of orders comes down to an order to close, an
+order to enter, a stop and a target, in this sequence. Every floating-point operation is the reference's, in the
+reference's order: prices, sizes and equity are equal to the last bit. Line numbers are those of
+backtesting/backtesting.py 0.6.6.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import numpy as np
+from numba import njit
+
+# Numbers of a run, one row of float64 each.
+(CASH, SIZE, STOP, TRAIL, TARGET, SPREAD, FIXED_FEE, FEE, MARGIN, UNIT, MAX_BARS, COOLDOWN, RISK_FREE) = range(13)
+NUMBERS = 13
+
+# Kinds of a strategy, int64: what its levels and its size are.
+(STOP_KIND, TRAIL_KIND, TARGET_KIND, SIZE_KIND, AT_CLOSE, TARGET_FIRST) = range(6)
+KINDS = 6
+NO_LEVEL, PERCENT, ATR, RISK_REWARD = 0, 1, 2, 3
+OF_EQUITY, UNITS, CASH_AMOUNT, RISK_PERCENT = 0, 1, 2, 3
+
+# Bits of a bar's signal.
+ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT = 1, 2, 4, 8
+
+# How a run ended.
+DONE, RUINED, BAD_LEVELS, BAD_SIZE = 0, 1, 2, 3
+
+# Columns of a trade, float64.
+TRADE_COLUMNS = (
+    "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
+)  # fmt: skip
+
+# Questions about the position, in reverse Polish notation: (operation, argument).
+ASK_MASK, ASK_HELD, ASK_RETURN, ASK_AND, ASK_OR = 0, 1, 2, 3, 4
+LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, EQUAL, UNEQUAL = range(6)
+
+FULL = 1 - sys.float_info.epsilon
+STACK = 64
+
+
+@njit(cache=True, inline="always")
+def floor_divide(a, b):  # type: ignore[no-untyped-def]
+    """Python's a // b for a >= 0 and b > 0."""
+    remainder = a % b
+    quotient = (a - remainder) / b
+    floor = math.floor(quotient)
+    return floor + 1.0 if quotient - floor > 0.5 else floor
+
+
+@njit(cache=True)
+def compare(a, kind, b):  # type: ignore[no-untyped-def]
+    """Compare two numbers; NaN compares false, whatever is asked."""
+    if kind == LESS:
+        return a < b
+    if kind == LESS_EQUAL:
+        return a <= b
+    if kind == GREATER:
+        return a > b
+    if kind == GREATER_EQUAL:
+        return a >= b
+    if kind == EQUAL:
+        return a == b
+    return a < b or a > b
+
+
+@njit(cache=True)
+def judge(questions, limits, masks, shared, bar, held, gain):  # type: ignore[no-untyped-def]
+    """Return whether an exit holds that asks about the position."""
+    stack = np.zeros(STACK, np.bool_)
+    top = 0
+    for k in range(len(questions)):
+        kind = questions[k, 0]
+        argument = questions[k, 1]
+        if kind == ASK_MASK:
+            stack[top] = masks[argument, bar] != 0 if argument >= 0 else shared[-1 - argument, bar] != 0
+            top += 1
+        elif kind == ASK_HELD:
+            stack[top] = compare(held, argument, limits[questions[k, 2]])
+            top += 1
+        elif kind == ASK_RETURN:
+            stack[top] = compare(gain, argument, limits[questions[k, 2]])
+            top += 1
+        else:
+            top -= 1
+            if kind == ASK_AND:
+                stack[top - 1] = stack[top - 1] and stack[top]
+            else:
+                stack[top - 1] = stack[top - 1] or stack[top]
+    return stack[0]
+
+
+@njit(cache=True, inline="always")
+def level(price, side, kind, part, distance):  # type: ignore[no-untyped-def]
+    """Return the price at a distance: a part of it, or an absolute distance."""
+    if kind == PERCENT:
+        return price * (1 + side * part)
+    return price + side * distance
+
+
+@njit(cache=True, inline="always")
+def record(row, size, entry_bar, exit_bar, entry, price, stop, target, fixed, fee):  # type: ignore[no-untyped-def]
+    """Write a closed trade (657-673, 1086-1095); return what the cash gains by closing it."""
+    commission = fixed + abs(size) * price * fee
+    total = commission + (fixed + abs(size) * entry * fee)
+    gross = size * (price - entry)
+    row[0] = size
+    row[1] = entry_bar
+    row[2] = exit_bar
+    row[3] = entry
+    row[4] = price
+    row[5] = stop
+    row[6] = target
+    row[7] = gross - total
+    row[8] = total
+    row[9] = math.copysign(1.0, size) * (price / entry - 1) - total / (abs(size) * entry)
+    return gross - commission
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def simulate(  # type: ignore[no-untyped-def]
+    open_, high, low, close, signal, start, series, atr, numbers, kinds, exits, limits, masks, shared, trades, equity
+):
+    """Run a strategy over the bars.
+
+    Args:
+        open_, high, low, close: prices, float64 of shape (bars,), in the units that are traded.
+        signal: bits of each bar, uint8 of shape (bars,); an entry bit is set only where its exit does not hold.
+        start: the first bar that is judged.
+        series: indicator values, float64 of shape (rows, bars); `atr`, int64 of shape (3,), are the rows that hold the
+            ATR of stop, trailing stop and target where these are measured by it.
+        numbers, kinds: as listed above.
+        exits: for long and short, int64 of shape (n, 3): what exits ask of the position; empty where they ask nothing.
+        limits: the numbers they compare with, float64.
+        masks, shared: truth of conditions, uint8 of shape (masks, bars), for `exits`.
+        trades: is filled, float64 of shape (bars + 1, 10).
+        equity: is filled, float64 of shape (bars,).
+
+    Returns:
+        (how it ended, number of trades, orders that were not placed or not filled for lack of money or size)
+    """
+    bars = len(close)
+    cash = numbers[CASH]
+    spread, fixed, fee = numbers[SPREAD], numbers[FIXED_FEE], numbers[FEE]
+    margin = numbers[MARGIN]
+    leverage = 1 / margin
+    max_bars = numbers[MAX_BARS]
+    cooldown = numbers[COOLDOWN]
+    at_close = kinds[AT_CLOSE] != 0
+    target_first = kinds[TARGET_FIRST] != 0
+    stop_kind, trail_kind, target_kind = kinds[STOP_KIND], kinds[TRAIL_KIND], kinds[TARGET_KIND]
+    first_kind = stop_kind if stop_kind else trail_kind
+    stop_part = numbers[STOP] / 100
+    trail_part = numbers[TRAIL] / 100
+    target_part = numbers[TARGET] / 100
+    goal_kind = target_kind
+    if target_kind == RISK_REWARD:
+        goal_kind = first_kind
+        target_part = (numbers[STOP] if stop_kind else numbers[TRAIL]) * numbers[TARGET] / 100
+    has_levels = stop_kind != 0 or trail_kind != 0 or target_kind != 0
+    asks_long, asks_short = exits[0], exits[1]
+
+    # Between entry and exit nothing is decided bar by bar.
+    waits = trail_kind == 0 and max_bars == 0 and len(asks_long) == 0 and len(asks_short) == 0
+
+    nan = np.nan
+    count = 0
+    lost = 0
+    position = 0.0
+    entry = 0.0
+    cost = 0.0
+    entry_bar = 0
+    last_exit = -1
+    stop, target = nan, nan
+    stop_distance, trail_distance, target_distance = nan, nan, nan
+    fresh = False
+    closing = False
+    ordered = 0.0  # the size of the order to enter: units, or a fraction of what there is
+    order_stop, order_target = nan, nan
+
+    bar = start
+    while bar < bars:
+        # -- Flat with nothing ordered: go on to the next bar that may enter --
+        if position == 0.0 and ordered == 0.0:
+            begin = bar
+            while bar < bars and not signal[bar] & 3:
+                bar += 1
+            equity[begin:bar] = cash
+            if bar >= bars:
+                break
+        # -- A trade whose levels stay: go on to the next bar on which anything happens --
+        if waits and position != 0.0 and not closing:
+            leaves = EXIT_LONG if position > 0 else EXIT_SHORT
+            if position > 0:
+                while bar < bars:
+                    worth = cash + (close[bar] * position - cost)
+                    if low[bar] <= stop or high[bar] >= target or signal[bar] & leaves or worth <= 0:
+                        break
+                    equity[bar] = worth
+                    bar += 1
+            else:
+                while bar < bars:
+                    worth = cash + (close[bar] * position - cost)
+                    if high[bar] >= stop or low[bar] <= target or signal[bar] & leaves or worth <= 0:
+                        break
+                    equity[bar] = worth
+                    bar += 1
+            if bar >= bars:
+                break
+        # -- The orders of the last close, filled at this open (875-1053) --
+        fresh = False
+        if closing or ordered != 0.0:
+            price = close[bar - 1] if at_close else open_[bar]
+            filled = bar - 1 if at_close else bar
+            if closing and position != 0.0:
+                cash += record(trades[count], position, entry_bar, filled, entry, price, stop, target, fixed, fee)
+                count += 1
+                last_exit = filled
+                position = 0.0
+            closing = False
+            if ordered != 0.0:
+                size = ordered
+                adjusted = price * (1 + math.copysign(spread, size))
+                unit_cost = adjusted + (fixed + abs(size) * price * fee) / abs(size)
+                there = max(0.0, cash) * leverage
+                if -1 < size < 1:
+                    size = math.copysign(float(int(floor_divide(there * abs(size), unit_cost))), size)
+                if size == 0.0 or abs(size) * unit_cost > there:
+                    lost += 1
+                else:
+                    position = size
+                    entry = adjusted
+                    entry_bar = filled
+                    cost = size * adjusted
+                    stop, target = order_stop, order_target
+                    cash -= fixed + abs(size) * adjusted * fee
+                    fresh = True
+                ordered = 0.0
+        # -- Stop and target (888-946): the stop comes first, unless the better of two paths is asked for --
+        if position != 0.0:
+            price = nan
+            if position > 0:
+                if target_first and high[bar] >= target:
+                    price = max(open_[bar], target)
+                    if open_[bar] <= stop:
+                        price = min(open_[bar], stop)
+                elif low[bar] <= stop:
+                    price = min(open_[bar], stop)
+                elif high[bar] >= target:
+                    price = max(open_[bar], target)
+            else:
+                if target_first and low[bar] <= target:
+                    price = min(open_[bar], target)
+                    if open_[bar] >= stop:
+                        price = max(open_[bar], stop)
+                elif high[bar] >= stop:
+                    price = max(open_[bar], stop)
+                elif low[bar] <= target:
+                    price = min(open_[bar], target)
+            if price == price:
+                cash += record(trades[count], position, entry_bar, bar, entry, price, stop, target, fixed, fee)
+                count += 1
+                last_exit = bar
+                position = 0.0
+        # -- The close: what there is (846, 862-873) --
+        worth = cash + (close[bar] * position - cost) if position != 0.0 else cash
+        equity[bar] = worth
+        if worth <= 0:
+            if position != 0.0:
+                record(trades[count], position, entry_bar, bar, entry, close[bar], stop, target, fixed, fee)
+                count += 1
+            equity[bar:] = 0
+            return RUINED, count, lost
+        # -- What the strategy decides at this close --
+        here = signal[bar]
+        enter = 0
+        if position != 0.0:
+            side = math.copysign(1.0, position)
+            if has_levels and (fresh or trail_kind):
+                if trail_kind:
+                    tight = level(close[bar], -side, trail_kind, trail_part, trail_distance)
+                    if fresh:
+                        if stop_kind:
+                            other = level(entry, -side, stop_kind, stop_part, stop_distance)
+                            tight = max(tight, other) if side > 0 else min(tight, other)
+                        other = level(entry, -side, trail_kind, trail_part, trail_distance)
+                        tight = max(tight, other) if side > 0 else min(tight, other)
+                    elif stop == stop:
+                        tight = max(tight, stop) if side > 0 else min(tight, stop)
+                    if tight > 0:
+                        stop = tight
+                elif stop_kind:
+                    tight = level(entry, -side, stop_kind, stop_part, stop_distance)
+                    if tight > 0:
+                        stop = tight
+                if target_kind:
+                    goal = level(entry, side, goal_kind, target_part, target_distance)
+                    if goal > 0:
+                        target = goal
+            held = bar + 1 - entry_bar
+            asks = asks_long if side > 0 else asks_short
+            leave = max_bars > 0 and held >= max_bars
+            gain = nan
+            if len(asks_long) or len(asks_short):
+                gain = side * 100 * (close[bar] / entry - 1)
+            if not leave:
+                if len(asks):
+                    leave = judge(asks, limits, masks, shared, bar, held, gain)
+                else:
+                    leave = here & (EXIT_LONG if side > 0 else EXIT_SHORT) != 0
+            if leave:
+                closing = True
+                if cooldown == 0 and here & (ENTER_SHORT if side > 0 else ENTER_LONG):
+                    enter = -int(side)
+                    others = asks_short if side > 0 else asks_long
+                    if len(others) and judge(others, limits, masks, shared, bar, held, gain):
+                        enter = 0
+        elif here & 3 and not (cooldown > 0 and last_exit >= 0 and bar - last_exit < cooldown):
+            enter = 1 if here & ENTER_LONG else -1
+        # -- The order to enter (code_orders.py) --
+        if enter != 0 and bar < bars - 1:
+            side = float(enter)
+            price = close[bar]
+            possible = True
+            if stop_kind == ATR:
+                stop_distance = numbers[STOP] * series[atr[0], bar] * numbers[UNIT]
+                possible = stop_distance > 0
+            if possible and trail_kind == ATR:
+                trail_distance = numbers[TRAIL] * series[atr[1], bar] * numbers[UNIT]
+                possible = trail_distance > 0
+            if possible and target_kind == ATR:
+                target_distance = numbers[TARGET] * series[atr[2], bar] * numbers[UNIT]
+                possible = target_distance > 0
+            elif target_kind == RISK_REWARD and first_kind == ATR:
+                target_distance = (stop_distance if stop_kind else trail_distance) * numbers[TARGET]
+            if possible:
+                order_stop, order_target = nan, nan
+                if stop_kind:
+                    order_stop = level(price, -side, stop_kind, stop_part, stop_distance)
+                    if trail_kind:
+                        other = level(price, -side, trail_kind, trail_part, trail_distance)
+                        order_stop = max(order_stop, other) if side > 0 else min(order_stop, other)
+                elif trail_kind:
+                    order_stop = level(price, -side, trail_kind, trail_part, trail_distance)
+                if target_kind:
+                    order_target = level(price, side, goal_kind, target_part, target_distance)
+                size_kind = kinds[SIZE_KIND]
+                size = numbers[SIZE]
+                if size_kind == OF_EQUITY:
+                    size = size / 100 if size < 100 else FULL
+                elif size_kind == UNITS:
+                    if numbers[UNIT] != 1.0:
+                        size = float(np.round(size / numbers[UNIT]))
+                else:
+                    if size_kind == CASH_AMOUNT:
+                        units = floor_divide(size, price)
+                    else:
+                        units = worth * size / 100 / abs(price - order_stop)
+                        if not abs(units) < np.inf:
+                            return BAD_SIZE, count, lost
+                        units = float(math.floor(units))
+                    limit = worth if margin == 1.0 else worth / margin
+                    if units == 0.0:
+                        lost += 1
+                    size = units if units * price < limit else FULL
+                if size != 0.0:
+                    if not (0 < size < 1 or (size >= 1 and np.round(size) == size)):
+                        return BAD_SIZE, count, lost
+                    if not order_stop > 0:
+                        order_stop = nan
+                    if not order_target > 0:
+                        order_target = nan
+                    quote = price * (1 + math.copysign(spread, side))
+                    if side * (order_stop - quote) >= 0 or side * (order_target - quote) <= 0:  # 787-796
+                        return BAD_LEVELS, count, lost
+                    ordered = side * size
+        bar += 1
+    # -- What is open is closed at the last bar (1356-1364) --
+    if start < bars and position != 0.0:
+        last = bars - 1
+        price = close[last - 1] if at_close else open_[last]
+        filled = last - 1 if at_close else last
+        cash += record(trades[count], position, entry_bar, filled, entry, price, stop, target, fixed, fee)
+        count += 1
+        equity[last] = cash if cash > 0 else 0.0
+    return DONE, count, lost

@@ -1,0 +1,320 @@
+"""A strategy on prices, compiled: one run with every detail, or thousands with their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.conditions import Floats, compute_on
+from Backtest.errors import ExecutionError, InvalidInput
+from Backtest.indicators import PRICE_COLUMNS
+from Backtest.kernel import broker
+from Backtest.kernel.figures import (
+    DURATIONS,
+    LOG_GROWTH,
+    LOG_TRADES,
+    NAMES,
+    SUMS,
+    Calendar,
+    finish,
+)
+from Backtest.kernel.figures import DAYS as DAYS_SUM
+from Backtest.kernel.figures import TRADES as TRADES_SUM
+from Backtest.kernel.masks import WIDTH, run_program
+from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
+from Backtest.kernel.sweeps import run_sets
+from Backtest.timeframes import period_starts, resample
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+SERIES_BYTES = 512 * 1024 * 1024
+
+PROBLEMS = {
+    broker.BAD_LEVELS: "an order's stop or target was on the wrong side of its price",
+    broker.BAD_SIZE: "an order had no possible size",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. `metrics` and `trades` have backtesting.py's names; `equity` is float64 of shape (bars,)."""
+
+    metrics: dict[str, Any]
+    trades: pd.DataFrame
+    equity: Floats
+    orders_lost: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The figures of parameter sets, one row a set.
+
+    `table` is float64 of shape (sets, 29), columns as NAMES, NaN where there is no value; durations in seconds. `ended`
+    is how each run ended, `orders_lost` the orders without money. `returns` are those of days, (sets, days - 1), where
+    they were asked for.
+    """
+
+    table: Floats
+    ended: Ints
+    orders_lost: Ints
+    returns: Floats
+
+    def frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.table, columns=list(NAMES))
+
+
+class Kernel:
+    """A strategy bound to prices.
+
+    Args:
+        frame: OHLCV prices, as in Backtest.data.
+        varied: the paths (Backtest.parameters) of the numbers each parameter set gives.
+        target_first: of a stop and a target in one bar the target is hit first, the better of the paths the bar allows;
+            the reference takes the worse one.
+    """
+
+    def __init__(
+        self, strategy: CanonicalStrategy, frame: pd.DataFrame, varied: Sequence[str] = (), *, target_first: bool = False
+    ) -> None:
+        if len(frame) < 2:
+            raise InvalidInput(f"{len(frame)} bar of prices, at least 2 are needed")
+        self.strategy, self.frame, self.varied = strategy, frame, tuple(varied)
+        self.index = pd.DatetimeIndex(frame.index)
+        self.program = Compiler(strategy, varied).compile()
+        self.program.kinds[broker.TARGET_FIRST] = target_first
+        self.raw = {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in PRICE_COLUMNS}
+        self.unit = strategy.execution.fractional_unit
+        self.prices = np.stack([self.raw[c] * self.unit if self.unit < 1 else self.raw[c] for c in PRICE_COLUMNS[:4]])
+        self.calendar = Calendar.of(self.index, self.prices[3])
+        self.coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
+        self.rows: dict[tuple[Any, ...], int] = {}
+        self.series = np.stack([self.raw[c] for c in PRICE_COLUMNS])
+        self.warm = np.zeros(len(PRICE_COLUMNS), dtype=np.int64)
+        self.shared: np.ndarray[Any, np.dtype[np.uint8]] | None = None
+        self.code = _table(self.program.code)
+        self.exits = tuple(np.array(asks, dtype=np.int64).reshape(-1, 3) for asks in self.program.asks)
+
+    # Running ---------------------------------------------------------------------------------
+
+    def run(self, values: Mapping[str, float] | None = None) -> Run:
+        """Run one parameter set, by default the strategy's own numbers.
+
+        Raises:
+            ExecutionError: an order was impossible, as backtesting.py says.
+        """
+        base = {n.path: n.value for n in self._numbers() if n.path}
+        row = np.array([[{**base, **(values or {})}[path] for path in self.varied]], dtype=np.float64).reshape(1, -1)
+        sweep, trades, equity = self._run(row, returns=False)
+        if sweep.ended[0] in PROBLEMS:
+            raise ExecutionError(f"The strategy failed: {PROBLEMS[int(sweep.ended[0])]}")
+        return Run(self._metrics(sweep.table[0]), self._trades(trades), equity, int(sweep.orders_lost[0]))
+
+    def sweep(self, sets: Floats, *, returns: bool = False) -> Sweep:
+        """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`."""
+        rows = self._rows_wanted(sets)
+        if len(sets) > 1 and rows * len(self.frame) * 8 > SERIES_BYTES:
+            half = len(sets) // 2
+            parts = [self.sweep(part, returns=returns) for part in (sets[:half], sets[half:])]
+            return Sweep(*(np.concatenate([getattr(p, name) for p in parts]) for name in Sweep.__dataclass_fields__))
+        return self._run(sets, returns=returns)[0]
+
+    def _run(self, sets: Floats, *, returns: bool) -> tuple[Sweep, Floats, Floats]:
+        count, bars = len(sets), len(self.frame)
+        columns = {path: sets[:, j] for j, path in enumerate(self.varied)}
+        found = self._indicators(sets, columns)
+        ints = np.zeros((count, max(1, len(self.program.ints))), dtype=np.int64)
+        for slot, item in enumerate(self.program.ints):
+            if isinstance(item, Row):
+                ints[:, slot] = found[item.indicator] + item.output
+            else:
+                ints[:, slot] = item if isinstance(item, int) else _values(item, columns)
+        floats = _filled(self.program.floats, columns, count)
+        numbers = _filled(self.program.numbers, columns, count)
+        limits = _filled(self.program.limits, columns, count)
+        atr = np.zeros((count, 3), dtype=np.int64)
+        for k, level in enumerate(self.program.levels):
+            if level is not None:
+                atr[:, k] = found[level]
+        starts = np.ones(count, dtype=np.int64)
+        for name, wanted in self.program.wanted.items():
+            for output in range(len(wanted.base.entry.outputs)):
+                starts = np.maximum(starts, 1 + self.warm[found[name] + output])
+        work = np.empty((max(1, self.program.work_rows), bars))
+        shared = self._shared(ints[0], floats[0], work)
+        calendar = self.calendar
+        outcome = np.zeros((count, 3), dtype=np.int64)
+        sums = np.empty((count, SUMS))
+        days = np.empty((count, len(calendar.last) - 1 if returns else 0))
+        trades, equity = np.empty((bars + 1, 10)), np.empty(bars)
+        run_sets(
+            self.prices, self.series, self.code, np.array(self.program.signals, dtype=np.int64), ints, floats, starts,
+            atr, numbers, self.program.kinds, self.exits, limits, work, shared, max(1, self.program.code_masks),
+            calendar.stamps, calendar.last, calendar.market, calendar.daily, outcome, sums, days, trades, equity,
+        )  # fmt: skip
+        table = np.empty((count, len(NAMES)))
+        with np.errstate(all="ignore"):
+            growth = np.exp(sums[:, LOG_GROWTH] / sums[:, DAYS_SUM])
+            trade_growth = np.exp(sums[:, LOG_TRADES] / sums[:, TRADES_SUM])
+        finish(
+            sums, growth, trade_growth, starts, numbers[:, broker.RISK_FREE].copy(), calendar.close,
+            calendar.market_variance, calendar.scalars, table,
+        )  # fmt: skip
+        failed = outcome[:, 0] >= broker.BAD_LEVELS
+        table[failed] = np.nan
+        return Sweep(table, outcome[:, 0], outcome[:, 2], days), trades[: outcome[-1, 1]], equity
+
+    def _shared(self, ints: Ints, floats: Floats, work: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Return the masks that are the same for every set; fill the shared rows of `work`."""
+        if self.shared is None:
+            self.shared = np.zeros((max(1, self.program.shared_masks), len(self.frame)), dtype=np.uint8)
+            for index, mask in time_masks(self.program, self.index):
+                self.shared[index] = mask
+        run_program(_table(shared_code(self.program)), ints, floats, self.series, work, self.shared, self.shared)
+        return self.shared
+
+    def _numbers(self) -> list[Number]:
+        program = self.program
+        items = [*program.ints, *program.floats, *program.limits, *program.numbers]
+        params = [n for w in program.wanted.values() for n in w.params.values()]
+        return [*(i for i in items if isinstance(i, Number)), *params]
+
+    # Indicators ------------------------------------------------------------------------------
+
+    def _rows_wanted(self, sets: Floats) -> int:
+        columns = {path: sets[:, j] for j, path in enumerate(self.varied)}
+        rows = 0
+        for wanted in self.program.wanted.values():
+            own = [columns[p] for p in self._paths(wanted)]
+            variants = len(np.unique(np.column_stack(own), axis=0)) if own else 1
+            rows += variants * len(wanted.base.entry.outputs)
+        return rows
+
+    def _paths(self, wanted: Wanted) -> list[str]:
+        """Return the paths that change an indicator's values, those of its source included."""
+        paths = [n.path for n in wanted.params.values() if n.path]
+        source = wanted.base.source_name
+        if source in self.program.wanted:
+            paths += self._paths(self.program.wanted[source])
+        return paths
+
+    def _indicators(self, sets: Floats, columns: Mapping[str, Floats]) -> dict[str, Ints]:
+        """Compute the indicators of the sets; return, for each, the row of its first output in each set."""
+        keys: dict[str, list[tuple[Any, ...]]] = {}
+        inverse: dict[str, Ints] = {}
+        for name, wanted in self.program.wanted.items():
+            paths = self._paths(wanted)
+            if paths:
+                unique, back = np.unique(np.column_stack([columns[p] for p in paths]), axis=0, return_inverse=True)
+                inverse[name] = back.reshape(-1)
+            else:
+                unique, inverse[name] = np.empty((1, 0)), np.zeros(len(sets), dtype=np.int64)
+            keys[name] = [self._key(name, dict(zip(paths, values.tolist(), strict=True))) for values in unique]
+        needed = list(dict.fromkeys(key for several in keys.values() for key in several))
+        if any(key not in self.rows for key in needed):
+            self._compute(needed)
+        return {name: np.array([self.rows[k] for k in keys[name]], dtype=np.int64)[inverse[name]] for name in keys}
+
+    def _key(self, name: str, values: Mapping[str, float]) -> tuple[Any, ...]:
+        """Return what an indicator's values depend on: (name, parameters, source, time frame)."""
+        wanted = self.program.wanted[name]
+        kinds = {p.name: p.kind for p in wanted.base.entry.params}
+        params = tuple((p, kinds[p](values[n.path] if n.path else n.value)) for p, n in wanted.params.items())
+        source: Any = wanted.base.source_name
+        if source in self.program.wanted:
+            source = self._key(source, values)
+        return wanted.base.name, params, source, wanted.base.timeframe
+
+    def _compute(self, keys: list[tuple[Any, ...]]) -> None:
+        """Put the indicators into `series`; those that are there already are kept, others dropped."""
+        from Backtest.indicators import REGISTRY
+
+        widths = [len(REGISTRY[key[0]].outputs) for key in keys]
+        series = np.empty((len(PRICE_COLUMNS) + sum(widths), len(self.frame)))
+        series[: len(PRICE_COLUMNS)] = self.series[: len(PRICE_COLUMNS)]
+        rows, at = {}, len(PRICE_COLUMNS)
+        coarse: dict[tuple[Any, ...], tuple[Floats, ...]] = {}
+        for key, width in zip(keys, widths, strict=True):
+            if key in self.rows:
+                series[at : at + width] = self.series[self.rows[key] : self.rows[key] + width]
+            else:
+                series[at : at + width] = np.stack(self._shown(key, coarse))
+            rows[key] = at
+            at += width
+        self.series, self.rows = series, rows
+        self.warm = np.isnan(series).argmin(axis=1)
+        self.warm[: len(PRICE_COLUMNS)] = 0
+
+    def _shown(self, key: tuple[Any, ...], cache: dict[tuple[Any, ...], tuple[Floats, ...]]) -> tuple[Floats, ...]:
+        """Return an indicator's outputs at each bar; on a coarser time frame those of the last completed one."""
+        values = self._own(key, cache)
+        if key[3] is None:
+            return values
+        position = self._coarser(key[3])[1]
+        return tuple(np.append(np.nan, a)[position] for a in values)
+
+    def _own(self, key: tuple[Any, ...], cache: dict[tuple[Any, ...], tuple[Floats, ...]]) -> tuple[Floats, ...]:
+        """Return an indicator's outputs on the bars it is computed on."""
+        if key not in cache:
+            name, params, source, timeframe = key
+            columns = self.raw if timeframe is None else self._coarser(timeframe)[0]
+            given = self._own(source, cache)[0] if isinstance(source, tuple) else columns.get(str(source))
+            cache[key] = compute_on(name, dict(params), columns, given)
+        return cache[key]
+
+    def _coarser(self, timeframe: str) -> tuple[dict[str, Floats], Any]:
+        if timeframe not in self.coarse:
+            bars = resample(self.frame, timeframe)
+            columns = {c: np.ascontiguousarray(bars[c].to_numpy(dtype=np.float64)) for c in PRICE_COLUMNS}
+            groups = period_starts(self.index, timeframe)
+            self.coarse[timeframe] = columns, pd.DatetimeIndex(bars.index).get_indexer(groups)
+        return self.coarse[timeframe]
+
+    # Results ---------------------------------------------------------------------------------
+
+    def _metrics(self, row: Floats) -> dict[str, Any]:
+        """Return the figures under backtesting.py's names, as a sandbox gives them."""
+        metrics: dict[str, Any] = {
+            "Start": str(self.index[0]), "End": str(self.index[-1]), "Duration": str(self.index[-1] - self.index[0]),
+        }  # fmt: skip
+        for name, value in zip(NAMES, row.tolist(), strict=True):
+            if name == "Commissions [$]" and not value:
+                continue
+            if not np.isfinite(value):
+                metrics[name] = None
+            elif name in DURATIONS:
+                metrics[name] = str(pd.Timedelta(int(value), self.calendar.unit))
+            else:
+                metrics[name] = int(value) if name == "# Trades" else value
+        return metrics
+
+    def _trades(self, numbers: Floats) -> pd.DataFrame:
+        table = pd.DataFrame(numbers, columns=list(broker.TRADE_COLUMNS))
+        for name in ("EntryBar", "ExitBar"):
+            table[name] = table[name].astype(np.int64)
+        if self.unit < 1:
+            table["Size"] *= self.unit
+            table[["EntryPrice", "ExitPrice", "TP", "SL"]] /= self.unit
+        else:
+            table["Size"] = table["Size"].astype(np.int64)
+        table["EntryTime"] = self.index[table["EntryBar"]]
+        table["ExitTime"] = self.index[table["ExitBar"]]
+        return table
+
+
+def _table(code: Sequence[tuple[int, ...]]) -> Ints:
+    return np.array([(*step, *([0] * (WIDTH - len(step)))) for step in code], dtype=np.int64).reshape(-1, WIDTH)
+
+
+def _values(number: Number, columns: Mapping[str, Floats]) -> Any:
+    return (columns[number.path] if number.path else number.value) + number.plus
+
+
+def _filled(items: Sequence[Number], columns: Mapping[str, Floats], count: int) -> Floats:
+    table = np.zeros((count, max(1, len(items))))
+    for slot, item in enumerate(items):
+        table[:, slot] = _values(item, columns)
+    return table

@@ -1,0 +1,88 @@
+"""The compiled engine against backtesting.py: the same trades, bit for bit, and the same statistics."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from Backtest.backtesting_adapter import create_strategy_from_canonical, engine_settings
+from Backtest.canonical import CanonicalStrategy
+from Backtest.errors import ExecutionError
+from Backtest.kernel import Kernel, Run
+from Backtest.parameters import numbers
+from Backtest.sandbox import worker
+
+TRADES = ["Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct"]
+TOLERANCE = 1e-9
+
+
+def reference(strategy: CanonicalStrategy, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]] | None:
+    """Run the generated code with backtesting.py; None where it fails, as it does on an impossible order."""
+    import backtesting.backtesting
+    from backtesting._stats import compute_stats
+
+    backtesting.backtesting._tqdm = lambda bars, **_: bars
+    settings = engine_settings(strategy).model_dump()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        cls = worker.settled(create_strategy_from_canonical(strategy), len(frame))
+        test = worker.backtest(cls, frame, settings)
+        try:
+            stats = test.run()
+        except (AssertionError, ValueError, OverflowError):
+            return None
+        equity = stats["_equity_curve"]["Equity"].to_numpy()
+        if settings["risk_free_rate"]:
+            again = compute_stats(
+                stats["_trades"], equity, frame, stats["_strategy"], settings["risk_free_rate"]
+            )
+            for name in ("Sharpe Ratio", "Sortino Ratio", "Alpha [%]"):
+                stats[name] = again[name]
+    metrics = {name: worker.plain(value) for name, value in stats.items() if not name.startswith("_")}
+    for name, value in metrics.items():
+        if name.endswith("Duration") and not isinstance(value, str):
+            metrics[name] = None  # a depth in the place of a duration: Backtest/sandbox/audit.py
+    return stats["_trades"], equity, metrics
+
+
+def kernel(strategy: CanonicalStrategy, frame: pd.DataFrame, seed: int) -> Run | None:
+    """Run the compiled engine, with up to four of the strategy's numbers given as a parameter set."""
+    chance = random.Random(seed)
+    known = sorted(numbers(strategy))
+    varied = chance.sample(known, min(len(known), chance.choice([0, 1, 2, 4, 8])))
+    try:
+        return Kernel(strategy, frame, varied).run()
+    except ExecutionError:
+        return None
+
+
+def difference(strategy: CanonicalStrategy, frame: pd.DataFrame, seed: int = 0) -> str:
+    """Return how the two engines differ, an empty text where they agree."""
+    expected, found = reference(strategy, frame), kernel(strategy, frame, seed)
+    if expected is None or found is None:
+        return "" if expected is None and found is None else f"one fails: reference {expected}, kernel {found}"
+    trades, equity, metrics = expected
+    if len(trades) != len(found.trades):
+        return f"{len(trades)} trades, not {len(found.trades)}"
+    for name in TRADES:
+        ours, theirs = found.trades[name].to_numpy(dtype=float), pd.to_numeric(trades[name]).to_numpy(dtype=float)
+        if not np.array_equal(ours, theirs, equal_nan=True):
+            row = int(np.flatnonzero(~((ours == theirs) | (np.isnan(ours) & np.isnan(theirs))))[0])
+            return f"{name} of trade {row} is {theirs[row]!r}, not {ours[row]!r}"
+    if not np.array_equal(equity, found.equity):
+        bar = int(np.flatnonzero(equity != found.equity)[0])
+        return f"equity at bar {bar} is {equity[bar]!r}, not {found.equity[bar]!r}"
+    if list(metrics) != list(found.metrics):
+        return f"figures {sorted(set(metrics) ^ set(found.metrics))}"
+    for name, value in metrics.items():
+        ours = found.metrics[name]
+        if isinstance(value, str) or isinstance(ours, str) or value is None or ours is None:
+            if value != ours:
+                return f"{name} is {value!r}, not {ours!r}"
+        elif abs(value - ours) > TOLERANCE * max(abs(value), abs(ours)):
+            return f"{name} is {value!r}, not {ours!r}"
+    return ""
