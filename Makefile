@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup demo serve test coverage bench lint format lock clean
+.PHONY: help setup demo serve test parity coverage bench lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -27,6 +27,9 @@ serve: setup ## migrate and start web server and worker at http://127.0.0.1:$(PO
 test: setup ## run all tests
 	@tests/packages.sh
 	@$(BIN)/python -m pytest
+
+parity: setup ## 5,000 random strategies through the compiled engine and backtesting.py: the same trades, the same figures
+	@PARITY_EXAMPLES=5000 $(BIN)/python -m pytest tests/Backtest/test_kernel.py -k parity -n 2 --dist load
 
 coverage: setup ## run all tests and show the lines none of them runs
 	@tests/packages.sh

@@ -176,6 +176,9 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     if len(frame) < 2:
         raise _too_few(prices)
     used = used_indicators(strategy)
+    outputs = max((len(i.entry.outputs) for i in used), default=1)
+    if outputs >= len(frame) > 1 and outputs > 1:  # backtesting.py would take outputs for bars
+        raise DataError(f"{prices.symbol} has {len(frame)} bars, more than {outputs} are needed: widen the dates")
     needs_volume = any("Volume" in (*i.entry.inputs, i.source_name) for i in used)
     if needs_volume and not frame["Volume"].any():
         raise DataError(f"{prices.symbol} has no volume, which the strategy's indicators need: choose other prices")

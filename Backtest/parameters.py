@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from Backtest.canonical import CanonicalStrategy, make_indicator
+from Backtest.canonical import CanonicalStrategy, default_id
 from Backtest.code_generator import generate_code
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import InvalidInput, StrategyError
+from Backtest.indicators import REGISTRY
 
 # Prices are scaled by the unit, so it is not a number to search over.
 _FIXED = {"execution.fractional_unit"}
@@ -92,9 +93,7 @@ def with_values(strategy: CanonicalStrategy, values: Mapping[str, float]) -> Can
     loaded = load_canonical(data)
     if loaded.strategy is None:
         said = ", ".join(f"{path} = {value:g}" for path, value in values.items())
-        raise StrategyError(
-            f"With {said}: {'; '.join(d.message for d in loaded.errors)}", details=tuple(loaded.errors)
-        )
+        raise StrategyError(f"With {said}: {'; '.join(d.message for d in loaded.errors)}", details=tuple(loaded.errors))
     return loaded.strategy
 
 
@@ -118,8 +117,9 @@ def rename_indicator(data: dict[str, Any], indicator: dict[str, Any]) -> None:
     An id that is taken, or that was not made from the numbers, stays.
     """
     old = indicator["id"]
-    given = {k: v for k, v in indicator.items() if k not in ("name", "id")}
-    new = make_indicator(indicator["name"], **given).id
+    entry = REGISTRY[indicator["name"]]
+    params = {p.name: indicator[p.name] for p in entry.params}
+    new = default_id(entry, params, indicator.get("source"), indicator.get("timeframe"))
     if new == old or any(i["id"] == new for i in data["indicators"]):
         return
     indicator["id"] = new

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import jsonpatch
 from pydantic import BaseModel, ConfigDict, Field
 
-from Backtest.canonical import CanonicalStrategy, Execution, Risk, make_indicator
+from Backtest.canonical import CanonicalStrategy, Execution, Risk
 from Backtest.describe import changes
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import StrategyError
 from Backtest.indicators import REGISTRY
+from Backtest.parameters import rename_indicator
 from Backtest.prompts import as_data, render
 from Strategy.grounding import numbers_in, numbers_of
 from Strategy.model_calls import Ledger, Question
@@ -260,7 +261,7 @@ def _replaced(strategy: CanonicalStrategy, data: dict[str, Any], request: str) -
             _, place, key = places[0]
             place[key] = int(new) if isinstance(place[key], int) and new.is_integer() else new
             if "name" in place and "id" in place:
-                _renamed(data, place)
+                rename_indicator(data, place)
             request, done = request[: found.start()] + " " + request[found.end() :], True
     return request, done
 
@@ -308,15 +309,6 @@ def _places(node: Any, number: float, path: str = "") -> Iterator[tuple[str, Any
     elif isinstance(node, list):
         for i, value in enumerate(node):
             yield from _places(value, number, f"{path}[{i}]")
-
-
-def _renamed(data: dict[str, Any], indicator: dict[str, Any]) -> None:
-    """Give an indicator the id of its new parameters, everywhere."""
-    old = indicator["id"]
-    given = {k: v for k, v in indicator.items() if k not in ("name", "id")}
-    indicator["id"] = make_indicator(indicator["name"], **given).id
-    text = json.dumps({k: data[k] for k in ("indicators", "entry_rules", "exit_rules")})
-    data |= json.loads(text.replace(json.dumps(old), json.dumps(indicator["id"])))
 
 
 def _merged(data: dict[str, Any], words: str, how: How) -> bool:

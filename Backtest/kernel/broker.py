@@ -153,7 +153,7 @@ def simulate(  # type: ignore[no-untyped-def]
     at_close = kinds[AT_CLOSE] != 0
     target_first = kinds[TARGET_FIRST] != 0
     stop_kind, trail_kind, target_kind = kinds[STOP_KIND], kinds[TRAIL_KIND], kinds[TARGET_KIND]
-    first_kind = stop_kind if stop_kind else trail_kind
+    first_kind = stop_kind or trail_kind
     stop_part = numbers[STOP] / 100
     trail_part = numbers[TRAIL] / 100
     target_part = numbers[TARGET] / 100

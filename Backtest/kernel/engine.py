@@ -14,6 +14,7 @@ from Backtest.conditions import Floats, compute_on
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker
+from Backtest.kernel.figures import DAYS as DAYS_SUM
 from Backtest.kernel.figures import (
     DURATIONS,
     LOG_GROWTH,
@@ -23,7 +24,6 @@ from Backtest.kernel.figures import (
     Calendar,
     finish,
 )
-from Backtest.kernel.figures import DAYS as DAYS_SUM
 from Backtest.kernel.figures import TRADES as TRADES_SUM
 from Backtest.kernel.masks import WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
@@ -78,7 +78,12 @@ class Kernel:
     """
 
     def __init__(
-        self, strategy: CanonicalStrategy, frame: pd.DataFrame, varied: Sequence[str] = (), *, target_first: bool = False
+        self,
+        strategy: CanonicalStrategy,
+        frame: pd.DataFrame,
+        varied: Sequence[str] = (),
+        *,
+        target_first: bool = False,
     ) -> None:
         if len(frame) < 2:
             raise InvalidInput(f"{len(frame)} bar of prices, at least 2 are needed")

@@ -254,7 +254,9 @@ class Compiler:
     def _make(self, node: AnyCondition, path: str, negated: bool) -> tuple[int, bool]:
         match node:
             case All() | AnyOf():
-                parts = [self._mask(c, f"{path}.conditions[{i}]", negated=negated) for i, c in enumerate(node.conditions)]
+                parts = [
+                    self._mask(c, f"{path}.conditions[{i}]", negated=negated) for i, c in enumerate(node.conditions)
+                ]
                 return self._join(masks.AND if isinstance(node, All) != negated else masks.OR, parts)
             case Not():
                 return self._mask(node.condition, f"{path}.condition", negated=not negated)

@@ -11,16 +11,18 @@ import pandas as pd
 
 from Backtest.backtesting_adapter import create_strategy_from_canonical, engine_settings
 from Backtest.canonical import CanonicalStrategy
-from Backtest.errors import ExecutionError
+from Backtest.errors import AlgoAgentError, ExecutionError
 from Backtest.kernel import Kernel, Run
-from Backtest.parameters import numbers
+from Backtest.parameters import numbers, with_values
 from Backtest.sandbox import worker
 
 TRADES = ["Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct"]
 TOLERANCE = 1e-9
 
 
-def reference(strategy: CanonicalStrategy, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]] | None:
+def reference(
+    strategy: CanonicalStrategy, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]] | None:
     """Run the generated code with backtesting.py; None where it fails, as it does on an impossible order."""
     import backtesting.backtesting
     from backtesting._stats import compute_stats
@@ -37,9 +39,7 @@ def reference(strategy: CanonicalStrategy, frame: pd.DataFrame) -> tuple[pd.Data
             return None
         equity = stats["_equity_curve"]["Equity"].to_numpy()
         if settings["risk_free_rate"]:
-            again = compute_stats(
-                stats["_trades"], equity, frame, stats["_strategy"], settings["risk_free_rate"]
-            )
+            again = compute_stats(stats["_trades"], equity, frame, stats["_strategy"], settings["risk_free_rate"])
             for name in ("Sharpe Ratio", "Sortino Ratio", "Alpha [%]"):
                 stats[name] = again[name]
     metrics = {name: worker.plain(value) for name, value in stats.items() if not name.startswith("_")}
@@ -49,20 +49,34 @@ def reference(strategy: CanonicalStrategy, frame: pd.DataFrame) -> tuple[pd.Data
     return stats["_trades"], equity, metrics
 
 
-def kernel(strategy: CanonicalStrategy, frame: pd.DataFrame, seed: int) -> Run | None:
-    """Run the compiled engine, with up to four of the strategy's numbers given as a parameter set."""
+def varied(strategy: CanonicalStrategy, seed: int) -> tuple[CanonicalStrategy, dict[str, float]]:
+    """Return some of the strategy's numbers, most of them changed a little, and the strategy that has them."""
     chance = random.Random(seed)
-    known = sorted(numbers(strategy))
-    varied = chance.sample(known, min(len(known), chance.choice([0, 1, 2, 4, 8])))
+    known = numbers(strategy)
+    paths = chance.sample(sorted(known), min(len(known), chance.choice([0, 1, 2, 4, 8])))
+    values = {path: known[path] + chance.choice([0, 0, 1, 2, -1]) for path in paths}
     try:
-        return Kernel(strategy, frame, varied).run()
+        return with_values(strategy, values), values
+    except AlgoAgentError:  # an offset of -1, a margin of 2
+        return strategy, {path: known[path] for path in paths}
+
+
+def kernel(strategy: CanonicalStrategy, frame: pd.DataFrame, values: dict[str, float]) -> Run | None:
+    """Run the compiled engine on a parameter set, None where an order is impossible."""
+    try:
+        return Kernel(strategy, frame, list(values)).run(values)
     except ExecutionError:
         return None
 
 
 def difference(strategy: CanonicalStrategy, frame: pd.DataFrame, seed: int = 0) -> str:
-    """Return how the two engines differ, an empty text where they agree."""
-    expected, found = reference(strategy, frame), kernel(strategy, frame, seed)
+    """Return how the two engines differ, an empty text where they agree.
+
+    The reference runs the generated code of the strategy with other numbers, the engine the strategy as it was, compiled
+    with slots, and the numbers as a parameter set.
+    """
+    changed, values = varied(strategy, seed)
+    expected, found = reference(changed, frame), kernel(strategy, frame, values)
     if expected is None or found is None:
         return "" if expected is None and found is None else f"one fails: reference {expected}, kernel {found}"
     trades, equity, metrics = expected

@@ -1,0 +1,171 @@
+"""The compiled engine: backtesting.py's trades and figures, parameter sets, and what it says of the impossible."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.data import PriceRequest
+from Backtest.data.bundled import BundledProvider
+from Backtest.errors import ExecutionError, InvalidInput, StrategyError
+from Backtest.kernel import NAMES, Kernel
+from Backtest.kernel.figures import pairwise
+from Backtest.parameters import numbers, resolve, with_values
+from Strategy.text_parser import parse_strategy
+from tests.Backtest.parity import difference
+from tests.Backtest.test_meaning import FLAT, OHLC, SIGNAL, bars
+from tests.random_strategies import rough_frames, strategies
+
+EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "500"))
+BATCHES = 10
+
+
+@pytest.fixture(scope="module")
+def goog() -> pd.DataFrame:
+    return BundledProvider().fetch(PriceRequest("GOOG")).frame
+
+
+def strategy(text: str) -> CanonicalStrategy:
+    return parse_strategy(text).require()
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_parity_with_backtesting_py(batch: int) -> None:
+    seen = 0
+
+    @seed(batch)
+    @settings(
+        max_examples=EXAMPLES // BATCHES, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(strategies(wide=batch % 3 == 0, rough=True), rough_frames(), st.integers(0, 10**9))
+    def check(made: CanonicalStrategy, frame: pd.DataFrame, chance: int) -> None:
+        nonlocal seen
+        seen += 1
+        assert not difference(made, frame, chance), made.model_dump_json()
+
+    check()
+    assert seen >= EXAMPLES // BATCHES
+
+
+CROSS = "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%"
+FAST, SLOW = "indicators.SMA_10.timeperiod", "indicators.SMA_30.timeperiod"
+
+
+def test_a_sweep_is_its_runs(goog: pd.DataFrame) -> None:
+    sets = np.array([(a, b) for a in range(3, 30, 4) for b in range(20, 90, 9)], dtype=float)
+    sweep = Kernel(strategy(CROSS), goog, [FAST, SLOW]).sweep(sets, returns=True)
+    one = Kernel(strategy(CROSS), goog, [FAST, SLOW])
+    for row, (fast, slow) in enumerate(sets[::5]):
+        alone = one.run({FAST: fast, SLOW: slow})
+        again = Kernel(with_values(strategy(CROSS), {FAST: fast, SLOW: slow}), goog).run()
+        assert alone.trades.equals(again.trades)
+        assert alone.metrics == again.metrics
+        for name, value in zip(NAMES, sweep.table[row * 5], strict=True):
+            if not name.endswith("Duration") and name in alone.metrics:
+                assert alone.metrics[name] == value
+        changes = sweep.returns[row * 5]
+        assert np.prod(1 + changes) == pytest.approx(alone.equity[-1] / alone.equity[0], rel=1e-12)
+
+
+def test_a_sweep_too_large_for_memory_is_the_same_in_parts(goog: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = np.array([(a, b) for a in range(3, 30, 4) for b in range(20, 90, 9)], dtype=float)
+    whole = Kernel(strategy(CROSS), goog, [FAST, SLOW]).sweep(sets, returns=True)
+    monkeypatch.setattr("Backtest.kernel.engine.SERIES_BYTES", len(goog) * 8 * 4)
+    parts = Kernel(strategy(CROSS), goog, [FAST, SLOW]).sweep(sets, returns=True)
+    for name in ("table", "ended", "orders_lost", "returns"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name), equal_nan=True)
+
+
+# Each: what is traded, the bars, and the exit price on the worse and on the better path through a bar that has both levels.
+BOTH: list[tuple[str, list[OHLC], float, float]] = [
+    ("Buy when close > 105, stop 10%, target 10%", [FLAT, SIGNAL, (110, 111, 109, 110), (110, 122, 98, 110), FLAT], 99, 121),
+    ("Short when close > 105, stop 10%, target 10%", [FLAT, SIGNAL, (110, 111, 109, 110), (110, 122, 98, 110), FLAT], 121, 99),
+    ("Buy when close > 105, stop 10%, target 10%", [FLAT, SIGNAL, (110, 111, 109, 110), (98, 122, 97, 110), FLAT], 98, 98),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "rows", "worse", "better"), BOTH)
+def test_the_two_paths_through_a_bar(text: str, rows: list[OHLC], worse: float, better: float) -> None:
+    frame = bars(FLAT, *rows)
+    assert Kernel(strategy(text), frame).run().trades["ExitPrice"].iloc[0] == pytest.approx(worse)
+    assert Kernel(strategy(text), frame, target_first=True).run().trades["ExitPrice"].iloc[0] == pytest.approx(better)
+
+
+def test_an_impossible_order_is_an_error(goog: pd.DataFrame) -> None:
+    target = "risk.take_profit.value"
+    kernel = Kernel(strategy("Buy GOOG when RSI(14) < 40, target 5%, spread 1%"), goog, [target])
+    with pytest.raises(ExecutionError, match="wrong side of its price"):
+        kernel.run({target: 0.1})
+    sweep = kernel.sweep(np.array([[0.1], [5.0]]))
+    assert np.isnan(sweep.table[0]).all()
+    assert np.isfinite(sweep.table[1, 1])
+
+
+def test_one_bar_is_too_few(goog: pd.DataFrame) -> None:
+    with pytest.raises(InvalidInput, match="at least 2"):
+        Kernel(strategy(CROSS), goog.iloc[:1])
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 127, 128, 129, 136, 1000, 4999, 100_003])
+def test_sums_are_numpys(count: int) -> None:
+    values = np.random.default_rng(count).normal(size=count)
+    assert pairwise(values, count) == values.sum()
+
+
+# -- Numbers by path ---------------------------------------------------------------------------
+
+
+def test_numbers_have_paths_and_names() -> None:
+    made = strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%")
+    known = numbers(made)
+    assert known["indicators.RSI_14.timeperiod"] == 14
+    assert known["entry_rules[0].when.right.value"] == 30
+    assert known["risk.stop_loss.value"] == 5
+    assert resolve(made, "rsi_period") == "indicators.RSI_14.timeperiod"
+    assert resolve(made, "risk.stop_loss.value") == "risk.stop_loss.value"
+    with pytest.raises(InvalidInput, match="no number 'rsi_perod'") as caught:
+        resolve(made, "rsi_perod")
+    assert "rsi_period" in caught.value.suggestions[0]
+
+
+def test_other_numbers_give_another_strategy() -> None:
+    made = strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%")
+    other = with_values(made, {"indicators.RSI_14.timeperiod": 21, "risk.stop_loss.value": 7.5})
+    assert [i.id for i in other.indicators] == ["RSI_21"]
+    assert "RSI(21)" in other.describe()
+    assert "7.5%" in other.describe()
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "said"),
+    [
+        ({"indicators.RSI_14.timeperiod": 2.5}, InvalidInput, "whole number"),
+        ({"indicators.RSI_14.timeperiod": 1}, StrategyError, "timeperiod = 1"),
+        ({"risk.stop_loss.value": 150}, StrategyError, "below zero"),
+        ({"risk.nothing": 1}, InvalidInput, "no number"),
+    ],
+)
+def test_impossible_numbers_are_named(values: dict[str, float], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        with_values(strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%"), values)
+
+
+def test_a_fresh_process_finds_everything_compiled(goog: pd.DataFrame) -> None:
+    Kernel(strategy(CROSS), goog).run()
+    program = (
+        "import numba.core.dispatcher as d, sys; from Backtest.kernel import Kernel; from tests.Backtest.test_kernel import *;"
+        "Kernel(strategy(CROSS), BundledProvider().fetch(PriceRequest('GOOG')).frame).run();"
+        "from Backtest.kernel import sweeps; print(sum(sweeps.run_sets.stats.cache_hits.values()))"
+    )
+    found: Any = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "1"
