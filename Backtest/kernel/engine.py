@@ -187,6 +187,10 @@ class Kernel:
         params = [n for w in program.wanted.values() for n in w.params.values()]
         return [*(i for i in items if isinstance(i, Number)), *params]
 
+    def first_bar(self) -> int:
+        """Return the first bar that is judged with the indicators that were computed last."""
+        return 1 + int(self.warm.max())
+
     # Indicators ------------------------------------------------------------------------------
 
     def _rows_wanted(self, sets: Floats) -> int:

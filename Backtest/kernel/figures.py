@@ -232,7 +232,7 @@ def gather(equity, start, close, stamps, last, market, daily, trades, count, at_
     else:
         for j in range(days):
             work[j] = equity[last[j + 1]] / equity[last[j]] - 1
-    wiped_out = 1.0 if equity[last[days]] <= 0 else 0.0
+    wiped_out = 1.0 if days and equity[last[days]] <= 0 else 0.0
     mean = pairwise(work, days) / days if days else nan
     for j in range(days):
         down = min(work[j], 0.0)

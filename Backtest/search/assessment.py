@@ -1,0 +1,261 @@
+"""Is what a search found skill or luck? All the evidence about its best combination, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.errors import ExecutionError
+from Backtest.kernel import NAMES, Kernel
+from Backtest.parameters import with_values
+from Backtest.search.objective import Objective
+from Backtest.search.space import Floats, Ints
+from Backtest.search.sweeping import Work
+from Backtest.statistics import overfitting, resampling, robustness, sharpe, walk_forward
+from Backtest.statistics.verdict import Evidence, judge
+
+SAMPLE = 200
+SHUFFLES = 99
+SHUFFLED_SETS = 60
+COMMISSIONS = np.array([0, *np.geomspace(1e-5, 0.099, 40)])
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Trials made before, of the strategy's lineage on the same data: how many, and the Sharpe ratios (daily) of them."""
+
+    count: int = 0
+    sharpe_ratios: tuple[float, ...] = ()
+
+
+def assess(
+    work: Work,
+    tried: Ints,
+    best: int,
+    objective: Objective,
+    *,
+    earlier: Earlier = Earlier(),  # noqa: B008 - frozen
+    seed: int = 0,
+    tick: Callable[[float], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Return the statistics of the best combination of a search, and the verdict.
+
+    Args:
+        tried: the numbers of all combinations that were run.
+        best: the number of the best.
+    """
+    draw = np.random.default_rng(seed)
+    others = tried[tried != best]
+    sample = others if len(others) < SAMPLE else np.sort(draw.choice(others, SAMPLE - 1, replace=False))
+    chosen = np.concatenate([[best], sample]).astype(np.int64)
+    kernel = work.kernel()
+    sweep = kernel.sweep(work.space.sets(chosen), returns=True)
+    returns, table = sweep.returns, sweep.table
+    year = float(kernel.calendar.scalars[0])
+    tick(0.1)
+    ratios = np.asarray(sharpe.sharpe_ratio(returns))
+    known = np.concatenate([ratios, np.asarray(earlier.sharpe_ratios, dtype=float)])
+    total = len(tried) + earlier.count
+    independent = sharpe.independent_trials(returns, total)
+    deviation = float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
+    luck = sharpe.expected_maximum(independent, deviation)
+    deflated = sharpe.deflated_sharpe(returns[0], trials=independent, deviation=deviation)
+    snooping = overfitting.data_snooping(returns, seed=seed)
+    enough = returns.shape[1] >= 4 * overfitting.BLOCKS and len(returns) > 1
+    crossed = overfitting.cross_validate(returns) if enough else None
+    tick(0.3)
+    forward = _walk_forward(work, chosen, objective, year)
+    tick(0.5)
+    shuffled = _shuffled(work, chosen[: SHUFFLED_SETS + 1], objective, table, draw, lambda p: tick(0.5 + 0.4 * p))
+    values = dict(zip(work.space.paths, work.space.sets(chosen[:1])[0].tolist(), strict=True))
+    winner = with_values(work.strategy, values)
+    around = ranges(winner, work)
+    stability = _stability(work, kernel, best, objective)
+    run = Kernel(winner, work.frame).run()
+    commission = winner.execution.commission
+    even = around["break_even_commission"]
+    evidence = Evidence(
+        permuted=shuffled["as_good_when_shuffled"],
+        deflated_sharpe=deflated,
+        pbo=crossed.pbo if crossed else 1.0,
+        out_of_sample_sharpe=forward["sharpe_ratio"],
+        efficiency=forward["efficiency"],
+        kept=min((s["kept"] for s in stability.values()), default=1.0),
+        trades=len(run.trades),
+        margin=even / commission if commission and even is not None else None,
+    )
+    verdict = judge(evidence)
+    last = kernel.calendar.last
+    return {
+        "trials": {
+            "this_search": len(tried), "before": earlier.count, "total": total, "independent": round(independent, 1),
+            "sharpe_ratio_of_luck": luck * np.sqrt(year),
+        },
+        "sharpe_ratio": {
+            "annual": float(ratios[0] * np.sqrt(year)),
+            "probabilistic": sharpe.probabilistic_sharpe(returns[0]),
+            "deflated": deflated,
+            "minimum_track_record_days": _finite(sharpe.minimum_track_record(returns[0])),
+            "minimum_backtest_years": sharpe.minimum_backtest_length(independent),
+            "years": float(kernel.calendar.scalars[1]),
+        },
+        "overfitting": asdict(crossed) if crossed else None,
+        "data_snooping": {
+            "reality_check": snooping.reality_check, "spa": snooping.spa, "better_than_nothing": len(snooping.better),
+            "of": len(returns),
+        },
+        "walk_forward": forward,
+        "shuffled_prices": shuffled,
+        "intervals": {
+            name: asdict(found) for name, found in resampling.bootstrap(returns[0], days_a_year=year, seed=seed).items()
+        },
+        "ranges": around,
+        "regimes": robustness.regimes(kernel.calendar.close[last], returns[0], year),
+        "random_entries": robustness.random_entries(run.trades, kernel.raw["Open"], seed=seed),
+        "buy_and_hold_return_pct": run.metrics["Buy & Hold Return [%]"],
+        "stability": stability,
+        "verdict": {"word": verdict.word, "text": verdict.text, "reasons": list(verdict.reasons)},
+        "evidence": asdict(evidence),
+    }  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -> dict[str, Any]:
+    """Choose among the sample on each window's training, and add up what the choices did on its test.
+
+    A test runs on all bars up to its end, so that indicators are warm and no bar after it is seen.
+    """
+    sets = np.sort(chosen)
+    try:
+        parts = walk_forward.windows(len(work.frame), purge=1)
+    except Exception:  # noqa: BLE001 - too few bars say nothing
+        return {"sharpe_ratio": 0.0, "efficiency": 0.0, "windows": []}
+    table = work.space.sets(sets)
+    found, tested, promised = [], [], []
+    for window in parts:
+        train = work.frame.iloc[window.train[0] : window.train[1]]
+        there = Work(work.strategy, train, work.space).kernel().sweep(table, returns=True)
+        goals = objective.of(there.table)
+        if np.isnan(goals).all():
+            continue
+        k = int(np.nanargmax(goals))
+        after = work.frame.iloc[: window.test[1]]
+        one = Work(work.strategy, after, work.space).kernel()
+        run = one.sweep(table[k : k + 1], returns=True).returns[0]
+        days = np.flatnonzero(one.calendar.last[1:] >= window.test[0])
+        tested.append(run[days])
+        inside = float(sharpe.sharpe_ratio(there.returns[k]) * np.sqrt(year))
+        promised.append(inside)
+        found.append({
+            "from": str(work.frame.index[window.test[0]]), "to": str(work.frame.index[window.test[1] - 1]),
+            "values": dict(zip(work.space.names, table[k].tolist(), strict=True)),
+            "objective_in_sample": float(goals[k]), "sharpe_in_sample": inside,
+            "sharpe_out_of_sample": float(sharpe.sharpe_ratio(run[days]) * np.sqrt(year)) if len(days) > 2 else 0.0,
+            "return_pct": float((np.prod(1 + run[days]) - 1) * 100),
+        })  # fmt: skip
+    out = np.concatenate(tested) if tested else np.zeros(0)
+    reached = float(sharpe.sharpe_ratio(out) * np.sqrt(year)) if len(out) > 2 else 0.0
+    promise = float(np.mean(promised)) if promised else 0.0
+    return {
+        "sharpe_ratio": reached,
+        "efficiency": reached / promise if promise > 0 else 0.0,
+        "return_pct": float((np.prod(1 + out) - 1) * 100),
+        "windows": found,
+    }
+
+
+def _shuffled(
+    work: Work, chosen: Ints, objective: Objective, table: Floats, draw: np.random.Generator, tick: Callable[[float], None]
+) -> dict[str, float]:
+    """Search shuffled prices with the same combinations: how often is as much found?"""
+    sets = work.space.sets(chosen)
+    actual = objective.of(table[: len(chosen)])[0]
+    best = []
+    for k in range(SHUFFLES):
+        frame = resampling.permuted(work.frame, int(draw.integers(0, 2**32)))
+        goals = objective.of(Work(work.strategy, frame, work.space).kernel().sweep(sets).table)
+        best.append(-np.inf if np.isnan(goals).all() else float(np.nanmax(goals)))
+        tick(k / SHUFFLES)
+    found = np.array(best)
+    finite = found[np.isfinite(found)]
+    return {
+        "as_good_when_shuffled": float((1 + (found >= actual).sum()) / (SHUFFLES + 1)),
+        "objective": float(objective.shown(actual)),
+        "median_when_shuffled": float(objective.shown(np.median(finite))) if len(finite) else 0.0,
+        "shuffles": SHUFFLES,
+    }
+
+
+def _stability(work: Work, kernel: Kernel, best: int, objective: Objective) -> dict[str, Any]:
+    """Return for each number what the objective is one and two steps beside the best, and what is kept one step away."""
+    beside = work.space.neighbours(best)
+    index = np.array([best, *(n for _, _, n in beside)], dtype=np.int64)
+    sets = work.space.sets(index)
+    goals = objective.of(kernel.sweep(sets).table)
+    found: dict[str, Any] = {}
+    for j, name in enumerate(work.space.names):
+        rows = [(0, 0)] + [(step, k + 1) for k, (at, step, _) in enumerate(beside) if at == j]
+        steps = sorted((step, float(sets[k, j]), goals[k]) for step, k in rows)
+        near = [goal for step, _, goal in steps if abs(step) == 1]
+        kept = min((_kept(goal, goals[0]) for goal in near), default=1.0)
+        found[name] = {
+            "values": [value for _, value, _ in steps],
+            "objective": [_finite(float(objective.shown(goal))) for _, _, goal in steps],
+            "kept": kept,
+            "holds": kept >= 0.5,
+        }
+    return found
+
+
+def _kept(goal: float, best: float) -> float:
+    if np.isnan(goal):
+        return 0.0
+    return float(goal / best) if best > 0 else 1.0 if goal >= best else 0.0
+
+
+RANGED = {
+    "sharpe_ratio": "Sharpe Ratio", "total_return_pct": "Return [%]", "cagr": "CAGR [%]",
+    "max_drawdown": "Max. Drawdown [%]",
+}  # fmt: skip
+
+
+def ranges(strategy: CanonicalStrategy, work: Work) -> dict[str, Any]:
+    """Return figures as ranges over what a bar does not tell and over costs, and the commission that takes all profit.
+
+    A bar that holds both stop and target may have met either first: both are run. Costs are nothing, those of the strategy,
+    and twice those; where it has none, 0.1% commission stands for the dearer end.
+    """
+    execution = strategy.execution
+    commission, spread = execution.commission, execution.spread
+    dear = (min(2 * commission, 0.099), min(2 * spread, 0.099)) if commission or spread else (0.001, 0.0)
+    costs = np.array([(commission, spread), (0.0, 0.0), dear])
+    paths = ["execution.commission", "execution.spread"]
+    tables = []
+    for first in (False, True):
+        try:
+            tables.append(Kernel(strategy, work.frame, paths, target_first=first).sweep(costs).table)
+        except ExecutionError:
+            continue
+    table = np.concatenate(tables)
+    bars = Kernel(strategy, work.frame, ["execution.commission"])
+    swept = bars.sweep(COMMISSIONS[:, None]).table
+    found: dict[str, Any] = {}
+    for name, column in RANGED.items():
+        values = table[:, NAMES.index(column)]
+        known = values[~np.isnan(values)]
+        one = [float(known.min()), float(known.max())] if len(known) else [None, None]
+        path = tables[0][0, NAMES.index(column)], tables[-1][0, NAMES.index(column)]
+        found[name] = {
+            "low": one[0], "high": one[1],
+            "worse_path": _finite(float(path[0])), "better_path": _finite(float(path[1])),
+        }  # fmt: skip
+    found["break_even_commission"] = robustness.break_even(COMMISSIONS, swept[:, NAMES.index("Return [%]")])
+    found["costs"] = {"commission": [0.0, dear[0]], "spread": [0.0, dear[1]]}
+    return found

@@ -1,0 +1,1 @@
+"""Statistics that tell skill from luck, each with its source."""
