@@ -14,6 +14,7 @@ setup: $(VENV)/.installed ## install everything into .venv
 $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m Backtest.kernel
 	@touch $@
 
 demo: setup ## a sentence in; strategy, trades, figures and a report out

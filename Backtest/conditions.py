@@ -111,8 +111,10 @@ def _columns(frame: pd.DataFrame) -> dict[str, Floats]:
 
 def _compute(indicator: IndicatorBase, prices: Mapping[str, Floats], values: Series) -> tuple[Floats, ...]:
     source = indicator.source_name
-    given = values[source][0] if source is not None and source not in prices else None
-    return compute_on(indicator.name, indicator.params, prices, prices[source] if source in prices else given)
+    given = prices.get(source) if source is not None else None
+    if given is None and source is not None:
+        given = values[source][0]
+    return compute_on(indicator.name, indicator.params, prices, given)
 
 
 def compute_on(

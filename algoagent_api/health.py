@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from algoagent_api.celery import app
 from Backtest.errors import SandboxUnavailable
-from backtest_api.tasks import workers_seen
+from backtest_api.queue import workers_seen
 from strategy_api.engine import get_sandbox
 
 STARTED = time.monotonic()

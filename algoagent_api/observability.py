@@ -59,7 +59,7 @@ class _Rows(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         from backtest_api.models import BacktestRun
-        from backtest_api.tasks import workers_seen
+        from backtest_api.queue import workers_seen
 
         counts = dict(BacktestRun.objects.values_list("status").annotate(Count("id")).order_by())
         jobs = GaugeMetricFamily("algoagent_backtests", "Backtests by state", labels=["status"])

@@ -48,6 +48,8 @@ class BacktestRun(models.Model):
     canonical_json = models.JSONField(blank=True, default=dict)
     code = models.TextField(blank=True)  # of a run that was given as code
     settings = models.JSONField(blank=True, default=dict)  # of the engine, for such a run
+    search = models.JSONField(null=True, blank=True)  # what a search was asked for; the run is then of its best
+    outcome = models.JSONField(blank=True, default=dict)  # of a search its result, of any run its ranges and trials
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     progress = models.FloatField(default=0.0)
     symbol = models.CharField(max_length=20)
@@ -100,6 +102,26 @@ class BacktestRun(models.Model):
     @property
     def title(self) -> str:
         return str(self.canonical_json.get("strategy_name", "The code"))
+
+
+class SearchChunk(models.Model):
+    """A part of a search's combinations. Whoever takes it holds it until `lease_until`, then it is free again."""
+
+    run = models.ForeignKey(BacktestRun, on_delete=models.CASCADE, related_name="chunks")
+    attempt = models.PositiveSmallIntegerField()
+    number = models.PositiveIntegerField()
+    worker = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    done = models.BooleanField(default=False)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "attempt", "number"], name="search_chunk_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}: chunk {self.number}"
 
 
 class RunEvent(models.Model):

@@ -21,13 +21,14 @@ from auth_api.models import User
 from Backtest.errors import Conflict, ExecutionError
 from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api.metrics import ENDED, RUN, WAIT
-from backtest_api.models import BacktestRun, RunEvent
+from backtest_api.models import BacktestRun, RunEvent, Worker
 
 logger = logging.getLogger(__name__)
 
 LEASE_S = 60.0
 BEAT_S = 0.5
 ATTEMPTS = 2
+SEEN_S = 10.0
 Status = BacktestRun.Status
 
 
@@ -173,3 +174,8 @@ def requeue_lost() -> int:
                 tell(run, RunEvent.Kind.STATUS, status=after["status"], error=after.get("error", ""))
                 logger.warning("run %s: its worker %s is gone, now it is %s", run.pk, run.worker, after["status"])
     return found
+
+
+def workers_seen() -> list[Worker]:
+    """Return the workers that are alive as far as their last word tells."""
+    return list(Worker.objects.filter(seen_at__gte=timezone.now() - timedelta(seconds=SEEN_S)))

@@ -146,3 +146,52 @@ def _percent(value: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
+
+
+def print_search(run: BacktestRun, folder: Path, console: Console | None = None) -> None:
+    """Print what a search found: the best combinations, the verdict with its reasons, and where the files are."""
+    console = console or Console(highlight=False)
+    found = run.outcome
+    objective = found["objective"][0]
+    colour = {"robust": "green", "fragile": "yellow", "likely overfit": "red"}[found["verdict"]["word"]]
+    console.print(
+        f"\n[bold]{found['tried']:,} of {found['combinations']:,} combinations[/bold] of {run.symbol} {run.timeframe}, "
+        f"{run.start_date} to {run.end_date}, best {objective} first"
+    )
+    table = Table(box=None, pad_edge=False)
+    names = list(found["best"]["values"])
+    for name in names:
+        table.add_column(name, justify="right")
+    shown = ("Return [%]", "Sharpe Ratio", "Max. Drawdown [%]", "# Trades", "Profit Factor")
+    for name in shown:
+        table.add_column(name, justify="right")
+    for row in found["top"][:10]:
+        figures = (_number(row["figures"].get(name)) for name in shown)
+        table.add_row(*(f"{row['values'][n]:g}" for n in names), *figures)
+    console.print(table)
+    console.print(f"\n[bold {colour}]{found['verdict']['text']}[/bold {colour}]")
+    for reason in found["verdict"]["reasons"]:
+        console.print(f"  - {reason}", markup=False, soft_wrap=True)
+    statistics = found["statistics"]
+    trials, sharpe = statistics["trials"], statistics["sharpe_ratio"]
+    interval, ranges = statistics["intervals"]["sharpe_ratio"], statistics["ranges"]["sharpe_ratio"]
+    walked, random = statistics["walk_forward"], statistics["random_entries"]
+    even = statistics["ranges"]["break_even_commission"]
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in (
+        ("Tries so far", f"{trials['total']:,}, as good as {trials['independent']:g} independent ones"),
+        ("Luck alone", f"Sharpe {trials['sharpe_ratio_of_luck']:.2f} for the best of so many"),
+        ("Deflated Sharpe", f"{sharpe['deflated']:.0%} sure to be above that"),
+        ("Data", f"{sharpe['years']:.1f} years; {sharpe['minimum_backtest_years']:.1f} are needed after so many tries"),
+        ("Sharpe (of days)", f"{interval['low']:.2f} to {interval['high']:.2f}, {interval['confidence']:.0%} of resampled histories"),
+        ("Sharpe, other paths and costs", f"{_number(ranges['low'])} to {_number(ranges['high'])}"),
+        ("Sharpe in walk-forward", f"{walked['sharpe_ratio']:.2f}, {walked['efficiency']:.0%} of what was promised"),
+        ("Random entries", f"{random['as_good_at_random']:.1%} of them did as well"),
+        ("Break-even commission", "above 9.9%" if even is None else f"{even:.3%}"),
+        ("Buy and hold", _percent(statistics["buy_and_hold_return_pct"])),
+    ):  # fmt: skip
+        table.add_row(name, value)
+    console.print(table)
+    if run.total_trades:
+        console.print("The best was run again by backtesting.py in the sandbox: the same trades, the same figures.")
+    console.print(f"\nrun {run.pk}: {folder}", soft_wrap=True)

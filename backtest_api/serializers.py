@@ -132,6 +132,38 @@ def artifacts_of(run: BacktestRun) -> list[dict[str, str]]:
     ]
 
 
+RangesField = {
+    "type": "object",
+    "nullable": True,
+    "properties": {
+        **{
+            name: {
+                "type": "object",
+                "properties": {
+                    n: {"type": "number", "nullable": True} for n in ("low", "high", "worse_path", "better_path")
+                },
+            }
+            for name in ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown")
+        },
+        "break_even_commission": {"type": "number", "nullable": True},
+        "costs": {"type": "object"},
+    },
+}
+
+
+class TrialsSerializer(serializers.Serializer[Any]):
+    """How often a strategy's lineage was tried on a data set. Probabilities are from 0 to 1."""
+
+    number = serializers.IntegerField()
+    independent = serializers.FloatField()
+    probabilistic_sharpe = serializers.FloatField(allow_null=True)
+    deflated_sharpe = serializers.FloatField(allow_null=True)
+    pbo = serializers.FloatField(allow_null=True)
+    minimum_backtest_years = serializers.FloatField()
+    years = serializers.FloatField()
+    text = serializers.CharField()
+
+
 class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     strategy_id = serializers.IntegerField(allow_null=True)
     metrics = serializers.DictField(help_text="All of backtesting.py's figures by their own names")
@@ -140,6 +172,12 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     trades_csv = serializers.SerializerMethodField()
     equity_csv = serializers.SerializerMethodField()
     report_html = serializers.SerializerMethodField()
+    ranges = serializers.SerializerMethodField(
+        help_text="Figures from the worst to the best of what a bar may have been inside and of what trading may cost"
+    )
+    trials = serializers.SerializerMethodField(
+        help_text="How often this was tried on these prices, and what that means"
+    )
 
     class Meta:
         model = BacktestRun
@@ -148,9 +186,21 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
             "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
             "metrics", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings", "duration_ms",
-            "attempts", "created_at", "started_at", "finished_at",
+            "attempts", "created_at", "started_at", "finished_at", "ranges", "trials",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
+
+    @extend_schema_field(RangesField)
+    def get_ranges(self, run: BacktestRun) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = (
+            run.outcome.get("ranges") or run.outcome.get("statistics", {}).get("ranges")
+        ) or None
+        return found
+
+    @extend_schema_field(TrialsSerializer(allow_null=True))
+    def get_trials(self, run: BacktestRun) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = run.outcome.get("trials")
+        return found
 
     def _url(self, run: BacktestRun, name: str, query: str = "") -> str | None:
         if run.status != BacktestRun.Status.COMPLETED:
@@ -384,3 +434,115 @@ def _together(statuses: list[str]) -> str:
     if kinds & {status.QUEUED, status.RUNNING}:
         return str(status.RUNNING)
     return next((str(s) for s in (status.COMPLETED, status.FAILED) if s in kinds), str(status.CANCELLED))
+
+
+# -- Searches ------------------------------------------------------------------------------------
+
+
+class RangeSerializer(serializers.Serializer[Any]):
+    min = serializers.FloatField()
+    max = serializers.FloatField(help_text="Included")
+    step = serializers.FloatField(required=False, default=1)
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"$ref": "#/components/schemas/Range"},
+            {"type": "array", "items": {"type": "number"}},
+        ]
+    }
+)
+class ParameterField(serializers.JSONField):
+    """A range or a list of values."""
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "sweep",
+            value={
+                "strategy_id": 1,
+                "parameters": {"rsi_period": {"min": 5, "max": 30, "step": 1}, "risk.stop_loss.value": [3, 5, 8]},
+                "objective": "sharpe_ratio",
+            },
+            request_only=True,
+        ),
+        OpenApiExample(
+            "words", value={"strategy_id": 1, "instructions": "optimise the RSI period from 5 to 30"}, request_only=True
+        ),
+    ]
+)
+class SearchCreateSerializer(RunOptionsSerializer):
+    strategy_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    parameters = serializers.DictField(
+        child=ParameterField(), required=False, help_text="Path or name of a number to its range or values"
+    )
+    instructions = TextField(required=False, max_length=2000, help_text="The same in words")
+    constraint = serializers.CharField(required=False, allow_blank=True, max_length=500, help_text="fast < slow")
+    objective = serializers.JSONField(
+        required=False, help_text="A figure such as sharpe_ratio, or several for the Pareto front; -name turns it round"
+    )
+    method = serializers.ChoiceField(choices=["grid", "random", "tpe"], required=False)
+    max_tries = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)
+    seed = serializers.IntegerField(required=False, min_value=0, max_value=2**32 - 1)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if bool(attrs.get("parameters")) == bool(attrs.get("instructions")):
+            raise serializers.ValidationError("Give one of parameters and instructions")
+        return attrs
+
+
+class CombinationSerializer(serializers.Serializer[Any]):
+    values = serializers.DictField(child=serializers.FloatField())
+    paths = serializers.DictField(child=serializers.FloatField())
+    figures = serializers.DictField(child=serializers.FloatField(allow_null=True))
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    word = serializers.ChoiceField(choices=["robust", "fragile", "likely overfit"])
+    text = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class SearchSerializer(serializers.Serializer[BacktestRun]):
+    """A search, and what it found once it is completed. The best combination is the backtest of the same id."""
+
+    id = serializers.IntegerField()
+    strategy_id = serializers.IntegerField(allow_null=True)
+    status = serializers.ChoiceField(choices=BacktestRun.Status.choices)
+    progress = serializers.FloatField()
+    error = serializers.CharField(allow_blank=True)
+    summary = serializers.CharField(allow_blank=True)
+    symbol = serializers.CharField()
+    timeframe = serializers.CharField()
+    request = serializers.DictField()
+    combinations = serializers.IntegerField(allow_null=True)
+    tried = serializers.IntegerField(allow_null=True)
+    failed = serializers.IntegerField(allow_null=True)
+    best = CombinationSerializer(allow_null=True)
+    top = CombinationSerializer(many=True)
+    pareto = CombinationSerializer(many=True)
+    stability = serializers.DictField()
+    statistics = serializers.DictField()
+    verdict = VerdictSerializer(allow_null=True)
+    confirmed = serializers.BooleanField(help_text="backtesting.py made the same trades in the sandbox")
+    canonical_json = serializers.DictField(allow_null=True, help_text="The strategy with the best numbers")
+    artifacts = ArtifactSerializer(many=True)
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    def to_representation(self, run: BacktestRun) -> dict[str, Any]:
+        found = run.outcome
+        return {
+            "id": run.pk, "strategy_id": run.strategy_id, "status": run.status, "progress": run.progress, "error": run.error,
+            "summary": run.summary, "symbol": run.symbol, "timeframe": run.timeframe, "request": run.search,
+            "combinations": found.get("combinations"), "tried": found.get("tried"), "failed": found.get("failed"),
+            "best": found.get("best"), "top": found.get("top", []), "pareto": found.get("pareto", []),
+            "stability": found.get("stability", {}), "statistics": found.get("statistics", {}),
+            "verdict": found.get("verdict"), "confirmed": found.get("confirmed", False),
+            "canonical_json": found.get("canonical"), "artifacts": artifacts_of(run),
+            "created_at": run.created_at.isoformat(),
+            "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        }  # fmt: skip

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,9 @@ from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from data_api.providers import get_data_manager
+from strategy_api import trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
+from strategy_api.models import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,7 +221,7 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
     from Backtest.backtesting_adapter import run_backtest_from_canonical, run_code
     from Backtest.sandbox import EngineSettings
 
-    try:
+    with run_guarded(run):
         canonical = None if run.code else load_canonical(run.canonical_json).require()
         keep = queue.Keeper(run)
         keep(0.0)
@@ -229,11 +233,25 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         queue.tell(run, RunEvent.Kind.LOG, text=text)
         options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
         options |= {"tick": keep, "name": f"run-{run.pk}"}
+        outcome: dict[str, Any] = {}
         if canonical is None:
             result = run_code(run.code, prices, EngineSettings(**run.settings), **options)
         else:
-            result = run_backtest_from_canonical(canonical, prices, **options)
-        _store(run, result, plot=plot)
+            with ThreadPoolExecutor(1) as beside:  # while the sandbox runs
+                ranges = beside.submit(_ranges, canonical, prices)
+                result = run_backtest_from_canonical(canonical, prices, **options)
+                outcome["ranges"] = ranges.result()
+        outcome["trials"] = _tried(run, canonical, result)
+        run_store(run, result, outcome=outcome, plot=plot)
+    queue.finish(run)
+    return run
+
+
+@contextmanager
+def run_guarded(run: BacktestRun) -> Iterator[None]:
+    """Store what goes wrong while a run is under way, and raise it."""
+    try:
+        yield
     except AlgoAgentError as error:
         cancelled = isinstance(error, ExecutionError) and error.exit_reason == "cancelled"
         run.status, run.error = (Status.CANCELLED if cancelled else Status.FAILED), error.message
@@ -245,15 +263,42 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         run.error = f"The results could not be written ({why}): make room and run it again"
         queue.finish(run)
         raise ExecutionError(run.error, exit_reason="output") from error
-    queue.finish(run)
-    return run
 
 
-def _store(run: BacktestRun, result: BacktestResult, *, plot: bool) -> None:
+def _ranges(canonical: CanonicalStrategy, prices: PriceData) -> dict[str, Any] | None:
+    """Return the figures as ranges over intrabar paths and costs; None where the prices are too few."""
+    from Backtest.search.ranges import ranges
+
+    try:
+        return ranges(canonical, prices.frame)
+    except AlgoAgentError:  # the run itself says what is wrong
+        return None
+
+
+def _tried(run: BacktestRun, canonical: CanonicalStrategy | None, result: BacktestResult) -> dict[str, Any]:
+    """Count the run as a trial; return what its result is worth among those of its lineage."""
+    lineage = trials.lineage_of(run.strategy, canonical, run.code)
+    returns = trials.daily_returns(result.equity["Equity"])
+    kind = Trial.Kind.BACKTEST if canonical else Trial.Kind.CODE
+    what = canonical.content_hash() if canonical else result.manifest["code_sha256"]
+    trial = trials.record(user=run.user, lineage=lineage, prices=result.prices, kind=kind, what=what, returns=returns)
+    span = max((result.prices.end - result.prices.start).days, 1) / 365.25
+    return trials.standing(trial=trial, returns=returns, days_a_year=max(len(returns) / span, 1.0))
+
+
+def run_store(
+    run: BacktestRun,
+    result: BacktestResult,
+    *,
+    outcome: dict[str, Any],
+    more: Iterable[Path] = (),
+    plot: bool = False,
+) -> None:
+    """Put a result into its run and its files, `more` files among them, into the run's folder."""
     run.status, run.progress = Status.COMPLETED, 1.0
     for name in SUMMARY_FIELDS:
         setattr(run, name, result.summary[name])
-    run.metrics, run.manifest = result.metrics, result.manifest
+    run.metrics, run.manifest, run.outcome = result.metrics, result.manifest, outcome
     run.warnings = list(result.warnings)
     run.data_source, run.data_sha256 = result.prices.source, result.manifest["data"]["sha256"]
     run.code_sha256 = result.manifest["code_sha256"]
@@ -265,6 +310,8 @@ def _store(run: BacktestRun, result: BacktestResult, *, plot: bool) -> None:
     shutil.rmtree(made, ignore_errors=True)
     try:
         write_artifacts(made, result)
+        for path in more:
+            shutil.copyfile(path, made / path.name)
         log = run.events.filter(kind=RunEvent.Kind.LOG).values_list("created_at", "data__text")
         lines = [f"{at:%Y-%m-%d %H:%M:%S} {text}" for at, text in log]
         (made / "log.txt").write_text("\n".join([*lines, result.extra["log"]]), encoding="utf-8")

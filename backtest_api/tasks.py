@@ -17,13 +17,14 @@ from Backtest.errors import AlgoAgentError
 from Backtest.sandbox.owners import own_name
 from backtest_api import queue
 from backtest_api.models import BacktestRun, Worker
+from backtest_api.queue import SEEN_S
+from backtest_api.searches import help_search, search_execute
 from backtest_api.services import run_execute
-from strategy_api.engine import get_sandbox
+from strategy_api.engine import get_sandbox, warm_kernel
 
 logger = logging.getLogger(__name__)
 
 SWEEP_S = 2.0
-SEEN_S = 10.0
 
 
 def ring() -> None:
@@ -48,6 +49,15 @@ def work() -> None:
         connections.close_all()
 
 
+@shared_task(ignore_result=True)
+def assist(run_id: int, attempt: int) -> None:
+    """Take parts of a search until there is none left."""
+    try:
+        help_search(run_id=run_id, attempt=attempt)
+    finally:
+        connections.close_all()
+
+
 def execute(run: BacktestRun) -> None:
     """Run one; whatever happens is in its row and in the log."""
     with structlog.contextvars.bound_contextvars(run_id=run.pk, job_id=run.job_id, attempt=run.attempts):
@@ -56,7 +66,10 @@ def execute(run: BacktestRun) -> None:
 
 def _execute(run: BacktestRun) -> None:
     try:
-        run_execute(run=run, plot=run.job_id is not None)
+        if run.search is not None:
+            search_execute(run=run)
+        else:
+            run_execute(run=run, plot=run.job_id is not None)
     except queue.Lost:
         logger.warning("run %s was given to another worker", run.pk)
     except AlgoAgentError as error:
@@ -80,6 +93,7 @@ def attend(stop: threading.Event) -> None:
     """Until `stop`: say that this worker lives, queue again what lost workers held, and find work that no bell rang for."""
     sandbox = get_sandbox()
     sandbox.warm_up()
+    warm_kernel()
     started = timezone.now()
     while True:
         try:
@@ -102,8 +116,3 @@ def attend(stop: threading.Event) -> None:
             connections.close_all()
         if stop.wait(SWEEP_S):
             return
-
-
-def workers_seen() -> list[Worker]:
-    """Return the workers that are alive as far as their last word tells."""
-    return list(Worker.objects.filter(seen_at__gte=timezone.now() - timedelta(seconds=SEEN_S)))

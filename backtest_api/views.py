@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
 from Backtest.errors import InvalidInput
-from backtest_api import queue, selectors, serializers, services
+from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.tasks import ring
 
@@ -126,6 +126,25 @@ class JobView(APIView):
         """The envelope of a job: how far it is, and when it is done the figures and files of each symbol."""
         job: BacktestJob = selectors.job_get(user=user_of(request), job_id=job_id)
         return Response(serializers.JobSerializer(job).data)
+
+
+class SearchesView(APIView):
+    @extend_schema(request=serializers.SearchCreateSerializer, responses={202: serializers.SearchSerializer})
+    def post(self, request: Request) -> Response:
+        """Search for the best numbers of a stored strategy, and say whether what was found is skill or luck."""
+        body = serializers.SearchCreateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        run = searches.search_from_request(user=user_of(request), **body.validated_data)
+        ring()
+        return Response(serializers.SearchSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+class SearchView(APIView):
+    @extend_schema(responses={200: serializers.SearchSerializer})
+    def get(self, request: Request, run_id: int) -> Response:
+        """How far a search is, and when it is done what it found. Events and cancelling are those of backtests."""
+        run = searches.search_get(user=user_of(request), run_id=run_id)
+        return Response(serializers.SearchSerializer(run).data)
 
 
 class QuickRunView(APIView):

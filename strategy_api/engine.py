@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,17 @@ def get_sandbox() -> InterpreterSandbox:
         allow_unisolated=settings.ALLOW_UNISOLATED_CODE,
         **docker,
     )
+
+
+def warm_kernel() -> None:
+    """Load the compiled engine in a thread of its own; whoever needs it before it is there waits."""
+
+    def load() -> None:
+        from Backtest.kernel import warm_up
+
+        warm_up()
+
+    threading.Thread(target=load, name="kernel", daemon=True).start()
 
 
 def get_limits() -> Limits:

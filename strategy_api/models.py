@@ -161,3 +161,40 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tag}: {self.status}"
+
+
+class Trial(models.Model):
+    """A try of a strategy's lineage on a data set, kept to judge the next result by.
+
+    A search is one row with as many tries as it ran combinations. `returns` are those of days as little-endian float32,
+    of shape (kept, days): of a backtest its own, of a search those of the best and some others; `sharpe_ratios` (daily)
+    has one number each.
+    """
+
+    class Kind(models.TextChoices):
+        BACKTEST = "backtest"
+        SEARCH = "search"
+        RECOMMENDATION = "recommendation"
+        CODE = "code"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trials")
+    lineage = models.CharField(max_length=80)
+    symbol = models.CharField(max_length=20)
+    timeframe = models.CharField(max_length=8)
+    kind = models.CharField(max_length=16, choices=Kind)
+    content = models.CharField(max_length=64, help_text="Hash of what was tried and on which prices")
+    count = models.PositiveIntegerField(default=1)
+    sharpe_ratios = models.JSONField(default=list)
+    returns = models.BinaryField(default=bytes)
+    days = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "lineage", "content"], name="trial_unique"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["user", "lineage", "symbol", "timeframe"], name="trial_lineage")]
+
+    def __str__(self) -> str:
+        return f"{self.lineage} on {self.symbol}: {self.count}"

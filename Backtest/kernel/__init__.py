@@ -8,8 +8,11 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numba
+
+_config: Any = numba.config
 
 
 def _cache_folder() -> str:
@@ -18,7 +21,7 @@ def _cache_folder() -> str:
     sources = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
     name = f"numba-{hashlib.sha256(sources).hexdigest()[:16]}"
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "algoagent"
-    for base in filter(None, (numba.config.CACHE_DIR, here / "__pycache__", user, tempfile.gettempdir())):
+    for base in filter(None, (_config.CACHE_DIR, here / "__pycache__", user, tempfile.gettempdir())):
         folder = Path(base) / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -26,15 +29,15 @@ def _cache_folder() -> str:
         except OSError:
             continue
         return str(folder)
-    return str(numba.config.CACHE_DIR)
+    return str(_config.CACHE_DIR)
 
 
-_before = numba.config.CACHE_DIR
-numba.config.CACHE_DIR = _cache_folder()
+_before = _config.CACHE_DIR
+_config.CACHE_DIR = _cache_folder()
 try:
-    from Backtest.kernel.engine import Kernel, Run, Sweep
+    from Backtest.kernel.engine import Kernel, Run, Sweep, warm_up
     from Backtest.kernel.figures import NAMES
 finally:
-    numba.config.CACHE_DIR = _before
+    _config.CACHE_DIR = _before
 
-__all__ = ["NAMES", "Kernel", "Run", "Sweep"]
+__all__ = ["NAMES", "Kernel", "Run", "Sweep", "warm_up"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -66,7 +66,9 @@ class Calendar:
         span = index[-1] - index[0]
         years = (span.days + span.seconds / 86400) / 365.25
         unit = str(index.unit)
-        resolution = float(pd.Timedelta(1, period.resolution_string).as_unit("ns").value) / _NANOSECONDS[unit]
+        resolution = (
+            float(pd.Timedelta(1, cast("Any", period.resolution_string)).as_unit("ns").value) / _NANOSECONDS[unit]
+        )
         return cls(
             np.ascontiguousarray(close), index.asi8, last, centred, float(np.dot(centred, centred)),
             np.array([year, years, resolution], dtype=np.float64), unit, bool(len(last) == bars),

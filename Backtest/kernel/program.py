@@ -134,7 +134,7 @@ class Compiler:
         found = []
         for kind in ("entry", "exit"):
             for side in ("long", "short"):
-                found.append(self._rules(kind, side))  # type: ignore[arg-type]
+                found.append(self._rules(kind, side))
         self.program.signals = (found[0], found[1], found[2], found[3])
         return self.program
 

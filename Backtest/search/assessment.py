@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from Backtest.canonical import CanonicalStrategy
-from Backtest.errors import ExecutionError
-from Backtest.kernel import NAMES, Kernel
+from Backtest.errors import InvalidInput
+from Backtest.kernel import Kernel
 from Backtest.parameters import with_values
 from Backtest.search.objective import Objective
+from Backtest.search.ranges import ranges
 from Backtest.search.space import Floats, Ints
 from Backtest.search.sweeping import Work
 from Backtest.statistics import overfitting, resampling, robustness, sharpe, walk_forward
@@ -20,8 +20,8 @@ from Backtest.statistics.verdict import Evidence, judge
 
 SAMPLE = 200
 SHUFFLES = 99
-SHUFFLED_SETS = 60
-COMMISSIONS = np.array([0, *np.geomspace(1e-5, 0.099, 40)])
+SHUFFLED_BARS = 400_000_000  # bars times combinations times shuffles
+SNOOPED = 60
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ def assess(
     best: int,
     objective: Objective,
     *,
-    earlier: Earlier = Earlier(),  # noqa: B008 - frozen
+    pool: Ints | None = None,
+    earlier: Earlier = Earlier(),
     seed: int = 0,
     tick: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -47,14 +48,14 @@ def assess(
     Args:
         tried: the numbers of all combinations that were run.
         best: the number of the best.
+        pool: combinations for the test on shuffled prices, where those tried were chosen for what they earned.
     """
     draw = np.random.default_rng(seed)
     others = tried[tried != best]
     sample = others if len(others) < SAMPLE else np.sort(draw.choice(others, SAMPLE - 1, replace=False))
     chosen = np.concatenate([[best], sample]).astype(np.int64)
     kernel = work.kernel()
-    sweep = kernel.sweep(work.space.sets(chosen), returns=True)
-    returns, table = sweep.returns, sweep.table
+    returns = kernel.sweep(work.space.sets(chosen), returns=True).returns
     year = float(kernel.calendar.scalars[0])
     tick(0.1)
     ratios = np.asarray(sharpe.sharpe_ratio(returns))
@@ -64,16 +65,16 @@ def assess(
     deviation = float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
     luck = sharpe.expected_maximum(independent, deviation)
     deflated = sharpe.deflated_sharpe(returns[0], trials=independent, deviation=deviation)
-    snooping = overfitting.data_snooping(returns, seed=seed)
+    snooping = overfitting.data_snooping(returns[:SNOOPED], seed=seed)
     enough = returns.shape[1] >= 4 * overfitting.BLOCKS and len(returns) > 1
     crossed = overfitting.cross_validate(returns) if enough else None
     tick(0.3)
     forward = _walk_forward(work, chosen, objective, year)
     tick(0.5)
-    shuffled = _shuffled(work, chosen[: SHUFFLED_SETS + 1], objective, table, draw, lambda p: tick(0.5 + 0.4 * p))
+    shuffled = _shuffled(work, tried if pool is None else pool, objective, draw, lambda p: tick(0.5 + 0.4 * p))
     values = dict(zip(work.space.paths, work.space.sets(chosen[:1])[0].tolist(), strict=True))
     winner = with_values(work.strategy, values)
-    around = ranges(winner, work)
+    around = ranges(winner, work.frame)
     stability = _stability(work, kernel, best, objective)
     run = Kernel(winner, work.frame).run()
     commission = winner.execution.commission
@@ -106,7 +107,7 @@ def assess(
         "overfitting": asdict(crossed) if crossed else None,
         "data_snooping": {
             "reality_check": snooping.reality_check, "spa": snooping.spa, "better_than_nothing": len(snooping.better),
-            "of": len(returns),
+            "of": min(SNOOPED, len(returns)),
         },
         "walk_forward": forward,
         "shuffled_prices": shuffled,
@@ -135,7 +136,7 @@ def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -
     sets = np.sort(chosen)
     try:
         parts = walk_forward.windows(len(work.frame), purge=1)
-    except Exception:  # noqa: BLE001 - too few bars say nothing
+    except InvalidInput:  # so few bars say nothing
         return {"sharpe_ratio": 0.0, "efficiency": 0.0, "windows": []}
     table = work.space.sets(sets)
     found, tested, promised = [], [], []
@@ -172,25 +173,30 @@ def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -
 
 
 def _shuffled(
-    work: Work, chosen: Ints, objective: Objective, table: Floats, draw: np.random.Generator, tick: Callable[[float], None]
-) -> dict[str, float]:
-    """Search shuffled prices with the same combinations: how often is as much found?"""
-    sets = work.space.sets(chosen)
-    actual = objective.of(table[: len(chosen)])[0]
-    best = []
+    work: Work, pool: Ints, objective: Objective, draw: np.random.Generator, tick: Callable[[float], None]
+) -> dict[str, Any]:
+    """Search shuffled prices with the same combinations, or the same sample of them: how often is as much found?"""
+    most = max(20, SHUFFLED_BARS // (len(work.frame) * SHUFFLES))
+    sets = work.space.sets(pool if len(pool) <= most else np.sort(draw.choice(pool, most, replace=False)))
+    actual = _best(objective, work.kernel(), sets)
+    found = np.empty(SHUFFLES)
     for k in range(SHUFFLES):
         frame = resampling.permuted(work.frame, int(draw.integers(0, 2**32)))
-        goals = objective.of(Work(work.strategy, frame, work.space).kernel().sweep(sets).table)
-        best.append(-np.inf if np.isnan(goals).all() else float(np.nanmax(goals)))
+        found[k] = _best(objective, Work(work.strategy, frame, work.space).kernel(), sets)
         tick(k / SHUFFLES)
-    found = np.array(best)
     finite = found[np.isfinite(found)]
     return {
         "as_good_when_shuffled": float((1 + (found >= actual).sum()) / (SHUFFLES + 1)),
-        "objective": float(objective.shown(actual)),
-        "median_when_shuffled": float(objective.shown(np.median(finite))) if len(finite) else 0.0,
+        "combinations": len(sets),
+        "objective": _finite(float(objective.shown(actual))),
+        "median_when_shuffled": float(objective.shown(np.median(finite))) if len(finite) else None,
         "shuffles": SHUFFLES,
     }
+
+
+def _best(objective: Objective, kernel: Kernel, sets: Floats) -> float:
+    goals = objective.of(kernel.sweep(sets).table)
+    return -np.inf if np.isnan(goals).all() else float(np.nanmax(goals))
 
 
 def _stability(work: Work, kernel: Kernel, best: int, objective: Objective) -> dict[str, Any]:
@@ -218,44 +224,3 @@ def _kept(goal: float, best: float) -> float:
     if np.isnan(goal):
         return 0.0
     return float(goal / best) if best > 0 else 1.0 if goal >= best else 0.0
-
-
-RANGED = {
-    "sharpe_ratio": "Sharpe Ratio", "total_return_pct": "Return [%]", "cagr": "CAGR [%]",
-    "max_drawdown": "Max. Drawdown [%]",
-}  # fmt: skip
-
-
-def ranges(strategy: CanonicalStrategy, work: Work) -> dict[str, Any]:
-    """Return figures as ranges over what a bar does not tell and over costs, and the commission that takes all profit.
-
-    A bar that holds both stop and target may have met either first: both are run. Costs are nothing, those of the strategy,
-    and twice those; where it has none, 0.1% commission stands for the dearer end.
-    """
-    execution = strategy.execution
-    commission, spread = execution.commission, execution.spread
-    dear = (min(2 * commission, 0.099), min(2 * spread, 0.099)) if commission or spread else (0.001, 0.0)
-    costs = np.array([(commission, spread), (0.0, 0.0), dear])
-    paths = ["execution.commission", "execution.spread"]
-    tables = []
-    for first in (False, True):
-        try:
-            tables.append(Kernel(strategy, work.frame, paths, target_first=first).sweep(costs).table)
-        except ExecutionError:
-            continue
-    table = np.concatenate(tables)
-    bars = Kernel(strategy, work.frame, ["execution.commission"])
-    swept = bars.sweep(COMMISSIONS[:, None]).table
-    found: dict[str, Any] = {}
-    for name, column in RANGED.items():
-        values = table[:, NAMES.index(column)]
-        known = values[~np.isnan(values)]
-        one = [float(known.min()), float(known.max())] if len(known) else [None, None]
-        path = tables[0][0, NAMES.index(column)], tables[-1][0, NAMES.index(column)]
-        found[name] = {
-            "low": one[0], "high": one[1],
-            "worse_path": _finite(float(path[0])), "better_path": _finite(float(path[1])),
-        }  # fmt: skip
-    found["break_even_commission"] = robustness.break_even(COMMISSIONS, swept[:, NAMES.index("Return [%]")])
-    found["costs"] = {"commission": [0.0, dear[0]], "spread": [0.0, dear[1]]}
-    return found

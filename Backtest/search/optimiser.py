@@ -214,22 +214,28 @@ def _tpe(work: Work, request: SearchRequest, collected: _Collected, tick: Callab
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space, kernel = work.space, work.kernel()
-    sampler = optuna.samplers.TPESampler(seed=request.seed, constant_liar=True, multivariate=True, warn_independent_sampling=False)
+    sampler = optuna.samplers.TPESampler(
+        seed=request.seed, constant_liar=True, multivariate=True, warn_independent_sampling=False
+    )
     study = optuna.create_study(directions=["maximize"] * len(collected.objectives), sampler=sampler)
     known: dict[int, list[float]] = {}
     asked = 0
     while asked < request.max_tries and len(known) < space.size:
         trials = [study.ask() for _ in range(min(TPE_BATCH, request.max_tries - asked))]
         asked += len(trials)
-        places = [[t.suggest_int(path, 0, len(v) - 1) for path, v in zip(space.paths, space.values, strict=True)] for t in trials]
+        places = [
+            [t.suggest_int(path, 0, len(v) - 1) for path, v in zip(space.paths, space.values, strict=True)]
+            for t in trials
+        ]
         index = space.index_of(np.array(places, dtype=np.int64))
         allowed = space.allowed(index)
-        fresh = np.array(sorted({int(i) for i, ok in zip(index, allowed, strict=True) if ok and int(i) not in known}), dtype=np.int64)
+        fresh = np.array(
+            sorted({int(i) for i, ok in zip(index, allowed, strict=True) if ok and int(i) not in known}), dtype=np.int64
+        )
         if len(fresh):
             sweep = kernel.sweep(space.sets(fresh))
             found = np.column_stack([sweep.table, sweep.ended, sweep.orders_lost])
-            for number, goals in zip(fresh.tolist(), collected.add(fresh, found).tolist(), strict=True):
-                known[number] = goals
+            known |= dict(zip(fresh.tolist(), collected.add(fresh, found).tolist(), strict=True))
         for trial, number, ok in zip(trials, index.tolist(), allowed.tolist(), strict=True):
             goals = known.get(number) if ok else None
             if goals is None or np.isnan(goals).any():
@@ -252,7 +258,11 @@ def outcome(
 ) -> dict[str, Any]:
     """Return the result of a search as JSON can hold it: best, top, Pareto front, statistics and verdict."""
     space, first = found.space, found.objectives[0]
-    statistics = assess(work, found.tried, found.best, first, earlier=earlier, seed=request.seed, tick=tick)
+    # What TPE tried, it chose for what it earned: shuffled prices are searched with any of the space.
+    pool = _random(space, request) if request.method == "tpe" else None
+    statistics = assess(
+        work, found.tried, found.best, first, pool=pool, earlier=earlier, seed=request.seed, tick=tick
+    )  # fmt: skip
     order = [int(found.tried[k]) for k in _order(found.goals[:, 0])[:TOP]]
     front: list[dict[str, Any]] = []
     if len(found.objectives) > 1:

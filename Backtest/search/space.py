@@ -164,7 +164,9 @@ def _values(name: str, wanted: Range | Sequence[float]) -> tuple[float, ...]:
             raise InvalidInput(f"{name}: the range {wanted.min:g} to {wanted.max:g} is reversed: swap them")
         count = math.floor((wanted.max - wanted.min) / wanted.step + 1e-9) + 1
         if count > MOST_VALUES:
-            raise InvalidInput(f"{name}: {count:,} values, at most {MOST_VALUES:,}: use a larger step than {wanted.step:g}")
+            raise InvalidInput(
+                f"{name}: {count:,} values, at most {MOST_VALUES:,}: use a larger step than {wanted.step:g}"
+            )
         # Steps such as 0.1 are counted, not added up, and rounded to what a person would write.
         return tuple(float(f"{wanted.min + k * wanted.step:.12g}") for k in range(count))
     values = tuple(float(v) for v in wanted)
@@ -231,7 +233,9 @@ class Condition:
         match node:
             case ast.BoolOp():
                 parts = [self._truth(v, columns) for v in node.values]
-                return (np.logical_and if isinstance(node.op, ast.And) else np.logical_or).reduce(np.broadcast_arrays(*parts))
+                return (np.logical_and if isinstance(node.op, ast.And) else np.logical_or).reduce(
+                    np.broadcast_arrays(*parts)
+                )
             case ast.UnaryOp(op=ast.Not()):
                 return ~self._truth(node.operand, columns)
             case ast.UnaryOp(op=ast.USub()):

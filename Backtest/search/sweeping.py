@@ -57,7 +57,7 @@ _kernel: Kernel | None = None
 
 
 def _begin(work: Work) -> None:
-    global _work, _kernel  # noqa: PLW0603 - a process of the pool has one piece of work
+    global _work, _kernel
     _work, _kernel = work, work.kernel()
 
 

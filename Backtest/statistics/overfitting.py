@@ -43,7 +43,6 @@ def cross_validate(returns: Floats, blocks: int = BLOCKS) -> CrossValidation:
     size = days // blocks
     parts = returns[:, days - size * blocks :].reshape(trials, blocks, size)
     sums, squares = parts.sum(axis=2).T, (parts**2).sum(axis=2).T
-    chosen = np.zeros((0, blocks), dtype=bool)
     halves = list(combinations(range(blocks), blocks // 2))
     chosen = np.zeros((len(halves), blocks), dtype=np.float64)
     for i, half in enumerate(halves):
@@ -91,7 +90,7 @@ def data_snooping(returns: Floats, *, benchmark: Floats | None = None, draws: in
     """
     from arch.bootstrap import SPA, StepM
 
-    trials, days = returns.shape
+    days = returns.shape[1]
     moving = np.flatnonzero(returns.std(axis=1) > 1e-12)
     if not len(moving):
         return Snooping(1.0, 1.0, ())
@@ -103,8 +102,11 @@ def data_snooping(returns: Floats, *, benchmark: Floats | None = None, draws: in
     check = SPA(reference, losses, block_size=block, reps=draws, seed=seed, studentize=False)
     check.compute()
     step = StepM(reference, losses, block_size=block, reps=draws, seed=seed)
-    step.compute()
-    better = tuple(int(moving[i]) for i in step.superior_models)
+    try:
+        step.compute()
+        better = tuple(int(moving[int(str(i))]) for i in step.superior_models)
+    except ValueError:  # arch's, once no trial is left that is not better
+        better = tuple(moving.tolist())
     return Snooping(float(check.pvalues["upper"]), float(spa.pvalues["consistent"]), better)
 
 

@@ -16,7 +16,7 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.stats import kurtosis, norm, skew
+from scipy.special import ndtr, ndtri
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -38,7 +38,14 @@ def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float:
     if len(returns) < 3 or np.std(returns) < 1e-15:
         return 0.5
     observed = float(sharpe_ratio(returns))
-    return probability(observed, benchmark, len(returns), float(skew(returns)), float(kurtosis(returns, fisher=False)))
+    return probability(observed, benchmark, len(returns), *_shape(returns))
+
+
+def _shape(returns: Floats) -> tuple[float, float]:
+    """Return skewness and kurtosis (3 for normal returns), from the moments of the sample."""
+    centred = returns - returns.mean()
+    variance = float(np.mean(centred**2))
+    return float(np.mean(centred**3)) / variance**1.5, float(np.mean(centred**4)) / variance**2
 
 
 def probability(observed: float, benchmark: float, length: int, skewness: float, kurtosis_: float) -> float:
@@ -46,7 +53,7 @@ def probability(observed: float, benchmark: float, length: int, skewness: float,
     variance = 1 - skewness * observed + (kurtosis_ - 1) / 4 * observed**2
     if variance <= 0:
         return 0.5
-    return float(norm.cdf((observed - benchmark) * math.sqrt(length - 1) / math.sqrt(variance)))
+    return float(ndtr((observed - benchmark) * math.sqrt(length - 1) / math.sqrt(variance)))
 
 
 def expected_maximum(trials: float, deviation: float = 1.0) -> float:
@@ -59,9 +66,7 @@ def expected_maximum(trials: float, deviation: float = 1.0) -> float:
     if trials <= 1:
         return 0.0
     gamma = float(np.euler_gamma)
-    return deviation * float(
-        (1 - gamma) * norm.ppf(1 - 1 / trials) + gamma * norm.ppf(1 - 1 / (trials * math.e))
-    )
+    return deviation * float((1 - gamma) * ndtri(1 - 1 / trials) + gamma * ndtri(1 - 1 / (trials * math.e)))
 
 
 def independent_trials(returns: Floats, count: int | None = None) -> float:
@@ -97,8 +102,9 @@ def minimum_track_record(returns: Floats, benchmark: float = 0.0, confidence: fl
     observed = float(sharpe_ratio(returns))
     if observed <= benchmark:
         return math.inf
-    variance = 1 - float(skew(returns)) * observed + (float(kurtosis(returns, fisher=False)) - 1) / 4 * observed**2
-    return 1 + variance * (float(norm.ppf(confidence)) / (observed - benchmark)) ** 2
+    skewness, kurtosis = _shape(returns)
+    variance = 1 - skewness * observed + (kurtosis - 1) / 4 * observed**2
+    return 1 + variance * (float(ndtri(confidence)) / (observed - benchmark)) ** 2
 
 
 def minimum_backtest_length(trials: float, target: float = 1.0) -> float:

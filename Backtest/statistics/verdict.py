@@ -7,12 +7,13 @@ from typing import Literal
 
 Word = Literal["robust", "fragile", "likely overfit"]
 
-# The best of luck passes a test at 5% once in twenty; it has to pass both of these.
-LUCK = 0.05
+# The best of luck passes a test at 5% once in twenty; it has to pass all of the first three.
+LUCK = 0.02
 SKILL = 0.95
-MOST_PBO = 0.3
+LUCKY_PBO = 0.5
+MOST_PBO = 0.4
 LEAST_EFFICIENCY = 0.3
-LEAST_TRADES = 20
+LEAST_TRADES = 10
 LEAST_KEPT = 0.5
 
 
@@ -49,10 +50,10 @@ class Verdict:
 def judge(evidence: Evidence) -> Verdict:
     """Weigh the evidence.
 
-    Likely overfit: luck explains it. That is so unless both the shuffled prices and the deflated Sharpe ratio say
-    otherwise. Fragile: it is more than luck, but it does not hold over time, beside its numbers, or with few trades.
+    Likely overfit: luck explains it. That is so unless the shuffled prices, the deflated Sharpe ratio and the cross-validation
+    all say otherwise. Fragile: it is more than luck, but it does not hold over time, beside its numbers, or with few trades.
     """
-    luck = []
+    luck: list[str] = []
     if evidence.permuted > LUCK:
         luck.append(f"the same search found as much in {evidence.permuted:.0%} of shuffled prices")
     if evidence.deflated_sharpe < SKILL:
@@ -60,9 +61,11 @@ def judge(evidence: Evidence) -> Verdict:
             f"the best of so many trials without skill would do as well: deflated Sharpe {evidence.deflated_sharpe:.0%}, "
             f"{SKILL:.0%} is needed"
         )
-    weak = []
+    weak: list[str] = []
     if evidence.pbo > MOST_PBO:
-        weak.append(f"what was best in one half of the data was below the median in the other {evidence.pbo:.0%} of the time")
+        (luck if evidence.pbo >= LUCKY_PBO else weak).append(
+            f"what was best in one half of the data was below the median in the other {evidence.pbo:.0%} of the time"
+        )
     if evidence.out_of_sample_sharpe <= 0 or evidence.efficiency < LEAST_EFFICIENCY:
         weak.append(
             f"chosen on the past, it had a Sharpe ratio of {evidence.out_of_sample_sharpe:.2f} on what came after, "

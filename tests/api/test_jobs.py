@@ -270,7 +270,7 @@ def test_attending_keeps_the_list_of_workers(user: User) -> None:
     tasks.attend(stop)
     (worker,) = Worker.objects.all()
     assert (worker.name, worker.concurrency) == (queue.own_name(), project_settings.BACKTEST_CONCURRENCY)
-    assert tasks.workers_seen() == [worker]
+    assert queue.workers_seen() == [worker]
 
 
 # -- The envelope --------------------------------------------------------------------------------

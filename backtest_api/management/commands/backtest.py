@@ -30,10 +30,11 @@ class Command(UserCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def work(self, user: User, **options: Any) -> None:
-        from strategy_api.engine import get_sandbox
+        from strategy_api.engine import get_sandbox, warm_kernel
 
         get_sandbox().draws = not options["no_report"]
         get_sandbox().warm_up(1)  # its imports run beside ours
+        warm_kernel()
         from backtest_api.reports import print_parse, print_run
         from backtest_api.services import SUMMARY_FIELDS, artifact_folder, assumptions_dated, run_create, run_execute
         from strategy_api.cli import load_strategy

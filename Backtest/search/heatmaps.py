@@ -1,0 +1,77 @@
+"""The objective over pairs of numbers, as a page that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from Backtest.search.objective import Objective
+from Backtest.search.space import Space
+
+MOST_PAIRS = 6
+MOST_CELLS = 250_000
+
+
+def heatmap_page(table: Path, space: Space, objective: Objective, outcome: dict[str, Any]) -> str:
+    """Return an HTML page with a heatmap for each pair of numbers, a line for a single one; empty where nothing varies.
+
+    A cell has the mean of the objective over the other numbers.
+
+    Args:
+        table: the Parquet file of a search.
+    """
+    from bokeh.embed import file_html
+    from bokeh.layouts import column
+    from bokeh.models import HoverTool, LinearColorMapper
+    from bokeh.models.annotations import ColorBar
+    from bokeh.models.widgets import Div
+    from bokeh.plotting import figure
+    from bokeh.resources import INLINE
+    from bokeh.transform import transform
+
+    varied = [name for name, values in zip(space.names, space.values, strict=True) if len(values) > 1]
+    if not varied:
+        return ""
+    places = {name: k for k, name in enumerate(space.names)}
+    columns = pd.read_parquet(table, columns=[*varied, objective.column])
+    goal = columns[objective.column].replace([np.inf, -np.inf], np.nan)
+    columns = columns.assign(**{objective.column: goal})
+    best = outcome["best"]["values"]
+    verdict = outcome["verdict"]
+    parts: list[Any] = [
+        Div(
+            text=f"<h2>{objective.name} by its numbers</h2><p><b>{verdict['text']}</b> {'; '.join(verdict['reasons'])}</p>"
+        )
+    ]
+    if len(varied) == 1:
+        name = varied[0]
+        means = columns.groupby(name)[objective.column].mean()
+        plot = figure(width=800, height=400, x_axis_label=name, y_axis_label=objective.name, toolbar_location=None)
+        plot.line(means.index.to_numpy(), means.to_numpy(), line_width=2)
+        plot.scatter(means.index.to_numpy(), means.to_numpy(), size=6)
+        parts.append(plot)
+    for x, y in list(combinations(varied, 2))[:MOST_PAIRS]:
+        if len(space.values[places[x]]) * len(space.values[places[y]]) > MOST_CELLS:
+            continue
+        means = columns.groupby([x, y])[objective.column].mean().reset_index(name="goal")
+        cells = {"x": means[x].map("{:g}".format), "y": means[y].map("{:g}".format), "goal": means["goal"]}
+        mapper = LinearColorMapper(
+            palette="Viridis256", low=float(means["goal"].min()), high=float(means["goal"].max()), nan_color="#eeeeee"
+        )
+        labels: list[Any] = [[f"{v:g}" for v in space.values[places[name]]] for name in (x, y)]
+        plot = figure(
+            width=820, height=620, x_range=labels[0],
+            y_range=labels[1], x_axis_label=x, y_axis_label=y,
+            title=f"mean {objective.name}; the best is marked", toolbar_location=None,
+        )  # fmt: skip
+        plot.rect(x="x", y="y", width=1, height=1, source=cells, fill_color=transform("goal", mapper), line_color=None)
+        plot.scatter([f"{best[x]:g}"], [f"{best[y]:g}"], marker="x", size=14, line_color="red", line_width=3)
+        plot.add_tools(HoverTool(tooltips=[(x, "@x"), (y, "@y"), (objective.name, "@goal")]))
+        plot.xaxis.major_label_orientation = 1.0
+        plot.add_layout(ColorBar(color_mapper=mapper), "right")
+        parts.append(plot)
+    return str(file_html(column(*parts), INLINE, "Optimisation"))

@@ -1,0 +1,92 @@
+"""Search for the best numbers of a strategy, and say whether what was found is skill or luck."""
+
+from __future__ import annotations
+
+import json
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from auth_api.cli import UserCommand
+
+if TYPE_CHECKING:
+    from auth_api.models import User
+
+_NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
+_RANGE = re.compile(rf"^({_NUMBER})(?:\.\.|:|-)({_NUMBER})(?:(?::|/)({_NUMBER}))?$")
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """Read `name=5:30`, `name=5:30:5` or `name=5,10,20`."""
+    name, _, values = text.partition("=")
+    if found := _RANGE.match(values.strip()):
+        low, high, step = found.groups()
+        return name.strip(), {"min": float(low), "max": float(high), **({"step": float(step)} if step else {})}
+    try:
+        return name.strip(), [float(v) for v in values.split(",")]
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no range: write name=5:30, name=5:30:5 or name=5,10,20") from None
+
+
+class Command(UserCommand):
+    help = 'Optimise a sentence, a canonical JSON file or the id of a strategy: "rsi_period=5:30" or "the RSI period from 5 to 30".'
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("strategy", help="a sentence, a .json or .txt file, or a strategy's id")
+        parser.add_argument("words", nargs="?", default="", help='such as "the RSI period from 5 to 30"')
+        parser.add_argument(
+            "-p", "--parameter", action="append", type=parameter, default=[], metavar="NAME=MIN:MAX[:STEP]"
+        )
+        parser.add_argument("--constraint", default="", help='such as "fast < slow"')
+        parser.add_argument("--objective", action="append", help="such as sharpe_ratio; several give the Pareto front")
+        parser.add_argument("--method", choices=["grid", "random", "tpe"])
+        parser.add_argument("--max-tries", type=int)
+        parser.add_argument("--seed", type=int)
+        parser.add_argument("--workers", type=int, default=1, help="processes of this machine")
+        parser.add_argument("--symbol", help="such as GOOG; the strategy's first by default")
+        parser.add_argument("--start", type=date.fromisoformat, help="first day, such as 2005-01-01")
+        parser.add_argument("--end", type=date.fromisoformat, help="last day")
+        parser.add_argument("--timeframe", help="such as 1d or 1h")
+        parser.add_argument("--cash", type=float)
+        parser.add_argument("--commission", type=float, help="a fraction: 0.001 is 0.1%%")
+        parser.add_argument("--spread", type=float, help="a fraction")
+        parser.add_argument("--no-report", action="store_true", help="leave out the HTML report of the best")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    def work(self, user: User, **options: Any) -> None:
+        from strategy_api.engine import get_sandbox, warm_kernel
+
+        get_sandbox().draws = not options["no_report"]
+        get_sandbox().warm_up(1)
+        warm_kernel()
+        from backtest_api.reports import print_parse, print_search
+        from backtest_api.searches import search_create, search_execute
+        from backtest_api.serializers import SearchSerializer
+        from backtest_api.services import artifact_folder
+        from Strategy.search_words import read_search
+        from strategy_api.cli import load_strategy
+
+        named = load_strategy(options["strategy"], user)
+        request: dict[str, Any] = {}
+        if options["words"] or not options["parameter"]:
+            request = read_search(named.canonical, options["words"])
+        request.setdefault("parameters", {}).update(dict(options["parameter"]))
+        for name in ("constraint", "method", "max_tries", "seed"):
+            if options[name]:
+                request[name] = options[name]
+        if options["objective"]:
+            request["objective"] = options["objective"]
+        run = search_create(
+            user=user, request=request, canonical=named.canonical, strategy=named.stored, symbol=options["symbol"],
+            start_date=options["start"], end_date=options["end"], timeframe=options["timeframe"], cash=options["cash"],
+            commission=options["commission"], spread=options["spread"], here=True,
+        )  # fmt: skip
+        run = search_execute(run=run, workers=options["workers"], report=not options["no_report"])
+        if options["json"]:
+            self.stdout.write(json.dumps(SearchSerializer(run).data, default=str))
+            return
+        if named.parsed is not None:
+            print_parse(named.parsed)
+        print_search(run, artifact_folder(run))

@@ -1,0 +1,317 @@
+"""Searching over a strategy's numbers as a job: the best combination is run as a backtest, with all that was found."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kombu.exceptions
+import numpy as np
+from celery import current_app
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from pydantic import ValidationError
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.data import PriceData, PriceRequest
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import InvalidInput
+from Backtest.sandbox.owners import own_name
+from backtest_api import queue
+from backtest_api.models import BacktestRun, RunEvent, SearchChunk
+from backtest_api.services import artifact_folder, run_create, run_guarded, run_store
+from data_api.providers import get_data_manager
+from strategy_api import trials
+from strategy_api.engine import get_limits, get_sandbox
+from strategy_api.models import Trial
+
+if TYPE_CHECKING:
+    from auth_api.models import User
+    from Backtest.search.optimiser import SearchRequest
+    from Backtest.search.space import Floats, Ints
+    from Backtest.search.sweeping import Work
+    from strategy_api.models import Strategy
+
+logger = logging.getLogger(__name__)
+
+CHUNK_LEASE_S = 30.0
+POLL_S = 0.05
+SEARCHED, ASSESSED = 0.5, 0.9  # parts of the progress
+
+
+def request_of(data: dict[str, Any]) -> SearchRequest:
+    """Return a search's request from JSON. InvalidInput names what is wrong with it."""
+    from Backtest.search.optimiser import SearchRequest
+
+    try:
+        return SearchRequest.model_validate(data)
+    except ValidationError as error:
+        found = error.errors()[0]
+        where = ".".join(str(part) for part in found["loc"] if part not in ("Range", "list[float]"))
+        raise InvalidInput(
+            f"{where}: {found['msg']}", suggestions=["A parameter is {min, max, step} or a list of numbers"]
+        ) from error
+
+
+def search_create(
+    *,
+    user: User,
+    request: dict[str, Any],
+    canonical: CanonicalStrategy | None = None,
+    strategy: Strategy | None = None,
+    here: bool = False,
+    **options: Any,
+) -> BacktestRun:
+    """Store a queued search over a strategy's numbers, after everything about it has been checked.
+
+    Raises:
+        InvalidInput, StrategyError, DataError: it is not possible; the message names the value and the remedy.
+    """
+    from Backtest.search.optimiser import plan
+
+    if canonical is None:
+        assert strategy is not None
+        canonical = load_canonical(strategy.canonical_json).require()
+    wanted = request_of(request)
+    with transaction.atomic():
+        run = run_create(user=user, canonical=canonical, strategy=strategy, here=here, **options)
+        run.search = wanted.model_dump(mode="json")
+        run.save(update_fields=["search"])
+        plan(load_canonical(run.canonical_json).require(), _prices(run), wanted)
+    return run
+
+
+REQUEST = ("parameters", "constraint", "objective", "method", "max_tries", "seed")
+
+
+def search_from_request(
+    *, user: User, strategy_id: int, instructions: str = "", here: bool = False, **given: Any
+) -> BacktestRun:
+    """Store a queued search of one of the user's strategies, asked for by parameters or in words.
+
+    Raises:
+        NotFound: the strategy is none of theirs.
+        InvalidInput, StrategyError, DataError: the search is not possible.
+    """
+    from strategy_api.selectors import strategy_get
+
+    strategy = strategy_get(user=user, strategy_id=strategy_id)
+    request = {k: given.pop(k) for k in REQUEST if given.get(k) is not None}
+    options = {k: v for k, v in given.items() if k not in REQUEST}
+    if instructions:
+        from Strategy.search_words import read_search
+
+        canonical = load_canonical(strategy.canonical_json).require()
+        request = {**read_search(canonical, instructions), **request}
+    return search_create(user=user, request=request, strategy=strategy, here=here, **options)
+
+
+def _prices(run: BacktestRun) -> PriceData:
+    return get_data_manager(user=run.user).fetch(PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date))
+
+
+def search_execute(*, run: BacktestRun, workers: int = 1, report: bool = False) -> BacktestRun:
+    """Run a search that this process has taken, and store what came of it; a failure is stored and raised.
+
+    `workers` above 1 run it in processes of this machine; otherwise every worker that is free takes a part.
+
+    Raises:
+        AlgoAgentError: it is not possible, failed or was cancelled.
+        queue.Lost: the run belongs to another worker now; nothing was stored.
+    """
+    with run_guarded(run):
+        _execute(run, workers, report)
+    queue.finish(run)
+    return run
+
+
+def _execute(run: BacktestRun, workers: int, report: bool) -> None:
+    from Backtest.backtesting_adapter import run_backtest_from_canonical
+    from Backtest.search import optimiser
+    from Backtest.search.sweeping import run_chunks
+
+    request = request_of(run.search or {})
+    canonical = load_canonical(run.canonical_json).require()
+    keep = queue.Keeper(run)
+    keep(0.0)
+    prices = _prices(run)
+    work, objectives = optimiser.plan(canonical, prices, request)
+    tell(run, f"Searching {work.space.size:,} combinations on {len(prices.frame)} bars of {prices.source} prices")
+    folder = artifact_folder(run).with_name(f"{run.pk}.{run.attempts}.search")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def runner(work: Work, chunks: list[Ints]) -> Iterator[Floats]:
+        tick = _scaled(keep, 0.0, SEARCHED)
+        if workers > 1 or len(chunks) == 1:
+            return run_chunks(work, chunks, workers=workers, tick=tick)
+        return shared_chunks(run, work, chunks, folder, tick)
+
+    try:
+        found = optimiser.search(
+            work, request, objectives, folder=folder, runner=runner, tick=_scaled(keep, 0.0, SEARCHED)
+        )
+        tell(run, f"{len(found.tried):,} combinations run, {found.failed:,} of them failed; weighing the best")
+        lineage = trials.lineage_of(run.strategy, canonical)
+        what = f"{canonical.content_hash()} {request.model_dump_json()}"
+        before = trials.earlier(user=run.user, lineage=lineage, prices=prices, what=what)
+        outcome = optimiser.outcome(work, found, request, earlier=before, tick=_scaled(keep, SEARCHED, ASSESSED))
+        best = optimiser.winner(canonical, outcome)
+        tell(run, "Confirming the best combination with backtesting.py in the sandbox")
+        result = run_backtest_from_canonical(
+            best, prices, sandbox=get_sandbox(), limits=get_limits(), report=report, name=f"run-{run.pk}",
+            tick=_scaled(keep, ASSESSED, 1.0),
+        )  # fmt: skip
+        optimiser.confirm(best, prices, result)
+        outcome["confirmed"] = True
+        outcome["canonical"] = best.model_dump(mode="json")
+        _keep_trial(run, work, found, prices, lineage, what)
+        files = _files(folder, work, found, outcome)
+        run_store(run, result, outcome=outcome, more=files)
+    finally:
+        SearchChunk.objects.filter(run=run, attempt=run.attempts).delete()
+        _remove(folder)
+
+
+def tell(run: BacktestRun, text: str) -> None:
+    queue.tell(run, RunEvent.Kind.LOG, text=text)
+
+
+def _scaled(keep: queue.Keeper, low: float, high: float) -> Callable[[float], None]:
+    return lambda progress: keep(low + (high - low) * progress)
+
+
+def _keep_trial(run: BacktestRun, work: Work, found: Any, prices: PriceData, lineage: str, what: str) -> None:
+    others = found.tried[found.tried != found.best]
+    draw = np.random.default_rng(0)
+    few = draw.choice(others, min(len(others), trials.KEPT - 1), replace=False) if len(others) else others
+    sets = work.space.sets(np.concatenate([[found.best], few]).astype(np.int64))
+    returns = work.kernel().sweep(sets, returns=True).returns
+    trials.record(
+        user=run.user, lineage=lineage, prices=prices, kind=Trial.Kind.SEARCH, what=what, returns=returns,
+        count=len(found.tried),
+    )  # fmt: skip
+
+
+def _files(folder: Path, work: Work, found: Any, outcome: dict[str, Any]) -> list[Path]:
+    """Return the files of a search: the table as Parquet, as CSV where it is not too long, and heatmaps."""
+    import pandas as pd
+
+    from Backtest.search.heatmaps import heatmap_page
+    from Backtest.search.optimiser import CSV_ROWS
+
+    files = [folder / "table.parquet"]
+    if len(found.tried) <= CSV_ROWS:
+        pd.read_parquet(files[0]).to_csv(folder / "table.csv", index=False)
+        files.append(folder / "table.csv")
+    page = heatmap_page(files[0], work.space, found.objectives[0], outcome)
+    if page:
+        (folder / "heatmap.html").write_text(page, encoding="utf-8")
+        files.append(folder / "heatmap.html")
+    return files
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+# -- Chunks, taken by whoever is free ------------------------------------------------------------
+
+
+def shared_chunks(
+    run: BacktestRun, work: Work, chunks: list[Ints], folder: Path, tick: Callable[[float], None]
+) -> Iterator[Floats]:
+    """Yield the figures of each chunk in order, whoever ran it.
+
+    The strategy, its prices and the combinations are put into `folder`, and a row for each chunk into the database. Other
+    workers are called to help; what they take and do not finish in time is done here.
+    """
+    work.frame.to_parquet(folder / "prices.parquet")
+    np.save(folder / "index.npy", np.concatenate(chunks))
+    SearchChunk.objects.filter(run=run).delete()
+    SearchChunk.objects.bulk_create(SearchChunk(run=run, attempt=run.attempts, number=k) for k in range(len(chunks)))
+    _call_helpers(run, len(chunks) - 1)
+    kernel = work.kernel()
+    done = 0
+    while done < len(chunks):
+        path = folder / f"chunk-{done}.npy"
+        tick(done / len(chunks))
+        if path.is_file():
+            yield np.load(path)
+            path.unlink()
+            done += 1
+            continue
+        if not _take_and_run(run.pk, run.attempts, work, kernel, chunks, folder):
+            time.sleep(POLL_S)
+
+
+def _call_helpers(run: BacktestRun, count: int) -> None:
+    """Ask the workers there are to take parts of a search; it goes on without those that do not hear it."""
+    free = sum(w.concurrency for w in queue.workers_seen())
+    try:
+        for _ in range(min(count, free)):
+            given = {"run_id": run.pk, "attempt": run.attempts}
+            current_app.send_task("backtest_api.tasks.assist", kwargs=given, retry=False)
+    except (kombu.exceptions.KombuError, OSError, ValueError) as error:
+        logger.warning("the broker is away (%s): the search runs on this worker alone", error)
+
+
+def _take_and_run(run_id: int, attempt: int, work: Work, kernel: Any, chunks: list[Ints], folder: Path) -> bool:
+    """Run the first chunk that is free or whose taker is late; False when there is none."""
+    from Backtest.search.sweeping import figures
+
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    mine = {"worker": own_name(), "lease_until": now + timedelta(seconds=CHUNK_LEASE_S)}
+    for chunk in SearchChunk.objects.filter(free, run=run_id, attempt=attempt, done=False)[:4]:
+        same = SearchChunk.objects.filter(pk=chunk.pk, done=False, lease_until=chunk.lease_until)
+        if not same.update(**mine):
+            continue
+        made = folder / f"chunk-{chunk.number}.{own_name().replace('/', '_')}.tmp.npy"
+        np.save(made, figures(kernel, work.space.sets(chunks[chunk.number])))
+        made.replace(folder / f"chunk-{chunk.number}.npy")
+        SearchChunk.objects.filter(pk=chunk.pk).update(done=True)
+        return True
+    return False
+
+
+def help_search(*, run_id: int, attempt: int) -> int:
+    """Take chunks of a search that another worker leads until there is none left; return how many were run."""
+    import pandas as pd
+
+    from Backtest.search import optimiser
+
+    run = BacktestRun.objects.filter(pk=run_id, attempts=attempt, status=BacktestRun.Status.RUNNING).first()
+    if run is None or not SearchChunk.objects.filter(run=run_id, attempt=attempt, done=False).exists():
+        return 0
+    folder = artifact_folder(run).with_name(f"{run.pk}.{attempt}.search")
+    try:
+        frame, index = pd.read_parquet(folder / "prices.parquet"), np.load(folder / "index.npy")
+    except (OSError, ValueError):  # it is over, or its files are not shared with this machine
+        return 0
+    canonical = load_canonical(run.canonical_json).require()
+    prices = PriceData(run.symbol, run.timeframe, frame, "shared")
+    work, _ = optimiser.plan(canonical, prices, request_of(run.search or {}))
+    chunks, kernel, ran = work.chunks(index), work.kernel(), 0
+    try:
+        while _take_and_run(run_id, attempt, work, kernel, chunks, folder):
+            ran += 1
+    except OSError:  # the search has ended and its folder is gone
+        logger.info("search %s ended while this worker helped", run_id)
+    return ran
+
+
+def search_get(*, user: User, run_id: int) -> BacktestRun:
+    """NotFound when there is none, or it is somebody else's, or a plain backtest."""
+    from Backtest.errors import NotFound
+
+    found = BacktestRun.objects.filter(user=user, pk=run_id, search__isnull=False).first()
+    if found is None:
+        raise NotFound(f"There is no optimisation {run_id}")
+    return found
