@@ -1,4 +1,4 @@
-"""Do two programs trade alike, and does one look ahead? Shown by running them, on real prices and drawn ones."""
+"""Do two programs trade alike? Shown by running them, on real prices and drawn ones."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import SYMBOLS, BundledProvider
 from Backtest.errors import DataError, ExecutionError
 from Backtest.explain import Explainer
-from Backtest.sandbox import EngineSettings, Limits, Sandbox
+from Backtest.sandbox import Limits, Sandbox
 from Backtest.timeframes import seconds
 
 DRAWN, DRAWN_BARS = 20, 500
 ORDER = ["entry_bar", "exit_bar", "side", "size", "entry_price", "exit_price"]
-SEEN = 0.6
 
 
 @dataclass(frozen=True)
@@ -113,30 +112,6 @@ def _difference(
         seen = Explainer(strategy, prices.frame, expected.trades).explain(at)
         return Difference(prices.symbol, bar, str(prices.frame.index[bar]), mine, other, seen)
     return None
-
-
-def looks_ahead(
-    code: str, prices: PriceData, settings: EngineSettings, *, sandbox: Sandbox, limits: Limits | None = None
-) -> str:
-    """Return how code's trades of the past depend on prices that came later, or an empty text.
-
-    It runs on all bars and on the first part of them. Trades that ended well inside that part have to be the same.
-
-    Raises:
-        ExecutionError: the code failed.
-    """
-    cut = int(len(prices.frame) * SEEN)
-    part = PriceData(prices.symbol, prices.timeframe, prices.frame.iloc[:cut], prices.source)
-    whole, early = (run_code(code, p, settings, sandbox=sandbox, limits=limits).trades for p in (prices, part))
-    ended = [_rows(t[t["exit_bar"] < cut - 2]) for t in (whole, early)]
-    for i in range(max(map(len, ended))):
-        later, now = (rows[i] if i < len(rows) else None for rows in ended)
-        if later != now:
-            return (
-                f"The code looks ahead: on {prices.symbol}, with bars after {prices.frame.index[cut - 1]:%Y-%m-%d} there is "
-                f"{_trade(later)}, without them {_trade(now)}"
-            )
-    return ""
 
 
 def _rows(trades: pd.DataFrame) -> list[dict[str, Any]]:

@@ -15,8 +15,9 @@ from Backtest.backtesting_adapter import engine_settings, run_code
 from Backtest.canonical import CanonicalStrategy
 from Backtest.code_check import check_code
 from Backtest.data import PriceData
-from Backtest.equivalence import Difference, first_difference, looks_ahead
+from Backtest.equivalence import Difference, first_difference
 from Backtest.errors import ExecutionError
+from Backtest.lookahead import check_lookahead
 from Backtest.prompts import as_data, render
 from Backtest.sandbox import EngineSettings, Limits, Sandbox
 
@@ -118,8 +119,9 @@ class GeminiStrategyGenerator:
         settings = engine_settings(strategy) if strategy else EngineSettings()
         try:
             run_code(code, self._prices, settings, sandbox=self._sandbox, limits=self._limits)
-            if ahead := looks_ahead(code, self._prices, settings, sandbox=self._sandbox, limits=self._limits):
-                return "look_ahead", ahead
+            future = check_lookahead(code, self._prices, settings, sandbox=self._sandbox, limits=self._limits)
+            if not future.clean:
+                return "look_ahead", "; ".join(str(f) for f in future.findings)
             if must_equal and strategy is not None:
                 self._difference = first_difference(strategy, code, sandbox=self._sandbox, limits=self._limits)
                 if self._difference is not None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from Backtest.code_check import check_code
 from Backtest.code_generator import generate_code, safe_slug
 from Backtest.data import PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import Conflict, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
+from Backtest.errors import Conflict, DataError, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
 from data_api.providers import get_data_manager
 from strategy_api import lifecycle
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
@@ -29,10 +30,13 @@ from strategy_api.repository import DeployRepository
 
 if TYPE_CHECKING:
     from Backtest.backtesting_adapter import BacktestResult
+    from Backtest.data import PriceData
+    from Backtest.sandbox import EngineSettings
 
 logger = logging.getLogger(__name__)
 
 SHOWN_TRADES = 1000
+TEST_CUTS = 2
 
 
 def schema_check(*, canonical_json: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,9 +68,13 @@ def sandbox_test(
     end_date: date | None = None,
     timeframe: str = "1d",
     limits: Mapping[str, float] | None = None,
+    check_future: bool = True,
     **execution: float | None,
 ) -> dict[str, Any]:
     """Run code on prices in isolation and tell how it went; what the code does wrong is an answer, not an error.
+
+    Code that runs is run again on other futures, to see whether it looks ahead; `check_future` False leaves that out,
+    for code that was generated here.
 
     Raises:
         SandboxUnavailable: there is no isolation here.
@@ -84,7 +92,7 @@ def sandbox_test(
     answer: dict[str, Any] = {
         "run_id": run_id, "success": False, "exit_reason": "completed", "error": "", "traceback": "", "metrics": {}, "summary": {},
         "trades": [], "trades_count": 0, "warnings": [], "log": "", "code_issues": code_check(code=code)["issues"],
-        "backend": sandbox.backend, "isolated": sandbox.isolated,
+        "backend": sandbox.backend, "isolated": sandbox.isolated, "lookahead": None,
     }  # fmt: skip
     try:
         result = run_code(
@@ -104,6 +112,7 @@ def sandbox_test(
     return {
         **answer,
         "success": True,
+        "lookahead": _lookahead(code, prices, engine, cuts=TEST_CUTS) if check_future else None,
         "metrics": result.metrics,
         "summary": result.summary,
         "trades": _rows(result),
@@ -116,6 +125,49 @@ def sandbox_test(
             "peak_memory_mb": round(result.extra["peak_memory_mb"], 3),
         },
     }
+
+
+def check_lookahead(
+    *,
+    user: User,
+    code: str,
+    symbol: str,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    timeframe: str = "1d",
+    **execution: float | None,
+) -> dict[str, Any]:
+    """Run code on futures that differ and tell what it did differently before they do.
+
+    Raises:
+        SandboxUnavailable: there is no isolation here.
+        ExecutionError: the code fails on the prices as they are.
+        DataError: there are no such prices, or too few.
+    """
+    from Backtest.sandbox import EngineSettings
+
+    require_isolation()
+    prices = get_data_manager(user=user).fetch(PriceRequest(symbol.upper(), timeframe, start_date, end_date))
+    engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
+    found = _lookahead(code, prices, engine)
+    if not found["checked"]:
+        raise DataError(found["note"])
+    return found
+
+
+def _lookahead(code: str, prices: PriceData, engine: EngineSettings, cuts: int | None = None) -> dict[str, Any]:
+    from Backtest import lookahead
+
+    try:
+        report = lookahead.check_lookahead(
+            code, prices, engine, sandbox=get_sandbox(), limits=get_limits(), cuts=cuts or lookahead.CUTS
+        )
+    except DataError as error:
+        return {"checked": False, "clean": None, "runs": 0, "findings": [], "note": error.message}
+    return {
+        "checked": True, "clean": report.clean, "runs": report.runs, "note": "",
+        "findings": [{**asdict(f), "text": str(f)} for f in report.findings],
+    }  # fmt: skip
 
 
 def _rows(result: BacktestResult) -> list[dict[str, Any]]:
@@ -226,7 +278,7 @@ def deploy(
         raise InvalidInput("No symbol to test on: name one in the request or in the strategy, such as AAPL")
     test = sandbox_test(
         user=user, code=code, symbol=chosen, start_date=start_date, end_date=end_date, timeframe=canonical.timeframe,
-        **canonical.execution.model_dump(),
+        check_future=False, **canonical.execution.model_dump(),
     )  # fmt: skip
     if not test["success"]:
         raise StrategyError(f"The sandbox test failed ({test['exit_reason']}): {test['error']}")

@@ -77,6 +77,32 @@ class ResourcesSerializer(serializers.Serializer[Any]):
     peak_memory_mb = serializers.FloatField()
 
 
+class FutureFindingSerializer(serializers.Serializer[Any]):
+    """The first thing that changed with the future. `cut` is the last bar both futures share."""
+
+    what = serializers.ChoiceField(choices=["order", "indicator", "trade", "result"])
+    bar = serializers.IntegerField()
+    time = serializers.CharField()
+    cut = serializers.IntegerField()
+    future = serializers.CharField()
+    name = serializers.CharField()
+    before = serializers.CharField(allow_blank=True)
+    after = serializers.CharField(allow_blank=True)
+    text = serializers.CharField()
+
+
+class LookaheadSerializer(serializers.Serializer[Any]):
+    checked = serializers.BooleanField()
+    clean = serializers.BooleanField(allow_null=True)
+    runs = serializers.IntegerField()
+    note = serializers.CharField(allow_blank=True)
+    findings = FutureFindingSerializer(many=True)
+
+
+class LookaheadRequest(CodeOptionsSerializer):
+    code = TextField(**CODE)
+
+
 class SandboxTestSerializer(serializers.Serializer[Any]):
     run_id = serializers.CharField(help_text="Names the test in its container, in logs and in the commit it leads to")
     success = serializers.BooleanField()
@@ -94,6 +120,7 @@ class SandboxTestSerializer(serializers.Serializer[Any]):
     resources = ResourcesSerializer()
     backend = serializers.CharField()
     isolated = serializers.BooleanField()
+    lookahead = LookaheadSerializer(allow_null=True, help_text="Whether it knows the future; null where it did not run")
     code_issues = CodeIssueSerializer(many=True)
 
 

@@ -40,6 +40,15 @@ class SandboxTestView(APIView):
         return Response(production.sandbox_test(user=user_of(request), **body.validated_data))
 
 
+class CheckLookaheadView(APIView):
+    @extend_schema(request=shapes.LookaheadRequest, responses={200: shapes.LookaheadSerializer})
+    def post(self, request: Request) -> Response:
+        """Run code on futures that differ, and report the first order, indicator and trade that changed before they do."""
+        body = shapes.LookaheadRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(production.check_lookahead(user=user_of(request), **body.validated_data))
+
+
 class DeployView(APIView):
     @extend_schema(request=shapes.DeployRequest, responses={201: shapes.DeploymentSerializer})
     def post(self, request: Request, strategy_id: int) -> Response:

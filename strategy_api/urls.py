@@ -30,6 +30,9 @@ urlpatterns = [
     ),
     path("production/strategies/validate-code/", production_views.ValidateCodeView.as_view(), name="validate-code"),
     path("production/strategies/sandbox-test/", production_views.SandboxTestView.as_view(), name="sandbox-test"),
+    path(
+        "production/strategies/check-lookahead/", production_views.CheckLookaheadView.as_view(), name="check-lookahead"
+    ),
     path("production/strategies/<int:strategy_id>/deploy/", production_views.DeployView.as_view(), name="deploy"),
     path(
         "production/strategies/<int:strategy_id>/deployments/",

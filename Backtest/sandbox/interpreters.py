@@ -23,7 +23,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import pyarrow.feather
@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox.audit import TRADE_COLUMNS, Forged, audit
 from Backtest.sandbox.audit import warm_up as warm_up_audit
-from Backtest.sandbox.job import SandboxJob, SandboxResult
+from Backtest.sandbox.job import SandboxJob, SandboxResult, Trace
 from Backtest.sandbox.metrics import EXITS, POOL, STARTS
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -112,6 +112,10 @@ class _Message(BaseModel):
     trades: int = Field(0, ge=0, le=1_000_000)
     bars: int = Field(0, ge=0)
     report: int = Field(0, ge=0)
+    orders: list[tuple[int, Annotated[list[list[float | None]], Field(max_length=1000)]]] = Field(
+        [], max_length=1_000_000
+    )
+    indicators: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=64)
     cpu_ms: float = Field(0, ge=0)
     peak_memory_mb: float = Field(0, ge=0)
 
@@ -249,7 +253,8 @@ class InterpreterSandbox:
             interpreter.send(_order(job, self._filter()))
             message = inbox.answer()
             used = _used(started, before, interpreter.usage(), message)
-            rest = inbox.exactly(message.trades * 8 * len(TRADE_COLUMNS) + message.bars * 8 + message.report)
+            traced = len(message.indicators) * message.bars * 8
+            rest = inbox.exactly(message.trades * 8 * len(TRADE_COLUMNS) + message.bars * 8 + message.report + traced)
         except (ConnectionError, TimeoutError):
             raise inbox.ended() from None
         except ExecutionError as error:
@@ -278,7 +283,8 @@ class InterpreterSandbox:
                 log=_clean(message.log),
                 resources=used,
             ) from None
-        report = rest[size * 8 + message.bars * 8 :].decode("utf-8", errors="replace")
+        end = size * 8 + message.bars * 8 + message.report
+        report = rest[end - message.report : end].decode("utf-8", errors="replace")
         return SandboxResult(
             metrics=metrics,
             trades=trades,
@@ -292,7 +298,13 @@ class InterpreterSandbox:
             backend=self.backend,
             isolated=self.isolated,
             versions=versions,
+            trace=_trace(message, rest[end:]) if job.trace else None,
         )
+
+
+def _trace(message: _Message, rest: bytes) -> Trace:
+    values = np.frombuffer(rest, dtype="<f8").reshape(len(message.indicators), message.bars)
+    return Trace(dict(message.orders), dict(zip(message.indicators, values, strict=True)))
 
 
 class _Inbox:
@@ -412,6 +424,7 @@ def _order(job: SandboxJob, program: bytes) -> bytes:
         "settings": job.settings.model_dump(),
         "limits": job.limits.model_dump(),
         "report": job.report,
+        "trace": job.trace,
         "filter": base64.b64encode(program).decode(),
         "prices": prices.tell(),
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,7 +43,7 @@ class SandboxJob:
     `report` asks for the interactive HTML chart as well. `generated` says that the code came from
     Backtest.code_generator in this process; only such code runs where there is no isolation.
     `name` names the job to people who look at the machine. `tick` is called at least twice a second
-    with the part of the bars that is done; what it raises ends the job.
+    with the part of the bars that is done; what it raises ends the job. `trace` asks for orders and indicators, bar by bar.
     """
 
     code: str
@@ -50,9 +51,22 @@ class SandboxJob:
     settings: EngineSettings = EngineSettings()
     limits: Limits = Limits()
     report: bool = False
+    trace: bool = False
     generated: bool = False
     name: str = ""
     tick: Callable[[float], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a strategy did at each close, as it says itself.
+
+    `orders` has, for bars at whose close orders waited, those: size, limit, stop, stop loss, target, and 1 for one that
+    closes a trade. `indicators` are those it declared, float64 of shape (bars,).
+    """
+
+    orders: dict[int, list[list[float | None]]]
+    indicators: dict[str, np.ndarray[Any, np.dtype[np.float64]]]
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,7 @@ class SandboxResult:
     isolated: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     container: dict[str, str] = field(default_factory=dict)
+    trace: Trace | None = None
 
 
 class Sandbox(Protocol):

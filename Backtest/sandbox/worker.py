@@ -196,15 +196,19 @@ def backtest(cls, data, settings):
     return Backtest(data, cls, **options)
 
 
-def settled(cls, bars):
+def settled(cls, bars, seen=None):
     """Return the class with the orders of its last bar taken back, and all trades closed when money is out.
 
     backtesting.py goes through the last bar a second time to close what is open. An entry that was
-    ordered at its close would be filled at its open, a price of the past, and never be closed.
+    ordered at its close would be filled at its open, a price of the past, and never be closed. `seen` is given the
+    orders that wait at each close.
     """
 
     def next(self):  # noqa: A001 - what backtesting.py calls it
         cls.next(self)
+        if seen is not None and self.orders:
+            waiting = [(o.size, o.limit, o.stop, o.sl, o.tp, o.parent_trade is not None) for o in self.orders]
+            seen.append((len(self.data) - 1, [[None if v is None else float(v) for v in order] for order in waiting]))
         if len(self.data) == bars:
             for order in list(self.orders):
                 if not order._Order__parent_trade:
@@ -283,7 +287,8 @@ def run(job, prices, say):
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
         with np.errstate(all="ignore"):
-            cls = settled(strategy_class(load(job["code"])), len(data))
+            seen = [] if job["trace"] else None
+            cls = settled(strategy_class(load(job["code"])), len(data), seen)
             test = backtest(cls, data, job["settings"])
             stats = test.run()
         if job["report"]:
@@ -299,7 +304,16 @@ def run(job, prices, say):
         "bars": len(equity),
         "report": len(report),
     }
-    return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + report
+    traced = b""
+    if job["trace"]:
+        rows = {}
+        for indicator in stats["_strategy"]._indicators:
+            for k, values in enumerate(np.atleast_2d(np.asarray(indicator, dtype="<f8"))[:8]):
+                rows[f"{indicator.name}[{k}]" if k else str(indicator.name)] = values
+        names = list(rows)[:64]
+        answer["orders"], answer["indicators"] = seen, [name[:80] for name in names]
+        traced = b"".join(np.ascontiguousarray(rows[name]).tobytes() for name in names)
+    return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + report + traced
 
 
 def own_trace(error):

@@ -49,16 +49,20 @@ def heatmap_page(table: Path, space: Space, objective: Objective, outcome: dict[
     ]
     if len(varied) == 1:
         name = varied[0]
-        means = columns.groupby(name)[objective.column].mean()
+        line = columns.groupby(name)[objective.column].mean()
         plot = figure(width=800, height=400, x_axis_label=name, y_axis_label=objective.name, toolbar_location=None)
-        plot.line(means.index.to_numpy(), means.to_numpy(), line_width=2)
-        plot.scatter(means.index.to_numpy(), means.to_numpy(), size=6)
+        plot.line(line.index.to_numpy(), line.to_numpy(), line_width=2)
+        plot.scatter(line.index.to_numpy(), line.to_numpy(), size=6)
         parts.append(plot)
     for x, y in list(combinations(varied, 2))[:MOST_PAIRS]:
         if len(space.values[places[x]]) * len(space.values[places[y]]) > MOST_CELLS:
             continue
         means = columns.groupby([x, y])[objective.column].mean().reset_index(name="goal")
-        cells = {"x": means[x].map("{:g}".format), "y": means[y].map("{:g}".format), "goal": means["goal"]}
+        cells: dict[str, Any] = {
+            "x": means[x].map("{:g}".format),
+            "y": means[y].map("{:g}".format),
+            "goal": means["goal"],
+        }
         mapper = LinearColorMapper(
             palette="Viridis256", low=float(means["goal"].min()), high=float(means["goal"].max()), nan_color="#eeeeee"
         )

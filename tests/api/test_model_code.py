@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from Backtest.backtesting_adapter import engine_settings
 from Backtest.code_generator import generate_code
-from Backtest.equivalence import data_sets, first_difference, looks_ahead
+from Backtest.equivalence import data_sets, first_difference
 from Backtest.errors import ExecutionError
 from Strategy.text_parser import parse_strategy
 from strategy_api.engine import get_sandbox
@@ -97,14 +96,6 @@ def test_drawn_prices_are_the_same_every_time() -> None:
     first, second = ([p.sha256() for p in data_sets("1d")] for _ in range(2))
     assert first == second
     assert len(set(first)) == len(first) == 26
-
-
-def test_looking_ahead_is_seen() -> None:
-    prices, settings = next(data_sets("1d")), engine_settings(STRATEGY)
-    assert looks_ahead(GOOD, prices, settings, sandbox=get_sandbox()) == ""
-    assert looks_ahead(PEEKS, prices, settings, sandbox=get_sandbox()).startswith(
-        "The code looks ahead: on GOOG, with bars after 2009-"
-    )
 
 
 # -- Over REST -----------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Programs that know the future, and programs that do not."""
