@@ -102,8 +102,8 @@ def check_lookahead(
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(_attempt, run, data) for _, _, data in futures]
         results = []
-        for k, future in enumerate(waiting):
-            results.append(future.result())
+        for k, one in enumerate(waiting):
+            results.append(one.result())
             tick((k + 1) / len(waiting))
     again = results[0]
     if isinstance(again, ExecutionError) or _changes(frame, first, again, len(frame) - 1, "the same"):

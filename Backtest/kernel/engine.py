@@ -187,6 +187,11 @@ class Kernel:
         params = [n for w in program.wanted.values() for n in w.params.values()]
         return [*(i for i in items if isinstance(i, Number)), *params]
 
+    def never_warm(self) -> list[str]:
+        """Return the indicators, of those computed last, that have no value on any bar: their warm-up is too long."""
+        empty = np.isnan(self.series).all(axis=1)
+        return [f"{key[0]}({', '.join(f'{v:g}' for _, v in key[1])})" for key, row in self.rows.items() if empty[row]]
+
     def first_bar(self) -> int:
         """Return the first bar that is judged with the indicators that were computed last."""
         return 1 + int(self.warm.max())

@@ -160,10 +160,9 @@ class _Collected:
         bars = len(self.work.frame)
         kernel = self.work.kernel()
         kernel.sweep(self.work.space.sets(np.concatenate(self.index)[:1]))
-        if kernel.first_bar() >= bars:
+        if never := kernel.never_warm():
             raise DataError(
-                f"The data has {bars} bars and the indicators need {kernel.first_bar()} to begin: widen the dates or "
-                "shorten the periods"
+                f"The data has {bars} bars, fewer than {', '.join(never)} needs: widen the dates or shorten the periods"
             )
         if self.failed == tried:
             raise InvalidInput(
@@ -215,7 +214,7 @@ def _tpe(work: Work, request: SearchRequest, collected: _Collected, tick: Callab
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space, kernel = work.space, work.kernel()
     sampler = optuna.samplers.TPESampler(
-        seed=request.seed, constant_liar=True, multivariate=True, warn_independent_sampling=False
+        seed=request.seed, constant_liar=True, multivariate=True
     )
     study = optuna.create_study(directions=["maximize"] * len(collected.objectives), sampler=sampler)
     known: dict[int, list[float]] = {}

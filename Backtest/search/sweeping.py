@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -23,6 +23,7 @@ from Backtest.search.space import Floats, Ints, Space
 
 CHUNK_BARS = 20_000_000  # bars times combinations of a chunk
 MOST_IN_CHUNK = 20_000
+MOST_DEATHS = 4
 COLUMNS = (*NAMES, "ended", "orders_lost")
 
 
@@ -56,9 +57,10 @@ _work: Work | None = None
 _kernel: Kernel | None = None
 
 
-def _begin(work: Work) -> None:
-    global _work, _kernel
-    _work, _kernel = work, work.kernel()
+def _begin(strategy: str, frame: pd.DataFrame, space: Space) -> None:
+    global _work, _kernel  # a process of the pool has one piece of work
+    _work = Work(CanonicalStrategy.model_validate_json(strategy), frame, space)
+    _kernel = _work.kernel()
 
 
 def _chunk(index: Ints) -> Floats:
@@ -72,53 +74,59 @@ def run_chunks(
 ) -> Iterator[Floats]:
     """Yield the figures of each chunk, in order.
 
-    With several workers each is a process; a chunk whose process was killed is run again.
+    With several workers this process is one and the others are processes of their own; a chunk whose process was killed
+    is run again.
 
     Raises:
         ExecutionError: processes were killed again and again.
     """
+    kernel = work.kernel()
     if workers <= 1 or len(chunks) == 1:
-        kernel = work.kernel()
         for k, chunk in enumerate(chunks):
             tick(k / len(chunks))
             yield figures(kernel, work.space.sets(chunk))
         return
-    done, deaths = 0, 0
-    while done < len(chunks):
-        with _pool(work, workers) as pool:
-            try:
-                waiting: dict[int, Future[Floats]] = {}
-                for k in range(done, len(chunks)):
-                    # No more than is soon needed: what waits to be written is in memory.
-                    for ahead in range(k, min(k + 2 * workers, len(chunks))):
-                        if ahead not in waiting:
-                            waiting[ahead] = pool.submit(_chunk, chunks[ahead])
-                    result = _result(waiting.pop(k), lambda k=k: tick(k / len(chunks)))  # type: ignore[misc]
-                    yield result
-                    done = k + 1
-            except BrokenProcessPool:
-                deaths += 1
-                if deaths > 3:
-                    raise ExecutionError(
-                        "The processes of the search were killed again and again: there may be too little memory",
-                        exit_reason="killed",
-                    ) from None
-            except BaseException:
-                for process in list(getattr(pool, "_processes", {}).values()):
-                    process.kill()
-                raise
-
-
-def _pool(work: Work, workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(work,))
-
-
-def _result(future: Future[Floats], tick: Callable[[], None]) -> Floats:
-    while True:
+    ready: dict[int, Floats] = {}
+    done = 0
+    for _ in range(MOST_DEATHS):
+        pool = ProcessPoolExecutor(
+            workers - 1,
+            mp_context=get_context("spawn"),
+            initializer=_begin,
+            initargs=(work.strategy.model_dump_json(), work.frame, work.space),
+        )
+        waiting: dict[int, Future[Floats]] = {}
         try:
-            return future.result(timeout=0.2)
-        except TimeoutError:
-            tick()
+            while done < len(chunks):
+                tick(done / len(chunks))
+                if done in ready:
+                    yield ready.pop(done)
+                    done += 1
+                    continue
+                # No more than is soon needed: what waits to be written is in memory.
+                for k in range(done, min(done + 4 * workers, len(chunks))):
+                    if k not in waiting and k not in ready:
+                        waiting[k] = pool.submit(_chunk, chunks[k])
+                mine = next((k for k in sorted(waiting) if waiting[k].cancel()), None)
+                if mine is not None:
+                    del waiting[mine]
+                    ready[mine] = figures(kernel, work.space.sets(chunks[mine]))
+                else:
+                    wait(waiting.values(), timeout=0.2, return_when=FIRST_COMPLETED)
+                for k in [k for k in waiting if waiting[k].done()]:
+                    ready[k] = waiting.pop(k).result()
+        except BrokenProcessPool:
+            continue
+        except BaseException:
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        return
+    raise ExecutionError(
+        "The processes of the search were killed again and again: there may be too little memory", exit_reason="killed"
+    )
 
 
 class Table:

@@ -1,0 +1,122 @@
+"""Who knows the future is found, who does not is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.code_generator import generate_code
+from Backtest.data import PriceData, PriceRequest
+from Backtest.data.bundled import BundledProvider
+from Backtest.errors import DataError, ExecutionError
+from Backtest.kernel import Kernel
+from Backtest.lookahead import check_lookahead, mirrored, redrawn
+from Backtest.sandbox import EngineSettings, ProcessSandbox
+from tests.lookahead.programs import CHEATS, HONEST, program
+from tests.random_strategies import frames, strategies
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[ProcessSandbox]:
+    made = ProcessSandbox(ready=2)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def prices() -> PriceData:
+    frame = BundledProvider().fetch(PriceRequest("GOOG")).frame.iloc[:300]
+    return PriceData("GOOG", "1d", frame, "bundled")
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_cheats_are_caught(name: str, box: ProcessSandbox, prices: PriceData) -> None:
+    report = check_lookahead(CHEATS[name], prices, EngineSettings(), sandbox=box, cuts=3, generated=True)
+    assert not report.clean
+    first = report.findings[0]
+    assert first.what in ("order", "indicator", "trade")
+    assert 0 <= first.bar <= first.cut
+    assert str(first).startswith("The code looks ahead: at 200")
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_ones_are_left_alone(name: str, box: ProcessSandbox, prices: PriceData) -> None:
+    report = check_lookahead(HONEST[name], prices, EngineSettings(), sandbox=box, cuts=3, generated=True)
+    assert report.clean, [str(f) for f in report.findings]
+
+
+def test_there_are_as_many_as_promised() -> None:
+    assert len(CHEATS) >= 12
+    assert len(HONEST) >= 25
+
+
+def test_generated_code_is_honest(box: ProcessSandbox, prices: PriceData) -> None:
+    from Strategy.text_parser import parse_strategy
+
+    made = parse_strategy(
+        "Buy when RSI(14) < 45 and the close is above the 50-day moving average, trailing stop 3 ATR, risk 1% per trade"
+    ).require()
+    settings_ = EngineSettings(trade_on_close=True)
+    report = check_lookahead(generate_code(made).code, prices, settings_, sandbox=box, cuts=3, generated=True)
+    assert report.clean, [str(f) for f in report.findings]
+
+
+def test_chance_without_a_seed_cannot_be_judged(box: ProcessSandbox, prices: PriceData) -> None:
+    code = program("pass", "if np.random.default_rng().random() < 0.2:\n    self.buy(size=1)\nelif self.position:\n    self.position.close()")
+    report = check_lookahead(code, prices, EngineSettings(), sandbox=box, generated=True)
+    assert [f.what for f in report.findings] == ["result"]
+    assert "give chance a seed" in str(report.findings[0])
+
+
+def test_code_that_fails_on_every_other_future(box: ProcessSandbox, prices: PriceData) -> None:
+    last = float(prices.frame["Close"].iloc[-1])
+    code = program(f"assert self.data.Close[-1] == {last!r}", "if not self.position:\n    self.buy()")
+    report = check_lookahead(code, prices, EngineSettings(), sandbox=box, generated=True)
+    assert "fails on most other futures" in str(report.findings[0])
+
+
+def test_what_cannot_be_checked(box: ProcessSandbox, prices: PriceData) -> None:
+    few = PriceData("GOOG", "1d", prices.frame.iloc[:40], "bundled")
+    with pytest.raises(DataError, match="60 are needed"):
+        check_lookahead(HONEST["weekdays"], few, EngineSettings(), sandbox=box, generated=True)
+    with pytest.raises(ExecutionError, match="ZeroDivisionError"):
+        check_lookahead(program("1 / 0", "pass"), prices, EngineSettings(), sandbox=box, generated=True)
+
+
+@pytest.mark.parametrize("change", [mirrored, lambda frame, cut: redrawn(frame, cut, seed=1)])
+def test_other_futures_share_the_past(change: object, prices: PriceData) -> None:
+    frame = prices.frame
+    other: pd.DataFrame = change(frame, 120)  # type: ignore[operator]
+    assert other.iloc[:121].equals(frame.iloc[:121])
+    assert other.index.equals(frame.index)
+    assert not np.isclose(other["Close"].iloc[121:], frame["Close"].iloc[121:]).any()
+    assert (other["High"] >= other[["Open", "Close", "Low"]].max(axis=1) - 0.011).all()
+    assert (other[["Open", "High", "Low", "Close"]] > 0).all().all()
+    assert np.allclose(other["Close"], other["Close"].round(2))
+
+
+@settings(max_examples=150, deadline=None)
+@given(strategies(wide=False, rough=True), frames(120), st.integers(20, 110), st.integers(0, 99))
+def test_no_canonical_strategy_looks_ahead(made: CanonicalStrategy, frame: pd.DataFrame, cut: int, seed: int) -> None:
+    """Whatever comes after a bar, what was decided by its close stays: equity, and every trade entered by then."""
+    other = redrawn(frame, cut, seed=seed)
+    try:
+        first, second = Kernel(made, frame).run(), Kernel(made, other).run()
+    except ExecutionError:
+        return
+    first_warm = Kernel(made, frame)
+    first_warm.run()
+    if first_warm.first_bar() > cut:
+        return  # nothing was decided by then; before the first decision equity shows the first one's
+    assert np.array_equal(first.equity[: cut + 1], second.equity[: cut + 1])
+    entered = [run.trades[run.trades["EntryBar"] <= cut] for run in (first, second)]
+    same = ["Size", "EntryBar", "EntryPrice"]
+    assert entered[0][same].equals(entered[1][same])
+    left = [t[t["ExitBar"] < cut][["ExitBar", "ExitPrice", "PnL"]] for t in entered]
+    assert left[0].equals(left[1])
