@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup demo serve test parity coverage bench lint format lock clean
+.PHONY: help setup demo serve test parity verdicts coverage bench lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -32,12 +32,17 @@ test: setup ## run all tests
 parity: setup ## 5,000 random strategies through the compiled engine and backtesting.py: the same trades, the same figures
 	@PARITY_EXAMPLES=5000 $(BIN)/python -m pytest tests/Backtest/test_kernel.py -k parity -n 2 --dist load
 
+verdicts: setup ## 100 random walks and 100 planted edges: what the verdict says of each
+	@VERDICT_SEEDS=100 $(BIN)/python -m pytest tests/Backtest/test_search.py -k known_answers -n 2 --dist load
+
 coverage: setup ## run all tests and show the lines none of them runs
 	@tests/packages.sh
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing
 
-bench: setup ## what is fast, as ratios against plain backtesting.py
+bench: setup ## what is fast, as ratios against plain backtesting.py, Backtest.optimize and vectorbt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.engine
 	@$(BIN)/python -m bench.load
 
 lint: setup ## ruff, format check, mypy, import-linter, drift of migrations and schema
@@ -55,6 +60,7 @@ format: setup ## let ruff format and fix
 lock: setup ## compile the pinned requirements from the .in files
 	@$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header requirements-bench.in -o requirements-bench.txt
 
 clean:
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -12,12 +12,13 @@ application = get_asgi_application()
 from ai_api.services import get_models, models_configured  # noqa: E402 - the apps must be loaded first
 from algoagent_api.observability import forget_dead_processes  # noqa: E402 - the apps must be loaded first
 from Backtest.errors import AlgoAgentError  # noqa: E402 - the apps must be loaded first
-from strategy_api.engine import get_sandbox  # noqa: E402 - the apps must be loaded first
+from strategy_api.engine import get_sandbox, warm_kernel  # noqa: E402 - the apps must be loaded first
 
 
 def _warm_up() -> None:
     """Import what the first request would wait for."""
     get_sandbox().warm_up()
+    warm_kernel()
     if models_configured():
         try:
             get_models().warm_up()

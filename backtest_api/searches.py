@@ -13,7 +13,6 @@ import kombu.exceptions
 import numpy as np
 from celery import current_app
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from pydantic import ValidationError
 
@@ -21,7 +20,7 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import InvalidInput
-from Backtest.sandbox.owners import own_name
+from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
 from backtest_api.models import BacktestRun, RunEvent, SearchChunk
 from backtest_api.services import artifact_folder, run_create, run_guarded, run_store
@@ -263,13 +262,15 @@ def _call_helpers(run: BacktestRun, count: int) -> None:
 
 
 def _take_and_run(run_id: int, attempt: int, work: Work, kernel: Any, chunks: list[Ints], folder: Path) -> bool:
-    """Run the first chunk that is free or whose taker is late; False when there is none."""
+    """Run the first chunk that is free, or whose taker is late or gone; False when there is none."""
     from Backtest.search.sweeping import figures
 
     now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
     mine = {"worker": own_name(), "lease_until": now + timedelta(seconds=CHUNK_LEASE_S)}
-    for chunk in SearchChunk.objects.filter(free, run=run_id, attempt=attempt, done=False)[:4]:
+    for chunk in SearchChunk.objects.filter(run=run_id, attempt=attempt, done=False)[:64]:
+        held = chunk.lease_until is not None and chunk.lease_until > now
+        if held and not is_gone(chunk.worker):
+            continue
         same = SearchChunk.objects.filter(pk=chunk.pk, done=False, lease_until=chunk.lease_until)
         if not same.update(**mine):
             continue

@@ -439,16 +439,15 @@ def _together(statuses: list[str]) -> str:
 # -- Searches ------------------------------------------------------------------------------------
 
 
-class RangeSerializer(serializers.Serializer[Any]):
-    min = serializers.FloatField()
-    max = serializers.FloatField(help_text="Included")
-    step = serializers.FloatField(required=False, default=1)
-
-
 @extend_schema_field(
     {
         "oneOf": [
-            {"$ref": "#/components/schemas/Range"},
+            {
+                "type": "object",
+                "properties": {name: {"type": "number"} for name in ("min", "max", "step")},
+                "required": ["min", "max"],
+                "additionalProperties": False,
+            },
             {"type": "array", "items": {"type": "number"}},
         ]
     }

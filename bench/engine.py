@@ -95,7 +95,7 @@ def compare() -> None:
     frame = goog()
     peers: dict[str, Callable[[pd.DataFrame], Any]] = {"vectorbt": vectorbt, "Backtest.optimize": backtesting_py}
     try:
-        import vectorbt as _  # noqa: F401
+        import vectorbt as _
     except ImportError:
         print("vectorbt is not installed: pip install -r requirements-bench.txt")
         del peers["vectorbt"]
@@ -138,7 +138,9 @@ def cores() -> None:
 
     pairs = [(run(1), run(2)) for _ in range(3)]
     one, two = (statistics.median(p[k] for p in pairs) for k in (0, 1))
-    print(f"{work.space.size:,} combinations: one core {one:.1f} s, two {two:.1f} s, {one / two:.2f} times (1.7 wanted)")
+    print(
+        f"{work.space.size:,} combinations: one core {one:.1f} s, two {two:.1f} s, {one / two:.2f} times (1.7 wanted)"
+    )
 
 
 MILLION = """

@@ -36,9 +36,9 @@ from Strategy.model_calls import Question
 from Strategy.strategy_validator import StrategyValidator, recommend
 from Strategy.text_parser import ParseResult
 from Strategy.web_text import Address, fetch_text, is_public
-from strategy_api import lifecycle
+from strategy_api import lifecycle, trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
-from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
+from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion, Trial
 
 Interaction = ConversationMemory.Interaction
 EXAMPLE = "GOOG"
@@ -311,8 +311,12 @@ def strategy_recommendations(
     prices = _example(canonical, strategy.user)
 
     def figures(tested: CanonicalStrategy) -> dict[str, Any]:
-        summary = run_backtest_from_canonical(tested, prices, sandbox=get_sandbox(), limits=get_limits()).summary
-        return {name: summary[name] for name in MEASURED}
+        done = run_backtest_from_canonical(tested, prices, sandbox=get_sandbox(), limits=get_limits())
+        trials.record(
+            user=strategy.user, lineage=trials.lineage_of(strategy, tested), prices=prices,
+            kind=Trial.Kind.RECOMMENDATION, what=tested.content_hash(), returns=trials.daily_returns(done.equity["Equity"]),
+        )  # fmt: skip
+        return {name: done.summary[name] for name in MEASURED}
 
     before = figures(canonical)
     for item in told:

@@ -34,6 +34,10 @@ LONGEST = (
     "escape/",
     "test_explain",
     "test_chat",
+    "test_searches",
+    "lookahead/",
+    "test_search",
+    "test_kernel",
     "test_settings",
     "test_commands",
 )

@@ -213,9 +213,7 @@ def _tpe(work: Work, request: SearchRequest, collected: _Collected, tick: Callab
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space, kernel = work.space, work.kernel()
-    sampler = optuna.samplers.TPESampler(
-        seed=request.seed, constant_liar=True, multivariate=True
-    )
+    sampler = optuna.samplers.TPESampler(seed=request.seed, constant_liar=True, multivariate=True)
     study = optuna.create_study(directions=["maximize"] * len(collected.objectives), sampler=sampler)
     known: dict[int, list[float]] = {}
     asked = 0

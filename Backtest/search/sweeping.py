@@ -53,20 +53,17 @@ def figures(kernel: Kernel, sets: Floats) -> Floats:
     return np.column_stack([sweep.table, sweep.ended, sweep.orders_lost])
 
 
-_work: Work | None = None
-_kernel: Kernel | None = None
+_own: list[tuple[Kernel, Space]] = []  # of a process of the pool: its one piece of work
 
 
 def _begin(strategy: str, frame: pd.DataFrame, space: Space) -> None:
-    global _work, _kernel  # a process of the pool has one piece of work
-    _work = Work(CanonicalStrategy.model_validate_json(strategy), frame, space)
-    _kernel = _work.kernel()
+    work = Work(CanonicalStrategy.model_validate_json(strategy), frame, space)
+    _own.append((work.kernel(), space))
 
 
 def _chunk(index: Ints) -> Floats:
-    assert _work is not None
-    assert _kernel is not None
-    return figures(_kernel, _work.space.sets(index))
+    kernel, space = _own[0]
+    return figures(kernel, space.sets(index))
 
 
 def run_chunks(

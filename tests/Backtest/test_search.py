@@ -26,7 +26,9 @@ from Backtest.search.space import Condition, Range, Space
 from Backtest.search.sweeping import COLUMNS, run_chunks
 from Strategy.text_parser import parse_strategy
 
-CROSS = parse_strategy("Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%").require()
+CROSS = parse_strategy(
+    "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%"
+).require()
 RSI = parse_strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%").require()
 FAST, SLOW, STOP = "indicators.SMA_10.timeperiod", "indicators.SMA_30.timeperiod", "risk.stop_loss.value"
 
@@ -163,7 +165,9 @@ def test_any_number_of_workers_and_chunks_gives_the_same_bits(
             work, request(), objectives, folder=folder,
             runner=lambda work, chunks, workers=workers: run_chunks(work, chunks, workers=workers),
         )  # fmt: skip
-        tables.append((found.best, found.goals.tobytes(), pd.read_parquet(folder / "table.parquet").to_numpy().tobytes()))
+        tables.append(
+            (found.best, found.goals.tobytes(), pd.read_parquet(folder / "table.parquet").to_numpy().tobytes())
+        )
     assert len(set(tables)) == 1
 
 
@@ -231,11 +235,11 @@ def test_other_methods(goog: PriceData, tmp_path: Path, method: str) -> None:
 def test_tpe_finds_more_than_chance(goog: PriceData, tmp_path: Path) -> None:
     wide = {FAST: {"min": 2, "max": 60}, SLOW: {"min": 5, "max": 200}, STOP: {"min": 1, "max": 20, "step": 0.5}}
     best: dict[str, list[float]] = {"random": [], "tpe": []}
-    for method in best:
+    for method, reached in best.items():
         for seed in range(4):
             asked = request(parameters=wide, method=method, max_tries=150, seed=seed)
             work, objectives = plan(CROSS, goog, asked)
-            best[method].append(float(np.nanmax(search(work, asked, objectives, folder=tmp_path).goals)))
+            reached.append(float(np.nanmax(search(work, asked, objectives, folder=tmp_path).goals)))
     assert np.mean(best["tpe"]) > np.mean(best["random"])
 
 
@@ -261,7 +265,13 @@ def test_several_objectives_give_a_front(goog: PriceData, tmp_path: Path) -> Non
     ],
 )  # fmt: skip
 def test_searches_without_a_result(
-    goog: PriceData, tmp_path: Path, strategy: CanonicalStrategy, changes: Any, bars: int, error: type[Exception], said: str
+    goog: PriceData,
+    tmp_path: Path,
+    strategy: CanonicalStrategy,
+    changes: Any,
+    bars: int,
+    error: type[Exception],
+    said: str,
 ) -> None:
     few = PriceData("GOOG", "1d", goog.frame.iloc[:bars], "bundled")
     asked = request(**changes)

@@ -162,7 +162,12 @@ def prices(seed: int = 1, bars: int = 300) -> pd.DataFrame:
     close = 50 * np.exp(np.cumsum(draw.normal(0, 0.02, bars)))
     open_ = np.r_[50, close[:-1]] * np.exp(draw.normal(0, 0.005, bars))
     frame = pd.DataFrame(
-        {"Open": open_, "High": np.maximum(open_, close) * 1.01, "Low": np.minimum(open_, close) * 0.99, "Close": close},
+        {
+            "Open": open_,
+            "High": np.maximum(open_, close) * 1.01,
+            "Low": np.minimum(open_, close) * 0.99,
+            "Close": close,
+        },
         index=pd.bdate_range("2020-01-01", periods=bars, unit="us"),
     )
     return frame.assign(Volume=draw.integers(1, 99, bars).astype(float))

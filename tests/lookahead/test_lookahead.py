@@ -68,7 +68,10 @@ def test_generated_code_is_honest(box: ProcessSandbox, prices: PriceData) -> Non
 
 
 def test_chance_without_a_seed_cannot_be_judged(box: ProcessSandbox, prices: PriceData) -> None:
-    code = program("pass", "if np.random.default_rng().random() < 0.2:\n    self.buy(size=1)\nelif self.position:\n    self.position.close()")
+    code = program(
+        "pass",
+        "if np.random.default_rng().random() < 0.2:\n    self.buy(size=1)\nelif self.position:\n    self.position.close()",
+    )
     report = check_lookahead(code, prices, EngineSettings(), sandbox=box, generated=True)
     assert [f.what for f in report.findings] == ["result"]
     assert "give chance a seed" in str(report.findings[0])
