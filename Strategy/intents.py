@@ -41,7 +41,7 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
 _LONGEST = {
     "deploy": 8,
     "choose": 10,
-    "optimise": 25,
+    "optimise": 60,
     "status": 10,
     "compare": 30,
     "explain": 40,

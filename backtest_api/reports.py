@@ -63,6 +63,15 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
     if trades:
         console.print(_trade_table(trades[-5:], len(trades)))
         console.print(f"Equity  {sparkline([float(row['Equity']) for row in read_rows(folder / 'equity_curve.csv')])}")
+    if ranges := run.outcome.get("ranges"):
+        sharpe, total = ranges["sharpe_ratio"], ranges["total_return_pct"]
+        console.print(
+            f"Over what the bars do not tell and other costs: Sharpe {_number(sharpe['low'])} to {_number(sharpe['high'])}, "
+            f"return {_percent(total['low'])} to {_percent(total['high'])}",
+            soft_wrap=True,
+        )
+    if tried := run.outcome.get("trials"):
+        console.print(tried["text"], soft_wrap=True)
     for warning in run.warnings:
         console.print(f"[yellow]![/yellow] {warning}")
     report = folder / "report.html"

@@ -20,6 +20,7 @@ from auth_api.models import User
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, BudgetExceeded, InvalidInput, ModelUnavailable, NotFound, StrategyError
 from Backtest.prompts import as_data, render
+from backtest_api import searches
 from backtest_api import selectors as runs
 from backtest_api import services as backtests
 from backtest_api.models import BacktestRun
@@ -170,7 +171,7 @@ def _answer(talk: Talk, want: Wanted, wait_s: float) -> Reply:
         case "confirm":
             yield "There is nothing I asked you to confirm."
         case "optimise":
-            yield "Optimising is not built yet. Change a number (\"change 30 to 25\") and test again to see what it does."  # fmt: skip
+            yield from _optimise(talk, wait_s)
         case "research":
             yield from _research(talk)
         case "small_talk":
@@ -282,6 +283,22 @@ def _queue(talk: Talk, symbol: str | None, since: date | None, until: date | Non
     return run
 
 
+def _optimise(talk: Talk, wait_s: float) -> Reply:
+    strategy = _current(talk)
+    run = searches.search_from_request(
+        user=talk.user, strategy_id=strategy.pk, instructions=talk.message, here=talk.here
+    )
+    talk.state["run_ids"] = [*talk.state.get("run_ids", []), run.pk][-20:]
+    yield talk.act("queued", run_id=run.pk, symbol=run.symbol)
+    if talk.here:
+        with contextlib.suppress(AlgoAgentError):  # what failed is in its row, and told from there
+            searches.search_execute(run=run)
+    else:
+        ring()
+        yield f"Search {run.pk} on {run.symbol} is queued.\n"
+    yield from _reports(talk, [run], wait_s)
+
+
 def _backtest(talk: Talk, want: Wanted, wait_s: float) -> Reply:
     if want.unread:
         raise StrategyError(
@@ -338,7 +355,21 @@ def _reports(talk: Talk, made: list[BacktestRun], wait_s: float) -> Reply:
             yield f"Backtest {run.pk} is {run.status}. Ask \"how did it go?\" in a while.\n"  # fmt: skip
             continue
         yield talk.act("finished", run_id=run.pk, status=run.status, artifacts=artifacts_of(run))
-        yield f"Backtest {run.pk}: {_figures(run) if run.status == BacktestRun.Status.COMPLETED else run.error}\n"
+        done = run.status == BacktestRun.Status.COMPLETED
+        if run.search is not None:
+            yield f"Search {run.pk}: {_found(run) if done else run.error}\n"
+        else:
+            yield f"Backtest {run.pk}: {_figures(run) if done else run.error}\n"
+
+
+def _found(run: BacktestRun) -> str:
+    """Return what a search found, and first of all whether to believe it."""
+    result = run.outcome
+    values = ", ".join(f"{name} {value:g}" for name, value in result["best"]["values"].items())
+    reasons = "".join(f"\n- {reason}" for reason in result["verdict"]["reasons"])
+    return (
+        f"{result['verdict']['text']}{reasons}\nThe best of {result['tried']:,} combinations: {values}. {_figures(run)}"
+    )
 
 
 def _figures(run: BacktestRun) -> str:

@@ -101,6 +101,17 @@ def test_comparing(api: APIClient) -> None:
     assert "did best. The past is no promise." in told
 
 
+def test_optimising(api: APIClient) -> None:
+    say(api, SENTENCE)
+    assert "Which number, from what to what?" in say(api, "optimise it")["text"]
+    queued = say(api, "optimise the RSI period from 10 to 14 and the stop from 4 to 6 in steps of 2")
+    assert [a["action"] for a in queued["actions"]] == ["queued"]
+    tasks.work()
+    told = say(api, "how did it go?")["text"]
+    assert "The best of 10 combinations: rsi_period 1" in told or "The best of 10 combinations: indicators" in told
+    assert any(word in told for word in ("Likely overfit", "Fragile", "Robust"))
+
+
 def test_deploying_needs_a_yes(api: APIClient, isolated: None, settings: Any, tmp_path: Path) -> None:
     settings.DEPLOY_REPO = str(tmp_path / "deploy")
     say(api, SENTENCE)
@@ -133,7 +144,7 @@ def test_deploying_needs_a_yes(api: APIClient, isolated: None, settings: Any, tm
         ("deploy it", "There is no strategy"),
         ("use the rules' reading", "There is no strategy"),
         ("yes", "nothing I asked you to confirm"),
-        ("optimise it", "not built yet"),
+        ("optimise it", "There is no strategy in this conversation"),
         ("search for momentum", "set SEARXNG_ENDPOINT"),
         ("hello", "Describe a strategy"),
         ("x" * 10_000, "not understood|names no rule"),
