@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -73,6 +75,7 @@ class Kernel:
     Args:
         frame: OHLCV prices, as in Backtest.data.
         varied: the paths (Backtest.parameters) of the numbers each parameter set gives.
+        threads: how many threads share the parameter sets of a sweep.
         target_first: of a stop and a target in one bar the target is hit first, the better of the paths the bar allows;
             the reference takes the worse one.
     """
@@ -83,11 +86,12 @@ class Kernel:
         frame: pd.DataFrame,
         varied: Sequence[str] = (),
         *,
+        threads: int = 1,
         target_first: bool = False,
     ) -> None:
         if len(frame) < 2:
             raise InvalidInput(f"{len(frame)} bar of prices, at least 2 are needed")
-        self.strategy, self.frame, self.varied = strategy, frame, tuple(varied)
+        self.strategy, self.frame, self.varied, self.threads = strategy, frame, tuple(varied), threads
         self.index = pd.DatetimeIndex(frame.index)
         self.program = Compiler(strategy, varied).compile()
         self.program.kinds[broker.TARGET_FIRST] = target_first
@@ -120,8 +124,10 @@ class Kernel:
 
     def sweep(self, sets: Floats, *, returns: bool = False) -> Sweep:
         """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`."""
-        rows = self._rows_wanted(sets)
-        if len(sets) > 1 and rows * len(self.frame) * 8 > SERIES_BYTES:
+        row = len(self.frame) * 8
+        outputs = sum(len(w.base.entry.outputs) for w in self.program.wanted.values())
+        # Counting the rows takes time; where each set could have its own, they fit.
+        if len(sets) > 1 and len(sets) * outputs * row > SERIES_BYTES and self._rows_wanted(sets) * row > SERIES_BYTES:
             half = len(sets) // 2
             parts = [self.sweep(part, returns=returns) for part in (sets[:half], sets[half:])]
             return Sweep(*(np.concatenate([getattr(p, name) for p in parts]) for name in Sweep.__dataclass_fields__))
@@ -154,12 +160,25 @@ class Kernel:
         outcome = np.zeros((count, 3), dtype=np.int64)
         sums = np.empty((count, SUMS))
         days = np.empty((count, len(calendar.last) - 1 if returns else 0))
-        trades, equity = np.empty((bars + 1, 10)), np.empty(bars)
-        run_sets(
-            self.prices, self.series, self.code, np.array(self.program.signals, dtype=np.int64), ints, floats, starts,
-            atr, numbers, self.program.kinds, self.exits, limits, work, shared, max(1, self.program.code_masks),
-            calendar.stamps, calendar.last, calendar.market, calendar.daily, outcome, sums, days, trades, equity,
-        )  # fmt: skip
+        signals = np.array(self.program.signals, dtype=np.int64)
+
+        def run(part: slice) -> tuple[Floats, Floats]:
+            trades, equity = np.empty((bars + 1, 10)), np.empty(bars)
+            run_sets(
+                self.prices, self.series, self.code, signals, ints[part], floats[part], starts[part], atr[part],
+                numbers[part], self.program.kinds, self.exits, limits[part], work.copy(), shared,
+                max(1, self.program.code_masks), calendar.stamps, calendar.last, calendar.market, calendar.daily,
+                outcome[part], sums[part], days[part], trades, equity,
+            )  # fmt: skip
+            return trades, equity
+
+        threads = min(self.threads, count)
+        if threads > 1:
+            edges = [count * k // threads for k in range(threads + 1)]
+            with ThreadPoolExecutor(threads) as pool:  # compiled code holds no lock
+                trades, equity = list(pool.map(run, [slice(a, b) for a, b in pairwise(edges)]))[-1]
+        else:
+            trades, equity = run(slice(0, count))
         table = np.empty((count, len(NAMES)))
         with np.errstate(all="ignore"):
             growth = np.exp(sums[:, LOG_GROWTH] / sums[:, DAYS_SUM])
@@ -202,9 +221,7 @@ class Kernel:
         columns = {path: sets[:, j] for j, path in enumerate(self.varied)}
         rows = 0
         for wanted in self.program.wanted.values():
-            own = [columns[p] for p in self._paths(wanted)]
-            variants = len(np.unique(np.column_stack(own), axis=0)) if own else 1
-            rows += variants * len(wanted.base.entry.outputs)
+            rows += len(_variants([columns[p] for p in self._paths(wanted)])[0]) * len(wanted.base.entry.outputs)
         return rows
 
     def _paths(self, wanted: Wanted) -> list[str]:
@@ -221,11 +238,8 @@ class Kernel:
         inverse: dict[str, Ints] = {}
         for name, wanted in self.program.wanted.items():
             paths = self._paths(wanted)
-            if paths:
-                unique, back = np.unique(np.column_stack([columns[p] for p in paths]), axis=0, return_inverse=True)
-                inverse[name] = back.reshape(-1)
-            else:
-                unique, inverse[name] = np.empty((1, 0)), np.zeros(len(sets), dtype=np.int64)
+            unique, back = _variants([columns[p] for p in paths])
+            inverse[name] = back if len(back) else np.zeros(len(sets), dtype=np.int64)
             keys[name] = [self._key(name, dict(zip(paths, values.tolist(), strict=True))) for values in unique]
         needed = list(dict.fromkeys(key for several in keys.values() for key in several))
         if any(key not in self.rows for key in needed):
@@ -317,6 +331,17 @@ class Kernel:
         table["EntryTime"] = self.index[table["EntryBar"]]
         table["ExitTime"] = self.index[table["ExitBar"]]
         return table
+
+
+def _variants(columns: Sequence[Floats]) -> tuple[Floats, Ints]:
+    """Return the different rows of some columns, and for each row which of them it is; one empty row for no columns."""
+    if not columns:
+        return np.empty((1, 0)), np.empty(0, dtype=np.int64)
+    if len(columns) == 1:
+        values, back = np.unique(columns[0], return_inverse=True)
+        return values[:, None], back
+    values, back = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+    return values, back.reshape(-1)
 
 
 def _table(code: Sequence[tuple[int, ...]]) -> Ints:

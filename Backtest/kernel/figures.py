@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -54,25 +55,31 @@ class Calendar:
 
     @classmethod
     def of(cls, index: pd.DatetimeIndex, close: Floats) -> Calendar:
-        bars = len(index)
-        period = pd.Series(index[-100:]).diff().dropna().median()
-        weekends = float(pd.Series(index.dayofweek).between(5, 6).mean()) > 2 / 7 * 0.6
-        year = {7: 52, 31: 12, 365: 1}.get(period.days, 365 if weekends else 252)
-        rule = {7: "W", 31: "ME", 365: "YE"}.get(period.days, "D")
-        last = pd.Series(np.arange(bars), index).resample(rule).last().dropna().to_numpy().astype(np.int64)
+        last, scalars, daily = _days(index.asi8.tobytes(), str(index.unit), index.tz)
         with np.errstate(all="ignore"):
             returns = np.log(close[1:] / close[:-1])
         centred = returns - returns.mean() if len(returns) else returns
-        span = index[-1] - index[0]
-        years = (span.days + span.seconds / 86400) / 365.25
-        unit = str(index.unit)
-        resolution = (
-            float(pd.Timedelta(1, cast("Any", period.resolution_string)).as_unit("ns").value) / _NANOSECONDS[unit]
-        )
         return cls(
-            np.ascontiguousarray(close), index.asi8, last, centred, float(np.dot(centred, centred)),
-            np.array([year, years, resolution], dtype=np.float64), unit, bool(len(last) == bars),
+            np.ascontiguousarray(close), index.asi8, last, centred, float(np.dot(centred, centred)), scalars,
+            str(index.unit), daily,
         )  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def _days(stamps: bytes, unit: str, zone: Any) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Floats, bool]:
+    """Return the last bar of each day, the scalars of a Calendar, and whether each bar is a day of its own."""
+    index = pd.DatetimeIndex(np.frombuffer(stamps, dtype=f"M8[{unit}]"))
+    index = index.tz_localize("UTC").tz_convert(zone) if zone is not None else index
+    bars = len(index)
+    period = pd.Series(index[-100:]).diff().dropna().median()
+    weekends = float(pd.Series(index.dayofweek).between(5, 6).mean()) > 2 / 7 * 0.6
+    year = {7: 52, 31: 12, 365: 1}.get(period.days, 365 if weekends else 252)
+    rule = {7: "W", 31: "ME", 365: "YE"}.get(period.days, "D")
+    last = pd.Series(np.arange(bars), index).resample(rule).last().dropna().to_numpy().astype(np.int64)
+    span = index[-1] - index[0]
+    years = (span.days + span.seconds / 86400) / 365.25
+    resolution = float(pd.Timedelta(1, cast("Any", period.resolution_string)).as_unit("ns").value) / _NANOSECONDS[unit]
+    return last, np.array([year, years, resolution], dtype=np.float64), bool(len(last) == bars)
 
 
 _NANOSECONDS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}

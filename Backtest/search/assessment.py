@@ -14,7 +14,7 @@ from Backtest.parameters import with_values
 from Backtest.search.objective import Objective
 from Backtest.search.ranges import ranges
 from Backtest.search.space import Floats, Ints
-from Backtest.search.sweeping import Work
+from Backtest.search.sweeping import Work, cores
 from Backtest.statistics import overfitting, resampling, robustness, sharpe, walk_forward
 from Backtest.statistics.verdict import Evidence, judge
 
@@ -54,7 +54,7 @@ def assess(
     others = tried[tried != best]
     sample = others if len(others) < SAMPLE else np.sort(draw.choice(others, SAMPLE - 1, replace=False))
     chosen = np.concatenate([[best], sample]).astype(np.int64)
-    kernel = work.kernel()
+    kernel = work.kernel(threads=cores())
     returns = kernel.sweep(work.space.sets(chosen), returns=True).returns
     year = float(kernel.calendar.scalars[0])
     tick(0.1)
@@ -182,7 +182,7 @@ def _shuffled(
     found = np.empty(SHUFFLES)
     for k in range(SHUFFLES):
         frame = resampling.permuted(work.frame, int(draw.integers(0, 2**32)))
-        found[k] = _best(objective, Work(work.strategy, frame, work.space).kernel(), sets)
+        found[k] = _best(objective, Work(work.strategy, frame, work.space).kernel(cores()), sets)
         tick(k / SHUFFLES)
     finite = found[np.isfinite(found)]
     return {

@@ -20,7 +20,7 @@ from Backtest.parameters import with_values
 from Backtest.search.assessment import Earlier, assess
 from Backtest.search.objective import Objective, pareto_front
 from Backtest.search.space import MOST, Floats, Ints, Range, Space
-from Backtest.search.sweeping import COLUMNS, Table, Work, run_chunks
+from Backtest.search.sweeping import COLUMNS, Table, Work, cores, run_chunks
 
 TOP = 20
 TPE_BATCH = 25
@@ -212,7 +212,7 @@ def _tpe(work: Work, request: SearchRequest, collected: _Collected, tick: Callab
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space, kernel = work.space, work.kernel()
+    space, kernel = work.space, work.kernel(threads=cores())
     sampler = optuna.samplers.TPESampler(seed=request.seed, constant_liar=True, multivariate=True)
     study = optuna.create_study(directions=["maximize"] * len(collected.objectives), sampler=sampler)
     known: dict[int, list[float]] = {}

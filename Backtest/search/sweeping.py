@@ -44,8 +44,12 @@ class Work:
         """Return the figures of combinations, float64 of shape (len(index), COLUMNS)."""
         return figures(self.kernel(), self.space.sets(index))
 
-    def kernel(self, **options: Any) -> Kernel:
-        return Kernel(self.strategy, self.frame, self.space.paths, **options)
+    def kernel(self, threads: int = 1) -> Kernel:
+        return Kernel(self.strategy, self.frame, self.space.paths, threads=threads)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def figures(kernel: Kernel, sets: Floats) -> Floats:
@@ -71,13 +75,13 @@ def run_chunks(
 ) -> Iterator[Floats]:
     """Yield the figures of each chunk, in order.
 
-    With several workers this process is one and the others are processes of their own; a chunk whose process was killed
+    One worker runs each chunk on all cores, by threads. With several this process is one and the others are processes of their own; a chunk whose process was killed
     is run again.
 
     Raises:
         ExecutionError: processes were killed again and again.
     """
-    kernel = work.kernel()
+    kernel = work.kernel(threads=cores() if workers <= 1 else 1)
     if workers <= 1 or len(chunks) == 1:
         for k, chunk in enumerate(chunks):
             tick(k / len(chunks))
@@ -144,7 +148,3 @@ class Table:
     def close(self) -> None:
         if self.writer is not None:
             self.writer.close()
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
