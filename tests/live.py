@@ -69,6 +69,7 @@ def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
+    folder.mkdir(exist_ok=True)
     server = Server(f"http://127.0.0.1:{port}", environment(folder, **more))
     server.manage("migrate", "--verbosity", "0")
     log = (folder / "server.log").open("w")

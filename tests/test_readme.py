@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
-from tests.live import ROOT, Server
+from tests.live import ROOT, Server, serve
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -15,7 +16,12 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_the_walk_with_curl(server: Server, tmp_path: Path) -> None:
+def test_the_walk_with_curl(tmp_path: Path) -> None:
+    with serve(tmp_path / "served", workers=1) as server:
+        _walk(server, tmp_path)
+
+
+def _walk(server: Server, tmp_path: Path) -> None:
     (walk,) = [b for b in blocks("sh") if "curl" in b]
     assert "API=http://127.0.0.1:8000/api" in walk
     script = walk.replace("http://127.0.0.1:8000", server.url)
@@ -27,20 +33,19 @@ def test_the_walk_with_curl(server: Server, tmp_path: Path) -> None:
     assert re.search(r"returned -?[\d.]+% in \d+ trades and (beat|trailed) buy-and-hold", done.stdout)
     assert "side,size,entry_bar" in done.stdout
     assert re.search(r"No trade|position is held", done.stdout)
+    assert re.search(r"'word': '(robust|fragile|likely overfit)'", done.stdout)
     compile((tmp_path / "strategy.py").read_text(encoding="utf-8"), "strategy.py", "exec")
     assert (tmp_path / "report.html").stat().st_size > 100_000
 
 
 def test_the_command_line_example(server: Server) -> None:
-    (shown,) = blocks("console")
-    command, *expected = shown.strip().splitlines()
-    sentence = re.search(r'backtest "(.+)"', command)
-    assert sentence
-    output = server.manage("backtest", sentence[1]).stdout
-    before, after = "\n".join(expected).split("\n...\n")
-    assert before in output
-    for line in after.splitlines():
-        assert line.strip() in output
+    for shown in blocks("console"):
+        command, *expected = shown.replace("\\\n", "").strip().splitlines()
+        name, *arguments = shlex.split(command.partition("manage.py ")[2])
+        output = server.manage(name, *arguments).stdout
+        for part in "\n".join(expected).split("\n...\n"):
+            for line in part.splitlines():
+                assert line.strip(" .") in output
 
 
 def test_commands_it_names_exist() -> None:
