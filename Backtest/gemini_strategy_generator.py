@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from Backtest.backtesting_adapter import engine_settings, run_code
+from Backtest.backtesting_adapter import BacktestResult, engine_settings, run_code
 from Backtest.canonical import CanonicalStrategy
 from Backtest.code_check import check_code
 from Backtest.data import PriceData
@@ -60,12 +60,20 @@ class GeminiStrategyGenerator:
         write: asks a model: instructions and prompt in, its answer out.
         sandbox: where the code is tried; it has to be isolated.
         prices: what the smoke test runs on.
+        tried: is told of each code that ran, and its result.
     """
 
     def __init__(
-        self, write: Callable[[str, str], str], *, sandbox: Sandbox, prices: PriceData, limits: Limits | None = None
+        self,
+        write: Callable[[str, str], str],
+        *,
+        sandbox: Sandbox,
+        prices: PriceData,
+        limits: Limits | None = None,
+        tried: Callable[[str, BacktestResult], None] = lambda _code, _result: None,
     ) -> None:
         self._write, self._sandbox, self._prices, self._limits = write, sandbox, prices, limits
+        self._tried = tried
         self._difference: Difference | None = None
 
     def generate_from_canonical(self, strategy: CanonicalStrategy) -> Written:
@@ -118,7 +126,7 @@ class GeminiStrategyGenerator:
             return "code_check", "; ".join(f"line {i.line}: {i.message}. {i.suggestion}" for i in issues[:5])
         settings = engine_settings(strategy) if strategy else EngineSettings()
         try:
-            run_code(code, self._prices, settings, sandbox=self._sandbox, limits=self._limits)
+            self._tried(code, run_code(code, self._prices, settings, sandbox=self._sandbox, limits=self._limits))
             future = check_lookahead(code, self._prices, settings, sandbox=self._sandbox, limits=self._limits)
             if not future.clean:
                 return "look_ahead", "; ".join(str(f) for f in future.findings)

@@ -40,6 +40,7 @@ class BacktestRunAdmin(ReadOnlyAdmin):
         ("Prices", {"fields": ("symbol", "timeframe", "start_date", "end_date", "data_source", "data_sha256")}),
         ("Figures", {"fields": ("figures", "notes")}),
         ("Code", {"fields": ("code_sha256", "code")}),
+        ("Search, ranges and tries", {"fields": ("asked_for", "found")}),
         ("Manifest", {"fields": ("made_of", "duration_ms", "created_at", "finished_at")}),
         ("Queue", {"fields": ("attempts", "worker", "lease_until", "cancel_requested", "started_at", "job")}),
     )
@@ -98,6 +99,14 @@ class BacktestRunAdmin(ReadOnlyAdmin):
 
         path = artifact_folder(run) / "strategy.py"
         return highlighted(path.read_text(encoding="utf-8"), "python") if path.is_file() else "-"
+
+    @admin.display(description="search")
+    def asked_for(self, run: BacktestRun) -> SafeString | str:
+        return highlighted_json(run.search) if run.search else "-"
+
+    @admin.display(description="found")
+    def found(self, run: BacktestRun) -> SafeString:
+        return highlighted_json(run.outcome)
 
     @admin.display(description="manifest")
     def made_of(self, run: BacktestRun) -> SafeString:

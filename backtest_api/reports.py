@@ -203,4 +203,4 @@ def print_search(run: BacktestRun, folder: Path, console: Console | None = None)
     console.print(table)
     if run.total_trades:
         console.print("The best was run again by backtesting.py in the sandbox: the same trades, the same figures.")
-    console.print(f"\nrun {run.pk}: {folder}", soft_wrap=True)
+    console.print(f"\nrun {run.pk}: {folder / 'optimisation.html'}", soft_wrap=True)

@@ -197,21 +197,19 @@ def _keep_trial(run: BacktestRun, work: Work, found: Any, prices: PriceData, lin
 
 
 def _files(folder: Path, work: Work, found: Any, outcome: dict[str, Any]) -> list[Path]:
-    """Return the files of a search: the table as Parquet, as CSV where it is not too long, and heatmaps."""
+    """Return the files of a search: the table as Parquet, as CSV where it is not too long, and a page."""
     import pandas as pd
 
-    from Backtest.search.heatmaps import heatmap_page
     from Backtest.search.optimiser import CSV_ROWS
+    from Backtest.search.page import search_page
 
     files = [folder / "table.parquet"]
     if len(found.tried) <= CSV_ROWS:
         pd.read_parquet(files[0]).to_csv(folder / "table.csv", index=False)
         files.append(folder / "table.csv")
-    page = heatmap_page(files[0], work.space, found.objectives[0], outcome)
-    if page:
-        (folder / "heatmap.html").write_text(page, encoding="utf-8")
-        files.append(folder / "heatmap.html")
-    return files
+    page = search_page(files[0], work.space, found.objectives[0], outcome)
+    (folder / "optimisation.html").write_text(page, encoding="utf-8")
+    return [*files, folder / "optimisation.html"]
 
 
 def _remove(folder: Path) -> None:

@@ -20,6 +20,7 @@ from strategy_api.models import (
     Strategy,
     StrategyValidation,
     StrategyVersion,
+    Trial,
 )
 
 
@@ -105,6 +106,26 @@ class StateChangeAdmin(ReadOnlyAdmin):
     list_display = ("id", "strategy", "version", "before", "after", "user", "reason", "created_at")
     list_filter = ("after", "created_at")
     list_select_related = ("strategy", "user")
+
+
+@admin.register(Trial)
+class TrialAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "lineage", "symbol", "timeframe", "kind", "count", "days", "created_at")
+    list_filter = ("kind", "symbol", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("lineage", "user__username")
+    fields = (
+        "user",
+        "lineage",
+        "symbol",
+        "timeframe",
+        "kind",
+        "content",
+        "count",
+        "sharpe_ratios",
+        "days",
+        "created_at",
+    )
 
 
 @admin.register(ConversationMemory)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonpatch
 from django.conf import settings
@@ -39,6 +39,9 @@ from Strategy.web_text import Address, fetch_text, is_public
 from strategy_api import lifecycle, trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion, Trial
+
+if TYPE_CHECKING:
+    from Backtest.backtesting_adapter import BacktestResult
 
 Interaction = ConversationMemory.Interaction
 EXAMPLE = "GOOG"
@@ -358,9 +361,15 @@ def strategy_generate_code(
         question = Question(purpose="code", instructions=system, prompt=prompt, output=str, max_output_tokens=8192)
         return get_models().ask(question, ledger).output
 
-    generator = GeminiStrategyGenerator(
-        write, sandbox=get_sandbox(), prices=_example(canonical, strategy.user), limits=get_limits()
-    )
+    prices = _example(canonical, strategy.user)
+
+    def tried(code: str, result: BacktestResult) -> None:
+        trials.record(
+            user=strategy.user, lineage=trials.lineage_of(strategy, canonical), prices=prices, kind=Trial.Kind.CODE,
+            what=result.manifest["code_sha256"], returns=trials.daily_returns(result.equity["Equity"]),
+        )  # fmt: skip
+
+    generator = GeminiStrategyGenerator(write, sandbox=get_sandbox(), prices=prices, limits=get_limits(), tried=tried)
     written = (
         generator.generate(instructions, canonical)
         if instructions.strip()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 KEPT = 16
 MOST_EARLIER = 2000
+MOST_SERIES = 200
 
 
 def lineage_of(strategy: Strategy | None, canonical: CanonicalStrategy | None, code: str = "") -> str:
@@ -90,7 +91,9 @@ def earlier(*, user: User, lineage: str, prices: PriceData, what: str) -> Earlie
     )
     count = before.aggregate(total=Sum("count"))["total"] or 0
     ratios = [s for row in before.order_by("-id").values_list("sharpe_ratios", flat=True)[:MOST_EARLIER] for s in row]
-    return Earlier(count, tuple(ratios[:MOST_EARLIER]))
+    days = before.order_by("-id").values_list("days", flat=True).first() or 0
+    rows = [returns_of(t) for t in before.filter(days=days).order_by("-id")[:MOST_SERIES]] if days else []
+    return Earlier(count, tuple(ratios[:MOST_EARLIER]), np.concatenate(rows) if rows else None)
 
 
 def standing(*, trial: Trial, returns: Any, days_a_year: float) -> dict[str, Any]:
@@ -106,7 +109,7 @@ def standing(*, trial: Trial, returns: Any, days_a_year: float) -> dict[str, Any
     number = upto.aggregate(total=Sum("count"))["total"] or 1
     ratios = [s for row in upto.order_by("-id").values_list("sharpe_ratios", flat=True)[:MOST_EARLIER] for s in row]
     series = np.asarray(returns, dtype=float)
-    same = [returns_of(t) for t in upto.filter(days=len(series)).order_by("-id")[:200]] if len(series) else []
+    same = [returns_of(t) for t in upto.filter(days=len(series)).order_by("-id")[:MOST_SERIES]] if len(series) else []
     matrix = np.concatenate(same) if same else np.zeros((0, 0))
     independent = sharpe.independent_trials(matrix, number) if len(matrix) > 1 else float(number)
     deviation = float(np.std(ratios, ddof=1)) if len(ratios) > 1 else 0.0

@@ -26,10 +26,14 @@ SNOOPED = 60
 
 @dataclass(frozen=True)
 class Earlier:
-    """Trials made before, of the strategy's lineage on the same data: how many, and the Sharpe ratios (daily) of them."""
+    """Trials made before, of the strategy's lineage on the same data set.
+
+    How many, the Sharpe ratios (daily) of them, and the returns of those on the same days, float64 of shape (trials, days).
+    """
 
     count: int = 0
     sharpe_ratios: tuple[float, ...] = ()
+    returns: Floats | None = None
 
 
 def assess(
@@ -67,7 +71,10 @@ def assess(
     deflated = sharpe.deflated_sharpe(returns[0], trials=independent, deviation=deviation)
     snooping = overfitting.data_snooping(returns[:SNOOPED], seed=seed)
     enough = returns.shape[1] >= 4 * overfitting.BLOCKS and len(returns) > 1
-    crossed = overfitting.cross_validate(returns) if enough else None
+    rivals = returns
+    if earlier.returns is not None and earlier.returns.shape[1] == returns.shape[1]:
+        rivals = np.concatenate([returns, earlier.returns])
+    crossed = overfitting.cross_validate(rivals) if enough else None
     tick(0.3)
     forward = _walk_forward(work, chosen, objective, year)
     tick(0.5)

@@ -263,7 +263,9 @@ def outcome(
     order = [int(found.tried[k]) for k in _order(found.goals[:, 0])[:TOP]]
     front: list[dict[str, Any]] = []
     if len(found.objectives) > 1:
-        front = [_row(found, int(found.tried[k])) for k in pareto_front(found.goals)[:1000]]
+        # The front of all is among the fronts of the chunks, whose rows were kept.
+        kept = np.flatnonzero(np.isin(found.tried, list(found.rows)))
+        front = [_row(found, int(found.tried[kept[k]])) for k in pareto_front(found.goals[kept])[:1000]]
     return {
         "method": request.method,
         "objective": [o.name for o in found.objectives],

@@ -51,16 +51,18 @@ def test_a_search_from_request_to_verdict(api: APIClient, strategy: int) -> None
     assert set(found["best"]["values"]) == {"sma_10_period", "sma_30_period"}
     assert len(found["top"]) == 9
     names = {a["name"] for a in found["artifacts"]}
-    assert {"table.parquet", "table.csv", "heatmap.html", "trades.csv", "strategy.py", "manifest.json"} <= names
+    assert {"table.parquet", "table.csv", "optimisation.html", "trades.csv", "strategy.py", "manifest.json"} <= names
     # The best is a backtest like any other, with backtesting.py's figures.
     run = api.get(f"/api/backtests/{queued['id']}/").json()
     assert run["sharpe_ratio"] == found["best"]["figures"]["Sharpe Ratio"]
     assert run["ranges"]["sharpe_ratio"]["low"] <= run["sharpe_ratio"] <= run["ranges"]["sharpe_ratio"]["high"]
     table = pd.read_csv(artifact_folder(BacktestRun.objects.get(pk=queued["id"])) / "table.csv")
     assert table["Sharpe Ratio"].max() == run["sharpe_ratio"]
-    page = api.get(f"/api/backtests/{queued['id']}/artifacts/heatmap.html/")
+    page = api.get(f"/api/backtests/{queued['id']}/artifacts/optimisation.html/")
     text = b"".join(page.streaming_content).decode()  # type: ignore[attr-defined]
     assert "Bokeh" in text
+    assert found["verdict"]["text"] in text
+    assert "sharpe ratio: deflated" in text
     assert not re.findall(r"""<(?:script|link|iframe)[^>]+(?:src|href)=["']?http""", text), "it loads nothing"
     told = [e.data.get("text", "") for e in BacktestRun.objects.get(pk=queued["id"]).events.filter(kind="log")]
     assert any("9 combinations" in t for t in told)

@@ -1,7 +1,8 @@
-"""The objective over pairs of numbers, as a page that loads nothing from anywhere."""
+"""What a search found, as a page that loads nothing from anywhere: verdict, evidence, and the objective by its numbers."""
 
 from __future__ import annotations
 
+from html import escape
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from Backtest.search.space import Space
 
 MOST_PAIRS = 6
 MOST_CELLS = 250_000
+EVIDENCE = (
+    "trials", "sharpe_ratio", "overfitting", "data_snooping", "walk_forward", "shuffled_prices", "random_entries",
+)  # fmt: skip
 
 
-def heatmap_page(table: Path, space: Space, objective: Objective, outcome: dict[str, Any]) -> str:
-    """Return an HTML page with a heatmap for each pair of numbers, a line for a single one; empty where nothing varies.
+def search_page(table: Path, space: Space, objective: Objective, outcome: dict[str, Any]) -> str:
+    """Return the HTML page of a search: its verdict, the figures behind it, and a heatmap for each pair of numbers.
 
-    A cell has the mean of the objective over the other numbers.
+    A cell has the mean of the objective over the other numbers; a single number has a line.
 
     Args:
         table: the Parquet file of a search.
@@ -34,19 +38,12 @@ def heatmap_page(table: Path, space: Space, objective: Objective, outcome: dict[
     from bokeh.transform import transform
 
     varied = [name for name, values in zip(space.names, space.values, strict=True) if len(values) > 1]
-    if not varied:
-        return ""
     places = {name: k for k, name in enumerate(space.names)}
     columns = pd.read_parquet(table, columns=[*varied, objective.column])
     goal = columns[objective.column].replace([np.inf, -np.inf], np.nan)
     columns = columns.assign(**{objective.column: goal})
     best = outcome["best"]["values"]
-    verdict = outcome["verdict"]
-    parts: list[Any] = [
-        Div(
-            text=f"<h2>{objective.name} by its numbers</h2><p><b>{verdict['text']}</b> {'; '.join(verdict['reasons'])}</p>"
-        )
-    ]
+    parts: list[Any] = [Div(text=_told(outcome), width=820)]
     if len(varied) == 1:
         name = varied[0]
         line = columns.groupby(name)[objective.column].mean()
@@ -79,3 +76,27 @@ def heatmap_page(table: Path, space: Space, objective: Objective, outcome: dict[
         plot.add_layout(ColorBar(color_mapper=mapper), "right")
         parts.append(plot)
     return str(file_html(column(*parts), INLINE, "Optimisation"))
+
+
+def _told(outcome: dict[str, Any]) -> str:
+    """Return the verdict and the figures behind it as HTML."""
+    verdict, statistics = outcome["verdict"], outcome["statistics"]
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
+    rows = [(name, value) for part in EVIDENCE for name, value in _figures(part, statistics.get(part) or {})]
+    rows += [(f"kept one step beside {name}", f"{found['kept']:.0%}") for name, found in outcome["stability"].items()]
+    cells = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in rows)
+    values = ", ".join(f"{name} = {value:g}" for name, value in outcome["best"]["values"].items())
+    return (
+        f"<h1>{escape(verdict['text'])}</h1><ul>{reasons}</ul><p>The best of {outcome['tried']:,} combinations: "
+        f"{escape(values)}</p><table cellpadding='4'>{cells}</table>"
+    )
+
+
+def _figures(part: str, found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the numbers of a part of the statistics with their names."""
+    words = part.replace("_", " ")
+    return [
+        (f"{words}: {name.replace('_', ' ')}", f"{value:,.4g}")
+        for name, value in found.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
