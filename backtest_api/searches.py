@@ -146,7 +146,7 @@ def _execute(run: BacktestRun, workers: int, report: bool) -> None:
 
     def runner(work: Work, chunks: list[Ints]) -> Iterator[Floats]:
         tick = _scaled(keep, 0.0, SEARCHED)
-        if workers > 1 or len(chunks) == 1:
+        if workers > 1 or len(chunks) == 1 or _helpers() < 2:  # this worker is one of them
             return run_chunks(work, chunks, workers=workers, tick=tick)
         return shared_chunks(run, work, chunks, folder, tick)
 
@@ -248,11 +248,14 @@ def shared_chunks(
             time.sleep(POLL_S)
 
 
+def _helpers() -> int:
+    return sum(w.concurrency for w in queue.workers_seen())
+
+
 def _call_helpers(run: BacktestRun, count: int) -> None:
     """Ask the workers there are to take parts of a search; it goes on without those that do not hear it."""
-    free = sum(w.concurrency for w in queue.workers_seen())
     try:
-        for _ in range(min(count, free)):
+        for _ in range(min(count, _helpers())):
             given = {"run_id": run.pk, "attempt": run.attempts}
             current_app.send_task("backtest_api.tasks.assist", kwargs=given, retry=False)
     except (kombu.exceptions.KombuError, OSError, ValueError) as error:

@@ -18,7 +18,7 @@ from rest_framework.test import APIClient
 from auth_api.models import User
 from Backtest.sandbox.owners import own_name
 from backtest_api import searches, tasks
-from backtest_api.models import BacktestRun, SearchChunk
+from backtest_api.models import BacktestRun, SearchChunk, Worker
 from backtest_api.services import artifact_folder, run_again
 from strategy_api.models import Trial
 from tests.conftest import client_of
@@ -176,6 +176,8 @@ def test_what_a_lost_helper_took_is_redone(api: APIClient, strategy: int, monkey
             worker=own_name().replace(str(os.getpid()), "4194303"), lease_until=gone
         )
 
+    now = timezone.now()
+    Worker.objects.create(name="w", concurrency=2, sandbox="process", isolated=False, started_at=now, seen_at=now)
     monkeypatch.setattr(searches, "_call_helpers", lose_some)
     shared = asked(api, strategy_id=strategy, parameters=wide)
     tasks.work()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from auth_api.cli import UserCommand
+from backtest_api.cli import RunCommand
 
 if TYPE_CHECKING:
     from auth_api.models import User
@@ -29,12 +28,11 @@ def parameter(text: str) -> tuple[str, Any]:
         raise ArgumentTypeError(f"{text!r} is no range: write name=5:30, name=5:30:5 or name=5,10,20") from None
 
 
-class Command(UserCommand):
+class Command(RunCommand):
     help = 'Optimise a sentence, a canonical JSON file or the id of a strategy: "rsi_period=5:30" or "the RSI period from 5 to 30".'
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("strategy", help="a sentence, a .json or .txt file, or a strategy's id")
         parser.add_argument("words", nargs="?", default="", help='such as "the RSI period from 5 to 30"')
         parser.add_argument(
             "-p", "--parameter", action="append", type=parameter, default=[], metavar="NAME=MIN:MAX[:STEP]"
@@ -45,22 +43,9 @@ class Command(UserCommand):
         parser.add_argument("--max-tries", type=int)
         parser.add_argument("--seed", type=int)
         parser.add_argument("--workers", type=int, default=1, help="processes of this machine")
-        parser.add_argument("--symbol", help="such as GOOG; the strategy's first by default")
-        parser.add_argument("--start", type=date.fromisoformat, help="first day, such as 2005-01-01")
-        parser.add_argument("--end", type=date.fromisoformat, help="last day")
-        parser.add_argument("--timeframe", help="such as 1d or 1h")
-        parser.add_argument("--cash", type=float)
-        parser.add_argument("--commission", type=float, help="a fraction: 0.001 is 0.1%%")
-        parser.add_argument("--spread", type=float, help="a fraction")
-        parser.add_argument("--no-report", action="store_true", help="leave out the HTML report of the best")
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def work(self, user: User, **options: Any) -> None:
-        from strategy_api.engine import get_sandbox, warm_kernel
-
-        get_sandbox().draws = not options["no_report"]
-        get_sandbox().warm_up(1)
-        warm_kernel()
+        self.begin(options)
         from backtest_api.reports import print_parse, print_search
         from backtest_api.searches import search_create, search_execute
         from backtest_api.serializers import SearchSerializer
@@ -79,9 +64,8 @@ class Command(UserCommand):
         if options["objective"]:
             request["objective"] = options["objective"]
         run = search_create(
-            user=user, request=request, canonical=named.canonical, strategy=named.stored, symbol=options["symbol"],
-            start_date=options["start"], end_date=options["end"], timeframe=options["timeframe"], cash=options["cash"],
-            commission=options["commission"], spread=options["spread"], here=True,
+            user=user, request=request, canonical=named.canonical, strategy=named.stored, here=True,
+            **self.run_options(options),
         )  # fmt: skip
         run = search_execute(run=run, workers=options["workers"], report=not options["no_report"])
         if options["json"]:
