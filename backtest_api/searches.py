@@ -142,6 +142,8 @@ def _execute(run: BacktestRun, workers: int, report: bool) -> None:
     work, objectives = optimiser.plan(canonical, prices, request)
     tell(run, f"Searching {work.space.size:,} combinations on {len(prices.frame)} bars of {prices.source} prices")
     folder = artifact_folder(run).with_name(f"{run.pk}.{run.attempts}.search")
+    for left in folder.parent.glob(f"{run.pk}.*.search"):  # of an attempt whose worker was lost
+        _remove(left)
     folder.mkdir(parents=True, exist_ok=True)
 
     def runner(work: Work, chunks: list[Ints]) -> Iterator[Floats]:

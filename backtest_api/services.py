@@ -509,7 +509,7 @@ def artifacts_prune(
     folders = size = 0
     root = Path(settings.MEDIA_ROOT) / "backtests"
     for folder in root.iterdir() if root.is_dir() else ():
-        if folder.name in kept or not folder.is_dir():
+        if folder.name.partition(".")[0] in kept or not folder.is_dir():  # 12.1.search is of run 12
             continue
         folders += 1
         size += sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
