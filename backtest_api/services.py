@@ -506,10 +506,12 @@ def artifacts_prune(
         RunEvent.objects.filter(created_at__lte=clock() - timedelta(days=days)).delete()
     young = BacktestRun.objects.filter(created_at__gt=clock() - timedelta(days=days))
     kept = {str(pk) for pk in young.values_list("pk", flat=True)}
+    # 12.1.search and 12.1.new are of an attempt of run 12.
+    running = {str(pk) for pk in BacktestRun.objects.filter(status=Status.RUNNING).values_list("pk", flat=True)}
     folders = size = 0
     root = Path(settings.MEDIA_ROOT) / "backtests"
     for folder in root.iterdir() if root.is_dir() else ():
-        if folder.name.partition(".")[0] in kept or not folder.is_dir():  # 12.1.search is of run 12
+        if folder.name in kept or folder.name.partition(".")[0] in running or not folder.is_dir():
             continue
         folders += 1
         size += sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
