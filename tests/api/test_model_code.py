@@ -13,7 +13,7 @@ from Backtest.equivalence import data_sets, first_difference
 from Backtest.errors import ExecutionError
 from Strategy.text_parser import parse_strategy
 from strategy_api.engine import get_sandbox
-from strategy_api.models import ConversationMemory
+from strategy_api.models import ConversationMemory, Trial
 from tests.conftest import SENTENCE
 from tests.model_server import ModelServer, Reply
 
@@ -108,6 +108,7 @@ def test_a_models_code_that_equals_the_canonical(api: APIClient, strategy: int, 
     assert made["strategy_code"].strip() == GOOD.strip()
     assert [r["stage"] for r in made["rounds"]] == ["code_check", "smoke_test", "equality", ""]
     assert "os is not among the pre-approved packages" in llm.asked[1].text
+    assert Trial.objects.filter(kind="code", symbol="GOOG").count() == 2, "the two that ran were tries"
     assert "ZeroDivisionError" in llm.asked[2].text
     assert "x = 1 / 0" in llm.asked[2].text, "the model sees its code and the line"
     assert "On GOOG at bar" in llm.asked[3].text
