@@ -202,7 +202,7 @@ def _named(strategy: CanonicalStrategy, said: str) -> str:
 
 def _score(words: list[str], attribute: str, path: str, value: float) -> float:
     """Return how well words fit a number; below zero where one of them does not fit at all."""
-    text = f"{attribute} {path}".casefold()
+    text = f"{attribute} {path.removeprefix('risk.').removeprefix('execution.')}".casefold()
     parts = set(re.findall(r"[a-z]+|\d+(?:\.\d+)?", text.replace("_", " ")))
     parts |= {_ALIKE.get(p, p) for p in parts} | {f"{value:g}"}
     if path.startswith("indicators.") and "timeperiod" in path:

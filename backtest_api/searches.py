@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -50,8 +51,8 @@ def request_of(data: dict[str, Any]) -> SearchRequest:
     try:
         return SearchRequest.model_validate(data)
     except ValidationError as error:
-        found = error.errors()[0]
-        where = ".".join(str(part) for part in found["loc"] if part not in ("Range", "list[float]"))
+        found = max(error.errors(), key=lambda e: len(e["loc"]))  # of the forms it may have, the one that was meant
+        where = ".".join(str(part) for part in found["loc"] if not re.match(r"Range$|list\[|constrained-", str(part)))
         raise InvalidInput(
             f"{where}: {found['msg']}", suggestions=["A parameter is {min, max, step} or a list of numbers"]
         ) from error

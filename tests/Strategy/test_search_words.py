@@ -13,7 +13,9 @@ from Strategy.search_words import read_search
 from Strategy.text_parser import parse_strategy
 
 RSI = parse_strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%, target 10%").require()
-CROSS = parse_strategy("Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%").require()
+CROSS = parse_strategy(
+    "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%"
+).require()
 PERIOD, FAST, SLOW = (f"indicators.{name}.timeperiod" for name in ("RSI_14", "SMA_10", "SMA_30"))
 STOP, TARGET, ENTRY = "risk.stop_loss.value", "risk.take_profit.value", "entry_rules[0].when.right.value"
 
@@ -32,6 +34,8 @@ READ: list[tuple[Any, str, dict[str, Any]]] = [
     (RSI, "tune the take profit from 0.5% to 3%, maximise total return, random search",
      {"parameters": {TARGET: span(0.5, 3, 0.1)}, "objective": "total_return_pct", "method": "random"}),
     (RSI, "optimise buy level 20 to 40 and stop 1-10", {"parameters": {ENTRY: span(20, 40), STOP: span(1, 10)}}),
+    (parse_strategy("Buy when RSI < 30, trailing stop 3 ATR, risk 0.5% per trade").require(), "optimise the risk from 0.5 to 2 by 0.5",
+     {"parameters": {"risk.position_size.value": span(0.5, 2, 0.5)}}),
     (RSI, "try the stop over 2, 3 and 5", {"parameters": {STOP: [2, 3, 5]}}),
     (CROSS, "optimise the fast period from 5 to 20 and the slow period from 20 to 100 in steps of 5 where fast < slow",
      {"parameters": {FAST: span(5, 20), SLOW: span(20, 100, 5)}, "constraint": f"{FAST} < {SLOW}"}),

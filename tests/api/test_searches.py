@@ -91,6 +91,7 @@ def test_a_search_in_words(api: APIClient, strategy: int) -> None:
         ({"parameters": {"sma_10_period": "five"}}, 400, "parameters"),
         ({"parameters": {"sma_10_period": {"from": 5, "to": 9}}}, 400, "parameters"),
         ({"parameters": {"sma_10_period": []}}, 400, "empty"),
+        ({"parameters": {"sma_10_period": [5, None]}}, 400, "parameters.sma_10_period.1: Input should be a valid number"),
         ({"parameters": {"stop_loss_pct": {"min": 1, "max": 99, "step": 0.00001}}}, 400, "at most 100,000"),
         ({"parameters": SMALL, "objective": "luck"}, 400, "no figure 'luck'"),
         ({"parameters": SMALL, "objective": {"a": 1}}, 400, "objective"),
