@@ -23,6 +23,7 @@ from Backtest.sandbox import EngineSettings, Limits, Sandbox
 
 PROMPT = Path(__file__).with_name("SYSTEM_PROMPT_BACKTESTING_PY.md")
 REPAIRS = 3
+FEW_CUTS = 2
 Stage = Literal["", "code_check", "smoke_test", "look_ahead", "equality"]
 
 
@@ -127,7 +128,9 @@ class GeminiStrategyGenerator:
         settings = engine_settings(strategy) if strategy else EngineSettings()
         try:
             self._tried(code, run_code(code, self._prices, settings, sandbox=self._sandbox, limits=self._limits))
-            future = check_lookahead(code, self._prices, settings, sandbox=self._sandbox, limits=self._limits)
+            future = check_lookahead(
+                code, self._prices, settings, sandbox=self._sandbox, limits=self._limits, cuts=FEW_CUTS
+            )
             if not future.clean:
                 return "look_ahead", "; ".join(str(f) for f in future.findings)
             if must_equal and strategy is not None:

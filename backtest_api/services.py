@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -233,16 +232,11 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         queue.tell(run, RunEvent.Kind.LOG, text=text)
         options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
         options |= {"tick": keep, "name": f"run-{run.pk}"}
-        outcome: dict[str, Any] = {}
         if canonical is None:
             result = run_code(run.code, prices, EngineSettings(**run.settings), **options)
         else:
-            with ThreadPoolExecutor(1) as beside:  # while the sandbox runs
-                ranges = beside.submit(_ranges, canonical, prices)
-                result = run_backtest_from_canonical(canonical, prices, **options)
-                outcome["ranges"] = ranges.result()
-        outcome["trials"] = _tried(run, canonical, result)
-        run_store(run, result, outcome=outcome, plot=plot)
+            result = run_backtest_from_canonical(canonical, prices, **options)
+        run_store(run, result, outcome={"trials": _tried(run, canonical, result)}, plot=plot)
     queue.finish(run)
     return run
 
@@ -265,14 +259,23 @@ def run_guarded(run: BacktestRun) -> Iterator[None]:
         raise ExecutionError(run.error, exit_reason="output") from error
 
 
-def _ranges(canonical: CanonicalStrategy, prices: PriceData) -> dict[str, Any] | None:
-    """Return the figures as ranges over intrabar paths and costs; None where the prices are too few."""
+def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
+    """Give a completed run its figures as ranges over intrabar paths and costs, when they were not asked for before.
+
+    Runs of code have none, nor have those whose prices were pruned.
+    """
+    path = artifact_folder(run) / "prices.parquet"
+    known = run.search is not None or "ranges" in run.outcome
+    if run.status != Status.COMPLETED or run.code or known or not path.is_file():
+        return run
+    import pandas as pd
+
     from Backtest.search.ranges import ranges
 
-    try:
-        return ranges(canonical, prices.frame)
-    except AlgoAgentError:  # the run itself says what is wrong
-        return None
+    canonical = load_canonical(run.manifest["canonical"]).require()
+    run.outcome = {**run.outcome, "ranges": ranges(canonical, pd.read_parquet(path))}
+    run.save(update_fields=["outcome"])
+    return run
 
 
 def _tried(run: BacktestRun, canonical: CanonicalStrategy | None, result: BacktestResult) -> dict[str, Any]:
@@ -422,7 +425,7 @@ def quick_run(
             parsed = understand(user=user, text=user_description).parsed
             canonical = parsed.require()
         run = run_create(user=user, canonical=canonical, here=True, **options)
-    run = run_execute(run=run)
+    run = ranges_ensure(run=run_execute(run=run))
     description = load_canonical(run.canonical_json).require().describe()
     assumptions = assumptions_dated(run=run, parsed=parsed) if parsed else []
     return run, {"description": description, "assumptions": assumptions}

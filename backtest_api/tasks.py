@@ -20,7 +20,7 @@ from backtest_api.models import BacktestRun, Worker
 from backtest_api.queue import SEEN_S
 from backtest_api.searches import help_search, search_execute
 from backtest_api.services import run_execute
-from strategy_api.engine import get_sandbox, warm_kernel
+from strategy_api.engine import get_sandbox
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,6 @@ def attend(stop: threading.Event) -> None:
     """Until `stop`: say that this worker lives, queue again what lost workers held, and find work that no bell rang for."""
     sandbox = get_sandbox()
     sandbox.warm_up()
-    warm_kernel()
     started = timezone.now()
     while True:
         try:

@@ -161,7 +161,7 @@ class BacktestView(APIView):
     @extend_schema(responses={200: serializers.RunSerializer})
     def get(self, request: Request, run_id: int) -> Response:
         run = selectors.run_get(user=user_of(request), run_id=run_id)
-        return Response(serializers.RunSerializer(run).data)
+        return Response(serializers.RunSerializer(services.ranges_ensure(run=run)).data)
 
 
 FORMAT = OpenApiParameter("format", str, enum=["json", "csv"], description="csv gives the file")

@@ -347,7 +347,7 @@ def test_a_best_that_does_not_agree_fails(goog: PriceData, sandbox: Any) -> None
 
 # -- Known answers ------------------------------------------------------------------------------
 
-SEEDS = int(os.environ.get("VERDICT_SEEDS", "5"))
+SEEDS = int(os.environ.get("VERDICT_SEEDS", "3"))
 KNOWN = request(parameters={FAST: {"min": 2, "max": 20, "step": 2}, SLOW: {"min": 20, "max": 60, "step": 5}})
 
 

@@ -285,15 +285,15 @@ def test_a_search_can_be_run_again(api: APIClient, strategy: int) -> None:
 def test_looking_ahead_over_rest(api: APIClient, isolated: None) -> None:
     from tests.lookahead.programs import CHEATS, HONEST
 
-    short = {"symbol": "GOOG", "end_date": "2005-12-31"}
+    short = {"symbol": "GOOG", "end_date": "2005-03-31"}
     cheat = CHEATS["negative shift, declared"]
     found = api.post("/api/production/strategies/check-lookahead/", {"code": cheat, **short}).json()
     assert (found["checked"], found["clean"]) == (True, False)
     assert "looks ahead" in found["findings"][0]["text"]
-    clean = api.post("/api/production/strategies/check-lookahead/", {"code": HONEST["moving averages"], **short}).json()
-    assert (clean["clean"], clean["findings"]) == (True, [])
     tested = api.post("/api/production/strategies/sandbox-test/", {"code": cheat, **short}).json()
     assert (tested["success"], tested["lookahead"]["clean"]) == (True, False)
+    clean = api.post("/api/production/strategies/sandbox-test/", {"code": HONEST["moving averages"], **short}).json()
+    assert (clean["lookahead"]["clean"], clean["lookahead"]["findings"]) == (True, [])
     few = api.post(
         "/api/production/strategies/check-lookahead/", {"code": cheat, "symbol": "GOOG", "end_date": "2004-09-10"}
     )

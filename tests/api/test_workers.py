@@ -105,7 +105,7 @@ def test_workers_share_a_search_and_redo_what_is_lost(tmp_path: Path) -> None:
     """Two workers; the one that only helps is killed. The table is that of one process, bit for bit."""
     text = "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%"
     parameters = {
-        "sma_10_period": {"min": 2, "max": 101}, "sma_30_period": {"min": 105, "max": 204}, "stop_loss_pct": {"min": 1, "max": 20}
+        "sma_10_period": {"min": 2, "max": 101}, "sma_30_period": {"min": 105, "max": 204}, "stop_loss_pct": {"min": 1, "max": 10}
     }  # fmt: skip
     with serve(tmp_path, workers=2, BACKTEST_CONCURRENCY="1") as server:
         header = headers(server)
@@ -136,7 +136,7 @@ def test_workers_share_a_search_and_redo_what_is_lost(tmp_path: Path) -> None:
         assert done["status"] == "completed", done["error"]
         answer = httpx.get(f"{server.url}/api/backtests/{run}/artifacts/table.parquet/", headers=header, timeout=60)
     table = pd.read_parquet(io.BytesIO(answer.content))
-    assert len(table) == 200_000
+    assert len(table) == 100_000
     from Backtest.data import PriceRequest
     from Backtest.data.bundled import BundledProvider
     from Backtest.kernel import NAMES, Kernel

@@ -17,14 +17,21 @@ class Command(RunCommand):
     def work(self, user: User, **options: Any) -> None:
         self.begin(options)
         from backtest_api.reports import print_parse, print_run
-        from backtest_api.services import SUMMARY_FIELDS, artifact_folder, assumptions_dated, run_create, run_execute
+        from backtest_api.services import (
+            SUMMARY_FIELDS,
+            artifact_folder,
+            assumptions_dated,
+            ranges_ensure,
+            run_create,
+            run_execute,
+        )
         from strategy_api.cli import load_strategy
 
         named = load_strategy(options["strategy"], user)
         run = run_create(
             user=user, canonical=named.canonical, strategy=named.stored, here=True, **self.run_options(options)
         )
-        run = run_execute(run=run, report=not options["no_report"])
+        run = ranges_ensure(run=run_execute(run=run, report=not options["no_report"]))
         assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else []
         if options["json"]:
             figures = {name: getattr(run, name) for name in SUMMARY_FIELDS}
