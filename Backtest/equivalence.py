@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.backtesting_adapter import BacktestResult, engine_settings, run_backtest_from_canonical, run_code
+from Backtest.backtesting_adapter import api_trades, engine_settings, run_code
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import SYMBOLS, BundledProvider
@@ -74,17 +74,20 @@ def first_difference(
 ) -> Difference | None:
     """Return the first trade by which code differs from a canonical strategy, or None when it trades exactly alike.
 
-    Both run on every bundled data set of the strategy's time frame and on 20 drawn ones.
+    The compiled engine runs the strategy, a sandbox the code: on every bundled data set of the strategy's time frame and
+    on 20 drawn ones.
 
     Raises:
         ExecutionError: the code failed on one of them.
         SandboxUnavailable: there is no isolation here.
     """
+    from Backtest.kernel import Kernel
+
     settings = engine_settings(strategy)
     for prices in data_sets(strategy.timeframe):
-        expected = run_backtest_from_canonical(strategy, prices, sandbox=sandbox, limits=limits)
+        expected = api_trades(strategy, prices.frame, Kernel(strategy, prices.frame).run().trades)
         try:
-            found = run_code(code, prices, settings, sandbox=sandbox, limits=limits)
+            found = run_code(code, prices, settings, sandbox=sandbox, limits=limits).trades
         except ExecutionError as error:
             raise ExecutionError(
                 f"On {prices.symbol}: {error.message}", exit_reason=error.exit_reason, traceback=error.traceback,
@@ -96,9 +99,9 @@ def first_difference(
 
 
 def _difference(
-    strategy: CanonicalStrategy, prices: PriceData, expected: BacktestResult, found: BacktestResult
+    strategy: CanonicalStrategy, prices: PriceData, expected: pd.DataFrame, found: pd.DataFrame
 ) -> Difference | None:
-    ours, theirs = _rows(expected.trades), _rows(found.trades)
+    ours, theirs = _rows(expected), _rows(found)
     for i in range(max(len(ours), len(theirs))):
         mine, other = (rows[i] if i < len(rows) else None for rows in (ours, theirs))
         if mine == other:
@@ -109,7 +112,7 @@ def _difference(
         bar = int(min(bars))
         decided = max(0, bar - (0 if strategy.execution.trade_on_close else 1))
         at = prices.frame.index[decided]
-        seen = Explainer(strategy, prices.frame, expected.trades).explain(at)
+        seen = Explainer(strategy, prices.frame, expected).explain(at)
         return Difference(prices.symbol, bar, str(prices.frame.index[bar]), mine, other, seen)
     return None
 

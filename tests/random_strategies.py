@@ -249,10 +249,10 @@ def frames(draw: st.DrawFn, bars: int = 250) -> pd.DataFrame:
 
 
 @st.composite
-def rough_frames(draw: st.DrawFn) -> pd.DataFrame:
+def rough_frames(draw: st.DrawFn, bars: int = 0) -> pd.DataFrame:
     """Prices that are hard on an engine: gaps, flat bars, no volume, tiny and huge prices, few bars, any calendar."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    bars = int(rng.choice([5, 20, 60, 150, 300]))
+    bars = bars or int(rng.choice([5, 20, 60, 150, 300]))
     wildness, gap = rng.choice([0.001, 0.01, 0.06]), rng.choice([0, 0.002, 0.04])
     base = rng.choice([0.0004, 1.2, 50, 900, 250_000])
     jumps = rng.normal(0, 1, bars) * gap * (rng.random(bars) < 0.3)

@@ -30,6 +30,11 @@ ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT = 1, 2, 4, 8
 # How a run ended.
 DONE, RUINED, BAD_LEVELS, BAD_SIZE = 0, 1, 2, 3
 
+# What a run leaves to its next bars, float64.
+(BAR, MONEY, POSITION, ENTRY, COST, ENTRY_BAR, LAST_EXIT, STOP_AT, TARGET_AT, STOP_DISTANCE, TRAIL_DISTANCE,
+ TARGET_DISTANCE, CLOSING, ORDERED, ORDER_STOP, ORDER_TARGET) = range(16)  # fmt: skip
+STATE = 16
+
 # Columns of a trade, float64.
 TRADE_COLUMNS = (
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
@@ -69,15 +74,15 @@ def compare(a, kind, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def judge(questions, limits, masks, shared, bar, held, gain):  # type: ignore[no-untyped-def]
-    """Return whether an exit holds that asks about the position."""
+def judge(questions, limits, masks, shared, begin, bar, held, gain):  # type: ignore[no-untyped-def]
+    """Return whether an exit holds that asks about the position; masks start at bar `begin`."""
     stack = np.zeros(STACK, np.bool_)
     top = 0
     for k in range(len(questions)):
         kind = questions[k, 0]
         argument = questions[k, 1]
         if kind == ASK_MASK:
-            stack[top] = masks[argument, bar] != 0 if argument >= 0 else shared[-1 - argument, bar] != 0
+            stack[top] = masks[argument, bar - begin] != 0 if argument >= 0 else shared[-1 - argument, bar] != 0
             top += 1
         elif kind == ASK_HELD:
             stack[top] = compare(held, argument, limits[questions[k, 2]])
@@ -121,30 +126,38 @@ def record(row, size, entry_bar, exit_bar, entry, price, stop, target, fixed, fe
     return gross - commission
 
 
+@njit(cache=True, inline="always")
+def prepare(start, cash, state, outcome):  # type: ignore[no-untyped-def]
+    """Set a run up: nothing is held, `start` is the first bar that is judged."""
+    state[:] = 0.0
+    state[BAR], state[MONEY], state[LAST_EXIT] = start, cash, -1
+    state[STOP_AT : TARGET_DISTANCE + 1] = np.nan
+    state[ORDER_STOP], state[ORDER_TARGET] = np.nan, np.nan
+    outcome[0], outcome[1], outcome[2] = DONE, 0, 0
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def simulate(  # type: ignore[no-untyped-def]
-    open_, high, low, close, signal, start, series, atr, numbers, kinds, exits, limits, masks, shared, trades, equity
-):
-    """Run a strategy over the bars.
+    open_, high, low, close, signal, begin, end, series, atr, numbers, kinds, exits, limits, masks, shared, state,
+    outcome, trades, equity,
+):  # fmt: skip
+    """Run a strategy on over the bars from begin to end; what is open at the last of all bars is closed.
 
     Args:
         open_, high, low, close: prices, float64 of shape (bars,), in the units that are traded.
-        signal: bits of each bar, uint8 of shape (bars,); an entry bit is set only where its exit does not hold.
-        start: the first bar that is judged.
+        signal: bits of each bar from `begin` on, uint8; an entry bit is set only where its exit does not hold.
         series: indicator values, float64 of shape (rows, bars); `atr`, int64 of shape (3,), are the rows that hold the
             ATR of stop, trailing stop and target where these are measured by it.
         numbers, kinds: as listed above.
         exits: for long and short, int64 of shape (n, 3): what exits ask of the position; empty where they ask nothing.
         limits: the numbers they compare with, float64.
-        masks, shared: truth of conditions, uint8 of shape (masks, bars), for `exits`.
+        masks, shared: truth of conditions for `exits`, uint8: from `begin` on, and of all bars.
+        state: what the bars before have left, and these leave; float64 of shape (STATE,).
+        outcome: how it ended, trades so far, orders that were not placed or not filled for lack of money or size.
         trades: is filled, float64 of shape (bars + 1, 10).
         equity: is filled, float64 of shape (bars,).
-
-    Returns:
-        (how it ended, number of trades, orders that were not placed or not filled for lack of money or size)
     """
     bars = len(close)
-    cash = numbers[CASH]
     spread, fixed, fee = numbers[SPREAD], numbers[FIXED_FEE], numbers[FEE]
     margin = numbers[MARGIN]
     leverage = 1 / margin
@@ -168,48 +181,44 @@ def simulate(  # type: ignore[no-untyped-def]
     waits = trail_kind == 0 and max_bars == 0 and len(asks_long) == 0 and len(asks_short) == 0
 
     nan = np.nan
-    count = 0
-    lost = 0
-    position = 0.0
-    entry = 0.0
-    cost = 0.0
-    entry_bar = 0
-    last_exit = -1
-    stop, target = nan, nan
-    stop_distance, trail_distance, target_distance = nan, nan, nan
-    fresh = False
-    closing = False
-    ordered = 0.0  # the size of the order to enter: units, or a fraction of what there is
-    order_stop, order_target = nan, nan
+    bar = int(state[BAR])
+    cash, position, entry, cost = state[MONEY], state[POSITION], state[ENTRY], state[COST]
+    entry_bar, last_exit = int(state[ENTRY_BAR]), int(state[LAST_EXIT])
+    stop, target = state[STOP_AT], state[TARGET_AT]
+    stop_distance, trail_distance = state[STOP_DISTANCE], state[TRAIL_DISTANCE]
+    target_distance = state[TARGET_DISTANCE]
+    closing = state[CLOSING] != 0
+    ordered = state[ORDERED]  # the size of the order to enter: units, or a fraction of what there is
+    order_stop, order_target = state[ORDER_STOP], state[ORDER_TARGET]
+    ended, count, lost = outcome[0], outcome[1], outcome[2]
 
-    bar = start
-    while bar < bars:
+    while bar < end:
         # -- Flat with nothing ordered: go on to the next bar that may enter --
         if position == 0.0 and ordered == 0.0:
-            begin = bar
-            while bar < bars and not signal[bar] & 3:
+            calm = bar
+            while bar < end and not signal[bar - begin] & 3:
                 bar += 1
-            equity[begin:bar] = cash
-            if bar >= bars:
+            equity[calm:bar] = cash
+            if bar >= end:
                 break
         # -- A trade whose levels stay: go on to the next bar on which anything happens --
         if waits and position != 0.0 and not closing:
             leaves = EXIT_LONG if position > 0 else EXIT_SHORT
             if position > 0:
-                while bar < bars:
+                while bar < end:
                     worth = cash + (close[bar] * position - cost)
-                    if low[bar] <= stop or high[bar] >= target or signal[bar] & leaves or worth <= 0:
+                    if low[bar] <= stop or high[bar] >= target or signal[bar - begin] & leaves or worth <= 0:
                         break
                     equity[bar] = worth
                     bar += 1
             else:
-                while bar < bars:
+                while bar < end:
                     worth = cash + (close[bar] * position - cost)
-                    if high[bar] >= stop or low[bar] <= target or signal[bar] & leaves or worth <= 0:
+                    if high[bar] >= stop or low[bar] <= target or signal[bar - begin] & leaves or worth <= 0:
                         break
                     equity[bar] = worth
                     bar += 1
-            if bar >= bars:
+            if bar >= end:
                 break
         # -- The orders of the last close, filled at this open (875-1053) --
         fresh = False
@@ -274,9 +283,10 @@ def simulate(  # type: ignore[no-untyped-def]
                 record(trades[count], position, entry_bar, bar, entry, close[bar], stop, target, fixed, fee)
                 count += 1
             equity[bar:] = 0
-            return RUINED, count, lost
+            ended, position, bar = RUINED, 0.0, bars
+            break
         # -- What the strategy decides at this close --
-        here = signal[bar]
+        here = signal[bar - begin]
         enter = 0
         if position != 0.0:
             side = math.copysign(1.0, position)
@@ -309,7 +319,7 @@ def simulate(  # type: ignore[no-untyped-def]
                 gain = side * 100 * (close[bar] / entry - 1)
             if not leave:
                 if len(asks):
-                    leave = judge(asks, limits, masks, shared, bar, held, gain)
+                    leave = judge(asks, limits, masks, shared, begin, bar, held, gain)
                 else:
                     leave = here & (EXIT_LONG if side > 0 else EXIT_SHORT) != 0
             if leave:
@@ -317,7 +327,7 @@ def simulate(  # type: ignore[no-untyped-def]
                 if cooldown == 0 and here & (ENTER_SHORT if side > 0 else ENTER_LONG):
                     enter = -int(side)
                     others = asks_short if side > 0 else asks_long
-                    if len(others) and judge(others, limits, masks, shared, bar, held, gain):
+                    if len(others) and judge(others, limits, masks, shared, begin, bar, held, gain):
                         enter = 0
         elif here & 3 and not (cooldown > 0 and last_exit >= 0 and bar - last_exit < cooldown):
             enter = 1 if here & ENTER_LONG else -1
@@ -361,7 +371,8 @@ def simulate(  # type: ignore[no-untyped-def]
                     else:
                         units = worth * size / 100 / abs(price - order_stop)
                         if not abs(units) < np.inf:
-                            return BAD_SIZE, count, lost
+                            ended, position, bar = BAD_SIZE, 0.0, bars
+                            break
                         units = float(math.floor(units))
                     limit = worth if margin == 1.0 else worth / margin
                     if units == 0.0:
@@ -369,22 +380,28 @@ def simulate(  # type: ignore[no-untyped-def]
                     size = units if units * price < limit else FULL
                 if size != 0.0:
                     if not (0 < size < 1 or (size >= 1 and np.round(size) == size)):
-                        return BAD_SIZE, count, lost
+                        ended, position, bar = BAD_SIZE, 0.0, bars
+                        break
                     if not order_stop > 0:
                         order_stop = nan
                     if not order_target > 0:
                         order_target = nan
                     quote = price * (1 + math.copysign(spread, side))
                     if side * (order_stop - quote) >= 0 or side * (order_target - quote) <= 0:  # 787-796
-                        return BAD_LEVELS, count, lost
+                        ended, position, bar = BAD_LEVELS, 0.0, bars
+                        break
                     ordered = side * size
         bar += 1
     # -- What is open is closed at the last bar (1356-1364) --
-    if start < bars and position != 0.0:
+    if end == bars and position != 0.0:
         last = bars - 1
         price = close[last - 1] if at_close else open_[last]
         filled = last - 1 if at_close else last
         cash += record(trades[count], position, entry_bar, filled, entry, price, stop, target, fixed, fee)
         count += 1
         equity[last] = cash if cash > 0 else 0.0
-    return DONE, count, lost
+    state[BAR], state[MONEY], state[POSITION], state[ENTRY], state[COST] = bar, cash, position, entry, cost
+    state[ENTRY_BAR], state[LAST_EXIT], state[STOP_AT], state[TARGET_AT] = entry_bar, last_exit, stop, target
+    state[STOP_DISTANCE], state[TRAIL_DISTANCE], state[TARGET_DISTANCE] = stop_distance, trail_distance, target_distance
+    state[CLOSING], state[ORDERED], state[ORDER_STOP], state[ORDER_TARGET] = closing, ordered, order_stop, order_target
+    outcome[0], outcome[1], outcome[2] = ended, count, lost

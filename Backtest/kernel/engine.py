@@ -27,13 +27,14 @@ from Backtest.kernel.figures import (
     finish,
 )
 from Backtest.kernel.figures import TRADES as TRADES_SUM
-from Backtest.kernel.masks import WIDTH, run_program
+from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
 from Backtest.kernel.sweeps import run_sets
 from Backtest.timeframes import period_starts, resample
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
+BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024  # sets that go through long prices side by side, and room for them
 
 PROBLEMS = {
     broker.BAD_LEVELS: "an order's stop or target was on the wrong side of its price",
@@ -162,15 +163,19 @@ class Kernel:
         days = np.empty((count, len(calendar.last) - 1 if returns else 0))
         signals = np.array(self.program.signals, dtype=np.int64)
 
+        room = 1 if self.program.own_rows or bars <= BLOCK else max(1, min(BESIDE, BESIDE_BYTES // (bars * 88)))
+
         def run(part: slice) -> tuple[Floats, Floats]:
-            trades, equity = np.empty((bars + 1, 10)), np.empty(bars)
+            beside = min(room, part.stop - part.start)
+            trades, equity = np.empty((beside, bars + 1, 10)), np.empty((beside, bars))
             run_sets(
                 self.prices, self.series, self.code, signals, ints[part], floats[part], starts[part], atr[part],
                 numbers[part], self.program.kinds, self.exits, limits[part], work.copy(), shared,
                 max(1, self.program.code_masks), calendar.stamps, calendar.last, calendar.market, calendar.daily,
                 outcome[part], sums[part], days[part], trades, equity,
             )  # fmt: skip
-            return trades, equity
+            row = (part.stop - part.start - 1) % beside
+            return trades[row], equity[row]
 
         threads = min(self.threads, count)
         if threads > 1:
@@ -197,7 +202,9 @@ class Kernel:
             self.shared = np.zeros((max(1, self.program.shared_masks), len(self.frame)), dtype=np.uint8)
             for index, mask in time_masks(self.program, self.index):
                 self.shared[index] = mask
-        run_program(_table(shared_code(self.program)), ints, floats, self.series, work, self.shared, self.shared)
+        code, bars = _table(shared_code(self.program)), len(self.frame)
+        since = np.empty(len(code), dtype=np.int64)
+        run_program(code, ints, floats, self.series, work, self.shared, self.shared, since, 0, bars)
         return self.shared
 
     def _numbers(self) -> list[Number]:

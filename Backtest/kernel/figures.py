@@ -27,11 +27,13 @@ NAMES = (
 )  # fmt: skip
 DURATIONS = ("Max. Drawdown Duration", "Avg. Drawdown Duration", "Max. Trade Duration", "Avg. Trade Duration")
 
-# What `gather` finds, float64 of shape (SUMS,).
+# What `follow` and `gather` find, float64 of shape (SUMS,).
 (EXPOSED, FIRST, FINAL, PEAK, COMMISSION, DAYS, LOG_GROWTH, VARIANCE, DOWNSIDE, COVARIANCE, MAX_DRAWDOWN, SUM_PEAKS,
  SEGMENTS, MAX_SEGMENT, SUM_SEGMENTS, TRADES, WINS, BEST, WORST, LOG_TRADES, MAX_HELD, SUM_HELD, GAINS, LOSSES,
  SUM_RETURNS, MEAN_PROFIT, STD_PROFIT, SUM_WON, SUM_LOST, LOST, WIPED_OUT) = range(31)  # fmt: skip
-SUMS = 31
+# Where `follow` is: the bars it has seen, the trade it is at, the lowest since the peak, the last bar at a peak.
+(SEEN, TRADE, TROUGH, TOP) = range(31, 35)
+SUMS = 35
 
 
 @dataclass(frozen=True)
@@ -117,32 +119,26 @@ def block_sum(a, begin, n):  # type: ignore[no-untyped-def]
 def pairwise(a, n):  # type: ignore[no-untyped-def]
     """Sum a[:n] in NumPy's order (numpy/_core/src/umath/loops_utils.h.src): halves of halves, down to 128 numbers.
 
-    The recursion is a stack here: numba's disk cache does not survive functions that call themselves.
+    The recursion is undone: numba's disk cache does not survive functions that call themselves. A part is found by going
+    down from the whole; each time that leads to the right, a left half waits to be joined.
     """
-    if n <= 128:
-        return block_sum(a, 0, n)
-    begins, sizes, stage, lefts = np.zeros(64, np.int64), np.zeros(64, np.int64), np.zeros(64, np.int64), np.zeros(64)
-    top, total = 0, 0.0
-    sizes[0] = n
-    while top >= 0:
-        half = sizes[top] // 2
-        half -= half % 8
-        if sizes[top] <= 128:
-            total = block_sum(a, begins[top], sizes[top])
+    sums, top, at = np.zeros(64), 0, 0
+    while at < n:
+        begin, size, joins = 0, n, 0
+        while size > 128:
+            half = size // 2
+            half -= half % 8
+            if at < begin + half:
+                size, joins = half, 0
+            else:
+                begin, size, joins = begin + half, size - half, joins + 1
+        sums[top] = block_sum(a, at, size)
+        for _ in range(joins):
             top -= 1
-        elif stage[top] == 0:
-            stage[top] = 1
-            begins[top + 1], sizes[top + 1], stage[top + 1] = begins[top], half, 0
-            top += 1
-        elif stage[top] == 1:
-            stage[top] = 2
-            lefts[top] = total
-            begins[top + 1], sizes[top + 1], stage[top + 1] = begins[top] + half, sizes[top] - half, 0
-            top += 1
-        else:
-            total = lefts[top] + total
-            top -= 1
-    return total
+            sums[top] += sums[top + 1]
+        top += 1
+        at += size
+    return sums[0]
 
 
 @njit(cache=True, error_model="numpy")
@@ -168,43 +164,46 @@ def log_changes(before, after, logs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather(equity, start, close, stamps, last, market, daily, trades, count, at_close, work, more, sums):  # type: ignore[no-untyped-def]
-    """Sum up a run: its equity, float64 (bars,), of which bars before `start` are still unset, and `count` trades.
+def follow(equity, start, end, stamps, market, trades, count, holds, at_close, work, sums):  # type: ignore[no-untyped-def]
+    """Follow the drawdowns of a run, and its covariance with the market, on to the bars before `end`.
 
-    `work` and `more` are room for at least bars + 2 numbers each, `sums` is filled.
+    Equity moves only while there is a trade: the `count` trades that are closed, and the one that was entered at bar
+    `holds` where one is open, -1 where none is. `sums` is filled, for a new run NaN.
     """
-    bars = len(equity)
-    nan = np.nan
-    first = equity[start] if start < bars else equity[bars - 1]
-    equity[:start] = first
-    # -- Drawdowns and covariance: equity moves only while there is a trade --
-    peak = first
-    trough = first
-    zero = 0  # the last bar at a peak
-    deepest = 0.0
-    segments, longest, lengths, peaks = 0, 0.0, 0.0, 0.0
-    covariance = 0.0
-    done = 1  # bars before it are seen
-    for k in range(count + 1):
-        begin, end = bars, bars
+    if end <= start:
+        return
+    if sums[SEEN] != sums[SEEN]:
+        first = equity[start]
+        equity[:start] = first
+        sums[FIRST], sums[PEAK], sums[TROUGH] = first, first, first
+        sums[SEEN], sums[TRADE], sums[TOP] = 1, 0, 0
+        sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE] = 0.0, 0.0, 0.0
+        sums[SEGMENTS], sums[MAX_SEGMENT], sums[SUM_SEGMENTS] = 0.0, 0.0, 0.0
+    peak, trough, top, seen = sums[PEAK], sums[TROUGH], int(sums[TOP]), int(sums[SEEN])
+    deepest, peaks, covariance = sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE]
+    segments, longest, lengths = sums[SEGMENTS], sums[MAX_SEGMENT], sums[SUM_SEGMENTS]
+    for k in range(int(sums[TRADE]), count + 2):
+        begin, upto = end, end
         if k < count:
-            begin = max(int(trades[k, 1]), start, done)
-            end = min(int(trades[k, 2]) + 1 + at_close, bars)
-        if begin > done and equity[done - 1] >= peak:  # at its peak, and nothing moves up to here
-            zero = begin - 1
-        done = max(done, begin)
-        if end <= begin:
+            begin = max(int(trades[k, 1]), start, seen)
+            upto = min(int(trades[k, 2]) + 1 + at_close, end)
+        elif k == count and holds >= 0:
+            begin = max(holds, start, seen)
+        if begin > seen and equity[seen - 1] >= peak:  # at its peak, and nothing moves up to here
+            top = begin - 1
+        seen = max(seen, begin)
+        if upto <= begin:
             continue
-        logs, moves = work[: end - begin], market[begin - 1 : end - 1]
-        log_changes(equity[begin - 1 : end - 1], equity[begin:end], logs)
+        logs, moves = work[: upto - begin], market[begin - 1 : upto - 1]
+        log_changes(equity[begin - 1 : upto - 1], equity[begin:upto], logs)
         for i in range(len(logs)):
             logs[i] *= moves[i]
-        covariance += pairwise(work, end - begin)
-        for i in range(begin, end):
+        covariance += pairwise(work, upto - begin)
+        for i in range(begin, upto):
             worth = equity[i]
             if worth >= peak:
-                if i > zero + 1:
-                    length = float(stamps[i] - stamps[zero])
+                if i > top + 1:
+                    length = float(stamps[i] - stamps[top])
                     segments += 1
                     lengths += length
                     longest = max(longest, length)
@@ -213,22 +212,39 @@ def gather(equity, start, close, stamps, last, market, daily, trades, count, at_
                     deepest = max(deepest, depth)
                 peak = worth
                 trough = worth
-                zero = i
+                top = i
             else:
                 trough = min(trough, worth)
-        done = end
-    depth = 1 - trough / peak
-    deepest = max(deepest, depth)
+        seen = upto
+    next_ = int(sums[TRADE])
+    while next_ < count and int(trades[next_, 2]) + 1 + at_close <= end:
+        next_ += 1
+    sums[PEAK], sums[TROUGH], sums[TOP], sums[SEEN], sums[TRADE] = peak, trough, top, seen, next_
+    sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE] = deepest, peaks, covariance
+    sums[SEGMENTS], sums[MAX_SEGMENT], sums[SUM_SEGMENTS] = segments, longest, lengths
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gather(equity, stamps, last, daily, trades, count, work, more, sums):  # type: ignore[no-untyped-def]
+    """Sum up a run that was followed to its end: its equity, float64 (bars,), and `count` trades.
+
+    `work` and `more` are room for at least bars + 2 numbers each, `sums` is filled.
+    """
+    bars = len(equity)
+    nan = np.nan
+    # -- The drawdown at the end --
+    top, depth = int(sums[TOP]), 1 - sums[TROUGH] / sums[PEAK]
+    sums[MAX_DRAWDOWN] = max(sums[MAX_DRAWDOWN], depth)
     if equity[bars - 1] == 0:  # a run that ends without money stays at nothing
-        covariance = nan
-    if bars - 1 > zero + 1:
-        length = float(stamps[bars - 1] - stamps[zero])
-        segments += 1
-        lengths += length
-        longest = max(longest, length)
-        peaks += depth
-    elif segments == 0:
-        peaks = depth  # the last bar alone is below its peak: the reference has its depth, and no duration
+        sums[COVARIANCE] = nan
+    if bars - 1 > top + 1:
+        length = float(stamps[bars - 1] - stamps[top])
+        sums[SEGMENTS] += 1
+        sums[SUM_SEGMENTS] += length
+        sums[MAX_SEGMENT] = max(sums[MAX_SEGMENT], length)
+        sums[SUM_PEAKS] += depth
+    elif sums[SEGMENTS] == 0:
+        sums[SUM_PEAKS] = depth  # the last bar alone is below its peak: the reference has its depth, and no duration
     # -- Returns of days --
     days = len(last) - 1
     if equity[bars - 1] == 0:
@@ -306,11 +322,7 @@ def gather(equity, start, close, stamps, last, market, daily, trades, count, at_
     sums[SUM_RETURNS] = pairwise(work, count)
     sums[MEAN_PROFIT] = mean
     sums[EXPOSED] = exposed
-    sums[FIRST], sums[FINAL], sums[PEAK] = first, equity[bars - 1], peak
-    sums[COMMISSION] = commission
-    sums[COVARIANCE] = covariance
-    sums[MAX_DRAWDOWN], sums[SUM_PEAKS] = deepest, peaks
-    sums[SEGMENTS], sums[MAX_SEGMENT], sums[SUM_SEGMENTS] = segments, longest, lengths
+    sums[FINAL], sums[COMMISSION] = equity[bars - 1], commission
     sums[TRADES], sums[WINS], sums[LOST] = count, wins, lost
     sums[BEST], sums[WORST] = best, worst
     sums[LOG_TRADES] = nan if broke else logs

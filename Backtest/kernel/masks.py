@@ -1,7 +1,8 @@
 """The truth of conditions over many bars and many parameter sets, compiled.
 
-A program is a list of instructions on whole arrays. Each reads numbers from slots, which hold one value a parameter set,
-so that one program serves every set. `not` has been pushed down to the comparisons, and a comparison with NaN is
+A program is a list of instructions on arrays. Each reads numbers from slots, which hold one value a parameter set,
+so that one program serves every set. Long prices are judged block by block: what the program reads twice and what it
+makes in between stays in the processor's cache. `not` has been pushed down to the comparisons, and a comparison with NaN is
 false: a mask says where a condition is known to hold.
 """
 
@@ -33,6 +34,7 @@ from Backtest.kernel.broker import (
 #   CLEAR    mask
 FILL, MATH, COMPARE, LEVEL, AND, OR, EVERY, SOME, CLEAR = range(9)
 WIDTH = 8
+BLOCK = 4096  # bars
 
 
 @njit(cache=True, inline="always")
@@ -41,8 +43,8 @@ def row_of(series, work, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def mask_of(masks, shared, index):  # type: ignore[no-untyped-def]
-    return masks[index] if index >= 0 else shared[-1 - index]
+def mask_of(masks, shared, begin, end, index):  # type: ignore[no-untyped-def]
+    return masks[index, : end - begin] if index >= 0 else shared[-1 - index, begin:end]
 
 
 @njit(cache=True, error_model="numpy")
@@ -94,12 +96,11 @@ def compare_level(a, b, kind, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def calculate(a, offset_a, b, offset_b, kind, out):  # type: ignore[no-untyped-def]
-    """Join two series by + - * or /; NaN before the first bar of either and for a divisor of zero."""
-    n = len(out)
-    first = min(max(offset_a, offset_b), n)
-    out[:first] = np.nan
-    for i in range(first, n):
+def calculate(a, offset_a, b, offset_b, kind, begin, end, out):  # type: ignore[no-untyped-def]
+    """Join two series by + - * or / from bar to bar; NaN before the first of either and for a divisor of zero."""
+    first = min(max(offset_a, offset_b, begin), end)
+    out[begin:first] = np.nan
+    for i in range(first, end):
         x, y = a[i - offset_a], b[i - offset_b]
         if kind == 0:
             out[i] = x + y
@@ -112,64 +113,69 @@ def calculate(a, offset_a, b, offset_b, kind, out):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def run_program(code, ints, floats, series, work, masks, shared):  # type: ignore[no-untyped-def]
-    """Run a program for one parameter set.
+def run_program(code, ints, floats, series, work, masks, shared, since, begin, end):  # type: ignore[no-untyped-def]
+    """Run a program for one parameter set on the bars from begin to end; those before have been.
 
     Args:
         code: int64 of shape (n, WIDTH).
         ints, floats: the slots of this set.
         series: prices and indicators, float64 of shape (rows, bars).
-        work, masks: are filled, float64 and uint8 of shape (n, bars).
-        shared: masks that do not depend on the set; they are named by negative indexes.
+        work: is filled, float64 of shape (rows, bars).
+        masks: is filled, uint8 of shape (n, at least end - begin): the block's.
+        shared: masks that do not depend on the set, uint8 of shape (n, bars); they are named by negative indexes.
+        since: what the instructions keep from block to block, int64 of shape (n,).
     """
-    n = series.shape[1]
+    n = end - begin
     for k in range(len(code)):
         kind = code[k, 0]
         to = code[k, 1]
         if kind == FILL:
-            work[to, :] = floats[code[k, 2]]
-        elif kind == MATH:
+            work[to, begin:end] = floats[code[k, 2]]
+            continue
+        if kind == MATH:
             left = row_of(series, work, ints[code[k, 2]])
             right = row_of(series, work, ints[code[k, 4]])
-            calculate(left, ints[code[k, 3]], right, ints[code[k, 5]], code[k, 6], work[to])
-        elif kind == COMPARE:
+            calculate(left, ints[code[k, 3]], right, ints[code[k, 5]], code[k, 6], begin, end, work[to])
+            continue
+        out = masks[to, :n]
+        if kind == COMPARE:
             back_left = ints[code[k, 3]] + code[k, 7]
             back_right = ints[code[k, 5]] + code[k, 7]
-            first = min(max(back_left, back_right), n)
-            left = row_of(series, work, ints[code[k, 2]])[first - back_left : n - back_left]
-            right = row_of(series, work, ints[code[k, 4]])[first - back_right : n - back_right]
-            masks[to, :first] = 0
-            if first < n:
-                compare_arrays(left, right, code[k, 6], masks[to, first:])
+            first = min(max(back_left, back_right, begin), end)
+            out[: first - begin] = 0
+            left = row_of(series, work, ints[code[k, 2]])[first - back_left : end - back_left]
+            right = row_of(series, work, ints[code[k, 4]])[first - back_right : end - back_right]
+            compare_arrays(left, right, code[k, 6], out[first - begin :])
         elif kind == LEVEL:
             back = ints[code[k, 3]] + code[k, 7]
-            first = min(back, n)
-            masks[to, :first] = 0
-            if first < n:
-                left = row_of(series, work, ints[code[k, 2]])[: n - back]
-                compare_level(left, floats[code[k, 4]], code[k, 6], masks[to, first:])
+            first = min(max(back, begin), end)
+            out[: first - begin] = 0
+            left = row_of(series, work, ints[code[k, 2]])[first - back : end - back]
+            compare_level(left, floats[code[k, 4]], code[k, 6], out[first - begin :])
         elif kind == AND:
-            a, b, out = mask_of(masks, shared, code[k, 2]), mask_of(masks, shared, code[k, 3]), masks[to]
+            a, b = mask_of(masks, shared, begin, end, code[k, 2]), mask_of(masks, shared, begin, end, code[k, 3])
             for i in range(n):
                 out[i] = a[i] & b[i]
         elif kind == OR:
-            a, b, out = mask_of(masks, shared, code[k, 2]), mask_of(masks, shared, code[k, 3]), masks[to]
+            a, b = mask_of(masks, shared, begin, end, code[k, 2]), mask_of(masks, shared, begin, end, code[k, 3])
             for i in range(n):
                 out[i] = a[i] | b[i]
         elif kind == EVERY:
-            a, out, bars = mask_of(masks, shared, code[k, 2]), masks[to], ints[code[k, 3]]
-            run = 0
+            a, bars = mask_of(masks, shared, begin, end, code[k, 2]), ints[code[k, 3]]
+            run = since[k] if begin else 0
             for i in range(n):
                 run = run + 1 if a[i] else 0
                 out[i] = run >= bars
+            since[k] = run
         elif kind == SOME:
-            a, out, bars = mask_of(masks, shared, code[k, 2]), masks[to], ints[code[k, 3]]
-            since = bars
+            a, bars = mask_of(masks, shared, begin, end, code[k, 2]), ints[code[k, 3]]
+            ago = since[k] if begin else bars
             for i in range(n):
-                since = 0 if a[i] else since + 1
-                out[i] = since < bars
+                ago = 0 if a[i] else ago + 1
+                out[i] = ago < bars
+            since[k] = ago
         else:
-            masks[to, :] = 0
+            out[:] = 0
 
 
 @njit(cache=True, nogil=True)

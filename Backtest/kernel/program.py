@@ -88,7 +88,8 @@ class Program:
 
     `shared` is run once for the prices, `code` once a parameter set. `ints` and `floats` say what the slots hold, ints
     rows of series among them. `signals` are the masks of enter long, enter short, exit long, exit short; `asks` for
-    each side what its exits ask of the position. `levels` are the ATR of stop, trailing stop and target.
+    each side what its exits ask of the position. `levels` are the ATR of stop, trailing stop and target. `own_rows`:
+    some of the work rows are filled anew for each parameter set.
     """
 
     wanted: dict[str, Wanted] = field(default_factory=dict)
@@ -99,6 +100,7 @@ class Program:
     shared_masks: int = 0
     code_masks: int = 0
     work_rows: int = 0
+    own_rows: bool = False
     times: list[Time] = field(default_factory=list)
     signals: tuple[int, int, int, int] = (0, 0, 0, 0)
     asks: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] = field(default_factory=lambda: ([], []))
@@ -342,6 +344,7 @@ class Compiler:
     def _both(self, instruction: tuple[int, ...], fixed: bool) -> None:
         """Fill a work row: once where it is the same for every set, whose programs all keep it."""
         (self.program.shared if fixed else self.program.code).append(instruction)
+        self.program.own_rows = self.program.own_rows or not fixed
 
     def _varies(self, indicator_id: str) -> bool:
         wanted = self.program.wanted[indicator_id]

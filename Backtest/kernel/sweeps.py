@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from Backtest.kernel.broker import simulate
-from Backtest.kernel.figures import gather
-from Backtest.kernel.masks import join_signal, mask_of, run_program
+from Backtest.kernel.broker import BAD_LEVELS, CASH, ENTRY_BAR, POSITION, STATE, prepare, simulate
+from Backtest.kernel.figures import follow, gather
+from Backtest.kernel.masks import BLOCK, join_signal, mask_of, run_program
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -17,47 +17,64 @@ def run_sets(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Run every parameter set over the prices.
 
+    Sets go through long prices side by side, a block of bars at a time, so that prices are read from memory once for all
+    of them. How many do is how many there is room for.
+
     Args:
         prices: float64 of shape (4, bars): open, high, low, close in the units that are traded.
         series: rules' prices and indicators, float64 of shape (rows, bars).
         code, signals: the program and its masks of enter long, enter short, exit long, exit short.
         ints, floats, starts, atr, numbers, limits: one row a set.
         shared: masks that are the same for every set; work: room for float rows, those of the shared program filled.
+            Where the program fills others, sets cannot run side by side.
         outcome: is filled, int64 of shape (sets, 3): how it ended, trades, orders without money.
         sums: is filled, float64 of shape (sets, SUMS).
         returns: is filled with the returns of days, float64 of shape (sets, days - 1), or empty.
-        trades, equity: room for one set; they hold the last one's.
+        trades, equity: room for sets side by side, float64 of shape (room, bars + 1, 10) and (room, bars); set j is in
+            row j % room.
     """
-    bars = prices.shape[1]
+    bars, room = prices.shape[1], len(equity)
     open_, high, low, close = prices[0], prices[1], prices[2], prices[3]
-    masks = np.empty((code_masks, bars), np.uint8)
-    signal = np.empty(bars, np.uint8)
-    room, more = np.empty(bars + 2), np.empty(bars + 2)
-    fixed = True
+    masks = np.empty((code_masks, min(bars, BLOCK)), np.uint8)
+    signal = np.empty(min(bars, BLOCK), np.uint8)
+    since = np.empty((room, len(code)), np.int64)
+    state = np.empty((room, STATE))
+    one, more = np.empty(bars + 2), np.empty(bars + 2)
+    fixed = True  # the signals do not depend on the set
     for k in range(4):
         fixed = fixed and signals[k] < 0
-    for j in range(len(ints)):
-        if j == 0 or not fixed:
-            run_program(code, ints[j], floats[j], series, work, masks, shared)
-            join_signal(
-                mask_of(masks, shared, signals[0]), mask_of(masks, shared, signals[1]),
-                mask_of(masks, shared, signals[2]), mask_of(masks, shared, signals[3]), signal,
-            )  # fmt: skip
-        start = starts[j]
-        if start >= bars:
-            equity[:] = numbers[j, 0]
-            ended, count, lost = 0, 0, 0
-        else:
-            ended, count, lost = simulate(
-                open_, high, low, close, signal, start, series, atr[j], numbers[j], kinds, exits, limits[j], masks,
-                shared, trades, equity,
-            )  # fmt: skip
-        outcome[j, 0], outcome[j, 1], outcome[j, 2] = ended, count, lost
-        if ended >= 2:
-            sums[j] = np.nan
-            returns[j] = np.nan
-            continue
-        gather(equity, start, close, stamps, last, market, daily, trades, count, kinds[4], room, more, sums[j])
-        for d in range(returns.shape[1]):
-            before = equity[last[d]]
-            returns[j, d] = equity[last[d + 1]] / before - 1 if before > 0 else 0.0
+    for first in range(0, len(ints), room):
+        beside = min(room, len(ints) - first)
+        for r in range(beside):
+            prepare(min(starts[first + r], bars - 1), numbers[first + r, CASH], state[r], outcome[first + r])
+            sums[first + r] = np.nan
+        for begin in range(0, bars, BLOCK):
+            end = min(begin + BLOCK, bars)
+            for r in range(beside):
+                j = first + r
+                if r == 0 or not fixed:
+                    run_program(code, ints[j], floats[j], series, work, masks, shared, since[r], begin, end)
+                    join_signal(
+                        mask_of(masks, shared, begin, end, signals[0]), mask_of(masks, shared, begin, end, signals[1]),
+                        mask_of(masks, shared, begin, end, signals[2]), mask_of(masks, shared, begin, end, signals[3]),
+                        signal[: end - begin],
+                    )  # fmt: skip
+                simulate(
+                    open_, high, low, close, signal, begin, end, series, atr[j], numbers[j], kinds, exits, limits[j],
+                    masks, shared, state[r], outcome[j], trades[r], equity[r],
+                )  # fmt: skip
+                holds = int(state[r, ENTRY_BAR]) if state[r, POSITION] != 0 and end < bars else -1
+                follow(
+                    equity[r], min(starts[j], bars - 1), end, stamps, market, trades[r], outcome[j, 1], holds, kinds[4],
+                    one, sums[j],
+                )  # fmt: skip
+        for r in range(beside):
+            j = first + r
+            if outcome[j, 0] >= BAD_LEVELS:
+                sums[j] = np.nan
+                returns[j] = np.nan
+                continue
+            gather(equity[r], stamps, last, daily, trades[r], outcome[j, 1], one, more, sums[j])
+            for d in range(returns.shape[1]):
+                before = equity[r, last[d]]
+                returns[j, d] = equity[r, last[d + 1]] / before - 1 if before > 0 else 0.0

@@ -19,6 +19,7 @@ from Backtest.data.bundled import BundledProvider
 from Backtest.errors import ExecutionError, InvalidInput, StrategyError
 from Backtest.kernel import NAMES, Kernel
 from Backtest.kernel.figures import pairwise
+from Backtest.kernel.masks import BLOCK
 from Backtest.parameters import numbers, resolve, with_values
 from Strategy.text_parser import parse_strategy
 from tests.Backtest.parity import difference
@@ -56,6 +57,41 @@ def test_parity_with_backtesting_py(batch: int) -> None:
 
     check()
     assert seen >= EXAMPLES // BATCHES
+
+
+def test_parity_over_many_blocks() -> None:
+    """Long prices are judged block by block; what a block leaves to the next is what it would be without."""
+    bars = 2 * BLOCK + 500
+    held = []
+
+    @seed(FIRST_SEED)
+    @settings(
+        max_examples=max(8, EXAMPLES // 50), deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(strategies(rough=True), rough_frames(bars), st.integers(0, 10**9))
+    def check(made: CanonicalStrategy, frame: pd.DataFrame, chance: int) -> None:
+        assert not difference(made, frame, chance), made.model_dump_json()
+        held.append(Kernel(made, frame).run().metrics["# Trades"])
+
+    check()
+    assert max(held) > 50
+
+
+WINDOWS = "Buy when the close is above 1 for {bars} bars in a row, sell when RSI(2) was below 5 within {bars} bars"
+
+
+@pytest.mark.parametrize("bars", [2, 3, 500])
+def test_windows_of_bars_reach_over_blocks(bars: int) -> None:
+    draw = np.random.default_rng(bars)
+    close = 100 * np.exp(np.cumsum(draw.normal(0, 0.002, 3 * BLOCK)))
+    frame = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close"), close)).assign(Volume=1.0)
+    frame.index = pd.date_range("2015-01-01", periods=len(frame), freq="min", unit="us")
+    made = strategy(WINDOWS.format(bars=2))
+    paths = [path for path in numbers(made) if path.endswith(".bars")]
+    assert len(paths) == 2
+    changed = with_values(made, dict.fromkeys(paths, bars))
+    assert not difference(changed, frame)
 
 
 CROSS = "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%"

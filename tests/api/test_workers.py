@@ -335,9 +335,11 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
         stop = threading.Event()
 
         def kill() -> None:
-            while not stop.wait(choose.uniform(0.3, 2.5)):
+            first = ["worker", "sandbox", "broker", "web", "sandbox", "worker", "sandbox", "worker"]
+            while not stop.wait(choose.uniform(0.5, 4)):
                 number = choose.randrange(2)
-                victim = choose.choices(["worker", "sandbox", "broker", "web"], [2, 6, 1, 1])[0]
+                others = choose.choices(["worker", "sandbox", "broker", "web"], [2, 6, 1, 1])[0]
+                victim = first.pop(0) if first else others
                 if victim == "worker":
                     workers[number].kill()
                     workers[number].wait()
