@@ -105,6 +105,27 @@ def test_cross_validation_is_its_definition(seed: int) -> None:
     assert overfitting.cross_validate(returns, blocks=6).pbo == slow_pbo(returns, 6)
 
 
+def test_full_overfit_of_the_paper() -> None:
+    """Bailey et al., first test case, and the vignette of R's pbo: trials that are all worth nothing give exactly 1."""
+    returns = draws(765, 100, 2400)
+    returns -= returns.mean(axis=1, keepdims=True)
+    returns /= returns.std(axis=1, ddof=1, keepdims=True)
+    found = overfitting.cross_validate(returns, blocks=8)
+    assert (found.pbo, found.loss, found.splits) == (1, 1, 70)
+
+
+def test_luck_and_an_edge_as_published() -> None:
+    """Soloviov, "How overfit is your search?" (2026): 200 trials of 1,000 days, 16 blocks: 0.476, deviation 0.137, over 60
+    matrices of noise; 0.001 where 20 of the 200 have an edge of 0.15 deviations a day."""
+    noise = [overfitting.cross_validate(draws(seed, 200, 1000), blocks=16) for seed in range(20)]
+    assert noise[0].splits == 12_870
+    assert np.mean([f.pbo for f in noise]) == pytest.approx(0.476, abs=3 * 0.137 / math.sqrt(20))
+    assert np.std([f.pbo for f in noise]) == pytest.approx(0.137, abs=0.06)
+    edge = draws(1, 200, 1000)
+    edge[:20] += 0.15 * 0.01
+    assert overfitting.cross_validate(edge, blocks=16).pbo == pytest.approx(0.001, abs=0.01)
+
+
 def test_cross_validation_tells_luck_from_skill() -> None:
     found = [overfitting.cross_validate(draws(seed, 40, 500)).pbo for seed in range(40)]
     assert 0.4 < np.mean(found) < 0.65, "of noise the best is as good as any"

@@ -32,6 +32,10 @@ def manage(folder: Path, *arguments: str, status: int = 0, **more: str) -> str:
     return done.stdout + (done.stderr if status else "")
 
 
+def test_a_database_without_tables(tmp_path: Path) -> None:
+    assert "manage.py migrate" in manage(tmp_path, "backtest", SENTENCE, status=1)
+
+
 def test_backtest_shows_what_it_understood_and_what_came_of_it(folder: Path) -> None:
     shown = manage(folder, "backtest", SENTENCE)
     assert "Buy when RSI(14) crosses below 33." in shown
