@@ -14,6 +14,7 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY . .
+RUN python -m Backtest.kernel
 ENV UVICORN_HOST=0.0.0.0 UVICORN_PORT=8000
 EXPOSE 8000
 CMD ["python", "-m", "honcho", "start"]
