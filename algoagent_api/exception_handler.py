@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
@@ -103,6 +103,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, ObjectDoesNotExist):
+        what = type(error).__qualname__.partition(".")[0].lower()
+        logger.warning("a %s was deleted under a request", what, exc_info=error)
+        error = exceptions.NotFound(f"The {what} was deleted while this was being done")
     elif isinstance(error, RequestDataTooBig):
         return Response(error_body("The request is larger than what is taken: send less, or upload a file"), status=413)
     if not isinstance(error, exceptions.APIException):

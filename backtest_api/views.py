@@ -97,12 +97,25 @@ class EventsView(StreamingView):
         return self.streamed(selectors.event_stream(run=run, after=int(last)))
 
 
+MEDIA_TYPES = {
+    ".csv": "text/csv", ".html": "text/html", ".txt": "text/plain", ".py": "text/x-python", ".json": "application/json",
+    ".png": "image/png", ".parquet": "application/vnd.apache.parquet",
+}  # fmt: skip
+
+
 class ArtifactView(APIView):
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        responses={
+            (200, kind): OpenApiTypes.OBJECT if kind.endswith("json") else OpenApiTypes.BINARY
+            for kind in MEDIA_TYPES.values()
+        }
+    )
     def get(self, request: Request, run_id: int, name: str) -> HttpResponseBase:
         """A file of a completed run, by the name its artifacts give."""
         run = selectors.completed_run(user=user_of(request), run_id=run_id)
-        response = FileResponse(selectors.artifact(run=run, name=name).open("rb"), as_attachment=True, filename=name)
+        path = selectors.artifact(run=run, name=name)
+        kind = MEDIA_TYPES[path.suffix]
+        response = FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type=kind)
         response["Content-Security-Policy"] = services.REPORT_POLICY
         return response
 

@@ -149,3 +149,15 @@ def test_a_server_error_tells_nothing_of_the_inside(api: APIClient, monkeypatch:
     assert answer.status_code == 500
     assert set(answer.json()) == BODY
     assert "secret" not in answer.content.decode()
+
+
+def test_what_is_deleted_under_a_request(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = api.post("/api/strategies/", {"user_description": SENTENCE}).json()
+
+    def deleted(**_: object) -> None:
+        Strategy.objects.all().delete()
+        raise Strategy.DoesNotExist
+
+    monkeypatch.setattr("strategy_api.production.deploy", deleted)
+    answer = api.post(f"/api/production/strategies/{made['id']}/deploy/", {})
+    assert (answer.status_code, answer.json()["error"]) == (404, "The strategy was deleted while this was being done")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.live import ROOT, environment
+from tests.live import ROOT, environment, migrated
 
 SENTENCE = "Buy GOOG when RSI drops below 33, sell when RSI is above 66, stop 4%"
 
@@ -18,7 +19,7 @@ SENTENCE = "Buy GOOG when RSI drops below 33, sell when RSI is above 66, stop 4%
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("commands")
-    manage(found, "migrate", "--verbosity", "0")
+    shutil.copy(migrated(), found / "db.sqlite3")
     return found
 
 
