@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+# Tests wait for servers, sandboxes and leases much of the time: half as many more processes as cores.
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell expr '(' $$(getconf _NPROCESSORS_ONLN) '*' 3 + 1 ')' / 2)
 
 .PHONY: help setup demo serve test parity verdicts coverage bench lint format lock clean
 
