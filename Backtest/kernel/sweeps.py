@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from Backtest.kernel.broker import BAD_LEVELS, CASH, ENTRY_BAR, POSITION, STATE, prepare, simulate
+from Backtest.kernel.broker import AT_CLOSE, BAD_LEVELS, CASH, ENTRY_BAR, POSITION, STATE, prepare, simulate
 from Backtest.kernel.figures import follow, gather
 from Backtest.kernel.masks import BLOCK, join_signal, mask_of, run_program
 
@@ -65,8 +65,8 @@ def run_sets(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
                 holds = int(state[r, ENTRY_BAR]) if state[r, POSITION] != 0 and end < bars else -1
                 follow(
-                    equity[r], min(starts[j], bars - 1), end, stamps, market, trades[r], outcome[j, 1], holds, kinds[4],
-                    one, sums[j],
+                    equity[r], min(starts[j], bars - 1), end, stamps, market, trades[r], outcome[j, 1], holds,
+                    kinds[AT_CLOSE], one, sums[j],
                 )  # fmt: skip
         for r in range(beside):
             j = first + r
