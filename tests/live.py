@@ -79,7 +79,7 @@ def migrated() -> Path:
 
 @contextmanager
 def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
-    """Serve a new database on a free port of loopback, with workers if asked for, until the context ends."""
+    """Serve a folder on a free port of loopback, with a new database where it has none, until the context ends."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -87,7 +87,7 @@ def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
     server = Server(f"http://127.0.0.1:{port}", environment(folder, **more))
     if "DATABASE_URL" in more:
         server.manage("migrate", "--verbosity", "0")
-    else:
+    elif not (folder / "db.sqlite3").exists():  # the one of a server before this is kept
         shutil.copy(migrated(), folder / "db.sqlite3")
     log = (folder / "server.log").open("w")
     server.processes.extend([web(server, log), *(worker(server, log) for _ in range(workers))])
