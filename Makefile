@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup demo serve test parity verdicts faults coverage bench lint format lock clean
+.PHONY: help setup demo serve test parity verdicts coverage bench lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -34,10 +34,6 @@ parity: setup ## 5,000 random strategies through the compiled engine and backtes
 
 verdicts: setup ## 100 random walks and 100 planted edges: what the verdict says of each
 	@VERDICT_SEEDS=100 $(BIN)/python -m pytest tests/Backtest/test_search.py -k known_answers -n 2 --dist load
-
-faults: setup ## 200 runs while workers, sandboxes, web server and broker are killed at random
-	@tests/packages.sh
-	@FAULT_RUNS=200 $(BIN)/python -m pytest tests/api/test_workers.py -k at_random -n 0
 
 coverage: setup ## run all tests and show the lines none of them runs
 	@tests/packages.sh
