@@ -146,7 +146,7 @@ RangesField = {
             for name in ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown")
         },
         "break_even_commission": {"type": "number", "nullable": True},
-        "costs": {"type": "object"},
+        "costs": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}},
     },
 }
 
@@ -173,7 +173,8 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     equity_csv = serializers.SerializerMethodField()
     report_html = serializers.SerializerMethodField()
     ranges = serializers.SerializerMethodField(
-        help_text="Figures from the worst to the best of what a bar may have been inside and of what trading may cost"
+        help_text="Figures from the worst to the best of what a bar may have been inside and of what trading may cost; null "
+        "until the run is looked at, and where a warning says why there is none"
     )
     trials = serializers.SerializerMethodField(
         help_text="How often this was tried on these prices, and what that means"

@@ -18,7 +18,14 @@ from django.utils import timezone
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import AlgoAgentError, DataError, ExecutionError, InvalidInput, StrategyError
+from Backtest.errors import (
+    AlgoAgentError,
+    DataError,
+    ExecutionError,
+    InvalidInput,
+    SandboxUnavailable,
+    StrategyError,
+)
 from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
@@ -123,7 +130,7 @@ def run_isolated(*, user: User, strategy_id: int | None = None, code: str = "", 
         run = run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options)
     else:
         run = run_create_from_code(user=user, code=code, **options)
-    return run_execute(run=run)
+    return ranges_ensure(run=run_execute(run=run))
 
 
 def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, Any]:
@@ -262,19 +269,40 @@ def run_guarded(run: BacktestRun) -> Iterator[None]:
 def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
     """Give a completed run its figures as ranges over intrabar paths and costs, when they were not asked for before.
 
-    Runs of code have none, nor have those whose prices were pruned.
+    Code is run again for it; a warning says so where that fails or takes too long. Runs whose prices were pruned have none.
     """
     path = artifact_folder(run) / "prices.parquet"
     known = run.search is not None or "ranges" in run.outcome
-    if run.status != Status.COMPLETED or run.code or known or not path.is_file():
+    if run.status != Status.COMPLETED or known or not path.is_file():
         return run
     import pandas as pd
 
-    from Backtest.search.ranges import ranges
+    from Backtest.search.ranges import ranges, ranges_of_code
 
-    canonical = load_canonical(run.manifest["canonical"]).require()
-    run.outcome = {**run.outcome, "ranges": ranges(canonical, pd.read_parquet(path))}
-    run.save(update_fields=["outcome"])
+    frame = pd.read_parquet(path)
+    if run.code:
+        from Backtest.sandbox import EngineSettings
+
+        engine = EngineSettings(**run.settings)
+        try:
+            found = ranges_of_code(
+                run.code,
+                frame,
+                engine,
+                run.metrics,
+                sandbox=get_sandbox(),
+                limits=get_limits(),
+                took=(run.duration_ms or 0) / 1000,
+            )
+        except SandboxUnavailable:  # it may be there the next time
+            return run
+        except ExecutionError as error:
+            found = None
+            run.warnings = [*run.warnings, f"There is no range over paths and costs: {error.message}"]
+    else:
+        found = ranges(load_canonical(run.manifest["canonical"]).require(), frame)
+    run.outcome = {**run.outcome, "ranges": found}
+    run.save(update_fields=["outcome", "warnings"])
     return run
 
 

@@ -425,6 +425,7 @@ def _order(job: SandboxJob, program: bytes) -> bytes:
         "limits": job.limits.model_dump(),
         "report": job.report,
         "trace": job.trace,
+        "target_first": job.target_first,
         "filter": base64.b64encode(program).decode(),
         "prices": prices.tell(),
     }

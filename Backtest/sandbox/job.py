@@ -44,6 +44,8 @@ class SandboxJob:
     Backtest.code_generator in this process; only such code runs where there is no isolation.
     `name` names the job to people who look at the machine. `tick` is called at least twice a second
     with the part of the bars that is done; what it raises ends the job. `trace` asks for orders and indicators, bar by bar.
+    `target_first` takes the better path through a bar that holds both stop and target of a trade, where backtesting.py
+    takes the worse.
     """
 
     code: str
@@ -52,6 +54,7 @@ class SandboxJob:
     limits: Limits = Limits()
     report: bool = False
     trace: bool = False
+    target_first: bool = False
     generated: bool = False
     name: str = ""
     tick: Callable[[float], None] = lambda _: None

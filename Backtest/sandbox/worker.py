@@ -4,7 +4,7 @@ It is started with `python -I worker.py FOLDER PACKAGES`, knows nothing of AlgoA
 its standard input and output:
 
     worker  {"ready": versions}
-    server  {"code", "settings", "limits", "report", "filter", "prices": n}, then n bytes of Arrow
+    server  {"code", "settings", "limits", "report", "trace", "target_first", "filter", "prices": n}, then n bytes of Arrow
     worker  {"progress": 0..1}, any number of times
     worker  {"status", "metrics", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
             trades (n rows of TRADE_COLUMNS), the equity of the bars, both as little-endian doubles,
@@ -196,12 +196,12 @@ def backtest(cls, data, settings):
     return Backtest(data, cls, **options)
 
 
-def settled(cls, bars, seen=None):
+def settled(cls, bars, seen=None, target_first=False):
     """Return the class with the orders of its last bar taken back, and all trades closed when money is out.
 
     backtesting.py goes through the last bar a second time to close what is open. An entry that was
     ordered at its close would be filled at its open, a price of the past, and never be closed. `seen` is given the
-    orders that wait at each close.
+    orders that wait at each close. `target_first` is how a bar goes that holds both stop and target of a trade.
     """
 
     def next(self):  # noqa: A001 - what backtesting.py calls it
@@ -217,9 +217,35 @@ def settled(cls, bars, seen=None):
     def init(self):
         # Out of money, backtesting.py closes trades while it goes through them, and so leaves some out.
         self._broker.trades = Steady(self._broker.trades)
+        if target_first:
+            put_targets_first(self._broker)
         cls.init(self)
 
     return type(cls.__name__, (cls,), {"init": init, "next": next, "__module__": cls.__module__})
+
+
+def put_targets_first(broker):
+    """Let a bar that holds both stop and target of a trade reach the target first, unless it opens beyond the stop."""
+    process = broker._process_orders
+
+    def reordered():
+        open_, high, low = (broker._data._current_value(name) for name in ("Open", "High", "Low"))
+        for trade in broker.trades:
+            stop, target = trade._sl_order, trade._tp_order
+            if not stop or not target:
+                continue
+            long = trade.size > 0
+            if (
+                low <= stop.stop < open_ and high >= target.limit
+                if long
+                else high >= stop.stop > open_ and low <= target.limit
+            ):
+                for order in (target, stop):  # behind what is to be done at the open
+                    broker.orders.remove(order)
+                    broker.orders.append(order)
+        process()
+
+    broker._process_orders = reordered
 
 
 class Steady(list):
@@ -288,7 +314,7 @@ def run(job, prices, say):
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
         with np.errstate(all="ignore"):
             seen = [] if job["trace"] else None
-            cls = settled(strategy_class(load(job["code"])), len(data), seen)
+            cls = settled(strategy_class(load(job["code"])), len(data), seen, job["target_first"])
             test = backtest(cls, data, job["settings"])
             stats = test.run()
         if job["report"]:

@@ -29,6 +29,7 @@ from tests.random_strategies import rough_frames, strategies
 EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "500"))
 FIRST_SEED = int(os.environ.get("PARITY_SEED", "0"))  # another one gives other examples
 BATCHES = 10
+FINAL = NAMES.index("Equity Final [$]")
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,30 @@ def test_parity_with_backtesting_py(batch: int) -> None:
 
     check()
     assert seen >= EXAMPLES // BATCHES
+
+
+def test_parity_on_the_better_path() -> None:
+    """The sandbox reaches a target before the stop of the same bar as the engine does, in whatever a trade is otherwise in."""
+    better = 0
+
+    @seed(FIRST_SEED)
+    @settings(
+        max_examples=max(50, EXAMPLES // 10), deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(strategies(rough=True).filter(has_both_levels), rough_frames(), st.integers(0, 10**9))
+    def check(made: CanonicalStrategy, frame: pd.DataFrame, chance: int) -> None:
+        nonlocal better
+        assert not difference(made, frame, chance, target_first=True), made.model_dump_json()
+        finals = [Kernel(made, frame, target_first=f).sweep(np.empty((1, 0))).table[0, FINAL] for f in (False, True)]
+        better += finals[0] != finals[1]
+
+    check()
+    assert better > 0
+
+
+def has_both_levels(made: CanonicalStrategy) -> bool:
+    return bool(made.risk.take_profit and (made.risk.stop_loss or made.risk.trailing_stop))
 
 
 def test_parity_over_many_blocks() -> None:

@@ -54,6 +54,33 @@ def test_a_run_gives_trades_figures_and_what_it_used(sandbox: ProcessSandbox) ->
     assert (done.backend, done.isolated) == ("process", False)
 
 
+# Each: what is done at the close of bar 2, where a long trade from bar 1 at 100 has its stop at 90 and its target at 110; the
+# open of bar 3, which goes from 80 to 120; and where the trade ends on the worse path and on the better.
+PATHS = [
+    ("pass", 100.0, 90.0, 110.0),
+    ("self.trades[0].tp = None", 100.0, 90.0, 90.0),
+    ("self.trades[0].sl = None", 100.0, 110.0, 110.0),
+    ("self.trades[0].tp = 115", 100.0, 90.0, 115.0),
+    ("pass", 85.0, 85.0, 85.0),  # opens beyond the stop: no path reaches the target first
+    ("pass", 115.0, 90.0, 115.0),
+    ("self.position.close()", 101.0, 101.0, 101.0),
+    ("self.sell(size=10)", 101.0, 90.0, 101.0),  # what is ordered at the market is done at the open, before any level
+]
+
+
+@pytest.mark.parametrize(("action", "opens", "worse", "better"), PATHS)
+def test_both_paths_through_a_bar(
+    sandbox: ProcessSandbox, action: str, opens: float, worse: float, better: float
+) -> None:
+    data = frame().assign(Open=100.0, High=101.0, Low=99.0, Close=100.0)
+    data.iloc[4, :4] = [opens, 120.0, 80.0, 100.0]
+    body = f"if len(self.data) == 2: self.buy(size=10, sl=90, tp=110)\nif len(self.data) == 4: {action}"
+    one = dataclasses.replace(job(body), frame=data)
+    for target_first, price in ((False, worse), (True, better)):
+        trades = sandbox.run(dataclasses.replace(one, target_first=target_first)).trades
+        assert trades.loc[trades["Size"] > 0, "ExitPrice"].tolist() == [price]
+
+
 def test_an_error_names_the_line(sandbox: ProcessSandbox) -> None:
     error = failure(sandbox, "x = 1\nraise ValueError('too bad')")
     assert error.exit_reason == "error"

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from Backtest.backtesting_adapter import engine_settings, run_code
 from Backtest.canonical import CanonicalStrategy
+from Backtest.code_generator import generate_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.errors import DataError, ExecutionError, InvalidInput, StrategyError
 from Backtest.kernel import NAMES, Kernel
+from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox
 from Backtest.search.objective import Objective, pareto_front
 from Backtest.search.optimiser import SearchRequest, confirm, outcome, plan, search, winner
-from Backtest.search.ranges import ranges
+from Backtest.search.ranges import ranges, ranges_of_code
 from Backtest.search.space import Condition, Range, Space
 from Backtest.search.sweeping import COLUMNS, run_chunks
 from Strategy.text_parser import parse_strategy
@@ -329,6 +332,75 @@ def test_ranges_hold_the_result(goog: PriceData) -> None:
         assert found[name]["better_path"] == better.metrics[column]
         assert found[name]["low"] <= run.metrics[column] <= found[name]["high"]
     assert better.metrics["Return [%]"] > run.metrics["Return [%]"]
+
+
+def test_dearer_is_twice_every_cost(goog: PriceData) -> None:
+    cross = CROSS.model_copy(update={"risk": CROSS.risk.model_copy(update={"stop_loss": None})})
+
+    def costing(**costs: float) -> CanonicalStrategy:
+        return cross.model_copy(update={"execution": cross.execution.model_copy(update=costs)})
+
+    given, none, twice = (
+        costing(commission=c, spread=s, commission_fixed=f)
+        for c, s, f in ((0.001, 0.0005, 2), (0, 0, 0), (0.002, 0.001, 4))
+    )
+    found = ranges(given, goog.frame)
+    assert found["costs"] == {"commission": [0, 0.002], "spread": [0, 0.001], "commission_fixed": [0, 4]}
+    totals = [Kernel(s, goog.frame).run().metrics["Return [%]"] for s in (twice, given, none)]
+    assert totals == sorted(totals)
+    total = found["total_return_pct"]
+    assert [total["low"], total["worse_path"], total["high"]] == pytest.approx(totals, rel=1e-12)
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[ProcessSandbox]:
+    """Runs code of anybody, for it is ours."""
+    box = ProcessSandbox(ready=2, allow_unisolated=True)
+    box.warm_up()
+    yield box
+    box.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 1%, target 1%",
+        "Buy when RSI(14) < 45, stop 2%, target 2%, commission 0.1%, spread 0.05%, at the close",
+        "Trade BTCUSD: buy when RSI(14) < 40, short when RSI(14) > 60, trailing stop 2%, target 2%",
+    ],
+)
+def test_ranges_of_code_are_those_of_its_canonical(text: str, goog: PriceData, box: ProcessSandbox) -> None:
+    canonical = parse_strategy(text).require()
+    code, settings = generate_code(canonical).code, engine_settings(canonical)
+    done = run_code(code, goog, settings, sandbox=box)
+    found = ranges_of_code(code, goog.frame, settings, done.metrics, sandbox=box, limits=Limits())
+    expected = ranges(canonical, goog.frame)
+    even, about = found.pop("break_even_commission"), expected.pop("break_even_commission")
+    assert even == pytest.approx(about, rel=0.03)
+    assert expected["total_return_pct"]["worse_path"] != expected["total_return_pct"]["better_path"]
+    assert found.pop("costs") == expected.pop("costs")
+    for name, figures in expected.items():
+        assert found[name] == pytest.approx(figures, rel=1e-9), name
+
+
+def program(body: str) -> str:
+    lines = "\n".join(f"        {line}" for line in body.splitlines())
+    return f"from backtesting import Strategy\n\nclass S(Strategy):\n    def init(self): pass\n\n    def next(self):\n{lines}\n"
+
+
+def test_code_without_a_range(goog: PriceData, box: ProcessSandbox) -> None:
+    options: dict[str, Any] = {"sandbox": box, "limits": Limits()}
+    picky = program("assert not self._broker._commission_relative, 'too dear'\nself.position or self.buy()")
+    done = run_code(picky, goog, EngineSettings(), sandbox=box)
+    with pytest.raises(ExecutionError, match="too dear"):
+        ranges_of_code(picky, goog.frame, EngineSettings(), done.metrics, **options)
+    with pytest.raises(ExecutionError, match="shorten the dates"):
+        ranges_of_code(picky, goog.frame, EngineSettings(), done.metrics, took=3.0, **options)
+    idle = program("pass")
+    done = run_code(idle, goog, EngineSettings(), sandbox=box)
+    found = ranges_of_code(idle, goog.frame, EngineSettings(), done.metrics, **options)
+    assert found["sharpe_ratio"] == {"low": None, "high": None, "worse_path": None, "better_path": None}
+    assert found["break_even_commission"] == 0.0
 
 
 def test_a_best_that_does_not_agree_fails(goog: PriceData, sandbox: Any) -> None:

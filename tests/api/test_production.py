@@ -169,6 +169,23 @@ def test_run_sandbox_with_code(api: APIClient, other_user: User) -> None:
     assert b"<html" in api.get(f"/api/backtests/{run['id']}/report/").content[:2000]
     assert api.get(f"/api/backtests/{run['id']}/explain/?at=2008-01-02").status_code == 422
     assert client_of(other_user).get(f"/api/backtests/{run['id']}/").status_code == 404
+    sharpe, total = run["ranges"]["sharpe_ratio"], run["ranges"]["total_return_pct"]
+    assert sharpe["low"] < run["sharpe_ratio"] <= sharpe["high"]
+    assert total["worse_path"] == run["total_return_pct"]
+    assert run["ranges"]["costs"]["commission"] == [0, 0.001]
+    assert api.get(f"/api/backtests/{run['id']}/").json()["ranges"] == run["ranges"]
+
+
+def test_code_that_has_no_range(api: APIClient) -> None:
+    code = GOOD.replace(
+        "if not self.position:",
+        "assert not self._broker._commission_relative, 'too dear'\n        if not self.position:",
+    )
+    run = api.post("/api/production/backtests/run-sandbox/", {"code": code, "symbol": "GOOG"}).json()
+    assert run["status"] == "completed"
+    assert run["ranges"] is None
+    assert "There is no range over paths and costs: AssertionError: too dear" in run["warnings"]
+    assert api.get(f"/api/backtests/{run['id']}/").json() == run
 
 
 def test_run_sandbox_with_a_strategy(api: APIClient, strategy: int) -> None:
