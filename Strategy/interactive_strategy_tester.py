@@ -79,7 +79,7 @@ class Tester:
         """Backtest the last strategy, with a progress bar on a terminal."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        from backtest_api.services import report_ensure, run_create, run_execute
+        from backtest_api.services import ranges_ensure, report_ensure, run_create, run_execute
 
         if self.parsed is None:
             raise self._bad("There is no strategy yet: write one first")
@@ -96,7 +96,7 @@ class Tester:
                 here=True,
             )
             bar.update(task, advance=1, description="running the backtest")
-            self.run_done = run_execute(run=run)
+            self.run_done = ranges_ensure(run=run_execute(run=run))
             bar.update(task, advance=1, description="drawing the report")
             if self.console.is_terminal:
                 report_ensure(run=self.run_done)
@@ -244,6 +244,7 @@ class Tester:
             "run": None if run is None else {
                 "id": run.pk, "symbol": run.symbol, "timeframe": run.timeframe, "data_source": run.data_source,
                 "summary": run.summary, "metrics": run.metrics, "warnings": run.warnings,
+                "ranges": run.ranges, "trials": run.outcome.get("trials"),
             },
         }  # fmt: skip
 

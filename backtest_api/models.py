@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -102,6 +102,12 @@ class BacktestRun(models.Model):
     @property
     def title(self) -> str:
         return str(self.canonical_json.get("strategy_name", "The code"))
+
+    @property
+    def ranges(self) -> dict[str, Any] | None:
+        """Return its figures as ranges over intrabar paths and costs; services.ranges_ensure sees to it that there are."""
+        found: dict[str, Any] | None = self.outcome.get("ranges") or self.outcome.get("statistics", {}).get("ranges")
+        return found
 
 
 class SearchChunk(models.Model):

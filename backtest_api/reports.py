@@ -63,7 +63,7 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
     if trades:
         console.print(_trade_table(trades[-5:], len(trades)))
         console.print(f"Equity  {sparkline([float(row['Equity']) for row in read_rows(folder / 'equity_curve.csv')])}")
-    if ranges := run.outcome.get("ranges"):
+    if ranges := run.ranges:
         sharpe, total = ranges["sharpe_ratio"], ranges["total_return_pct"]
         console.print(
             f"Over what the bars do not tell and other costs: Sharpe {_number(sharpe['low'])} to {_number(sharpe['high'])}, "

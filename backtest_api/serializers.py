@@ -132,23 +132,26 @@ def artifacts_of(run: BacktestRun) -> list[dict[str, str]]:
     ]
 
 
-RangesField = {
-    "type": "object",
-    "nullable": True,
-    "properties": {
-        **{
-            name: {
-                "type": "object",
-                "properties": {
-                    n: {"type": "number", "nullable": True} for n in ("low", "high", "worse_path", "better_path")
-                },
-            }
-            for name in ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown")
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            **{
+                name: {
+                    "type": "object",
+                    "properties": {
+                        n: {"type": "number", "nullable": True} for n in ("low", "high", "worse_path", "better_path")
+                    },
+                }
+                for name in ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown")
+            },
+            "break_even_commission": {"type": "number", "nullable": True},
+            "costs": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}},
         },
-        "break_even_commission": {"type": "number", "nullable": True},
-        "costs": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}},
-    },
-}
+    }
+)
+class RangesField(serializers.JSONField):
+    """Figures as ranges, as services.ranges_ensure makes them."""
 
 
 class TrialsSerializer(serializers.Serializer[Any]):
@@ -172,9 +175,10 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     trades_csv = serializers.SerializerMethodField()
     equity_csv = serializers.SerializerMethodField()
     report_html = serializers.SerializerMethodField()
-    ranges = serializers.SerializerMethodField(
+    ranges = RangesField(
+        allow_null=True,
         help_text="Figures from the worst to the best of what a bar may have been inside and of what trading may cost; null "
-        "until the run is looked at, and where a warning says why there is none"
+        "until the run is looked at, and where a warning says why there is none",
     )
     trials = serializers.SerializerMethodField(
         help_text="How often this was tried on these prices, and what that means"
@@ -190,13 +194,6 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
             "attempts", "created_at", "started_at", "finished_at", "ranges", "trials",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
-
-    @extend_schema_field(RangesField)
-    def get_ranges(self, run: BacktestRun) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = (
-            run.outcome.get("ranges") or run.outcome.get("statistics", {}).get("ranges")
-        ) or None
-        return found
 
     @extend_schema_field(TrialsSerializer(allow_null=True))
     def get_trials(self, run: BacktestRun) -> dict[str, Any] | None:
@@ -363,6 +360,7 @@ class JobResultSerializer(serializers.Serializer[Any]):
     container = serializers.DictField(
         child=serializers.CharField(), help_text="backend; name and image where there is a container"
     )
+    ranges = RangesField(allow_null=True)
 
 
 class JobRowSerializer(FiguresSerializer):
@@ -423,6 +421,7 @@ def _result(run: BacktestRun) -> dict[str, Any]:
         "metrics": figures if done else None,
         "artifacts": artifacts_of(run) if done else [],
         "container": container,
+        "ranges": run.ranges,
     }
 
 

@@ -138,6 +138,8 @@ class JobView(APIView):
     def get(self, request: Request, job_id: int) -> Response:
         """The envelope of a job: how far it is, and when it is done the figures and files of each symbol."""
         job: BacktestJob = selectors.job_get(user=user_of(request), job_id=job_id)
+        for run in job.runs.all():
+            services.ranges_ensure(run=run)
         return Response(serializers.JobSerializer(job).data)
 
 

@@ -379,8 +379,15 @@ def _figures(run: BacktestRun) -> str:
     text = f"{run.summary.rstrip('.')}."
     if not run.total_trades:
         return text
+    found = backtests.ranges_ensure(run=run).ranges
+    span = found["sharpe_ratio"] if found else {"low": None}
+    around = (
+        ""
+        if span["low"] is None
+        else f" ({span['low']:.2f} to {span['high']:.2f} on other paths through the bars and at other costs)"
+    )
     return (
-        f"{text} Sharpe {shown(run.sharpe_ratio)}, maximum drawdown {shown(run.max_drawdown, '%')}, "
+        f"{text} Sharpe {shown(run.sharpe_ratio)}{around}, maximum drawdown {shown(run.max_drawdown, '%')}, "
         f"{run.total_trades} trades, from {run.start_date} to {run.end_date}."
     )
 

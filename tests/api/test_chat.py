@@ -55,6 +55,8 @@ def test_a_whole_conversation_by_rules(api: APIClient) -> None:
     done = say(api, "how did it go?")
     run = BacktestRun.objects.get()
     assert run.summary.rstrip(".") in done["text"]
+    low, high = (run.ranges["sharpe_ratio"][name] for name in ("low", "high"))
+    assert f"Sharpe {run.sharpe_ratio:.2f} ({low:.2f} to {high:.2f} on other paths" in done["text"]
     assert done["actions"][0]["run_id"] == run.pk
     assert {"type": "csv", "name": "trades.csv", "path": f"/api/backtests/{run.pk}/artifacts/trades.csv/"} in done[
         "actions"

@@ -132,6 +132,9 @@ def test_the_interactive_tester_piped(folder: Path) -> None:
         answer = json.loads(done.stdout)
         assert answer["canonical_json"]["symbols"] == ["GOOG"]
         assert answer["run"]["metrics"]["# Trades"] > 3
+        sharpe = answer["run"]["ranges"]["sharpe_ratio"]
+        assert sharpe["low"] < answer["run"]["metrics"]["Sharpe Ratio"] <= sharpe["high"]
+        assert answer["run"]["trials"]["text"].endswith("try on GOOG.")
         assert answer["assumptions"]
     refused = subprocess.run(
         [sys.executable, "Strategy/interactive_strategy_tester.py"], cwd=ROOT, env=environment(folder), input="buy the moon", capture_output=True, text=True, check=False,
@@ -167,6 +170,7 @@ def test_the_interactive_tester_in_a_terminal(folder: Path, tmp_path: Path) -> N
     until("strategy>")
     os.write(terminal, SENTENCE.encode() + b"\r")
     until("Max. drawdown")
+    until("Over what the bars do not tell and other costs: Sharpe")
     until("report.html")
     os.write(terminal, b":explain 2006-03-01\r")
     until("RSI(14)")

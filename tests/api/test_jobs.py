@@ -290,6 +290,9 @@ def test_a_job_on_several_symbols(api: APIClient) -> None:
     assert found["status"] == "completed"
     assert [r["status"] for r in found["results"]] == ["completed", "completed", "failed"]
     assert "NOPE" in found["results"][2]["error"]
+    for row, result in zip(found["table"], found["results"], strict=False):
+        assert result["ranges"]["sharpe_ratio"]["low"] < row["sharpe"] <= result["ranges"]["sharpe_ratio"]["high"]
+    assert found["results"][2]["ranges"] is None
     assert [row["symbol"] for row in found["table"]] == ["AAPL", "MSFT"]
     assert all(row["trades"] > 5 and row["max_drawdown"] < 0 for row in found["table"])
     assert "AAPL" in found["summary"]
