@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.backtesting_adapter import api_trades, engine_settings, run_code
+from Backtest.backtesting_adapter import api_trades, engine_settings
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import SYMBOLS, BundledProvider
 from Backtest.errors import DataError, ExecutionError
 from Backtest.explain import Explainer
-from Backtest.sandbox import Limits, Sandbox
+from Backtest.sandbox import Limits, Sandbox, SandboxJob
 from Backtest.timeframes import seconds
 
 DRAWN, DRAWN_BARS = 20, 500
@@ -83,18 +84,19 @@ def first_difference(
     """
     from Backtest.kernel import Kernel
 
-    settings = engine_settings(strategy)
-    for prices in data_sets(strategy.timeframe):
-        expected = api_trades(strategy, prices.frame, Kernel(strategy, prices.frame).run().trades)
-        try:
-            found = run_code(code, prices, settings, sandbox=sandbox, limits=limits).trades
-        except ExecutionError as error:
-            raise ExecutionError(
-                f"On {prices.symbol}: {error.message}", exit_reason=error.exit_reason, traceback=error.traceback,
-                log=error.log, resources=error.resources,
-            ) from None  # fmt: skip
-        if difference := _difference(strategy, prices, expected, found):
-            return difference
+    settings, tried = engine_settings(strategy), list(data_sets(strategy.timeframe))
+    jobs = [SandboxJob(code, prices.frame, settings, limits or Limits(), name="equivalence") for prices in tried]
+    with contextlib.closing(sandbox.run_many(jobs)) as results:
+        for prices, found in zip(tried, results, strict=True):
+            if isinstance(found, ExecutionError):
+                raise ExecutionError(
+                    f"On {prices.symbol}: {found.message}", exit_reason=found.exit_reason, traceback=found.traceback,
+                    log=found.log, resources=found.resources,
+                )  # fmt: skip
+            expected = api_trades(strategy, prices.frame, Kernel(strategy, prices.frame).run().trades)
+            trades = api_trades(None, prices.frame, found.trades)
+            if difference := _difference(strategy, prices, expected, trades):
+                return difference
     return None
 
 

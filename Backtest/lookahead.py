@@ -7,7 +7,6 @@ made right behind bars at which orders were placed, so that a strategy that peek
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,23 +87,23 @@ def check_lookahead(
     if len(frame) < LEAST_BARS:
         raise DataError(f"{prices.symbol} has {len(frame)} bars in this range, {LEAST_BARS} are needed to check it")
 
-    def run(data: pd.DataFrame) -> SandboxResult:
-        job = SandboxJob(code, data, settings, limits or Limits(), trace=True, generated=generated, name="lookahead")
-        return sandbox.run(job)
+    def job(data: pd.DataFrame) -> SandboxJob:
+        return SandboxJob(code, data, settings, limits or Limits(), trace=True, generated=generated, name="lookahead")
 
-    first = run(frame)
+    first = sandbox.run(job(frame))
     places = _cuts(first, len(frame), cuts)
     futures: list[tuple[int, Change, pd.DataFrame]] = [(len(frame) - 1, "mirrored", frame)]
     for k, cut in enumerate(places):
         futures.append((cut, "mirrored", mirrored(frame, cut)))
         futures.append((cut, "redrawn", redrawn(frame, cut, seed=k)))
     futures += [(cut, "cut off", frame.iloc[: cut + 1]) for cut in places if cut >= LEAST_BARS // 2]
-    with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(_attempt, run, data) for _, _, data in futures]
-        results = []
-        for k, one in enumerate(waiting):
-            results.append(one.result())
-            tick((k + 1) / len(waiting))
+    results = []
+    for result in sandbox.run_many(job(data) for _, _, data in futures):
+        # A future may be too strange for the code; a failure there says nothing of the past.
+        if isinstance(result, ExecutionError) and result.exit_reason in ("cancelled", "violation"):
+            raise result
+        results.append(result)
+        tick(len(results) / len(futures))
     again = results[0]
     if isinstance(again, ExecutionError) or _changes(frame, first, again, len(frame) - 1, "the same"):
         why = "The code does not do the same twice on the same prices, so what it knows cannot be told: give chance a seed"
@@ -123,16 +122,6 @@ def check_lookahead(
     for finding in sorted(found, key=lambda f: (f.bar, f.cut)):
         earliest.setdefault(finding.what, finding)
     return Report(prices.symbol, len(frame), len(futures) + 1, tuple(earliest.values()))
-
-
-def _attempt(run: Callable[[pd.DataFrame], SandboxResult], data: pd.DataFrame) -> SandboxResult | ExecutionError:
-    """Run on a future that may be too strange for the code; a failure there says nothing of the past."""
-    try:
-        return run(data)
-    except ExecutionError as error:
-        if error.exit_reason in ("cancelled", "violation"):
-            raise
-        return error
 
 
 def _cuts(result: SandboxResult, bars: int, count: int) -> list[int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
+
+from Backtest.errors import ExecutionError
 
 
 class EngineSettings(BaseModel):
@@ -109,6 +111,9 @@ class Sandbox(Protocol):
     isolated: bool
 
     def run(self, job: SandboxJob) -> SandboxResult: ...
+
+    def run_many(self, jobs: Iterable[SandboxJob], *, at_once: int = 2) -> Generator[SandboxResult | ExecutionError]:
+        """Run jobs of the same code, none of which knows of another; give what each came to, in their order."""
 
     def warm_up(self, count: int | None = None) -> None:
         """Start interpreters ahead of need."""

@@ -1,8 +1,8 @@
 """The system calls a numeric Python needs. Everything else is refused; some of it ends the process.
 
 Two filters are made of one list. The first lies on an interpreter from its start and lets it start
-programs and threads, as imports do. The second, put on by the worker just before a job, takes that
-away as well: a job is one process with one thread.
+programs and threads, as imports do, and forks for jobs of one code. The second, put on by the worker just before a job,
+takes that away as well: a job is one process with one thread.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ FATAL = """
 """
 TERMINAL_SIZE = 0x5401  # TCGETS: "is this a terminal?", which every open() of Python asks
 CLOSE_ON_EXEC, NON_BLOCKING = 0x5451, 0x5421
-PR_SET_NAME, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 15, 22, 38
+PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 15, 22, 38
 
 
 @cache
@@ -72,7 +72,7 @@ def program(*, starting: bool) -> bytes:
         _rule(found, seccomp.KILL_PROCESS, name)
     for value in (TERMINAL_SIZE, CLOSE_ON_EXEC, NON_BLOCKING):
         _rule(found, seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, value))
-    for value in (PR_SET_NAME, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS):
+    for value in (PR_SET_NAME, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, *((PR_SET_DUMPABLE,) if starting else ())):
         _rule(found, seccomp.ALLOW, "prctl", seccomp.Arg(0, seccomp.EQ, value))
     with os.fdopen(os.memfd_create("filter"), "w+b") as file:
         found.export_bpf(file)

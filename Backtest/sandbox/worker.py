@@ -1,16 +1,18 @@
-"""The program inside the sandbox: import everything, wait for one job, run it, end.
+"""The program inside the sandbox: import everything, wait for a job, run it, end.
 
 It is started with `python -I worker.py FOLDER PACKAGES`, knows nothing of AlgoAgent, and talks over
 its standard input and output:
 
     worker  {"ready": versions}
-    server  {"code", "settings", "limits", "report", "trace", "target_first", "filter", "prices": n}, then n bytes of Arrow
+    server  {"code", "settings", "limits", "report", "trace", "target_first", "filter", "fork", "token", "prices": n},
+            then n bytes of Arrow
     worker  {"progress": 0..1}, any number of times
-    worker  {"status", "metrics", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
+    worker  {"status", "token", "metrics", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
             trades (n rows of TRADE_COLUMNS), the equity of the bars, both as little-endian doubles,
             and the report
 
-`--forks` makes it a server of such workers, forks of itself, for the backend without isolation.
+With "fork" a job runs in a fork, and the worker waits for the next one. It has run no strategy itself, and nothing a fork did
+is left for the next. `--forks` makes it a server of such workers, forks of itself, for the backend without isolation.
 """
 
 import base64
@@ -33,6 +35,7 @@ FILES = 256
 LOG_BYTES = 64 * 1024
 OUTPUT = "output.txt"
 PROGRESS_S = 0.2
+ANSWERED = 3
 TRADE_COLUMNS = [
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 ]  # fmt: skip
@@ -79,11 +82,8 @@ def imports():
 
 def rehearse():
     """Run once through everything a job needs, so that no job pays for a first time."""
-    import io
-
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.feather
     import talib
     from backtesting import Backtest, Strategy
 
@@ -103,9 +103,10 @@ def rehearse():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         Backtest(frame, Rehearsal, finalize_trades=True).run()
-    buffer = io.BytesIO()
-    pyarrow.feather.write_feather(pa.Table.from_pandas(frame), buffer, compression="uncompressed")
-    pyarrow.feather.read_feather(io.BytesIO(buffer.getvalue()), use_threads=False)
+    sink, rows = pa.BufferOutputStream(), pa.Table.from_pandas(frame, nthreads=1)
+    with pa.ipc.new_file(sink, rows.schema) as file:
+        file.write_table(rows)
+    table(sink.getvalue())
 
 
 # -- Locking up ------------------------------------------------------------------------------
@@ -278,6 +279,14 @@ def plot(test, result):
     return page.replace("https://kernc.github.io/backtesting.py/plx.gif.html?utm_source=", "about:blank#").encode()
 
 
+def table(prices):
+    """Return the prices as a frame, read by this thread alone."""
+    import pyarrow as pa
+
+    options = pa.ipc.IpcReadOptions(use_threads=False)
+    return pa.ipc.open_file(pa.py_buffer(prices), options=options).read_all().to_pandas(use_threads=False)
+
+
 def plain(value):
     """Return a metric as JSON can hold it."""
     import pandas as pd
@@ -299,14 +308,12 @@ def warm_up(strategy):
 
 def run(job, prices, say):
     """Run the job; return the JSON part of the answer and the bytes that follow it."""
-    import io
-
     import backtesting.backtesting
     import numpy as np
     import pandas as pd
-    import pyarrow.feather
 
-    data = pyarrow.feather.read_feather(io.BytesIO(prices), use_threads=False)
+    data = table(prices)
+    np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
     backtesting.backtesting._tqdm = lambda bars, **_: told(bars, say)
     report = b""
     with warnings.catch_warnings(record=True) as caught:
@@ -375,7 +382,7 @@ def usage():
 
 
 def serve(versions, folder):
-    """Say that everything is imported, wait for a job, run it and answer."""
+    """Say that everything is imported, wait for a job, run it and answer; wait for another one if it was done in a fork."""
     orders, answers = os.fdopen(0, "rb", closefd=False), os.fdopen(os.dup(1), "wb")
 
     def say(message, rest=b""):
@@ -383,12 +390,74 @@ def serve(versions, folder):
         answers.flush()
 
     say({"ready": versions})
-    order = orders.readline()
-    if not order:
-        return
-    job = json.loads(order)
-    prices = orders.read(job["prices"])
     os.chdir(folder)
+    while order := orders.readline():
+        job = json.loads(order)
+        prices = orders.read(job["prices"])
+        if not job["fork"]:
+            do(job, prices, say)
+            return
+        keep_to_itself()
+        fork(lambda job=job, prices=prices: do(job, prices, say), answers)
+        empty(folder)
+
+
+def keep_to_itself():
+    """Let nobody but the system's owner read or write this process's memory, forks of it included."""
+    import ctypes
+
+    set_dumpable = 4
+    if sys.platform == "linux" and ctypes.CDLL(None).prctl(set_dumpable, 0, 0, 0, 0):
+        raise OSError("the interpreter's memory could not be closed")
+
+
+def fork(work, answers):
+    """Do work in a fork and pass on what it answers. Where it does not come to its end, this process ends as the fork did.
+
+    The fork cannot read what comes in here: it would know the next job while it may still answer it.
+    """
+    theirs, ours = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(ours, answers.fileno())
+            os.closerange(3, answers.fileno())
+            os.closerange(answers.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+            work()
+            os._exit(ANSWERED)
+        finally:
+            os._exit(1)
+    os.close(ours)
+    while part := os.read(theirs, 1 << 20):
+        answers.write(part)
+        answers.flush()
+    os.close(theirs)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code < 0:
+        os.kill(os.getpid(), -code)
+        os._exit(128 - code)  # the first process of a container is not killed by itself
+    if code != ANSWERED:
+        os._exit(code)
+
+
+def empty(folder):
+    """Remove what a job left in its folder."""
+    import shutil
+
+    for parent, folders, _ in os.walk(folder):
+        for path in (os.path.join(parent, name) for name in folders):
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)  # before it is gone into
+    for entry in list(os.scandir(folder)):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
+
+
+def do(job, prices, say):
+    """Run a job, locked up, and answer."""
     output = os.open(OUTPUT, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -408,6 +477,7 @@ def serve(versions, folder):
         answer["log"] = os.pread(output, LOG_BYTES, 0).decode(errors="replace")
     after = usage()
     answer |= {"cpu_ms": after["cpu_ms"] - before["cpu_ms"], "peak_memory_mb": after["peak_memory_mb"]}
+    answer["token"] = job["token"]
     say(answer, rest)
 
 

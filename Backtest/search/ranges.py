@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ PATHS = (False, True)  # of a bar that holds both levels of a trade: the stop fi
 CODE_S = 30.0
 
 Costs = tuple[float, float, float]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 Figures = Mapping[str, Any]  # by backtesting.py's names
 
 
@@ -57,7 +57,7 @@ def ranges_of_code(
     took: float = 0.0,
     seconds: float = CODE_S,
 ) -> dict[str, Any]:
-    """Return what `ranges` does, of code, by running it again in the sandbox: about nine times.
+    """Return what `ranges` does, of code, by running it again in the sandbox: about twenty times.
 
     Args:
         settings: how it was run.
@@ -72,28 +72,36 @@ def ranges_of_code(
     if took > seconds / 15:
         raise late
     end = time.monotonic() + seconds
-    costs = _costs(*(getattr(settings, name) for name in COSTS))
 
-    def run(target_first: bool, **paid: float) -> Figures:
+    def run(wanted: list[tuple[bool, Costs]]) -> list[Figures]:
         left = end - time.monotonic()
         if left <= 0:
             raise late
         bound = limits.model_copy(update={"timeout_s": min(limits.timeout_s, left)})
-        job = SandboxJob(code, frame, settings.model_copy(update=paid), bound, target_first=target_first, name="ranges")
-        return sandbox.run(job).metrics
+        settled = [(first, settings.model_copy(update=dict(zip(COSTS, cost, strict=True)))) for first, cost in wanted]
+        jobs = [SandboxJob(code, frame, s, bound, target_first=first, name="ranges") for first, s in settled]
+        done: list[Figures] = []
+        with contextlib.closing(sandbox.run_many(jobs)) as results:
+            for result in results:
+                if isinstance(result, ExecutionError):
+                    raise result
+                done.append(result.metrics)
+        return done
 
-    with ThreadPoolExecutor(2) as pool:
-        corners = [(first, cost) for first in PATHS for cost in costs][1:]
-        waiting = [pool.submit(run, first, **dict(zip(COSTS, cost, strict=True))) for first, cost in corners]
-        done = [figures, *(one.result() for one in waiting)]
-    worse, better = done[: len(costs)], done[len(costs) :]
+    def paying(commissions: Floats) -> list[tuple[bool, Costs]]:
+        return [(False, (float(c), settings.spread, settings.commission_fixed)) for c in commissions]
 
-    def total(commission: float) -> float:
-        return float(run(False, commission=commission)["Return [%]"])
-
-    only_commission = not (settings.spread or settings.commission_fixed)
-    known = zip(costs, worse, strict=True) if only_commission else [(costs[0], figures)]
-    return _ranges([worse, better], costs, _break_even(total, {cost[0]: float(f["Return [%]"]) for cost, f in known}))
+    costs, tried = _costs(*(getattr(settings, name) for name in COSTS)), COMMISSIONS[::5]
+    corners = [(first, cost) for first in PATHS for cost in costs]
+    done = [figures, *run([*corners[1:], *paying(tried)])]
+    returns = [float(f["Return [%]"]) for f in done[len(corners) :]]
+    lost = next((k for k, value in enumerate(returns) if not value > 0), 0)
+    if lost:  # look closer at where it is lost
+        tried = np.linspace(tried[lost - 1], tried[lost], 10)
+        between = [float(f["Return [%]"]) for f in run(paying(tried[1:-1]))]
+        returns = [returns[lost - 1], *between, returns[lost]]
+    even = robustness.break_even(tried, np.array(returns))
+    return _ranges([done[: len(costs)], done[len(costs) : len(corners)]], costs, even)
 
 
 def _costs(commission: float, spread: float, fixed: float) -> list[Costs]:
@@ -101,32 +109,6 @@ def _costs(commission: float, spread: float, fixed: float) -> list[Costs]:
     most = MOST_COMMISSION
     dear = (min(2 * commission, most), min(2 * spread, most), 2 * fixed)
     return [(commission, spread, fixed), (0.0, 0.0, 0.0), dear if any(dear) else (0.001, 0.0, 0.0)]
-
-
-def _break_even(total: Callable[[float], float], known: dict[float, float]) -> float | None:
-    """Return a commission at which the return of a run with it reaches zero; None where it is above 9.9%.
-
-    Args:
-        total: gives the return for a commission, in percent.
-        known: such returns that need no run.
-    """
-    from scipy.optimize import brentq
-
-    @cache
-    def growth(commission: float) -> float:
-        """Fall about linearly with commission."""
-        found = known[commission] if commission in known else total(commission)
-        return float(np.log1p(max(found, -99.99) / 100))
-
-    if growth(0.0) <= 0:
-        return 0.0
-    near = max(known) or 0.001
-    fall = (growth(0.0) - growth(near)) / near
-    beyond = min(1.2 * growth(0.0) / fall, MOST_COMMISSION) if fall > 0 else MOST_COMMISSION
-    for high in (beyond, MOST_COMMISSION):
-        if growth(high) <= 0:
-            return float(brentq(growth, 0.0, high, xtol=1e-7, rtol=5e-3))
-    return None
 
 
 def _ranges(paths: list[list[Figures]], costs: list[Costs], even: float | None) -> dict[str, Any]:
