@@ -95,6 +95,11 @@ def isolation(frame: Any, code: str, engine: Callable[[], Any]) -> None:
         cold = choose_sandbox(backend)
         added = [once_ms(lambda: cold.run(job)) - once_ms(engine) for _ in range(8)]  # noqa: B023 - run at once
         row(f"{backend}, none waiting: it adds", statistics.median(added[1:]), "budget", 700)
+        together, alone = (
+            once_ms(lambda: list(cold.run_many([job] * 20))),  # noqa: B023 - run at once
+            once_ms(lambda: [cold.run(job) for _ in range(20)]),  # noqa: B023 - run at once
+        )
+        row(f"{backend}, 20 jobs of one code", together, "20 interpreters", alone)
         cold.close()
 
 
