@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import SYMBOLS, BundledProvider
 from Backtest.errors import DataError, ExecutionError
 from Backtest.explain import Explainer
-from Backtest.sandbox import Limits, Sandbox, SandboxJob
+from Backtest.sandbox import Limits, Sandbox, SandboxJob, SandboxResult
 from Backtest.timeframes import seconds
 
 DRAWN, DRAWN_BARS = 20, 500
@@ -86,7 +86,7 @@ def first_difference(
 
     settings, tried = engine_settings(strategy), list(data_sets(strategy.timeframe))
     jobs = [SandboxJob(code, prices.frame, settings, limits or Limits(), name="equivalence") for prices in tried]
-    with contextlib.closing(sandbox.run_many(jobs)) as results:
+    with contextlib.closing(_results(jobs, sandbox)) as results:
         for prices, found in zip(tried, results, strict=True):
             if isinstance(found, ExecutionError):
                 raise ExecutionError(
@@ -98,6 +98,15 @@ def first_difference(
             if difference := _difference(strategy, prices, expected, trades):
                 return difference
     return None
+
+
+def _results(jobs: list[SandboxJob], sandbox: Sandbox) -> Generator[SandboxResult | ExecutionError]:
+    """Run the first job as backtests are run and the others together: code that tells the two apart differs in one of them."""
+    try:
+        yield sandbox.run(jobs[0])
+    except ExecutionError as error:
+        yield error
+    yield from sandbox.run_many(jobs[1:])
 
 
 def _difference(

@@ -6,6 +6,7 @@ made right behind bars at which orders were placed, so that a strategy that peek
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -98,12 +99,13 @@ def check_lookahead(
         futures.append((cut, "redrawn", redrawn(frame, cut, seed=k)))
     futures += [(cut, "cut off", frame.iloc[: cut + 1]) for cut in places if cut >= LEAST_BARS // 2]
     results = []
-    for result in sandbox.run_many(job(data) for _, _, data in futures):
-        # A future may be too strange for the code; a failure there says nothing of the past.
-        if isinstance(result, ExecutionError) and result.exit_reason in ("cancelled", "violation"):
-            raise result
-        results.append(result)
-        tick(len(results) / len(futures))
+    with contextlib.closing(sandbox.run_many(job(data) for _, _, data in futures)) as running:
+        for result in running:
+            # A future may be too strange for the code; a failure there says nothing of the past.
+            if isinstance(result, ExecutionError) and result.exit_reason in ("cancelled", "violation"):
+                raise result
+            results.append(result)
+            tick(len(results) / len(futures))
     again = results[0]
     if isinstance(again, ExecutionError) or _changes(frame, first, again, len(frame) - 1, "the same"):
         why = "The code does not do the same twice on the same prices, so what it knows cannot be told: give chance a seed"

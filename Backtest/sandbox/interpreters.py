@@ -186,7 +186,6 @@ class InterpreterSandbox:
         with self._place(job), self._counted():
             interpreter, inbox, versions = self._take(job)
             try:
-                interpreter.begin(job)
                 result = self._converse(interpreter, inbox, job, versions)
             except BaseException:
                 interpreter.end()
@@ -239,14 +238,11 @@ class InterpreterSandbox:
         def run(job: SandboxJob) -> SandboxResult:
             with self._place(job), self._counted():
                 if held:
-                    (interpreter, versions), inbox = held.pop(), None
+                    interpreter, versions = held.pop()
+                    inbox = _Inbox(interpreter, job)
                 else:
                     interpreter, inbox, versions = self._take(job)
                 try:
-                    if inbox is None:
-                        inbox = _Inbox(interpreter, job)
-                    else:
-                        interpreter.begin(job)
                     result = self._converse(interpreter, inbox, job, versions, fork=True)
                 except BaseException:
                     interpreter.end()
@@ -302,7 +298,7 @@ class InterpreterSandbox:
                 self._waiting.append(interpreter)
 
     def _take(self, job: SandboxJob) -> tuple[Interpreter, _Inbox, dict[str, str]]:
-        """Return an interpreter that is ready, and its versions: one that waits, or else a new one."""
+        """Return an interpreter that is ready for the job, and its versions: one that waits, or else a new one."""
         hit, started = "yes", time.perf_counter()
         while True:
             with self._lock:
@@ -314,6 +310,7 @@ class InterpreterSandbox:
                 versions = inbox.ready()
                 if hit == "yes" and interpreter.receive(0.0002) == b"":
                     raise SandboxUnavailable("It was ended while it waited")
+                interpreter.begin(job)
             except BaseException as error:
                 interpreter.end()
                 if hit == "yes" and isinstance(error, SandboxUnavailable):

@@ -66,7 +66,7 @@ def ranges_of_code(
         seconds: all the time the runs may take together; where one takes more than a fifteenth of it, none is begun.
 
     Raises:
-        ExecutionError: the code fails with other costs or on the other path, or the time is up.
+        ExecutionError: the code fails with other costs or on the other path, does not do the same twice, or the time is up.
     """
     late = ExecutionError(f"its runs would take more than {seconds:g} s: shorten the dates", exit_reason="timeout")
     if took > seconds / 15:
@@ -93,7 +93,9 @@ def ranges_of_code(
 
     costs, tried = _costs(*(getattr(settings, name) for name in COSTS)), COMMISSIONS[::5]
     corners = [(first, cost) for first in PATHS for cost in costs]
-    done = [figures, *run([*corners[1:], *paying(tried)])]
+    done = run([*corners, *paying(tried)])
+    if any(done[0][column] != figures[column] for column in RANGED.values()):
+        raise ExecutionError("it does not do the same twice on the same prices: give chance a seed")
     returns = [float(f["Return [%]"]) for f in done[len(corners) :]]
     lost = next((k for k, value in enumerate(returns) if not value > 0), 0)
     if lost:  # look closer at where it is lost

@@ -104,14 +104,14 @@ def run_chunks(
                     yield ready.pop(done)
                     done += 1
                     continue
-                # No more than is soon needed: what waits to be written is in memory.
-                for k in range(done, min(done + 4 * workers, len(chunks))):
-                    if k not in waiting and k not in ready:
-                        waiting[k] = pool.submit(_chunk, chunks[k])
-                mine = next((k for k in sorted(waiting) if waiting[k].cancel()), None)
-                if mine is not None:
-                    del waiting[mine]
-                    ready[mine] = figures(kernel, work.space.sets(chunks[mine]))
+                # No more than is soon needed: what waits to be written is in memory. Nothing is taken back from the
+                # pool: Python 3.11's does not get over a process that is killed while a cancelled chunk waits for it.
+                soon = range(done, min(done + 4 * workers, len(chunks)))
+                free = [k for k in soon if k not in waiting and k not in ready]
+                theirs = free[: max(0, 2 * (workers - 1) - len(waiting))]
+                waiting |= {k: pool.submit(_chunk, chunks[k]) for k in theirs}
+                if mine := free[len(theirs) :]:
+                    ready[mine[0]] = figures(kernel, work.space.sets(chunks[mine[0]]))
                 else:
                     wait(waiting.values(), timeout=0.2, return_when=FIRST_COMPLETED)
                 for k in [k for k in waiting if waiting[k].done()]:

@@ -396,6 +396,10 @@ def test_code_without_a_range(goog: PriceData, box: ProcessSandbox) -> None:
         ranges_of_code(picky, goog.frame, EngineSettings(), done.metrics, **options)
     with pytest.raises(ExecutionError, match="shorten the dates"):
         ranges_of_code(picky, goog.frame, EngineSettings(), done.metrics, took=3.0, **options)
+    lucky = program("import random\nif random.random() < 0.1: self.position.close() if self.position else self.buy()")
+    done = run_code(lucky, goog, EngineSettings(), sandbox=box)
+    with pytest.raises(ExecutionError, match="give chance a seed"):
+        ranges_of_code(lucky, goog.frame, EngineSettings(), done.metrics, **options)
     idle = program("pass")
     done = run_code(idle, goog, EngineSettings(), sandbox=box)
     found = ranges_of_code(idle, goog.frame, EngineSettings(), done.metrics, **options)

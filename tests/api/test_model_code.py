@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from Backtest.backtesting_adapter import engine_settings, run_code
 from Backtest.code_generator import generate_code
+from Backtest.data import PriceRequest
+from Backtest.data.bundled import BundledProvider
 from Backtest.equivalence import data_sets, first_difference
 from Backtest.errors import ExecutionError
+from Backtest.lookahead import check_lookahead
+from Backtest.sandbox import EngineSettings
 from Strategy.text_parser import parse_strategy
 from strategy_api.engine import get_sandbox
 from strategy_api.models import ConversationMemory, Trial
@@ -82,6 +87,21 @@ def test_a_difference_on_drawn_prices_only_is_found() -> None:
     found = first_difference(STRATEGY, knows, sandbox=get_sandbox())
     assert found is not None
     assert (found.data, found.found) == ("DRAWN1", None)
+
+
+def test_code_that_behaves_only_when_it_is_checked() -> None:
+    """Many runs of one code are forks of an interpreter, and code can see that. A backtest is run in process 2."""
+    prices = BundledProvider().fetch(PriceRequest("GOOG"))
+    alone = "import os\n" + GOOD.replace(
+        "def next(self) -> None:\n", "def next(self) -> None:\n        if os.getpid() == 2:\n            return\n"
+    )
+    assert run_code(alone, prices, engine_settings(STRATEGY), sandbox=get_sandbox()).trades.empty
+    found = first_difference(STRATEGY, alone, sandbox=get_sandbox())
+    assert found is not None
+    assert (found.data, found.found) == ("GOOG", None)
+    peeks = PEEKS.replace("max())", "max()) if __import__('os').getpid() == 2 else 0.0")
+    report = check_lookahead(peeks, prices, EngineSettings(), sandbox=get_sandbox())
+    assert "does not do the same twice" in report.findings[0].name
 
 
 def test_code_that_fails_on_some_prices() -> None:
