@@ -497,7 +497,7 @@ def _exit_text(code: int) -> str:
 
 
 def _order(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> bytes:
-    """Return a job as bytes: a line of JSON and the prices as Arrow."""
+    """Return a job as bytes: whether in a fork, a line of JSON, and the prices as Arrow."""
     prices = io.BytesIO()
     pyarrow.feather.write_feather(job.frame, prices, compression="uncompressed")
     head = {
@@ -508,11 +508,10 @@ def _order(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> bytes:
         "trace": job.trace,
         "target_first": job.target_first,
         "filter": base64.b64encode(program).decode(),
-        "fork": fork,
         "token": token,
         "prices": prices.tell(),
     }
-    return json.dumps(head).encode() + b"\n" + prices.getvalue()
+    return (b"f" if fork else b"r") + json.dumps(head).encode() + b"\n" + prices.getvalue()
 
 
 def _used(started: float, before: Usage | None, after: Usage | None, message: _Message | None) -> dict[str, float]:

@@ -31,7 +31,7 @@ ALLOWED = """
     futex get_robust_list set_robust_list set_tid_address rseq sched_yield sched_getaffinity sched_getparam
     sched_getscheduler getcpu getpriority
     getpid getppid gettid getuid geteuid getgid getegid getgroups getresuid getresgid getpgid getpgrp getsid
-    uname sysinfo getrusage getrlimit setrlimit prlimit64 getrandom arch_prctl capget wait4 waitid exit exit_group
+    uname sysinfo getrusage getrlimit setrlimit getrandom arch_prctl capget wait4 waitid exit exit_group
     recvfrom recvmsg sendto sendmsg shutdown getsockname getpeername getsockopt
 """
 STARTING = "execve clone vfork fork"
@@ -70,6 +70,7 @@ def program(*, starting: bool) -> bytes:
     _rule(found, seccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags cannot be read: libc falls back to clone
     for name in FATAL.split():
         _rule(found, seccomp.KILL_PROCESS, name)
+    _rule(found, seccomp.ALLOW, "prlimit64", seccomp.Arg(0, seccomp.EQ, 0))  # its own limits
     for value in (TERMINAL_SIZE, CLOSE_ON_EXEC, NON_BLOCKING):
         _rule(found, seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, value))
     for value in (PR_SET_NAME, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, *((PR_SET_DUMPABLE,) if starting else ())):

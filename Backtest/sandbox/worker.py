@@ -4,15 +4,15 @@ It is started with `python -I worker.py FOLDER PACKAGES`, knows nothing of AlgoA
 its standard input and output:
 
     worker  {"ready": versions}
-    server  {"code", "settings", "limits", "report", "trace", "target_first", "filter", "fork", "token", "prices": n},
+    server  "f" or "r", then {"code", "settings", "limits", "report", "trace", "target_first", "filter", "token", "prices": n},
             then n bytes of Arrow
     worker  {"progress": 0..1}, any number of times
     worker  {"status", "token", "metrics", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
             trades (n rows of TRADE_COLUMNS), the equity of the bars, both as little-endian doubles,
             and the report
 
-With "fork" a job runs in a fork, and the worker waits for the next one. It has run no strategy itself, and nothing a fork did
-is left for the next. `--forks` makes it a server of such workers, forks of itself, for the backend without isolation.
+After "f" a job is read and run in a fork, and the worker waits for the next one. It has run and read nothing itself, and nothing
+a fork did is left for the next. `--forks` makes it a server of such workers, forks of itself, for the backend without isolation.
 """
 
 import base64
@@ -35,7 +35,7 @@ FILES = 256
 LOG_BYTES = 64 * 1024
 OUTPUT = "output.txt"
 PROGRESS_S = 0.2
-ANSWERED = 3
+FORK, DONE = b"f", 3
 TRADE_COLUMNS = [
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 ]  # fmt: skip
@@ -383,7 +383,7 @@ def usage():
 
 def serve(versions, folder):
     """Say that everything is imported, wait for a job, run it and answer; wait for another one if it was done in a fork."""
-    orders, answers = os.fdopen(0, "rb", closefd=False), os.fdopen(os.dup(1), "wb")
+    answers = os.fdopen(os.dup(1), "wb")
 
     def say(message, rest=b""):
         answers.write(json.dumps(message, allow_nan=False).encode() + b"\n" + rest)
@@ -391,15 +391,12 @@ def serve(versions, folder):
 
     say({"ready": versions})
     os.chdir(folder)
-    while order := orders.readline():
-        job = json.loads(order)
-        prices = orders.read(job["prices"])
-        if not job["fork"]:
-            do(job, prices, say)
-            return
+    while (how := os.read(0, 1)) == FORK:
         keep_to_itself()
-        fork(lambda job=job, prices=prices: do(job, prices, say), answers)
-        empty(folder)
+        fork(lambda: attend(say), answers.fileno())
+        fork(lambda: empty(folder), answers.fileno())
+    if how:
+        attend(say)
 
 
 def keep_to_itself():
@@ -414,30 +411,32 @@ def keep_to_itself():
 def fork(work, answers):
     """Do work in a fork and pass on what it answers. Where it does not come to its end, this process ends as the fork did.
 
-    The fork cannot read what comes in here: it would know the next job while it may still answer it.
+    Nothing of the work stays in this process's memory, which the next fork starts from.
     """
     theirs, ours = os.pipe()
     pid = os.fork()
     if not pid:
         try:
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            os.dup2(ours, answers.fileno())
-            os.closerange(3, answers.fileno())
-            os.closerange(answers.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+            os.dup2(ours, answers)
+            os.closerange(3, answers)
+            os.closerange(answers + 1, os.sysconf("SC_OPEN_MAX"))
             work()
-            os._exit(ANSWERED)
+            os._exit(DONE)
         finally:
             os._exit(1)
     os.close(ours)
-    while part := os.read(theirs, 1 << 20):
-        answers.write(part)
-        answers.flush()
+    passing = bytearray(1 << 16)
+    while count := os.readv(theirs, [passing]):
+        left = memoryview(passing)[:count]
+        while left:
+            left = left[os.write(answers, left) :]
+        passing[:] = bytes(len(passing))
     os.close(theirs)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code < 0:
         os.kill(os.getpid(), -code)
         os._exit(128 - code)  # the first process of a container is not killed by itself
-    if code != ANSWERED:
+    if code != DONE:
         os._exit(code)
 
 
@@ -456,8 +455,12 @@ def empty(folder):
             os.unlink(entry.path)
 
 
-def do(job, prices, say):
-    """Run a job, locked up, and answer."""
+def attend(say):
+    """Read a job, run it, locked up, and answer. What comes in after it cannot be read any more."""
+    with os.fdopen(os.dup(0), "rb") as orders:
+        job = json.loads(orders.readline())
+        prices = orders.read(job["prices"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     output = os.open(OUTPUT, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)

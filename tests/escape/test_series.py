@@ -61,6 +61,10 @@ LEFT = {
     "an open file": ("os.dup2(os.open('output.txt', os.O_RDONLY), 60)", "os.path.exists('/proc/self/fd/60')"),
     "a working directory": ("os.mkdir('left'); os.chdir('left')", "not os.getcwd() == '/job'"),
     "a limit": ("import resource; resource.setrlimit(resource.RLIMIT_CPU, (3, 3))", "__import__('resource').getrlimit(0)[0] == 3"),
+    "a limit of who started it": (
+        "print(call(302, os.getppid(), 12, (ctypes.c_ulong * 2)(77, 77), None))  # prlimit64",
+        "__import__('resource').getrlimit(12)[0] == 77",
+    ),
     "an alarm": ("import signal; signal.alarm(1); signal.signal(signal.SIGTERM, signal.SIG_IGN)", "__import__('signal').alarm(0) or __import__('signal').getsignal(15) == 1"),
 }  # fmt: skip
 
