@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import gc
 import shutil
+import signal
+import subprocess
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox, SandboxJob, choose_sandbox
+from Backtest.sandbox.owners import is_gone, own_name
 from Backtest.sandbox.process import FolderInterpreter
 from Backtest.sandbox.process import _Origin as origin
 
@@ -79,6 +83,22 @@ def test_both_paths_through_a_bar(
     for target_first, price in ((False, worse), (True, better)):
         trades = sandbox.run(dataclasses.replace(one, target_first=target_first)).trades
         assert trades.loc[trades["Size"] > 0, "ExitPrice"].tolist() == [price]
+
+
+def test_a_process_that_was_killed_is_gone_before_it_is_buried() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    machine = own_name().partition("/")[0]
+    started = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    name = f"{machine}/{child.pid}/{started}"
+    assert not is_gone(name)
+    assert not is_gone(own_name())
+    child.kill()
+    deadline = time.monotonic() + 10
+    while not is_gone(name):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert child.wait() == -signal.SIGKILL
+    assert is_gone(name)
 
 
 def test_an_error_names_the_line(sandbox: ProcessSandbox) -> None:
