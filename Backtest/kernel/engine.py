@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -16,16 +15,19 @@ from Backtest.conditions import Floats, compute_on
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker
-from Backtest.kernel.figures import DAYS as DAYS_SUM
 from Backtest.kernel.figures import (
+    COVARIANCE,
     DURATIONS,
     LOG_GROWTH,
     LOG_TRADES,
     NAMES,
     SUMS,
     Calendar,
+    beta_lost,
     finish,
+    long_beta,
 )
+from Backtest.kernel.figures import DAYS as DAYS_SUM
 from Backtest.kernel.figures import TRADES as TRADES_SUM
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
@@ -34,6 +36,7 @@ from Backtest.timeframes import period_starts, resample
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
+PIECE_BARS = 500_000  # bars times sets a thread takes at once: one piece may be more work than another
 BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024  # sets that go through long prices side by side, and room for them
 
 PROBLEMS = {
@@ -68,6 +71,18 @@ class Sweep:
 
     def frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.table, columns=list(NAMES))
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """What `run_sets` takes of parameter sets, one row a set."""
+
+    ints: Ints
+    floats: Floats
+    starts: Ints
+    atr: Ints
+    numbers: Floats
+    limits: Floats
 
 
 class Kernel:
@@ -135,7 +150,67 @@ class Kernel:
         return self._run(sets, returns=returns)[0]
 
     def _run(self, sets: Floats, *, returns: bool) -> tuple[Sweep, Floats, Floats]:
-        count, bars = len(sets), len(self.frame)
+        """Run parameter sets; return their figures, and the trades and the equity of a set that was alone."""
+        count, bars, calendar = len(sets), len(self.frame), self.calendar
+        given = self._bound(sets)
+        work = np.empty((max(1, self.program.work_rows), bars))
+        shared = self._shared(given.ints[0], given.floats[0], work)
+        signals = np.array(self.program.signals, dtype=np.int64)
+        risk_free = given.numbers[:, broker.RISK_FREE].copy()
+        outcome = np.zeros((count, 3), dtype=np.int64)
+        sums, betas, table = np.empty((count, SUMS)), np.empty(count), np.empty((count, len(NAMES)))
+        days = np.empty((count, len(calendar.last) - 1 if returns else 0))
+
+        def run(part: slice, own: Floats, trades: Floats, equity: Floats) -> None:
+            run_sets(
+                self.prices, self.series, self.code, signals, given.ints[part], given.floats[part], given.starts[part],
+                given.atr[part], given.numbers[part], self.program.kinds, self.exits, given.limits[part], own, shared,
+                max(1, self.program.code_masks), calendar.stamps, calendar.last, calendar.market, calendar.daily,
+                outcome[part], sums[part], days[part], trades, equity,
+            )  # fmt: skip
+
+        def judge(part: slice) -> None:
+            with np.errstate(all="ignore"):
+                growth = np.exp(sums[part, LOG_GROWTH] / sums[part, DAYS_SUM])
+                trade_growth = np.exp(sums[part, LOG_TRADES] / sums[part, TRADES_SUM])
+            finish(
+                sums[part], growth, trade_growth, betas[part], given.starts[part], risk_free[part], calendar.close,
+                calendar.scalars, table[part],
+            )  # fmt: skip
+
+        threads = min(self.threads, count)
+        room = 1 if self.program.own_rows or bars <= BLOCK else max(1, min(BESIDE, BESIDE_BYTES // (bars * 88)))
+        size = count if threads == 1 else min(max(room, PIECE_BARS // bars), -(-count // threads))
+        parts = iter([slice(k, min(k + size, count)) for k in range(0, count, size)])
+        beside = min(room, size)
+
+        def take(_: int) -> tuple[Floats, Floats]:
+            """Run the parts that nobody has taken."""
+            own, trades, equity = work.copy(), np.empty((beside, bars + 1, 10)), np.empty((beside, bars))
+            for part in parts:
+                run(part, own, trades, equity)
+                with np.errstate(all="ignore"):
+                    betas[part] = sums[part, COVARIANCE] / calendar.market_variance
+                judge(part)
+            return trades[0], equity[0]
+
+        if threads > 1:
+            with ThreadPoolExecutor(threads) as pool:  # compiled code holds no lock
+                (trades, equity), *_ = pool.map(take, range(threads))
+        else:
+            trades, equity = take(0)
+        for j in np.flatnonzero(beta_lost(sums, table, risk_free, calendar)).tolist():
+            one, again = slice(j, j + 1), np.empty((1, bars))
+            run(one, work, np.empty((1, bars + 1, 10)), again)
+            betas[j] = long_beta(again[0], calendar)
+            judge(one)
+        failed = outcome[:, 0] >= broker.BAD_LEVELS
+        table[failed] = np.nan
+        return Sweep(table, outcome[:, 0], outcome[:, 2], days), trades[: outcome[0, 1]], equity
+
+    def _bound(self, sets: Floats) -> _Bound:
+        """Put the numbers of parameter sets into the program's slots; compute the indicators they need."""
+        count = len(sets)
         columns = {path: sets[:, j] for j, path in enumerate(self.varied)}
         found = self._indicators(sets, columns)
         ints = np.zeros((count, max(1, len(self.program.ints))), dtype=np.int64)
@@ -144,9 +219,6 @@ class Kernel:
                 ints[:, slot] = found[item.indicator] + item.output
             else:
                 ints[:, slot] = item if isinstance(item, int) else _values(item, columns)
-        floats = _filled(self.program.floats, columns, count)
-        numbers = _filled(self.program.numbers, columns, count)
-        limits = _filled(self.program.limits, columns, count)
         atr = np.zeros((count, 3), dtype=np.int64)
         for k, level in enumerate(self.program.levels):
             if level is not None:
@@ -155,46 +227,10 @@ class Kernel:
         for name, wanted in self.program.wanted.items():
             for output in range(len(wanted.base.entry.outputs)):
                 starts = np.maximum(starts, 1 + self.warm[found[name] + output])
-        work = np.empty((max(1, self.program.work_rows), bars))
-        shared = self._shared(ints[0], floats[0], work)
-        calendar = self.calendar
-        outcome = np.zeros((count, 3), dtype=np.int64)
-        sums = np.empty((count, SUMS))
-        days = np.empty((count, len(calendar.last) - 1 if returns else 0))
-        signals = np.array(self.program.signals, dtype=np.int64)
-
-        room = 1 if self.program.own_rows or bars <= BLOCK else max(1, min(BESIDE, BESIDE_BYTES // (bars * 88)))
-
-        def run(part: slice) -> tuple[Floats, Floats]:
-            beside = min(room, part.stop - part.start)
-            trades, equity = np.empty((beside, bars + 1, 10)), np.empty((beside, bars))
-            run_sets(
-                self.prices, self.series, self.code, signals, ints[part], floats[part], starts[part], atr[part],
-                numbers[part], self.program.kinds, self.exits, limits[part], work.copy(), shared,
-                max(1, self.program.code_masks), calendar.stamps, calendar.last, calendar.market, calendar.daily,
-                outcome[part], sums[part], days[part], trades, equity,
-            )  # fmt: skip
-            row = (part.stop - part.start - 1) % beside
-            return trades[row], equity[row]
-
-        threads = min(self.threads, count)
-        if threads > 1:
-            edges = [count * k // threads for k in range(threads + 1)]
-            with ThreadPoolExecutor(threads) as pool:  # compiled code holds no lock
-                trades, equity = list(pool.map(run, [slice(a, b) for a, b in pairwise(edges)]))[-1]
-        else:
-            trades, equity = run(slice(0, count))
-        table = np.empty((count, len(NAMES)))
-        with np.errstate(all="ignore"):
-            growth = np.exp(sums[:, LOG_GROWTH] / sums[:, DAYS_SUM])
-            trade_growth = np.exp(sums[:, LOG_TRADES] / sums[:, TRADES_SUM])
-        finish(
-            sums, growth, trade_growth, starts, numbers[:, broker.RISK_FREE].copy(), calendar.close,
-            calendar.market_variance, calendar.scalars, table,
-        )  # fmt: skip
-        failed = outcome[:, 0] >= broker.BAD_LEVELS
-        table[failed] = np.nan
-        return Sweep(table, outcome[:, 0], outcome[:, 2], days), trades[: outcome[-1, 1]], equity
+        floats, numbers, limits = (
+            _filled(items, columns, count) for items in (self.program.floats, self.program.numbers, self.program.limits)
+        )
+        return _Bound(ints, floats, starts, atr, numbers, limits)
 
     def _shared(self, ints: Ints, floats: Floats, work: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Return the masks that are the same for every set; fill the shared rows of `work`."""

@@ -2,7 +2,8 @@
 
 What depends on the prices alone is computed once, in `Calendar`. A run is gathered into sums (`gather`); the two
 exponentials are NumPy's, as in the reference, whose last digit differs from the C library's; `finish` makes the figures
-of the sums. Sums are added in NumPy's order (pairwise), so that they agree in all but the last digits.
+of the sums. Sums are added in NumPy's order (pairwise), so that they agree in all but the last digits. Where a covariance
+is no more than its rounding (`beta_lost`), the reference's is taken (`long_beta`).
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ DURATIONS = ("Max. Drawdown Duration", "Avg. Drawdown Duration", "Max. Trade Dur
 # What `follow` and `gather` find, float64 of shape (SUMS,).
 (EXPOSED, FIRST, FINAL, PEAK, COMMISSION, DAYS, LOG_GROWTH, VARIANCE, DOWNSIDE, COVARIANCE, MAX_DRAWDOWN, SUM_PEAKS,
  SEGMENTS, MAX_SEGMENT, SUM_SEGMENTS, TRADES, WINS, BEST, WORST, LOG_TRADES, MAX_HELD, SUM_HELD, GAINS, LOSSES,
- SUM_RETURNS, MEAN_PROFIT, STD_PROFIT, SUM_WON, SUM_LOST, LOST, WIPED_OUT) = range(31)  # fmt: skip
+ SUM_RETURNS, MEAN_PROFIT, STD_PROFIT, SUM_WON, SUM_LOST, LOST, WIPED_OUT, TERMS) = range(32)  # fmt: skip
 # Where `follow` is: the bars it has seen, the trade it is at, the lowest since the peak, the last bar at a peak.
-(SEEN, TRADE, TROUGH, TOP) = range(31, 35)
-SUMS = 35
+(SEEN, TRADE, TROUGH, TOP) = range(32, 36)
+SUMS = 36
+IN_ROUNDING = (
+    2e-5  # of a covariance's terms; their rounding was 11 times 2.2e-16 of them at most, 1e-9 of this is 90 times
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class Calendar:
 
     `close` float64 (bars,), in the units that are traded; `stamps` int64 (bars,) in the index's own unit; `last` int64
     (days,): the last bar of each day (week, month) that has one; `market` float64 (bars - 1,): the market's log returns
-    less their mean, and `market_variance` the sum of their squares; `scalars` float64: days a year, length in years, and
-    the resolution of durations in the index's unit.
+    less their mean, `market_variance` the sum of their squares and `market_terms` of their absolutes; `scalars` float64: days
+    a year, length in years, and the resolution of durations in the index's unit.
     """
 
     close: Floats
@@ -51,6 +55,7 @@ class Calendar:
     last: np.ndarray[Any, np.dtype[np.int64]]
     market: Floats
     market_variance: float
+    market_terms: float
     scalars: Floats
     unit: str
     daily: bool
@@ -62,8 +67,8 @@ class Calendar:
             returns = np.log(close[1:] / close[:-1])
         centred = returns - returns.mean() if len(returns) else returns
         return cls(
-            np.ascontiguousarray(close), index.asi8, last, centred, float(np.dot(centred, centred)), scalars,
-            str(index.unit), daily,
+            np.ascontiguousarray(close), index.asi8, last, centred, float((centred * centred).sum()),
+            float(np.abs(centred).sum()), scalars, str(index.unit), daily,
         )  # fmt: skip
 
 
@@ -165,7 +170,7 @@ def log_changes(before, after, logs):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def follow(equity, start, end, stamps, market, trades, count, holds, at_close, work, sums):  # type: ignore[no-untyped-def]
-    """Follow the drawdowns of a run, and its covariance with the market, on to the bars before `end`.
+    """Follow the drawdowns of a run, and its covariance with the market and its terms, on to the bars before `end`.
 
     Equity moves only while there is a trade: the `count` trades that are closed, and the one that was entered at bar
     `holds` where one is open, -1 where none is. `sums` is filled, for a new run NaN.
@@ -177,10 +182,10 @@ def follow(equity, start, end, stamps, market, trades, count, holds, at_close, w
         equity[:start] = first
         sums[FIRST], sums[PEAK], sums[TROUGH] = first, first, first
         sums[SEEN], sums[TRADE], sums[TOP] = 1, 0, 0
-        sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE] = 0.0, 0.0, 0.0
+        sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE], sums[TERMS] = 0.0, 0.0, 0.0, 0.0
         sums[SEGMENTS], sums[MAX_SEGMENT], sums[SUM_SEGMENTS] = 0.0, 0.0, 0.0
     peak, trough, top, seen = sums[PEAK], sums[TROUGH], int(sums[TOP]), int(sums[SEEN])
-    deepest, peaks, covariance = sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE]
+    deepest, peaks, covariance, terms = sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE], sums[TERMS]
     segments, longest, lengths = sums[SEGMENTS], sums[MAX_SEGMENT], sums[SUM_SEGMENTS]
     for k in range(int(sums[TRADE]), count + 2):
         begin, upto = end, end
@@ -199,6 +204,9 @@ def follow(equity, start, end, stamps, market, trades, count, holds, at_close, w
         for i in range(len(logs)):
             logs[i] *= moves[i]
         covariance += pairwise(work, upto - begin)
+        for i in range(len(logs)):
+            logs[i] = abs(logs[i])
+        terms += pairwise(work, upto - begin)
         for i in range(begin, upto):
             worth = equity[i]
             if worth >= peak:
@@ -220,7 +228,7 @@ def follow(equity, start, end, stamps, market, trades, count, holds, at_close, w
     while next_ < count and int(trades[next_, 2]) + 1 + at_close <= end:
         next_ += 1
     sums[PEAK], sums[TROUGH], sums[TOP], sums[SEEN], sums[TRADE] = peak, trough, top, seen, next_
-    sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE] = deepest, peaks, covariance
+    sums[MAX_DRAWDOWN], sums[SUM_PEAKS], sums[COVARIANCE], sums[TERMS] = deepest, peaks, covariance, terms
     sums[SEGMENTS], sums[MAX_SEGMENT], sums[SUM_SEGMENTS] = segments, longest, lengths
 
 
@@ -336,8 +344,8 @@ def rounded_up(length, resolution):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def finish(sums, growth, trade_growth, starts, risk_free, close, market_variance, scalars, table):  # type: ignore[no-untyped-def]
-    """Fill `table`, float64 (runs, 29), from the sums (runs, SUMS) and exp of the mean log returns (runs,)."""
+def finish(sums, growth, trade_growth, betas, starts, risk_free, close, scalars, table):  # type: ignore[no-untyped-def]
+    """Fill `table`, float64 (runs, 29), from the sums (runs, SUMS), exp of the mean log returns (runs,) and the betas (runs,)."""
     nan = np.nan
     bars = len(close)
     year, years, resolution = scalars[0], scalars[1], scalars[2]
@@ -353,7 +361,7 @@ def finish(sums, growth, trade_growth, starts, risk_free, close, market_variance
         total = (final - first) / first * 100
         begin = min(max(int(starts[j]) - 1, 0), bars - 1)
         hold = (close[bars - 1] - close[begin]) / close[begin] * 100
-        beta = s[COVARIANCE] / market_variance if bars > 2 else nan
+        beta = betas[j] if bars > 2 else nan
         deepest, segments = s[MAX_DRAWDOWN], s[SEGMENTS]
         won = s[WINS] / count if count else nan
         row[0] = s[EXPOSED] / bars * 100
@@ -389,3 +397,24 @@ def finish(sums, growth, trade_growth, starts, risk_free, close, market_variance
         row[27] = math.sqrt(count) * s[MEAN_PROFIT] / deviation if count and deviation != 0 else nan
         ratio = (s[SUM_WON] / s[WINS]) / (-s[SUM_LOST] / s[LOST]) if s[WINS] and s[LOST] else nan
         row[28] = won - (1 - won) / ratio if ratio == ratio else nan
+
+
+def beta_lost(
+    sums: Floats, table: Floats, risk_free: Floats, calendar: Calendar
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return for each run whether its Beta, or an Alpha made of it, is lost in the rounding of the sum it comes from.
+
+    Its terms are those of `follow`, and what the reference adds for bars without a trade: the mean return it subtracts.
+    """
+    beta, alpha, hold = (table[:, NAMES.index(n)] for n in ("Beta", "Alpha [%]", "Buy & Hold Return [%]"))
+    with np.errstate(all="ignore"):
+        mean = np.abs(np.log(sums[:, FINAL] / sums[:, FIRST])) / len(calendar.market)
+        rounding = IN_ROUNDING * (sums[:, TERMS] + mean * calendar.market_terms) / calendar.market_variance
+        return (np.abs(beta) < rounding) | (np.abs(alpha) < rounding * np.abs(hold - risk_free * 100))
+
+
+def long_beta(equity: Floats, calendar: Calendar) -> float:
+    """Return Beta as the reference has it, to the last bit: BLAS adds two series on one core, however many there are."""
+    with np.errstate(all="ignore"):
+        found = np.cov(np.log(equity[1:] / equity[:-1]), np.log(calendar.close[1:] / calendar.close[:-1]))
+    return float(found[0, 1] / found[1, 1])

@@ -103,6 +103,33 @@ def test_parity_over_many_blocks() -> None:
     assert np.nanmax(traded) > 50
 
 
+ROUND_TRIP = "Buy when the close is above 1.2 times yesterday's close, sell after 1 bar"
+
+
+def flat_frame(seed: int, bars: int = 40) -> pd.DataFrame:
+    """Closes that jump and then stand still, and opens a little below: a round trip there gains and loses the same."""
+    draw = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(draw.normal(0, 0.02, bars)))
+    close[12:] = close[11] * 1.3
+    open_ = close.copy()
+    open_[13:] *= draw.choice([0.97, 0.991, 0.999])
+    index = pd.bdate_range("1950-01-02", periods=bars, unit="us")
+    return pd.DataFrame({"Open": open_, "High": close, "Low": open_, "Close": close, "Volume": 1.0}, index)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_beta_that_is_all_rounding_is_the_references(seed: int) -> None:
+    made, frame = strategy(ROUND_TRIP), flat_frame(seed)
+    assert not difference(made, frame)
+    alone = Kernel(made, frame).run().metrics
+    assert 0 < abs(alone["Beta"]) < 1e-15
+    held = np.array([[bars] for bars in (2, 1, 3, 1, 1)], dtype=float)
+    for threads in (1, 2):
+        table = Kernel(made, frame, ["risk.max_bars"], threads=threads).sweep(held).table
+        for name in ("Beta", "Alpha [%]"):
+            assert table[held[:, 0] == 1, NAMES.index(name)].tolist() == [alone[name]] * 3
+
+
 def long_frame(seed: int) -> pd.DataFrame:
     """A random walk over three blocks of minutes."""
     draw = np.random.default_rng(seed)
