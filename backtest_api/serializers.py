@@ -13,7 +13,7 @@ from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
 from data_api.serializers import SYMBOL
-from strategy_api.production_serializers import CODE
+from strategy_api.production_serializers import CODE, RangesField
 from strategy_api.serializers import AssumptionSerializer, CanonicalField, FindingSerializer, TextField
 
 
@@ -130,28 +130,6 @@ def artifacts_of(run: BacktestRun) -> list[dict[str, str]]:
         {"type": KINDS.get(Path(n).suffix, "file"), "name": n, "path": reverse("backtest-artifact", args=[run.pk, n])}
         for n in names
     ]
-
-
-@extend_schema_field(
-    {
-        "type": "object",
-        "properties": {
-            **{
-                name: {
-                    "type": "object",
-                    "properties": {
-                        n: {"type": "number", "nullable": True} for n in ("low", "high", "worse_path", "better_path")
-                    },
-                }
-                for name in ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown")
-            },
-            "break_even_commission": {"type": "number", "nullable": True},
-            "costs": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}},
-        },
-    }
-)
-class RangesField(serializers.JSONField):
-    """Figures as ranges, as services.ranges_ensure makes them."""
 
 
 class TrialsSerializer(serializers.Serializer[Any]):

@@ -31,7 +31,7 @@ from backtest_api import queue
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from data_api.providers import get_data_manager
 from strategy_api import trials
-from strategy_api.engine import get_limits, get_sandbox, require_isolation
+from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Trial
 
 if TYPE_CHECKING:
@@ -277,28 +277,18 @@ def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
         return run
     import pandas as pd
 
-    from Backtest.search.ranges import ranges, ranges_of_code
+    from Backtest.search.ranges import ranges
 
     frame = pd.read_parquet(path)
     if run.code:
         from Backtest.sandbox import EngineSettings
 
-        engine = EngineSettings(**run.settings)
+        took = (run.duration_ms or 0) / 1000
         try:
-            found = ranges_of_code(
-                run.code,
-                frame,
-                engine,
-                run.metrics,
-                sandbox=get_sandbox(),
-                limits=get_limits(),
-                took=(run.duration_ms or 0) / 1000,
-            )
+            found, warnings = ranges_of(run.code, frame, EngineSettings(**run.settings), run.metrics, took=took)
         except SandboxUnavailable:  # it may be there the next time
             return run
-        except ExecutionError as error:
-            found = None
-            run.warnings = [*run.warnings, f"There is no range over paths and costs: {error.message}"]
+        run.warnings = [*run.warnings, *warnings]
     else:
         found = ranges(load_canonical(run.manifest["canonical"]).require(), frame)
     run.outcome = {**run.outcome, "ranges": found}

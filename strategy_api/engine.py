@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 if TYPE_CHECKING:
-    from Backtest.sandbox import Limits
-    from Backtest.sandbox.interpreters import InterpreterSandbox
+    import pandas as pd
+
+    from Backtest.sandbox import EngineSettings, Limits
+    from Backtest.sandbox.pool import InterpreterSandbox
 
 
 @cache
@@ -52,3 +54,21 @@ def require_isolation() -> None:
         raise SandboxUnavailable(
             "There is no isolation on this server: install bubblewrap, or Docker and set SANDBOX_BACKEND=docker"
         )
+
+
+def ranges_of(
+    code: str, frame: pd.DataFrame, engine: EngineSettings, figures: dict[str, Any], *, took: float
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Run code again for its figures as ranges over intrabar paths and costs; where that fails, say why in a warning.
+
+    Args:
+        figures: what it gave, by backtesting.py's names.
+        took: how many seconds that was.
+    """
+    from Backtest.errors import ExecutionError
+    from Backtest.search.ranges import ranges_of_code
+
+    try:
+        return ranges_of_code(code, frame, engine, figures, sandbox=get_sandbox(), limits=get_limits(), took=took), []
+    except ExecutionError as error:
+        return None, [f"There is no range over paths and costs: {error.message}"]

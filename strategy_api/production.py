@@ -24,7 +24,7 @@ from Backtest.diagnostics import load_canonical
 from Backtest.errors import Conflict, DataError, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
 from data_api.providers import get_data_manager
 from strategy_api import lifecycle
-from strategy_api.engine import get_limits, get_sandbox, require_isolation
+from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Deployment, Strategy
 from strategy_api.repository import DeployRepository
 
@@ -68,13 +68,13 @@ def sandbox_test(
     end_date: date | None = None,
     timeframe: str = "1d",
     limits: Mapping[str, float] | None = None,
-    check_future: bool = True,
+    closely: bool = True,
     **execution: float | None,
 ) -> dict[str, Any]:
     """Run code on prices in isolation and tell how it went; what the code does wrong is an answer, not an error.
 
-    Code that runs is run again on other futures, to see whether it looks ahead; `check_future` False leaves that out,
-    for code that was generated here.
+    Code that runs is run again: on other futures, to see whether it looks ahead, and at other costs and on the better path
+    through the bars, for its figures as ranges. `closely` False leaves that out, for code that was generated here.
 
     Raises:
         SandboxUnavailable: there is no isolation here.
@@ -92,7 +92,7 @@ def sandbox_test(
     answer: dict[str, Any] = {
         "run_id": run_id, "success": False, "exit_reason": "completed", "error": "", "traceback": "", "metrics": {}, "summary": {},
         "trades": [], "trades_count": 0, "warnings": [], "log": "", "code_issues": code_check(code=code)["issues"],
-        "backend": sandbox.backend, "isolated": sandbox.isolated, "lookahead": None,
+        "backend": sandbox.backend, "isolated": sandbox.isolated, "lookahead": None, "ranges": None,
     }  # fmt: skip
     try:
         result = run_code(
@@ -109,15 +109,18 @@ def sandbox_test(
         }
         return {**answer, **failed, "resources": resources}
     logger.info("sandbox test %s of user %s: completed", run_id, user.pk)
+    if closely:
+        answer["lookahead"] = _lookahead(code, prices, engine, cuts=TEST_CUTS)
+        took = result.wall_ms / 1000
+        answer["ranges"], answer["warnings"] = ranges_of(code, prices.frame, engine, result.metrics, took=took)
     return {
         **answer,
         "success": True,
-        "lookahead": _lookahead(code, prices, engine, cuts=TEST_CUTS) if check_future else None,
         "metrics": result.metrics,
         "summary": result.summary,
         "trades": _rows(result),
         "trades_count": len(result.trades),
-        "warnings": list(result.warnings),
+        "warnings": [*result.warnings, *answer["warnings"]],
         "log": result.extra["log"],
         "resources": {
             "wall_ms": round(result.wall_ms, 3),
@@ -278,7 +281,7 @@ def deploy(
         raise InvalidInput("No symbol to test on: name one in the request or in the strategy, such as AAPL")
     test = sandbox_test(
         user=user, code=code, symbol=chosen, start_date=start_date, end_date=end_date, timeframe=canonical.timeframe,
-        check_future=False, **canonical.execution.model_dump(),
+        closely=False, **canonical.execution.model_dump(),
     )  # fmt: skip
     if not test["success"]:
         raise StrategyError(f"The sandbox test failed ({test['exit_reason']}): {test['error']}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, get_args
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from Backtest.timeframes import Timeframe
@@ -103,6 +104,28 @@ class LookaheadRequest(CodeOptionsSerializer):
     code = TextField(**CODE)
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            **{
+                name: {
+                    "type": "object",
+                    "properties": {
+                        n: {"type": "number", "nullable": True} for n in ("low", "high", "worse_path", "better_path")
+                    },
+                }
+                for name in ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown")
+            },
+            "break_even_commission": {"type": "number", "nullable": True},
+            "costs": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}},
+        },
+    }
+)
+class RangesField(serializers.JSONField):
+    """Figures as ranges, as Backtest.search.ranges makes them."""
+
+
 class SandboxTestSerializer(serializers.Serializer[Any]):
     run_id = serializers.CharField(help_text="Names the test in its container, in logs and in the commit it leads to")
     success = serializers.BooleanField()
@@ -121,6 +144,11 @@ class SandboxTestSerializer(serializers.Serializer[Any]):
     backend = serializers.CharField()
     isolated = serializers.BooleanField()
     lookahead = LookaheadSerializer(allow_null=True, help_text="Whether it knows the future; null where it did not run")
+    ranges = RangesField(
+        allow_null=True,
+        help_text="Figures from the worst to the best of what a bar may have been inside and of what trading may cost; null "
+        "where it did not run, and where a warning says why",
+    )
     code_issues = CodeIssueSerializer(many=True)
 
 

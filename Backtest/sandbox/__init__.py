@@ -16,7 +16,7 @@ from Backtest.sandbox.job import EngineSettings, Limits, Sandbox, SandboxJob, Sa
 from Backtest.sandbox.process import ProcessSandbox
 
 if TYPE_CHECKING:
-    from Backtest.sandbox.interpreters import InterpreterSandbox
+    from Backtest.sandbox.pool import InterpreterSandbox
 
 BACKENDS = ("auto", "bubblewrap", "docker", "process")
 

@@ -22,8 +22,9 @@ from typing import Any
 from Backtest.errors import SandboxUnavailable
 from Backtest.sandbox import runtime
 from Backtest.sandbox.cgroup import Cgroup
-from Backtest.sandbox.interpreters import ChildInterpreter, Ending, InterpreterSandbox, Usage, books_of
+from Backtest.sandbox.interpreters import ChildInterpreter, Ending, Usage, books_of
 from Backtest.sandbox.job import SandboxJob
+from Backtest.sandbox.pool import InterpreterSandbox
 from Backtest.sandbox.seccomp import program
 
 PROCESSES = 16

@@ -27,9 +27,10 @@ from docker.types import LogConfig, Ulimit
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox import runtime
-from Backtest.sandbox.interpreters import START_S, WORKER, Ending, InterpreterSandbox, Usage, books_of, receive
+from Backtest.sandbox.interpreters import START_S, WORKER, Ending, Usage, books_of, receive
 from Backtest.sandbox.job import Limits, SandboxJob
 from Backtest.sandbox.owners import is_gone, own_name
+from Backtest.sandbox.pool import InterpreterSandbox
 from Backtest.sandbox.seccomp import program
 
 if TYPE_CHECKING:

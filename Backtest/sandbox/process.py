@@ -23,9 +23,9 @@ from Backtest.sandbox.interpreters import (
     WORKER,
     ChildInterpreter,
     Ending,
-    InterpreterSandbox,
     SocketInterpreter,
 )
+from Backtest.sandbox.pool import InterpreterSandbox
 
 FORKS = hasattr(os, "fork")
 KEPT_VARIABLES = ("LANG", "LC_ALL", "SYSTEMROOT", "TZ")

@@ -109,6 +109,9 @@ def test_sandbox_test(api: APIClient) -> None:
     assert all(found["resources"][n] > 0 for n in ("wall_ms", "cpu_ms", "peak_memory_mb"))
     assert "closing" in found["log"]
     assert found["code_issues"] == []
+    assert found["ranges"]["total_return_pct"]["worse_path"] == found["metrics"]["Return [%]"]
+    assert found["ranges"]["costs"]["commission"] == [0, 0.002]
+    assert found["warnings"] == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 from Backtest.errors import ExecutionError
 from Backtest.sandbox import EngineSettings, Limits, SandboxJob, choose_sandbox
 from Backtest.sandbox.bubblewrap import problem
-from Backtest.sandbox.interpreters import InterpreterSandbox
+from Backtest.sandbox.pool import InterpreterSandbox
 from tests.docker_daemon import WHY_NOT, docker_daemon
 
 

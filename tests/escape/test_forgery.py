@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from Backtest.sandbox.interpreters import InterpreterSandbox
 from Backtest.sandbox.job import EngineSettings, SandboxJob
+from Backtest.sandbox.pool import InterpreterSandbox
 from tests.escape.conftest import TRADES, Outcome, prices, strategy
 
 Escape = Callable[..., Outcome]

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from Backtest.errors import ExecutionError
-from Backtest.sandbox.interpreters import InterpreterSandbox
 from Backtest.sandbox.job import Limits, SandboxJob, SandboxResult
+from Backtest.sandbox.pool import InterpreterSandbox
 from tests.escape.conftest import TRADES, prices, strategy
 from tests.escape.test_forgery import SAY
 

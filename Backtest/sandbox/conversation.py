@@ -1,0 +1,234 @@
+"""The conversation with one interpreter.
+
+Nothing it says is believed: sizes are capped, JSON is checked against a schema, numbers cross as plain doubles, and the
+figures are computed again in `audit`.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import secrets
+import signal
+import time
+from typing import Annotated, Literal
+
+import numpy as np
+import pyarrow.feather
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
+from Backtest.sandbox.job import SandboxJob, Trace
+
+TICK_S = 0.25
+LINE_BYTES = 4 * 1024 * 1024
+PACKAGES = "backtesting, numpy, pandas, talib and Python's own"
+
+
+class Message(BaseModel):
+    """One line of a worker."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    ready: dict[str, str] = {}
+    progress: float | None = None
+    status: Literal["", "completed", "error", "memory", "output"] = ""
+    token: str = ""
+    metrics: dict[str, float | int | str | None] = Field({}, max_length=200)
+    warnings: list[str] = Field([], max_length=1000)
+    error: str = ""
+    traceback: str = ""
+    log: str = ""
+    warm_up: int = 0
+    trades: int = Field(0, ge=0, le=1_000_000)
+    bars: int = Field(0, ge=0)
+    report: int = Field(0, ge=0)
+    orders: list[tuple[int, Annotated[list[list[float | None]], Field(max_length=1000)]]] = Field(
+        [], max_length=1_000_000
+    )
+    indicators: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=64)
+    cpu_ms: float = Field(0, ge=0)
+    peak_memory_mb: float = Field(0, ge=0)
+
+
+class Inbox:
+    """Everything one interpreter says, within the limits of its job."""
+
+    def __init__(self, interpreter: Interpreter, job: SandboxJob) -> None:
+        self._interpreter = interpreter
+        self._job = job
+        self._held = bytearray()
+        self._left = job.limits.output_mb * MIB
+        self._deadline = time.monotonic() + START_S
+        self._progress = 0.0
+        self.token = secrets.token_hex(8)  # told to this job only: an answer without it was left by one before
+        self.usage: Usage | None = None  # the last that was seen
+
+    def start_clock(self) -> None:
+        self._deadline = time.monotonic() + self._job.limits.timeout_s
+
+    def ready(self) -> dict[str, str]:
+        """Wait for the word that everything is imported; return the versions."""
+        try:
+            return self._message().ready
+        except ExecutionError as error:
+            if error.exit_reason == "cancelled":
+                raise
+            self._interpreter.end()
+            why = self._interpreter.complaint().strip()[-500:] or error.message
+            raise SandboxUnavailable(f"The sandbox did not start: {why}") from None
+
+    def answer(self) -> Message:
+        """Wait for the job's end; return what it says of it."""
+        while True:
+            message = self._message()
+            if message.status:
+                break
+            self._progress = min(max(message.progress or 0.0, self._progress), 1.0)
+        if message.token != self.token:
+            raise _violation("it is the answer to another job")
+        if message.bars not in (0, len(self._job.frame)):
+            raise _violation(f"it tells of {message.bars} bars, there are {len(self._job.frame)}")
+        return message
+
+    def exactly(self, count: int) -> bytes:
+        if count > self._left + len(self._held):
+            raise _too_much_output(self._job)
+        while len(self._held) < count:
+            self._receive()
+        taken = bytes(self._held[:count])
+        del self._held[:count]
+        return taken
+
+    def _message(self) -> Message:
+        searched = 0
+        while (end := self._held.find(b"\n", searched)) < 0:
+            searched = len(self._held)
+            if searched > LINE_BYTES:
+                raise _too_much_output(self._job)
+            self._receive()
+        line = self.exactly(end + 1)
+        try:
+            return Message.model_validate_json(line)
+        except ValidationError:
+            raise _violation("it is not of the agreed form") from None
+
+    def _receive(self) -> None:
+        """Hold what comes next. Raises when time, output or the interpreter come to an end."""
+        while True:
+            self._job.tick(self._progress)
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise ExecutionError(
+                    f"Backtest exceeded {self._job.limits.timeout_s:g} s; shorten the range or simplify",
+                    exit_reason="timeout",
+                )
+            chunk = self._interpreter.receive(min(left, TICK_S))
+            if chunk == b"":
+                raise self.ended()
+            if chunk:
+                break
+            self.usage = self._interpreter.usage() or self.usage
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise _too_much_output(self._job)
+        self._held += chunk
+
+    def ended(self) -> ExecutionError:
+        """Return what it means that the interpreter ended without an answer."""
+        ending, memory = self._interpreter.end(patience_s=1.0), self._job.limits.memory_mb
+        if ending.out_of_memory:
+            return _out_of_memory(self._job)
+        signals = {getattr(signal, name, None): name for name in ("SIGSYS", "SIGXCPU", "SIGXFSZ")}
+        match signals.get(-ending.code if ending.code is not None and ending.code < 0 else None):
+            case "SIGSYS":
+                return ExecutionError(
+                    "The code asked the system for what no strategy needs, and was ended", exit_reason="violation"
+                )
+            case "SIGXCPU":
+                return ExecutionError(
+                    f"Backtest exceeded {self._job.limits.timeout_s:g} s; shorten the range or simplify",
+                    exit_reason="timeout",
+                )
+            case "SIGXFSZ":
+                return _too_much_output(self._job)
+        how = "" if ending.code is None else f" with {_exit_text(ending.code)}"
+        return ExecutionError(
+            f"The backtest's process ended{how}, possibly for lack of memory ({memory} MiB)", exit_reason="killed"
+        )
+
+
+def _exit_text(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def trace_of(message: Message, rest: bytes) -> Trace:
+    values = np.frombuffer(rest, dtype="<f8").reshape(len(message.indicators), message.bars)
+    return Trace(dict(message.orders), dict(zip(message.indicators, values, strict=True)))
+
+
+def order_of(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> bytes:
+    """Return a job as bytes: whether in a fork, a line of JSON, and the prices as Arrow."""
+    prices = io.BytesIO()
+    pyarrow.feather.write_feather(job.frame, prices, compression="uncompressed")
+    head = {
+        "code": job.code,
+        "settings": job.settings.model_dump(),
+        "limits": job.limits.model_dump(),
+        "report": job.report,
+        "trace": job.trace,
+        "target_first": job.target_first,
+        "filter": base64.b64encode(program).decode(),
+        "token": token,
+        "prices": prices.tell(),
+    }
+    return (b"f" if fork else b"r") + json.dumps(head).encode() + b"\n" + prices.getvalue()
+
+
+def used_by(started: float, before: Usage | None, after: Usage | None, message: Message | None) -> dict[str, float]:
+    """Return wall time, CPU time and peak memory: seen from outside where that is possible."""
+    used = {"wall_ms": (time.perf_counter() - started) * 1000, "cpu_ms": 0.0, "peak_memory_mb": 0.0}
+    if before and after and after.cpu_ms >= before.cpu_ms:
+        used |= {"cpu_ms": after.cpu_ms - before.cpu_ms, "peak_memory_mb": after.peak_memory_mb}
+    elif message:
+        used |= {"cpu_ms": message.cpu_ms, "peak_memory_mb": message.peak_memory_mb}
+    return used
+
+
+def failure_of(message: Message, job: SandboxJob, used: dict[str, float]) -> ExecutionError:
+    """Return what a worker reports of its strategy as an error its author can act on."""
+    if message.status == "memory":
+        error = _out_of_memory(job)
+    elif message.status == "output":
+        error = _too_much_output(job)
+    else:
+        text = clean(message.error)[:2000] or "The strategy failed"
+        if text.startswith(("ModuleNotFoundError", "ImportError")):
+            text += f". Only pre-approved packages: {PACKAGES}"
+        error = ExecutionError(text)
+    error.traceback, error.log, error.resources = clean(message.traceback)[:8000], clean(message.log), used
+    return error
+
+
+def _out_of_memory(job: SandboxJob) -> ExecutionError:
+    return ExecutionError(
+        f"The backtest needs more than {job.limits.memory_mb} MiB; shorten the range or simplify it",
+        exit_reason="memory",
+    )
+
+
+def _too_much_output(job: SandboxJob) -> ExecutionError:
+    return ExecutionError(f"The backtest wrote more than {job.limits.output_mb} MiB", exit_reason="output")
+
+
+def _violation(why: str) -> ExecutionError:
+    return ExecutionError(
+        f"The result was refused: {why}. The code must not touch how its results are made", exit_reason="violation"
+    )
+
+
+def clean(text: str) -> str:
+    """Return text without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,284 @@
+"""A pool of one-shot interpreters.
+
+An interpreter starts inside its isolation, imports everything and waits. It is given one job, or a series of jobs of the
+same code, heard out and ended.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.sandbox.audit import TRADE_COLUMNS, Forged, audit
+from Backtest.sandbox.audit import warm_up as warm_up_audit
+from Backtest.sandbox.conversation import TICK_S, Inbox, Message, clean, failure_of, order_of, trace_of, used_by
+from Backtest.sandbox.interpreters import PIPES, Interpreter
+from Backtest.sandbox.job import SandboxJob, SandboxResult
+from Backtest.sandbox.metrics import EXITS, POOL, STARTS
+
+
+class InterpreterSandbox:
+    """Runs each job in an interpreter of its own. Backends say how one is started.
+
+    Args:
+        ready: how many interpreters `warm_up` keeps waiting. Without it one is started when a job comes.
+        allow_unisolated: run code that was not generated here even without isolation.
+        at_once: how many jobs may run at a time; more wait.
+    """
+
+    backend = ""
+    isolated = False
+    draws = False  # whether interpreters import the charts as well, for jobs that will ask for a report
+
+    def __init__(self, *, ready: int = 0, allow_unisolated: bool = False, at_once: int | None = None) -> None:
+        self._ready = ready
+        self._allow_unisolated = allow_unisolated
+        self._waiting: deque[Interpreter] = deque()
+        self._lock = threading.Lock()
+        self._slots = threading.Semaphore(at_once or max(4, 2 * (os.cpu_count() or 1)))
+        self._closed = self._refills = False
+        # bubblewrap ends with the thread that started it: one thread starts all and lives as long as we do.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-start")
+        self._ender = ThreadPoolExecutor(2, thread_name_prefix="sandbox-end")
+        atexit.register(self.close)
+
+    def _start(self) -> Interpreter:
+        raise NotImplementedError
+
+    def problem(self) -> str:
+        """Return why it does not work here, or an empty text."""
+        return ""
+
+    def _filter(self) -> bytes:
+        """Return the seccomp program that the worker puts on itself before the job, or nothing."""
+        return b""
+
+    def warm_up(self, count: int | None = None) -> None:
+        """Start interpreters ahead of need: so many, once; or, without a number, `ready` of them from now on."""
+        if count is None:
+            self._refills, count = self._ready > 0, self._ready
+            self._starter.submit(warm_up_audit)
+        self._starter.submit(self._fill, count)
+
+    def close(self) -> None:
+        """End the waiting interpreters."""
+        self._closed = True
+        self._starter.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            waiting, self._waiting = self._waiting, deque()
+        for interpreter in waiting:
+            interpreter.end()
+        self._ender.shutdown(wait=True)
+
+    def run(self, job: SandboxJob) -> SandboxResult:
+        """Run a job in an interpreter that serves nothing else.
+
+        Raises:
+            ExecutionError: the code raised, ran into a limit or reported what cannot be.
+            SandboxUnavailable: the isolation does not work here, or there is none and the code is a stranger's.
+        """
+        with self._place(job), self._counted():
+            interpreter, inbox, versions = self._take(job)
+            try:
+                result = self._converse(interpreter, inbox, job, versions)
+            except BaseException:
+                interpreter.end()
+                raise
+            self._ender.submit(interpreter.end)  # it has answered: nobody waits for its end
+            return result
+
+    def run_many(self, jobs: Iterable[SandboxJob], *, at_once: int = 2) -> Generator[SandboxResult | ExecutionError]:
+        """Run jobs of the same code; give what each came to, in their order.
+
+        Each runs in a fork of an interpreter that has run nothing itself and keeps nothing of it, which is many times quicker
+        than starting one for each. No resources are measured but those a job reports of itself.
+
+        Args:
+            at_once: how many of them run at a time.
+
+        Raises:
+            SandboxUnavailable: as `run` does.
+            ValueError: the jobs are of different codes.
+        """
+        waiting = list(jobs)
+        if len({job.code for job in waiting}) > 1:
+            raise ValueError("Jobs that share an interpreter have to be of the same code")
+        with contextlib.ExitStack() as stack:
+            idle = deque(stack.enter_context(self._series()) for _ in range(at_once))
+            pool = stack.enter_context(ThreadPoolExecutor(at_once, thread_name_prefix="sandbox-many"))
+
+            def attempt(job: SandboxJob) -> SandboxResult | ExecutionError:
+                run = idle.popleft()
+                try:
+                    return run(job)
+                except ExecutionError as error:
+                    return error
+                finally:
+                    idle.append(run)
+
+            found = [pool.submit(attempt, job) for job in waiting]
+            try:
+                for one in found:
+                    yield one.result()
+            finally:
+                for one in found:
+                    one.cancel()
+
+    @contextlib.contextmanager
+    def _series(self) -> Iterator[Callable[[SandboxJob], SandboxResult]]:
+        """Give a function that runs jobs as `run` does, in forks of one interpreter where there are forks."""
+        held: list[tuple[Interpreter, dict[str, str]]] = []
+
+        def run(job: SandboxJob) -> SandboxResult:
+            with self._place(job), self._counted():
+                if held:
+                    interpreter, versions = held.pop()
+                    inbox = Inbox(interpreter, job)
+                else:
+                    interpreter, inbox, versions = self._take(job)
+                try:
+                    result = self._converse(interpreter, inbox, job, versions, fork=True)
+                except BaseException:
+                    interpreter.end()
+                    raise
+                held.append((interpreter, versions))
+                return result
+
+        try:
+            yield self.run if PIPES else run
+        finally:
+            for interpreter, _ in held:
+                self._ender.submit(interpreter.end)
+
+    @contextlib.contextmanager
+    def _place(self, job: SandboxJob) -> Iterator[None]:
+        """Wait until another job may run here."""
+        if not self.isolated and not job.generated and not self._allow_unisolated:
+            raise SandboxUnavailable(
+                "This code was not generated by AlgoAgent, and there is no isolation to run it in: "
+                "install bubblewrap, or Docker and set SANDBOX_BACKEND=docker"
+            )
+        while not self._slots.acquire(timeout=TICK_S):
+            job.tick(0.0)
+        try:
+            yield
+        finally:
+            self._slots.release()
+            if self._refills and not self._closed:
+                self._starter.submit(self._fill, self._ready)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        reason = "failed"
+        try:
+            yield
+            reason = "completed"
+        except ExecutionError as error:
+            reason = error.exit_reason
+            raise
+        finally:
+            EXITS.labels(self.backend, reason).inc()
+
+    def _fill(self, wanted: int) -> None:
+        while not self._closed:
+            with self._lock:
+                if len(self._waiting) >= wanted:
+                    return
+            try:
+                interpreter = self._start()
+            except (OSError, SandboxUnavailable):
+                return  # the job that comes is told why
+            with self._lock:
+                self._waiting.append(interpreter)
+
+    def _take(self, job: SandboxJob) -> tuple[Interpreter, Inbox, dict[str, str]]:
+        """Return an interpreter that is ready for the job, and its versions: one that waits, or else a new one."""
+        hit, started = "yes", time.perf_counter()
+        while True:
+            with self._lock:
+                interpreter = self._waiting.popleft() if self._waiting else None
+            if interpreter is None:
+                hit, interpreter = "no", self._starter.submit(self._start).result()
+            inbox = Inbox(interpreter, job)
+            try:
+                versions = inbox.ready()
+                if hit == "yes" and interpreter.receive(0.0002) == b"":
+                    raise SandboxUnavailable("It was ended while it waited")
+                interpreter.begin(job)
+            except BaseException as error:
+                interpreter.end()
+                if hit == "yes" and isinstance(error, SandboxUnavailable):
+                    continue
+                raise
+            POOL.labels(self.backend, hit).inc()
+            STARTS.labels(self.backend).observe(time.perf_counter() - started)
+            return interpreter, inbox, versions
+
+    def _converse(
+        self, interpreter: Interpreter, inbox: Inbox, job: SandboxJob, versions: dict[str, str], *, fork: bool = False
+    ) -> SandboxResult:
+        before = None if fork else interpreter.usage()  # a fork's books are not those of the interpreter
+        started = time.perf_counter()
+        inbox.start_clock()
+        used: dict[str, float] = {}
+        try:
+            interpreter.send(order_of(job, self._filter(), inbox.token, fork=fork))
+            message = inbox.answer()
+            used = used_by(started, before, interpreter.usage(), message)
+            traced = len(message.indicators) * message.bars * 8
+            rest = inbox.exactly(message.trades * 8 * len(TRADE_COLUMNS) + message.bars * 8 + message.report + traced)
+        except (ConnectionError, TimeoutError):
+            raise inbox.ended() from None
+        except ExecutionError as error:
+            error.resources = used or used_by(started, before, interpreter.usage() or inbox.usage, None)
+            raise
+        if message.status != "completed":
+            raise failure_of(message, job, used)
+        result = self._believe(message, rest, job, versions, used)
+        return replace(result, container=interpreter.container())
+
+    def _believe(
+        self, message: Message, rest: bytes, job: SandboxJob, versions: dict[str, str], used: dict[str, float]
+    ) -> SandboxResult:
+        """Return the result a message claims, after it was found to follow from trades and prices."""
+        size = message.trades * len(TRADE_COLUMNS)
+        numbers = np.frombuffer(rest, dtype="<f8", count=size).reshape(-1, len(TRADE_COLUMNS))
+        equity = np.frombuffer(rest, dtype="<f8", count=message.bars, offset=size * 8)
+        try:
+            metrics, trades, curve = audit(
+                numbers, equity, message.metrics, warm_up=message.warm_up, frame=job.frame, settings=job.settings
+            )
+        except Forged as error:
+            raise ExecutionError(
+                f"The result was refused: {error}. The code must not touch how its results are made",
+                exit_reason="violation",
+                log=clean(message.log),
+                resources=used,
+            ) from None
+        end = size * 8 + message.bars * 8 + message.report
+        report = rest[end - message.report : end].decode("utf-8", errors="replace")
+        return SandboxResult(
+            metrics=metrics,
+            trades=trades,
+            equity=curve,
+            warnings=tuple(clean(w)[:300] for w in message.warnings),
+            report_html=report if job.report else None,
+            log=clean(message.log),
+            wall_ms=used["wall_ms"],
+            cpu_ms=used["cpu_ms"],
+            peak_memory_mb=used["peak_memory_mb"],
+            backend=self.backend,
+            isolated=self.isolated,
+            versions=versions,
+            trace=trace_of(message, rest[end:]) if job.trace else None,
+        )
