@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 from rest_framework.test import APIClient
+from xdist.scheduler import LoadScopeScheduling
 
 from auth_api.models import User
 from Backtest.backtesting_adapter import BacktestResult, run_backtest_from_canonical
@@ -47,6 +48,18 @@ SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
+
+
+class Scheduling(LoadScopeScheduling):
+    """The tests of a module stay together, and so do all attempts to escape: one Docker Engine serves them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "escape" if nodeid.startswith("tests/escape/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
