@@ -21,9 +21,11 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
 from Backtest.conditions import compute_indicators, first_decision_bar
 from Backtest.data import PriceData, PriceRequest
+from Backtest.data.quality import split_suspects
 from Backtest.data_manager import DataManager
 from Backtest.errors import DataError
 from Backtest.explain import exit_reasons
+from Backtest.kernel.figures import cautions
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
 
 
@@ -33,15 +35,20 @@ class BacktestResult:
 
     `summary` has the figures most asked for, under the names of the API: money in the account's
     currency, `win_rate` 0 to 1, returns and drawdown in percent (drawdown negative). `metrics`
-    are all of backtesting.py's. `trades` has one row a trade in the API's columns. `manifest`
-    says what the run was made of. `strategy` is None where code was given.
+    are all figures (docs/figures.md), `reference` backtesting.py's own statistics, `cautions` which figures
+    rest on too little. They are of the bars from `begin` on, a row of the prices: the first on which
+    the strategy decided. `equity` begins there. `trades` has one row a trade in the API's columns, its bars are
+    rows of the prices. `manifest` says what the run was made of. `strategy` is None where code was given.
     """
 
     strategy: CanonicalStrategy | None
     prices: PriceData
     code: GeneratedCode
     metrics: dict[str, Any]
+    reference: dict[str, Any]
+    cautions: dict[str, str]
     summary: dict[str, Any]
+    begin: int
     trades: pd.DataFrame
     equity: pd.DataFrame
     warnings: tuple[str, ...]
@@ -95,8 +102,9 @@ def run_backtest_from_canonical(
     notes = check_data(strategy, prices)
     settings = engine_settings(strategy)
     job = SandboxJob(
-        generated.code, prices.frame, settings, limits or Limits(), report, generated=True, tick=tick, name=name
-    )
+        generated.code, prices.frame, settings, prices.first, limits or Limits(), report, generated=True, tick=tick,
+        name=name,
+    )  # fmt: skip
     done = sandbox.run(job)
     return _result(strategy, prices, generated, settings, done, notes)
 
@@ -121,11 +129,13 @@ def run_code(
         ExecutionError: the run failed, met a limit or reported what cannot be.
         SandboxUnavailable: there is no isolation here.
     """
-    if len(prices.frame) < 2:
+    if len(prices.frame) - prices.first < 2:
         raise _too_few(prices)
     settings = settings or EngineSettings()
-    done = sandbox.run(SandboxJob(code, prices.frame, settings, limits or Limits(), report, tick=tick, name=name))
-    return _result(None, prices, GeneratedCode(code, ""), settings, done, [])
+    job = SandboxJob(
+        code, prices.frame, settings, prices.first, limits or Limits(), report, tick=tick, name=name
+    )  # fmt: skip
+    return _result(None, prices, GeneratedCode(code, ""), settings, sandbox.run(job), data_notes(prices))
 
 
 def _result(
@@ -136,9 +146,19 @@ def _result(
     done: SandboxResult,
     notes: list[str],
 ) -> BacktestResult:
-    trades = api_trades(strategy, prices.frame, done.trades)
+    trades = api_trades(strategy, prices.frame, done.trades, first=prices.first)
     cancelled = [w for w in done.warnings if "canceled" in w or "no order" in w]
     warnings = [*prices.notes, *notes]
+    index, begin = prices.frame.index, done.begin
+    if begin > prices.first:
+        warnings.append(
+            f"Graded from {_day(index[begin])}, strategy and buy-and-hold alike: before it there is too little history for "
+            f"the indicators, {begin - prices.first} bars from {_day(index[prices.first])} on are not judged"
+        )
+    graded = len(index) - begin
+    uncertain = cautions(done.metrics, bars=graded, years=(index[-1] - index[begin]) / pd.Timedelta(days=365.25))
+    for what in dict.fromkeys(uncertain.values()):
+        warnings.append(f"{what}: {', '.join(name for name, why in uncertain.items() if why == what)}")
     if cancelled:
         warnings.append(f"{len(cancelled)} orders were not placed for lack of cash or size; the first: {cancelled[0]}")
     warnings += [w for w in dict.fromkeys(done.warnings) if w not in cancelled]
@@ -147,6 +167,9 @@ def _result(
         prices=prices,
         code=generated,
         metrics=done.metrics,
+        reference=done.reference,
+        cautions=uncertain,
+        begin=begin,
         summary=summarise(done.metrics, settings.cash),
         trades=trades,
         equity=done.equity,
@@ -166,14 +189,23 @@ def _result(
 
 def _too_few(prices: PriceData) -> DataError:
     return DataError(
-        f"{prices.symbol} has {len(prices.frame)} bar in this range, at least 2 are needed: widen the dates"
+        f"{prices.symbol} has {len(prices.frame) - prices.first} bar in this range, at least 2 are needed: widen the dates"
     )
+
+
+def _day(stamp: pd.Timestamp) -> str:
+    return str(stamp.date()) if stamp == stamp.normalize() else str(stamp)
+
+
+def data_notes(prices: PriceData) -> list[str]:
+    """Return warnings about the prices themselves, whatever runs on them."""
+    return split_suspects(prices.frame) if "split" not in prices.adjustment else []
 
 
 def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     """Return warnings about the prices for this strategy; DataError when they cannot be used."""
-    frame, notes = prices.frame, []
-    if len(frame) < 2:
+    frame, notes = prices.frame, data_notes(prices)
+    if len(frame) - prices.first < 2:
         raise _too_few(prices)
     used = used_indicators(strategy)
     outputs = max((len(i.entry.outputs) for i in used), default=1)
@@ -183,12 +215,13 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     if needs_volume and not frame["Volume"].any():
         raise DataError(f"{prices.symbol} has no volume, which the strategy's indicators need: choose other prices")
     series = compute_indicators(strategy.model_copy(update={"indicators": used}), frame)
+    said = len(notes)
     for indicator in used:
         if all(np.isnan(a).all() for a in series[indicator.id]):
             notes.append(f"{indicator.id} never has a value: its warm-up is longer than the {len(frame)} bars")
-    start = first_decision_bar(series, set(series))
-    if not notes and start > len(frame) / 2:
-        notes.append(f"The indicators warm up for {start} of {len(frame)} bars")
+    start = first_decision_bar(series, set(series)) - prices.first
+    if len(notes) == said and start > (len(frame) - prices.first) / 2:
+        notes.append(f"The indicators warm up for {start} of {len(frame) - prices.first} bars")
     dearest = float(frame["Close"].max()) * strategy.execution.fractional_unit
     if dearest > strategy.execution.cash:
         notes.append(
@@ -215,18 +248,21 @@ def manifest(
             "source": prices.source,
             "adjustment": prices.adjustment,
             "rows": len(prices.frame),
+            "first": prices.first,
+            "timezone": prices.timezone,
             "start": prices.start.isoformat(),
             "end": prices.end.isoformat(),
             "sha256": prices.sha256(),
         },
         "settings": settings.model_dump(),
+        "graded": {"begin": done.begin, "from": prices.frame.index[done.begin].isoformat()},
         "versions": done.versions,
         "sandbox": {"backend": done.backend, "isolated": done.isolated, **done.container},
     }
 
 
 def summarise(metrics: dict[str, Any], cash: float) -> dict[str, Any]:
-    """Return the API's figures from backtesting.py's. The one place units are converted."""
+    """Return the API's figures from those by name. The one place units are converted."""
 
     def get(name: str, factor: float = 1.0) -> float | None:
         value = metrics.get(name)
@@ -248,8 +284,10 @@ def summarise(metrics: dict[str, Any], cash: float) -> dict[str, Any]:
     }
 
 
-def api_trades(strategy: CanonicalStrategy | None, frame: pd.DataFrame, trades: pd.DataFrame) -> pd.DataFrame:
-    """Return backtesting.py's trades in the API's columns, in order of entry."""
+def api_trades(
+    strategy: CanonicalStrategy | None, frame: pd.DataFrame, trades: pd.DataFrame, *, first: int = 0
+) -> pd.DataFrame:
+    """Return backtesting.py's trades in the API's columns, in order of entry. `first` is the first bar that was asked for."""
     result = pd.DataFrame(
         {
             "side": np.where(trades["Size"] > 0, "long", "short"),
@@ -268,14 +306,22 @@ def api_trades(strategy: CanonicalStrategy | None, frame: pd.DataFrame, trades: 
         }
     )
     result = result.sort_values(["entry_bar", "exit_bar"], kind="stable").reset_index(drop=True)
-    result["exit_reason"] = exit_reasons(strategy, frame, result) if strategy else _level_reached(result, len(frame))
+    result["exit_reason"] = (
+        exit_reasons(strategy, frame, result, first=first) if strategy else _level_reached(result, frame)
+    )
     return result
 
 
-def _level_reached(trades: pd.DataFrame, bars: int) -> list[str]:
+def from_begin(trades: pd.DataFrame, begin: int) -> pd.DataFrame:
+    """Return trades with bars counted from the first one that is graded, as people see them."""
+    return trades.assign(entry_bar=trades["entry_bar"] - begin, exit_bar=trades["exit_bar"] - begin)
+
+
+def _level_reached(trades: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
     """Return why trades of unknown rules ended, as far as their prices tell."""
     direction = np.where(trades["side"] == "long", 1, -1)
     stopped = direction * (trades["exit_price"] - trades["stop_loss"]) <= 0
     taken = direction * (trades["exit_price"] - trades["take_profit"]) >= 0
-    ended = trades["exit_bar"] >= bars - 1
+    last = float(frame["Close"].iloc[-1])
+    ended = (trades["exit_bar"] == len(frame) - 1) & np.isclose(trades["exit_price"], last, rtol=1e-9, atol=0)
     return list(np.select([stopped, taken, ended], ["stop_loss", "take_profit", "end_of_data"], "exit_rule"))

@@ -626,6 +626,44 @@ def walk(node: Model) -> Iterator[Model]:
         yield from walk(child)
 
 
+CODE_HISTORY = 300
+SETTLED = 10  # after ten periods of an exponential average, what it began with counts for less than a ten thousandth
+
+
+def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] | None = None) -> int:
+    """Return how many bars before its first decision a strategy's rules want to know of.
+
+    Ten times the longest period, so that averages which begin with any value have forgotten it, and what conditions look
+    back. None stands for code, of which nobody knows it: 300 bars.
+
+    Args:
+        varied: numbers that are tried out, a range or a list for each, as a search takes them.
+    """
+    if strategy is None:
+        return CODE_HISTORY
+    base = seconds(strategy.timeframe)
+    longest = 0.0
+    reach: dict[str, float] = {}
+    for indicator in strategy.indicators:
+        own = sum(indicator.params[p.name] for p in indicator.entry.params if p.kind is int) + 1
+        own *= seconds(indicator.timeframe) / base if indicator.timeframe else 1.0
+        reach[indicator.id] = own + reach.get(str(indicator.source_name), 0.0)
+        longest = max(longest, reach[indicator.id])
+    risk = strategy.risk
+    for level in (risk.stop_loss, risk.take_profit, risk.trailing_stop):
+        if isinstance(level, AtrLevel):
+            longest = max(longest, level.timeperiod + 1)
+    back = sum(
+        getattr(node, "bars", 0) + getattr(node, "offset", 0) + 1
+        for rule in (*strategy.entry_rules, *strategy.exit_rules)
+        for node in walk(rule.when)
+        if not isinstance(node, BarsHeld)
+    )
+    for values in (varied or {}).values():
+        longest += max(float(values["max"]) if isinstance(values, Mapping) else float(max(values)), 0.0)
+    return min(int(SETTLED * longest + back), 100_000)
+
+
 def depth(node: Model) -> int:
     """Return how deep conditions and operands are nested; a bare comparison of values is 2."""
     return 1 + max((depth(child) for child in children(node)), default=0)

@@ -23,6 +23,7 @@ from Backtest.canonical import (
     Cross,
     Falling,
     ForBars,
+    IndicatorBase,
     IndicatorRef,
     Math,
     Not,
@@ -62,6 +63,7 @@ class Names(Protocol):
     """Where the generated class keeps its series and numbers."""
 
     helpers: set[str]
+    used: list[IndicatorBase]
 
     def series(self, ref: IndicatorRef) -> str: ...
     def price(self, column: str) -> str: ...
@@ -261,8 +263,8 @@ class Expressions:
         return f"{left} {node.op} {right}"
 
     def _at(self, series: str, back: int, shift: str) -> str:
-        if not shift and back <= 1:
-            return f"{series}[-{1 + back}]"
+        if not shift and (back == 0 or (back == 1 and self.names.used)):
+            return f"{series}[-{1 + back}]"  # with indicators, rules are judged from the second bar on
         self.names.helpers.add("ago")
         bars = " + ".join(p for p in (shift, str(back) if back else "") if p)
         return f"ago({series}, {bars})"

@@ -107,27 +107,70 @@ def positive(level: float) -> float | None:
     """Return a price level, None where it would not be above zero."""
     return level if level > 0 else None
 ''',
+    "protect_fills": '''
+def protect_fills(strategy: Strategy) -> None:
+    """Set the levels of each trade as it is filled, and hold them against the rest of that bar.
+
+    backtesting.py takes levels with the order, when the price of the fill is not known yet.
+    """
+    broker = strategy._broker
+    process_orders = broker._process_orders
+
+    def process_and_protect() -> None:
+        held = list(broker.trades)
+        process_orders()
+        filled = [trade for trade in broker.trades if trade not in held]
+        for trade in filled:
+            strategy.protect(trade)
+        if filled:
+            process_orders()
+
+    broker._process_orders = process_and_protect
+''',
+    "close_out": '''
+def close_out(strategy: Strategy) -> None:
+    """Close what is open at the last close; backtesting.py would take the open of that bar."""
+    broker = strategy._broker
+    for trade in list(broker.trades):
+        broker._close_trade(trade, broker.last_price, len(strategy.data) - 1)
+    broker.orders.clear()
+    broker._equity[-1] = broker.equity
+''',
     "local": '''
 def local(stamp: pd.Timestamp, zone: str) -> pd.Timestamp:
     """Return a time stamp in a zone; one without a zone is taken as UTC."""
     return (stamp if stamp.tzinfo else stamp.tz_localize("UTC")).tz_convert(zone)
 ''',
     "coarser": '''
-def coarser(frame: pd.DataFrame, period: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the bars in coarser periods, and the number of its period for each bar."""
-    index = frame.index.tz_localize(None)
-    starts = index.floor(period) if period[0].isdigit() else index.to_period(period).start_time
+def coarser(data: pd.DataFrame, period: str, clock: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the bars in coarser periods, and how many of these are complete at each close.
+
+    Columns such as Period1wk and Complete1wk tell it as the market's calendar has it. Without them
+    periods are those of the clock, complete once the next one has begun.
+    """
+    if f"Period{period}" in data:
+        number = data[f"Period{period}"].to_numpy().astype(int)
+        complete = data[f"Complete{period}"].to_numpy().astype(int)
+    else:
+        index = data.index.tz_localize(None)
+        starts = index.floor(clock) if clock[0].isdigit() else index.to_period(clock).start_time
+        number = complete = pd.factorize(starts)[0]
     columns = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
-    bars = frame.groupby(starts).agg(columns).astype(float)
-    return bars, bars.index.get_indexer(starts)
+    inside = number >= 0
+    return data[inside].groupby(number[inside]).agg(columns).astype(float), complete
+''',
+    "raw_prices": '''
+def raw_prices(data: pd.DataFrame) -> pd.DataFrame:
+    """Return the prices as quoted, in the place of those in units that can be traded."""
+    return data.assign(**{name[3:]: data[name] for name in data if name.startswith("Raw")})
 ''',
     "completed": '''
-def completed(values: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """Show at each bar the value of the last completed coarser bar."""
-    return np.append(np.nan, values)[position]
+def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
+    """Show at each bar the value of the last coarser bar that is complete at its close."""
+    return np.append(np.nan, values)[complete]
 ''',
 }
-_PERIODS = {"1wk": "W-SUN", "1mo": "M"}
+_PERIODS = {"1wk": "W-SUN", "1mo": "M", "3mo": "Q", "1y": "Y"}
 
 
 def identifier(column: str) -> str:
@@ -148,6 +191,8 @@ class _Generator:
         self.used = used_indicators(strategy)
         self.names = self._series_names()
         self.expressions = Expressions(self)
+        self.helpers.add("close_out")
+        self.protected = bool(self.risk.stop_loss or self.risk.take_profit or self.risk.trailing_stop)
         if self.fractional:
             self.attribute("unit", strategy.execution.fractional_unit, "execution.fractional_unit")
 
@@ -196,9 +241,9 @@ class _Generator:
             *Orders(self).methods(),
             self._next(),
         ]
-        lines = [f"class {name}(Strategy):", *_indent(self._docstring())]
-        if self.attributes:
-            lines += ["", *_indent(f"{k} = {v}" for k, v in self.attributes.items())]
+        lines = [f"class {name}(Strategy):", *_indent(self._docstring()), ""]
+        lines += _indent(["first_bar = 0  # the bars before it only warm the indicators up"])
+        lines += _indent(f"{k} = {v}" for k, v in self.attributes.items())
         for method in methods:
             lines += ["", *_indent(method)]
         main = self._main(name)
@@ -235,6 +280,8 @@ class _Generator:
         if "talib." in text:
             third.append("import talib")
         third.append("from backtesting import Backtest, Strategy")
+        if "trade: Trade" in text:
+            third.append("from backtesting.backtesting import Trade")
         if self.fractional:
             third.append("from backtesting.lib import FractionalBacktest")
         if self.formulas:
@@ -256,6 +303,9 @@ class _Generator:
 
     def _init(self) -> list[str]:
         lines = ["self.bars = len(self.data)"]
+        if self.protected:
+            self.helpers.add("protect_fills")
+            lines.append("protect_fills(self)")
         frames: list[str] = []
         for indicator in self.used:
             if indicator.timeframe and indicator.timeframe not in frames:
@@ -271,9 +321,10 @@ class _Generator:
         )
         frame = "self.data.df"
         if self.fractional:
-            frame = 'self.data.df.filter(like="Raw").rename(columns=lambda name: name[3:])'
+            frame = "raw_prices(self.data.df)"
+            self.helpers.add("raw_prices")
         key = identifier(timeframe)
-        return call(f"bars_{key}, position_{key} = coarser(", [frame, f'"{period}"'], 8)
+        return call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
 
     def _declare(self, indicator: IndicatorBase) -> list[str]:
         entry = indicator.entry
@@ -300,7 +351,7 @@ class _Generator:
         local = [f"{t.removeprefix('self.')}_bars" for t in targets]
         lines = _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
         for target, name, column in zip(targets, local, columns, strict=True):
-            lines += call(f"{target} = self.I(", ["completed", name, f"position_{key}", f'name="{column}"'], 8)
+            lines += call(f"{target} = self.I(", ["completed", name, f"complete_{key}", f'name="{column}"'], 8)
         return lines
 
     def _parameter_name(self, indicator: IndicatorBase, param: str) -> str:
@@ -381,7 +432,6 @@ class _Generator:
 
     def _next(self) -> list[str]:
         sides, risk = self.strategy.sides, self.risk
-        protected = risk.stop_loss or risk.take_profit or risk.trailing_stop
         branches: list[tuple[str, list[str]]] = []
         for side in sides:
             held = "self.position" if len(sides) == 1 else f"self.position.is_{side}"
@@ -401,7 +451,15 @@ class _Generator:
             branches.append(("self.cooling_down()", ["return"]))
         for side in sides:
             branches.append((self._enter(side), [f"self.enter_{side}()"]))
-        lines = ["self.move_levels()"] if protected else []
+        lines = [
+            "if len(self.data) <= self.first_bar:",
+            "    return",
+            "if len(self.data) == self.bars:",
+            "    close_out(self)  # no bar is left to fill an order",
+            "    return",
+        ]
+        if risk.trailing_stop:
+            lines.append("self.trail_stop()")
         word = "if"
         for test, action in _merged(branches):
             lines += [f"{word} {test}:", *_indent(action)]

@@ -30,7 +30,7 @@ class Owner(Protocol):
 
 
 class Orders:
-    """Writes `enter_long`, `enter_short`, `position_size` and `move_levels`."""
+    """Writes `enter_long`, `enter_short`, `position_size`, `protect` and `trail_stop`."""
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
@@ -50,7 +50,9 @@ class Orders:
         methods = [sizing] if sizing else []
         methods += [self._enter(side) for side in self.sides]
         if self.levels:
-            methods.append(self._move_levels())
+            methods.append(self._protect())
+        if "trailing_stop" in self.levels:
+            methods.append(self._trail_stop())
         return methods
 
     # Levels --------------------------------------------------------------------------------
@@ -93,40 +95,36 @@ class Orders:
 
     def _enter(self, side: Side) -> list[str]:
         order = "buy" if side == "long" else "sell"
-        lines = ["if len(self.data) == self.bars:", "    return  # no bar is left to fill the order"]
-        arguments: list[str] = []
         size = self.risk.position_size
-        if self.levels or isinstance(size, FixedCash | RiskPercent):
+        lines: list[str] = []
+        if isinstance(size, FixedCash | RiskPercent):
             lines.append("price = self.data.Close[-1]")
         lines += self._distances()
-        if self.stops:
-            expressions = [self._level(name, "price", side) for name in self.stops]
-            stop = expressions[0]
-            if len(expressions) > 1:
-                lines += call(f"stop = {'max' if side == 'long' else 'min'}(", expressions, 8)
-                stop = "stop"
-            elif isinstance(size, RiskPercent):
-                lines.append(f"stop = {stop}")
-                stop = "stop"
-            arguments.append(f"sl={self._checked(stop, side, *self.stops)}")
-        if "take_profit" in self.levels:
-            arguments.append(f"tp={self._checked(self._level('take_profit', 'price', side), side, 'take_profit')}")
-        if isinstance(size, PercentOfEquity):
-            if size.value < 100:
-                share = self.owner.attribute("size_pct", size.value, "risk.position_size.value")
-                arguments.insert(0, f"size={share} / 100")
-        elif isinstance(size, FixedUnits):
-            units = self.owner.attribute("units", size.value, "risk.position_size.value")
-            arguments.insert(0, f"size=round({units} / self.unit)" if self.owner.fractional else f"size={units}")
+        if isinstance(size, PercentOfEquity | FixedUnits):
+            lines.append(f"self.{order}({self._plain_size(size)})")
         else:
-            given = "price, stop" if isinstance(size, RiskPercent) else "price"
-            lines += [f"size = self.position_size({given})", "if size:"]
-            arguments.insert(0, "size=size")
-            return [
-                f"def enter_{side}(self) -> None:",
-                *_indent([*lines, *_indent(call(f"self.{order}(", arguments, 12))]),
-            ]
-        return [f"def enter_{side}(self) -> None:", *_indent([*lines, *call(f"self.{order}(", arguments, 8)])]
+            given = "price"
+            if isinstance(size, RiskPercent):
+                given = "price, stop"
+                lines += self._nearest("stop", [self._level(name, "price", side) for name in self.stops], side)
+            lines += [f"size = self.position_size({given})", "if size:", f"    self.{order}(size=size)"]
+        return [f"def enter_{side}(self) -> None:", *_indent(lines)]
+
+    def _plain_size(self, size: PercentOfEquity | FixedUnits) -> str:
+        if isinstance(size, FixedUnits):
+            units = self.owner.attribute("units", size.value, "risk.position_size.value")
+            return f"size=round({units} / self.unit)" if self.owner.fractional else f"size={units}"
+        if size.value < 100:
+            return f"size={self.owner.attribute('size_pct', size.value, 'risk.position_size.value')} / 100"
+        return ""
+
+    def _nearest(self, name: str, levels: list[str], side: Side | None) -> list[str]:
+        """Return the lines that put the level nearest to the market into a variable."""
+        if len(levels) == 1:
+            return [f"{name} = {levels[0]}"]
+        nearest = {"long": "max", "short": "min", None: "nearest"}[side]
+        lines = ["nearest = max if trade.is_long else min"] if side is None else []
+        return [*lines, *call(f"{name} = {nearest}(", levels, 12)]
 
     def _distances(self) -> list[str]:
         lines = []
@@ -160,50 +158,39 @@ class Orders:
 
     # Open trades ---------------------------------------------------------------------------
 
-    def _move_levels(self) -> list[str]:
+    def _protect(self) -> list[str]:
         side = self.sides[0] if len(self.sides) == 1 else None
-        lines: list[str] = []
-        if side is None:
-            lines.append("side = 1 if trade.is_long else -1")
-        if self.stops:
-            lines += self._stop_lines(side)
-            test = (
-                "stop > 0 and trade.sl != stop"
-                if any(self._may_be_negative(n, side) for n in self.stops)
-                else "trade.sl != stop"
-            )
-            lines += [f"if {test}:", "    trade.sl = stop"]
-        if "take_profit" in self.levels:
-            lines.append(f"target = {self._level('take_profit', 'trade.entry_price', side)}")
-            test = (
-                "target > 0 and trade.tp != target"
-                if self._may_be_negative("take_profit", side)
-                else "trade.tp != target"
-            )
-            lines += [f"if {test}:", "    trade.tp = target"]
-        what = "Measure the levels from the fill price once it is known"
-        what += "; tighten the trailing stop." if "trailing_stop" in self.levels else "."
+        lines = [] if side else ["side = 1 if trade.is_long else -1"]
+        for order, names in (("sl", self.stops), ("tp", [n for n in self.levels if n == "take_profit"])):
+            if not names:
+                continue
+            levels = [self._level(name, "trade.entry_price", side) for name in names]
+            checked = any(self._may_be_negative(n, side) for n in names)
+            if len(levels) == 1 and not checked:
+                lines.append(f"trade.{order} = {levels[0]}")
+                continue
+            what = "stop" if order == "sl" else "target"
+            lines += self._nearest(what, levels, side)
+            lines.append(f"trade.{order} = {self._checked(what, side, *names)}")
         return [
-            "def move_levels(self) -> None:",
-            f'    """{what}"""',
-            "    for trade in self.trades:",
-            *_indent(_indent(lines)),
+            "def protect(self, trade: Trade) -> None:",
+            '    """Set the levels of a trade that was filled, measured from the price of the fill."""',
+            *_indent(lines),
         ]
 
-    def _stop_lines(self, side: Side | None) -> list[str]:
-        if "trailing_stop" not in self.levels:
-            return [f"stop = {self._level('stop_loss', 'trade.entry_price', side)}"]
-        nearest = {"long": "max", "short": "min", None: "nearest"}[side]
-        lines = ["nearest = max if trade.is_long else min"] if side is None else []
-        first = "len(self.data) - 2" if self.strategy.execution.trade_on_close else "len(self.data) - 1"
-        from_fill = [self._level(name, "trade.entry_price", side) for name in self.stops]
+    def _trail_stop(self) -> list[str]:
+        side = self.sides[0] if len(self.sides) == 1 else None
+        lines = [] if side else ["side = 1 if trade.is_long else -1"]
+        lines.append(f"stop = {self._level('trailing_stop', 'self.data.Close[-1]', side)}")
+        nearest = {"long": "max", "short": "min", None: "(max if trade.is_long else min)"}[side]
+        lines += ["if trade.sl:", f"    stop = {nearest}(stop, trade.sl)"]
+        test = "stop > 0 and trade.sl != stop" if self._may_be_negative("trailing_stop", side) else "trade.sl != stop"
+        lines += [f"if {test}:", "    trade.sl = stop"]
         return [
-            *lines,
-            f"stop = {self._level('trailing_stop', 'self.data.Close[-1]', side)}",
-            f"if trade.entry_bar == {first}:",
-            *_indent(call(f"stop = {nearest}(", ["stop", *from_fill], 16)),
-            "elif trade.sl:",
-            f"    stop = {nearest}(stop, trade.sl)",
+            "def trail_stop(self) -> None:",
+            '    """Tighten the trailing stop at this close; it never moves away from the market."""',
+            "    for trade in self.trades:",
+            *_indent(_indent(lines)),
         ]
 
 

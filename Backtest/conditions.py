@@ -39,7 +39,7 @@ from Backtest.canonical import (
     WithinBars,
 )
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY
-from Backtest.timeframes import period_starts, resample
+from Backtest.sessions import coarser
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -94,14 +94,13 @@ def compute_indicators(strategy: CanonicalStrategy, frame: pd.DataFrame) -> Seri
             values[indicator.id] = _compute(indicator, prices, values)
             continue
         if indicator.timeframe not in coarse:
-            bars = resample(frame, indicator.timeframe)
-            groups = period_starts(pd.DatetimeIndex(frame.index), indicator.timeframe)
-            coarse[indicator.timeframe] = (_columns(bars), bars.index.get_indexer(groups))
-        columns, position = coarse[indicator.timeframe]
+            bars, _, complete = coarser(frame, indicator.timeframe)
+            coarse[indicator.timeframe] = (_columns(bars), complete)
+        columns, complete = coarse[indicator.timeframe]
         local = {k: values[f"{k}@coarse"] for k in (indicator.source_name,) if f"{k}@coarse" in values}
         on_coarse = _compute(indicator, columns, {str(k): v for k, v in local.items()})
         values[f"{indicator.id}@coarse"] = on_coarse
-        values[indicator.id] = tuple(np.append(np.nan, a)[position] for a in on_coarse)
+        values[indicator.id] = tuple(np.append(np.nan, a)[complete] for a in on_coarse)
     return {i.id: values[i.id] for i in strategy.indicators}
 
 
@@ -131,13 +130,13 @@ def compute_on(
 
 
 def first_decision_bar(series: Series, used: set[str]) -> int:
-    """Return the first bar on which rules are judged, as backtesting.py waits for indicators.
+    """Return the first bar on which rules are judged: that on which every indicator in use has a value.
 
-    It is one past the longest warm-up of the indicators in use. An indicator that never has a
-    value counts as warm at once, as in backtesting.py; comparisons with it are never true.
+    Without indicators it is the first bar, with any at the earliest the second. An indicator that never has a value counts
+    as warm at once, as in backtesting.py; comparisons with it are never true.
     """
     warm = [int(np.isnan(a).argmin()) for name in used for a in series[name] if len(a)]
-    return 1 + max(warm, default=0)
+    return max(1, *warm) if warm else 0
 
 
 def _back(array: Floats, offset: int) -> Floats:

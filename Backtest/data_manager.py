@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from Backtest.data.bundled import BundledProvider
 from Backtest.data.prices import PriceData, PriceRequest, Provider
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
+from Backtest.timeframes import is_intraday, seconds
 
 
 class DataManager:
@@ -34,26 +36,62 @@ class DataManager:
             DataError: no provider has the symbol, or none has bars between the dates.
             ProviderError: the last provider failed and trying again may help.
         """
-        unreached: list[str] = []
-        failures: list[DataError | ProviderError] = []
+        failures: list[tuple[str, DataError | ProviderError]] = []
         for provider in self.providers:
             try:
-                found = provider.fetch(request).between(request.start, request.end)
-            except ProviderError as error:
-                unreached.append(f"{provider.name} gave nothing ({error.message})")
-                failures.append(error)
-            except DataError as error:
-                failures.append(error)
+                found = _with_history(provider, request)
+            except (ProviderError, DataError) as error:
+                failures.append((provider.name, error))
             else:
+                unreached = [f"{n} gave nothing ({e.message})" for n, e in failures if isinstance(e, ProviderError)]
                 if unreached:
                     note = f"{'; '.join(unreached)}: the prices are {found.source}"
                     return replace(found, notes=(*found.notes, note))
                 return found
         if not failures:
             raise DataError("No data provider is configured: set DATA_PROVIDERS")
-        # The most telling failure: dates outside what exists, then an unreachable provider.
-        failures.sort(key=lambda e: 0 if isinstance(e, DataRangeError) else 1 if isinstance(e, ProviderError) else 2)
-        raise failures[0]
+        raise _none_has(request, failures)
+
+
+def _with_history(provider: Provider, request: PriceRequest) -> PriceData:
+    """Return a provider's bars, with the history asked for where it has that."""
+    if request.start and request.history:
+        ahead = timedelta(seconds=request.history * seconds(request.timeframe))
+        # Markets trade on 5 days of 7, and stocks for 6.5 hours of 24; a week more for holidays.
+        spread = 1.5 if not is_intraday(request.timeframe) else 5.5
+        try:
+            begin = request.start - ahead * spread - timedelta(days=7)
+        except OverflowError:
+            begin = date(1900, 1, 1)
+        try:
+            found = provider.fetch(replace(request, start=begin))
+            return found.between(request.start, request.end, request.history)
+        except (DataRangeError, ProviderError):
+            raise
+        except DataError:  # it has not so much of the past: what was asked for counts
+            pass
+    return provider.fetch(request).between(request.start, request.end, request.history)
+
+
+def _none_has(
+    request: PriceRequest, failures: list[tuple[str, DataError | ProviderError]]
+) -> DataError | ProviderError:
+    """Return the error that says why each provider has no such prices.
+
+    Its kind is that of the most telling one: dates outside what exists, then a provider that could not be reached.
+    """
+    failures = sorted(
+        failures, key=lambda f: 0 if isinstance(f[1], DataRangeError) else 1 if isinstance(f[1], ProviderError) else 2
+    )
+    worst = failures[0][1]
+    if len(failures) == 1:
+        return worst
+    said = "; ".join(f"{name}: {error.message}" for name, error in failures)
+    advice = list(dict.fromkeys(s for _, error in failures for s in error.suggestions))
+    return type(worst)(
+        f"No provider has {request.timeframe} prices for {request.symbol}. {said}",
+        suggestions=[*advice, "Upload a file with the prices"],
+    )
 
 
 class DataIngestionModel:
@@ -72,8 +110,8 @@ class DataIngestionModel:
         self,
         ticker: str,
         required_indicators: Sequence[Mapping[str, Any]] = (),
-        period: str = "max",
-        interval: str = "1d",
+        period: str = "60d",
+        interval: str = "1h",
     ) -> pd.DataFrame:
         """Return Open, High, Low, Close, Volume and one column an indicator output.
 

@@ -85,7 +85,7 @@ def first_difference(
     from Backtest.kernel import Kernel
 
     settings, tried = engine_settings(strategy), list(data_sets(strategy.timeframe))
-    jobs = [SandboxJob(code, prices.frame, settings, limits or Limits(), name="equivalence") for prices in tried]
+    jobs = [SandboxJob(code, prices.frame, settings, limits=limits or Limits(), name="equivalence") for prices in tried]
     with contextlib.closing(_results(jobs, sandbox)) as results:
         for prices, found in zip(tried, results, strict=True):
             if isinstance(found, ExecutionError):

@@ -97,15 +97,16 @@ class Explainer:
     Args:
         trades: the backtest's trades in the API's columns, entry_bar and exit_bar being rows of
             `frame`.
+        first: the first bar that was asked for; those before it only warmed the indicators up.
     """
 
-    def __init__(self, strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame) -> None:
+    def __init__(self, strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame, first: int = 0) -> None:
         self.strategy = strategy.model_copy(update={"indicators": used_indicators(strategy)})
         self.frame = frame
         self.trades = _trade_rows(trades)
         self.close_fill = strategy.execution.trade_on_close
         series = compute_indicators(self.strategy, frame)
-        self.start = first_decision_bar(series, set(series))
+        self.start = max(first, first_decision_bar(series, set(series)))
         self.account = self._account()
         self.bars = Bars(frame, series, self._position_state(), {})
         self.rules: dict[tuple[str, Side], Mask] = {
@@ -124,7 +125,8 @@ class Explainer:
         for i, row in enumerate(self.trades):
             first = row.entry_bar + (1 if self.close_fill else 0)
             last = row.exit_bar - 1
-            if self.close_fill and not _left_by_level(row, self.frame):
+            marked = row.exit_bar == n - 1 and _at_end(row, self.frame)
+            if marked or (self.close_fill and not _left_by_level(row, self.frame)):
                 last = row.exit_bar
             side[first : last + 1] = 1 if row.side == "long" else -1
             trade[first : last + 1] = i
@@ -385,13 +387,14 @@ def _same(price: float, other: float) -> bool:
     return bool(np.isclose(price, other, rtol=1e-10, atol=0))
 
 
-def exit_reasons(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame) -> list[str]:
+def exit_reasons(
+    strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame, *, first: int = 0
+) -> list[str]:
     """Return why each trade ended: exit_rule, max_bars, stop_loss, trailing_stop, take_profit or
     end_of_data."""
-    explainer = Explainer(strategy, frame, trades)
+    explainer = Explainer(strategy, frame, trades, first)
     state = explainer.bars.position
     assert state is not None
-    opens = frame["Open"].to_numpy(dtype=np.float64)
     reasons = []
     last = len(frame) - 1
     for row in explainer.trades:
@@ -401,18 +404,19 @@ def exit_reasons(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.Da
             reasons.append("max_bars")
         elif asked and explainer.rules[("exit", row.side)][signal]:
             reasons.append("exit_rule")
-        elif row.exit_bar == last - strategy.execution.trade_on_close and _at_end(strategy, frame, row, opens):
+        elif row.exit_bar == last and _at_end(row, frame):
             reasons.append("end_of_data")
         else:
             reasons.append(_level_reason(strategy, row))
     return reasons
 
 
-def _at_end(strategy: CanonicalStrategy, frame: pd.DataFrame, row: TradeRow, opens: Floats) -> bool:
-    price = frame["Close"].iloc[row.exit_bar] if strategy.execution.trade_on_close else opens[row.exit_bar]
+def _at_end(row: TradeRow, frame: pd.DataFrame) -> bool:
+    """Return whether a trade that left in the last bar was open to the end and is marked at its close."""
     direction = 1 if row.side == "long" else -1
     stopped = direction * (row.exit_price - row.stop_loss) <= 0
-    return _same(row.exit_price, price) and not stopped
+    taken = direction * (row.exit_price - row.take_profit) >= 0
+    return _same(row.exit_price, float(frame["Close"].iloc[row.exit_bar])) and not stopped and not taken
 
 
 def _level_reason(strategy: CanonicalStrategy, row: TradeRow) -> str:

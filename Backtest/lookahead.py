@@ -89,7 +89,9 @@ def check_lookahead(
         raise DataError(f"{prices.symbol} has {len(frame)} bars in this range, {LEAST_BARS} are needed to check it")
 
     def job(data: pd.DataFrame) -> SandboxJob:
-        return SandboxJob(code, data, settings, limits or Limits(), trace=True, generated=generated, name="lookahead")
+        return SandboxJob(
+            code, data, settings, limits=limits or Limits(), trace=True, generated=generated, name="lookahead"
+        )  # fmt: skip
 
     first = sandbox.run(job(frame))
     places = _cuts(first, len(frame), cuts)

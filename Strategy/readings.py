@@ -74,7 +74,7 @@ def _window_readings(strategy: CanonicalStrategy, nodes: list[Any]) -> Iterator[
 
 
 def first_differences(
-    strategy: CanonicalStrategy, found: Iterable[Reading], frame: pd.DataFrame, trades: pd.DataFrame
+    strategy: CanonicalStrategy, found: Iterable[Reading], frame: pd.DataFrame, trades: pd.DataFrame, first: int = 0
 ) -> dict[str, str]:
     """Return for each reading's text the first bar on which the other one would trade differently.
 
@@ -83,30 +83,32 @@ def first_differences(
     Args:
         frame: the prices of the backtest, OHLCV.
         trades: its trades in the API's columns.
+        first: the first bar that was asked for.
     """
     result: dict[str, str] = {}
     for reading in found:
         other = load_canonical(_replaced(strategy.model_dump(mode="json"), reading)).strategy
         if other is None:
             continue
-        if first := first_difference(strategy, other, frame, trades):
-            day, here, there = first
+        if difference := first_difference(strategy, other, frame, trades, first):
+            day, here, there = difference
             result[reading.text] = f"{day}: read as {reading.taken}, {here}; read as {reading.other}, {there}"
     return result
 
 
 def first_difference(
-    strategy: CanonicalStrategy, other: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame
+    strategy: CanonicalStrategy, other: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame, first: int = 0
 ) -> tuple[str, str, str] | None:
     """Return the first bar on which another strategy would trade differently: the day, what each does; or None.
 
     Args:
         frame: the prices of a backtest of `strategy`, OHLCV.
         trades: its trades in the API's columns.
+        first: the first bar that was asked for.
     """
     if len(frame) > MAX_BARS:
         return None
-    ours, theirs = Explainer(strategy, frame, trades), Explainer(other, frame, trades)
+    ours, theirs = Explainer(strategy, frame, trades, first), Explainer(other, frame, trades, first)
     for bar in range(len(frame)):
         here, there = ours.decision(bar), theirs.decision(bar)
         if here != there:

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
-from Backtest.canonical import CanonicalStrategy
+from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import InvalidInput
@@ -112,7 +112,10 @@ def search_from_request(
 
 
 def _prices(run: BacktestRun) -> PriceData:
-    return get_data_manager(user=run.user).fetch(PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date))
+    space = (run.search or {}).get("parameters") or {}
+    history = history_bars(load_canonical(run.canonical_json).require(), space)
+    request = PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history)
+    return get_data_manager(user=run.user).fetch(request)
 
 
 def search_execute(*, run: BacktestRun, workers: int = 1, report: bool = False) -> BacktestRun:
@@ -233,6 +236,7 @@ def shared_chunks(
     workers are called to help; what they take and do not finish in time is done here.
     """
     work.frame.to_parquet(folder / "prices.parquet")
+    (folder / "first.txt").write_text(str(work.first), encoding="utf-8")
     np.save(folder / "index.npy", np.concatenate(chunks))
     SearchChunk.objects.filter(run=run).delete()
     SearchChunk.objects.bulk_create(SearchChunk(run=run, attempt=run.attempts, number=k) for k in range(len(chunks)))
@@ -298,10 +302,11 @@ def help_search(*, run_id: int, attempt: int) -> int:
     folder = artifact_folder(run).with_name(f"{run.pk}.{attempt}.search")
     try:
         frame, index = pd.read_parquet(folder / "prices.parquet"), np.load(folder / "index.npy")
+        first = int((folder / "first.txt").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # it is over, or its files are not shared with this machine
         return 0
     canonical = load_canonical(run.canonical_json).require()
-    prices = PriceData(run.symbol, run.timeframe, frame, "shared")
+    prices = PriceData(run.symbol, run.timeframe, frame, "shared", first=first)
     work, _ = optimiser.plan(canonical, prices, request_of(run.search or {}))
     chunks, kernel, ran = work.chunks(index), work.kernel(), 0
     try:

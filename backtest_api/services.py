@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from Backtest.canonical import CanonicalStrategy
+from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import (
@@ -172,8 +172,9 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
         asked = options.get("timeframe") or strategy.canonical_json.get("timeframe", "1d")
         timeframe = canonical.timeframe if canonical else asked if asked in TIMEFRAMES else "1d"
         try:
-            prices = get_data_manager(user=user).fetch(PriceRequest(symbol, timeframe, start, end))
-            bars = len(prices.frame)
+            history = history_bars(canonical) if canonical else 0
+            prices = get_data_manager(user=user).fetch(PriceRequest(symbol, timeframe, start, end, history))
+            bars = len(prices.frame) - prices.first
             estimate = {"bars": bars, "seconds": round(_seconds(bars), 3)}
             notes = [*prices.notes, *(check_data_of(canonical, prices) if canonical else [])]
             warnings += [
@@ -233,9 +234,11 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         keep(0.0)
         queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {run.symbol} {run.timeframe}")
         prices = get_data_manager(user=run.user).fetch(
-            PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date)
+            PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history_bars(canonical))
         )
-        text = f"Running on {len(prices.frame)} bars of {prices.source} prices, {prices.start} to {prices.end}"
+        text = f"Running on {len(prices.frame) - prices.first} bars of {prices.source} prices, {prices.start} to {prices.end}"
+        if prices.first:
+            text += f", after {prices.first} of before that warm the indicators up"
         queue.tell(run, RunEvent.Kind.LOG, text=text)
         options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
         options |= {"tick": keep, "name": f"run-{run.pk}"}
@@ -285,12 +288,14 @@ def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
 
         took = (run.duration_ms or 0) / 1000
         try:
-            found, warnings = ranges_of(run.code, frame, EngineSettings(**run.settings), run.metrics, took=took)
+            found, warnings = ranges_of(
+                run.code, frame, EngineSettings(**run.settings), run.metrics, first=_first(run), took=took
+            )
         except SandboxUnavailable:  # it may be there the next time
             return run
         run.warnings = [*run.warnings, *warnings]
     else:
-        found = ranges(load_canonical(run.manifest["canonical"]).require(), frame)
+        found = ranges(load_canonical(run.manifest["canonical"]).require(), frame, first=_first(run))
     run.outcome = {**run.outcome, "ranges": found}
     run.save(update_fields=["outcome", "warnings"])
     return run
@@ -303,7 +308,7 @@ def _tried(run: BacktestRun, canonical: CanonicalStrategy | None, result: Backte
     kind = Trial.Kind.BACKTEST if canonical else Trial.Kind.CODE
     what = canonical.content_hash() if canonical else result.manifest["code_sha256"]
     trial = trials.record(user=run.user, lineage=lineage, prices=result.prices, kind=kind, what=what, returns=returns)
-    span = max((result.prices.end - result.prices.start).days, 1) / 365.25
+    span = max((result.prices.end - result.prices.frame.index[result.begin]).days, 1) / 365.25
     return trials.standing(trial=trial, returns=returns, days_a_year=max(len(returns) / span, 1.0))
 
 
@@ -319,12 +324,12 @@ def run_store(
     run.status, run.progress = Status.COMPLETED, 1.0
     for name in SUMMARY_FIELDS:
         setattr(run, name, result.summary[name])
-    run.metrics, run.manifest, run.outcome = result.metrics, result.manifest, outcome
+    run.metrics, run.manifest, run.outcome = result.metrics, result.manifest, {**outcome, "cautions": result.cautions}
     run.warnings = list(result.warnings)
     run.data_source, run.data_sha256 = result.prices.source, result.manifest["data"]["sha256"]
     run.code_sha256 = result.manifest["code_sha256"]
     run.duration_ms = result.wall_ms
-    run.start_date, run.end_date = result.prices.start.date(), result.prices.end.date()
+    run.start_date, run.end_date = result.prices.frame.index[result.begin].date(), result.prices.end.date()
     run.summary = summary_text(run)
     folder = artifact_folder(run)
     made = folder.with_name(f"{folder.name}.{run.attempts}.new")
@@ -365,9 +370,15 @@ def artifact_folder(run: BacktestRun) -> Path:
 
 
 def write_artifacts(folder: Path, result: BacktestResult) -> None:
-    """Write trades.csv, equity_curve.csv, prices.parquet, strategy.py and manifest.json."""
+    """Write trades.csv, equity_curve.csv, prices.parquet, backtesting_stats.json, strategy.py and manifest.json.
+
+    Bars of trades count from the first one of the equity curve; the prices begin with the history before it.
+    """
+    from Backtest.backtesting_adapter import from_begin
+
     folder.mkdir(parents=True, exist_ok=True)
-    result.trades.to_csv(folder / "trades.csv", index=False)
+    from_begin(result.trades, result.begin).to_csv(folder / "trades.csv", index=False)
+    (folder / "backtesting_stats.json").write_text(json.dumps(result.reference, indent=2), encoding="utf-8")
     result.equity.to_csv(folder / "equity_curve.csv", index_label="time")
     result.prices.frame.to_parquet(folder / "prices.parquet")
     (folder / "strategy.py").write_text(result.code.code, encoding="utf-8")
@@ -393,7 +404,10 @@ def run_again(*, run: BacktestRun, report: bool = False) -> tuple[BacktestResult
             f"The prices of run {run.pk} are gone from {path}: they were pruned, so it cannot be reproduced"
         )
     data = run.manifest["data"]
-    prices = PriceData(data["symbol"], data["timeframe"], pd.read_parquet(path), data["source"], data["adjustment"])
+    prices = PriceData(
+        data["symbol"], data["timeframe"], pd.read_parquet(path), data["source"], data["adjustment"],
+        first=_first(run),
+    )  # fmt: skip
     options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
     if run.code:
         result = run_code(run.code, prices, EngineSettings(**run.settings), **options)
@@ -454,8 +468,8 @@ def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str
     the first date of a completed run on which the other reading would have traded differently."""
     from Strategy.readings import first_differences
 
-    canonical, frame, trades = _what_ran(run)
-    dates = first_differences(canonical, parsed.readings, frame, trades)
+    canonical, *what = _what_ran(run)
+    dates = first_differences(canonical, parsed.readings, *what)
     dated = {f"{text} is read as": difference for text, difference in dates.items()}
     found = []
     for assumption in parsed.assumptions:
@@ -489,9 +503,20 @@ def run_explain(*, run: BacktestRun, at: Any) -> dict[str, Any]:
     return Explainer(*_what_ran(run)).explain(at)
 
 
-def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.DataFrame]:
-    """Return the canonical, prices and trades of a completed run. DataError when they were pruned."""
+def _first(run: BacktestRun) -> int:
+    """Return the first bar of a run's prices that was asked for; those before it are history."""
+    return int(run.manifest["data"].get("first", 0))
+
+
+def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.DataFrame, int]:
+    """Return canonical, prices, trades (bars are rows of the prices) and the first bar asked for of a completed run.
+
+    Raises:
+        DataError: they were pruned.
+    """
     import pandas as pd
+
+    from Backtest.backtesting_adapter import from_begin
 
     if run.code:
         raise StrategyError(f"Run {run.pk} was given as code: only strategies of rules can be explained")
@@ -499,8 +524,8 @@ def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.Dat
     if not (folder / "prices.parquet").is_file():
         raise DataError(f"The prices of run {run.pk} were pruned: run it again")
     canonical = load_canonical(run.manifest["canonical"]).require()
-    trades = pd.read_csv(folder / "trades.csv")
-    return canonical, pd.read_parquet(folder / "prices.parquet"), trades
+    trades = from_begin(pd.read_csv(folder / "trades.csv"), -int(run.manifest["graded"]["begin"]))
+    return canonical, pd.read_parquet(folder / "prices.parquet"), trades, _first(run)
 
 
 def parse_time(text: str) -> pd.Timestamp:

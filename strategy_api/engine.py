@@ -57,18 +57,20 @@ def require_isolation() -> None:
 
 
 def ranges_of(
-    code: str, frame: pd.DataFrame, engine: EngineSettings, figures: dict[str, Any], *, took: float
+    code: str, frame: pd.DataFrame, engine: EngineSettings, figures: dict[str, Any], *, first: int, took: float
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Run code again for its figures as ranges over intrabar paths and costs; where that fails, say why in a warning.
 
     Args:
-        figures: what it gave, by backtesting.py's names.
+        figures: what it gave, by their names.
+        first: the first bar that was asked for.
         took: how many seconds that was.
     """
     from Backtest.errors import ExecutionError
     from Backtest.search.ranges import ranges_of_code
 
     try:
-        return ranges_of_code(code, frame, engine, figures, sandbox=get_sandbox(), limits=get_limits(), took=took), []
+        sandbox, limits = get_sandbox(), get_limits()
+        return ranges_of_code(code, frame, engine, figures, sandbox=sandbox, limits=limits, first=first, took=took), []
     except ExecutionError as error:
         return None, [f"There is no range over paths and costs: {error.message}"]

@@ -17,6 +17,7 @@ from django.db import transaction
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auth_api.models import User
+from Backtest.canonical import history_bars
 from Backtest.code_check import check_code
 from Backtest.code_generator import generate_code, safe_slug
 from Backtest.data import PriceRequest
@@ -85,7 +86,9 @@ def sandbox_test(
 
     require_isolation()
     sandbox, run_id = get_sandbox(), uuid4().hex[:12]
-    prices = get_data_manager(user=user).fetch(PriceRequest(symbol.upper(), timeframe, start_date, end_date))
+    prices = get_data_manager(user=user).fetch(
+        PriceRequest(symbol.upper(), timeframe, start_date, end_date, history_bars(None))
+    )
     used = get_limits()
     wanted = {k: min(v, getattr(used, k)) for k, v in (limits or {}).items()}
     engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
@@ -112,7 +115,9 @@ def sandbox_test(
     if closely:
         answer["lookahead"] = _lookahead(code, prices, engine, cuts=TEST_CUTS)
         took = result.wall_ms / 1000
-        answer["ranges"], answer["warnings"] = ranges_of(code, prices.frame, engine, result.metrics, took=took)
+        answer["ranges"], answer["warnings"] = ranges_of(
+            code, prices.frame, engine, result.metrics, first=prices.first, took=took
+        )
     return {
         **answer,
         "success": True,
@@ -150,7 +155,9 @@ def check_lookahead(
     from Backtest.sandbox import EngineSettings
 
     require_isolation()
-    prices = get_data_manager(user=user).fetch(PriceRequest(symbol.upper(), timeframe, start_date, end_date))
+    prices = get_data_manager(user=user).fetch(
+        PriceRequest(symbol.upper(), timeframe, start_date, end_date, history_bars(None))
+    )
     engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     found = _lookahead(code, prices, engine)
     if not found["checked"]:
@@ -175,7 +182,9 @@ def _lookahead(code: str, prices: PriceData, engine: EngineSettings, cuts: int |
 
 def _rows(result: BacktestResult) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(
-        result.trades.head(SHOWN_TRADES).to_json(orient="records", date_format="iso", double_precision=15)
+        from_begin(result.trades, result.begin)
+        .head(SHOWN_TRADES)
+        .to_json(orient="records", date_format="iso", double_precision=15)
     )
     return rows
 

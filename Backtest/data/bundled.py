@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from Backtest.data.prices import PriceData, PriceRequest, clean_frame
+from Backtest.data.prices import PriceData, PriceRequest, clean_frame, until
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError
-from Backtest.timeframes import resample, seconds
+from Backtest.sessions import resample
+from Backtest.timeframes import seconds
 
 SYMBOLS = {
     "GOOG": "1d", "EURUSD": "1h", "BTCUSD": "1mo", "AAPL": "1d", "IBM": "1d", "MSFT": "1d", "FB": "1d",
@@ -42,9 +43,11 @@ class BundledProvider:
                 suggestions=[f"Use the time frame {native} or a coarser one"],
             )
         frame, adjustment, quality = _load(symbol)
+        notes: list[str] = []
         if request.timeframe != native:
-            frame, quality = resample(frame, request.timeframe), {}
-        return PriceData(symbol, request.timeframe, frame, self.name, adjustment, quality=quality)
+            frame, notes = resample(until(frame, request.end), request.timeframe)
+            quality = {}
+        return PriceData(symbol, request.timeframe, frame, self.name, adjustment, tuple(notes), quality)
 
 
 def _package_folder(package: str) -> Path:
@@ -60,6 +63,8 @@ def _load(symbol: str) -> tuple[pd.DataFrame, str, dict[str, object]]:
     if symbol in ("GOOG", "EURUSD", "BTCUSD"):
         path = _package_folder("backtesting") / "test" / f"{symbol}.csv"
         raw = pd.read_csv(path, index_col=0, parse_dates=True)
+        if symbol == "EURUSD":  # its weeks begin at 21:00 in summer and at 22:00 in winter, 17:00 in New York
+            raw.index = raw.index.tz_localize("UTC")
     else:
         everything = pd.read_csv(_package_folder("bokeh_sampledata") / "_data" / "stocks.csv.gz", parse_dates=["Date"])
         raw = everything[everything["Ticker"] == symbol].set_index("Date")

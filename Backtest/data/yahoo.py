@@ -15,7 +15,7 @@ import pandas as pd
 from Backtest.data.prices import PriceData, PriceRequest, clean_frame
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError, ProviderError
-from Backtest.timeframes import resample
+from Backtest.sessions import resample
 
 # What Yahoo has; other time frames are made of the next finer one.
 _INTERVALS = {
@@ -124,11 +124,14 @@ class YahooProvider:
     def _prices(self, request: PriceRequest, raw: pd.DataFrame) -> PriceData:
         quality = quality_report(raw, request.timeframe)
         frame = clean_frame(raw, name=f"Yahoo's {request.symbol}")
+        notes: list[str] = []
         if request.timeframe in _MADE_OF:
-            frame = resample(frame, request.timeframe)
+            frame, notes = resample(frame, request.timeframe)
         elif request.timeframe in ("1d", "1wk", "1mo"):
             frame.index = pd.DatetimeIndex(frame.index).tz_localize(None)
-        return PriceData(request.symbol, request.timeframe, frame, self.name, "splits and dividends", quality=quality)
+        return PriceData(
+            request.symbol, request.timeframe, frame, self.name, "splits and dividends", tuple(notes), quality
+        )
 
 
 def _range(request: PriceRequest) -> dict[str, Any]:

@@ -28,12 +28,12 @@ OF_EQUITY, UNITS, CASH_AMOUNT, RISK_PERCENT = 0, 1, 2, 3
 ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT = 1, 2, 4, 8
 
 # How a run ended.
-DONE, RUINED, BAD_LEVELS, BAD_SIZE = 0, 1, 2, 3
+DONE, RUINED, BAD_SIZE = 0, 1, 2
 
 # What a run leaves to its next bars, float64.
 (BAR, MONEY, POSITION, ENTRY, COST, ENTRY_BAR, LAST_EXIT, STOP_AT, TARGET_AT, STOP_DISTANCE, TRAIL_DISTANCE,
- TARGET_DISTANCE, CLOSING, ORDERED, ORDER_STOP, ORDER_TARGET) = range(16)  # fmt: skip
-STATE = 16
+ TARGET_DISTANCE, CLOSING, ORDERED) = range(14)  # fmt: skip
+STATE = 14
 
 # Columns of a trade, float64.
 TRADE_COLUMNS = (
@@ -132,7 +132,6 @@ def prepare(start, cash, state, outcome):  # type: ignore[no-untyped-def]
     state[:] = 0.0
     state[BAR], state[MONEY], state[LAST_EXIT] = start, cash, -1
     state[STOP_AT : TARGET_DISTANCE + 1] = np.nan
-    state[ORDER_STOP], state[ORDER_TARGET] = np.nan, np.nan
     outcome[0], outcome[1], outcome[2] = DONE, 0, 0
 
 
@@ -174,7 +173,6 @@ def simulate(  # type: ignore[no-untyped-def]
     if target_kind == RISK_REWARD:
         goal_kind = first_kind
         target_part = (numbers[STOP] if stop_kind else numbers[TRAIL]) * numbers[TARGET] / 100
-    has_levels = stop_kind != 0 or trail_kind != 0 or target_kind != 0
     asks_long, asks_short = exits[0], exits[1]
 
     # Between entry and exit nothing is decided bar by bar.
@@ -189,7 +187,6 @@ def simulate(  # type: ignore[no-untyped-def]
     target_distance = state[TARGET_DISTANCE]
     closing = state[CLOSING] != 0
     ordered = state[ORDERED]  # the size of the order to enter: units, or a fraction of what there is
-    order_stop, order_target = state[ORDER_STOP], state[ORDER_TARGET]
     ended, count, lost = outcome[0], outcome[1], outcome[2]
 
     while bar < end:
@@ -221,7 +218,6 @@ def simulate(  # type: ignore[no-untyped-def]
             if bar >= end:
                 break
         # -- The orders of the last close, filled at this open (875-1053) --
-        fresh = False
         if closing or ordered != 0.0:
             price = close[bar - 1] if at_close else open_[bar]
             filled = bar - 1 if at_close else bar
@@ -245,9 +241,21 @@ def simulate(  # type: ignore[no-untyped-def]
                     entry = adjusted
                     entry_bar = filled
                     cost = size * adjusted
-                    stop, target = order_stop, order_target
                     cash -= fixed + abs(size) * adjusted * fee
-                    fresh = True
+                    # Levels are those of the fill, and hold for the rest of this bar (protect_fills of the code).
+                    side = math.copysign(1.0, size)
+                    stop, target = nan, nan
+                    if stop_kind:
+                        stop = level(entry, -side, stop_kind, stop_part, stop_distance)
+                    if trail_kind:
+                        other = level(entry, -side, trail_kind, trail_part, trail_distance)
+                        stop = other if not stop_kind else max(stop, other) if side > 0 else min(stop, other)
+                    if target_kind:
+                        target = level(entry, side, goal_kind, target_part, target_distance)
+                    if not stop > 0:
+                        stop = nan
+                    if not target > 0:
+                        target = nan
                 ordered = 0.0
         # -- Stop and target (888-946): the stop comes first, unless the better of two paths is asked for --
         if position != 0.0:
@@ -290,27 +298,12 @@ def simulate(  # type: ignore[no-untyped-def]
         enter = 0
         if position != 0.0:
             side = math.copysign(1.0, position)
-            if has_levels and (fresh or trail_kind):
-                if trail_kind:
-                    tight = level(close[bar], -side, trail_kind, trail_part, trail_distance)
-                    if fresh:
-                        if stop_kind:
-                            other = level(entry, -side, stop_kind, stop_part, stop_distance)
-                            tight = max(tight, other) if side > 0 else min(tight, other)
-                        other = level(entry, -side, trail_kind, trail_part, trail_distance)
-                        tight = max(tight, other) if side > 0 else min(tight, other)
-                    elif stop == stop:
-                        tight = max(tight, stop) if side > 0 else min(tight, stop)
-                    if tight > 0:
-                        stop = tight
-                elif stop_kind:
-                    tight = level(entry, -side, stop_kind, stop_part, stop_distance)
-                    if tight > 0:
-                        stop = tight
-                if target_kind:
-                    goal = level(entry, side, goal_kind, target_part, target_distance)
-                    if goal > 0:
-                        target = goal
+            if trail_kind:
+                tight = level(close[bar], -side, trail_kind, trail_part, trail_distance)
+                if stop == stop:
+                    tight = max(tight, stop) if side > 0 else min(tight, stop)
+                if tight > 0:
+                    stop = tight
             held = bar + 1 - entry_bar
             asks = asks_long if side > 0 else asks_short
             leave = max_bars > 0 and held >= max_bars
@@ -348,16 +341,14 @@ def simulate(  # type: ignore[no-untyped-def]
             elif target_kind == RISK_REWARD and first_kind == ATR:
                 target_distance = (stop_distance if stop_kind else trail_distance) * numbers[TARGET]
             if possible:
-                order_stop, order_target = nan, nan
+                risked = nan  # the stop as it is seen at this close, for sizes that risk a part of the equity
                 if stop_kind:
-                    order_stop = level(price, -side, stop_kind, stop_part, stop_distance)
+                    risked = level(price, -side, stop_kind, stop_part, stop_distance)
                     if trail_kind:
                         other = level(price, -side, trail_kind, trail_part, trail_distance)
-                        order_stop = max(order_stop, other) if side > 0 else min(order_stop, other)
+                        risked = max(risked, other) if side > 0 else min(risked, other)
                 elif trail_kind:
-                    order_stop = level(price, -side, trail_kind, trail_part, trail_distance)
-                if target_kind:
-                    order_target = level(price, side, goal_kind, target_part, target_distance)
+                    risked = level(price, -side, trail_kind, trail_part, trail_distance)
                 size_kind = kinds[SIZE_KIND]
                 size = numbers[SIZE]
                 if size_kind == OF_EQUITY:
@@ -369,7 +360,7 @@ def simulate(  # type: ignore[no-untyped-def]
                     if size_kind == CASH_AMOUNT:
                         units = floor_divide(size, price)
                     else:
-                        units = worth * size / 100 / abs(price - order_stop)
+                        units = worth * size / 100 / abs(price - risked)
                         if not abs(units) < np.inf:
                             ended, position, bar = BAD_SIZE, 0.0, bars
                             break
@@ -382,26 +373,17 @@ def simulate(  # type: ignore[no-untyped-def]
                     if not (0 < size < 1 or (size >= 1 and np.round(size) == size)):
                         ended, position, bar = BAD_SIZE, 0.0, bars
                         break
-                    if not order_stop > 0:
-                        order_stop = nan
-                    if not order_target > 0:
-                        order_target = nan
-                    quote = price * (1 + math.copysign(spread, side))
-                    if side * (order_stop - quote) >= 0 or side * (order_target - quote) <= 0:  # 787-796
-                        ended, position, bar = BAD_LEVELS, 0.0, bars
-                        break
                     ordered = side * size
         bar += 1
-    # -- What is open is closed at the last bar (1356-1364) --
+    # -- What is open is closed at the last close (close_out of the code) --
     if end == bars and position != 0.0:
         last = bars - 1
-        price = close[last - 1] if at_close else open_[last]
-        filled = last - 1 if at_close else last
-        cash += record(trades[count], position, entry_bar, filled, entry, price, stop, target, fixed, fee)
+        cash += record(trades[count], position, entry_bar, last, entry, close[last], stop, target, fixed, fee)
         count += 1
         equity[last] = cash if cash > 0 else 0.0
+        position = 0.0
     state[BAR], state[MONEY], state[POSITION], state[ENTRY], state[COST] = bar, cash, position, entry, cost
     state[ENTRY_BAR], state[LAST_EXIT], state[STOP_AT], state[TARGET_AT] = entry_bar, last_exit, stop, target
     state[STOP_DISTANCE], state[TRAIL_DISTANCE], state[TARGET_DISTANCE] = stop_distance, trail_distance, target_distance
-    state[CLOSING], state[ORDERED], state[ORDER_STOP], state[ORDER_TARGET] = closing, ordered, order_stop, order_target
+    state[CLOSING], state[ORDERED] = closing, ordered
     outcome[0], outcome[1], outcome[2] = ended, count, lost

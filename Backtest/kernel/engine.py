@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,25 +14,12 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.conditions import Floats, compute_on
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.kernel import broker
-from Backtest.kernel.figures import (
-    COVARIANCE,
-    DURATIONS,
-    LOG_GROWTH,
-    LOG_TRADES,
-    NAMES,
-    SUMS,
-    Calendar,
-    beta_lost,
-    finish,
-    long_beta,
-)
-from Backtest.kernel.figures import DAYS as DAYS_SUM
-from Backtest.kernel.figures import TRADES as TRADES_SUM
+from Backtest.kernel import broker, figures
+from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
 from Backtest.kernel.sweeps import run_sets
-from Backtest.timeframes import period_starts, resample
+from Backtest.sessions import coarser
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
@@ -40,28 +27,38 @@ PIECE_BARS = 500_000  # bars times sets a thread takes at once: one piece may be
 BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024  # sets that go through long prices side by side, and room for them
 
 PROBLEMS = {
-    broker.BAD_LEVELS: "an order's stop or target was on the wrong side of its price",
     broker.BAD_SIZE: "an order had no possible size",
 }
 
 
+_TERMS = (
+    (figures.CASH, broker.CASH), (figures.SPREAD, broker.SPREAD), (figures.FIXED_FEE, broker.FIXED_FEE),
+    (figures.FEE, broker.FEE), (figures.RISK_FREE, broker.RISK_FREE),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Run:
-    """One run. `metrics` and `trades` have backtesting.py's names; `equity` is float64 of shape (bars,)."""
+    """One run.
+
+    `metrics` are the figures by their names, of the bars from `begin` on, the first on which the strategy decided;
+    `trades` have backtesting.py's columns; `equity` is float64 of shape (bars,).
+    """
 
     metrics: dict[str, Any]
     trades: pd.DataFrame
     equity: Floats
     orders_lost: int
+    begin: int
 
 
 @dataclass(frozen=True)
 class Sweep:
     """The figures of parameter sets, one row a set.
 
-    `table` is float64 of shape (sets, 29), columns as NAMES, NaN where there is no value; durations in seconds. `ended`
-    is how each run ended, `orders_lost` the orders without money. `returns` are those of days, (sets, days - 1), where
-    they were asked for.
+    `table` is float64 of shape (sets, NAMES), NaN where there is no value; durations in the unit of the prices' index.
+    `ended` is how each run ended, `orders_lost` the orders without money. `returns` are those of
+    `Kernel.days`, (sets, days - 1), where they were asked for.
     """
 
     table: Floats
@@ -92,6 +89,7 @@ class Kernel:
         frame: OHLCV prices, as in Backtest.data.
         varied: the paths (Backtest.parameters) of the numbers each parameter set gives.
         threads: how many threads share the parameter sets of a sweep.
+        first: the first bar on which rules may be judged; those before it only warm the indicators up.
         target_first: of a stop and a target in one bar the target is hit first, the better of the paths the bar allows;
             the reference takes the worse one.
     """
@@ -103,18 +101,20 @@ class Kernel:
         varied: Sequence[str] = (),
         *,
         threads: int = 1,
+        first: int = 0,
         target_first: bool = False,
     ) -> None:
         if len(frame) < 2:
             raise InvalidInput(f"{len(frame)} bar of prices, at least 2 are needed")
         self.strategy, self.frame, self.varied, self.threads = strategy, frame, tuple(varied), threads
+        self.first = min(first, len(frame) - 1)
         self.index = pd.DatetimeIndex(frame.index)
         self.program = Compiler(strategy, varied).compile()
         self.program.kinds[broker.TARGET_FIRST] = target_first
         self.raw = {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in PRICE_COLUMNS}
         self.unit = strategy.execution.fractional_unit
         self.prices = np.stack([self.raw[c] * self.unit if self.unit < 1 else self.raw[c] for c in PRICE_COLUMNS[:4]])
-        self.calendar = Calendar.of(self.index, self.prices[3])
+        self.calendar = Calendar.of(self.index, self.prices[0], self.prices[3])
         self.coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
         self.rows: dict[tuple[Any, ...], int] = {}
         self.series = np.stack([self.raw[c] for c in PRICE_COLUMNS])
@@ -136,7 +136,9 @@ class Kernel:
         sweep, trades, equity = self._run(row, returns=False)
         if sweep.ended[0] in PROBLEMS:
             raise ExecutionError(f"The strategy failed: {PROBLEMS[int(sweep.ended[0])]}")
-        return Run(self._metrics(sweep.table[0]), self._trades(trades), equity, int(sweep.orders_lost[0]))
+        begin = self.first_bar()
+        metrics = presentable(sweep.table[0], self.calendar, begin)
+        return Run(metrics, self._trades(trades), equity, int(sweep.orders_lost[0]), begin)
 
     def sweep(self, sets: Floats, *, returns: bool = False) -> Sweep:
         """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`."""
@@ -156,26 +158,20 @@ class Kernel:
         work = np.empty((max(1, self.program.work_rows), bars))
         shared = self._shared(given.ints[0], given.floats[0], work)
         signals = np.array(self.program.signals, dtype=np.int64)
-        risk_free = given.numbers[:, broker.RISK_FREE].copy()
         outcome = np.zeros((count, 3), dtype=np.int64)
-        sums, betas, table = np.empty((count, SUMS)), np.empty(count), np.empty((count, len(NAMES)))
+        table = np.empty((count, len(NAMES)))
+        terms = np.zeros((count, figures.TERMS))
+        for term, number in _TERMS:
+            terms[:, term] = given.numbers[:, number]
+        terms[:, figures.AT_CLOSE] = self.program.kinds[broker.AT_CLOSE]
         days = np.empty((count, len(calendar.last) - 1 if returns else 0))
 
         def run(part: slice, own: Floats, trades: Floats, equity: Floats) -> None:
             run_sets(
                 self.prices, self.series, self.code, signals, given.ints[part], given.floats[part], given.starts[part],
                 given.atr[part], given.numbers[part], self.program.kinds, self.exits, given.limits[part], own, shared,
-                max(1, self.program.code_masks), calendar.stamps, calendar.last, calendar.market, calendar.daily,
-                outcome[part], sums[part], days[part], trades, equity,
-            )  # fmt: skip
-
-        def judge(part: slice) -> None:
-            with np.errstate(all="ignore"):
-                growth = np.exp(sums[part, LOG_GROWTH] / sums[part, DAYS_SUM])
-                trade_growth = np.exp(sums[part, LOG_TRADES] / sums[part, TRADES_SUM])
-            finish(
-                sums[part], growth, trade_growth, betas[part], given.starts[part], risk_free[part], calendar.close,
-                calendar.scalars, table[part],
+                max(1, self.program.code_masks), calendar.stamps, calendar.last, calendar.market, calendar.periods,
+                calendar.year, terms[part], outcome[part], table[part], days[part], trades, equity,
             )  # fmt: skip
 
         threads = min(self.threads, count)
@@ -189,9 +185,6 @@ class Kernel:
             own, trades, equity = work.copy(), np.empty((beside, bars + 1, 10)), np.empty((beside, bars))
             for part in parts:
                 run(part, own, trades, equity)
-                with np.errstate(all="ignore"):
-                    betas[part] = sums[part, COVARIANCE] / calendar.market_variance
-                judge(part)
             return trades[0], equity[0]
 
         if threads > 1:
@@ -199,14 +192,10 @@ class Kernel:
                 (trades, equity), *_ = pool.map(take, range(threads))
         else:
             trades, equity = take(0)
-        for j in np.flatnonzero(beta_lost(sums, table, risk_free, calendar)).tolist():
-            one, again = slice(j, j + 1), np.empty((1, bars))
-            run(one, work, np.empty((1, bars + 1, 10)), again)
-            betas[j] = long_beta(again[0], calendar)
-            judge(one)
-        failed = outcome[:, 0] >= broker.BAD_LEVELS
+        failed = outcome[:, 0] >= broker.BAD_SIZE
         table[failed] = np.nan
-        return Sweep(table, outcome[:, 0], outcome[:, 2], days), trades[: outcome[0, 1]], equity
+        graded = days[:, len(calendar.last) - len(self.days) :] if returns else days
+        return Sweep(table, outcome[:, 0], outcome[:, 2], graded), trades[: outcome[0, 1]], equity
 
     def _bound(self, sets: Floats) -> _Bound:
         """Put the numbers of parameter sets into the program's slots; compute the indicators they need."""
@@ -223,10 +212,10 @@ class Kernel:
         for k, level in enumerate(self.program.levels):
             if level is not None:
                 atr[:, k] = found[level]
-        starts = np.ones(count, dtype=np.int64)
+        starts = np.full(count, max(self.first, min(1, len(self.program.wanted))), dtype=np.int64)
         for name, wanted in self.program.wanted.items():
             for output in range(len(wanted.base.entry.outputs)):
-                starts = np.maximum(starts, 1 + self.warm[found[name] + output])
+                starts = np.maximum(starts, self.warm[found[name] + output])
         floats, numbers, limits = (
             _filled(items, columns, count) for items in (self.program.floats, self.program.numbers, self.program.limits)
         )
@@ -249,6 +238,11 @@ class Kernel:
         params = [n for w in program.wanted.values() for n in w.params.values()]
         return [*(i for i in items if isinstance(i, Number)), *params]
 
+    @property
+    def days(self) -> Ints:
+        """The last bars of the days from the first bar on that may be judged; returns are those between them."""
+        return self.calendar.last[np.searchsorted(self.calendar.last, self.first) :]
+
     def never_warm(self) -> list[str]:
         """Return the indicators, of those computed last, that have no value on any bar: their warm-up is too long."""
         empty = np.isnan(self.series).all(axis=1)
@@ -256,7 +250,7 @@ class Kernel:
 
     def first_bar(self) -> int:
         """Return the first bar that is judged with the indicators that were computed last."""
-        return 1 + int(self.warm.max())
+        return max(self.first, min(1, len(self.program.wanted)), int(self.warm.max()))
 
     # Indicators ------------------------------------------------------------------------------
 
@@ -324,8 +318,8 @@ class Kernel:
         values = self._own(key, cache)
         if key[3] is None:
             return values
-        position = self._coarser(key[3])[1]
-        return tuple(np.append(np.nan, a)[position] for a in values)
+        complete = self._coarser(key[3])[1]
+        return tuple(np.append(np.nan, a)[complete] for a in values)
 
     def _own(self, key: tuple[Any, ...], cache: dict[tuple[Any, ...], tuple[Floats, ...]]) -> tuple[Floats, ...]:
         """Return an indicator's outputs on the bars it is computed on."""
@@ -338,29 +332,12 @@ class Kernel:
 
     def _coarser(self, timeframe: str) -> tuple[dict[str, Floats], Any]:
         if timeframe not in self.coarse:
-            bars = resample(self.frame, timeframe)
+            bars, _, complete = coarser(self.frame, timeframe)
             columns = {c: np.ascontiguousarray(bars[c].to_numpy(dtype=np.float64)) for c in PRICE_COLUMNS}
-            groups = period_starts(self.index, timeframe)
-            self.coarse[timeframe] = columns, pd.DatetimeIndex(bars.index).get_indexer(groups)
+            self.coarse[timeframe] = columns, complete
         return self.coarse[timeframe]
 
     # Results ---------------------------------------------------------------------------------
-
-    def _metrics(self, row: Floats) -> dict[str, Any]:
-        """Return the figures under backtesting.py's names, as a sandbox gives them."""
-        metrics: dict[str, Any] = {
-            "Start": str(self.index[0]), "End": str(self.index[-1]), "Duration": str(self.index[-1] - self.index[0]),
-        }  # fmt: skip
-        for name, value in zip(NAMES, row.tolist(), strict=True):
-            if name == "Commissions [$]" and not value:
-                continue
-            if not np.isfinite(value):
-                metrics[name] = None
-            elif name in DURATIONS:
-                metrics[name] = str(pd.Timedelta(int(value), cast("Any", self.calendar.unit)))
-            else:
-                metrics[name] = int(value) if name == "# Trades" else value
-        return metrics
 
     def _trades(self, numbers: Floats) -> pd.DataFrame:
         table = pd.DataFrame(numbers, columns=list(broker.TRADE_COLUMNS))

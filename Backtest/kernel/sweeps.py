@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from Backtest.kernel.broker import AT_CLOSE, BAD_LEVELS, CASH, ENTRY_BAR, POSITION, STATE, prepare, simulate
-from Backtest.kernel.figures import follow, gather
+from Backtest.kernel.broker import AT_CLOSE, BAD_SIZE, CASH, ENTRY_BAR, POSITION, STATE, prepare, simulate
+from Backtest.kernel.figures import FOLLOWED, follow, measure
 from Backtest.kernel.masks import BLOCK, join_signal, mask_of, run_program
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def run_sets(  # type: ignore[no-untyped-def]
     prices, series, code, signals, ints, floats, starts, atr, numbers, kinds, exits, limits, work, shared, code_masks,
-    stamps, last, market, daily, outcome, sums, returns, trades, equity,
+    stamps, last, market, periods, year, terms, outcome, table, returns, trades, equity,
 ):  # fmt: skip
     """Run every parameter set over the prices.
 
     Sets go through long prices side by side, a block of bars at a time, so that prices are read from memory once for all
-    of them. How many do is how many there is room for.
+    of them: as many as `equity` has rows, the others after them.
 
     Args:
         prices: float64 of shape (4, bars): open, high, low, close in the units that are traded.
@@ -28,7 +28,8 @@ def run_sets(  # type: ignore[no-untyped-def]
         shared: masks that are the same for every set; work: room for float rows, those of the shared program filled.
             Where the program fills others, sets cannot run side by side.
         outcome: is filled, int64 of shape (sets, 3): how it ended, trades, orders without money.
-        sums: is filled, float64 of shape (sets, SUMS).
+        stamps, last, market, periods, year: those of a Calendar; terms: one row a set, float64 of shape (sets, TERMS).
+        table: is filled with the figures, float64 of shape (sets, NAMES).
         returns: is filled with the returns of days, float64 of shape (sets, days - 1), or empty.
         trades, equity: room for sets side by side, float64 of shape (room, bars + 1, 10) and (room, bars); set j is in
             row j % room.
@@ -39,7 +40,8 @@ def run_sets(  # type: ignore[no-untyped-def]
     signal = np.empty(min(bars, BLOCK), np.uint8)
     since = np.empty((room, len(code)), np.int64)
     state = np.empty((room, STATE))
-    one, more = np.empty(bars + 2), np.empty(bars + 2)
+    followed = np.empty((room, FOLLOWED))
+    moves = np.empty(len(last) + 1)
     fixed = True  # the signals do not depend on the set
     for k in range(4):
         fixed = fixed and signals[k] < 0
@@ -47,7 +49,7 @@ def run_sets(  # type: ignore[no-untyped-def]
         beside = min(room, len(ints) - first)
         for r in range(beside):
             prepare(min(starts[first + r], bars - 1), numbers[first + r, CASH], state[r], outcome[first + r])
-            sums[first + r] = np.nan
+            followed[r] = np.nan
         for begin in range(0, bars, BLOCK):
             end = min(begin + BLOCK, bars)
             for r in range(beside):
@@ -65,16 +67,19 @@ def run_sets(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
                 holds = int(state[r, ENTRY_BAR]) if state[r, POSITION] != 0 and end < bars else -1
                 follow(
-                    equity[r], min(starts[j], bars - 1), end, stamps, market, trades[r], outcome[j, 1], holds,
-                    kinds[AT_CLOSE], one, sums[j],
+                    equity[r], min(starts[j], bars - 1), end, stamps, trades[r], outcome[j, 1], holds,
+                    kinds[AT_CLOSE], followed[r],
                 )  # fmt: skip
         for r in range(beside):
             j = first + r
-            if outcome[j, 0] >= BAD_LEVELS:
-                sums[j] = np.nan
+            if outcome[j, 0] >= BAD_SIZE:
+                table[j] = np.nan
                 returns[j] = np.nan
                 continue
-            gather(equity[r], stamps, last, daily, trades[r], outcome[j, 1], one, more, sums[j])
+            measure(
+                equity[r], min(starts[j], bars - 1), open_, close, stamps, last, market, periods, year, trades[r],
+                outcome[j, 1], terms[j], followed[r], moves, table[j],
+            )  # fmt: skip
             for d in range(returns.shape[1]):
                 before = equity[r, last[d]]
                 returns[j, d] = equity[r, last[d + 1]] / before - 1 if before > 0 else 0.0

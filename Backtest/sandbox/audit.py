@@ -12,6 +12,7 @@ given makes a trade list that is possible, and is caught by other means.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,53 +34,52 @@ class Forged(ValueError):
     """The claim does not follow from the trades and the prices."""
 
 
+@dataclass(frozen=True)
+class Audited:
+    """What follows from a claim.
+
+    `metrics` are the figures of the bars from `begin` on, `reference` backtesting.py's own statistics of them; `trades` have
+    its columns, `equity` Equity and DrawdownPct of these bars.
+    """
+
+    metrics: dict[str, Any]
+    reference: dict[str, Any]
+    trades: pd.DataFrame
+    equity: pd.DataFrame
+
+
 def audit(
-    numbers: Floats,
-    equity: Floats,
-    claimed: dict[str, Any],
-    *,
-    warm_up: int,
-    frame: pd.DataFrame,
-    settings: EngineSettings,
-) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Return metrics, trades and equity as they follow from a claim.
+    numbers: Floats, equity: Floats, *, begin: int, first: int = 0, frame: pd.DataFrame, settings: EngineSettings
+) -> Audited:
+    """Return figures, trades and equity as they follow from a claim.
 
     Args:
         numbers: the claimed trades, float64 of shape (trades, 10), columns as TRADE_COLUMNS.
         equity: the claimed equity, float64 of shape (bars,).
-        claimed: the claimed metrics, backtesting.py's names, NaN as None, times as text.
-        warm_up: the first bar at which the strategy's indicators have values, as claimed.
+        begin: the first bar at whose close the strategy decided, as claimed; `first` is the one it was given.
         frame: the prices the job was given.
         settings: how backtesting.py was to be called.
 
     Raises:
         Forged: they do not follow.
     """
+    from Backtest.kernel import figures
+
     if len(equity) != len(frame):
         raise Forged(f"equity has {len(equity)} values for {len(frame)} bars")
-    if not 0 <= warm_up < len(frame):
-        raise Forged(f"a warm-up of {warm_up} bars is outside the {len(frame)} bars there are")
+    if not first <= begin < len(frame):
+        raise Forged(f"a first decision at bar {begin} is outside the bars {first} to {len(frame) - 1}")
     trades = _checked_trades(numbers, frame, settings)
-    _check_equity(trades, equity, warm_up, frame, settings)
+    _check_equity(trades, equity, begin, frame, settings)
     table = _trades_frame(trades, frame, settings)
-    stats = _statistics(table, equity, warm_up, frame, 0.0)
-    _check_metrics(stats, claimed)
-    if settings.risk_free_rate:
-        stats = _statistics(table, equity, warm_up, frame, settings.risk_free_rate)
-    curve: pd.DataFrame = stats["_equity_curve"][["Equity", "DrawdownPct"]]
-    return _presentable(_figures(stats)), table.drop(columns="Duration"), curve
-
-
-def _figures(stats: pd.Series) -> dict[str, Any]:
-    return {str(name): plain(value) for name, value in stats.items() if not str(name).startswith("_")}
-
-
-def _presentable(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return metrics without the durations that are none.
-
-    Where only the last bar is below its peak, compute_stats gives the depth of the drawdown in the place of its duration.
-    """
-    return {k: None if k.endswith("Duration") and not isinstance(v, str) else v for k, v in metrics.items()}
+    terms = {
+        figures.CASH: settings.cash, figures.SPREAD: settings.spread, figures.FIXED_FEE: settings.commission_fixed,
+        figures.FEE: settings.commission, figures.RISK_FREE: settings.risk_free_rate,
+        figures.AT_CLOSE: float(settings.trade_on_close),
+    }  # fmt: skip
+    metrics = figures.figures(equity, table, frame, terms, begin=begin)
+    reference, curve = _reference(table, equity[begin:], begin, frame, settings.risk_free_rate)
+    return Audited(metrics, reference, table.drop(columns="Duration"), curve)
 
 
 def plain(value: Any) -> Any:
@@ -161,19 +161,13 @@ def _all(good: Any, what: str) -> None:
         raise Forged(f"trade {int(np.argmin(good))} {what}")
 
 
-def _check_equity(trades: _Trades, equity: Floats, warm_up: int, frame: pd.DataFrame, settings: EngineSettings) -> None:
+def _check_equity(trades: _Trades, equity: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings) -> None:
     """Raise Forged where the equity is not what cash, trades and closing prices make it."""
-    close, bars = frame["Close"].to_numpy(dtype=float), len(frame)
+    close, bars, start = frame["Close"].to_numpy(dtype=float), len(frame), begin
     if not np.isfinite(equity).all():
         raise Forged("equity has a number that is not finite")
-    start = warm_up + 1
-    first_fill = start - 1 if settings.trade_on_close else start
-    _all(trades.entry_bar >= first_fill, "was entered before the strategy began")
-    if start >= bars:
-        if len(trades.size) or (equity != settings.cash).any():
-            raise Forged("there are trades although the strategy never began")
-        return
-    if (equity[:start] != equity[start]).any():
+    _all(trades.entry_bar >= (begin if settings.trade_on_close else begin + 1), "was entered before the strategy began")
+    if (equity[: begin + 1] != settings.cash).any():
         raise Forged("equity moves before the strategy began")
     low, high = _equity_bounds(trades, close, settings)
     exposure = _running(bars, (trades.entry_bar, np.abs(trades.size)), (trades.closed + 1, -np.abs(trades.size)))
@@ -288,44 +282,25 @@ def _trades_frame(trades: _Trades, frame: pd.DataFrame, settings: EngineSettings
 def warm_up() -> None:
     """Import what an audit needs, before there is one."""
     index = pd.date_range("2020-01-01", periods=3, unit="us")
-    frame = pd.DataFrame({"Close": [1.0, 2.0, 1.0]}, index=index)
-    _statistics(
-        _trades_frame(_Trades(np.empty((0, 10)), EngineSettings()), frame, EngineSettings()), np.ones(3), 0, frame, 0.0
-    )
+    frame = pd.DataFrame({name: [1.0, 2.0, 1.0] for name in ("Open", "High", "Low", "Close")}, index=index)
+    audit(np.empty((0, 10)), np.full(3, EngineSettings().cash), begin=0, frame=frame, settings=EngineSettings())
 
 
-def _statistics(table: pd.DataFrame, equity: Floats, warm_up: int, frame: pd.DataFrame, risk_free: float) -> pd.Series:
-    """Return backtesting.py's statistics, computed by its own function in this process."""
+def _reference(
+    table: pd.DataFrame, equity: Floats, begin: int, frame: pd.DataFrame, risk_free: float
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return backtesting.py's statistics of the bars from `begin` on, by its own function in this process, and the curve."""
     from Backtest.sandbox.worker import plot_when_asked
 
     plot_when_asked()
     from backtesting._stats import compute_stats
 
+    graded = frame.iloc[begin:]
+    shifted = table.assign(EntryBar=table["EntryBar"] - begin, ExitBar=table["ExitBar"] - begin)
     with np.errstate(all="ignore"):
-        found: pd.Series = compute_stats(table, equity, frame, None, risk_free)
-        close = frame["Close"].to_numpy(dtype=float)
-        hold = (close[-1] - close[warm_up]) / close[warm_up] * 100
-        # Without the strategy's indicators compute_stats starts buy-and-hold at the first bar.
-        alpha = found["Return [%]"] - risk_free * 100 - found["Beta"] * (hold - risk_free * 100)
-    values: dict[str, Any] = {}
-    commissions = sum(table["Commission"].tolist())
-    for name, value in found.items():
-        values[str(name)] = value
-        if name == "Equity Peak [$]" and commissions:
-            values["Commissions [$]"] = commissions
-    values |= {"Buy & Hold Return [%]": hold, "Alpha [%]": alpha}
-    return pd.Series(values, dtype=object)
-
-
-def _check_metrics(stats: pd.Series, claimed: dict[str, Any]) -> None:
-    ours = _figures(stats)
-    if ours.keys() != claimed.keys():
-        raise Forged(f"the figures are not backtesting.py's: {', '.join(sorted(ours.keys() ^ claimed.keys()))[:200]}")
-    for name, value in ours.items():
-        said = claimed[name]
-        if isinstance(value, str) or isinstance(said, str) or value is None or said is None:
-            same = value == said
-        else:
-            same = math.isclose(value, said, rel_tol=1e-7, abs_tol=1e-7)
-        if not same:
-            raise Forged(f"{name} is {value}, not {said}")
+        found: pd.Series = compute_stats(shifted, equity, graded, None, risk_free)
+    values = {str(name): plain(value) for name, value in found.items() if not str(name).startswith("_")}
+    # Where only the last bar is below its peak, compute_stats gives the depth of the drawdown in the place of its duration.
+    reference = {k: None if k.endswith("Duration") and not isinstance(v, str) else v for k, v in values.items()}
+    curve: pd.DataFrame = found["_equity_curve"][["Equity", "DrawdownPct"]]
+    return reference, curve

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import SandboxJob, Trace
+from Backtest.sessions import with_periods
 
 TICK_S = 0.25
 LINE_BYTES = 4 * 1024 * 1024
@@ -36,12 +37,11 @@ class Message(BaseModel):
     progress: float | None = None
     status: Literal["", "completed", "error", "memory", "output"] = ""
     token: str = ""
-    metrics: dict[str, float | int | str | None] = Field({}, max_length=200)
     warnings: list[str] = Field([], max_length=1000)
     error: str = ""
     traceback: str = ""
     log: str = ""
-    warm_up: int = 0
+    begin: int = 0
     trades: int = Field(0, ge=0, le=1_000_000)
     bars: int = Field(0, ge=0)
     report: int = Field(0, ge=0)
@@ -172,10 +172,12 @@ def trace_of(message: Message, rest: bytes) -> Trace:
 def order_of(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> bytes:
     """Return a job as bytes: whether in a fork, a line of JSON, and the prices as Arrow."""
     prices = io.BytesIO()
-    pyarrow.feather.write_feather(job.frame, prices, compression="uncompressed")
+    pyarrow.feather.write_feather(with_periods(job.frame, job.code), prices, compression="uncompressed")
     head = {
         "code": job.code,
         "settings": job.settings.model_dump(),
+        "first": job.first,
+        "generated": job.generated,
         "limits": job.limits.model_dump(),
         "report": job.report,
         "trace": job.trace,

@@ -42,6 +42,7 @@ class Limits(BaseModel):
 class SandboxJob:
     """Code with one Strategy class, a price frame, and how to run it.
 
+    `first` is the first bar at whose close the code may decide; those before it only warm its indicators up.
     `report` asks for the interactive HTML chart as well. `generated` says that the code came from
     Backtest.code_generator in this process; only such code runs where there is no isolation.
     `name` names the job to people who look at the machine. `tick` is called at least twice a second
@@ -53,6 +54,7 @@ class SandboxJob:
     code: str
     frame: pd.DataFrame
     settings: EngineSettings = EngineSettings()
+    first: int = 0
     limits: Limits = Limits()
     report: bool = False
     trace: bool = False
@@ -78,13 +80,16 @@ class Trace:
 class SandboxResult:
     """What a completed job gave.
 
-    `metrics` are backtesting.py's by their own names, NaN and infinities as None, durations as
-    text; they are computed here, from the trades and the data. `trades` and `equity` have
-    backtesting.py's columns; equity is indexed by time. `log` is what the strategy printed;
+    `metrics` are the figures (Backtest/kernel/figures.py) of the bars from `begin` on, the first at whose close the code
+    decided; `reference` are backtesting.py's own statistics of them. NaN and infinities are None, durations text; both
+    are computed here, from the trades and the data. `trades` and `equity` have backtesting.py's columns; equity is
+    indexed by time and begins with `begin`, bars of trades are rows of the job's frame. `log` is what the strategy printed;
     `container` has name and image where there was one.
     """
 
     metrics: dict[str, Any]
+    reference: dict[str, Any]
+    begin: int
     trades: pd.DataFrame
     equity: pd.DataFrame
     warnings: tuple[str, ...]

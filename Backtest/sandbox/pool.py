@@ -255,9 +255,7 @@ class InterpreterSandbox:
         numbers = np.frombuffer(rest, dtype="<f8", count=size).reshape(-1, len(TRADE_COLUMNS))
         equity = np.frombuffer(rest, dtype="<f8", count=message.bars, offset=size * 8)
         try:
-            metrics, trades, curve = audit(
-                numbers, equity, message.metrics, warm_up=message.warm_up, frame=job.frame, settings=job.settings
-            )
+            seen = audit(numbers, equity, begin=message.begin, first=job.first, frame=job.frame, settings=job.settings)
         except Forged as error:
             raise ExecutionError(
                 f"The result was refused: {error}. The code must not touch how its results are made",
@@ -268,9 +266,11 @@ class InterpreterSandbox:
         end = size * 8 + message.bars * 8 + message.report
         report = rest[end - message.report : end].decode("utf-8", errors="replace")
         return SandboxResult(
-            metrics=metrics,
-            trades=trades,
-            equity=curve,
+            metrics=seen.metrics,
+            reference=seen.reference,
+            begin=message.begin,
+            trades=seen.trades,
+            equity=seen.equity,
             warnings=tuple(clean(w)[:300] for w in message.warnings),
             report_html=report if job.report else None,
             log=clean(message.log),

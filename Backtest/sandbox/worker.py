@@ -4,10 +4,11 @@ It is started with `python -I worker.py FOLDER PACKAGES`, knows nothing of AlgoA
 its standard input and output:
 
     worker  {"ready": versions}
-    server  "f" or "r", then {"code", "settings", "limits", "report", "trace", "target_first", "filter", "token", "prices": n},
+    server  "f" or "r", then {"code", "settings", "first", "generated", "limits", "report", "trace", "target_first", "filter", "token",
+            "prices": n},
             then n bytes of Arrow
     worker  {"progress": 0..1}, any number of times
-    worker  {"status", "token", "metrics", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
+    worker  {"status", "token", "begin", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
             trades (n rows of TRADE_COLUMNS), the equity of the bars, both as little-endian doubles,
             and the report
 
@@ -192,17 +193,17 @@ def backtest(cls, data, settings):
         "finalize_trades": True,
     }
     if settings["fractional_unit"] < 1:
-        data = data.assign(**{f"Raw{name}": data[name] for name in data})
+        data = data.assign(**{f"Raw{name}": data[name].astype(float) for name in data})
         return FractionalBacktest(data, cls, fractional_unit=settings["fractional_unit"], **options)
     return Backtest(data, cls, **options)
 
 
-def settled(cls, bars, seen=None, target_first=False):
-    """Return the class with the orders of its last bar taken back, and all trades closed when money is out.
+def settled(cls, bars, running, seen=None, target_first=False):
+    """Return the class with what is open closed at the last close, and all trades closed when money is out.
 
-    backtesting.py goes through the last bar a second time to close what is open. An entry that was
-    ordered at its close would be filled at its open, a price of the past, and never be closed. `seen` is given the
-    orders that wait at each close. `target_first` is how a bar goes that holds both stop and target of a trade.
+    backtesting.py goes through the last bar a second time to close what is open, at the open of that bar, a price of the
+    past; an entry that was ordered at its close would be filled there, too, and never be closed. `seen` is given the
+    orders that wait at each close, `running` the strategy when it begins. `target_first` is how a bar goes that holds both stop and target of a trade.
     """
 
     def next(self):  # noqa: A001 - what backtesting.py calls it
@@ -211,11 +212,14 @@ def settled(cls, bars, seen=None, target_first=False):
             waiting = [(o.size, o.limit, o.stop, o.sl, o.tp, o.parent_trade is not None) for o in self.orders]
             seen.append((len(self.data) - 1, [[None if v is None else float(v) for v in order] for order in waiting]))
         if len(self.data) == bars:
-            for order in list(self.orders):
-                if not order._Order__parent_trade:
-                    order.cancel()
+            broker = self._broker
+            for trade in list(broker.trades):
+                broker._close_trade(trade, broker.last_price, bars - 1)
+            broker.orders.clear()
+            broker._equity[-1] = broker.equity
 
     def init(self):
+        running.append(self)
         # Out of money, backtesting.py closes trades while it goes through them, and so leaves some out.
         self._broker.trades = Steady(self._broker.trades)
         if target_first:
@@ -256,6 +260,28 @@ class Steady(list):
         return iter(self[:])
 
 
+def first_decision(start, first, generated, indicators):
+    """Return the first bar at whose close the code decides.
+
+    backtesting.py begins one bar after all indicators have a value, so that there are two of each. Generated code asks
+    for two only where it has indicators: it begins on the bar on which all have a value.
+    """
+    if generated:
+        start = max(start - 1, 1) if indicators else 0
+    return max(start, first)
+
+
+def bars_to_decide(running, first, generated, say):
+    """Return what goes through the bars for backtesting.py; it puts the first of them in the place of the strategy that runs."""
+
+    def walk(bars, **_):
+        begin = first_decision(bars.start, first, generated, running[0]._indicators)
+        running[0] = min(begin, bars.stop - 1)
+        return told(range(begin, bars.stop), say)
+
+    return walk
+
+
 def told(bars, say):
     """Go through the bars, saying now and then how many are done."""
     count, step, last = len(bars), max(1, len(bars) // 200), time.monotonic()
@@ -287,25 +313,6 @@ def table(prices):
     return pa.ipc.open_file(pa.py_buffer(prices), options=options).read_all().to_pandas(use_threads=False)
 
 
-def plain(value):
-    """Return a metric as JSON can hold it."""
-    import pandas as pd
-
-    if isinstance(value, pd.Timedelta | pd.Timestamp) or value is pd.NaT:
-        return None if value is pd.NaT else str(value)
-    number = float(value)
-    if not math.isfinite(number):
-        return None
-    return int(number) if isinstance(value, int) else number
-
-
-def warm_up(strategy):
-    """Return the first bar at which every indicator has a value."""
-    from backtesting._util import _indicator_warmup_nbars
-
-    return int(_indicator_warmup_nbars(strategy))
-
-
 def run(job, prices, say):
     """Run the job; return the JSON part of the answer and the bytes that follow it."""
     import backtesting.backtesting
@@ -314,14 +321,14 @@ def run(job, prices, say):
 
     data = table(prices)
     np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
-    backtesting.backtesting._tqdm = lambda bars, **_: told(bars, say)
-    report = b""
+    report, running = b"", []
+    backtesting.backtesting._tqdm = bars_to_decide(running, job["first"], job["generated"], say)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
         with np.errstate(all="ignore"):
             seen = [] if job["trace"] else None
-            cls = settled(strategy_class(load(job["code"])), len(data), seen, job["target_first"])
+            cls = settled(strategy_class(load(job["code"])), len(data), running, seen, job["target_first"])
             test = backtest(cls, data, job["settings"])
             stats = test.run()
         if job["report"]:
@@ -330,9 +337,8 @@ def run(job, prices, say):
     numbers = np.column_stack([pd.to_numeric(trades[c], errors="coerce").astype("<f8") for c in TRADE_COLUMNS])
     equity = np.ascontiguousarray(stats["_equity_curve"]["Equity"], dtype="<f8")
     answer = {
-        "metrics": {name: plain(value) for name, value in stats.items() if not name.startswith("_")},
         "warnings": [str(w.message)[:300] for w in caught if w.category is UserWarning][:1000],
-        "warm_up": warm_up(stats["_strategy"]),
+        "begin": running[0],
         "trades": len(trades),
         "bars": len(equity),
         "report": len(report),

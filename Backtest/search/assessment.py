@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from Backtest.errors import InvalidInput
 from Backtest.kernel import Kernel
@@ -60,7 +61,7 @@ def assess(
     chosen = np.concatenate([[best], sample]).astype(np.int64)
     kernel = work.kernel(threads=cores())
     returns = kernel.sweep(work.space.sets(chosen), returns=True).returns
-    year = float(kernel.calendar.scalars[0])
+    year = kernel.calendar.periods
     tick(0.1)
     ratios = np.asarray(sharpe.sharpe_ratio(returns))
     known = np.concatenate([ratios, np.asarray(earlier.sharpe_ratios, dtype=float)])
@@ -81,9 +82,9 @@ def assess(
     shuffled = _shuffled(work, tried if pool is None else pool, objective, draw, lambda p: tick(0.5 + 0.4 * p))
     values = dict(zip(work.space.paths, work.space.sets(chosen[:1])[0].tolist(), strict=True))
     winner = with_values(work.strategy, values)
-    around = ranges(winner, work.frame)
+    around = ranges(winner, work.frame, first=work.first)
     stability = _stability(work, kernel, best, objective)
-    run = Kernel(winner, work.frame).run()
+    run = Kernel(winner, work.frame, first=work.first).run()
     commission = winner.execution.commission
     even = around["break_even_commission"]
     evidence = Evidence(
@@ -97,7 +98,7 @@ def assess(
         margin=even / commission if commission and even is not None else None,
     )
     verdict = judge(evidence)
-    last = kernel.calendar.last
+    last = kernel.days
     return {
         "trials": {
             "this_search": len(tried), "before": earlier.count, "total": total, "independent": round(independent, 1),
@@ -109,7 +110,7 @@ def assess(
             "deflated": deflated,
             "minimum_track_record_days": _finite(sharpe.minimum_track_record(returns[0])),
             "minimum_backtest_years": sharpe.minimum_backtest_length(independent),
-            "years": float(kernel.calendar.scalars[1]),
+            "years": kernel.calendar.years(work.first),
         },
         "overfitting": asdict(crossed) if crossed else None,
         "data_snooping": {
@@ -123,12 +124,17 @@ def assess(
         },
         "ranges": around,
         "regimes": robustness.regimes(kernel.calendar.close[last], returns[0], year),
-        "random_entries": robustness.random_entries(run.trades, kernel.raw["Open"], seed=seed),
+        "random_entries": robustness.random_entries(_from(run.trades, work.first), kernel.raw["Open"][work.first :], seed=seed),
         "buy_and_hold_return_pct": run.metrics["Buy & Hold Return [%]"],
         "stability": stability,
         "verdict": {"word": verdict.word, "text": verdict.text, "reasons": list(verdict.reasons)},
         "evidence": asdict(evidence),
     }  # fmt: skip
+
+
+def _from(trades: pd.DataFrame, first: int) -> pd.DataFrame:
+    """Return trades with bars counted from the first one that was asked for."""
+    return trades.assign(EntryBar=trades["EntryBar"] - first, ExitBar=trades["ExitBar"] - first)
 
 
 def _finite(value: float) -> float | None:
@@ -138,26 +144,27 @@ def _finite(value: float) -> float | None:
 def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -> dict[str, Any]:
     """Choose among the sample on each window's training, and add up what the choices did on its test.
 
-    A test runs on all bars up to its end, so that indicators are warm and no bar after it is seen.
+    Training and test have the bars before them to warm their indicators up. A test runs on all bars up to its end, so that
+    no bar after it is seen.
     """
     sets = np.sort(chosen)
     try:
-        parts = walk_forward.windows(len(work.frame), purge=1)
+        parts = walk_forward.windows(len(work.frame), first=work.first, purge=1)
     except InvalidInput:  # so few bars say nothing
         return {"sharpe_ratio": 0.0, "efficiency": 0.0, "windows": []}
     table = work.space.sets(sets)
     found, tested, promised = [], [], []
     for window in parts:
-        train = work.frame.iloc[window.train[0] : window.train[1]]
-        there = Work(work.strategy, train, work.space).kernel().sweep(table, returns=True)
+        train = work.frame.iloc[: window.train[1]]
+        there = Work(work.strategy, train, work.space, window.train[0]).kernel().sweep(table, returns=True)
         goals = objective.of(there.table)
         if np.isnan(goals).all():
             continue
         k = int(np.nanargmax(goals))
         after = work.frame.iloc[: window.test[1]]
-        one = Work(work.strategy, after, work.space).kernel()
+        one = Work(work.strategy, after, work.space, work.first).kernel()
         run = one.sweep(table[k : k + 1], returns=True).returns[0]
-        days = np.flatnonzero(one.calendar.last[1:] >= window.test[0])
+        days = np.flatnonzero(one.days[1:] >= window.test[0])
         tested.append(run[days])
         inside = float(sharpe.sharpe_ratio(there.returns[k]) * np.sqrt(year))
         promised.append(inside)
@@ -188,8 +195,8 @@ def _shuffled(
     actual = _best(objective, work.kernel(), sets)
     found = np.empty(SHUFFLES)
     for k in range(SHUFFLES):
-        frame = resampling.permuted(work.frame, int(draw.integers(0, 2**32)))
-        found[k] = _best(objective, Work(work.strategy, frame, work.space).kernel(cores()), sets)
+        frame = resampling.permuted(work.frame, int(draw.integers(0, 2**32)), first=work.first)
+        found[k] = _best(objective, Work(work.strategy, frame, work.space, work.first).kernel(cores()), sets)
         tick(k / SHUFFLES)
     finite = found[np.isfinite(found)]
     return {

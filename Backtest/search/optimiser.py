@@ -78,7 +78,7 @@ def plan(strategy: CanonicalStrategy, prices: PriceData, request: SearchRequest)
     space = Space.of(
         strategy, request.parameters, request.constraint, most=MOST if request.method == "grid" else 10**15
     )
-    return Work(strategy, prices.frame, space), request.objectives()
+    return Work(strategy, prices.frame, space, prices.first), request.objectives()
 
 
 def search(
@@ -157,7 +157,7 @@ class _Collected:
         return Found(self.work.space, self.objectives, tried, goals, best, self.failed, self.rows)
 
     def _explain_no_trade(self, tried: int) -> None:
-        bars = len(self.work.frame)
+        bars = len(self.work.frame) - self.work.first
         kernel = self.work.kernel()
         kernel.sweep(self.work.space.sets(np.concatenate(self.index)[:1]))
         if never := kernel.never_warm():
@@ -166,8 +166,8 @@ class _Collected:
             )
         if self.failed == tried:
             raise InvalidInput(
-                f"Each of the {tried:,} combinations failed: an order's stop or target was on the wrong side of its price",
-                suggestions=["Use targets wider than the spread"],
+                f"Each of the {tried:,} combinations failed: an order had no possible size",
+                suggestions=["Give more cash, or a stop that is not at the price itself"],
             )
         raise InvalidInput(
             f"None of the {tried:,} combinations made a trade",
@@ -313,7 +313,7 @@ def confirm(strategy: CanonicalStrategy, prices: PriceData, reference: BacktestR
     Raises:
         ExecutionError: they do not; nothing the search found can be relied on.
     """
-    run = Kernel(strategy, prices.frame).run()
+    run = Kernel(strategy, prices.frame, first=prices.first).run()
     trades = reference.trades.sort_values(["entry_bar", "exit_bar"], kind="stable")
     ours = run.trades.sort_values(["EntryBar", "ExitBar"], kind="stable")
     pairs = {

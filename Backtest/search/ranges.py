@@ -27,21 +27,24 @@ CODE_S = 30.0
 
 Costs = tuple[float, float, float]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-Figures = Mapping[str, Any]  # by backtesting.py's names
+Figures = Mapping[str, Any]  # by their names
 
 
-def ranges(strategy: CanonicalStrategy, frame: pd.DataFrame) -> dict[str, Any]:
+def ranges(strategy: CanonicalStrategy, frame: pd.DataFrame, *, first: int = 0) -> dict[str, Any]:
     """Return figures as ranges over what a bar does not tell and over costs, and the commission that takes all profit.
 
     A bar that holds both stop and target may have met either first: both are run. Costs are nothing, those of the strategy,
-    and twice those; where it has none, 0.1% commission stands for the dearer end.
+    and twice those; where it has none, 0.1% commission stands for the dearer end. `first` is the first bar that was asked for.
     """
     from Backtest.kernel import NAMES, Kernel
 
     costs = _costs(*(getattr(strategy.execution, name) for name in COSTS))
     names = [f"execution.{name}" for name in COSTS]
-    tables = [Kernel(strategy, frame, names, target_first=first).sweep(np.array(costs)).table for first in PATHS]
-    swept = Kernel(strategy, frame, names[:1]).sweep(COMMISSIONS[:, None]).table
+    tables = [
+        Kernel(strategy, frame, names, first=first, target_first=better).sweep(np.array(costs)).table
+        for better in PATHS
+    ]
+    swept = Kernel(strategy, frame, names[:1], first=first).sweep(COMMISSIONS[:, None]).table
     even = robustness.break_even(COMMISSIONS, swept[:, NAMES.index("Return [%]")])
     return _ranges([[dict(zip(NAMES, row, strict=True)) for row in table] for table in tables], costs, even)
 
@@ -54,6 +57,7 @@ def ranges_of_code(
     *,
     sandbox: Sandbox,
     limits: Limits,
+    first: int = 0,
     took: float = 0.0,
     seconds: float = CODE_S,
 ) -> dict[str, Any]:
@@ -61,7 +65,8 @@ def ranges_of_code(
 
     Args:
         settings: how it was run.
-        figures: what it gave, by backtesting.py's names.
+        figures: what it gave, by their names.
+        first: the first bar that was asked for.
         took: how many seconds that was.
         seconds: all the time the runs may take together; where one takes more than a fifteenth of it, none is begun.
 
@@ -78,8 +83,8 @@ def ranges_of_code(
         if left <= 0:
             raise late
         bound = limits.model_copy(update={"timeout_s": min(limits.timeout_s, left)})
-        settled = [(first, settings.model_copy(update=dict(zip(COSTS, cost, strict=True)))) for first, cost in wanted]
-        jobs = [SandboxJob(code, frame, s, bound, target_first=first, name="ranges") for first, s in settled]
+        settled = [(better, settings.model_copy(update=dict(zip(COSTS, cost, strict=True)))) for better, cost in wanted]
+        jobs = [SandboxJob(code, frame, s, first, bound, target_first=better, name="ranges") for better, s in settled]
         done: list[Figures] = []
         with contextlib.closing(sandbox.run_many(jobs)) as results:
             for result in results:
@@ -92,7 +97,7 @@ def ranges_of_code(
         return [(False, (float(c), settings.spread, settings.commission_fixed)) for c in commissions]
 
     costs, tried = _costs(*(getattr(settings, name) for name in COSTS)), COMMISSIONS[::5]
-    corners = [(first, cost) for first in PATHS for cost in costs]
+    corners = [(better, cost) for better in PATHS for cost in costs]
     done = run([*corners, *paying(tried)])
     if any(done[0][column] != figures[column] for column in RANGED.values()):
         raise ExecutionError("it does not do the same twice on the same prices: give chance a seed")

@@ -29,11 +29,15 @@ COLUMNS = (*NAMES, "ended", "orders_lost")
 
 @dataclass(frozen=True)
 class Work:
-    """A strategy, prices and the combinations of a space that are to be run, by their numbers, in order."""
+    """A strategy, prices and the combinations of a space that are to be run, by their numbers, in order.
+
+    `first` is the first bar of the prices on which rules may be judged.
+    """
 
     strategy: CanonicalStrategy
     frame: pd.DataFrame
     space: Space
+    first: int = 0
 
     def chunks(self, index: Ints) -> list[Ints]:
         """Return the numbers in chunks. They do not depend on who runs them, nor do the figures depend on the chunks."""
@@ -45,7 +49,7 @@ class Work:
         return figures(self.kernel(), self.space.sets(index))
 
     def kernel(self, threads: int = 1) -> Kernel:
-        return Kernel(self.strategy, self.frame, self.space.paths, threads=threads)
+        return Kernel(self.strategy, self.frame, self.space.paths, threads=threads, first=self.first)
 
 
 def cores() -> int:
@@ -60,8 +64,8 @@ def figures(kernel: Kernel, sets: Floats) -> Floats:
 _own: list[tuple[Kernel, Space]] = []  # of a process of the pool: its one piece of work
 
 
-def _begin(strategy: str, frame: pd.DataFrame, space: Space) -> None:
-    work = Work(CanonicalStrategy.model_validate_json(strategy), frame, space)
+def _begin(strategy: str, frame: pd.DataFrame, space: Space, first: int) -> None:
+    work = Work(CanonicalStrategy.model_validate_json(strategy), frame, space, first)
     _own.append((work.kernel(), space))
 
 
@@ -94,7 +98,7 @@ def run_chunks(
             workers - 1,
             mp_context=get_context("spawn"),
             initializer=_begin,
-            initargs=(work.strategy.model_dump_json(), work.frame, work.space),
+            initargs=(work.strategy.model_dump_json(), work.frame, work.space, work.first),
         )
         waiting: dict[int, Future[Floats]] = {}
         try:

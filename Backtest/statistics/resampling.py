@@ -72,11 +72,13 @@ def _figures(returns: Floats, days_a_year: float) -> dict[str, Floats]:
     return {"sharpe_ratio": sharpe, "cagr": growth, "max_drawdown": (worth / peaks - 1).min(axis=1) * 100}
 
 
-def permuted(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+def permuted(frame: pd.DataFrame, seed: int, first: int = 0) -> pd.DataFrame:
     """Return prices with the same bars in another order: the same moves, and no way to foresee them.
 
-    The first bar stays; the price reached at the end is the same.
+    The bars up to `first` stay; the price reached at the end is the same.
     """
+    if first:
+        return pd.concat([frame.iloc[:first], permuted(frame.iloc[first:], seed)])
     draw = np.random.default_rng(seed)
     open_, high, low, close = (np.log(frame[c].to_numpy(dtype=float)) for c in ("Open", "High", "Low", "Close"))
     count = len(frame)

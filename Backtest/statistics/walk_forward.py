@@ -21,11 +21,19 @@ class Window:
 
 
 def windows(
-    bars: int, *, folds: int = 5, anchored: bool = False, train_share: float = 0.5, purge: int = 0, embargo: int = 0
+    bars: int,
+    *,
+    first: int = 0,
+    folds: int = 5,
+    anchored: bool = False,
+    train_share: float = 0.5,
+    purge: int = 0,
+    embargo: int = 0,
 ) -> list[Window]:
     """Return windows whose tests follow each other to the end of the data.
 
     Args:
+        bars: of all prices; those before `first` are history that nothing is judged on.
         anchored: training begins at the first bar each time; otherwise it keeps its length and rolls on.
         train_share: the part of the data the first training has.
         purge: bars left out at the end of each training, whose trades may reach into the test.
@@ -34,14 +42,15 @@ def windows(
     Raises:
         InvalidInput: a training or a test would be empty.
     """
-    first = int(bars * train_share)
-    length = (bars - first) // folds
-    if length < 1 or first - purge < 1 or length - embargo < 1:
-        raise InvalidInput(f"{bars} bars are too few for {folds} folds with purge {purge} and embargo {embargo}")
+    graded = bars - first
+    training = int(graded * train_share)
+    length = (graded - training) // folds
+    if length < 1 or training - purge < 1 or length - embargo < 1:
+        raise InvalidInput(f"{graded} bars are too few for {folds} folds with purge {purge} and embargo {embargo}")
     found = []
     for fold in range(folds):
-        edge = first + fold * length
-        begin = 0 if anchored else edge - first
+        edge = first + training + fold * length
+        begin = first if anchored else edge - training
         end = bars if fold == folds - 1 else edge + length
         found.append(Window((begin, edge - purge), (edge + embargo, end)))
     return found

@@ -1,0 +1,349 @@
+"""How a market's time is divided: its trading days, the hours of a day, and which bars make up a coarser one.
+
+What is not known of a market is read off its prices: the weekdays on which it trades, when its day begins and ends. A
+market of the New York Stock Exchange's days is recognised by its holidays, and half days are those of its calendar.
+Bars bear the time at which they begin; a daily or coarser bar bears its date.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from Backtest.indicators import PRICE_COLUMNS
+from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+DAY_S, DAY_MIN = 86400, 1440
+NEW_YORK, FX_OPEN = "America/New_York", 17 * 60
+VENUES = {None: "XNYS", NEW_YORK: "XNYS", "Asia/Tokyo": "XTKS", "Europe/London": "XLON", "Asia/Kolkata": "XBOM"}
+FEW_DAYS = 60  # with fewer, the holidays of a venue cannot be told
+
+
+@dataclass(frozen=True)
+class Session:
+    """The rhythm of a market.
+
+    Attributes:
+        step_s: seconds from one bar to the next, the nominal length of a bar.
+        weekdays: on which it trades, Monday 0.
+        opens: minute of the day at which a trading day begins, 0 for markets that trade around the clock.
+        length: minutes from there to the end of the trading day.
+        rolls: the trading day bears the next day's date, as that of foreign exchange, which begins the evening before.
+        zone: in which `opens` is told; empty for that of the prices.
+        venue: its name in exchange_calendars, empty where none is known.
+    """
+
+    step_s: int
+    weekdays: tuple[int, ...]
+    opens: int = 0
+    length: int = DAY_MIN
+    rolls: bool = False
+    zone: str = ""
+    venue: str = ""
+
+    @classmethod
+    def of(cls, index: pd.DatetimeIndex) -> Session:
+        """Read the rhythm off the times of bars."""
+        return _of(np.asarray(index.asi8).tobytes(), str(index.unit), str(index.tz) if index.tz is not None else "")
+
+    @property
+    def intraday(self) -> bool:
+        return self.step_s < DAY_S
+
+    @property
+    def periods_a_year(self) -> int:
+        """How many returns a year has: of days 252 or 365, of coarser bars 52, 12, 4 or 1."""
+        for most, periods in ((4.5, 365 if {5, 6} <= set(self.weekdays) else 252), (20, 52), (60, 12), (200, 4)):
+            if self.step_s <= most * DAY_S:
+                return periods
+        return 1
+
+    def with_venue(self, index: pd.DatetimeIndex) -> Session:
+        """Return the session with the venue whose trading days are those of the prices, where there is one.
+
+        It is looked for only where it matters, since it takes half a second.
+        """
+        if self.step_s > DAY_S or self.rolls or {5, 6} & set(self.weekdays):
+            return self
+        found = _venue(np.asarray(pd.DatetimeIndex(self.days(index).unique()).asi8).tobytes(), str(index.unit),
+                       str(index.tz) if index.tz is not None else "")  # fmt: skip
+        return replace(self, venue=found) if found else self
+
+    def text(self) -> str:
+        """Say what is taken for the market's time, such as `Monday to Friday, days from 17:00 New York time`."""
+        names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+        days = [names[d] for d in self.weekdays]
+        run = self.weekdays == tuple(range(self.weekdays[0], self.weekdays[-1] + 1)) and len(days) > 2
+        said = "every day" if len(days) == 7 else f"{days[0]} to {days[-1]}" if run else ", ".join(days)
+        if self.intraday and self.length < DAY_MIN - 60:
+            said += f", {_clock(self.opens)} to {_clock(self.opens + self.length)}"
+        elif self.intraday and self.opens:
+            said += f", days end at {_clock(self.opens)}{' New York time' if self.zone == NEW_YORK else ''}"
+        return f"{said}, holidays of {self.venue}" if self.venue else said
+
+    # Days and coarser periods -----------------------------------------------------------------
+
+    def _local(self, index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        if self.zone and index.tz is not None:
+            index = index.tz_convert(self.zone)
+        return index.tz_localize(None) if index.tz is not None else index
+
+    def days(self, index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """Return the trading day of each bar, naive dates."""
+        local = self._local(index)
+        if self.rolls and self.intraday:
+            local = local + pd.Timedelta(minutes=DAY_MIN - self.opens)
+        elif self.rolls:  # daily bars with one for Sunday evening, which belongs to Monday
+            local = local + pd.to_timedelta((local.weekday == 6).astype(int), unit="D")
+        return local.normalize()
+
+    def last_bars(self, index: pd.DatetimeIndex) -> Ints:
+        """Return the last bar of each trading day, of coarser bars each, int64."""
+        if not self.intraday and not self.rolls:
+            return np.arange(len(index), dtype=np.int64)
+        days = self.days(index).asi8
+        return np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1).astype(np.int64)
+
+    def _minutes(self, index: pd.DatetimeIndex) -> Ints:
+        """Return the minutes from the beginning of each bar's trading day."""
+        local = self._local(index)
+        minutes = np.asarray(local.hour * 60 + local.minute, dtype=np.int64) - self.opens
+        return minutes % DAY_MIN if self.rolls else minutes
+
+    def _next_days(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """Return the trading day after each, by the venue's calendar or the weekdays on which the market trades."""
+        if self.step_s >= 28 * DAY_S:
+            return pd.DatetimeIndex(days + pd.DateOffset(months=round(self.step_s / (30.4 * DAY_S))))
+        if self.step_s > 4.5 * DAY_S:
+            return days + pd.Timedelta(days=7)
+        ahead = [next(k for k in range(1, 8) if (d + k) % 7 in self.weekdays) for d in range(7)]
+        following = days + pd.to_timedelta(np.array(ahead)[np.asarray(days.weekday)], unit="D")
+        if self.venue and len(days):
+            sessions = _calendar(self.venue, days.min().year, days.max().year + 1)[0]
+            at = np.searchsorted(sessions.asi8, days.as_unit(sessions.unit).asi8, side="right")
+            known = at < len(sessions)
+            following = following.where(~known, sessions[np.minimum(at, len(sessions) - 1)])
+        return pd.DatetimeIndex(following)
+
+    def _ends_day(self, index: pd.DatetimeIndex) -> Mask:
+        """Return whether the trading day ends with the bar."""
+        if not self.intraday:
+            return np.ones(len(index), dtype=bool)
+        ends = self._minutes(index) * 60 + self.step_s
+        length = np.full(len(index), self.length * 60)
+        if self.venue:
+            sessions, minutes = _calendar(self.venue, index[0].year, index[-1].year + 1)
+            at = sessions.get_indexer(self.days(index).as_unit(sessions.unit))
+            length = np.where(at >= 0, np.minimum(length, minutes[at] * 60), length)
+        return np.asarray(ends >= length)
+
+    def periods(self, index: pd.DatetimeIndex, timeframe: str) -> tuple[pd.DatetimeIndex, Mask]:
+        """Return for each bar when its coarser period begins (naive), and whether the period ends with the bar.
+
+        Weeks begin on Monday, months, quarters and years on their first day, shorter periods are counted from the
+        beginning of the trading day. A period that ends early, for a holiday nobody told of, ends with no bar.
+        """
+        days = self.days(index)
+        if is_intraday(timeframe):
+            length = seconds(timeframe)
+            into = self._minutes(index) * 60
+            begun = into - into % length
+            local = days - pd.Timedelta(days=1) if self.rolls else days
+            starts = local + pd.to_timedelta(self.opens * 60 + begun, unit="s")
+            return pd.DatetimeIndex(starts), np.asarray((into + self.step_s >= begun + length) | self._ends_day(index))
+        if timeframe == "1d":
+            return days, self._ends_day(index)
+        starts = _period_starts(days, timeframe)
+        following = _period_starts(self._next_days(days), timeframe)
+        return starts, np.asarray(starts != following) & self._ends_day(index)
+
+    def begins_whole(self, index: pd.DatetimeIndex, timeframe: str) -> bool:
+        """Return whether the first bar is the first of its coarser period, so that nothing of that is missing."""
+        if is_intraday(timeframe) or timeframe == "1d":
+            into = int(self._minutes(index[:1])[0]) * 60
+            return into % seconds(timeframe) == 0 if is_intraday(timeframe) else into <= 0
+        if self.intraday and self._minutes(index[:1])[0] > 0:
+            return False
+        day = self.days(index[:1])
+        earlier = pd.date_range(_period_starts(day, timeframe)[0], day[0], freq="D", inclusive="left")
+        if self.step_s > 4.5 * DAY_S:
+            return len(earlier) * DAY_S < self.step_s
+        traded = np.isin(np.asarray(earlier.weekday), self.weekdays)
+        if self.venue and len(earlier):
+            sessions = _calendar(self.venue, earlier[0].year, earlier[-1].year + 1)[0]
+            traded &= np.asarray(earlier.as_unit(sessions.unit).isin(sessions))
+        return not traded.any()
+
+
+def coarser(frame: pd.DataFrame, timeframe: str, session: Session | None = None) -> tuple[pd.DataFrame, Ints, Ints]:
+    """Group bars into those of a coarser time frame.
+
+    Returns:
+        The coarser OHLCV bars; for each bar of `frame` the number of its coarser bar, int64, -1 in a first one of which
+        bars are missing; and how many coarser bars are complete at its close, int64.
+    """
+    index = pd.DatetimeIndex(frame.index)
+    session = session or Session.of(index).with_venue(index)
+    starts, ends = session.periods(index, timeframe)
+    stamps = starts.asi8
+    number = np.concatenate([[0], np.cumsum(stamps[1:] != stamps[:-1])]).astype(np.int64)
+    if not session.begins_whole(index, timeframe):
+        number -= 1
+    complete = np.maximum(number + ends, 0)
+    inside = number >= 0
+    kept = frame[list(PRICE_COLUMNS)][inside]
+    bars = kept.groupby(number[inside]).agg(
+        {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
+    )
+    first = np.flatnonzero(np.diff(number[inside], prepend=-1))
+    labels = starts[inside][first]
+    if is_intraday(timeframe):  # an instant, not a date: as long before its first bar as the period had begun
+        begun = index[inside][first]
+        labels = begun - (session._local(begun) - labels)
+    return bars.set_axis(pd.DatetimeIndex(labels, name=frame.index.name)), number, complete
+
+
+def resample(frame: pd.DataFrame, timeframe: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return the OHLCV frame in coarser bars, labelled with the beginning of their period, and what was taken for granted.
+
+    A first or last bar of which a part is missing is left out, and said.
+    """
+    index = pd.DatetimeIndex(frame.index)
+    session = Session.of(index).with_venue(index)
+    bars, number, complete = coarser(frame, timeframe, session)
+    notes = [f"{timeframe} bars are made of finer ones: {session.text()}"]
+    if number[0] < 0:
+        notes.append(f"The first {timeframe} bar, that of {index[0]}, is left out: its beginning is missing")
+    if complete[-1] <= number[-1]:
+        notes.append(f"The last {timeframe} bar, that of {bars.index[-1]}, is left out: its end is missing")
+        bars = bars.iloc[:-1]
+    return bars, notes
+
+
+def with_periods(frame: pd.DataFrame, code: str) -> pd.DataFrame:
+    """Return the prices with the columns that generated code groups bars by: `Period1wk` and `Complete1wk` for weeks.
+
+    Args:
+        code: strategy code; each call such as `coarser(data, "1wk", …)` in it asks for those of its time frame.
+    """
+    wanted = dict.fromkeys(re.findall(r'\bcoarser\([^"]*"(\w+)"', code))
+    columns: dict[str, Any] = {}
+    for timeframe in wanted:
+        if timeframe in TIMEFRAMES:
+            _, number, complete = coarser(frame, timeframe)
+            columns |= {f"Period{timeframe}": number.astype(float), f"Complete{timeframe}": complete.astype(float)}
+    return frame.assign(**columns) if columns else frame
+
+
+def _period_starts(days: pd.DatetimeIndex, timeframe: str) -> pd.DatetimeIndex:
+    code = {"1wk": "W-SUN", "1mo": "M", "3mo": "Q", "1y": "Y"}[timeframe]
+    return pd.DatetimeIndex(days.to_period(code).start_time).as_unit(days.unit)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"
+
+
+@lru_cache(maxsize=64)
+def _of(stamps: bytes, unit: str, zone: str) -> Session:
+    index = pd.DatetimeIndex(np.frombuffer(stamps, dtype=f"M8[{unit}]"))
+    if zone:
+        index = index.tz_localize("UTC").tz_convert(zone)
+    step = _step(index)
+    if step >= 4.5 * DAY_S:
+        return Session(step, (0, 1, 2, 3, 4))
+    local = index.tz_localize(None) if index.tz is not None else index
+    seen = _weekdays(local)
+    if step >= DAY_S:
+        evening = 6 in seen and 5 not in seen and 4 in seen  # foreign exchange with a candle for Sunday evening
+        return Session(DAY_S, tuple(d for d in seen if d != 6) if evening else seen, rolls=evening)
+    if 6 in set(local.weekday) and not (np.asarray(local.weekday) == 5).mean() > 0.02:
+        rolled = _rolled(index, step)
+        if rolled is not None:
+            return rolled
+    minutes = np.asarray(local.hour * 60 + local.minute)
+    days = np.asarray(local.normalize().asi8)
+    first = minutes[np.append(0, np.flatnonzero(days[1:] != days[:-1]) + 1)]
+    last = minutes[np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)]
+    opens, closes = _usual(first), _usual(last) + max(1, step // 60)
+    if closes - opens >= DAY_MIN - 60 or closes <= opens:
+        return Session(step, seen)
+    return Session(step, seen, opens, closes - opens)
+
+
+def _rolled(index: pd.DatetimeIndex, step: int) -> Session | None:
+    """Return the session of a market whose week begins on Sunday evening, None where it does not."""
+    zone = NEW_YORK if index.tz is not None else ""
+    local = index.tz_convert(NEW_YORK).tz_localize(None) if zone else index
+    sundays = local[local.weekday == 6]
+    if not len(sundays):
+        return None
+    minutes = pd.Series(np.asarray(sundays.hour * 60 + sundays.minute), index=np.asarray(sundays.normalize()))
+    opens = int(minutes.groupby(level=0).min().median())
+    if opens < 12 * 60:
+        return None
+    opens -= opens % max(1, step // 60)
+    rest = Session(step, (0, 1, 2, 3, 4), opens, DAY_MIN, rolls=True, zone=zone)
+    return replace(rest, weekdays=_weekdays(rest.days(index)))
+
+
+def _step(index: pd.DatetimeIndex) -> int:
+    """Return the usual distance of bars in seconds: for bars within days the most frequent, for coarser the median."""
+    if len(index) < 2:
+        return DAY_S
+    steps = np.diff(index.as_unit("s").asi8)
+    steps = steps[steps > 0]
+    if not len(steps):
+        return DAY_S
+    median = float(np.median(steps))
+    if median >= DAY_S * 0.9:
+        return max(DAY_S, round(median))
+    values, counts = np.unique(steps, return_counts=True)
+    return int(values[np.argmax(counts)])
+
+
+def _weekdays(days: pd.DatetimeIndex) -> tuple[int, ...]:
+    """Return the weekdays on which a market trades; Monday to Friday where too little is seen to say otherwise."""
+    counts = np.bincount(np.asarray(days.normalize().unique().weekday), minlength=7)
+    often = counts >= max(1.0, 0.2 * counts.max())
+    if counts.sum() < 20:
+        often[:5] = True
+    return tuple(int(d) for d in np.flatnonzero(often))
+
+
+def _usual(minutes: Any) -> int:
+    values, counts = np.unique(minutes, return_counts=True)
+    return int(values[np.argmax(counts)])
+
+
+@lru_cache(maxsize=8)
+def _calendar(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeIndex, Ints]:
+    """Return a venue's trading days (naive) and the minutes each is long."""
+    import exchange_calendars
+
+    calendar = exchange_calendars.get_calendar(venue, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
+    table = calendar.schedule
+    minutes = (table["close"] - table["open"]).dt.total_seconds().to_numpy() / 60
+    return pd.DatetimeIndex(table.index), minutes.astype(np.int64)
+
+
+@lru_cache(maxsize=64)
+def _venue(days: bytes, unit: str, zone: str) -> str:
+    """Return the venue whose trading days these are, nearly all of them and no other; empty where there is none."""
+    dates = pd.DatetimeIndex(np.frombuffer(days, dtype=f"M8[{unit}]"))
+    name = VENUES.get(zone or None, "")
+    if not name or len(dates) < FEW_DAYS or dates[0].year < 1970:
+        return ""
+    sessions = _calendar(name, dates[0].year, dates[-1].year + 1)[0]
+    between = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
+    inside = dates.as_unit(between.unit).isin(between)
+    # An exchange closes for a day of mourning or a storm now and then, and data lack a day; a bar on a holiday is no accident.
+    return name if inside.mean() > 0.995 and len(dates) > 0.98 * len(between) else ""
