@@ -102,7 +102,7 @@ class Session:
         if self.rolls and self.intraday:
             local = local + pd.Timedelta(minutes=DAY_MIN - self.opens)
         elif self.rolls:  # daily bars with one for Sunday evening, which belongs to Monday
-            local = local + pd.to_timedelta((local.weekday == 6).astype(int), unit="D")
+            local = local + pd.to_timedelta((local.day_of_week == 6).astype(int), unit="D")
         return local.normalize()
 
     def last_bars(self, index: pd.DatetimeIndex) -> Ints:
@@ -125,7 +125,7 @@ class Session:
         if self.step_s > 4.5 * DAY_S:
             return days + pd.Timedelta(days=7)
         ahead = [next(k for k in range(1, 8) if (d + k) % 7 in self.weekdays) for d in range(7)]
-        following = days + pd.to_timedelta(np.array(ahead)[np.asarray(days.weekday)], unit="D")
+        following = days + pd.to_timedelta(np.array(ahead)[np.asarray(days.day_of_week)], unit="D")
         if self.venue and len(days):
             sessions = _calendar(self.venue, days.min().year, days.max().year + 1)[0]
             at = np.searchsorted(sessions.asi8, days.as_unit(sessions.unit).asi8, side="right")
@@ -176,7 +176,7 @@ class Session:
         earlier = pd.date_range(_period_starts(day, timeframe)[0], day[0], freq="D", inclusive="left")
         if self.step_s > 4.5 * DAY_S:
             return len(earlier) * DAY_S < self.step_s
-        traded = np.isin(np.asarray(earlier.weekday), self.weekdays)
+        traded = np.isin(np.asarray(earlier.day_of_week), self.weekdays)
         if self.venue and len(earlier):
             sessions = _calendar(self.venue, earlier[0].year, earlier[-1].year + 1)[0]
             traded &= np.asarray(earlier.as_unit(sessions.unit).isin(sessions))
@@ -265,7 +265,7 @@ def _of(stamps: bytes, unit: str, zone: str) -> Session:
     if step >= DAY_S:
         evening = 6 in seen and 5 not in seen and 4 in seen  # foreign exchange with a candle for Sunday evening
         return Session(DAY_S, tuple(d for d in seen if d != 6) if evening else seen, rolls=evening)
-    if 6 in set(local.weekday) and not (np.asarray(local.weekday) == 5).mean() > 0.02:
+    if 6 in set(local.day_of_week) and not (np.asarray(local.day_of_week) == 5).mean() > 0.02:
         rolled = _rolled(index, step)
         if rolled is not None:
             return rolled
@@ -283,7 +283,7 @@ def _rolled(index: pd.DatetimeIndex, step: int) -> Session | None:
     """Return the session of a market whose week begins on Sunday evening, None where it does not."""
     zone = NEW_YORK if index.tz is not None else ""
     local = index.tz_convert(NEW_YORK).tz_localize(None) if zone else index
-    sundays = local[local.weekday == 6]
+    sundays = local[local.day_of_week == 6]
     if not len(sundays):
         return None
     minutes = pd.Series(np.asarray(sundays.hour * 60 + sundays.minute), index=np.asarray(sundays.normalize()))
@@ -312,7 +312,7 @@ def _step(index: pd.DatetimeIndex) -> int:
 
 def _weekdays(days: pd.DatetimeIndex) -> tuple[int, ...]:
     """Return the weekdays on which a market trades; Monday to Friday where too little is seen to say otherwise."""
-    counts = np.bincount(np.asarray(days.normalize().unique().weekday), minlength=7)
+    counts = np.bincount(np.asarray(days.normalize().unique().day_of_week), minlength=7)
     often = counts >= max(1.0, 0.2 * counts.max())
     if counts.sum() < 20:
         often[:5] = True

@@ -468,8 +468,8 @@ def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str
     the first date of a completed run on which the other reading would have traded differently."""
     from Strategy.readings import first_differences
 
-    canonical, *what = _what_ran(run)
-    dates = first_differences(canonical, parsed.readings, *what)
+    canonical, frame, trades, first = _what_ran(run)
+    dates = first_differences(canonical, parsed.readings, frame, trades, first)
     dated = {f"{text} is read as": difference for text, difference in dates.items()}
     found = []
     for assumption in parsed.assumptions:

@@ -181,11 +181,10 @@ def _lookahead(code: str, prices: PriceData, engine: EngineSettings, cuts: int |
 
 
 def _rows(result: BacktestResult) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(
-        from_begin(result.trades, result.begin)
-        .head(SHOWN_TRADES)
-        .to_json(orient="records", date_format="iso", double_precision=15)
-    )
+    from Backtest.backtesting_adapter import from_begin
+
+    shown = from_begin(result.trades, result.begin).head(SHOWN_TRADES)
+    rows: list[dict[str, Any]] = json.loads(shown.to_json(orient="records", date_format="iso", double_precision=15))
     return rows
 
 

@@ -64,7 +64,7 @@ def _load(symbol: str) -> tuple[pd.DataFrame, str, dict[str, object]]:
         path = _package_folder("backtesting") / "test" / f"{symbol}.csv"
         raw = pd.read_csv(path, index_col=0, parse_dates=True)
         if symbol == "EURUSD":  # its weeks begin at 21:00 in summer and at 22:00 in winter, 17:00 in New York
-            raw.index = raw.index.tz_localize("UTC")
+            raw = raw.tz_localize("UTC")
     else:
         everything = pd.read_csv(_package_folder("bokeh_sampledata") / "_data" / "stocks.csv.gz", parse_dates=["Date"])
         raw = everything[everything["Ticker"] == symbol].set_index("Date")

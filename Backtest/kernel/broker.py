@@ -298,7 +298,7 @@ def simulate(  # type: ignore[no-untyped-def]
         enter = 0
         if position != 0.0:
             side = math.copysign(1.0, position)
-            if trail_kind:
+            if trail_kind and bar < bars - 1:
                 tight = level(close[bar], -side, trail_kind, trail_part, trail_distance)
                 if stop == stop:
                     tight = max(tight, stop) if side > 0 else min(tight, stop)

@@ -114,7 +114,7 @@ class Kernel:
         self.raw = {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in PRICE_COLUMNS}
         self.unit = strategy.execution.fractional_unit
         self.prices = np.stack([self.raw[c] * self.unit if self.unit < 1 else self.raw[c] for c in PRICE_COLUMNS[:4]])
-        self.calendar = Calendar.of(self.index, self.prices[0], self.prices[3])
+        self.calendar = Calendar.of(self.index, self.raw["Close"])
         self.coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
         self.rows: dict[tuple[Any, ...], int] = {}
         self.series = np.stack([self.raw[c] for c in PRICE_COLUMNS])
@@ -170,7 +170,7 @@ class Kernel:
             run_sets(
                 self.prices, self.series, self.code, signals, given.ints[part], given.floats[part], given.starts[part],
                 given.atr[part], given.numbers[part], self.program.kinds, self.exits, given.limits[part], own, shared,
-                max(1, self.program.code_masks), calendar.stamps, calendar.last, calendar.market, calendar.periods,
+                max(1, self.program.code_masks), calendar.close, calendar.stamps, calendar.last, calendar.market, calendar.periods,
                 calendar.year, terms[part], outcome[part], table[part], days[part], trades, equity,
             )  # fmt: skip
 

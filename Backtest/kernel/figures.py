@@ -52,13 +52,12 @@ SAME = 1e-9  # two prices that differ by less, relatively, are one: fractional t
 class Calendar:
     """What the figures need of the prices.
 
-    `open` and `close` float64 (bars,), in the units that are traded; `stamps` int64 (bars,) in the index's own `unit`;
+    `close` float64 (bars,), as quoted; `stamps` int64 (bars,) in the index's own `unit`;
     `last` int64 (days,): the last bar of each trading day, where bars are coarser of each bar; `market` float64
     (days - 1,): the returns of the closes of days; `periods` a year: 252, 365, 52, 12, 4 or 1; `year` that of 365.25 days
     in `unit`.
     """
 
-    open: Floats
     close: Floats
     stamps: Ints
     last: Ints
@@ -68,14 +67,14 @@ class Calendar:
     unit: str
 
     @classmethod
-    def of(cls, index: pd.DatetimeIndex, open_: Floats, close: Floats) -> Calendar:
+    def of(cls, index: pd.DatetimeIndex, close: Floats) -> Calendar:
         session = Session.of(index)
         last = session.last_bars(index)
         with np.errstate(all="ignore"):
             market = close[last[1:]] / close[last[:-1]] - 1
         unit = str(index.unit)
         return cls(
-            np.ascontiguousarray(open_), np.ascontiguousarray(close), index.asi8, last, market,
+            np.ascontiguousarray(close), index.asi8, last, market,
             float(session.periods_a_year), 365.25 * 86400 * _PER_SECOND[unit], unit,
         )  # fmt: skip
 
@@ -147,13 +146,14 @@ def same(a, b):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def measure(  # type: ignore[no-untyped-def]
-    equity, begin, open_, close, stamps, last, market, periods, year, trades, count, terms, state, work, row
+    equity, begin, open_, close, quoted, stamps, last, market, periods, year, trades, count, terms, state, work, row
 ):  # fmt: skip
     """Fill `row`, float64 (NAMES,), with the figures of a run that was followed to its end; NaN where there is none.
 
     Args:
         equity: float64 (bars,); `begin` is the first bar that is graded, at whose close the account is all cash.
-        open_, close, stamps, last, market, periods, year: those of a Calendar.
+        open_, close: prices in the units that trades are in.
+        quoted, stamps, last, market, periods, year: those of a Calendar, `quoted` its closes.
         trades: the `count` closed trades in order of their entries, float64 (count, 10), columns as TRADE_COLUMNS.
         terms: float64 (TERMS,).
         state: what `follow` left.
@@ -176,17 +176,16 @@ def measure(  # type: ignore[no-untyped-def]
     if depth > 0:
         length = float(stamps[bars - 1] - stamps[top])
         drawdowns, lengths, depths, longest = drawdowns + 1, lengths + length, depths + depth, max(longest, length)
-    row[14] = -deepest * 100
+    row[14] = 0.0 - deepest * 100
     if drawdowns > 0:
         row[15], row[16], row[17] = -depths / drawdowns * 100, longest, lengths / drawdowns
     if deepest > 0:
         row[11] = growth / deepest
     # -- What holding would have given: bought with all cash at the first close, sold at the last, at the same costs --
-    paid = close[begin] * (1 + terms[SPREAD])
     hold = nan
     if cash > terms[FIXED_FEE]:
-        units = (cash - terms[FIXED_FEE]) / (paid * (1 + terms[FEE]))
-        hold = (units * close[bars - 1] * (1 - terms[FEE]) - terms[FIXED_FEE]) / cash - 1
+        change = quoted[bars - 1] / quoted[begin] / (1 + terms[SPREAD]) * ((1 - terms[FEE]) / (1 + terms[FEE]))
+        hold = (cash - terms[FIXED_FEE]) / cash * change - terms[FIXED_FEE] / cash - 1
     row[5] = hold * 100
     # -- Returns of days; after a loss of everything there are none --
     day = np.searchsorted(last, begin)
@@ -295,9 +294,8 @@ def figures(
         terms: CASH, SPREAD, FIXED_FEE, FEE, RISK_FREE, AT_CLOSE; what is left out is 0.
         begin: the first bar that is graded.
     """
-    calendar = Calendar.of(
-        pd.DatetimeIndex(frame.index), *(frame[c].to_numpy(dtype=np.float64) for c in ("Open", "Close"))
-    )
+    open_, close = (np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in ("Open", "Close"))
+    calendar = Calendar.of(pd.DatetimeIndex(frame.index), close)
     ordered = trades.sort_values(["EntryBar", "ExitBar"], kind="stable")
     table = ordered[list(TRADE_COLUMNS)].to_numpy(dtype=np.float64)
     given = np.zeros(TERMS)
@@ -308,7 +306,7 @@ def figures(
     # One long "trade" makes `follow` look at every bar: a stranger's trades may overlap.
     follow(curve, begin, len(curve), calendar.stamps, np.zeros((0, 10)), 0, begin, 0, state)
     measure(
-        curve, begin, calendar.open, calendar.close, calendar.stamps, calendar.last, calendar.market, calendar.periods,
+        curve, begin, open_, close, calendar.close, calendar.stamps, calendar.last, calendar.market, calendar.periods,
         calendar.year, table, len(table), given, state, np.empty(len(calendar.last) + 1), row,
     )  # fmt: skip
     return presentable(row, calendar, begin)

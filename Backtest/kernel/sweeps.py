@@ -13,7 +13,7 @@ from Backtest.kernel.masks import BLOCK, join_signal, mask_of, run_program
 @njit(cache=True, nogil=True, error_model="numpy")
 def run_sets(  # type: ignore[no-untyped-def]
     prices, series, code, signals, ints, floats, starts, atr, numbers, kinds, exits, limits, work, shared, code_masks,
-    stamps, last, market, periods, year, terms, outcome, table, returns, trades, equity,
+    quoted, stamps, last, market, periods, year, terms, outcome, table, returns, trades, equity,
 ):  # fmt: skip
     """Run every parameter set over the prices.
 
@@ -28,7 +28,7 @@ def run_sets(  # type: ignore[no-untyped-def]
         shared: masks that are the same for every set; work: room for float rows, those of the shared program filled.
             Where the program fills others, sets cannot run side by side.
         outcome: is filled, int64 of shape (sets, 3): how it ended, trades, orders without money.
-        stamps, last, market, periods, year: those of a Calendar; terms: one row a set, float64 of shape (sets, TERMS).
+        quoted, stamps, last, market, periods, year: those of a Calendar; terms: one row a set, float64 of shape (sets, TERMS).
         table: is filled with the figures, float64 of shape (sets, NAMES).
         returns: is filled with the returns of days, float64 of shape (sets, days - 1), or empty.
         trades, equity: room for sets side by side, float64 of shape (room, bars + 1, 10) and (room, bars); set j is in
@@ -77,7 +77,7 @@ def run_sets(  # type: ignore[no-untyped-def]
                 returns[j] = np.nan
                 continue
             measure(
-                equity[r], min(starts[j], bars - 1), open_, close, stamps, last, market, periods, year, trades[r],
+                equity[r], min(starts[j], bars - 1), open_, close, quoted, stamps, last, market, periods, year, trades[r],
                 outcome[j, 1], terms[j], followed[r], moves, table[j],
             )  # fmt: skip
             for d in range(returns.shape[1]):

@@ -1,4 +1,4 @@
-"""The compiled engine against backtesting.py: the same trades, bit for bit, and the same statistics."""
+"""The compiled engine against backtesting.py: the same trades and equity, bit for bit, and so the same figures."""
 
 from __future__ import annotations
 
@@ -11,42 +11,41 @@ import pandas as pd
 
 from Backtest.backtesting_adapter import create_strategy_from_canonical, engine_settings
 from Backtest.canonical import CanonicalStrategy
+from Backtest.code_generator import generate_code
 from Backtest.errors import AlgoAgentError, ExecutionError
 from Backtest.kernel import Kernel, Run
 from Backtest.parameters import numbers, with_values
 from Backtest.sandbox import worker
+from Backtest.sandbox.audit import audit
+from Backtest.sessions import with_periods
 
 TRADES = ["Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct"]
 TOLERANCE = 1e-9
 
 
 def reference(
-    strategy: CanonicalStrategy, frame: pd.DataFrame, *, target_first: bool = False
+    strategy: CanonicalStrategy, frame: pd.DataFrame, *, first: int = 0, target_first: bool = False
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]] | None:
     """Run the generated code with backtesting.py; None where it fails, as it does on an impossible order."""
     import backtesting.backtesting
-    from backtesting._stats import compute_stats
 
-    backtesting.backtesting._tqdm = lambda bars, **_: bars
+    running: list[Any] = []
+    backtesting.backtesting._tqdm = worker.bars_to_decide(running, first, True, lambda _: None)
     settings = engine_settings(strategy).model_dump()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        cls = worker.settled(create_strategy_from_canonical(strategy), len(frame), target_first=target_first)
-        test = worker.backtest(cls, frame, settings)
+        made = create_strategy_from_canonical(strategy)
+        cls = worker.settled(made, len(frame), running, target_first=target_first)
+        test = worker.backtest(cls, with_periods(frame, generate_code(strategy).code), settings)
         try:
             stats = test.run()
         except (AssertionError, ValueError, OverflowError):
             return None
         equity = stats["_equity_curve"]["Equity"].to_numpy()
-        if settings["risk_free_rate"]:
-            again = compute_stats(stats["_trades"], equity, frame, stats["_strategy"], settings["risk_free_rate"])
-            for name in ("Sharpe Ratio", "Sortino Ratio", "Alpha [%]"):
-                stats[name] = again[name]
-    metrics = {name: worker.plain(value) for name, value in stats.items() if not name.startswith("_")}
-    for name, value in metrics.items():
-        if name.endswith("Duration") and not isinstance(value, str):
-            metrics[name] = None  # a depth in the place of a duration: Backtest/sandbox/audit.py
-    return stats["_trades"], equity, metrics
+    trades = stats["_trades"]
+    numbers = np.column_stack([pd.to_numeric(trades[c], errors="coerce").astype(float) for c in TRADES])
+    seen = audit(numbers, equity, begin=running[0], first=first, frame=frame, settings=engine_settings(strategy))
+    return trades, equity, seen.metrics
 
 
 def varied(strategy: CanonicalStrategy, seed: int) -> tuple[CanonicalStrategy, dict[str, float]]:
@@ -62,11 +61,16 @@ def varied(strategy: CanonicalStrategy, seed: int) -> tuple[CanonicalStrategy, d
 
 
 def kernel(
-    strategy: CanonicalStrategy, frame: pd.DataFrame, values: dict[str, float], *, target_first: bool = False
+    strategy: CanonicalStrategy,
+    frame: pd.DataFrame,
+    values: dict[str, float],
+    *,
+    first: int = 0,
+    target_first: bool = False,
 ) -> Run | None:
     """Run the compiled engine on a parameter set, None where an order is impossible."""
     try:
-        return Kernel(strategy, frame, list(values), target_first=target_first).run(values)
+        return Kernel(strategy, frame, list(values), first=first, target_first=target_first).run(values)
     except ExecutionError:
         return None
 
@@ -78,8 +82,9 @@ def difference(strategy: CanonicalStrategy, frame: pd.DataFrame, seed: int = 0, 
     with slots, and the numbers as a parameter set. `target_first` has both take the better path through the bars.
     """
     changed, values = varied(strategy, seed)
-    expected = reference(changed, frame, target_first=target_first)
-    found = kernel(strategy, frame, values, target_first=target_first)
+    first = (seed % 7) * len(frame) // 20  # history before the first bar that is judged, and in one of seven cases none
+    expected = reference(changed, frame, first=first, target_first=target_first)
+    found = kernel(strategy, frame, values, first=first, target_first=target_first)
     if expected is None or found is None:
         return "" if expected is None and found is None else f"one fails: reference {expected}, kernel {found}"
     trades, equity, metrics = expected

@@ -18,7 +18,6 @@ from Backtest.data import PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.errors import ExecutionError, InvalidInput, StrategyError
 from Backtest.kernel import NAMES, Kernel
-from Backtest.kernel.figures import pairwise
 from Backtest.kernel.masks import BLOCK
 from Backtest.parameters import numbers, resolve, with_values
 from Strategy.text_parser import parse_strategy
@@ -101,33 +100,6 @@ def test_parity_over_many_blocks() -> None:
 
     check()
     assert np.nanmax(traded) > 50
-
-
-ROUND_TRIP = "Buy when the close is above 1.2 times yesterday's close, sell after 1 bar"
-
-
-def flat_frame(seed: int, bars: int = 40) -> pd.DataFrame:
-    """Closes that jump and then stand still, and opens a little below: a round trip there gains and loses the same."""
-    draw = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(draw.normal(0, 0.02, bars)))
-    close[12:] = close[11] * 1.3
-    open_ = close.copy()
-    open_[13:] *= draw.choice([0.97, 0.991, 0.999])
-    index = pd.bdate_range("1950-01-02", periods=bars, unit="us")
-    return pd.DataFrame({"Open": open_, "High": close, "Low": open_, "Close": close, "Volume": 1.0}, index)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_a_beta_that_is_all_rounding_is_the_references(seed: int) -> None:
-    made, frame = strategy(ROUND_TRIP), flat_frame(seed)
-    assert not difference(made, frame)
-    alone = Kernel(made, frame).run().metrics
-    assert 0 < abs(alone["Beta"]) < 1e-15
-    held = np.array([[bars] for bars in (2, 1, 3, 1, 1)], dtype=float)
-    for threads in (1, 2):
-        table = Kernel(made, frame, ["risk.max_bars"], threads=threads).sweep(held).table
-        for name in ("Beta", "Alpha [%]"):
-            assert table[held[:, 0] == 1, NAMES.index(name)].tolist() == [alone[name]] * 3
 
 
 def long_frame(seed: int) -> pd.DataFrame:
@@ -218,11 +190,11 @@ def test_the_two_paths_through_a_bar(text: str, rows: list[OHLC], worse: float, 
 
 
 def test_an_impossible_order_is_an_error(goog: pd.DataFrame) -> None:
-    target = "risk.take_profit.value"
-    kernel = Kernel(strategy("Buy GOOG when RSI(14) < 40, target 5%, spread 1%"), goog, [target])
-    with pytest.raises(ExecutionError, match="wrong side of its price"):
-        kernel.run({target: 0.1})
-    sweep = kernel.sweep(np.array([[0.1], [5.0]]))
+    size = "risk.position_size.value"
+    kernel = Kernel(strategy("Buy GOOG when RSI(14) < 40, sell when RSI(14) > 60, 10 shares"), goog, [size])
+    with pytest.raises(ExecutionError, match="no possible size"):
+        kernel.run({size: 2.5})
+    sweep = kernel.sweep(np.array([[2.5], [5.0]]))
     assert np.isnan(sweep.table[0]).all()
     assert np.isfinite(sweep.table[1, 1])
 
@@ -230,12 +202,6 @@ def test_an_impossible_order_is_an_error(goog: pd.DataFrame) -> None:
 def test_one_bar_is_too_few(goog: pd.DataFrame) -> None:
     with pytest.raises(InvalidInput, match="at least 2"):
         Kernel(strategy(CROSS), goog.iloc[:1])
-
-
-@pytest.mark.parametrize("count", [0, 1, 7, 8, 127, 128, 129, 136, 1000, 4999, 100_003])
-def test_sums_are_numpys(count: int) -> None:
-    values = np.random.default_rng(count).normal(size=count)
-    assert pairwise(values, count) == values.sum()
 
 
 # -- Numbers by path ---------------------------------------------------------------------------
