@@ -102,8 +102,8 @@ def run_backtest_from_canonical(
     notes = check_data(strategy, prices)
     settings = engine_settings(strategy)
     job = SandboxJob(
-        generated.code, prices.frame, settings, prices.first, limits or Limits(), report, generated=True, tick=tick,
-        name=name,
+        generated.code, prices.frame, settings, limits or Limits(), report, generated=True, tick=tick, name=name,
+        first=prices.first,
     )  # fmt: skip
     done = sandbox.run(job)
     return _result(strategy, prices, generated, settings, done, notes)
@@ -133,7 +133,7 @@ def run_code(
         raise _too_few(prices)
     settings = settings or EngineSettings()
     job = SandboxJob(
-        code, prices.frame, settings, prices.first, limits or Limits(), report, tick=tick, name=name
+        code, prices.frame, settings, limits or Limits(), report, tick=tick, name=name, first=prices.first
     )  # fmt: skip
     return _result(None, prices, GeneratedCode(code, ""), settings, sandbox.run(job), data_notes(prices))
 

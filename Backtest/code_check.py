@@ -10,7 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Literal
+
+from Backtest.code_generator import HELPERS
 
 # Modules a strategy has a use for, and of some of them only these names.
 MODULES = frozenset(
@@ -151,6 +154,7 @@ def check_code(code: str) -> list[CodeIssue]:
         line, column = getattr(error, "lineno", 0) or 1, (getattr(error, "offset", 0) or 1) - 1
         said = getattr(error, "msg", "") or str(error) or type(error).__name__
         return [CodeIssue(line, column, "syntax", "error", f"This is no Python: {said}", "Correct the syntax")]
+    tree.body = [node for node in tree.body if not _is_helper(node)]
     walker = _Walker(tree)
     try:
         walker.run()
@@ -159,6 +163,16 @@ def check_code(code: str) -> list[CodeIssue]:
             tree, "nesting", "error", "The code is nested too deeply to be read", "Split it into smaller functions"
         )
     return sorted(set(walker.issues), key=lambda i: (i.line, i.column, i.pattern))
+
+
+def _is_helper(node: ast.stmt) -> bool:
+    """Return whether a function is one that generated code brings along, word for word: it may use the engine's private names."""
+    return isinstance(node, ast.FunctionDef) and node.name in HELPERS and ast.dump(node) in _helpers()
+
+
+@cache
+def _helpers() -> frozenset[str]:
+    return frozenset(ast.dump(ast.parse(source).body[0]) for source in HELPERS.values())
 
 
 class _Walker:

@@ -91,7 +91,7 @@ def class_name(name: str) -> str:
 
 _TAKEN = {"Strategy", "Backtest", "FractionalBacktest", "None", "True", "False"}
 
-_HELPERS = {
+HELPERS = {
     "ago": '''
 def ago(series: Sequence[float], bars: int) -> float:
     """Return the value so many bars back, NaN before the first bar."""
@@ -269,7 +269,7 @@ class _Generator:
         ]
 
     def _imports(self, body: str) -> list[str]:
-        text = body + "".join(self.formulas.values()) + "".join(_HELPERS[h] for h in self.helpers)
+        text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers)
         standard = [f"import {m}" for m in ("math", "sys", "warnings") if f"{m}." in text]
         if "ago" in self.helpers:
             standard.append("from collections.abc import Sequence")
@@ -295,7 +295,7 @@ class _Generator:
             formulas.insert(0, inspect.getsource(share))
         if formulas:
             lines += ["", "Array = NDArray[np.float64]"]
-        for source in (*formulas, *(_HELPERS[h] for h in _HELPERS if h in self.helpers)):
+        for source in (*formulas, *(HELPERS[h] for h in HELPERS if h in self.helpers)):
             lines += ["", "", *source.strip().splitlines()]
         return lines
 

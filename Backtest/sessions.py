@@ -8,6 +8,7 @@ Bars bear the time at which they begin; a daily or coarser bar bears its date.
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -329,8 +330,10 @@ def _calendar(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeI
     """Return a venue's trading days (naive) and the minutes each is long."""
     import exchange_calendars
 
-    calendar = exchange_calendars.get_calendar(venue, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
-    table = calendar.schedule
+    with warnings.catch_warnings():  # it uses what pandas 4 will do without
+        warnings.simplefilter("ignore", DeprecationWarning)
+        calendar = exchange_calendars.get_calendar(venue, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
+        table = calendar.schedule
     minutes = (table["close"] - table["open"]).dt.total_seconds().to_numpy() / 60
     return pd.DatetimeIndex(table.index), minutes.astype(np.int64)
 

@@ -80,9 +80,13 @@ def prices() -> Callable[[str], PriceData]:
 def run(sandbox: ProcessSandbox, prices: Callable[[str], PriceData]) -> Callable[..., BacktestResult]:
     """Backtest a sentence or a canonical on bundled prices or on a frame."""
 
-    def backtest(strategy: str | CanonicalStrategy, on: str | pd.DataFrame = "GOOG", **options: Any) -> BacktestResult:
+    def backtest(
+        strategy: str | CanonicalStrategy, on: str | pd.DataFrame | PriceData = "GOOG", **options: Any
+    ) -> BacktestResult:
         canonical = parse_strategy(strategy).require() if isinstance(strategy, str) else strategy
-        data = prices(on) if isinstance(on, str) else PriceData("TEST", canonical.timeframe, on, "test")
+        data = prices(on) if isinstance(on, str) else on
+        if isinstance(data, pd.DataFrame):
+            data = PriceData("TEST", canonical.timeframe, data, "test")
         return run_backtest_from_canonical(canonical, data, sandbox=sandbox, **options)
 
     return backtest

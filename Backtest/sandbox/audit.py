@@ -296,11 +296,14 @@ def _reference(
     from backtesting._stats import compute_stats
 
     graded = frame.iloc[begin:]
+    index = pd.DatetimeIndex(graded.index)
     shifted = table.assign(EntryBar=table["EntryBar"] - begin, ExitBar=table["ExitBar"] - begin)
+    if index.tz is not None:  # it cannot do with zones on today's pandas
+        graded = graded.tz_convert("UTC").tz_localize(None)
     with np.errstate(all="ignore"):
         found: pd.Series = compute_stats(shifted, equity, graded, None, risk_free)
     values = {str(name): plain(value) for name, value in found.items() if not str(name).startswith("_")}
     # Where only the last bar is below its peak, compute_stats gives the depth of the drawdown in the place of its duration.
     reference = {k: None if k.endswith("Duration") and not isinstance(v, str) else v for k, v in values.items()}
-    curve: pd.DataFrame = found["_equity_curve"][["Equity", "DrawdownPct"]]
+    curve: pd.DataFrame = found["_equity_curve"][["Equity", "DrawdownPct"]].set_axis(index)
     return reference, curve

@@ -31,7 +31,7 @@ PACKAGES = "backtesting, numpy, pandas, talib and Python's own"
 class Message(BaseModel):
     """One line of a worker."""
 
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     ready: dict[str, str] = {}
     progress: float | None = None
@@ -177,7 +177,6 @@ def order_of(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> byte
         "code": job.code,
         "settings": job.settings.model_dump(),
         "first": job.first,
-        "generated": job.generated,
         "limits": job.limits.model_dump(),
         "report": job.report,
         "trace": job.trace,

@@ -54,11 +54,11 @@ class SandboxJob:
     code: str
     frame: pd.DataFrame
     settings: EngineSettings = EngineSettings()
-    first: int = 0
     limits: Limits = Limits()
     report: bool = False
     trace: bool = False
     target_first: bool = False
+    first: int = 0
     generated: bool = False
     name: str = ""
     tick: Callable[[float], None] = lambda _: None

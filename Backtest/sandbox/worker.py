@@ -4,8 +4,7 @@ It is started with `python -I worker.py FOLDER PACKAGES`, knows nothing of AlgoA
 its standard input and output:
 
     worker  {"ready": versions}
-    server  "f" or "r", then {"code", "settings", "first", "generated", "limits", "report", "trace", "target_first", "filter", "token",
-            "prices": n},
+    server  "f" or "r", then {"code", "settings", "first", "limits", "report", "trace", "target_first", "filter", "token", "prices": n},
             then n bytes of Arrow
     worker  {"progress": 0..1}, any number of times
     worker  {"status", "token", "begin", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
@@ -260,22 +259,24 @@ class Steady(list):
         return iter(self[:])
 
 
-def first_decision(start, first, generated, indicators):
+def first_decision(start, first, strategy):
     """Return the first bar at whose close the code decides.
 
-    backtesting.py begins one bar after all indicators have a value, so that there are two of each. Generated code asks
-    for two only where it has indicators: it begins on the bar on which all have a value.
+    backtesting.py begins one bar after all indicators have a value. Code with a `first_bar`, as generated code has it,
+    begins on the bar on which all have a value; without indicators on the first of all.
     """
-    if generated:
-        start = max(start - 1, 1) if indicators else 0
+    if hasattr(strategy, "first_bar"):
+        start = max(start - 1, 1) if strategy._indicators else 0
     return max(start, first)
 
 
-def bars_to_decide(running, first, generated, say):
+def bars_to_decide(running, first, say):
     """Return what goes through the bars for backtesting.py; it puts the first of them in the place of the strategy that runs."""
 
     def walk(bars, **_):
-        begin = first_decision(bars.start, first, generated, running[0]._indicators)
+        if not isinstance(bars, range):  # not a run's: backtesting.py's optimiser walks over its tries
+            return bars
+        begin = first_decision(bars.start, first, running[0])
         running[0] = min(begin, bars.stop - 1)
         return told(range(begin, bars.stop), say)
 
@@ -322,7 +323,7 @@ def run(job, prices, say):
     data = table(prices)
     np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
     report, running = b"", []
-    backtesting.backtesting._tqdm = bars_to_decide(running, job["first"], job["generated"], say)
+    backtesting.backtesting._tqdm = bars_to_decide(running, job["first"], say)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")

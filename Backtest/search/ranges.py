@@ -84,7 +84,9 @@ def ranges_of_code(
             raise late
         bound = limits.model_copy(update={"timeout_s": min(limits.timeout_s, left)})
         settled = [(better, settings.model_copy(update=dict(zip(COSTS, cost, strict=True)))) for better, cost in wanted]
-        jobs = [SandboxJob(code, frame, s, first, bound, target_first=better, name="ranges") for better, s in settled]
+        jobs = [
+            SandboxJob(code, frame, s, bound, target_first=better, first=first, name="ranges") for better, s in settled
+        ]
         done: list[Figures] = []
         with contextlib.closing(sandbox.run_many(jobs)) as results:
             for result in results:

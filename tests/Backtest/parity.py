@@ -24,16 +24,24 @@ TOLERANCE = 1e-9
 
 
 def reference(
-    strategy: CanonicalStrategy, frame: pd.DataFrame, *, first: int = 0, target_first: bool = False
+    strategy: CanonicalStrategy,
+    frame: pd.DataFrame,
+    *,
+    first: int = 0,
+    target_first: bool = False,
+    said: list[str] | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]] | None:
-    """Run the generated code with backtesting.py; None where it fails, as it does on an impossible order."""
+    """Run the generated code with backtesting.py; None where it fails, as it does on an impossible order.
+
+    `said` is given the warnings.
+    """
     import backtesting.backtesting
 
     running: list[Any] = []
-    backtesting.backtesting._tqdm = worker.bars_to_decide(running, first, True, lambda _: None)
+    backtesting.backtesting._tqdm = worker.bars_to_decide(running, first, lambda _: None)
     settings = engine_settings(strategy).model_dump()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
         made = create_strategy_from_canonical(strategy)
         cls = worker.settled(made, len(frame), running, target_first=target_first)
         test = worker.backtest(cls, with_periods(frame, generate_code(strategy).code), settings)
@@ -42,6 +50,8 @@ def reference(
         except (AssertionError, ValueError, OverflowError):
             return None
         equity = stats["_equity_curve"]["Equity"].to_numpy()
+    if said is not None:
+        said += [str(w.message) for w in caught]
     trades = stats["_trades"]
     numbers = np.column_stack([pd.to_numeric(trades[c], errors="coerce").astype(float) for c in TRADES])
     seen = audit(numbers, equity, begin=running[0], first=first, frame=frame, settings=engine_settings(strategy))

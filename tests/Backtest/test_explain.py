@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from Backtest.backtesting_adapter import api_trades, create_strategy_from_canonical
+from Backtest.backtesting_adapter import api_trades
 from Backtest.canonical import CanonicalStrategy
 from Backtest.explain import Explainer
+from tests.Backtest.parity import reference
 from tests.random_strategies import frames, strategies
 
 
 def traded(strategy: CanonicalStrategy, frame: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     """Run the generated code in this process; return its trades and whether an order was refused."""
-    module = __import__("sys").modules[create_strategy_from_canonical(strategy).__module__]
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        stats: Any = module.backtest(frame).run()
-    refused = any("canceled" in str(w.message) or "no order" in str(w.message) for w in said)
-    return api_trades(strategy, frame, stats["_trades"]), refused
+    said: list[str] = []
+    found = reference(strategy, frame, said=said)
+    assume(found is not None)
+    assert found is not None
+    return api_trades(strategy, frame, found[0]), any("canceled" in text or "no order" in text for text in said)
 
 
 def disagreements(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame) -> list[str]:
