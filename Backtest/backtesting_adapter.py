@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy
+from Backtest.canonical import CanonicalStrategy, Time, walk
 from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
-from Backtest.conditions import compute_indicators, first_decision_bar
+from Backtest.conditions import compute_indicators, first_decision_bar, time_mask
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.quality import split_suspects
 from Backtest.data_manager import DataManager
@@ -27,6 +27,7 @@ from Backtest.errors import DataError
 from Backtest.explain import exit_reasons
 from Backtest.kernel.figures import cautions
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
+from Backtest.timeframes import is_intraday
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,42 @@ def data_notes(prices: PriceData) -> list[str]:
     return split_suspects(prices.frame) if "split" not in prices.adjustment else []
 
 
+def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
+    """Return in which zone times of day are read, and which of them no bar has.
+
+    Raises:
+        DataError: a rule names a zone, and nobody knows that of the prices.
+    """
+    times = [
+        node
+        for rule in (*strategy.entry_rules, *strategy.exit_rules)
+        for node in walk(rule.when)
+        if isinstance(node, Time)
+    ]
+    index = pd.DatetimeIndex(prices.frame.index)
+    zones = [node.timezone for node in times if node.timezone]
+    if not times or not is_intraday(prices.timeframe):
+        return []
+    if zones and index.tz is None:
+        raise DataError(
+            f"The rules speak of the time in {zones[0]}, and the times of the {prices.timeframe} prices of {prices.symbol} "
+            f"bear no zone ({index[prices.first]})",
+            suggestions=["Say in which zone the prices are with timezone, such as America/New_York or UTC"],
+        )
+    notes = []
+    if any(node.start and not node.timezone for node in times):
+        notes.append(
+            f"Times of day are those of the prices, {index.tz}"
+            if index.tz is not None
+            else "Times of day are those the prices bear; their zone is not known"
+        )
+    for node in times:
+        if not time_mask(node, index).any():
+            clock = f"between {node.start} and {node.end}" if node.start else f"on {', '.join(node.weekdays)}"
+            notes.append(f"No bar falls {clock}{f' in {node.timezone}' if node.timezone else ''}")
+    return list(dict.fromkeys(notes))
+
+
 def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     """Return warnings about the prices for this strategy; DataError when they cannot be used."""
     frame, notes = prices.frame, data_notes(prices)
@@ -215,6 +252,7 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     if needs_volume and not frame["Volume"].any():
         raise DataError(f"{prices.symbol} has no volume, which the strategy's indicators need: choose other prices")
     series = compute_indicators(strategy.model_copy(update={"indicators": used}), frame)
+    notes += clock_notes(strategy, prices)
     said = len(notes)
     for indicator in used:
         if all(np.isnan(a).all() for a in series[indicator.id]):

@@ -138,8 +138,8 @@ def close_out(strategy: Strategy) -> None:
 ''',
     "local": '''
 def local(stamp: pd.Timestamp, zone: str) -> pd.Timestamp:
-    """Return a time stamp in a zone; one without a zone is taken as UTC."""
-    return (stamp if stamp.tzinfo else stamp.tz_localize("UTC")).tz_convert(zone)
+    """Return a time stamp in a zone; one without a zone, as that of a day, is taken as it reads."""
+    return stamp.tz_convert(zone) if stamp.tzinfo else stamp
 ''',
     "coarser": '''
 def coarser(data: pd.DataFrame, period: str, clock: str) -> tuple[pd.DataFrame, np.ndarray]:

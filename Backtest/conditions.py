@@ -252,9 +252,9 @@ def _evaluate(strategy: CanonicalStrategy, condition: AnyCondition, bars: Bars) 
 
 
 def time_mask(condition: Time, index: pd.DatetimeIndex) -> Mask:
-    """Return where the bars' time stamps satisfy a time condition."""
-    if condition.timezone:
-        index = (index if index.tz is not None else index.tz_localize("UTC")).tz_convert(ZoneInfo(condition.timezone))
+    """Return where the bars' time stamps satisfy a time condition; stamps without a zone are taken as they read."""
+    if condition.timezone and index.tz is not None:
+        index = index.tz_convert(ZoneInfo(condition.timezone))
     inside = np.ones(len(index), dtype=bool)
     if condition.weekdays:
         order = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -12,7 +12,7 @@ import pandas as pd
 from Backtest.canonical import CanonicalStrategy
 from Backtest.conditions import compute_indicators
 from Backtest.data.bundled import BundledProvider
-from Backtest.data.prices import PriceData, PriceRequest, Provider
+from Backtest.data.prices import PriceData, PriceRequest, Provider, in_zone
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
 from Backtest.timeframes import is_intraday, seconds
@@ -39,7 +39,7 @@ class DataManager:
         failures: list[tuple[str, DataError | ProviderError]] = []
         for provider in self.providers:
             try:
-                found = _with_history(provider, request)
+                found = in_zone(_with_history(provider, request), request.timezone)
             except (ProviderError, DataError) as error:
                 failures.append((provider.name, error))
             else:

@@ -19,6 +19,7 @@ class RunCommand(UserCommand):
         parser.add_argument("--start", type=date.fromisoformat, help="first day, such as 2005-01-01")
         parser.add_argument("--end", type=date.fromisoformat, help="last day")
         parser.add_argument("--timeframe", help="such as 1d or 1h")
+        parser.add_argument("--timezone", help="of intraday prices that do not say it, such as America/New_York")
         parser.add_argument("--cash", type=float)
         parser.add_argument("--commission", type=float, help="a fraction: 0.001 is 0.1%%")
         parser.add_argument("--spread", type=float, help="a fraction")
@@ -37,5 +38,5 @@ class RunCommand(UserCommand):
     @staticmethod
     def run_options(options: dict[str, Any]) -> dict[str, Any]:
         """Return the options of `run_create`."""
-        same = {name: options[name] for name in ("symbol", "timeframe", "cash", "commission", "spread")}
+        same = {name: options[name] for name in ("symbol", "timeframe", "timezone", "cash", "commission", "spread")}
         return {**same, "start_date": options["start"], "end_date": options["end"]}

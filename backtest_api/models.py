@@ -54,6 +54,7 @@ class BacktestRun(models.Model):
     progress = models.FloatField(default=0.0)
     symbol = models.CharField(max_length=20)
     timeframe = models.CharField(max_length=8)
+    timezone = models.CharField(max_length=64, blank=True)  # that of the prices' times, where they do not say it
     start_date = models.DateField(null=True, blank=True)
     end_date = models.DateField(null=True, blank=True)
     data_source = models.CharField(max_length=40, blank=True)

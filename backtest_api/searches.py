@@ -114,7 +114,7 @@ def search_from_request(
 def _prices(run: BacktestRun) -> PriceData:
     space = (run.search or {}).get("parameters") or {}
     history = history_bars(load_canonical(run.canonical_json).require(), space)
-    request = PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history)
+    request = PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history, run.timezone)
     return get_data_manager(user=run.user).fetch(request)
 
 

@@ -22,6 +22,9 @@ class RunOptionsSerializer(serializers.Serializer[Any]):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False, help_text="Inclusive")
     timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False)
+    timezone = TextField(
+        required=False, max_length=64, help_text="That of intraday prices which do not say it, such as America/New_York"
+    )
     cash = serializers.FloatField(required=False, min_value=0.01, max_value=1e12)
     commission = serializers.FloatField(
         required=False, min_value=0, max_value=0.0999, help_text="A fraction: 0.001 is 0.1%"

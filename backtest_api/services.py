@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
+from django.utils.timezone import now
 
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
@@ -58,6 +58,7 @@ def run_create(
     start_date: date | None = None,
     end_date: date | None = None,
     timeframe: str | None = None,
+    timezone: str | None = None,
     job: BacktestJob | None = None,
     here: bool = False,
     **execution: float | None,
@@ -78,7 +79,7 @@ def run_create(
         data["timeframe"] = timeframe
     checked = load_canonical(data).require()
     return BacktestRun.objects.create(
-        **({**queue.lease(), "attempts": 1, "started_at": timezone.now()} if here else {}),
+        **({**queue.lease(), "attempts": 1, "started_at": now()} if here else {}),
         user=user,
         job=job,
         strategy=strategy,
@@ -86,6 +87,7 @@ def run_create(
         canonical_json=checked.model_dump(mode="json"),
         symbol=chosen,
         timeframe=checked.timeframe,
+        timezone=timezone or "",
         start_date=start_date,
         end_date=end_date,
     )
@@ -99,6 +101,7 @@ def run_create_from_code(
     start_date: date | None = None,
     end_date: date | None = None,
     timeframe: str | None = None,
+    timezone: str | None = None,
     **execution: float | None,
 ) -> BacktestRun:
     """Store a run of code, taken by this process."""
@@ -108,12 +111,13 @@ def run_create_from_code(
     return BacktestRun.objects.create(
         **queue.lease(),
         attempts=1,
-        started_at=timezone.now(),
+        started_at=now(),
         user=user,
         code=code,
         settings=settings_.model_dump(),
         symbol=_checked_symbol(symbol, start_date, end_date),
         timeframe=timeframe or "1d",
+        timezone=timezone or "",
         start_date=start_date,
         end_date=end_date,
     )
@@ -173,7 +177,9 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
         timeframe = canonical.timeframe if canonical else asked if asked in TIMEFRAMES else "1d"
         try:
             history = history_bars(canonical) if canonical else 0
-            prices = get_data_manager(user=user).fetch(PriceRequest(symbol, timeframe, start, end, history))
+            prices = get_data_manager(user=user).fetch(
+                PriceRequest(symbol, timeframe, start, end, history, options.get("timezone") or "")
+            )
             bars = len(prices.frame) - prices.first
             estimate = {"bars": bars, "seconds": round(_seconds(bars), 3)}
             notes = [*prices.notes, *(check_data_of(canonical, prices) if canonical else [])]
@@ -234,7 +240,7 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         keep(0.0)
         queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {run.symbol} {run.timeframe}")
         prices = get_data_manager(user=run.user).fetch(
-            PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history_bars(canonical))
+            PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history_bars(canonical), run.timezone)
         )
         text = f"Running on {len(prices.frame) - prices.first} bars of {prices.source} prices, {prices.start} to {prices.end}"
         if prices.first:
@@ -541,9 +547,7 @@ def parse_time(text: str) -> pd.Timestamp:
     return found
 
 
-def artifacts_prune(
-    *, days: int, dry_run: bool = False, clock: Callable[[], datetime] = timezone.now
-) -> tuple[int, int]:
+def artifacts_prune(*, days: int, dry_run: bool = False, clock: Callable[[], datetime] = now) -> tuple[int, int]:
     """Delete the files and events of runs older than some days, and the files of runs that are gone.
 
     Returns how many folders and bytes were deleted. The rows with their figures stay.

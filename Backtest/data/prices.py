@@ -10,13 +10,14 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 
 from Backtest.errors import DataError, DataRangeError
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.timeframes import seconds
+from Backtest.timeframes import is_intraday, seconds
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class PriceRequest:
     """What is asked for. Both dates are inclusive; None means all there is.
 
     `history` is how many bars before `start` are wanted as well, to warm indicators up; fewer are given where fewer exist.
+    `timezone` is that of intraday prices which bear none.
     """
 
     symbol: str
@@ -31,8 +33,11 @@ class PriceRequest:
     start: date | None = None
     end: date | None = None
     history: int = 0
+    timezone: str = ""
 
     def __post_init__(self) -> None:
+        if self.timezone:
+            check_timezone(self.timezone)
         if self.start and self.end and self.start > self.end:
             raise DataError(f"The start date {self.start} is after the end date {self.end}: swap them")
 
@@ -116,6 +121,45 @@ class Provider(Protocol):
     name: str
 
     def fetch(self, request: PriceRequest) -> PriceData: ...
+
+
+def check_timezone(name: str) -> None:
+    """Raise DataError where there is no time zone of a name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise DataError(
+            f"There is no time zone {name[:40]!r}",
+            suggestions=["Use a name such as America/New_York, Europe/London or UTC"],
+        ) from None
+
+
+def in_zone(prices: PriceData, timezone: str) -> PriceData:
+    """Give intraday prices whose times bear no zone the one they are told in.
+
+    Where clocks are put back an hour comes twice: its first bars are summer time's, those that follow them winter time's.
+
+    Raises:
+        DataError: they bear another one, or a time that clocks jumped over.
+    """
+    index = pd.DatetimeIndex(prices.frame.index)
+    if not timezone or not is_intraday(prices.timeframe):
+        return prices
+    if index.tz is not None:
+        if str(index.tz) == timezone:
+            return prices
+        raise DataError(f"The prices of {prices.symbol} bear the zone {index.tz}, not {timezone}: leave timezone out")
+    try:
+        aware = index.tz_localize(timezone, ambiguous="infer")
+    except ValueError:  # an hour that should come twice comes once
+        try:
+            aware = index.tz_localize(timezone, ambiguous=np.ones(len(index), dtype=bool))
+        except ValueError as error:
+            raise DataError(
+                f"The prices of {prices.symbol} are not told in {timezone}: {str(error)[:120]}",
+                suggestions=["Name the zone of the data, often UTC or that of the exchange"],
+            ) from error
+    return replace(prices, frame=prices.frame.set_axis(aware))
 
 
 def frame_sha256(frame: pd.DataFrame) -> str:
