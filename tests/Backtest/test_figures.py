@@ -179,7 +179,13 @@ def bars(closes: list[float], opens: list[float] | None = None) -> pd.DataFrame:
     open_ = np.array(opens or closes, dtype=float)
     close = np.array(closes, dtype=float)
     return pd.DataFrame(
-        {"Open": open_, "High": np.maximum(open_, close), "Low": np.minimum(open_, close), "Close": close, "Volume": 1.0},
+        {
+            "Open": open_,
+            "High": np.maximum(open_, close),
+            "Low": np.minimum(open_, close),
+            "Close": close,
+            "Volume": 1.0,
+        },
         index,
     )
 
@@ -217,7 +223,15 @@ def test_money_decides_profit_factor_and_expectancy() -> None:
 
 def test_what_does_not_exist_is_null() -> None:
     none = figures_of([], [10, 11, 12])
-    for name in ("Win Rate [%]", "Profit Factor", "Expectancy [$]", "SQN", "Kelly Criterion", "Sharpe Ratio", "Calmar Ratio"):
+    for name in (
+        "Win Rate [%]",
+        "Profit Factor",
+        "Expectancy [$]",
+        "SQN",
+        "Kelly Criterion",
+        "Sharpe Ratio",
+        "Calmar Ratio",
+    ):
         assert none[name] is None, name
     assert (none["# Trades"], none["Commissions [$]"], none["Exposure Time [%]"]) == (0, 0.0, 0.0)
     won = figures_of([trade(1, 1, 2, 10, 20)], [10, 10, 20])

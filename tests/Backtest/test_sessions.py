@@ -1,0 +1,170 @@
+"""Trading days and coarser bars: which bars make one up, when it is complete, and that nothing is known early or late."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from Backtest.sessions import Session, coarser, resample
+from tests.Backtest.test_figures import fx_hours, session, weekdays
+
+
+def prices(index: pd.DatetimeIndex, seed: int = 0) -> pd.DataFrame:
+    """Return bars whose close is their number, so that a coarser bar tells which it is made of."""
+    close = np.arange(len(index), dtype=float) + 1
+    return pd.DataFrame(
+        {"Open": close, "High": close, "Low": close, "Close": close, "Volume": 1.0}, index.as_unit("us")
+    )
+
+
+def known(index: pd.DatetimeIndex, timeframe: str) -> list[float]:
+    """Return at each bar the close of the last coarser bar that is complete at its close, NaN before the first."""
+    bars, _, complete = coarser(prices(index), timeframe)
+    return np.append(np.nan, bars["Close"].to_numpy())[complete].tolist()
+
+
+WEEKDAYS = weekdays("2024-01-01", 15, "1111100")  # from a Monday; New York was closed on that one
+
+
+def test_a_week_is_known_at_fridays_close() -> None:
+    nan = np.nan
+    np.testing.assert_array_equal(known(WEEKDAYS, "1wk"), [nan] * 4 + [5.0] * 5 + [10.0] * 5 + [15.0])
+
+
+def test_a_week_without_its_friday_is_known_when_the_next_one_has_begun() -> None:
+    index = WEEKDAYS.delete(4)  # nobody told of the holiday
+    np.testing.assert_array_equal(known(index, "1wk")[3:6], [np.nan, 4.0, 4.0])
+
+
+def test_a_month_is_known_on_its_last_weekday() -> None:
+    index = weekdays("2024-01-01", 45, "1111100")
+    shown = pd.Series(known(index, "1mo"), index)
+    assert np.isnan(shown["2024-01-30"])
+    assert shown["2024-01-31"] == 23
+    assert shown["2024-02-28"] == 23
+    assert shown["2024-02-29"] == 44
+
+
+def test_a_week_of_a_holiday_the_exchange_tells_of_is_known_on_its_last_day() -> None:
+    """Good Friday 2024 was March 29: the New York Stock Exchange's week ended on Thursday, and with it the month."""
+    closed = ["2024-01-01", "2024-01-15", "2024-02-19", "2024-03-29"]
+    index = weekdays("2024-01-02", 70, "1111100")
+    index = index[~index.isin(pd.DatetimeIndex(closed))]
+    bars, number, complete = coarser(prices(index), "1wk")
+    at = pd.Series(np.arange(len(index)), index)
+    thursday = at["2024-03-28"]
+    assert complete[thursday] == number[thursday] + 1
+    assert complete[thursday - 1] == number[thursday]
+    assert bars["Close"].iloc[number[thursday]] == thursday + 1
+    _, months, whole = coarser(prices(index), "1mo")
+    assert whole[thursday] == months[thursday] + 1
+
+
+def test_hours_are_counted_from_the_opening() -> None:
+    index = session(weekdays("2024-01-02", 30, "1111100"), range(570, 960, 30))
+    bars, _, _ = coarser(prices(index), "1h")
+    assert [t.strftime("%H:%M") for t in bars.index[:7]] == [
+        "09:30",
+        "10:30",
+        "11:30",
+        "12:30",
+        "13:30",
+        "14:30",
+        "15:30",
+    ]
+    shown = pd.Series(known(index, "1h"), index)
+    assert (
+        shown["2024-01-03 10:00"] == shown.iloc[13 + 1] == 15.0
+    )  # 9:30 to 10:30 is known at 10:30, when the bar of 10:00 closes
+    assert shown["2024-01-03 15:30"] == 26.0  # half an hour, to the end of the day
+
+
+def test_a_day_is_known_at_its_last_bar() -> None:
+    index = session(weekdays("2024-01-02", 30, "1111100"), range(570, 960, 30))
+    shown = pd.Series(known(index, "1d"), index)
+    assert np.isnan(shown["2024-01-02 15:00"])
+    assert shown["2024-01-02 15:30"] == 13
+    assert shown["2024-01-03 15:00"] == 13
+
+
+def test_half_days_of_the_exchange_end_at_one() -> None:
+    days = pd.DatetimeIndex([d for d in weekdays("2024-08-26", 75, "1111100")
+                             if str(d.date()) not in ("2024-09-02", "2024-11-28")])  # fmt: skip
+    half = pd.Timestamp("2024-11-29")
+    index = pd.DatetimeIndex(
+        [d + pd.Timedelta(minutes=m) for d in days for m in range(570, 780 if d == half else 960, 30)],
+    ).tz_localize("America/New_York")
+    shown = pd.Series(known(index, "1d"), index)
+    last = shown[shown.index.date == half.date()]
+    assert last.iloc[-1] == index.get_loc(last.index[-1]) + 1  # 12:30 to 13:00, the last of that day
+    assert last.iloc[-2] < last.iloc[-1]
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York", "UTC"])
+def test_days_of_foreign_exchange_end_at_five_in_new_york(zone: str | None) -> None:
+    index = fx_hours(10) if zone is None else fx_hours(20, zone).tz_convert(zone)
+    found = Session.of(index)
+    assert found.weekdays == (0, 1, 2, 3, 4)
+    assert found.periods_a_year == 252
+    bars, number, _ = coarser(prices(index), "1d")
+    assert set(bars.index.day_of_week) <= {0, 1, 2, 3, 4}
+    whole = pd.Series(number).value_counts().drop([number[-1]])
+    assert (whole.between(23, 25)).all()  # 24 hours, but for the nights on which clocks change
+    assert "New York" in found.text() or zone is None
+
+
+def test_no_hour_is_lost_when_clocks_change() -> None:
+    index = pd.date_range("2023-10-20", "2023-11-15", freq="h", tz="America/New_York", inclusive="left")
+    bars, _, _ = coarser(prices(index), "1d")
+    assert bars["Volume"].sum() == len(index)
+    assert bars["Volume"].loc["2023-11-05"] == 25
+
+
+def test_parts_at_the_ends_are_left_out_and_said() -> None:
+    index = weekdays("2024-01-03", 9, "1111100")  # from a Wednesday to a Monday
+    bars, notes = resample(prices(index), "1wk")
+    assert [str(t.date()) for t in bars.index] == ["2024-01-08"]
+    assert any("first 1wk bar" in n and "left out" in n for n in notes)
+    assert any("last 1wk bar" in n and "left out" in n for n in notes)
+    assert any("Monday to Friday" in n for n in notes)
+
+
+def test_bars_of_a_market_that_never_closes() -> None:
+    index = pd.date_range("2024-01-01", periods=24 * 30, freq="h", tz="UTC")
+    bars, _, complete = coarser(prices(index), "4h")
+    assert [t.hour for t in bars.index[:6]] == [0, 4, 8, 12, 16, 20]
+    assert complete[:5].tolist() == [0, 0, 0, 1, 1]
+
+
+CALENDARS = [
+    (weekdays("2023-01-02", 120, "1111100"), ["1wk", "1mo"]),
+    (weekdays("2023-01-01", 120, "1111111"), ["1wk", "1mo", "3mo"]),
+    (session(weekdays("2023-01-02", 40, "1111100"), range(570, 960, 30)), ["1h", "2h", "1d", "1wk"]),
+    (pd.date_range("2023-01-01", periods=24 * 30, freq="h"), ["4h", "1d", "1wk"]),
+    (fx_hours(6), ["4h", "1d", "1wk"]),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    which=st.sampled_from([(index, t) for index, frames in CALENDARS for t in frames]),
+    gone=st.sets(st.integers(40, 110), max_size=4),
+    cut=st.integers(60, 119),
+)
+def test_neither_early_nor_late(which: tuple[pd.DatetimeIndex, str], gone: set[int], cut: int) -> None:
+    """What is known at a bar does not depend on what comes after it, and is the last period that had ended.
+
+    Early would be a value that later bars of the same period change; late, one that is shown although a later period has begun.
+    """
+    index, timeframe = which
+    index = index.delete(sorted(gone))
+    bars, number, complete = coarser(prices(index), timeframe)
+    assert ((complete == number) | (complete == number + 1) | (number < 0)).all()
+    assert (complete >= number).all()  # not late: periods before this one are known
+    ended = (number >= 0) & (complete == number + 1)
+    assert not (ended[:-1] & (number[1:] == number[:-1])).any()  # not early: no bar of a period follows its end
+    past = known(index[: cut + 1], timeframe)
+    np.testing.assert_array_equal(past, known(index, timeframe)[: cut + 1])
