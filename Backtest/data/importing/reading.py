@@ -1,0 +1,321 @@
+"""Reading a file, step by step: table, columns, symbol, numbers, times, bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from Backtest.data.importing import checks, containers, symbols, vendors, zones
+from Backtest.data.importing.adjustments import adjust
+from Backtest.data.importing.columns import Columns, find_columns
+from Backtest.data.importing.decoding import unpack
+from Backtest.data.importing.layout import Table, read_text
+from Backtest.data.importing.names import zone_in
+from Backtest.data.importing.numbers import Numbers, decimal_mark, to_numbers
+from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
+from Backtest.data.importing.times import Times, read_times, refuse_1970
+from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
+from Backtest.data.importing.vendors import Vendor
+from Backtest.data.prices import PriceData, clean_frame
+from Backtest.data.quality import quality_report, split_suspects
+from Backtest.errors import DataError
+from Backtest.timeframes import is_intraday, seconds
+
+SOURCE = "uploaded"
+SHOWN_ROWS = 5
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass
+class _Reading:
+    """What the steps have found so far."""
+
+    table: Table
+    choices: ImportChoices
+    findings: Findings
+    columns: Columns
+    vendor: Vendor
+    symbols: tuple[str, ...]
+    in_file: str
+    rows: pd.Index
+    mark: str = "."
+    times: Times | None = None
+    timeframe: str = ""
+    zone: str = ""
+    adjustment: str = ""
+    frame: pd.DataFrame | None = None
+    lines: list[str] = field(default_factory=list)
+
+
+def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = None) -> Understood:
+    """Read a file of prices, and say what was understood of it.
+
+    Args:
+        content: the file's bytes: separated text in any usual encoding, a workbook, JSON, Parquet, or an archive of one.
+        filename: its name; symbol and time frame may stand in it.
+        choices: what the user says about it, which goes before what the file seems to say.
+
+    Raises:
+        DataError: it is no file of prices, or its bars cannot be; the message names the row.
+    """
+    choices = choices or ImportChoices()
+    findings = Findings()
+    if choices.timezone:
+        zones.named_zone(choices.timezone)
+    table = _table(content, filename, choices, findings)
+    sides = find_columns(table, choices, findings)
+    found, chosen, side, rows = symbols.choose(table, sides, choices, findings)
+    vendor = vendors.vendor_of(table, side.columns)
+    reading = _Reading(table, choices, findings, side.columns, vendor, found, chosen, rows)
+    findings.counts["read"] = len(rows)
+    numbers = _numbers(reading)
+    _times(reading)
+    _bars(reading, numbers)
+    return _understood(reading, filename)
+
+
+def _table(content: bytes, filename: str, choices: ImportChoices, findings: Findings) -> Table:
+    inside = unpack(content, filename)
+    if inside.kind == "excel":
+        return containers.read_workbook(inside, choices.sheet, findings)
+    if choices.sheet:
+        raise DataError(f"{filename} is no workbook: leave the choice sheet out")
+    if inside.kind == "json":
+        return containers.read_json(inside)
+    return containers.read_parquet(inside) if inside.kind == "parquet" else read_text(inside)
+
+
+# Numbers and times -----------------------------------------------------------------------------
+
+
+def _numbers(reading: _Reading) -> dict[str, Numbers]:
+    columns, table = reading.columns.used(), reading.table.frame.loc[reading.rows]
+    mark, example = (
+        (reading.choices.decimal, "") if reading.choices.decimal else decimal_mark([table[columns[p]] for p in _PRICES])
+    )
+    if not mark:
+        thousands, fraction = example.replace(",", ""), example.replace(",", ".")
+        reading.findings.questions.append(
+            Question("decimal", f"Is {example} {thousands} (decimal .) or {fraction} (decimal ,)?", (".", ","))
+        )
+    reading.mark = mark or "."
+    parts = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
+    if "volume" in parts and (lost := int(parts["volume"].unreadable.sum())):
+        reading.findings.count(
+            "unreadable_volume", lost, f"{lost} rows have a volume that is no number; it counts as 0"
+        )
+    return parts
+
+
+def _times(reading: _Reading) -> None:
+    columns, frame = reading.columns, reading.table.frame.loc[reading.rows]
+    choices = reading.choices
+    clock = frame[columns.clock] if columns.clock >= 0 else None
+    order = choices.date_order or reading.vendor.date_order
+    reading.times = read_times(
+        frame[columns.time], clock, order=order, unit=choices.epoch_unit, findings=reading.findings
+    )
+    local = reading.times.local
+    if not local.notna().any():
+        name = reading.table.names[columns.time] if reading.table.names else "the first"
+        texts = frame[columns.time].astype("str")
+        raise DataError(
+            f"{reading.table.name}: the column {name} holds no times, its first cell is {next(iter(texts), '')[:40]!r}"
+        )
+    refuse_1970(local, reading.table.name)
+
+
+# Bars ------------------------------------------------------------------------------------------
+
+
+def _bars(reading: _Reading, numbers: dict[str, Numbers]) -> None:
+    """Make the frame of bars, as far as open questions allow; PriceData's form comes last."""
+    times, table, findings = reading.times, reading.table, reading.findings
+    assert times is not None
+    keep = checks.rows_to_keep(table, reading.rows, times.local, numbers, findings)
+    if not keep.any():
+        raise DataError(f"{table.name} has no usable bar: every row lacks a price or a time")
+    parts = {name: _kept(part, keep) for name, part in numbers.items()}
+    times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit)
+    if not (times.local.is_monotonic_increasing):
+        parts, times = _forwards(parts, times)
+    moments = zones.moments(times)
+    reading.timeframe = _timeframe(reading, spacing(moments), moments)
+    placed = _placed(reading, times)
+    reading.zone = placed.zone
+    frame = pd.DataFrame({name.capitalize(): parts[name].values.to_numpy() for name in _PRICES}, index=placed.index)
+    frame["Volume"] = parts["volume"].values.fillna(0.0).to_numpy() if "volume" in parts else 0.0
+    if (frame["Volume"] < 0).any():
+        findings.count("negative_volume", int((frame["Volume"] < 0).sum()), "Negative volumes count as 0")
+        frame["Volume"] = frame["Volume"].clip(lower=0.0)
+    lines = [table.line(int(row)) for row in times.local.index]
+    if "adj_close" in parts:
+        frame["Adj"] = parts["adj_close"].values.to_numpy()
+    above = checks.positive(frame, lines, reading.choices.nonpositive, findings)
+    frame, lines = frame[above], [line for line, ok in zip(lines, above, strict=True) if ok]
+    if frame.empty:
+        raise DataError(f"{table.name} has no usable bar: no row has prices above zero")
+    frame = checks.widened(frame, parts, table.name, lines, findings)
+    frame = checks.without_duplicates(frame, reading.choices.duplicates, findings)
+    frame = frame.sort_index(kind="stable")
+    reading.frame = _adjusted(reading, frame)
+
+
+def _kept(part: Numbers, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Numbers:
+    return Numbers(part.values[keep], part.missing[keep], part.unreadable[keep], part.decimals)
+
+
+def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Numbers], Times]:
+    """Turn rows that go back in time around, so that of two rows with one time the later one stands last."""
+    steps = times.local.diff().dropna()
+    if len(steps) and (steps < pd.Timedelta(0)).mean() > 0.5:
+        parts = {
+            n: Numbers(p.values.iloc[::-1], p.missing[::-1], p.unreadable[::-1], p.decimals) for n, p in parts.items()
+        }
+        times = Times(times.local.iloc[::-1], times.offset.iloc[::-1], times.zone, times.order, times.unit)
+    return parts, times
+
+
+def _timeframe(reading: _Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:
+    """Return the time frame: the bars' own, unless there are too few to tell.
+
+    A time frame the user, the file or its name states which the bars contradict is asked about.
+    """
+    stated, by = reading.choices.timeframe, "you say"
+    if not stated and reading.columns.per >= 0:
+        texts = reading.table.frame.loc[reading.rows, reading.columns.per].astype("str").unique()
+        if len(texts) > 1:
+            raise DataError(
+                f"{reading.table.name} holds bars of several time frames ({', '.join(texts[:5])}): split it"
+            )
+        stated, by = declared(str(texts[0])) if len(texts) else "", "the file says"
+    if stated and fits(stated, found, moments):
+        return stated
+    if stated:
+        reading.findings.questions.append(
+            Question(
+                "timeframe",
+                f"{by.capitalize()} these are {stated} bars, but {found.text}"
+                + (f": are they {found.timeframe} bars?" if found.timeframe else ", which is no known time frame: export another one"),
+                (found.timeframe,) if found.timeframe else (),
+            )
+        )  # fmt: skip
+    if found.timeframe:
+        return found.timeframe
+    if found.share == 0.0:
+        reading.findings.notes.append("One bar does not tell its time frame; it is taken as 1d")
+    elif not stated:
+        reading.findings.questions.append(
+            Question("timeframe", f"The time frame is unclear, {found.text}: which one is it?", ("1d", "1wk", "1mo"))
+        )
+    return "1d"
+
+
+def _placed(reading: _Reading, times: Times) -> zones.Placed:
+    choices, findings = reading.choices, reading.findings
+    if not is_intraday(reading.timeframe):
+        if choices.timezone and times.offset.isna().all():
+            findings.notes.append(
+                f"{reading.timeframe} bars keep the date they bear; the zone {choices.timezone} is not needed"
+            )
+        return zones.days(times, choices.timezone, findings)
+    known, why = _known_zone(reading)
+    placed = zones.intraday(
+        times, timezone=choices.timezone, known_zone=known, why=why, step=seconds(reading.timeframe), findings=findings
+    )
+    if placed.zone:
+        return placed
+    twice = zones.repeats_an_hour(times.local, seconds(reading.timeframe))
+    if twice is not None:
+        text = f"The hour of {twice} is there twice, as where clocks are set back. In which zone are the times? Without it an hour is lost."
+    else:
+        text = "The times have no zone, and rules that name one cannot be run on them. In which zone are they?"
+        findings.notes.append("The times have no zone: they are kept as they are written")
+    examples = ("UTC", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo")
+    findings.questions.append(Question("timezone", text, examples, blocking=twice is not None))
+    return placed
+
+
+def _known_zone(reading: _Reading) -> tuple[str, str]:
+    table, vendor = reading.table, reading.vendor
+    column = table.names[reading.columns.time] if table.names else ""
+    if zone := zone_in(column):
+        return zone, f"the column is called {column}"
+    if hint := table.hints.get("timezone", ""):
+        return zones.named_zone(hint).key, "the file says so"
+    if vendor.timezone:
+        return vendor.timezone, f"it is an export of {vendor.name}"
+    return "", ""
+
+
+def _adjusted(reading: _Reading, frame: pd.DataFrame) -> pd.DataFrame:
+    adjusted = frame.pop("Adj") if "Adj" in frame else None
+    if adjusted is not None and reading.choices.adjustment != "none" and adjusted.notna().any():
+        wrong = ~(adjusted > 0)
+        if wrong.any():
+            note = f"{int(wrong.sum())} bars lack an adjusted close above zero and are left out, the first is {frame.index[wrong][0]}"
+            reading.findings.count("missing_adjusted_close", int(wrong.sum()), note)
+            frame, adjusted = frame[~wrong], adjusted[~wrong]
+    frame, reading.adjustment = adjust(frame, adjusted, reading.choices.adjustment, reading.findings)
+    return frame
+
+
+# What was understood ---------------------------------------------------------------------------
+
+
+def _understood(reading: _Reading, filename: str) -> Understood:
+    table, findings, frame = reading.table, reading.findings, reading.frame
+    assert frame is not None
+    assert reading.times is not None
+    if reading.vendor.note and is_intraday(reading.timeframe):
+        findings.notes.append(reading.vendor.note)
+    findings.warnings += [suspect.message for suspect in split_suspects(frame)]
+    symbol = (
+        reading.choices.symbol
+        or symbols.as_symbol(reading.in_file)
+        or symbols.symbol_of_name(filename)
+        or symbols.symbol_of_name(table.name)
+    )
+    prices = None
+    if not findings.blocked:
+        remarks = (*findings.warnings, *findings.notes)
+        quality = {**quality_report(frame, reading.timeframe), **_counted(findings.counts)}
+        clean = clean_frame(frame, name=table.name)
+        prices = PriceData(symbol, reading.timeframe, clean, SOURCE, reading.adjustment, remarks, quality)
+    used = reading.columns.used()
+    names = {p: table.names[at] if table.names and table.names[at] else f"column {at + 1}" for p, at in used.items()}
+    ignored = tuple(n for i, n in enumerate(table.names) if n and i not in used.values())
+    rows = _rows(frame) if not findings.blocked else _raw(reading)
+    return Understood(
+        filename=filename, kind=table.kind, vendor=reading.vendor.name, encoding=table.encoding, separator=table.separator,
+        decimal=reading.mark, header_rows=table.header_rows, columns=names, ignored_columns=ignored, symbols=reading.symbols,
+        symbol=symbol, timeframe=reading.timeframe, timezone=reading.zone, date_order=reading.times.order,
+        epoch_unit=reading.times.unit, adjustment=reading.adjustment, counts=findings.counts,
+        first_rows=tuple(rows[:SHOWN_ROWS]), last_rows=tuple(rows[-SHOWN_ROWS:]), notes=tuple(findings.notes),
+        warnings=tuple(findings.warnings), questions=tuple(findings.questions), prices=prices,
+    )  # fmt: skip
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, Any]:
+    """Return the counts of a file's rows in the form of the quality report, whose own are of what was left."""
+    named = {"missing_price": "missing_values", "duplicate": "duplicates"}
+    found = {named.get(name, name): {"count": rows, "examples": []} for name, rows in counts.items() if name != "read"}
+    return {"file_rows": counts["read"], **found}
+
+
+def _rows(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
+    """Return the first and last bars with the time as text."""
+    ends = frame if len(frame) <= 2 * SHOWN_ROWS else pd.concat([frame.head(SHOWN_ROWS), frame.tail(SHOWN_ROWS)])
+    return [{"time": str(time), **{str(k): float(v) for k, v in row.items()}} for time, row in ends.iterrows()]
+
+
+def _raw(reading: _Reading) -> list[Mapping[str, Any]]:
+    """Return the first and last rows as the file has them, under the names of the parts."""
+    used = reading.columns.used()
+    rows = reading.table.frame.loc[reading.rows]
+    ends = rows if len(rows) <= 2 * SHOWN_ROWS else pd.concat([rows.head(SHOWN_ROWS), rows.tail(SHOWN_ROWS)])
+    return [{part: str(row[at]) for part, at in used.items()} for _, row in ends.iterrows()]
