@@ -1,8 +1,8 @@
 """Where bars are missing, judged by the pattern the bars themselves show.
 
 A market that never closes lacks every hour without a bar; one with sessions is closed at night, at
-weekends and on holidays, and lacks what is missing in the middle of a session, or three trading
-days at a stretch.
+weekends and on holidays, and lacks what is missing in the middle of a session, or four trading
+days at a stretch (Tokyo and Hong Kong close for three at their new years).
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 _DAY = 86_400
 _WEEK = 7 * _DAY
 _MISSING_BARS = 3
-_MISSING_DAYS = 3
-_CLOSED_EDGE = 3 * 3600  # opens and closes move by an hour with daylight saving, and before holidays
+_MISSING_DAYS = 4
+# A market that is open round the clock on weekdays closes for a day on a holiday, no more and no less.
+_HOLIDAY = (20 * 3600, 30 * 3600)
+_CLOSED_EDGE = 8 * 3600  # opens and closes move by an hour with daylight saving, and by an evening around holidays
 
 
 def gaps(index: pd.DatetimeIndex, timeframe: str) -> Bools:
@@ -47,10 +49,15 @@ def _daily(days: Ints) -> Bools:
 
 
 def _weekdays(days: Ints) -> Bools:
-    """Return which of Monday to Sunday have bars in at least half of the weeks."""
-    weeks = max((int(days[-1]) - int(days[0]) + 1) / 7, 1.0)
+    """Return which of Monday to Sunday have bars in at least half of the weeks.
+
+    Fewer than three weeks tell nothing against Monday to Friday.
+    """
+    weeks = (int(days[-1]) - int(days[0]) + 1) / 7
     counts = np.bincount((np.unique(days) + 3) % 7, minlength=7)  # 1970-01-01 was a Thursday
-    return np.asarray(counts >= 0.5 * max(round(weeks), 1))
+    if weeks < 3:
+        return np.asarray((counts > 0) | (np.arange(7) < 5))
+    return np.asarray(counts >= 0.5 * round(weeks))
 
 
 def _between(days: Ints, expected: Bools) -> Ints:
@@ -68,14 +75,14 @@ def _between(days: Ints, expected: Bools) -> Ints:
 def _intraday(stamps: Ints, step: int) -> Bools:
     days = stamps // _DAY
     expected_days = _weekdays(days)
-    slots = _slots(stamps, step)
+    slots = _slots(stamps, step, expected_days)
     hole = np.diff(stamps) > 1.5 * step
     if not hole.any():
         return np.zeros(len(stamps), bool)
     missing = _missing_slots(stamps, step, slots) * step
     closed = np.diff(stamps) - step - missing
     whole_days = _between(days, expected_days)
-    always = bool(expected_days.all()) and slots.mean() > 0.9
+    always = bool(expected_days.all()) and bool(slots.mean() > 0.9)
     round_the_clock = slots.mean() > 0.55  # five days of 24 hours, less an hour of rest, are two thirds of a week
     same_day = days[1:] == days[:-1]
     enough = missing >= _MISSING_BARS * step
@@ -83,23 +90,22 @@ def _intraday(stamps: Ints, step: int) -> Bools:
         found = enough
     elif round_the_clock:
         edge = np.where(closed > step, max(_CLOSED_EDGE, _MISSING_BARS * step), _MISSING_BARS * step)
-        found = (missing > edge) & ((whole_days == 0) | (whole_days >= _MISSING_DAYS))
+        found = (missing > edge) & ((missing < _HOLIDAY[0]) | (missing > _HOLIDAY[1]))
     else:
         found = (same_day & enough) | (whole_days >= _MISSING_DAYS)
     return np.concatenate([[False], hole & found])
 
 
-def _slots(stamps: Ints, step: int) -> Bools:
+def _slots(stamps: Ints, step: int, weekdays: Bools) -> Bools:
     """Return which bars of a week, counted from Monday, are there in at least half of the weeks."""
     size = max(_WEEK // step, 1)
     at = (stamps + 3 * _DAY) % _WEEK // step
     weeks = len(np.unique((stamps + 3 * _DAY) // _WEEK))
     counts = np.bincount(at, minlength=size)[:size]
-    if weeks < 3:  # too few weeks to vote: a slot counts if most days with bars have it
-        by_day = counts.reshape(7, -1) if size % 7 == 0 else counts[None, :]
-        there = by_day.sum(axis=1) > 0
-        usual = (by_day[there] > 0).mean(axis=0) >= 0.5
-        return np.asarray((there[:, None] & usual[None, :]).ravel())
+    if weeks < 4 and size % 7 == 0:  # too few weeks to vote: a time of day counts if most days have it
+        by_day = counts.reshape(7, -1)
+        usual = (by_day[by_day.sum(axis=1) > 0] > 0).mean(axis=0) >= 0.5
+        return np.asarray((weekdays[:, None] & usual[None, :]).ravel())
     return np.asarray(counts >= 0.5 * weeks)
 
 

@@ -68,7 +68,7 @@ class SplitSuspect:
     def message(self) -> str:
         split = f"{self.ratio:g} for 1" if self.ratio > 1 else f"1 for {1 / self.ratio:g}"
         return (
-            f"Prices jump from {self.before:.6g} to {self.after:.6g} at {self.time}, as in a split {split} which they are not adjusted "
+            f"Prices jump from {self.before:.6g} to {self.after:.6g} at {str(self.time).removesuffix(' 00:00:00')}, as in a split {split} which they are not adjusted "
             "for: returns, stops and indicators across it are wrong"
         )
 

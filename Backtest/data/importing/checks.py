@@ -10,6 +10,7 @@ from Backtest.data.importing.numbers import Numbers
 from Backtest.data.importing.understanding import Duplicates, Findings, Nonpositive, Question
 from Backtest.errors import DataError
 
+Rows = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 _RELATIVE = 1e-6
 _AT_MOST = 1e-3
@@ -40,13 +41,11 @@ def rows_to_keep(
     blank = _spread(at, (cells == "").all(axis=1), len(rows))
     footer = ~blank & no_time & (~priced | _spread(at, (cells == "").mean(axis=1) > 0.5, len(rows)))
     findings.count("blank", int(blank.sum()))
-    findings.count(
-        "footer", int(footer.sum()), _said(footer, table, rows, "hold neither a time nor prices and are left out")
-    )
+    findings.count("footer", int(footer.sum()), _said(footer, table, rows, "without a time and prices"))
     findings.count(
         "corporate_action",
         int(action.sum()),
-        _said(action, table, rows, "tell of a dividend or split and are left out"),
+        _said(action, table, rows, "that tell of a dividend or split"),
     )
     left = ~(blank | footer | action)
     for wrong, what in ((no_time, "a time that cannot be read"), (unreadable, "prices that are not numbers")):
@@ -55,7 +54,7 @@ def rows_to_keep(
             shown = ", ".join(cells.loc[row].tolist())[:100]
             raise DataError(f"{table.name} has {what} in {table.line(int(row))}: {shown!r}")
     dropped = left & missing
-    findings.count("missing_price", int(dropped.sum()), _said(dropped, table, rows, "lack a price and are left out"))
+    findings.count("missing_price", int(dropped.sum()), _said(dropped, table, rows, "without a price"))
     return np.asarray(left & ~missing)
 
 
@@ -69,10 +68,20 @@ def _said(mask: Bools, table: Table, rows: pd.Index, what: str) -> str:
     if not mask.any():
         return ""
     first = table.line(int(rows[np.flatnonzero(mask)[0]]))
-    return f"{int(mask.sum())} rows {what}, the first is {first}"
+    return f"Left out: {many(int(mask.sum()), 'row')} {what}, the first is {first}"
 
 
-def positive(frame: pd.DataFrame, lines: list[str], choice: Nonpositive, findings: Findings) -> Bools:
+def many(count: int, what: str) -> str:
+    """Return a count with its noun: 1 row, 3 rows."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def when(time: object) -> str:
+    """Return the time of a bar, a day without its midnight."""
+    return str(time).removesuffix(" 00:00:00")
+
+
+def positive(frame: pd.DataFrame, table: Table, rows: Rows, choice: Nonpositive, findings: Findings) -> Bools:
     """Return which bars have prices above zero; those at or below it are dropped only if the user says so."""
     wrong = (frame[["Open", "High", "Low", "Close"]] <= 0).any(axis=1).to_numpy()
     if not wrong.any():
@@ -82,15 +91,15 @@ def positive(frame: pd.DataFrame, lines: list[str], choice: Nonpositive, finding
         findings.count(
             "nonpositive",
             int(wrong.sum()),
-            f"{int(wrong.sum())} bars with a price at or below zero are left out as asked, the first is {frame.index[at]}",
+            f"Left out as asked: {many(int(wrong.sum()), 'bar')} with a price at or below zero, the first is {when(frame.index[at])}",
         )
     else:
         row = frame.iloc[at]
         findings.questions.append(
             Question(
                 "nonpositive",
-                f"{int(wrong.sum())} bars have a price at or below zero, the first in {lines[at]} ({frame.index[at]}: open "
-                f"{row['Open']:g}, high {row['High']:g}, low {row['Low']:g}, close {row['Close']:g}): are such bars to be left out?",
+                f"{many(int(wrong.sum()), 'bar')} with a price at or below zero, the first in {table.line(int(rows[at]))} ({when(frame.index[at])}: open "
+                f"{row['Open']:g}, high {row['High']:g}, low {row['Low']:g}, close {row['Close']:g}): leave such bars out?",
                 ("drop",),
             )
         )
@@ -110,22 +119,20 @@ def without_duplicates(frame: pd.DataFrame, choice: Duplicates, findings: Findin
     with_time = frame.assign(_time=index.asi8)
     equal = with_time.duplicated(subset=["_time", "Open", "High", "Low", "Close"], keep="first").to_numpy() & repeated
     conflicting = repeated & ~equal
-    findings.count(
-        "duplicate", int(equal.sum()), f"{int(equal.sum())} rows repeat a bar and are left out" if equal.any() else ""
-    )
+    findings.count("duplicate", int(equal.sum()), f"Left out: {many(int(equal.sum()), 'row')} that repeat a bar")
     if conflicting.any():
         first = index[conflicting][0]
         which = choice or "last"
         findings.count(
             "conflicting_duplicate",
             int(conflicting.sum()),
-            f"{int(conflicting.sum())} times have differing bars, the first is {first}; the {which} one is kept",
+            f"{many(int(conflicting.sum()), 'row')} with another bar of the same time, the first of {when(first)}; the {which} one is kept",
         )
         if not choice and conflicting.sum() > 0.1 * index.nunique() and conflicting.sum() > 1:
             findings.questions.append(
                 Question(
                     "duplicates",
-                    f"{int(conflicting.sum())} times have several differing bars, the first is {first}: does the file hold more than one series? If not, which bar of a time counts?",
+                    f"{many(int(conflicting.sum()), 'row')} have another bar of the same time, the first of {when(first)}: does the file hold more than one series? If not, which bar of a time counts?",
                     ("first", "last"),
                 )
             )  # fmt: skip
@@ -133,7 +140,7 @@ def without_duplicates(frame: pd.DataFrame, choice: Duplicates, findings: Findin
 
 
 def widened(
-    frame: pd.DataFrame, parts: dict[str, Numbers], name: str, lines: list[str], findings: Findings
+    frame: pd.DataFrame, parts: dict[str, Numbers], table: Table, rows: Rows, findings: Findings
 ) -> pd.DataFrame:
     """Return bars whose high and low enclose open and close; rounding is mended and counted.
 
@@ -151,7 +158,7 @@ def widened(
             slack = _slack(frame[edge].to_numpy(), parts[edge.lower()].decimals, parts[other.lower()].decimals)
             if (wrong := beyond > slack).any():
                 at = int(np.flatnonzero(wrong)[0])
-                raise _outside(frame, at, edge, other, int(wrong.sum()), name, lines[at])
+                raise _outside(frame, at, edge, other, int(wrong.sum()), table.name, table.line(int(rows[at])))
             total |= beyond > 0
     if total.any():
         result = frame.copy()
@@ -161,7 +168,7 @@ def widened(
         findings.count(
             "widened",
             int(total.sum()),
-            f"{int(total.sum())} bars have an open or close outside of their range by rounding, the first is {first}; the range is widened",
+            f"Widened: {many(int(total.sum()), 'bar')} with an open or close outside of the range by rounding, the first is {when(first)}",
         )
     return result
 
@@ -178,13 +185,19 @@ def _slack(
 
 def _outside(frame: pd.DataFrame, at: int, edge: str, other: str, count: int, name: str, line: str) -> DataError:
     row = frame.iloc[at]
-    where = f"{frame.index[at]} ({line})"
+    where = f"{when(frame.index[at])} ({line})"
     if other in ("Low", "High"):
         text = f"a high below the low: {row['High']:.10g} and {row['Low']:.10g}"
     else:
         side = "above the high" if edge == "High" else "below the low"
         text = f"a{'n' if other == 'Open' else ''} {other.lower()} {side}: {row[other]:.10g} and {row[edge]:.10g}"
-    more = f", and {count - 1} more bars are like it" if count > 1 else ""
+    more = (
+        f", and so has {many(count - 1, 'more bar')}"
+        if count == 2
+        else f", and so have {count - 1} more bars"
+        if count > 2
+        else ""
+    )
     return DataError(
         f"{name} has {text} in the bar of {where}{more}",
         suggestions=["Correct the bar, or export the prices again: no fill inside such a bar can be believed"],

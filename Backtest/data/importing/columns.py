@@ -14,6 +14,7 @@ from Backtest.data.importing.numbers import decimal_mark, to_numbers
 from Backtest.data.importing.understanding import Findings, ImportChoices, Question
 from Backtest.errors import DataError
 
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?|\d{3,6}")
 _BINANCE = ("time", *BAR, "volume", "-", "-", "-", "-", "-", "-")
 
@@ -238,7 +239,8 @@ def _unnamed(table: Table, findings: Findings) -> Columns:
         ],
         axis=1,
     )
-    order = _order(sample.dropna().head(5000).to_numpy(dtype=float), table.name, findings)
+    falling = _falls(frame[time])
+    order = _order(sample.dropna().head(5000).to_numpy(dtype=float), table.name, falling, findings)
     bar = {part: start + order.index(part) for part in BAR}
     volume = start + 4 if frame.shape[1] > start + 4 else -1
     if frame.shape[1] == start + 7 and start == 1 and _is_kraken_rest(frame):
@@ -285,7 +287,7 @@ def _is_kraken_rest(frame: pd.DataFrame) -> bool:
     return bool((inside | (rows[5] == 0)).all()) and bool((rows[7] % 1 == 0).all())
 
 
-def _order(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], name: str, findings: Findings) -> tuple[str, ...]:
+def _order(values: Floats, name: str, falling: bool, findings: Findings) -> tuple[str, ...]:
     if not len(values):
         return BAR
     slack = 1e-6 * np.abs(values).max(axis=1, keepdims=True)
@@ -306,7 +308,8 @@ def _order(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], name: str,
     rest = [i for i in range(4) if i not in (high, low)]
     order = {high: "high", low: "low", rest[0]: "open", rest[1]: "close"}
     parts = tuple(order[i] for i in range(4))
-    if _open_is_far(values[:, rest[0]], values[:, rest[1]]):
+    along = values[::-1] if falling else values
+    if _open_is_far(along[:, rest[0]], along[:, rest[1]]):
         swapped = tuple({"open": "close", "close": "open"}.get(p, p) for p in parts)
         findings.questions.append(
             Question(
@@ -319,16 +322,22 @@ def _order(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], name: str,
     return parts
 
 
-def _open_is_far(
-    opens: np.ndarray[tuple[int, ...], np.dtype[np.float64]], closes: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-) -> bool:
-    """Whether the bars, in either direction of time, continue each other clearly better with open and close swapped."""
+def _falls(times: pd.Series) -> bool:
+    """Whether numbers or dates with the year first go back in time, as newest-first exports do."""
+    texts = [text for text in times.astype("str").str.strip() if re.match(r"\d{4}", text)]
+    if len(texts) < 2 or len(texts[0]) != len(texts[-1]):
+        return False
+    return texts[0] > texts[-1]
+
+
+def _open_is_far(opens: Floats, closes: Floats) -> bool:
+    """Whether the bars continue each other clearly better with open and close swapped; rows go forward in time."""
     if len(opens) < 10:
         return False
 
     def breaks(
-        first: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-        last: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+        first: Floats,
+        last: Floats,
     ) -> float:
         return float(np.abs(first[1:] - last[:-1]).sum())
 

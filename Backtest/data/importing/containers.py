@@ -129,7 +129,9 @@ def _tables(node: Any, hints: dict[str, str], depth: int) -> Iterator[list[list[
 
 
 def _note(node: dict[str, Any], hints: dict[str, str]) -> None:
-    for key, value in node.items():
+    """Note symbol and zone where a document states them, in an object or in one inside it, such as "meta"."""
+    inner = [item for value in node.values() if isinstance(value, dict) for item in value.items()]
+    for key, value in [*node.items(), *inner[:200]]:
         if (kind := _META.get(str(key).lower())) and isinstance(value, str) and 0 < len(value) <= 40 and value != "ok":
             hints.setdefault(kind, value)
 

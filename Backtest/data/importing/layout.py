@@ -91,7 +91,7 @@ def read_text(content: Content) -> Table:
     separator = given.group(1) if given else _separator(lines, content.name)
     sample = _split(lines, separator)
     header = find_header(sample, content.name)
-    frame = _load(text, separator, header.data_at, _width(sample[header.data_at :], header), content.name)
+    frame = _load(text, separator, header.data_at, _widths(sample[header.data_at :], header), content.name)
     return _fitted(
         Table(
             frame, header.names, header.groups, header.header_rows, header.data_at + 1, "csv", content.name, encoding,
@@ -209,29 +209,46 @@ def _split(lines: list[str], separator: str) -> list[list[str]]:
     return rows
 
 
-def _width(rows: list[list[str]], header: Header) -> int:
-    usual = Counter(len(row) for row in rows if is_data_row(row)).most_common(1)
-    return max(len(header.names), usual[0][0] if usual else 0)
+def _widths(rows: list[list[str]], header: Header) -> tuple[int, int]:
+    """Return how many fields rows usually have, and the most any of the sample has."""
+    usual = Counter(len(row) for row in rows if is_data_row(row)).most_common(1)[0][0]
+    return max(len(header.names), usual), max(len(row) for row in rows)
 
 
-def _load(text: str, separator: str, skip: int, width: int, name: str) -> pd.DataFrame:
+def _load(text: str, separator: str, skip: int, widths: tuple[int, int], name: str) -> pd.DataFrame:
+    """Read the rows as text. DataError naming the line where one has more fields than the others."""
+    width = widths[0]
     try:
         frame = pd.read_csv(
-            io.StringIO(text), sep=r"\s+" if separator == " " else separator, header=None, names=range(width), skiprows=skip,
-            dtype="str", na_filter=False, skip_blank_lines=False, index_col=False, nrows=MAX_ROWS + 1, engine="c",
-            on_bad_lines="error",
+            io.StringIO(text), sep=r"\s+" if separator == " " else separator, header=None, names=range(max(widths) + 1),
+            skiprows=skip, dtype="str", na_filter=False, skip_blank_lines=False, nrows=MAX_ROWS + 1,
+            engine="c", on_bad_lines="error",
         )  # fmt: skip
     except (ValueError, OverflowError, MemoryError, pd.errors.ParserError) as error:
-        found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        found = re.search(r"Expected \d+ fields in line (\d+), saw (\d+)", str(error))
         if found:
-            raise DataError(
-                f"{name} has {found.group(3)} fields in line {found.group(2)} where {width} are usual: "
-                "quote numbers that hold the separator, or remove the line"
-            ) from error
+            raise _too_wide(name, found.group(1), found.group(2), width) from error
         raise DataError(f"{name} cannot be read as separated text: {str(error)[:150]}") from error
     if len(frame) > MAX_ROWS:
         raise DataError(f"{name} has more than {MAX_ROWS:,} rows: split it")
-    return frame.fillna("")
+    if frame.empty:
+        raise DataError(f"{name} has no usable bar: a quotation mark that is never closed takes in all rows")
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas makes an index of the fields the first row has too many
+        raise _too_wide(name, str(skip + 1), f"over {max(widths)}", width)
+    frame = frame.fillna("")
+    beyond = (frame.iloc[:, width:].map(str.strip) != "").any(axis=1).to_numpy()
+    if beyond.any():
+        row = int(beyond.argmax())
+        fields = int((frame.iloc[row] != "").to_numpy().nonzero()[0][-1]) + 1
+        raise _too_wide(name, str(skip + 1 + row), str(fields), width)
+    return frame.iloc[:, :width]
+
+
+def _too_wide(name: str, line: str, fields: str, width: int) -> DataError:
+    return DataError(
+        f"{name} has {fields} fields in line {line} where {width} are usual: quote numbers that hold the separator, or "
+        "remove the line"
+    )
 
 
 def _fitted(table: Table) -> Table:

@@ -12,6 +12,7 @@ import pandas as pd
 from Backtest.data.importing.layout import MISSING
 
 _FACTORS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+_SAMPLE = 5000
 _NOISE = r"[\s\u00a0\u202f'’$€£¥₹₽₿\"]|(?<=\d)_(?=\d)"
 
 
@@ -32,7 +33,8 @@ def to_numbers(column: pd.Series, mark: str) -> Numbers:
         return Numbers(values, values.isna().to_numpy(), np.zeros(len(values), bool), -1)
     texts = column.astype("str").fillna("").str.strip()
     missing = texts.str.lower().isin(list(MISSING)).to_numpy(dtype=bool)
-    values = pd.to_numeric(texts, errors="coerce") if mark == "." else pd.Series(np.nan, index=column.index)
+    plain = texts if mark == "." else texts.str.replace(".", "?", regex=False).str.replace(",", ".", regex=False)
+    values = pd.to_numeric(plain, errors="coerce")
     values = values.astype("float64").replace([np.inf, -np.inf], np.nan)
     left = values.isna().to_numpy() & ~missing
     if left.any():
@@ -60,7 +62,7 @@ def _cleaned(texts: pd.Series, mark: str) -> pd.Series:
 
 
 def _decimals(texts: pd.Series, mark: str) -> int:
-    found = texts.str.extract(rf"\{mark}(\d+)\D*$", expand=False).str.len().max()
+    found = texts.head(_SAMPLE).str.extract(rf"\{mark}(\d+)\D*$", expand=False).str.len().max()
     return int(found) if pd.notna(found) else 0
 
 
@@ -70,6 +72,11 @@ def decimal_mark(columns: Sequence[pd.Series]) -> tuple[str, str]:
     "1,234" alone is one and a quarter, or over a thousand: a factor of 1,000 that no other cell
     settles is asked about (the mark is empty then).
     """
+    mark, _ = _decimal_mark([column.head(_SAMPLE) for column in columns])
+    return (mark, "") if mark else _decimal_mark(columns)
+
+
+def _decimal_mark(columns: Sequence[pd.Series]) -> tuple[str, str]:
     texts = pd.concat(
         [c.astype("str") for c in columns if not pd.api.types.is_numeric_dtype(c)] or [pd.Series([], dtype="str")]
     )

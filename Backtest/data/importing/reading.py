@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from Backtest.data.importing.vendors import Vendor
 from Backtest.data.prices import PriceData, clean_frame
 from Backtest.data.quality import quality_report, split_suspects
 from Backtest.errors import DataError
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 
 SOURCE = "uploaded"
 SHOWN_ROWS = 5
@@ -48,7 +48,6 @@ class _Reading:
     zone: str = ""
     adjustment: str = ""
     frame: pd.DataFrame | None = None
-    lines: list[str] = field(default_factory=list)
 
 
 def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = None) -> Understood:
@@ -152,15 +151,16 @@ def _bars(reading: _Reading, numbers: dict[str, Numbers]) -> None:
     if (frame["Volume"] < 0).any():
         findings.count("negative_volume", int((frame["Volume"] < 0).sum()), "Negative volumes count as 0")
         frame["Volume"] = frame["Volume"].clip(lower=0.0)
-    lines = [table.line(int(row)) for row in times.local.index]
+    rows = times.local.index.to_numpy()
     if "adj_close" in parts:
         frame["Adj"] = parts["adj_close"].values.to_numpy()
-    above = checks.positive(frame, lines, reading.choices.nonpositive, findings)
-    frame, lines = frame[above], [line for line, ok in zip(lines, above, strict=True) if ok]
+    above = checks.positive(frame, table, rows, reading.choices.nonpositive, findings)
+    frame, rows = frame[above], rows[above]
     if frame.empty:
         raise DataError(f"{table.name} has no usable bar: no row has prices above zero")
-    frame = checks.widened(frame, parts, table.name, lines, findings)
-    frame = checks.without_duplicates(frame, reading.choices.duplicates, findings)
+    frame = checks.widened(frame, parts, table, rows, findings)
+    if not findings.blocked:
+        frame = checks.without_duplicates(frame, reading.choices.duplicates, findings)
     frame = frame.sort_index(kind="stable")
     reading.frame = _adjusted(reading, frame)
 
@@ -208,6 +208,11 @@ def _timeframe(reading: _Reading, found: Spacing, moments: pd.DatetimeIndex) -> 
         return found.timeframe
     if found.share == 0.0:
         reading.findings.notes.append("One bar does not tell its time frame; it is taken as 1d")
+    elif found.share >= 0.9:
+        raise DataError(
+            f"{reading.table.name}: {found.text}, which is no known time frame",
+            suggestions=[f"Export the prices in one of {', '.join(TIMEFRAMES)}"],
+        )
     elif not stated:
         reading.findings.questions.append(
             Question("timeframe", f"The time frame is unclear, {found.text}: which one is it?", ("1d", "1wk", "1mo"))
@@ -257,7 +262,7 @@ def _adjusted(reading: _Reading, frame: pd.DataFrame) -> pd.DataFrame:
     if adjusted is not None and reading.choices.adjustment != "none" and adjusted.notna().any():
         wrong = ~(adjusted > 0)
         if wrong.any():
-            note = f"{int(wrong.sum())} bars lack an adjusted close above zero and are left out, the first is {frame.index[wrong][0]}"
+            note = f"Left out: {checks.many(int(wrong.sum()), 'bar')} without an adjusted close above zero, the first is {checks.when(frame.index[wrong][0])}"
             reading.findings.count("missing_adjusted_close", int(wrong.sum()), note)
             frame, adjusted = frame[~wrong], adjusted[~wrong]
     frame, reading.adjustment = adjust(frame, adjusted, reading.choices.adjustment, reading.findings)

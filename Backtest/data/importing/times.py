@@ -32,6 +32,7 @@ _DATES = (
     ("ymd", r"^(?P<a>\d{4})[-/.年](?P<b>\d{1,2})[-/.月](?P<c>\d{1,2})日?"),
     ("", r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{4}|\d{2})(?!\d)"),
     ("dmy", r"^(?P<a>\d{1,2})(?:st|nd|rd|th)?[-/. ]+(?P<b>[A-Za-zä]{3,9})\.?[-/., ]+(?P<c>\d{4}|\d{2})(?!\d)"),
+    ("ymd", r"^(?P<a>(?:1[789]|20)\d{2})[-/.](?P<b>\d{1,2})(?P<c>)(?![-/.\d])"),
     ("mdy", r"^(?P<a>[A-Za-zä]{3,9})\.?[- ]+(?P<b>\d{1,2})(?:st|nd|rd|th)?,?[- ]+(?P<c>\d{4})"),
 )
 _COMPACT = (
@@ -39,6 +40,10 @@ _COMPACT = (
     r"(?:[ T_:-]?(?P<hour>[01]\d|2[0-4])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?(?P<part>\.\d+)?)?" + _OFFSET
 )
 _COMPACT_DAY = r"^(?P<a>(?:1[789]|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])(?!\d)" + _CLOCK + _OFFSET
+# Tried on whole columns before the patterns, as reading by one format takes a tenth of the time.
+_QUICK = (
+    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y%m%d", "%Y%m%d %H%M%S",
+)  # fmt: skip
 _ORDERS: tuple[Literal["dmy", "mdy", "ymd"], ...] = ("dmy", "mdy", "ymd")
 _ORDER_NAMES = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 # Seconds since 1970 from 1971 to 2100; the ranges of the units do not touch each other.
@@ -125,6 +130,8 @@ def _compact(texts: pd.Series) -> bool:
 def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
     local = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
     offset = pd.Series(np.nan, index=texts.index)
+    if (quick := _by_one_format(texts)) is not None:
+        return Times(quick, offset, order="ymd")
     used: DateOrder = ""
     forms = [("ymd", _COMPACT_DAY), ("ymd", _COMPACT), *((o, pattern + _CLOCK + _OFFSET) for o, pattern in _DATES)]
     left = texts[texts != ""]
@@ -144,6 +151,17 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
     return Times(local, offset, order=used)
 
 
+def _by_one_format(texts: pd.Series) -> pd.Series | None:
+    """Return the times where all are written in one of the usual formats with the year first."""
+    for form in _QUICK:
+        if pd.isna(pd.to_datetime(texts.iloc[:1], format=form, errors="coerce")).any():
+            continue
+        local = pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]")
+        if local.notna().all() and bool(local.dt.year.between(1700, 2100).all()):
+            return local
+    return None
+
+
 def _moments(parts: pd.DataFrame, order: str) -> pd.Series:
     """Return naive times of the parts; NaT where there is no such day or hour."""
     place = dict(zip(order, "abc", strict=True))
@@ -154,7 +172,11 @@ def _moments(parts: pd.DataFrame, order: str) -> pd.Series:
         month = month.str.lower().str[:3].map(_MONTHS.get)
     days = pd.to_datetime(
         pd.DataFrame(
-            {"year": year, "month": pd.to_numeric(month, errors="coerce"), "day": pd.to_numeric(parts[place["d"]])}
+            {
+                "year": year,
+                "month": pd.to_numeric(month, errors="coerce"),
+                "day": pd.to_numeric(parts[place["d"]].replace("", "1")),
+            }
         ),
         errors="coerce",
     ).astype("datetime64[us]")
@@ -176,7 +198,7 @@ def _moments(parts: pd.DataFrame, order: str) -> pd.Series:
         if "part" in parts
         else pd.Series("0", index=parts.index)
     )
-    micros: pd.Series = pd.to_numeric("0." + part, errors="coerce").fillna(0.0) * 1e6
+    micros: pd.Series = pd.to_numeric(part.radd("0."), errors="coerce").fillna(0.0) * 1e6
     total: pd.Series = (hour * 3600 + minute * 60 + second) * 1_000_000 + micros.round()
     moments: pd.Series = days + pd.to_timedelta(total.astype("int64"), unit="us")
     right = (minute < 60) & (second < 61) & (total <= 86_400_000_000)
@@ -187,11 +209,11 @@ def _offsets(parts: pd.DataFrame) -> pd.Series:
     """Return minutes east of UTC; NaN where neither an offset nor a known zone is written."""
     named = parts["zone"].map(_ZONES).astype("float64")
     digits = parts["offset"].str.replace(":", "", regex=False)
-    sign = np.where(digits.str.startswith("-").fillna(False).astype(bool), -1.0, 1.0)
+    sign = digits.str.startswith("-").fillna(False).astype(bool).map({True: -1.0, False: 1.0})
     plain = digits.str[1:]
     hours = pd.to_numeric(plain.str[:2].where(plain.str.len() != 3, plain.str[:1]), errors="coerce")
     minutes = pd.to_numeric(plain.str[2:].where(plain.str.len() > 2, "0"), errors="coerce")
-    return (sign * (hours * 60 + minutes)).where(digits.notna(), named)
+    return ((hours * 60 + minutes) * sign).where(digits.notna(), named)
 
 
 def _settle(parts: pd.DataFrame, texts: pd.Series, asked: DateOrder, findings: Findings) -> DateOrder:

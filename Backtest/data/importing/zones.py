@@ -67,7 +67,7 @@ def days(times: Times, timezone: str, findings: Findings) -> Placed:
     if zone := _zone_of_midnights(known):
         findings.notes.append(f"The daily bars begin at midnight in {zone}; they bear its dates")
         return Placed(_local_days(local, zone).normalize(), "")
-    if (known.hour >= 20).mean() > 0.9 and not (set(known.dayofweek) >= {4}):
+    if (known.hour >= 20).mean() > 0.9 and not (set(known.day_of_week) >= {4}):
         findings.notes.append(
             "The daily bars begin in the evening of Sunday to Thursday in UTC; they bear the date of the day after"
         )
@@ -123,29 +123,25 @@ def _with_offsets(times: Times, timezone: str, findings: Findings) -> Placed:
     zone = timezone or times.zone or _fitting(utc, times.offset, offsets)
     if timezone:
         named_zone(timezone)
+    elif not times.zone and zone.startswith("Etc/"):
+        findings.notes.append(
+            f"All times have one offset from UTC, {offsets[0] / 60:+.0f} hours, which no daylight saving changes ({zone})"
+        )
     elif not times.zone and len(offsets) > 1:
         findings.notes.append(
             f"The offsets from UTC are those of {zone}"
             if zone != "UTC"
             else "The offsets from UTC fit no one zone: the times are kept in UTC"
         )
-    if zone.startswith(("UTC", "+", "-")):
-        fixed = pd.Timestamp("2000-01-01T00:00" + (zone.removeprefix("UTC") or "+00:00")).tz
-        return Placed(utc.tz_convert("UTC" if zone == "UTC" else fixed), zone)
     return Placed(utc.tz_convert(zone), zone)
 
 
 def _fitting(
     utc: pd.DatetimeIndex, offset: pd.Series, offsets: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 ) -> str:
-    """Return the zone whose daylight saving gives the offsets; UTC if none does, or UTC+h for one offset."""
+    """Return the zone whose daylight saving gives the offsets, a fixed one for one offset, UTC where none fits."""
     if len(offsets) == 1:
-        minutes = int(offsets[0])
-        return (
-            "UTC"
-            if minutes == 0
-            else f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
-        )
+        return _fixed(int(offsets[0]))
     keep = utc.notna() & offset.notna().to_numpy()
     for zone in _CANDIDATES:
         local = utc[keep].tz_convert(zone)
@@ -153,6 +149,13 @@ def _fitting(
         if np.array_equal(np.asarray(there), offset.to_numpy()[keep]):
             return zone
     return "UTC"
+
+
+def _fixed(minutes: int) -> str:
+    """Return the zone of one offset all through; the signs of Etc/GMT count west of Greenwich."""
+    if minutes % 60 == 0 and -12 <= minutes // 60 <= 14:
+        return "UTC" if minutes == 0 else f"Etc/GMT{-(minutes // 60):+d}"
+    return {330: "Asia/Kolkata", 345: "Asia/Kathmandu", 390: "Asia/Yangon"}.get(minutes, "UTC")
 
 
 def _localized(local: pd.Series, zone: str, step: float, findings: Findings) -> pd.DatetimeIndex:
@@ -214,5 +217,5 @@ def repeats_an_hour(local: pd.Series, step: float) -> pd.Timestamp | None:
     if exact.empty or len(exact) != len(distance[distance <= 0]):
         return None
     where = [cast("pd.Timestamp", stamps.loc[i]) for i in exact.index]
-    at_night = all(t.hour <= 3 and t.month in (3, 4, 9, 10, 11) and t.dayofweek in (5, 6) for t in where)
+    at_night = all(t.hour <= 3 and t.month in (3, 4, 9, 10, 11) and t.day_of_week in (5, 6) for t in where)
     return where[0] if at_night else None
