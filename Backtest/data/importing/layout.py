@@ -80,7 +80,7 @@ def is_data_row(cells: list[str]) -> bool:
         return False
     missing = sum(c.strip() != "" and is_missing(c) for c in cells)
     blank = sum(not c.strip() for c in cells)
-    return numbers >= 4 or numbers + missing >= 5 or (blank >= 4 and numbers + missing + blank >= len(cells) - 1)
+    return numbers + missing >= 4 or (blank >= 4 and numbers + missing + blank >= len(cells) - 1)
 
 
 def read_text(content: Content) -> Table:

@@ -146,7 +146,9 @@ def _bars(reading: _Reading, numbers: dict[str, Numbers]) -> None:
     reading.timeframe = _timeframe(reading, spacing(moments), moments)
     placed = _placed(reading, times)
     reading.zone = placed.zone
-    frame = pd.DataFrame({name.capitalize(): parts[name].values.to_numpy() for name in _PRICES}, index=placed.index)
+    frame = pd.DataFrame(
+        {name.capitalize(): parts[name].values.to_numpy() for name in _PRICES}, index=placed.index.rename(None)
+    )
     frame["Volume"] = parts["volume"].values.fillna(0.0).to_numpy() if "volume" in parts else 0.0
     if (frame["Volume"] < 0).any():
         findings.count("negative_volume", int((frame["Volume"] < 0).sum()), "Negative volumes count as 0")
@@ -285,6 +287,8 @@ def _understood(reading: _Reading, filename: str) -> Understood:
         or symbols.symbol_of_name(filename)
         or symbols.symbol_of_name(table.name)
     )
+    if not symbol:
+        findings.questions.append(Question("symbol", "Which symbol are these prices of?", blocking=False))
     prices = None
     if not findings.blocked:
         remarks = (*findings.warnings, *findings.notes)

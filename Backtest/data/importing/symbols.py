@@ -74,7 +74,7 @@ def symbol_of_name(filename: str) -> str:
     """Return the symbol a file's name gives, as exports name their files; "" where it gives none.
 
     "NASDAQ_AAPL, 1D.csv" (TradingView), "BTCUSDT-1h-2024-01.zip" (Binance), "Binance_ETHUSDT_d.csv"
-    (CryptoDataDownload), "EURUSD60.csv" (MetaTrader), "aapl_us_d.csv" (Stooq), "AAPL.csv" (Yahoo).
+    (CryptoDataDownload), "EURUSD60.csv" (MetaTrader), "ES 03-24.Last.txt" (NinjaTrader), "aapl_us_d.csv" (Stooq), "AAPL.csv" (Yahoo).
     """
     stem = re.sub(
         r"(\.(csv|txt|tsv|json|parquet|pq|xlsx?|xlsb|ods|zip|gz|dat|prn))+$",
@@ -88,8 +88,8 @@ def symbol_of_name(filename: str) -> str:
         return as_symbol(found.group(1))
     if found := re.fullmatch(r"([a-z0-9]{1,8})[._](us|uk|de|jp|pl|hu)(_[dwmqy])?", stem):
         return as_symbol(found.group(1) if found.group(2) == "us" else f"{found.group(1)}.{found.group(2)}")
-    token = re.split(r"[ _,\-(]", stem)[0]
+    token = re.split(r"[ _,\-(]", stem.removesuffix(".Last"))[0]
     token = re.sub(r"^([A-Z]{6})(1|5|15|30|60|240|1440|10080|43200)$", r"\1", token)
     if re.fullmatch(r"\^?[A-Z][A-Z0-9.=]{0,11}", token) and token not in _NO_SYMBOLS:
-        return as_symbol(token.removesuffix(".Last"))
+        return as_symbol(token)
     return ""
