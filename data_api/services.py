@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,14 @@ def dataset_fetch(
         prices = replace(prices, frame=last_period(prices.frame, period), quality={})
         frame = last_period(frame, period)
     return _store(user, prices, frame)
+
+
+def import_choices(given: Mapping[str, str]) -> ImportChoices:
+    """Return choices by their names. InvalidInput for a name that is none."""
+    known = [field.name for field in fields(ImportChoices)]
+    if unknown := [name for name in given if name not in known]:
+        raise InvalidInput(f"There is no choice {unknown[0]}: there are {', '.join(known)}")
+    return ImportChoices(**{**given, "symbol": given.get("symbol", "").upper()})  # type: ignore[arg-type]
 
 
 def dataset_file_content(*, path: Path) -> bytes:
@@ -106,7 +114,7 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
     quality = prices.quality or quality_report(prices.frame, prices.timeframe)
     folder = Path(settings.MEDIA_ROOT) / "datasets" / str(user.pk)
     folder.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256("|".join([sha256, prices.source, *columns]).encode()).hexdigest()[:24]
+    key = hashlib.sha256("|".join([sha256, prices.source, _zone(prices), *columns]).encode()).hexdigest()[:24]
     path = folder / f"{key}.parquet"
     handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
     os.close(handle)

@@ -71,6 +71,12 @@ def test_what_settles_the_order_of_dates_is_said(dates: list[str], order: str, w
     assert found.require().timeframe == "1d"
 
 
+@pytest.mark.parametrize("choice", [{"date_order": "day"}, {"timeframe": "7m"}, {"epoch_unit": "h"}, {"decimal": "'"}])
+def test_a_choice_that_does_not_exist_is_refused(choice: dict[str, str]) -> None:
+    with pytest.raises(DataError, match=f"There is no {next(iter(choice))} .*: there are "):
+        ImportChoices(**choice)
+
+
 def test_an_order_the_dates_cannot_have_is_refused() -> None:
     with pytest.raises(DataError, match="not written month first"):
         read(bars(["15/01/2024", "16/01/2024", "17/01/2024"]), date_order="mdy")

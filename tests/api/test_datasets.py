@@ -173,3 +173,23 @@ def test_the_command_asks_what_is_unclear(db: None, tmp_path: Path) -> None:
     assert "2024-01-03" in run(path, "--date-order", "dmy")
     with pytest.raises(CommandError, match="cannot be read"):
         run(tmp_path / "none.csv")
+
+
+def test_the_tester_imports_a_file(user: Any, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from Backtest.errors import AlgoAgentError
+    from Strategy.interactive_strategy_tester import Tester
+
+    path = tmp_path / "my prices.csv"
+    path.write_text(UNCLEAR, encoding="utf-8")
+    out = StringIO()
+    tester = Tester(user, Console(file=out))
+    with pytest.raises(AlgoAgentError, match="more than one way"):
+        tester.answer(f":import '{path}'")
+    tester.answer(f":import '{path}' date_order=dmy symbol=acme")
+    assert "ACME 1d: 2 bars from my prices.csv" in out.getvalue()
+    assert tester.symbol == "ACME"
+    for wrong in ("", f"'{path}", f"'{path}' nonsense", f"'{path}' order=dmy", f"'{path}' date_order=day"):
+        with pytest.raises(AlgoAgentError):
+            tester.answer(f":import {wrong}")

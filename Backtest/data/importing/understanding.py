@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from Backtest.data.prices import PriceData
 from Backtest.errors import DataError, Diagnostic
+from Backtest.timeframes import Timeframe
 
 DateOrder = Literal["", "dmy", "mdy", "ymd"]
 EpochUnit = Literal["", "s", "ms", "us", "ns", "excel"]
@@ -15,6 +16,10 @@ Adjustment = Literal["", "adjusted", "none"]
 Nonpositive = Literal["", "drop"]
 Duplicates = Literal["", "first", "last"]
 Decimal = Literal["", ".", ","]
+_KINDS = {
+    "date_order": DateOrder, "epoch_unit": EpochUnit, "decimal": Decimal, "adjustment": Adjustment, "nonpositive": Nonpositive,
+    "duplicates": Duplicates, "timeframe": Literal["", Timeframe],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ class ImportChoices:
 
     `columns` names the file's columns in their order, separated by commas, such as
     "time,open,high,low,close,volume"; a name that is no part of a bar ("-") skips a column.
+
+    Raises:
+        DataError: a choice has a value it cannot have.
     """
 
     symbol: str = ""
@@ -37,6 +45,13 @@ class ImportChoices:
     adjustment: Adjustment = ""
     nonpositive: Nonpositive = ""
     duplicates: Duplicates = ""
+
+    def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            given, known = getattr(self, name), get_args(kind)
+            if given not in known:
+                shown = ", ".join(value for value in known if value)
+                raise DataError(f"There is no {name} {str(given)[:40]!r}: there are {shown}")
 
 
 @dataclass(frozen=True)
