@@ -109,8 +109,10 @@ def _by_group(table: Table) -> tuple[dict[str, _Candidates], _Candidates]:
                     shared.add("volume", 50 + _quote_rank(table, group), at)
                 else:
                     groups.setdefault(group, _Candidates()).add(inner[0], inner[1], at)
-    # A group without a whole bar is an indicator's ("Volume MA", "High 52w"), nobody's symbol.
-    return {g: c for g, c in groups.items() if len(c.found.keys() & {*BAR}) >= 3}, shared
+    # A group without a whole bar is an indicator's ("Volume MA", "High 52w"), nobody's symbol; nor is "Adj. Open".
+    return {
+        g: c for g, c in groups.items() if len(c.found.keys() & {*BAR}) >= 3 and not g.lower().startswith("adj")
+    }, shared
 
 
 def _is_group(table: Table, group: str) -> bool:

@@ -39,7 +39,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "volume": (
         "volume", "v", "vol", "vol.", "volumen", "total volume", "trade volume", "shares", "volume traded", "shares traded", "umsatz", "stuck", "wolumen", "volumes",
         "volumefrom", "base volume", "объем", "объём", "hacim", "hac.", "出来高", "成交量", "거래량", "tickvol", "tick volume", "tickvolume",
-        "real volume", "volumes",
+        "real volume", "quantity", "total traded quantity", "traded quantity",
     ),
     "symbol": (
         "symbol", "ticker", "sym", "instrument", "act symbol", "code", "pair", "stock", "name", "isin", "wkn", "security",

@@ -102,12 +102,7 @@ def _numbers(reading: _Reading) -> dict[str, Numbers]:
             Question("decimal", f"Is {example} {thousands} (decimal .) or {fraction} (decimal ,)?", (".", ","))
         )
     reading.mark = mark or "."
-    parts = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
-    if "volume" in parts and (lost := int(parts["volume"].unreadable.sum())):
-        reading.findings.count(
-            "unreadable_volume", lost, f"{lost} rows have a volume that is no number; it counts as 0"
-        )
-    return parts
+    return {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
 
 
 def _times(reading: _Reading) -> None:
@@ -139,6 +134,10 @@ def _bars(reading: _Reading, numbers: dict[str, Numbers]) -> None:
     if not keep.any():
         raise DataError(f"{table.name} has no usable bar: every row lacks a price or a time")
     parts = {name: _kept(part, keep) for name, part in numbers.items()}
+    if "volume" in parts and (lost := int(parts["volume"].unreadable.sum())):
+        findings.count(
+            "unreadable_volume", lost, f"{checks.many(lost, 'row')} with a volume that is no number; it counts as 0"
+        )
     times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit)
     if not (times.local.is_monotonic_increasing):
         parts, times = _forwards(parts, times)

@@ -74,7 +74,8 @@ def symbol_of_name(filename: str) -> str:
     """Return the symbol a file's name gives, as exports name their files; "" where it gives none.
 
     "NASDAQ_AAPL, 1D.csv" (TradingView), "BTCUSDT-1h-2024-01.zip" (Binance), "Binance_ETHUSDT_d.csv"
-    (CryptoDataDownload), "EURUSD60.csv" (MetaTrader), "ES 03-24.Last.txt" (NinjaTrader), "aapl_us_d.csv" (Stooq), "AAPL.csv" (Yahoo).
+    (CryptoDataDownload), "EURUSD60.csv" (MetaTrader), "ES 03-24.Last.txt" (NinjaTrader), "aapl_us_d.csv" (Stooq),
+    "DAT_ASCII_EURUSD_M1_2024.csv" (HistData), "AAPL.csv" (Yahoo).
     """
     stem = re.sub(
         r"(\.(csv|txt|tsv|json|parquet|pq|xlsx?|xlsb|ods|zip|gz|dat|prn))+$",
@@ -85,6 +86,8 @@ def symbol_of_name(filename: str) -> str:
     if found := re.match(r"[A-Z0-9]+_([A-Z0-9.!]+), ?\w+", stem):
         return as_symbol(found.group(1))
     if found := re.match(r"(?:Binance|Bitstamp|Bitfinex|Coinbase|Gemini|Kraken|Poloniex|OKX|Bybit)_([A-Z0-9]+)_", stem):
+        return as_symbol(found.group(1))
+    if found := re.match(r"DAT_[A-Z]+_([A-Z0-9]+)_", stem):
         return as_symbol(found.group(1))
     if found := re.fullmatch(r"([a-z0-9]{1,8})[._](us|uk|de|jp|pl|hu)(_[dwmqy])?", stem):
         return as_symbol(found.group(1) if found.group(2) == "us" else f"{found.group(1)}.{found.group(2)}")

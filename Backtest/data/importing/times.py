@@ -26,7 +26,7 @@ _CLOCK = (
 )
 _OFFSET = (
     r"\s*(?P<zone>Z|UTC|GMT|[A-Z]{3,4})?\s*(?P<offset>[+-]\d{1,2}(?::?\d{2})?)?(?::\d{2})?\s*"
-    r"(?:\[[A-Za-z_/]+\]|[A-Z][A-Za-z]+/[A-Za-z_/]+|\([A-Za-z ]+\))?$"
+    r"(?:\[?(?P<region>[A-Z][A-Za-z]+/[A-Za-z_/]+)\]?|\([A-Za-z ]+\))?$"
 )
 _DATES = (
     ("ymd", r"^(?P<a>\d{4})[-/.年](?P<b>\d{1,2})[-/.月](?P<c>\d{1,2})日?"),
@@ -57,7 +57,7 @@ class Times:
     """Times as written. `local` is naive datetime64[us], NaT where unreadable.
 
     `offset` is minutes east of UTC, NaN where the file gives none; an epoch has 0. `zone` is the
-    name of a zone the type of a Parquet column gives. `order` and `unit` say how they were read.
+    name of a zone which the type of a Parquet column or the text of all times gives. `order` and `unit` say how they were read.
     """
 
     local: pd.Series
@@ -133,6 +133,7 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
     if (quick := _by_one_format(texts)) is not None:
         return Times(quick, offset, order="ymd")
     used: DateOrder = ""
+    regions: set[str] = set()
     forms = [("ymd", _COMPACT_DAY), ("ymd", _COMPACT), *((o, pattern + _CLOCK + _OFFSET) for o, pattern in _DATES)]
     left = texts[texts != ""]
     for form, pattern in forms:
@@ -147,8 +148,9 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
         found = found[found.notna()]
         local.loc[found.index] = found
         offset.loc[found.index] = _offsets(parts.loc[found.index])
+        regions |= set(parts["region"].fillna(""))
         left = left.drop(index=found.index)
-    return Times(local, offset, order=used)
+    return Times(local, offset, regions.pop() if len(regions) == 1 else "", used)
 
 
 def _by_one_format(texts: pd.Series) -> pd.Series | None:

@@ -32,6 +32,7 @@ METATRADER5 = Vendor(
     "MetaTrader 5", note="MetaTrader writes its broker's time, which is none of UTC's or the exchange's"
 )
 NINJATRADER = Vendor("NinjaTrader", note="NinjaTrader writes the end of an intraday bar, others its start")
+HISTDATA = Vendor("HistData", note="HistData writes New York's winter time all year (UTC-5): give timezone=Etc/GMT+5")
 STOOQ = Vendor("Stooq")
 NASDAQ = Vendor("Nasdaq", date_order="mdy")
 INVESTING = Vendor("Investing.com")
@@ -77,6 +78,8 @@ def _unnamed(table: Table, columns: Columns) -> Vendor:
         return BINANCE
     if width in (7, 8) and re.fullmatch(r"\d{10}", first):
         return KRAKEN
+    if table.name.startswith("DAT_"):
+        return HISTDATA
     if table.separator == ";" and re.fullmatch(r"\d{8}( \d{6})?", first):
         return NINJATRADER
     if columns.clock >= 0 and re.fullmatch(r"\d{4}\.\d\d\.\d\d", first):

@@ -105,6 +105,8 @@ def intraday(times: Times, *, timezone: str, known_zone: str, why: str, step: fl
     """
     if times.offset.notna().any():
         return _with_offsets(times, timezone, findings)
+    if times.zone and not timezone:
+        known_zone, why = named_zone(times.zone).key, "the times say so"
     zone = timezone or known_zone
     if not zone:
         return Placed(pd.DatetimeIndex(times.local), "")
