@@ -11,11 +11,12 @@ import pandas as pd
 
 from Backtest.data.importing import checks, containers, symbols, vendors, zones
 from Backtest.data.importing.adjustments import adjust
-from Backtest.data.importing.columns import Columns, find_columns
+from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
 from Backtest.data.importing.layout import Table, read_text
 from Backtest.data.importing.names import zone_in
 from Backtest.data.importing.numbers import Numbers, decimal_mark, to_numbers
+from Backtest.data.importing.parts import Columns
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
 from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from Backtest.data.importing.columns import Columns
 from Backtest.data.importing.layout import Table
 from Backtest.data.importing.names import folded
+from Backtest.data.importing.parts import Columns
 
 
 @dataclass(frozen=True)
