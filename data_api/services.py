@@ -26,6 +26,8 @@ from Backtest.timeframes import is_intraday
 from data_api.models import DataSet
 from data_api.providers import get_data_manager
 
+MAX_SYMBOLS = 50
+
 
 def dataset_fetch(
     *,
@@ -90,6 +92,10 @@ def dataset_upload(*, user: User, name: str, content: bytes, choices: ImportChoi
         if choices.symbol:
             raise InvalidInput(
                 f"The file's symbols keep their names: leave symbol={choices.symbol} out, or choose one of them"
+            )
+        if len(understood.symbols) > MAX_SYMBOLS:
+            raise DataError(
+                f"{name} holds {len(understood.symbols)} symbols, at most {MAX_SYMBOLS} are stored at once: split it"
             )
         each = [read_file(content, name, choices=replace(choices, symbol_in_file=s)) for s in understood.symbols]
         prices = [one.require() for one in each]

@@ -45,12 +45,18 @@ def adjust(
                 blocking=False,
             )
         )
-    adjusted_frame = frame.copy()
-    for column in ("Open", "High", "Low"):
-        adjusted_frame[column] = frame[column] * factor
-    adjusted_frame["Close"] = adjusted
-    # The products may differ from the adjusted close in the last bit where high or low was the close.
-    adjusted_frame["High"] = adjusted_frame[["Open", "High", "Low", "Close"]].max(axis=1)
-    adjusted_frame["Low"] = adjusted_frame[["Open", "High", "Low", "Close"]].min(axis=1)
     findings.notes.append(f"Prices are adjusted by the file's adjusted close; {changed} bars changed")
-    return adjusted_frame, ADJUSTED
+    return _scaled(frame, factor, adjusted), ADJUSTED
+
+
+def _scaled(
+    frame: pd.DataFrame, factor: np.ndarray[tuple[int, ...], np.dtype[np.float64]], adjusted: pd.Series
+) -> pd.DataFrame:
+    scaled = frame.copy()
+    for column in ("Open", "High", "Low"):
+        scaled[column] = frame[column] * factor
+    scaled["Close"] = adjusted
+    # The products may differ from the adjusted close in the last bit where high or low was the close.
+    scaled["High"] = scaled[["Open", "High", "Low", "Close"]].max(axis=1)
+    scaled["Low"] = scaled[["Open", "High", "Low", "Close"]].min(axis=1)
+    return scaled

@@ -135,27 +135,14 @@ def _bars(reading: _Reading, numbers: dict[str, Numbers]) -> None:
     if not keep.any():
         raise DataError(f"{table.name} has no usable bar: every row lacks a price or a time")
     parts = {name: _kept(part, keep) for name, part in numbers.items()}
-    if "volume" in parts and (lost := int(parts["volume"].unreadable.sum())):
-        findings.count(
-            "unreadable_volume", lost, f"{checks.many(lost, 'row')} with a volume that is no number; it counts as 0"
-        )
     times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit)
-    if not (times.local.is_monotonic_increasing):
+    if not times.local.is_monotonic_increasing:
         parts, times = _forwards(parts, times)
     moments = zones.moments(times)
     reading.timeframe = _timeframe(reading, spacing(moments), moments)
     placed = _placed(reading, times)
     reading.zone = placed.zone
-    frame = pd.DataFrame(
-        {name.capitalize(): parts[name].values.to_numpy() for name in _PRICES}, index=placed.index.rename(None)
-    )
-    frame["Volume"] = parts["volume"].values.fillna(0.0).to_numpy() if "volume" in parts else 0.0
-    if (frame["Volume"] < 0).any():
-        findings.count("negative_volume", int((frame["Volume"] < 0).sum()), "Negative volumes count as 0")
-        frame["Volume"] = frame["Volume"].clip(lower=0.0)
-    rows = times.local.index.to_numpy()
-    if "adj_close" in parts:
-        frame["Adj"] = parts["adj_close"].values.to_numpy()
+    frame, rows = _frame(parts, placed, findings), times.local.index.to_numpy()
     above = checks.positive(frame, table, rows, reading.choices.nonpositive, findings)
     frame, rows = frame[above], rows[above]
     if frame.empty:
@@ -165,6 +152,23 @@ def _bars(reading: _Reading, numbers: dict[str, Numbers]) -> None:
         frame = checks.without_duplicates(frame, reading.choices.duplicates, findings)
     frame = frame.sort_index(kind="stable")
     reading.frame = _adjusted(reading, frame)
+
+
+def _frame(parts: dict[str, Numbers], placed: zones.Placed, findings: Findings) -> pd.DataFrame:
+    """Return the bars, with the adjusted close as Adj where there is one; a missing volume is 0."""
+    frame = pd.DataFrame(
+        {name.capitalize(): parts[name].values.to_numpy() for name in _PRICES}, index=placed.index.rename(None)
+    )
+    frame["Volume"] = 0.0
+    if "volume" in parts:
+        volume = parts["volume"].values.fillna(0.0).to_numpy()
+        lost = int(parts["volume"].unreadable.sum()) + int((volume < 0).sum())
+        note = f"{checks.many(lost, 'row')} with a volume that is no number or below zero; it counts as 0"
+        findings.count("unreadable_volume", lost, note)
+        frame["Volume"] = np.maximum(volume, 0.0)
+    if "adj_close" in parts:
+        frame["Adj"] = parts["adj_close"].values.to_numpy()
+    return frame
 
 
 def _kept(part: Numbers, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Numbers:
@@ -185,41 +189,41 @@ def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Number
 def _timeframe(reading: _Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:
     """Return the time frame: the bars' own, unless there are too few to tell.
 
-    A time frame the user, the file or its name states which the bars contradict is asked about.
+    A time frame the user or the file states which the bars contradict is asked about, unless their
+    dates are still unclear.
     """
-    stated, by = reading.choices.timeframe, "you say"
-    if not stated and reading.columns.per >= 0:
-        texts = reading.table.frame.loc[reading.rows, reading.columns.per].astype("str").unique()
-        if len(texts) > 1:
-            raise DataError(
-                f"{reading.table.name} holds bars of several time frames ({', '.join(texts[:5])}): split it"
-            )
-        stated, by = declared(str(texts[0])) if len(texts) else "", "the file says"
+    stated, by = _stated(reading)
+    if any(question.field == "date_order" for question in reading.findings.questions):
+        return stated or found.timeframe or "1d"
     if stated and fits(stated, found, moments):
         return stated
     if stated:
-        reading.findings.questions.append(
-            Question(
-                "timeframe",
-                f"{by.capitalize()} these are {stated} bars, but {found.text}"
-                + (f": are they {found.timeframe} bars?" if found.timeframe else ", which is no known time frame: export another one"),
-                (found.timeframe,) if found.timeframe else (),
-            )
-        )  # fmt: skip
-    if found.timeframe:
-        return found.timeframe
-    if found.share == 0.0:
-        reading.findings.notes.append("One bar does not tell its time frame; it is taken as 1d")
-    elif found.share >= 0.9:
+        remedy = (
+            f"are they {found.timeframe} bars?" if found.timeframe else "which is no known time frame: export another?"
+        )
+        text = f"{by} these are {stated} bars, but {found.text}: {remedy}"
+        reading.findings.questions.append(Question("timeframe", text, (found.timeframe,) if found.timeframe else ()))
+    elif not found.timeframe and found.share >= 0.9:
         raise DataError(
             f"{reading.table.name}: {found.text}, which is no known time frame",
             suggestions=[f"Export the prices in one of {', '.join(TIMEFRAMES)}"],
         )
-    elif not stated:
-        reading.findings.questions.append(
-            Question("timeframe", f"The time frame is unclear, {found.text}: which one is it?", ("1d", "1wk", "1mo"))
-        )
-    return "1d"
+    elif not found.timeframe and found.share > 0:
+        text = f"The time frame is unclear, {found.text}: which one is it?"
+        reading.findings.questions.append(Question("timeframe", text, ("1d", "1wk", "1mo")))
+    elif not found.timeframe:
+        reading.findings.notes.append("One bar does not tell its time frame; it is taken as 1d")
+    return found.timeframe or "1d"
+
+
+def _stated(reading: _Reading) -> tuple[str, str]:
+    """Return the time frame the user or a column of the file states, and who does; DataError for two of them."""
+    if reading.choices.timeframe or reading.columns.per < 0:
+        return reading.choices.timeframe, "You say"
+    texts = reading.table.frame.loc[reading.rows, reading.columns.per].astype("str").unique()
+    if len(texts) > 1:
+        raise DataError(f"{reading.table.name} holds bars of several time frames ({', '.join(texts[:5])}): split it")
+    return declared(str(texts[0])) if len(texts) else "", "The file says"
 
 
 def _placed(reading: _Reading, times: Times) -> zones.Placed:
@@ -287,6 +291,10 @@ def _understood(reading: _Reading, filename: str) -> Understood:
         or symbols.symbol_of_name(filename)
         or symbols.symbol_of_name(table.name)
     )
+    if reading.in_file and symbols.as_symbol(reading.in_file) != symbol:
+        findings.notes.append(
+            f"The file calls the prices {reading.in_file[:40]}; they are kept as {symbol or 'what you name'}"
+        )
     if not symbol:
         findings.questions.append(Question("symbol", "Which symbol are these prices of?", blocking=False))
     prices = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ _COMPACT_DAY = r"^(?P<a>(?:1[789]|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]
 _QUICK = (
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y%m%d", "%Y%m%d %H%M%S",
 )  # fmt: skip
-_ORDERS: tuple[Literal["dmy", "mdy", "ymd"], ...] = ("dmy", "mdy", "ymd")
+_ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
 _ORDER_NAMES = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 
 
@@ -131,7 +132,11 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
     offset = pd.Series(np.nan, index=texts.index)
     if (quick := _by_one_format(texts)) is not None:
         return Times(quick, offset, order="ymd")
-    used: DateOrder = ""
+    if (quick_orders := _in_orders_by_format(texts)) is not None:
+        used = _settle(quick_orders, texts, order, findings)
+        if quick_orders[used].notna().all():
+            return Times(quick_orders[used], offset, order=used)
+    used = ""
     regions: set[str] = set()
     forms = [("ymd", _COMPACT_DAY), ("ymd", _COMPACT), *((o, pattern + _CLOCK + _OFFSET) for o, pattern in _DATES)]
     left = texts[texts != ""]
@@ -142,7 +147,7 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
         parts = parts[parts["a"].notna()]
         if parts.empty:
             continue
-        used = cast("DateOrder", form) or _settle(parts, left.loc[parts.index], order, findings)
+        used = cast("DateOrder", form) or _settle(_in_orders(parts), left.loc[parts.index], order, findings)
         found = _moments(parts, used)
         found = found[found.notna()]
         local.loc[found.index] = found
@@ -165,23 +170,7 @@ def _by_one_format(texts: pd.Series) -> pd.Series | None:
 
 def _moments(parts: pd.DataFrame, order: str) -> pd.Series:
     """Return naive times of the parts; NaT where there is no such day or hour."""
-    place = dict(zip(order, "abc", strict=True))
-    year = pd.to_numeric(parts[place["y"]], errors="coerce")
-    year = year.where(year >= 100, year + np.where(year < 70, 2000, 1900))
-    month = parts[place["m"]]
-    if order in ("dmy", "mdy") and month.str.contains(r"[^\d]", regex=True).any():
-        month = month.str.lower().str[:3].map(_MONTHS.get)
-    days = pd.to_datetime(
-        pd.DataFrame(
-            {
-                "year": year,
-                "month": pd.to_numeric(month, errors="coerce"),
-                "day": pd.to_numeric(parts[place["d"]].replace("", "1")),
-            }
-        ),
-        errors="coerce",
-    ).astype("datetime64[us]")
-    days = days.where(year.between(1700, 2100))
+    days = _days(parts, order)
 
     def number(name: str) -> pd.Series:
         return (
@@ -206,6 +195,26 @@ def _moments(parts: pd.DataFrame, order: str) -> pd.Series:
     return moments.where(right)
 
 
+def _days(parts: pd.DataFrame, order: str) -> pd.Series:
+    place = dict(zip(order, "abc", strict=True))
+    year = pd.to_numeric(parts[place["y"]], errors="coerce")
+    year = year.where(year >= 100, year + np.where(year < 70, 2000, 1900))
+    month = parts[place["m"]]
+    if order in ("dmy", "mdy") and month.str.contains(r"[^\d]", regex=True).any():
+        month = month.str.lower().str[:3].map(_MONTHS.get)
+    days = pd.to_datetime(
+        pd.DataFrame(
+            {
+                "year": year,
+                "month": pd.to_numeric(month, errors="coerce"),
+                "day": pd.to_numeric(parts[place["d"]].replace("", "1")),
+            }
+        ),
+        errors="coerce",
+    ).astype("datetime64[us]")
+    return days.where(year.between(1700, 2100))
+
+
 def _offsets(parts: pd.DataFrame) -> pd.Series:
     """Return minutes east of UTC; NaN where neither an offset nor a known zone is written."""
     named = parts["zone"].map(_ZONES).astype("float64")
@@ -217,16 +226,38 @@ def _offsets(parts: pd.DataFrame) -> pd.Series:
     return ((hours * 60 + minutes) * sign).where(digits.notna(), named)
 
 
-def _settle(parts: pd.DataFrame, texts: pd.Series, asked: DateOrder, findings: Findings) -> DateOrder:
+def _in_orders(parts: pd.DataFrame) -> dict[DateOrder, pd.Series]:
+    """Return the times in each order they may have; the year is first only where it has two digits."""
+    short = (parts["a"].str.len() == 2).all() and (parts["c"].str.len() == 2).all()
+    return {order: _moments(parts, order) for order in _ORDERS if order != "ymd" or short}
+
+
+def _in_orders_by_format(texts: pd.Series) -> dict[DateOrder, pd.Series] | None:
+    """Return the same where all texts are like the first, in a tenth of the time; None where some are not."""
+    found = re.fullmatch(
+        r"\d{1,2}([/.-])\d{1,2}\1\d{4}([ T]\d{1,2}:\d{2}(:\d{2})?)?", str(texts.iloc[0]) if len(texts) else ""
+    )
+    if found is None:
+        return None
+    mark, clock, second = found.groups()
+    time = f"{clock[0]}%H:%M{':%S' if second else ''}" if clock else ""
+    forms: dict[DateOrder, str] = {"dmy": f"%d{mark}%m{mark}%Y{time}", "mdy": f"%m{mark}%d{mark}%Y{time}"}
+    read = {
+        o: pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]") for o, form in forms.items()
+    }
+    return read if bool((read["dmy"].notna() | read["mdy"].notna()).all()) else None
+
+
+def _settle(read: dict[DateOrder, pd.Series], texts: pd.Series, asked: DateOrder, findings: Findings) -> DateOrder:
     """Return the order of day, month and year, by the file itself; ask where it does not tell.
 
     A day over 12 settles it, then the order of the rows: exports go one way in time. Dates with
     dots are day first wherever they are written, and are asked about only if their rows contradict.
+
+    Args:
+        read: the times in each order they may have.
     """
-    orders = [
-        o for o in _ORDERS if o != "ymd" or ((parts["a"].str.len() == 2).all() and (parts["c"].str.len() == 2).all())
-    ]
-    read = {o: _moments(parts, o) for o in orders}
+    orders = list(read)
     if asked:
         if asked not in read or read[asked].notna().mean() < 0.5:
             raise DataError(f"The dates are not written {_ORDER_NAMES[asked]}: the first is {texts.iloc[0]!r}")
@@ -245,7 +276,7 @@ def _settle(parts: pd.DataFrame, texts: pd.Series, asked: DateOrder, findings: F
     if "dmy" in valid and texts.str.match(r"\d{1,2}\.\d{1,2}\.\d").all():
         findings.notes.append(f"Dates such as {texts.iloc[0]} are read day first, as dates with dots are")
         return "dmy"
-    differing = parts.index[(read[valid[0]] != read[valid[1]]).to_numpy()]
+    differing = texts.index[(read[valid[0]] != read[valid[1]]).to_numpy()]
     example = texts.loc[differing[0]] if len(differing) else texts.iloc[0]
     meanings = " or ".join(f"{read[o].loc[differing[0]]:%-d %B %Y} ({o})" for o in valid) if len(differing) else ""
     findings.questions.append(Question("date_order", f"Is {example} {meanings}?", tuple(valid)))
