@@ -77,6 +77,11 @@ def test_a_choice_that_does_not_exist_is_refused(choice: dict[str, str]) -> None
         ImportChoices(**choice)
 
 
+def test_a_time_frame_is_not_asked_about_while_the_dates_are_unclear() -> None:
+    for timeframe in ("", "1wk"):  # weeks, month first; read day first they are months apart
+        assert asked(read(bars(["01/01/2024", "01/08/2024"]), timeframe=timeframe)) == {"date_order": ("dmy", "mdy")}
+
+
 def test_an_order_the_dates_cannot_have_is_refused() -> None:
     with pytest.raises(DataError, match="not written month first"):
         read(bars(["15/01/2024", "16/01/2024", "17/01/2024"]), date_order="mdy")

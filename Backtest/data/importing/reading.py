@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -16,39 +12,15 @@ from Backtest.data.importing.decoding import unpack
 from Backtest.data.importing.layout import Table, read_text
 from Backtest.data.importing.names import zone_in
 from Backtest.data.importing.numbers import Numbers, decimal_mark, to_numbers
-from Backtest.data.importing.parts import Columns
+from Backtest.data.importing.progress import Reading
+from Backtest.data.importing.shown import understood
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
 from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
-from Backtest.data.importing.vendors import Vendor
-from Backtest.data.prices import PriceData, clean_frame
-from Backtest.data.quality import quality_report, split_suspects
 from Backtest.errors import DataError
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 
-SOURCE = "uploaded"
-SHOWN_ROWS = 5
 _PRICES = ("open", "high", "low", "close")
-
-
-@dataclass
-class _Reading:
-    """What the steps have found so far."""
-
-    table: Table
-    choices: ImportChoices
-    findings: Findings
-    columns: Columns
-    vendor: Vendor
-    symbols: tuple[str, ...]
-    in_file: str
-    rows: pd.Index
-    mark: str = "."
-    times: Times | None = None
-    timeframe: str = ""
-    zone: str = ""
-    adjustment: str = ""
-    frame: pd.DataFrame | None = None
 
 
 def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = None) -> Understood:
@@ -70,12 +42,12 @@ def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = 
     sides = find_columns(table, choices, findings)
     found, chosen, side, rows = symbols.choose(table, sides, choices, findings)
     vendor = vendors.vendor_of(table, side.columns)
-    reading = _Reading(table, choices, findings, side.columns, vendor, found, chosen, rows)
+    reading = Reading(table, choices, findings, side.columns, vendor, found, chosen, rows)
     findings.counts["read"] = len(rows)
     numbers = _numbers(reading)
     _times(reading)
     _bars(reading, numbers)
-    return _understood(reading, filename)
+    return understood(reading, filename)
 
 
 def _table(content: bytes, filename: str, choices: ImportChoices, findings: Findings) -> Table:
@@ -92,7 +64,7 @@ def _table(content: bytes, filename: str, choices: ImportChoices, findings: Find
 # Numbers and times -----------------------------------------------------------------------------
 
 
-def _numbers(reading: _Reading) -> dict[str, Numbers]:
+def _numbers(reading: Reading) -> dict[str, Numbers]:
     columns, table = reading.columns.used(), reading.table.frame.loc[reading.rows]
     mark, example = (
         (reading.choices.decimal, "") if reading.choices.decimal else decimal_mark([table[columns[p]] for p in _PRICES])
@@ -106,7 +78,7 @@ def _numbers(reading: _Reading) -> dict[str, Numbers]:
     return {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
 
 
-def _times(reading: _Reading) -> None:
+def _times(reading: Reading) -> None:
     columns, frame = reading.columns, reading.table.frame.loc[reading.rows]
     choices = reading.choices
     clock = frame[columns.clock] if columns.clock >= 0 else None
@@ -127,7 +99,7 @@ def _times(reading: _Reading) -> None:
 # Bars ------------------------------------------------------------------------------------------
 
 
-def _bars(reading: _Reading, numbers: dict[str, Numbers]) -> None:
+def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
     """Make the frame of bars, as far as open questions allow; PriceData's form comes last."""
     times, table, findings = reading.times, reading.table, reading.findings
     assert times is not None
@@ -186,7 +158,7 @@ def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Number
     return parts, times
 
 
-def _timeframe(reading: _Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:
+def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:
     """Return the time frame: the bars' own, unless there are too few to tell.
 
     A time frame the user or the file states which the bars contradict is asked about, unless their
@@ -216,7 +188,7 @@ def _timeframe(reading: _Reading, found: Spacing, moments: pd.DatetimeIndex) -> 
     return found.timeframe or "1d"
 
 
-def _stated(reading: _Reading) -> tuple[str, str]:
+def _stated(reading: Reading) -> tuple[str, str]:
     """Return the time frame the user or a column of the file states, and who does; DataError for two of them."""
     if reading.choices.timeframe or reading.columns.per < 0:
         return reading.choices.timeframe, "You say"
@@ -226,7 +198,7 @@ def _stated(reading: _Reading) -> tuple[str, str]:
     return declared(str(texts[0])) if len(texts) else "", "The file says"
 
 
-def _placed(reading: _Reading, times: Times) -> zones.Placed:
+def _placed(reading: Reading, times: Times) -> zones.Placed:
     choices, findings = reading.choices, reading.findings
     if not is_intraday(reading.timeframe):
         if choices.timezone and times.offset.isna().all():
@@ -251,7 +223,7 @@ def _placed(reading: _Reading, times: Times) -> zones.Placed:
     return placed
 
 
-def _known_zone(reading: _Reading) -> tuple[str, str]:
+def _known_zone(reading: Reading) -> tuple[str, str]:
     table, vendor = reading.table, reading.vendor
     column = table.names[reading.columns.time] if table.names else ""
     if zone := zone_in(column):
@@ -263,7 +235,7 @@ def _known_zone(reading: _Reading) -> tuple[str, str]:
     return "", ""
 
 
-def _adjusted(reading: _Reading, frame: pd.DataFrame) -> pd.DataFrame:
+def _adjusted(reading: Reading, frame: pd.DataFrame) -> pd.DataFrame:
     adjusted = frame.pop("Adj") if "Adj" in frame else None
     if adjusted is not None and reading.choices.adjustment != "none" and adjusted.notna().any():
         wrong = ~(adjusted > 0)
@@ -273,66 +245,3 @@ def _adjusted(reading: _Reading, frame: pd.DataFrame) -> pd.DataFrame:
             frame, adjusted = frame[~wrong], adjusted[~wrong]
     frame, reading.adjustment = adjust(frame, adjusted, reading.choices.adjustment, reading.findings)
     return frame
-
-
-# What was understood ---------------------------------------------------------------------------
-
-
-def _understood(reading: _Reading, filename: str) -> Understood:
-    table, findings, frame = reading.table, reading.findings, reading.frame
-    assert frame is not None
-    assert reading.times is not None
-    if reading.vendor.note and is_intraday(reading.timeframe):
-        findings.notes.append(reading.vendor.note)
-    findings.warnings += [suspect.message for suspect in split_suspects(frame)]
-    symbol = (
-        reading.choices.symbol
-        or symbols.as_symbol(reading.in_file)
-        or symbols.symbol_of_name(filename)
-        or symbols.symbol_of_name(table.name)
-    )
-    if reading.in_file and symbols.as_symbol(reading.in_file) != symbol:
-        findings.notes.append(
-            f"The file calls the prices {reading.in_file[:40]}; they are kept as {symbol or 'what you name'}"
-        )
-    if not symbol:
-        findings.questions.append(Question("symbol", "Which symbol are these prices of?", blocking=False))
-    prices = None
-    if not findings.blocked:
-        remarks = (*findings.warnings, *findings.notes)
-        quality = {**quality_report(frame, reading.timeframe), **_counted(findings.counts)}
-        clean = clean_frame(frame, name=table.name)
-        prices = PriceData(symbol, reading.timeframe, clean, SOURCE, reading.adjustment, remarks, quality)
-    used = reading.columns.used()
-    names = {p: table.names[at] if table.names and table.names[at] else f"column {at + 1}" for p, at in used.items()}
-    ignored = tuple(n for i, n in enumerate(table.names) if n and i not in used.values())
-    rows = _rows(frame) if not findings.blocked else _raw(reading)
-    return Understood(
-        filename=filename, kind=table.kind, vendor=reading.vendor.name, encoding=table.encoding, separator=table.separator,
-        decimal=reading.mark, header_rows=table.header_rows, columns=names, ignored_columns=ignored, symbols=reading.symbols,
-        symbol=symbol, timeframe=reading.timeframe, timezone=reading.zone, date_order=reading.times.order,
-        epoch_unit=reading.times.unit, adjustment=reading.adjustment, counts=findings.counts,
-        first_rows=tuple(rows[:SHOWN_ROWS]), last_rows=tuple(rows[-SHOWN_ROWS:]), notes=tuple(findings.notes),
-        warnings=tuple(findings.warnings), questions=tuple(findings.questions), prices=prices,
-    )  # fmt: skip
-
-
-def _counted(counts: Mapping[str, int]) -> dict[str, Any]:
-    """Return the counts of a file's rows in the form of the quality report, whose own are of what was left."""
-    named = {"missing_price": "missing_values", "duplicate": "duplicates"}
-    found = {named.get(name, name): {"count": rows, "examples": []} for name, rows in counts.items() if name != "read"}
-    return {"file_rows": counts["read"], **found}
-
-
-def _rows(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
-    """Return the first and last bars with the time as text."""
-    ends = frame if len(frame) <= 2 * SHOWN_ROWS else pd.concat([frame.head(SHOWN_ROWS), frame.tail(SHOWN_ROWS)])
-    return [{"time": str(time), **{str(k): float(v) for k, v in row.items()}} for time, row in ends.iterrows()]
-
-
-def _raw(reading: _Reading) -> list[Mapping[str, Any]]:
-    """Return the first and last rows as the file has them, under the names of the parts."""
-    used = reading.columns.used()
-    rows = reading.table.frame.loc[reading.rows]
-    ends = rows if len(rows) <= 2 * SHOWN_ROWS else pd.concat([rows.head(SHOWN_ROWS), rows.tail(SHOWN_ROWS)])
-    return [{part: str(row[at]) for part, at in used.items()} for _, row in ends.iterrows()]
