@@ -52,8 +52,8 @@ def moments(times: Times) -> pd.DatetimeIndex:
 def days(times: Times, timezone: str, findings: Findings) -> Placed:
     """Return naive days for daily and coarser bars.
 
-    A bar keeps the date it is written with, whatever its offset. Times in UTC which are not
-    midnight there are another place's midnight (15:00 UTC is Tokyo's); that place's day is meant.
+    A bar keeps the date it is written with, whatever its offset. Times in UTC in the afternoon of
+    Sunday to Thursday are another place's midnight (15:00 UTC is Tokyo's); that place's day is meant.
     """
     local = pd.DatetimeIndex(times.local)
     in_utc = bool((times.offset.dropna() == 0).all()) and bool(times.offset.notna().any())
@@ -64,19 +64,28 @@ def days(times: Times, timezone: str, findings: Findings) -> Placed:
         return Placed(local.normalize(), "")
     if timezone:
         return Placed(_local_days(local, timezone).normalize(), "")
-    if zone := _zone_of_midnights(known):
-        findings.notes.append(f"The daily bars begin at midnight in {zone}; they bear its dates")
-        return Placed(_local_days(local, zone).normalize(), "")
-    if (known.hour >= 20).mean() > 0.9 and not (set(known.day_of_week) >= {4}):
-        findings.notes.append(
-            "The daily bars begin in the evening of Sunday to Thursday in UTC; they bear the date of the day after"
-        )
-        return Placed((local + pd.Timedelta(hours=12)).normalize(), "")
-    if (known.hour >= 12).mean() > 0.1 and (known.hour >= 20).any():
-        findings.questions.append(
-            Question("timezone", f"The daily bars begin at times such as {known[0]:%H:%M} UTC; they keep the date in UTC. In which zone is the market?", (), blocking=False)
-        )  # fmt: skip
+    zone = _zone_of_midnights(known)
+    if _is_day_before(known, _local_days(known, zone) if zone else known + pd.Timedelta(hours=12)):
+        begin = f"at midnight in {zone}" if zone else f"at times such as {known[0]:%H:%M} UTC"
+        findings.notes.append(f"The bars begin {begin}, on the day before by UTC; they bear the date they stand for")
+        return Placed((_local_days(local, zone) if zone else local + pd.Timedelta(hours=12)).normalize(), "")
+    if (known.hour >= 12).mean() > 0.5 and (known.day_of_week >= 5).any():
+        text = f"The bars begin at times such as {known[0]:%H:%M} UTC and keep their date in UTC. In which zone is the market?"
+        findings.questions.append(Question("timezone", text, (), blocking=False))
     return Placed(local.normalize(), "")
+
+
+def _is_day_before(utc: pd.DatetimeIndex, local: pd.DatetimeIndex) -> bool:
+    """Whether the dates in UTC are those before the days meant: Sunday to Thursday, or just short of a month or week.
+
+    A close at 21:00 UTC from Monday to Friday is its own day's.
+    """
+    if not bool((utc.hour >= 12).mean() > 0.5) or bool((utc.normalize() == local.normalize()).all()):
+        return False
+    sunday_to_thursday = bool((utc.day_of_week == 6).any()) and not bool(utc.day_of_week.isin([4, 5]).any())
+    return (
+        sunday_to_thursday or bool((local.day == 1).all()) or (len(local) > 1 and bool((local.day_of_week == 0).all()))
+    )
 
 
 def _local_days(utc: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
