@@ -200,7 +200,9 @@ def _day(stamp: pd.Timestamp) -> str:
 
 def data_notes(prices: PriceData) -> list[str]:
     """Return warnings about the prices themselves, whatever runs on them."""
-    return split_suspects(prices.frame) if "split" not in prices.adjustment else []
+    if "split" in prices.adjustment:
+        return []
+    return [suspect.message for suspect in split_suspects(prices.frame)[:3]]
 
 
 def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:

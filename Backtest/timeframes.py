@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import pandas as pd
-
 Timeframe = Literal[
-    "1m", "2m", "3m", "5m", "10m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "1wk", "1mo",
-    "3mo", "1y",
+    "1m", "2m", "3m", "5m", "10m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "1wk", "1mo", "3mo", "1y",
 ]  # fmt: skip
 TIMEFRAMES: tuple[str, ...] = get_args(Timeframe)
 
@@ -23,11 +20,3 @@ def seconds(timeframe: str) -> int:
 
 def is_intraday(timeframe: str) -> bool:
     return seconds(timeframe) < 86400
-
-
-def guess(index: pd.DatetimeIndex) -> str:
-    """Return the time frame nearest to the median distance between bars."""
-    if len(index) < 2:
-        return "1d"
-    step = float(pd.Series(index[:5000]).diff().median().total_seconds())
-    return min(TIMEFRAMES, key=lambda t: abs(seconds(t) - step))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ HELP = """Write a strategy: a sentence, numbered steps (end them with an empty l
   :trades          all trades of the last test      :explain DATE      why a trade, or none, on a day
   :code            the generated Python             :save [NAME]       keep the strategy
   :export FILE     strategy and result as JSON      :chat              talk instead, and back again
+  :import FILE [field=value ...]   prices of your own, such as :import AAPL.csv date_order=dmy
   :help  :quit"""
 
 
@@ -55,7 +57,7 @@ class Tester:
         self.commands = {
             "symbol": self._symbol, "from": self._from, "to": self._to, "run": self._run, "trades": self._trades,
             "explain": self._explain, "code": self._code, "save": self._save, "export": self._export, "help": self._help,
-            "chat": self._chat,
+            "chat": self._chat, "import": self._import,
         }  # fmt: skip
 
     # A strategy ------------------------------------------------------------------------------
@@ -219,6 +221,26 @@ class Tester:
         except OSError as error:
             raise self._bad(f"{path} cannot be written: {error.strerror}") from error
         self.console.print(f"written to {path.resolve()}", markup=False)
+
+    def _import(self, argument: str) -> None:
+        from data_api.services import dataset_file_content, dataset_upload, import_choices
+
+        try:
+            words = shlex.split(argument)
+        except ValueError as error:
+            raise self._bad(f"{argument[:40]} cannot be read: {error}") from None
+        if not words:
+            raise self._bad("Name a file, as in :import AAPL.csv")
+        given = dict(word.split("=", 1) for word in words[1:] if "=" in word)
+        if len(given) < len(words) - 1:
+            raise self._bad("Answers follow the file as field=value, as in :import AAPL.csv date_order=dmy")
+        path = Path(words[0]).expanduser()
+        content = dataset_file_content(path=path)
+        for found in dataset_upload(user=self.user, name=path.name, content=content, choices=import_choices(given)):
+            self.symbol = found.symbol
+            self.console.print(f"{found.symbol} {found.timeframe}: {found.rows} bars from {path.name}", markup=False)
+            for note in found.notes:
+                self.console.print(f"! {note}", markup=False)
 
     def _chat(self, argument: str) -> None:
         self.chatting = not self.chatting

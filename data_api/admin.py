@@ -15,7 +15,7 @@ class DataSetAdmin(ReadOnlyAdmin):
     list_filter = ("source", "timeframe", "created_at")
     list_select_related = ("user",)
     search_fields = ("symbol", "user__username", "sha256")
-    fields = ("user", "symbol", "timeframe", "source", "adjustment", "rows", "start", "end", "columns", "sha256",
+    fields = ("user", "symbol", "timeframe", "source", "adjustment", "timezone", "rows", "start", "end", "columns", "sha256",
               "path", "doubts", "remarks", "created_at")  # fmt: skip
 
     @admin.display(description="quality")

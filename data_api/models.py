@@ -9,13 +9,18 @@ from django.db import models
 
 
 class DataSet(models.Model):
-    """A price series on disk, as Parquet. `sha256` is the hash of its time stamps and prices."""
+    """A price series on disk, as Parquet. `sha256` is the hash of its time stamps and prices.
+
+    `timezone` is that of intraday bars; blank for daily and coarser ones, which bear a date, and
+    where it is unknown.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="datasets")
     symbol = models.CharField(max_length=20)
     timeframe = models.CharField(max_length=8)
     source = models.CharField(max_length=40)
     adjustment = models.CharField(max_length=40, blank=True)
+    timezone = models.CharField(max_length=64, blank=True)
     path = models.CharField(max_length=255)
     columns = models.JSONField(default=list)
     rows = models.PositiveIntegerField()

@@ -12,7 +12,7 @@ from auth_api.models import User
 from Backtest.data import Provider
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.cache import CachedProvider
-from Backtest.data.uploaded import UploadedProvider
+from Backtest.data.uploaded import Upload, UploadedProvider
 from Backtest.data.yahoo import YahooProvider
 from Backtest.data_manager import DataManager
 from Backtest.timeframes import seconds
@@ -22,12 +22,14 @@ from data_api.models import DataSet
 def _uploads(user: User) -> Provider:
     """Return the provider of a user's newest uploads; finer bars serve a coarser time frame."""
 
-    def find(symbol: str, timeframe: str) -> tuple[Path, str] | None:
+    def find(symbol: str, timeframe: str) -> Upload | None:
         sets = DataSet.objects.filter(user=user, source=UploadedProvider.name, symbol=symbol)
         by_timeframe = {found.timeframe: found for found in reversed(sets)}
         fine = [t for t in by_timeframe if seconds(t) <= seconds(timeframe)]
         chosen = max(fine, key=seconds) if fine else min(by_timeframe, key=seconds, default=None)
-        return (Path(by_timeframe[chosen].path), chosen) if chosen else None
+        if chosen is None:
+            return None
+        return Upload(Path(by_timeframe[chosen].path), chosen, by_timeframe[chosen].adjustment)
 
     return UploadedProvider(find)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any, ClassVar, get_args
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from Backtest.data.importing import ImportChoices, Question, Understood
 from Backtest.errors import TooLarge
 from Backtest.timeframes import Timeframe
 from data_api.models import DataSet
@@ -54,16 +56,133 @@ class FetchSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class UploadSerializer(serializers.Serializer[Any]):
-    file = serializers.FileField(help_text="CSV or Parquet with a time column and Open, High, Low, Close, Volume")
-    symbol = serializers.RegexField(SYMBOL)
-    timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False, help_text="Guessed without")
+class PreviewRequestSerializer(serializers.Serializer[Any]):
+    """A file and what its user says about it; whatever is left out is found by the file itself."""
+
+    file = serializers.FileField(
+        help_text="Prices as a vendor exports them: CSV or other separated text, Excel, JSON, Parquet, or a zip of one such file"
+    )
+    symbol = serializers.RegexField(
+        SYMBOL, required=False, help_text="The name the prices get; without it the file's own, or that of the file name"
+    )
+    timeframe = serializers.ChoiceField(
+        choices=get_args(Timeframe),
+        required=False,
+        help_text="Without it that of the bars; asked about where they contradict",
+    )
+    date_order = serializers.ChoiceField(
+        choices=["dmy", "mdy", "ymd"], required=False, help_text="Day first, month first or year first"
+    )
+    epoch_unit = serializers.ChoiceField(
+        choices=["s", "ms", "us", "ns", "excel"],
+        required=False,
+        help_text="Of numeric times; excel counts days since 1899-12-30",
+    )
+    decimal = serializers.ChoiceField(choices=[".", ","], required=False, help_text="The decimal mark")
+    timezone = serializers.CharField(
+        required=False, max_length=60, help_text="Of intraday times without an offset, such as America/New_York or UTC"
+    )
+    symbol_in_file = serializers.CharField(
+        required=False, max_length=60, help_text="Which symbol of a file with several; * stores each"
+    )
+    sheet = serializers.CharField(required=False, max_length=60, help_text="Which sheet of a workbook")
+    columns = serializers.CharField(
+        required=False, max_length=400,
+        help_text="The columns in their order where names are missing or unknown: time,open,high,low,close,volume; - skips one",
+    )  # fmt: skip
+    adjustment = serializers.ChoiceField(
+        choices=["adjusted", "none"],
+        required=False,
+        help_text="Use the file's adjusted close (the default), or prices as traded",
+    )
+    nonpositive = serializers.ChoiceField(
+        choices=["drop"],
+        required=False,
+        help_text="Leave out bars with a price at or below zero; without it the file is refused",
+    )
+    duplicates = serializers.ChoiceField(
+        choices=["first", "last"], required=False, help_text="Which of several bars of one time counts"
+    )
 
     def validate_file(self, file: UploadedFile[Any]) -> UploadedFile[Any]:
         size = (file.size or 0) / 2**20
         if size > settings.MAX_UPLOAD_MB:
             raise TooLarge(f"The file has {size:.1f} MiB, at most {settings.MAX_UPLOAD_MB} are taken: split it")
         return file
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse fields nobody reads: a misspelt choice would be ignored in silence."""
+        problems = {}
+        for name in set(self.initial_data) - set(self.fields):
+            near = difflib.get_close_matches(str(name), list(self.fields), n=1)
+            problems[str(name)] = f"There is no field {name}" + (f": did you mean {near[0]}?" if near else "")
+        if problems:
+            raise serializers.ValidationError(problems)
+        if "symbol" in attrs:
+            attrs["symbol"] = attrs["symbol"].upper()
+        return attrs
+
+    def parts(self) -> tuple[str, bytes, ImportChoices]:
+        """Return the file's name, its bytes and the choices."""
+        given = dict(self.validated_data)
+        file = given.pop("file")
+        return file.name, file.read(), ImportChoices(**given)
+
+
+class QuestionSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField(help_text="The field of the request which answers it")
+    text = serializers.CharField()
+    choices = serializers.ListField(child=serializers.CharField(), help_text="Its answers; empty where any zone is one")
+    blocking = serializers.BooleanField(help_text="Whether an upload is refused until it is answered")
+
+    def to_representation(self, instance: Question) -> dict[str, Any]:
+        return instance.as_dict()
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What was understood of a file; nothing of it is stored."""
+
+    filename = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["csv", "excel", "json", "parquet"])
+    vendor = serializers.CharField(help_text="Whose export it is; empty if nobody's in particular")
+    encoding = serializers.CharField()
+    separator = serializers.CharField()
+    decimal = serializers.CharField()
+    header_rows = serializers.IntegerField()
+    columns = serializers.DictField(
+        child=serializers.CharField(), help_text="The parts of a bar and the names the file gives them"
+    )
+    ignored_columns = serializers.ListField(child=serializers.CharField())
+    symbols = serializers.ListField(child=serializers.CharField(), help_text="The symbols as the file writes them")
+    symbol = serializers.CharField(help_text="The name the prices would get")
+    timeframe = serializers.ChoiceField(choices=get_args(Timeframe))
+    timezone = serializers.CharField(
+        help_text="Of intraday times; empty for days, which bear a date, and where it is unknown"
+    )
+    date_order = serializers.CharField(help_text="dmy, mdy, ymd, or empty where times are numbers")
+    epoch_unit = serializers.CharField(help_text="s, ms, us, ns, excel, or empty where times are written")
+    adjustment = serializers.CharField()
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Rows read, left out, widened, repeated")
+    rows = serializers.IntegerField(help_text="The bars that would be stored; 0 while a question is open")
+    first_rows = serializers.ListField(child=serializers.DictField())
+    last_rows = serializers.ListField(child=serializers.DictField())
+    notes = serializers.ListField(child=serializers.CharField(), help_text="How the file was read")
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="What was left out or mended, and what looks wrong"
+    )
+    questions = QuestionSerializer(many=True)
+    quality = serializers.DictField(help_text="Counts of doubtful rows, each with up to five examples")
+
+    def to_representation(self, instance: Understood) -> dict[str, Any]:
+        known = instance.prices
+        others = ("rows", "quality", "questions")
+        shown = {str(name): getattr(instance, str(name)) for name in self.fields if str(name) not in others}
+        return {
+            **shown,
+            "rows": len(known.frame) if known else 0,
+            "questions": [question.as_dict() for question in instance.questions],
+            "quality": known.quality if known else {},
+        }
 
 
 class DataSetSerializer(serializers.ModelSerializer[DataSet]):
@@ -74,7 +193,7 @@ class DataSetSerializer(serializers.ModelSerializer[DataSet]):
     class Meta:
         model = DataSet
         fields: ClassVar = [
-            "id", "symbol", "timeframe", "source", "adjustment", "rows", "columns", "start", "end", "sha256", "quality",
+            "id", "symbol", "timeframe", "source", "adjustment", "timezone", "rows", "columns", "start", "end", "sha256", "quality",
             "notes", "created_at",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
@@ -88,6 +207,15 @@ class DataSetDetailSerializer(DataSetSerializer):
 
     def get_preview(self, dataset: DataSet) -> list[dict[str, Any]]:
         return dataset_preview(dataset)
+
+
+class UploadedSerializer(DataSetDetailSerializer):
+    others = DataSetSerializer(
+        many=True, help_text="The data sets of the file's other symbols, where each was to be stored"
+    )
+
+    class Meta(DataSetDetailSerializer.Meta):
+        fields: ClassVar = [*DataSetDetailSerializer.Meta.fields, "others"]
 
 
 class ParameterSerializer(serializers.Serializer[Any]):

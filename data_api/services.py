@@ -6,22 +6,27 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from django.conf import settings
+from django.db import transaction
 
 from auth_api.models import User
 from Backtest.data import PriceData, PriceRequest
+from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.data.importing.symbols import EACH
 from Backtest.data.quality import quality_report
-from Backtest.data.uploaded import read_prices
 from Backtest.data_manager import add_indicators, last_period
-from Backtest.errors import InvalidInput
+from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
+from Backtest.timeframes import is_intraday
 from data_api.models import DataSet
 from data_api.providers import get_data_manager
+
+MAX_SYMBOLS = 50
 
 
 def dataset_fetch(
@@ -52,10 +57,61 @@ def dataset_fetch(
     return _store(user, prices, frame)
 
 
-def dataset_upload(*, user: User, name: str, content: bytes, symbol: str, timeframe: str = "") -> DataSet:
-    """Keep uploaded prices. DataError when they cannot be read."""
-    prices = read_prices(content, filename=name, symbol=symbol.upper(), timeframe=timeframe)
-    return _store(user, prices, prices.frame)
+def import_choices(given: Mapping[str, str]) -> ImportChoices:
+    """Return choices by their names. InvalidInput for a name that is none."""
+    known = [field.name for field in fields(ImportChoices)]
+    if unknown := [name for name in given if name not in known]:
+        raise InvalidInput(f"There is no choice {unknown[0]}: there are {', '.join(known)}")
+    return ImportChoices(**{**given, "symbol": given.get("symbol", "").upper()})  # type: ignore[arg-type]
+
+
+def dataset_file_content(*, path: Path) -> bytes:
+    """Return the bytes of a file on this machine. DataError when there is none, TooLarge above MAX_UPLOAD_MB."""
+    try:
+        size = path.stat().st_size / 2**20
+        if size > settings.MAX_UPLOAD_MB:
+            raise TooLarge(f"{path.name} has {size:.1f} MiB, at most {settings.MAX_UPLOAD_MB} are taken: split it")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def dataset_preview_file(*, name: str, content: bytes, choices: ImportChoices) -> Understood:
+    """Return what is understood of a file; nothing is stored. DataError when it cannot be read."""
+    return read_file(content, name, choices=choices)
+
+
+def dataset_upload(*, user: User, name: str, content: bytes, choices: ImportChoices) -> list[DataSet]:
+    """Keep the prices of a file: one data set, or one for each symbol where the choice is "*".
+
+    Raises:
+        DataError: the file cannot be read, a question is open, or nothing gives the symbol.
+    """
+    understood = read_file(content, name, choices=choices)
+    if choices.symbol_in_file == EACH and len(understood.symbols) > 1:
+        if choices.symbol:
+            raise InvalidInput(
+                f"The file's symbols keep their names: leave symbol={choices.symbol} out, or choose one of them"
+            )
+        if len(understood.symbols) > MAX_SYMBOLS:
+            raise DataError(
+                f"{name} holds {len(understood.symbols)} symbols, at most {MAX_SYMBOLS} are stored at once: split it"
+            )
+        each = [read_file(content, name, choices=replace(choices, symbol_in_file=s)) for s in understood.symbols]
+        prices = [one.require() for one in each]
+    else:
+        prices = [understood.require()]
+    for found in prices:
+        if not found.symbol:
+            raise DataError(
+                f"Neither {name} nor its name gives the symbol of the prices",
+                details=[
+                    Diagnostic("error", "required", "symbol", "Which symbol are these prices of?", "Give symbol=AAPL")
+                ],
+                questions=["Which symbol are these prices of?"],
+            )
+    with transaction.atomic():
+        return [_store(user, found, found.frame) for found in prices]
 
 
 def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
@@ -64,7 +120,7 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
     quality = prices.quality or quality_report(prices.frame, prices.timeframe)
     folder = Path(settings.MEDIA_ROOT) / "datasets" / str(user.pk)
     folder.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256("|".join([sha256, prices.source, *columns]).encode()).hexdigest()[:24]
+    key = hashlib.sha256("|".join([sha256, prices.source, _zone(prices), *columns]).encode()).hexdigest()[:24]
     path = folder / f"{key}.parquet"
     handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
     os.close(handle)
@@ -73,12 +129,18 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
     found, _ = DataSet.objects.update_or_create(
         user=user, symbol=prices.symbol, timeframe=prices.timeframe, path=str(path),
         defaults={
-            "source": prices.source, "adjustment": prices.adjustment, "columns": columns, "rows": len(frame),
+            "source": prices.source, "adjustment": prices.adjustment, "timezone": _zone(prices), "columns": columns, "rows": len(frame),
             "start": _utc(prices.start), "end": _utc(prices.end), "sha256": sha256, "quality": quality,
             "notes": list(prices.notes),
         },
     )  # fmt: skip
     return found
+
+
+def _zone(prices: PriceData) -> str:
+    """Return the zone of intraday bars; "" for days, and where it is unknown."""
+    zone = pd.DatetimeIndex(prices.frame.index).tz
+    return str(zone)[:64] if zone is not None and is_intraday(prices.timeframe) else ""
 
 
 def _utc(time: pd.Timestamp) -> Any:

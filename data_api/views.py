@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -59,18 +57,38 @@ class DataSetView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class PreviewView(APIView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        request={"multipart/form-data": serializers.PreviewRequestSerializer},
+        responses={200: serializers.PreviewSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Show what is understood of a file of prices, and what has to be asked; nothing is stored."""
+        body = serializers.PreviewRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        name, content, choices = body.parts()
+        understood = services.dataset_preview_file(name=name, content=content, choices=choices)
+        return Response(serializers.PreviewSerializer(understood).data)
+
+
 class UploadView(APIView):
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
-        request={"multipart/form-data": serializers.UploadSerializer},
-        responses={201: serializers.DataSetDetailSerializer},
+        request={"multipart/form-data": serializers.PreviewRequestSerializer},
+        responses={201: serializers.UploadedSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Upload prices as CSV or Parquet; backtests of the symbol use them first."""
-        body = serializers.UploadSerializer(data=request.data)
+        """Upload prices as vendors export them; backtests of the symbol use them first.
+
+        A file that can be read in more than one way is refused (422): `clarifying_questions` has the
+        questions, and each of `details` the field of the request that answers one, with its choices.
+        """
+        body = serializers.PreviewRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        given: dict[str, Any] = dict(body.validated_data)
-        file = given.pop("file")
-        found = services.dataset_upload(user=user_of(request), name=file.name, content=file.read(), **given)
-        return Response(serializers.DataSetDetailSerializer(found).data, status=status.HTTP_201_CREATED)
+        name, content, choices = body.parts()
+        found, *others = services.dataset_upload(user=user_of(request), name=name, content=content, choices=choices)
+        found.others = others  # type: ignore[attr-defined]
+        return Response(serializers.UploadedSerializer(found).data, status=status.HTTP_201_CREATED)

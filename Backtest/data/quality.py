@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.data.gaps import gaps
 
 OUTLIER_SIGMAS = 12.0
+# New shares for one old one, as companies and funds split; a reverse split is the inverse.
+_SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0)
+_SPLIT_SLACK = 0.06
+_SPLIT_SIGMAS = 8.0
 
 
 def quality_report(frame: pd.DataFrame, timeframe: str) -> dict[str, Any]:
     """Return counts of doubtful rows and up to five examples each.
 
     Keys: rows, duplicates, missing_values, high_below_low, outside_range (open or close beyond
-    high or low), zero_volume, gaps (longer than usual), outliers (a close-to-close move over
-    12 robust standard deviations).
+    high or low), zero_volume, gaps (bars missing from the pattern these bars have), outliers (a
+    close-to-close move over 12 robust standard deviations), split_suspects (see there).
     """
     report: dict[str, Any] = {"rows": len(frame)}
     if frame.empty:
@@ -36,22 +41,69 @@ def quality_report(frame: pd.DataFrame, timeframe: str) -> dict[str, Any]:
         "zero_volume": (ordered["Volume"].fillna(0).to_numpy() == 0)
         if "Volume" in ordered
         else np.ones(len(ordered), bool),
-        "gaps": _gaps(pd.DatetimeIndex(ordered.index), timeframe),
+        "gaps": gaps(pd.DatetimeIndex(ordered.index), timeframe),
         "outliers": _outliers(prices["Close"].to_numpy()),
     }
     for rows, found in ((index, masks), (pd.DatetimeIndex(ordered.index), later)):
         for name, mask in found.items():
             report[name] = {"count": int(mask.sum()), "examples": [str(t) for t in rows[mask][:5]]}
+    suspects = split_suspects(ordered)
+    report["split_suspects"] = {"count": len(suspects), "examples": [str(s.time) for s in suspects[:5]]}
     return report
 
 
-def _gaps(index: pd.DatetimeIndex, timeframe: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """A gap is four nominal bars, or a long weekend where markets close, whichever is more."""
-    step = np.diff(index.to_numpy().astype("datetime64[s]").astype("int64"), prepend=0)
-    closed = 4.5 * 86400 if is_intraday(timeframe) or timeframe == "1d" else 0.0
-    mask = step > max(4.0 * seconds(timeframe), closed)
-    mask[0] = False
-    return np.asarray(mask)
+@dataclass(frozen=True)
+class SplitSuspect:
+    """A jump that looks like a split nobody adjusted for.
+
+    `ratio` is old price / new price: 4.0 for four new shares for one, 0.1 for one new for ten.
+    """
+
+    time: pd.Timestamp
+    before: float
+    after: float
+    ratio: float
+
+    @property
+    def message(self) -> str:
+        split = f"{self.ratio:g} for 1" if self.ratio > 1 else f"1 for {1 / self.ratio:g}"
+        return (
+            f"Prices jump from {self.before:.6g} to {self.after:.6g} at {str(self.time).removesuffix(' 00:00:00')}, as in a split {split} which they are not adjusted "
+            "for: returns, stops and indicators across it are wrong"
+        )
+
+
+def split_suspects(frame: pd.DataFrame) -> list[SplitSuspect]:
+    """Return the jumps between two days which look like splits: near n:1 or 1:n, far beyond the usual moves, and kept.
+
+    The open and the close of the bar stand at the new level, and so do the bars around it: the
+    median of five closes before and after has the ratio too, give or take a fifth.
+
+    Args:
+        frame: OHLC with a DatetimeIndex, sorted.
+    """
+    index = pd.DatetimeIndex(frame.index)
+    opens, closes = frame["Open"].to_numpy(dtype=float), frame["Close"].to_numpy(dtype=float)
+    if len(frame) < 3:
+        return []
+    with np.errstate(all="ignore"):
+        gap = np.log(closes[:-1] / opens[1:])
+        moves = np.log(closes[:-1] / closes[1:])
+    new_day = (np.diff(index.tz_localize(None).normalize().asi8) > 0) & np.isfinite(gap) & np.isfinite(moves)
+    usual = 1.4826 * float(np.nanmedian(np.abs(moves[new_day]))) if new_day.any() else 0.0
+    likely = new_day & (np.abs(gap) > max(np.log(1.4), _SPLIT_SIGMAS * usual)) & (np.abs(gap - moves) < 0.18)
+    found = []
+    for i in np.flatnonzero(likely):
+        size = float(np.exp(abs(gap[i])))
+        nearest = min(_SPLITS, key=lambda n: abs(np.log(n / size)))
+        before, after = float(np.median(closes[max(0, i - 4) : i + 1])), float(np.median(closes[i + 1 : i + 6]))
+        kept = abs(abs(np.log(before / after)) - abs(gap[i])) < 0.2
+        if abs(np.log(nearest / size)) < _SPLIT_SLACK and kept:
+            time = index[int(i) + 1]
+            found.append(
+                SplitSuspect(time, float(closes[i]), float(opens[i + 1]), nearest if gap[i] > 0 else 1 / nearest)
+            )
+    return found
 
 
 def _outliers(close: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -59,8 +111,3 @@ def _outliers(close: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, n
         moves = np.diff(np.log(close), prepend=np.nan)
     spread = 1.4826 * np.nanmedian(np.abs(moves)) if len(close) > 20 else np.nan
     return np.abs(np.nan_to_num(moves)) > OUTLIER_SIGMAS * spread if spread > 0 else np.zeros(len(close), dtype=bool)
-
-
-def split_suspects(frame: pd.DataFrame) -> list[str]:
-    """Return a warning where prices jump overnight as at a split that was not adjusted for, naming the first such bar."""
-    return []

@@ -16,6 +16,7 @@ from Backtest.data.prices import PriceData, PriceRequest, clean_frame
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError, ProviderError
 from Backtest.sessions import resample
+from Backtest.timeframes import is_intraday
 
 # What Yahoo has; other time frames are made of the next finer one.
 _INTERVALS = {
@@ -28,8 +29,9 @@ _INTERVALS = {
     "1d": "1d",
     "1wk": "1wk",
     "1mo": "1mo",
+    "3mo": "3mo",
 }
-_MADE_OF = {"3m": "1m", "10m": "5m", "2h": "1h", "4h": "1h", "6h": "1h", "8h": "1h", "12h": "1h"}
+_MADE_OF = {"3m": "1m", "10m": "5m", "2h": "1h", "4h": "1h", "6h": "1h", "8h": "1h", "12h": "1h", "1y": "1mo"}
 _SYMBOLS = {"EURUSD": "EURUSD=X", "GBPUSD": "GBPUSD=X", "USDJPY": "USDJPY=X", "BTCUSD": "BTC-USD", "ETHUSD": "ETH-USD"}
 
 
@@ -124,11 +126,11 @@ class YahooProvider:
     def _prices(self, request: PriceRequest, raw: pd.DataFrame) -> PriceData:
         quality = quality_report(raw, request.timeframe)
         frame = clean_frame(raw, name=f"Yahoo's {request.symbol}")
+        if not is_intraday(request.timeframe):
+            frame.index = pd.DatetimeIndex(frame.index).tz_localize(None)
         notes: list[str] = []
         if request.timeframe in _MADE_OF:
             frame, notes = resample(frame, request.timeframe)
-        elif request.timeframe in ("1d", "1wk", "1mo"):
-            frame.index = pd.DatetimeIndex(frame.index).tz_localize(None)
         return PriceData(
             request.symbol, request.timeframe, frame, self.name, "splits and dividends", tuple(notes), quality
         )
@@ -141,7 +143,7 @@ def _range(request: PriceRequest) -> dict[str, Any]:
     if request.start:
         given["start"] = request.start.isoformat()
     else:
-        given["start"] = "1925-01-01" if request.timeframe in ("1d", "1wk", "1mo") else None
+        given["start"] = "1925-01-01" if not is_intraday(request.timeframe) else None
         given = {k: v for k, v in given.items() if v}
     if request.end:
         given["end"] = (request.end + timedelta(days=1)).isoformat()

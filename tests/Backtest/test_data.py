@@ -1,8 +1,7 @@
-"""Prices: bundled, from Yahoo's protocol, cached, uploaded, checked, resampled."""
+"""Prices: bundled, from Yahoo's protocol, cached, checked, resampled."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from datetime import date
@@ -12,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from Backtest.data import PriceData, PriceRequest
+from Backtest.data import PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.cache import CachedProvider
 from Backtest.data.quality import quality_report
-from Backtest.data.uploaded import read_prices
 from Backtest.data.yahoo import YahooProvider
 from Backtest.data_manager import DataIngestionModel, DataManager
 from Backtest.errors import AlgoAgentError, DataError, DataRangeError, ProviderError, StrategyError
@@ -201,7 +199,7 @@ def test_ingest_and_process_adds_the_canonical_columns() -> None:
         DataIngestionModel().ingest_and_process("GOOG", [], "2 years")
 
 
-# Quality and uploads -------------------------------------------------------------------------
+# Quality -------------------------------------------------------------------------------------
 
 
 def test_the_quality_report_counts_what_is_doubtful() -> None:
@@ -220,49 +218,3 @@ def test_the_quality_report_counts_what_is_doubtful() -> None:
     assert counts["duplicates"] == 1
     assert counts["gaps"] == 1
     assert counts["outside_range"] >= 2
-
-
-@pytest.mark.parametrize("form", ["csv", "semicolons", "parquet", "unix", "short names"])
-def test_uploads_in_many_forms(form: str) -> None:
-    frame = walk("2023-01-02", 40)
-    table = frame.rename_axis("Date").reset_index()
-    if form == "parquet":
-        buffer = io.BytesIO()
-        frame.to_parquet(buffer)
-        content, name = buffer.getvalue(), "p.parquet"
-    elif form == "unix":
-        content, name = table.assign(Date=table["Date"].astype("int64") // 10**6).to_csv(index=False).encode(), "p.csv"
-    elif form == "semicolons":
-        content, name = table.to_csv(index=False, sep=";").encode(), "p.csv"
-    elif form == "short names":
-        short = table.rename(
-            columns={"Date": "time", "Open": "o", "High": "h", "Low": "l", "Close": "c", "Volume": "v"}
-        )
-        content, name = short.iloc[::-1].to_csv(index=False).encode(), "p.csv"
-    else:
-        content, name = table.to_csv(index=False).encode(), "p.csv"
-    got = read_prices(content, filename=name, symbol="MINE")
-    assert isinstance(got, PriceData)
-    np.testing.assert_allclose(got.frame.to_numpy(), frame.to_numpy())
-    assert (got.frame.index == frame.index).all()
-    assert (got.timeframe, got.source) == ("1d", "uploaded")
-
-
-@pytest.mark.parametrize(
-    ("content", "name", "message"),
-    [
-        (b"", "p.csv", "neither as CSV"),
-        (b"PK\x03\x04\x00\xff\xfe", "p.csv", "CSV|column|times"),
-        (b"nonsense", "p.parquet", "Parquet"),
-        (b"Date,Open,High,Low\n2020-01-01,1,2,0.5\n", "p.csv", "lacks the columns Close"),
-        (b"a,b\n1,2\n", "p.csv", "no column of times"),
-        (b"Date,Open,High,Low,Close\nhello,1,2,0.5,1\n", "p.csv", "no times"),
-        (b"Date,Open,High,Low,Close\n2020-01-01,x,2,0.5,1\n", "p.csv", "not numbers"),
-        (b"Date,Open,High,Low,Close\n2020-01-01,1,0.4,0.5,1\n", "p.csv", "high below the low"),
-        (b"Date,Open,High,Low,Close\n2020-01-01,,,,\n", "p.csv", "no usable bar"),
-        (b"Date,Open,High,Low,Close\n2020-01-01,-1,2,-3,1\n", "p.csv", "no usable bar"),
-    ],
-)
-def test_uploads_that_cannot_be_used(content: bytes, name: str, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        read_prices(content, filename=name, symbol="MINE")

@@ -1,0 +1,6 @@
+"""Prices out of files as vendors export them: what is understood is shown, what decides prices is never guessed."""
+
+from Backtest.data.importing.reading import read_file
+from Backtest.data.importing.understanding import ImportChoices, Question, Understood
+
+__all__ = ["ImportChoices", "Question", "Understood", "read_file"]

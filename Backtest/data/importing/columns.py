@@ -1,0 +1,181 @@
+"""Which column is which part of a bar, by the header or the user's list."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from Backtest.data.importing.layout import Table
+from Backtest.data.importing.names import BAR, NAMES, folded, role_of, split_name
+from Backtest.data.importing.parts import CLOCK, Columns, has_clock, sample
+from Backtest.data.importing.understanding import Findings, ImportChoices
+from Backtest.data.importing.unnamed import unnamed_columns
+from Backtest.errors import DataError
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of several symbols that stand side by side in a table."""
+
+    symbol: str
+    columns: Columns
+
+
+@dataclass
+class _Candidates:
+    found: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # part: (rank, position)
+
+    def add(self, part: str, rank: int, at: int) -> None:
+        self.found.setdefault(part, []).append((rank, at))
+
+    def best(self, part: str, *, beside: tuple[int, ...] = ()) -> int:
+        free = [item for item in self.found.get(part, []) if item[1] not in beside]
+        return min(free)[1] if free else -1
+
+
+def find_columns(table: Table, choices: ImportChoices, findings: Findings) -> list[Side]:
+    """Return the columns, once for each symbol that stands side by side with others.
+
+    Raises:
+        DataError: columns are missing, or no order of unnamed columns is that of a bar.
+    """
+    if choices.columns:
+        return [Side("", _chosen(table, choices.columns))]
+    if not table.names:
+        return [Side("", unnamed_columns(table, findings))]
+    groups, shared = _by_group(table)
+    if len(groups) == 1:
+        name, candidates = next(iter(groups.items()))
+        for part, items in candidates.found.items():
+            shared.found.setdefault(part, []).extend(items)
+        return [Side(_symbol_like(name), _named(table, shared))]
+    if shared.found.keys() >= {*BAR}:
+        return [Side("", _named(table, shared))]
+    whole = {name: c for name, c in groups.items() if {*BAR} <= c.found.keys() | shared.found.keys()}
+    if not whole:
+        return [Side("", _named(table, shared))]
+    sides = []
+    for name, candidates in whole.items():
+        joined = _Candidates({p: list(items) for p, items in shared.found.items()})
+        for part, items in candidates.found.items():
+            joined.found[part] = items
+        sides.append(Side(name, _named(table, joined)))
+    return sides
+
+
+def _symbol_like(name: str) -> str:
+    return name if name.lower() not in ("", "mid", "bid", "ask", "mark", "index") else ""
+
+
+def _by_group(table: Table) -> tuple[dict[str, _Candidates], _Candidates]:
+    groups: dict[str, _Candidates] = {}
+    shared = _Candidates()
+    for at, name in enumerate(table.names):
+        own = role_of(name)
+        group = table.groups[at]
+        if own and own[0] in ("time", "symbol", "per"):
+            shared.add(own[0], own[1], at)
+        elif own:
+            (groups.setdefault(group, _Candidates()) if group else shared).add(own[0], own[1], at)
+        else:
+            group, part = split_name(name)
+            if inner := role_of(part) if group else None:
+                if inner[0] == "volume" and not _is_group(table, group):
+                    shared.add("volume", 50 + _quote_rank(table, group), at)
+                else:
+                    groups.setdefault(group, _Candidates()).add(inner[0], inner[1], at)
+    # A group without a whole bar is an indicator's ("Volume MA", "High 52w"), nobody's symbol; nor is "Adj. Open".
+    return {
+        g: c for g, c in groups.items() if len(c.found.keys() & {*BAR}) >= 3 and not g.lower().startswith("adj")
+    }, shared
+
+
+def _is_group(table: Table, group: str) -> bool:
+    return sum(split_name(name)[0] == group for name in table.names) >= 4
+
+
+def _quote_rank(table: Table, currency: str) -> int:
+    """0 for the volume in what is traded ("Volume BTC" of BTC/USD), 1 for any other."""
+    at = next((i for i, name in enumerate(table.names) if (role_of(name) or ("", 0))[0] == "symbol"), -1)
+    pair = str(table.frame.iloc[0, at]) if at >= 0 and len(table.frame) else ""
+    return 0 if pair.upper().startswith(currency.upper()) else 1
+
+
+def _named(table: Table, candidates: _Candidates) -> Columns:
+    bar = {part: candidates.best(part) for part in BAR}
+    if missing := [part.capitalize() for part, at in bar.items() if at < 0]:
+        raise DataError(
+            f"{table.name} lacks the columns {', '.join(missing)}; Open, High, Low and Close are needed",
+            suggestions=["Name the columns in the file, or give them in their order with the choice `columns`"],
+        )
+    time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))])
+    return Columns(
+        time=time, clock=clock, open=bar["open"], high=bar["high"], low=bar["low"], close=bar["close"],
+        volume=_volume(table, candidates), adj_close=candidates.best("adj_close"), symbol=candidates.best("symbol"),
+        per=candidates.best("per"),
+    )  # fmt: skip
+
+
+def _volume(table: Table, candidates: _Candidates) -> int:
+    """Return the volume; MetaTrader's counts ticks in one column where the other is all zero."""
+    found = sorted(candidates.found.get("volume", []))
+    for _, at in found:
+        if table.frame[at].astype(str).str.strip(" 0.,").ne("").any():
+            return at
+    return found[0][1] if found else -1
+
+
+def _time_columns(table: Table, found: list[int]) -> tuple[int, int]:
+    """Return the column of times, and that of times of day where they stand apart from the date."""
+    if not found and table.names and not table.names[0].strip():
+        found = [0]  # the nameless index pandas writes first
+    found = [at for at in found if not _counts_rows(table.frame[at])] or found
+    if not found:
+        raise DataError(
+            f"{table.name} has no column of times: name one Date, Datetime, Time or Timestamp",
+            suggestions=["Give the names of the columns in their order with the choice `columns`"],
+        )
+    clocks = [at for at in found if _is_clock(table.frame[at])]
+    dates = [at for at in found if at not in clocks]
+    if not dates:
+        raise DataError(
+            f"{table.name} has times of day without dates in {table.names[clocks[0]] or 'its first column'}"
+        )
+    numbers = [at for at in dates if pd.api.types.is_numeric_dtype(table.frame[at])]
+    return (numbers or dates)[0], clocks[0] if clocks and not has_clock(table.frame[dates[0]]) else -1
+
+
+def _is_clock(column: pd.Series) -> bool:
+    if not isinstance(column.dtype, pd.StringDtype):
+        return False
+    texts = sample(column)
+    return (
+        bool(texts)
+        and all(CLOCK.fullmatch(text) for text in texts)
+        and not all(re.fullmatch(r"[3-6]\d{4}", t) for t in texts)
+    )
+
+
+def _counts_rows(column: pd.Series) -> bool:
+    """Whether it numbers the rows 0, 1, 2 …, as pandas does for an index without times."""
+    numbers = pd.to_numeric(column.head(50), errors="coerce").to_numpy(dtype=float)
+    return len(numbers) > 1 and bool((np.diff(numbers) == 1).all()) and numbers[0] < 1000
+
+
+def _chosen(table: Table, given: str) -> Columns:
+    parts = [folded(part) for part in given.split(",")]
+    roles = [(role_of(part) or (part, 0))[0] for part in parts]
+    roles = [
+        "clock" if role == "clock" or (role == "time" and roles[:i].count("time")) else role
+        for i, role in enumerate(roles)
+    ]
+    known = {*NAMES, "clock"}
+    positions = {role: i for i, role in reversed(list(enumerate(roles))) if role in known}
+    if missing := [part for part in ("time", *BAR) if part not in positions]:
+        raise DataError(f"The choice columns={given[:100]!r} lacks {', '.join(missing)}")
+    if len(parts) > table.frame.shape[1]:
+        raise DataError(f"The choice columns names {len(parts)} columns, {table.name} has {table.frame.shape[1]}")
+    return replace(Columns(0, 0, 0, 0, 0), **positions)

@@ -1,0 +1,65 @@
+"""Numbers that are times: seconds to nanoseconds since 1970, and the days of spreadsheets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+
+from Backtest.data.importing.understanding import EpochUnit
+from Backtest.errors import DataError
+
+# Seconds since 1970 from 1971 to 2100; the ranges of the units do not touch each other.
+_EPOCH_RANGE = (3.15e7, 4.1e9)
+_UNITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
+_EXCEL = (3_000.0, 110_000.0)  # days since 1899-12-30: 1908 to 2201
+
+
+def read_epochs(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUnit]:
+    """Read epochs; each row's unit is told by its size, as Binance's files change from ms to us."""
+    numbers = pd.to_numeric(texts, errors="coerce").astype("float64")
+    known = numbers.dropna()
+    exact = pd.to_numeric(
+        texts.where(texts.str.fullmatch(r"\d{1,18}|[1-8]\d{18}").astype(bool), "-1"), errors="coerce"
+    ).astype("int64")
+    local = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
+    used: list[EpochUnit] = []
+    if asked == "excel" or (not asked and known.between(*_EXCEL).mean() > 0.9):
+        whole = numbers.where(numbers.between(*_EXCEL))
+        seconds = (whole * 86_400).round()
+        local = (pd.Timestamp("1899-12-30") + pd.to_timedelta(seconds, unit="s")).astype("datetime64[us]")
+        return _checked(local, texts, asked), "excel"
+    for unit, scale in _UNITS:
+        mine = (numbers / scale).between(*_EPOCH_RANGE) & (not asked or asked == unit)
+        if mine.any():
+            used.append(unit)
+            local = local.where(~mine, _micros(exact.where(exact >= 0, 0), numbers, scale, exact >= 0))
+    if len(used) > 1:
+        used = [max(used, key=lambda u: int((numbers / dict(_UNITS)[u]).between(*_EPOCH_RANGE).sum()))]  # type: ignore[index]
+    return _checked(local, texts, asked), used[0] if used else ""
+
+
+def _micros(exact: pd.Series, numbers: pd.Series, scale: float, whole: pd.Series) -> pd.Series:
+    if scale <= 1e6:
+        factor = int(1e6 / scale)
+        values = (exact.clip(upper=int(4.2e9 * scale)) * factor).where(
+            whole, (numbers.fillna(0).clip(upper=4.2e9 * scale) * factor).round()
+        )
+    else:
+        values = (exact // int(scale / 1e6)).where(whole, (numbers.fillna(0) / (scale / 1e6)).round())
+    return pd.Series(values.astype("int64").to_numpy().astype("datetime64[us]"), index=exact.index)
+
+
+def _checked(local: pd.Series, texts: pd.Series, asked: EpochUnit) -> pd.Series:
+    filled = texts != ""
+    if filled.any() and local[filled].notna().mean() < 0.5:
+        example = texts[filled].iloc[0][:30]
+        if asked:
+            raise DataError(
+                f"{example} is no time from 1971 to 2100 in {asked}: it would be about 1970, or far in the future",
+                suggestions=["Leave epoch_unit out: the unit is told by the size of the numbers"],
+            )
+        raise DataError(
+            f"The column of times holds no times: {example} is none in s, ms, us or ns since 1970, and no date"
+        )
+    return local

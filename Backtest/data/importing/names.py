@@ -1,0 +1,99 @@
+"""What files call the parts of a bar, in the languages and dialects seen in exports."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# The first names of a part are preferred where a file has several, as "Close" is to "Price".
+NAMES: dict[str, tuple[str, ...]] = {
+    "time": (
+        "open time", "opentime", "unix", "unix timestamp", "unix time", "epoch", "datetime", "date time", "date/time",
+        "timestamp", "gmt time", "local time", "utc", "utc time", "date", "time", "t", "ts", "dt", "index", "bar",
+        "begin", "begins at", "start", "start time", "period start", "trade date", "trading date", "trading day", "day",
+        "datum", "datum/uhrzeit", "datum/zeit", "zeitpunkt", "zeit", "uhrzeit", "fecha", "hora", "data", "date heure",
+        "heure", "czas", "tarih", "дата", "время", "日付", "日時", "日期", "时间", "时刻", "交易日期", "일자", "날짜", "unnamed: 0",
+    ),
+    "open": (
+        "open", "o", "open price", "opening price", "price open", "eroffnung", "eroffn.", "eroffnungskurs", "eroffnungspreis", "erster",
+        "apertura", "ouverture", "ouv.", "ouv", "abertura", "otwarcie", "открытие", "откр.", "acilis", "始値", "开盘", "开盘价", "시가", "opening",
+    ),
+    "high": (
+        "high", "h", "high price", "highest price", "price high", "hoch", "tageshoch", "hochst", "hochstkurs", "hochstpreis", "max", "max.", "maximo",
+        "maxima", "massimo", "plus haut", "haut", "+haut", "hoog", "najwyzszy", "максимум", "макс.", "yuksek", "高値", "最高", "最高价", "고가",
+    ),
+    "low": (
+        "low", "l", "low price", "lowest price", "price low", "tief", "tagestief", "tiefst", "tiefstkurs", "tiefstpreis", "min", "min.", "minimo",
+        "minima", "plus bas", "bas", "+bas", "laag", "najnizszy", "минимум", "мин.", "dusuk", "安値", "最低", "最低价", "저가",
+    ),
+    "close": (
+        "close", "c", "close/last", "close price", "closing price", "price close", "schluss", "schlusskurs",
+        "schlußkurs", "schlusspreis", "cierre", "cloture", "clot.", "fermeture", "chiusura", "fechamento", "zamkniecie", "закрытие", "kapanis", "終値", "收盘", "收盘价",
+        "종가", "last", "last price", "zuletzt", "letzter", "dernier", "ultimo", "slot", "settle", "settlement", "price", "цена", "prix",
+        "kurs", "şimdi", "simdi", "close close price adjusted for splits.",
+    ),
+    "adj_close": (
+        "adj close", "adj. close", "adjclose", "adjusted close", "adjusted closing price", "close adjusted", "adj closing price", "adjusted",
+        "adjustedclose", "close adj", "bereinigter schlusskurs", "schlusskurs bereinigt", "adj close price",
+    ),
+    "volume": (
+        "volume", "v", "vol", "vol.", "volumen", "total volume", "trade volume", "shares", "volume traded", "shares traded", "umsatz", "stuck", "wolumen", "volumes",
+        "volumefrom", "base volume", "объем", "объём", "hacim", "hac.", "出来高", "成交量", "거래량", "tickvol", "tick volume", "tickvolume",
+        "real volume", "quantity", "total traded quantity", "traded quantity",
+    ),
+    "symbol": (
+        "symbol", "ticker", "sym", "instrument", "act symbol", "code", "pair", "stock", "name", "isin", "wkn", "security",
+    ),
+    "per": ("per", "period", "interval", "timeframe", "resolution"),
+}  # fmt: skip
+BAR = ("open", "high", "low", "close")
+_ROLE = {name: (role, rank) for role, names in NAMES.items() for rank, name in enumerate(names)}
+_WORDS = {"open", "high", "low", "close", "volume", "adjusted", "adj close"}
+
+
+def folded(name: str) -> str:
+    """Return a column's name without case, accents, brackets and numbering: "<DATE>", "1. open", "Adj_Close**"."""
+    text = (
+        "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+        if name.isascii() is False
+        else name
+    )
+    if any("\u3040" <= c <= "\ud7ff" for c in name):
+        text = unicodedata.normalize("NFC", name)
+    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text.strip().strip("<>\"'*# ").rstrip(":"))
+    text = re.sub(r"^\d{1,2}[ab]?[.)]\s*", "", text.lower())
+    text = re.sub(r"[\s_]+", " ", text).strip()
+    text = re.sub(r"\s*[(\[](utc|gmt|[a-z]{3,4}|[$€£])[)\]]$", "", text)
+    if text.startswith(("adj close", "adjusted close")):
+        return "adj close"
+    if text.startswith(("open ", "high ", "low ", "close ")) and text.endswith(
+        (" price", " price adjusted for splits")
+    ):
+        return text.split(" ", 1)[0]
+    return text
+
+
+def role_of(name: str) -> tuple[str, int] | None:
+    """Return the part of a bar a name stands for, and its rank among the names of that part."""
+    return _ROLE.get(folded(name))
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return (group, part) of a name which joins both, such as AAPL.Open, Close_MSFT, ('High', 'IBM'), bidOpen.
+
+    Both are empty where the name is no such join.
+    """
+    inside = re.fullmatch(r"\(\s*['\"]?(.*?)['\"]?\s*,\s*['\"]?(.*?)['\"]?\s*,?\s*\)", name.strip())
+    pieces = (
+        list(inside.groups()) if inside else re.split(r"[ _.:|/]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name.strip()))
+    )
+    for size in (1, 2):
+        for part, group in ((pieces[:size], pieces[size:]), (pieces[-size:], pieces[:-size])):
+            if group and folded(" ".join(part)) in _WORDS:
+                return "_".join(g for g in group if g), " ".join(part)
+    return "", ""
+
+
+def zone_in(name: str) -> str:
+    """Return UTC where a time column's name says so ("Gmt time", "Date (UTC)"), else an empty text."""
+    return "UTC" if re.search(r"(^|[^a-z])(utc|gmt)([^a-z+\-]|$)", name.lower().replace("_", " ")) else ""

@@ -1,0 +1,119 @@
+"""Numbers as files write them: decimal comma, thousands, currency signs, K, M and B."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from Backtest.data.importing.layout import MISSING
+
+_FACTORS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+_SAMPLE = 5000
+_NOISE = r"[\s\u00a0\u202f'’$€£¥₹₽₿\"]|(?<=\d)_(?=\d)"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """`values` are float64, NaN where the cell is missing or unreadable; the masks tell which."""
+
+    values: pd.Series
+    missing: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    unreadable: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    decimals: int  # the most digits behind the decimal mark; -1 where the file has binary numbers
+
+
+def to_numbers(column: pd.Series, mark: str) -> Numbers:
+    """Read a column of numbers with a decimal mark ("." or ",")."""
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.astype("float64").replace([np.inf, -np.inf], np.nan)
+        return Numbers(values, values.isna().to_numpy(), np.zeros(len(values), bool), -1)
+    texts = column.astype("str").fillna("").str.strip()
+    missing = texts.str.lower().isin(list(MISSING)).to_numpy(dtype=bool)
+    plain = texts if mark == "." else texts.str.replace(".", "?", regex=False).str.replace(",", ".", regex=False)
+    values = pd.to_numeric(plain, errors="coerce")
+    values = values.astype("float64").replace([np.inf, -np.inf], np.nan)
+    left = values.isna().to_numpy() & ~missing
+    if left.any():
+        values = values.mask(left, _cleaned(texts[left], mark).reindex(values.index))
+    values = values.mask(missing)
+    return Numbers(values, missing, values.isna().to_numpy() & ~missing, _decimals(texts, mark))
+
+
+def _cleaned(texts: pd.Series, mark: str) -> pd.Series:
+    plain = texts.str.replace(_NOISE, "", regex=True).str.replace("−", "-", regex=False)
+    plain = plain.str.replace(r"^(?:USD|EUR|GBP|US)|(?:USD|EUR|GBP)$", "", regex=True)
+    negative = plain.str.match(r"^\(.*\)$")
+    plain = plain.str.strip("()%+")
+    suffix = plain.str.extract(r"([KMBT])(?:il|ln|io|rd)?\.?$", flags=re.IGNORECASE, expand=False).str.upper()
+    plain = plain.str.replace(r"[KMBTkmbt](?:il|ln|io|rd)?\.?$", "", regex=True)
+    other = "," if mark == "." else "."
+    # A thousands mark stands before groups of three digits only: 1,234.5 is a number, 1,23.4 is none.
+    grouped = plain.str.match(rf"^-?\d{{1,3}}(?:\{other}\d{{2,3}})*\{other}\d{{3}}(?:\{mark}\d*)?$")
+    plain = plain.where(~grouped.astype(bool), plain.str.replace(other, "", regex=False))
+    if mark == ",":
+        plain = plain.where(plain.str.contains(".", regex=False), plain.str.replace(",", ".", regex=False))
+    numbers = pd.to_numeric(plain, errors="coerce").astype("float64").replace([np.inf, -np.inf], np.nan)
+    factor = suffix.map(_FACTORS).astype("float64").fillna(1.0)
+    return numbers * factor * np.where(negative.astype(bool), -1.0, 1.0)
+
+
+def _decimals(texts: pd.Series, mark: str) -> int:
+    found = texts.head(_SAMPLE).str.extract(rf"\{mark}(\d+)\D*$", expand=False).str.len().max()
+    return int(found) if pd.notna(found) else 0
+
+
+def decimal_mark(columns: Sequence[pd.Series]) -> tuple[str, str]:
+    """Return the decimal mark of price columns, and an example where it cannot be told.
+
+    "1,234" alone is one and a quarter, or over a thousand: a factor of 1,000 that no other cell
+    settles is asked about (the mark is empty then).
+    """
+    mark, _ = _decimal_mark([column.head(_SAMPLE) for column in columns])
+    return (mark, "") if mark else _decimal_mark(columns)
+
+
+def _decimal_mark(columns: Sequence[pd.Series]) -> tuple[str, str]:
+    texts = pd.concat(
+        [c.astype("str") for c in columns if not pd.api.types.is_numeric_dtype(c)] or [pd.Series([], dtype="str")]
+    )
+    texts = texts.str.replace(_NOISE, "", regex=True)
+    texts = texts[texts.str.contains(r"[.,]", regex=True)]
+    commas = texts[texts.str.contains(",", regex=False)]
+    if commas.empty:
+        if (texts.str.count(r"\.") > 1).any():
+            return ",", ""
+        grouped = len(texts) > 0 and texts.str.match(r"^-?[1-9]\d{0,2}\.\d{3}$").all()
+        return (_by_continuity(columns, "")[0] or ".", "") if grouped else (".", "")
+    both = commas[commas.str.contains(".", regex=False)]
+    if len(both):
+        last_is_comma = both.str.rfind(",") > both.str.rfind(".")
+        return (",", "") if last_is_comma.mean() > 0.5 else (".", "")
+    if len(commas) < len(texts):
+        dots = texts[~texts.str.contains(",", regex=False)]
+        if not dots.str.match(r"^-?\d{1,3}\.\d{3}$").all():
+            return ".", ""  # 999.5 beside 1,002: the comma groups thousands
+    if (commas.str.count(",") > 1).any():
+        return ".", ""
+    behind = commas.str.extract(r",(\d*)\D*$", expand=False).str.len()
+    if (behind != 3).any() or commas.str.match(r"^-?0,").any():
+        return ",", ""
+    return _by_continuity(columns, str(commas.iloc[0]))
+
+
+def _by_continuity(columns: Sequence[pd.Series], example: str) -> tuple[str, str]:
+    """Tell by the jumps: 998 before 1,002 is a jump by 1,000 under one of the readings."""
+    jumps = {}
+    for mark in (".", ","):
+        closes = to_numbers(columns[-1], mark).values.dropna().to_numpy()
+        closes = closes[closes > 0]
+        jumps[mark] = float(np.abs(np.diff(np.log(closes))).max()) if len(closes) > 1 else 0.0
+    far = np.log(50)
+    if jumps["."] > far >= jumps[","]:
+        return ",", ""
+    if jumps[","] > far >= jumps["."]:
+        return ".", ""
+    return "", example

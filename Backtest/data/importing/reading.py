@@ -1,0 +1,247 @@
+"""Reading a file, step by step: table, columns, symbol, numbers, times, bars."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from Backtest.data.importing import checks, containers, symbols, vendors, zones
+from Backtest.data.importing.adjustments import adjust
+from Backtest.data.importing.columns import find_columns
+from Backtest.data.importing.decoding import unpack
+from Backtest.data.importing.layout import Table, read_text
+from Backtest.data.importing.names import zone_in
+from Backtest.data.importing.numbers import Numbers, decimal_mark, to_numbers
+from Backtest.data.importing.progress import Reading
+from Backtest.data.importing.shown import understood
+from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
+from Backtest.data.importing.times import Times, read_times, refuse_1970
+from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
+from Backtest.errors import DataError
+from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+
+_PRICES = ("open", "high", "low", "close")
+
+
+def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = None) -> Understood:
+    """Read a file of prices, and say what was understood of it.
+
+    Args:
+        content: the file's bytes: separated text in any usual encoding, a workbook, JSON, Parquet, or an archive of one.
+        filename: its name; symbol and time frame may stand in it.
+        choices: what the user says about it, which goes before what the file seems to say.
+
+    Raises:
+        DataError: it is no file of prices, or its bars cannot be; the message names the row.
+    """
+    choices = choices or ImportChoices()
+    findings = Findings()
+    if choices.timezone:
+        zones.named_zone(choices.timezone)
+    table = _table(content, filename, choices, findings)
+    sides = find_columns(table, choices, findings)
+    found, chosen, side, rows = symbols.choose(table, sides, choices, findings)
+    vendor = vendors.vendor_of(table, side.columns)
+    reading = Reading(table, choices, findings, side.columns, vendor, found, chosen, rows)
+    findings.counts["read"] = len(rows)
+    numbers = _numbers(reading)
+    _times(reading)
+    _bars(reading, numbers)
+    return understood(reading, filename)
+
+
+def _table(content: bytes, filename: str, choices: ImportChoices, findings: Findings) -> Table:
+    inside = unpack(content, filename)
+    if inside.kind == "excel":
+        return containers.read_workbook(inside, choices.sheet, findings)
+    if choices.sheet:
+        raise DataError(f"{filename} is no workbook: leave the choice sheet out")
+    if inside.kind == "json":
+        return containers.read_json(inside)
+    return containers.read_parquet(inside) if inside.kind == "parquet" else read_text(inside)
+
+
+# Numbers and times -----------------------------------------------------------------------------
+
+
+def _numbers(reading: Reading) -> dict[str, Numbers]:
+    columns, table = reading.columns.used(), reading.table.frame.loc[reading.rows]
+    mark, example = (
+        (reading.choices.decimal, "") if reading.choices.decimal else decimal_mark([table[columns[p]] for p in _PRICES])
+    )
+    if not mark:
+        thousands, fraction = example.replace(",", ""), example.replace(",", ".")
+        reading.findings.questions.append(
+            Question("decimal", f"Is {example} {thousands} (decimal .) or {fraction} (decimal ,)?", (".", ","))
+        )
+    reading.mark = mark or "."
+    return {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
+
+
+def _times(reading: Reading) -> None:
+    columns, frame = reading.columns, reading.table.frame.loc[reading.rows]
+    choices = reading.choices
+    clock = frame[columns.clock] if columns.clock >= 0 else None
+    order = choices.date_order or reading.vendor.date_order
+    reading.times = read_times(
+        frame[columns.time], clock, order=order, unit=choices.epoch_unit, findings=reading.findings
+    )
+    local = reading.times.local
+    if not local.notna().any():
+        name = reading.table.names[columns.time] if reading.table.names else "the first"
+        texts = frame[columns.time].astype("str")
+        raise DataError(
+            f"{reading.table.name}: the column {name} holds no times, its first cell is {next(iter(texts), '')[:40]!r}"
+        )
+    refuse_1970(local, reading.table.name)
+
+
+# Bars ------------------------------------------------------------------------------------------
+
+
+def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
+    """Make the frame of bars, as far as open questions allow; PriceData's form comes last."""
+    times, table, findings = reading.times, reading.table, reading.findings
+    assert times is not None
+    keep = checks.rows_to_keep(table, reading.rows, times.local, numbers, findings)
+    if not keep.any():
+        raise DataError(f"{table.name} has no usable bar: every row lacks a price or a time")
+    parts = {name: _kept(part, keep) for name, part in numbers.items()}
+    times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit)
+    if not times.local.is_monotonic_increasing:
+        parts, times = _forwards(parts, times)
+    moments = zones.moments(times)
+    reading.timeframe = _timeframe(reading, spacing(moments), moments)
+    placed = _placed(reading, times)
+    reading.zone = placed.zone
+    frame, rows = _frame(parts, placed, findings), times.local.index.to_numpy()
+    above = checks.positive(frame, table, rows, reading.choices.nonpositive, findings)
+    frame, rows = frame[above], rows[above]
+    if frame.empty:
+        raise DataError(f"{table.name} has no usable bar: no row has prices above zero")
+    frame = checks.widened(frame, parts, table, rows, findings)
+    if not findings.blocked:
+        frame = checks.without_duplicates(frame, reading.choices.duplicates, findings)
+    frame = frame.sort_index(kind="stable")
+    reading.frame = _adjusted(reading, frame)
+
+
+def _frame(parts: dict[str, Numbers], placed: zones.Placed, findings: Findings) -> pd.DataFrame:
+    """Return the bars, with the adjusted close as Adj where there is one; a missing volume is 0."""
+    frame = pd.DataFrame(
+        {name.capitalize(): parts[name].values.to_numpy() for name in _PRICES}, index=placed.index.rename(None)
+    )
+    frame["Volume"] = 0.0
+    if "volume" in parts:
+        volume = parts["volume"].values.fillna(0.0).to_numpy()
+        lost = int(parts["volume"].unreadable.sum()) + int((volume < 0).sum())
+        note = f"{checks.many(lost, 'row')} with a volume that is no number or below zero; it counts as 0"
+        findings.count("unreadable_volume", lost, note)
+        frame["Volume"] = np.maximum(volume, 0.0)
+    if "adj_close" in parts:
+        frame["Adj"] = parts["adj_close"].values.to_numpy()
+    return frame
+
+
+def _kept(part: Numbers, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Numbers:
+    return Numbers(part.values[keep], part.missing[keep], part.unreadable[keep], part.decimals)
+
+
+def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Numbers], Times]:
+    """Turn rows that go back in time around, so that of two rows with one time the later one stands last."""
+    steps = times.local.diff().dropna()
+    if len(steps) and (steps < pd.Timedelta(0)).mean() > 0.5:
+        parts = {
+            n: Numbers(p.values.iloc[::-1], p.missing[::-1], p.unreadable[::-1], p.decimals) for n, p in parts.items()
+        }
+        times = Times(times.local.iloc[::-1], times.offset.iloc[::-1], times.zone, times.order, times.unit)
+    return parts, times
+
+
+def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:
+    """Return the time frame: the bars' own, unless there are too few to tell.
+
+    A time frame the user or the file states which the bars contradict is asked about, unless their
+    dates are still unclear.
+    """
+    stated, by = _stated(reading)
+    if any(question.field == "date_order" for question in reading.findings.questions):
+        return stated or found.timeframe or "1d"
+    if stated and fits(stated, found, moments):
+        return stated
+    if stated:
+        remedy = (
+            f"are they {found.timeframe} bars?" if found.timeframe else "which is no known time frame: export another?"
+        )
+        text = f"{by} these are {stated} bars, but {found.text}: {remedy}"
+        reading.findings.questions.append(Question("timeframe", text, (found.timeframe,) if found.timeframe else ()))
+    elif not found.timeframe and found.share >= 0.9:
+        raise DataError(
+            f"{reading.table.name}: {found.text}, which is no known time frame",
+            suggestions=[f"Export the prices in one of {', '.join(TIMEFRAMES)}"],
+        )
+    elif not found.timeframe and found.share > 0:
+        text = f"The time frame is unclear, {found.text}: which one is it?"
+        reading.findings.questions.append(Question("timeframe", text, ("1d", "1wk", "1mo")))
+    elif not found.timeframe:
+        reading.findings.notes.append("One bar does not tell its time frame; it is taken as 1d")
+    return found.timeframe or "1d"
+
+
+def _stated(reading: Reading) -> tuple[str, str]:
+    """Return the time frame the user or a column of the file states, and who does; DataError for two of them."""
+    if reading.choices.timeframe or reading.columns.per < 0:
+        return reading.choices.timeframe, "You say"
+    texts = reading.table.frame.loc[reading.rows, reading.columns.per].astype("str").unique()
+    if len(texts) > 1:
+        raise DataError(f"{reading.table.name} holds bars of several time frames ({', '.join(texts[:5])}): split it")
+    return declared(str(texts[0])) if len(texts) else "", "The file says"
+
+
+def _placed(reading: Reading, times: Times) -> zones.Placed:
+    choices, findings = reading.choices, reading.findings
+    if not is_intraday(reading.timeframe):
+        if choices.timezone and times.offset.isna().all():
+            findings.notes.append(
+                f"{reading.timeframe} bars keep the date they bear; the zone {choices.timezone} is not needed"
+            )
+        return zones.days(times, choices.timezone, findings)
+    known, why = _known_zone(reading)
+    placed = zones.intraday(
+        times, timezone=choices.timezone, known_zone=known, why=why, step=seconds(reading.timeframe), findings=findings
+    )
+    if placed.zone:
+        return placed
+    twice = zones.repeats_an_hour(times.local, seconds(reading.timeframe))
+    if twice is not None:
+        text = f"The hour of {twice} is there twice, as where clocks are set back. In which zone are the times? Without it an hour is lost."
+    else:
+        text = "The times have no zone, and rules that name one cannot be run on them. In which zone are they?"
+        findings.notes.append("The times have no zone: they are kept as they are written")
+    examples = ("UTC", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo")
+    findings.questions.append(Question("timezone", text, examples, blocking=twice is not None))
+    return placed
+
+
+def _known_zone(reading: Reading) -> tuple[str, str]:
+    table, vendor = reading.table, reading.vendor
+    column = table.names[reading.columns.time] if table.names else ""
+    if zone := zone_in(column):
+        return zone, f"the column is called {column}"
+    if hint := table.hints.get("timezone", ""):
+        return zones.named_zone(hint).key, "the file says so"
+    if vendor.timezone:
+        return vendor.timezone, f"it is an export of {vendor.name}"
+    return "", ""
+
+
+def _adjusted(reading: Reading, frame: pd.DataFrame) -> pd.DataFrame:
+    adjusted = frame.pop("Adj") if "Adj" in frame else None
+    if adjusted is not None and reading.choices.adjustment != "none" and adjusted.notna().any():
+        wrong = ~(adjusted > 0)
+        if wrong.any():
+            note = f"Left out: {checks.many(int(wrong.sum()), 'bar')} without an adjusted close above zero, the first is {checks.when(frame.index[wrong][0])}"
+            reading.findings.count("missing_adjusted_close", int(wrong.sum()), note)
+            frame, adjusted = frame[~wrong], adjusted[~wrong]
+    frame, reading.adjustment = adjust(frame, adjusted, reading.choices.adjustment, reading.findings)
+    return frame

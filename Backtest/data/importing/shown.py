@@ -1,0 +1,79 @@
+"""What was understood of a file, put together for its user, with the prices where nothing is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from Backtest.data.importing import symbols
+from Backtest.data.importing.progress import Reading
+from Backtest.data.importing.understanding import Question, Understood
+from Backtest.data.prices import PriceData, clean_frame
+from Backtest.data.quality import quality_report, split_suspects
+from Backtest.timeframes import is_intraday
+
+SOURCE = "uploaded"
+SHOWN_ROWS = 5
+
+
+def understood(reading: Reading, filename: str) -> Understood:
+    """Return what all steps found; the prices only where no blocking question is open."""
+    table, findings, frame = reading.table, reading.findings, reading.frame
+    assert frame is not None
+    assert reading.times is not None
+    if reading.vendor.note and is_intraday(reading.timeframe):
+        findings.notes.append(reading.vendor.note)
+    findings.warnings += [suspect.message for suspect in split_suspects(frame)]
+    symbol = (
+        reading.choices.symbol
+        or symbols.as_symbol(reading.in_file)
+        or symbols.symbol_of_name(filename)
+        or symbols.symbol_of_name(table.name)
+    )
+    if reading.in_file and symbols.as_symbol(reading.in_file) != symbol:
+        findings.notes.append(
+            f"The file calls the prices {reading.in_file[:40]}; they are kept as {symbol or 'what you name'}"
+        )
+    if not symbol:
+        findings.questions.append(Question("symbol", "Which symbol are these prices of?", blocking=False))
+    prices = None
+    if not findings.blocked:
+        remarks = (*findings.warnings, *findings.notes)
+        quality = {**quality_report(frame, reading.timeframe), **_counted(findings.counts)}
+        clean = clean_frame(frame, name=table.name)
+        prices = PriceData(symbol, reading.timeframe, clean, SOURCE, reading.adjustment, remarks, quality)
+    used = reading.columns.used()
+    names = {p: table.names[at] if table.names and table.names[at] else f"column {at + 1}" for p, at in used.items()}
+    ignored = tuple(n for i, n in enumerate(table.names) if n and i not in used.values())
+    rows = _rows(frame) if not findings.blocked else _raw(reading)
+    return Understood(
+        filename=filename, kind=table.kind, vendor=reading.vendor.name, encoding=table.encoding, separator=table.separator,
+        decimal=reading.mark, header_rows=table.header_rows, columns=names, ignored_columns=ignored, symbols=reading.symbols,
+        symbol=symbol, timeframe=reading.timeframe, timezone=reading.zone, date_order=reading.times.order,
+        epoch_unit=reading.times.unit, adjustment=reading.adjustment, counts=findings.counts,
+        first_rows=tuple(rows[:SHOWN_ROWS]), last_rows=tuple(rows[-SHOWN_ROWS:]), notes=tuple(findings.notes),
+        warnings=tuple(findings.warnings), questions=tuple(findings.questions), prices=prices,
+    )  # fmt: skip
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, Any]:
+    """Return the counts of a file's rows in the form of the quality report, whose own are of what was left."""
+    named = {"missing_price": "missing_values", "duplicate": "duplicates"}
+    found = {named.get(name, name): {"count": rows, "examples": []} for name, rows in counts.items() if name != "read"}
+    return {"file_rows": counts["read"], **found}
+
+
+def _rows(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
+    """Return the first and last bars with the time as text."""
+    ends = frame if len(frame) <= 2 * SHOWN_ROWS else pd.concat([frame.head(SHOWN_ROWS), frame.tail(SHOWN_ROWS)])
+    return [{"time": str(time), **{str(k): float(v) for k, v in row.items()}} for time, row in ends.iterrows()]
+
+
+def _raw(reading: Reading) -> list[Mapping[str, Any]]:
+    """Return the first and last rows as the file has them, under the names of the parts."""
+    used = reading.columns.used()
+    rows = reading.table.frame.loc[reading.rows]
+    ends = rows if len(rows) <= 2 * SHOWN_ROWS else pd.concat([rows.head(SHOWN_ROWS), rows.tail(SHOWN_ROWS)])
+    return [{part: str(row[at]) for part, at in used.items()} for _, row in ends.iterrows()]

@@ -1,0 +1,87 @@
+"""Whose export a file is, and what is known of it: its zone, the order of its dates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from Backtest.data.importing.layout import Table
+from Backtest.data.importing.names import folded
+from Backtest.data.importing.parts import Columns
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """What a vendor's exports have in common. `timezone` is that of intraday times without an offset."""
+
+    name: str
+    timezone: str = ""
+    date_order: Literal["", "dmy", "mdy"] = ""
+    note: str = ""
+
+
+BINANCE = Vendor("Binance", "UTC")
+KRAKEN = Vendor("Kraken", "UTC")
+ALPACA = Vendor("Alpaca", "UTC")
+CRYPTODATADOWNLOAD = Vendor("CryptoDataDownload", "UTC")
+METATRADER4 = Vendor(
+    "MetaTrader 4", note="MetaTrader writes its broker's time, which is none of UTC's or the exchange's"
+)
+METATRADER5 = Vendor(
+    "MetaTrader 5", note="MetaTrader writes its broker's time, which is none of UTC's or the exchange's"
+)
+NINJATRADER = Vendor("NinjaTrader", note="NinjaTrader writes the end of an intraday bar, others its start")
+HISTDATA = Vendor("HistData", note="HistData writes New York's winter time all year (UTC-5): give timezone=Etc/GMT+5")
+STOOQ = Vendor("Stooq")
+NASDAQ = Vendor("Nasdaq", date_order="mdy")
+INVESTING = Vendor("Investing.com")
+DUKASCOPY = Vendor("Dukascopy", date_order="dmy")
+ALPHAVANTAGE = Vendor("Alpha Vantage", "America/New_York")
+YAHOO = Vendor("Yahoo Finance")
+TRADINGVIEW = Vendor("TradingView")
+UNKNOWN = Vendor("")
+
+
+def vendor_of(table: Table, columns: Columns) -> Vendor:
+    """Return the vendor by the header's words, the address above it, or the form of unnamed rows."""
+    names = {folded(name) for name in table.names}
+    preamble = " ".join(table.preamble).lower()
+    raw = {name.strip().lower() for name in table.names}
+    checks: tuple[tuple[bool, Vendor], ...] = (
+        ("cryptodatadownload" in preamble, CRYPTODATADOWNLOAD),
+        (bool(names & {"unix", "unix timestamp"}) and "symbol" in names, CRYPTODATADOWNLOAD),
+        (bool(names & {"taker buy base asset volume", "taker buy volume", "taker base volume", "quote asset volume"}), BINANCE),
+        ({"trade count", "vwap"} <= names or {"t", "o", "h", "l", "c", "v", "n", "vw"} <= names, ALPACA),
+        ("<ticker>" in raw and "<per>" in raw, STOOQ),
+        ({"otwarcie", "zamkniecie"} <= names, STOOQ),
+        (bool(raw & {"<tickvol>", "<spread>"}), METATRADER5),
+        ("close/last" in names, NASDAQ),
+        ({"change %", "price"} <= names or "+/- %" in names or "change%" in names, INVESTING),
+        ("gmt time" in names or ("local time" in names and _is_dukascopy(table, columns)), DUKASCOPY),
+        (bool(raw & {"1. open", "adjusted_close"}) and bool(raw & {"split_coefficient", "8. split coefficient", "1. open"}), ALPHAVANTAGE),
+        ("adj close" in names or bool(names & {"stock splits"}) or any(table.groups), YAHOO),
+        (not table.names, _unnamed(table, columns)),
+        (bool(re.match(r"[A-Z0-9]+_[A-Z0-9.!]+, ?\w+", table.name)) and "time" in names, TRADINGVIEW),
+    )  # fmt: skip
+    return next((vendor for holds, vendor in checks if holds), UNKNOWN)
+
+
+def _is_dukascopy(table: Table, columns: Columns) -> bool:
+    return bool(re.match(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d\.\d{3}", str(table.frame[columns.time].iloc[0])))
+
+
+def _unnamed(table: Table, columns: Columns) -> Vendor:
+    first = str(table.frame[columns.time].iloc[0]).strip()
+    width = table.frame.shape[1]
+    if width == 12 and re.fullmatch(r"\d{13}|\d{16}", first):
+        return BINANCE
+    if width in (7, 8) and re.fullmatch(r"\d{10}", first):
+        return KRAKEN
+    if table.name.startswith("DAT_"):
+        return HISTDATA
+    if table.separator == ";" and re.fullmatch(r"\d{8}( \d{6})?", first):
+        return NINJATRADER
+    if columns.clock >= 0 and re.fullmatch(r"\d{4}\.\d\d\.\d\d", first):
+        return METATRADER4
+    return UNKNOWN

@@ -1,0 +1,195 @@
+"""POST data/datasets/preview/ and upload/, and manage.py import_data."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from rest_framework.test import APIClient
+
+from data_api.models import DataSet
+
+HEADER = "Date,Open,High,Low,Close,Volume\n"
+DAILY = HEADER + "2024-01-02,10,11,9,10.5,100\n2024-01-03,10.5,12,10,11,200\n2024-01-04,11,11.5,10.5,11.25,300\n"
+UNCLEAR = HEADER + "03/01/2024,10,11,9,10,5\n04/01/2024,11,12,10,11,5\n"
+TWO = "Ticker,Date,Open,High,Low,Close\nAAA,2024-01-02,5,5,5,5\nAAA,2024-01-03,5,5,5,5\nBBB,2024-01-02,7,7,7,7\n"
+HOURS = HEADER + "2024-07-01 09:00,10,11,9,10,5\n2024-07-01 10:00,11,12,10,11,5\n2024-07-01 11:00,11,12,10,11,5\n"
+
+
+def post(api: APIClient, where: str, text: str | bytes, name: str = "prices.csv", **fields: Any) -> Any:
+    content = text.encode() if isinstance(text, str) else text
+    return api.post(
+        f"/api/data/datasets/{where}/", {"file": SimpleUploadedFile(name, content), **fields}, format="multipart"
+    )
+
+
+def test_a_preview_shows_what_is_understood_and_stores_nothing(api: APIClient) -> None:
+    answer = post(api, "preview", DAILY, "ACME.csv")
+    assert answer.status_code == 200
+    shown = answer.json()
+    assert (shown["symbol"], shown["timeframe"], shown["timezone"], shown["rows"]) == ("ACME", "1d", "", 3)
+    assert shown["columns"]["close"] == "Close"
+    assert (shown["encoding"], shown["separator"], shown["header_rows"]) == ("utf-8", ",", 1)
+    bar = {"time": "2024-01-02 00:00:00", "Open": 10.0, "High": 11.0, "Low": 9.0, "Close": 10.5, "Volume": 100.0}
+    assert shown["first_rows"][0] == bar
+    assert shown["last_rows"][-1]["Close"] == 11.25
+    assert shown["questions"] == []
+    assert DataSet.objects.count() == 0
+
+
+def test_a_preview_of_a_file_with_an_open_question_shows_its_own_rows(api: APIClient) -> None:
+    shown = post(api, "preview", UNCLEAR).json()
+    assert shown["rows"] == 0
+    assert shown["first_rows"][0]["time"] == "03/01/2024"
+    assert {q["field"]: (q["choices"], q["blocking"]) for q in shown["questions"]} == {
+        "date_order": (["dmy", "mdy"], True), "symbol": ([], False),
+    }  # fmt: skip
+
+
+def test_an_upload_that_reads_in_two_ways_is_asked_about(api: APIClient) -> None:
+    answer = post(api, "upload", UNCLEAR, symbol="ACME")
+    assert answer.status_code == 422
+    body = answer.json()
+    [detail] = body["details"]
+    assert (detail["field"], detail["suggestion"]) == ("date_order", "Give date_order=dmy or date_order=mdy")
+    assert body["clarifying_questions"] == [detail["message"]]
+    assert DataSet.objects.count() == 0
+    stored = post(api, "upload", UNCLEAR, symbol="ACME", date_order="dmy")
+    assert (stored.status_code, stored.json()["start"]) == (201, "2024-01-03T00:00:00Z")
+
+
+def test_the_symbol_is_that_of_the_request_the_file_or_its_name(api: APIClient) -> None:
+    assert post(api, "upload", DAILY, "ACME.csv").json()["symbol"] == "ACME"
+    assert post(api, "upload", DAILY, "ACME.csv", symbol="other").json()["symbol"] == "OTHER"
+    refused = post(api, "upload", DAILY)
+    assert (refused.status_code, refused.json()["details"][0]["field"]) == (422, "symbol")
+
+
+def test_each_symbol_of_a_file_can_be_stored(api: APIClient) -> None:
+    refused = post(api, "upload", TWO, symbol="X")
+    assert (refused.status_code, refused.json()["details"][0]["field"]) == (422, "symbol_in_file")
+    one = post(api, "upload", TWO, symbol="X", symbol_in_file="BBB").json()
+    assert (one["symbol"], one["rows"], one["others"]) == ("X", 1, [])
+    each = post(api, "upload", TWO, symbol_in_file="*").json()
+    assert (each["symbol"], each["rows"]) == ("AAA", 2)
+    assert [(other["symbol"], other["rows"]) for other in each["others"]] == [("BBB", 1)]
+    assert post(api, "upload", TWO, symbol="X", symbol_in_file="*").status_code == 400
+
+
+def test_the_zone_of_intraday_bars_is_kept(api: APIClient) -> None:
+    unknown = post(api, "upload", HOURS, symbol="ACME").json()
+    assert (unknown["timezone"], unknown["start"]) == ("", "2024-07-01T09:00:00Z")
+    assert any("no zone" in note for note in unknown["notes"])
+    known = post(api, "upload", HOURS, symbol="ACME", timezone="Europe/Berlin").json()
+    assert (known["timezone"], known["start"]) == ("Europe/Berlin", "2024-07-01T07:00:00Z")
+    kept = pd.read_parquet(DataSet.objects.get(pk=known["id"]).path)
+    assert str(kept.index[0]) == "2024-07-01 09:00:00+02:00"
+    assert post(api, "upload", HOURS, symbol="ACME", timezone="Moon").status_code == 422
+    assert post(api, "upload", DAILY, symbol="ACME").json()["timezone"] == ""
+
+
+def test_what_was_left_out_and_adjusted_is_kept_with_the_data_set(api: APIClient) -> None:
+    text = "Date,Open,High,Low,Close,Adj Close\n2024-01-02,40,44,36,40,20\n2024-01-03,,,,,\n2024-01-04,21,22,20,21,21\n"
+    stored = post(api, "upload", text, "ACME.csv").json()
+    assert (stored["rows"], stored["adjustment"]) == (2, "splits and dividends")
+    assert stored["preview"][0]["Open"] == 20
+    assert stored["quality"]["missing_values"]["count"] == 1
+    assert any("1 row without a price" in note for note in stored["notes"])
+    traded = post(api, "upload", text, "ACME.csv", adjustment="none").json()
+    assert (traded["adjustment"], traded["preview"][0]["Open"]) == ("none", 40)
+    assert traded["quality"]["split_suspects"]["count"] == 0  # two bars tell nothing
+    fetched = api.post("/api/data/fetch/", {"symbol": "ACME", "interval": "1d"}).json()
+    assert (fetched["source"], fetched["adjustment"]) == ("uploaded", "none")
+
+
+def test_a_bar_outside_its_range_is_refused_in_both(api: APIClient) -> None:
+    text = HEADER + "2024-01-02,10,11,9,10,5\n2024-01-03,12,11,9,10,5\n"
+    for where in ("preview", "upload"):
+        answer = post(api, where, text, symbol="ACME")
+        assert answer.status_code == 422
+        assert "open above the high: 12 and 11 in the bar of 2024-01-03 (line 3)" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "says"),
+    [
+        ({"simbol": "X"}, "simbol", "did you mean symbol?"),
+        ({"symbol": "X", "date_order": "day"}, "date_order", "not a valid choice"),
+        ({"symbol": "X", "timeframe": "7m"}, "timeframe", "not a valid choice"),
+        ({"symbol": "a b"}, "symbol", "required pattern"),
+    ],
+)
+def test_fields_nobody_reads_are_refused(api: APIClient, fields: dict[str, str], field: str, says: str) -> None:
+    for where in ("preview", "upload"):
+        answer = post(api, where, DAILY, **fields)
+        assert answer.status_code == 400
+        assert [(d["field"], says in d["message"]) for d in answer.json()["details"]] == [(field, True)]
+
+
+def test_epochs_of_any_unit_are_taken(api: APIClient) -> None:
+    for unit in (1, 10**3, 10**6, 10**9):
+        text = "time,open,high,low,close\n" + "".join(
+            f"{1704153600 * unit + d * 86400 * unit},1,1,1,1\n" for d in range(3)
+        )
+        assert post(api, "upload", text, symbol="ACME").json()["start"] == "2024-01-02T00:00:00Z"
+
+
+def test_nobody_previews_without_a_token(db: None) -> None:
+    assert post(APIClient(), "preview", DAILY).status_code == 401
+
+
+# manage.py import_data -------------------------------------------------------------------------
+
+
+def run(*arguments: Any) -> str:
+    out = StringIO()
+    call_command("import_data", *map(str, arguments), stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_previews_and_stores(db: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ACME.csv"
+    path.write_text(DAILY, encoding="utf-8")
+    assert json.loads(run(path, "--preview", "--json"))["timeframe"] == "1d"
+    run(path, "--preview")
+    assert "time = Date" in capsys.readouterr().out
+    assert DataSet.objects.count() == 0
+    assert "ACME 1d: 3 bars, 2024-01-02 to 2024-01-04" in run(path)
+    [stored] = json.loads(run(path, "--symbol", "mine", "--json"))
+    assert (stored["symbol"], stored["rows"]) == ("MINE", 3)
+
+
+def test_the_command_asks_what_is_unclear(db: None, tmp_path: Path) -> None:
+    path = tmp_path / "ACME.csv"
+    path.write_text(UNCLEAR, encoding="utf-8")
+    with pytest.raises(CommandError, match="date_order=dmy or date_order=mdy"):
+        run(path)
+    assert "2024-01-03" in run(path, "--date-order", "dmy")
+    with pytest.raises(CommandError, match="cannot be read"):
+        run(tmp_path / "none.csv")
+
+
+def test_the_tester_imports_a_file(user: Any, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from Backtest.errors import AlgoAgentError
+    from Strategy.interactive_strategy_tester import Tester
+
+    path = tmp_path / "my prices.csv"
+    path.write_text(UNCLEAR, encoding="utf-8")
+    out = StringIO()
+    tester = Tester(user, Console(file=out))
+    with pytest.raises(AlgoAgentError, match="more than one way"):
+        tester.answer(f":import '{path}'")
+    tester.answer(f":import '{path}' date_order=dmy symbol=acme")
+    assert "ACME 1d: 2 bars from my prices.csv" in out.getvalue()
+    assert tester.symbol == "ACME"
+    for wrong in ("", f"'{path}", f"'{path}' nonsense", f"'{path}' order=dmy", f"'{path}' date_order=day"):
+        with pytest.raises(AlgoAgentError):
+            tester.answer(f":import {wrong}")
