@@ -660,7 +660,8 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
         if not isinstance(node, BarsHeld)
     )
     for values in (varied or {}).values():
-        longest += max(float(values["max"]) if isinstance(values, Mapping) else float(max(values)), 0.0)
+        tried = [values.get("max")] if isinstance(values, Mapping) else values
+        longest += max((v for v in tried if isinstance(v, int | float)), default=0.0)
     return min(int(SETTLED * longest + back), 100_000)
 
 

@@ -310,7 +310,7 @@ def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
 def _tried(run: BacktestRun, canonical: CanonicalStrategy | None, result: BacktestResult) -> dict[str, Any]:
     """Count the run as a trial; return what its result is worth among those of its lineage."""
     lineage = trials.lineage_of(run.strategy, canonical, run.code)
-    returns = trials.daily_returns(result.equity["Equity"])
+    returns = trials.daily_returns(result)
     kind = Trial.Kind.BACKTEST if canonical else Trial.Kind.CODE
     what = canonical.content_hash() if canonical else result.manifest["code_sha256"]
     trial = trials.record(user=run.user, lineage=lineage, prices=result.prices, kind=kind, what=what, returns=returns)

@@ -317,7 +317,7 @@ def strategy_recommendations(
         done = run_backtest_from_canonical(tested, prices, sandbox=get_sandbox(), limits=get_limits())
         trials.record(
             user=strategy.user, lineage=trials.lineage_of(strategy, tested), prices=prices,
-            kind=Trial.Kind.RECOMMENDATION, what=tested.content_hash(), returns=trials.daily_returns(done.equity["Equity"]),
+            kind=Trial.Kind.RECOMMENDATION, what=tested.content_hash(), returns=trials.daily_returns(done),
         )  # fmt: skip
         return {name: done.summary[name] for name in MEASURED}
 
@@ -366,7 +366,7 @@ def strategy_generate_code(
     def tried(code: str, result: BacktestResult) -> None:
         trials.record(
             user=strategy.user, lineage=trials.lineage_of(strategy, canonical), prices=prices, kind=Trial.Kind.CODE,
-            what=result.manifest["code_sha256"], returns=trials.daily_returns(result.equity["Equity"]),
+            what=result.manifest["code_sha256"], returns=trials.daily_returns(result),
         )  # fmt: skip
 
     generator = GeminiStrategyGenerator(write, sandbox=get_sandbox(), prices=prices, limits=get_limits(), tried=tried)

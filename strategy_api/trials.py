@@ -18,9 +18,8 @@ from Backtest.canonical import CanonicalStrategy
 from strategy_api.models import Strategy, Trial
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from auth_api.models import User
+    from Backtest.backtesting_adapter import BacktestResult
     from Backtest.data import PriceData
     from Backtest.search.assessment import Earlier
 
@@ -41,11 +40,22 @@ def lineage_of(strategy: Strategy | None, canonical: CanonicalStrategy | None, c
     return f"form:{hashlib.sha256(text.encode()).hexdigest()[:40]}"
 
 
-def daily_returns(equity: pd.Series) -> Any:
-    """Return the returns of days of an equity curve, float64 of shape (days - 1,)."""
-    worth = equity.resample("D").last().dropna().to_numpy(dtype=float)
+def daily_returns(result: BacktestResult) -> Any:
+    """Return a backtest's returns of days from the first bar that was asked for, float64 of shape (days - 1,).
+
+    Before the first decision they are 0, so that trials with other warm-ups, and those of searches, have the same days.
+    """
+    import pandas as pd
+
+    from Backtest.sessions import Session
+
+    index, first = pd.DatetimeIndex(result.prices.frame.index), result.prices.first
+    last = Session.of(index).last_bars(index)
+    equity = result.equity["Equity"].to_numpy(dtype=float)
+    curve = np.concatenate([np.full(result.begin, equity[0]), equity])
+    ends = curve[last[np.searchsorted(last, first) :]]
     with np.errstate(all="ignore"):
-        return np.nan_to_num(worth[1:] / worth[:-1] - 1)
+        return np.nan_to_num(ends[1:] / ends[:-1] - 1)
 
 
 def record(

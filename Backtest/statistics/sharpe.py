@@ -66,7 +66,8 @@ def expected_maximum(trials: float, deviation: float = 1.0) -> float:
     if trials <= 1:
         return 0.0
     gamma = float(np.euler_gamma)
-    return deviation * float((1 - gamma) * ndtri(1 - 1 / trials) + gamma * ndtri(1 - 1 / (trials * math.e)))
+    found = float((1 - gamma) * ndtri(1 - 1 / trials) + gamma * ndtri(1 - 1 / (trials * math.e)))
+    return deviation * max(found, 0.0)  # the approximation is for many trials, and negative for fewer than two
 
 
 def independent_trials(returns: Floats, count: int | None = None) -> float:

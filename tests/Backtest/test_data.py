@@ -18,7 +18,7 @@ from Backtest.data.quality import quality_report
 from Backtest.data.yahoo import YahooProvider
 from Backtest.data_manager import DataIngestionModel, DataManager
 from Backtest.errors import AlgoAgentError, DataError, DataRangeError, ProviderError, StrategyError
-from Backtest.timeframes import resample
+from Backtest.sessions import resample
 from tests.yahoo_server import LocalSession, Yahoo, yahoo_server
 
 
@@ -171,12 +171,15 @@ def test_dates_outside_name_what_exists() -> None:
 
 def test_resampling_against_pandas_and_finer_bars_are_refused() -> None:
     hourly = BundledProvider().fetch(PriceRequest("EURUSD", "1h")).frame
-    daily = resample(hourly, "1d")
-    expected = hourly.resample("1D").agg(
+    daily, notes = resample(hourly, "1d")
+    assert "days end at 17:00 New York time" in notes[0]
+    local = hourly.tz_convert("America/New_York")
+    expected = local.groupby((local.index.tz_localize(None) + pd.Timedelta(hours=7)).normalize()).agg(
         {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
     )
-    expected = expected.dropna()
-    np.testing.assert_allclose(daily.to_numpy(), expected.to_numpy())
+    pd.testing.assert_frame_equal(
+        daily, expected[1:-1], check_names=False, check_freq=False
+    )  # the ends are parts of days
     weekly = DataManager().fetch(PriceRequest("GOOG", "1wk")).frame
     assert set(pd.DatetimeIndex(weekly.index).day_name()) == {"Monday"}
     with pytest.raises(DataError):
@@ -194,9 +197,9 @@ def test_ingest_and_process_adds_the_canonical_columns() -> None:
     assert 480 < len(frame) < 520
     assert frame["RSI_14"].notna().all()  # warmed up before the period asked for
     with pytest.raises(StrategyError, match="FOO"):
-        DataIngestionModel().ingest_and_process("GOOG", [{"name": "FOO"}])
+        DataIngestionModel().ingest_and_process("GOOG", [{"name": "FOO"}], interval="1d")
     with pytest.raises(DataError, match="period"):
-        DataIngestionModel().ingest_and_process("GOOG", [], "2 years")
+        DataIngestionModel().ingest_and_process("GOOG", [], "2 years", "1d")
 
 
 # Quality -------------------------------------------------------------------------------------

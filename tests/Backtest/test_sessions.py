@@ -161,7 +161,7 @@ def test_neither_early_nor_late(which: tuple[pd.DatetimeIndex, str], gone: set[i
     """
     index, timeframe = which
     index = index.delete(sorted(gone))
-    bars, number, complete = coarser(prices(index), timeframe)
+    _, number, complete = coarser(prices(index), timeframe)
     assert ((complete == number) | (complete == number + 1) | (number < 0)).all()
     assert (complete >= number).all()  # not late: periods before this one are known
     ended = (number >= 0) & (complete == number + 1)
