@@ -12,17 +12,19 @@ from pathlib import Path
 from string import Template
 
 from Backtest.code_check import MODULES
+from Backtest.code_generator import HELPERS
 from Backtest.indicators import REGISTRY
 from Backtest.timeframes import TIMEFRAMES
 
 
 @cache
 def render(file: Path) -> str:
-    """Return the prompt of a file, with what it names by $indicators, $timeframes and $packages in it."""
+    """Return the prompt of a file, with what it names by $indicators, $timeframes, $packages and $helpers in it."""
     values = {
         "indicators": indicator_table(),
         "timeframes": ", ".join(TIMEFRAMES),
         "packages": ", ".join(sorted(MODULES)),
+        "helpers": "\n".join(HELPERS[name].strip() + "\n" for name in ("protect_fills", "close_out")),
     }
     return Template(file.read_text(encoding="utf-8")).substitute(values)
 

@@ -57,7 +57,7 @@ def test_a_queued_run_is_completed_by_a_worker(api: APIClient, strategy: int) ->
     assert (run.worker, run.lease_until) == ("", None)
     assert run.canonical_json["execution"]["commission"] == 0.001
     assert {a["name"] for a in found["artifacts"]} == {
-        "trades.csv", "equity_curve.csv", "prices.parquet", "strategy.py", "manifest.json", "log.txt"
+        "trades.csv", "equity_curve.csv", "prices.parquet", "strategy.py", "manifest.json", "log.txt", "backtesting_stats.json",
     }  # fmt: skip
     kinds = [(e.kind, e.data.get("status", "")) for e in run.events.all() if e.kind == "status"]
     assert kinds == [("status", "running"), ("status", "completed")]
