@@ -29,7 +29,7 @@ from Backtest.code_expressions import LINE, Expression, Expressions, call, join,
 from Backtest.code_orders import Orders
 from Backtest.errors import AlgoAgentError
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.indicators.formulas import share
+from Backtest.indicators.formulas import RSI, mean, share
 
 
 @dataclass
@@ -291,8 +291,10 @@ class _Generator:
     def _helper_functions(self) -> list[str]:
         lines: list[str] = []
         formulas = list(self.formulas.values())
-        if any("share(" in source for source in formulas):
-            formulas.insert(0, inspect.getsource(share))
+        for used in (RSI, mean, share):  # each before those that call it
+            known = {source.split("(")[0] for source in formulas}
+            if f"def {used.__name__}" not in known and any(f"{used.__name__}(" in _body(s) for s in formulas):
+                formulas.insert(0, inspect.getsource(used))
         if formulas:
             lines += ["", "Array = NDArray[np.float64]"]
         for source in (*formulas, *(HELPERS[h] for h in HELPERS if h in self.helpers)):
@@ -511,6 +513,11 @@ class _Generator:
             f"    print(backtest({symbol}).run())",
         ]
         return [*lines, "", "", *run]
+
+
+def _body(source: str) -> str:
+    """Return a function's source without the calls of libraries, whose names may be the same: `talib.RSI(`."""
+    return re.sub(r"\w+\.\w+\(", "", source)
 
 
 def _indent(lines: Iterable[str]) -> list[str]:

@@ -120,8 +120,69 @@ def ichimoku(f: pd.DataFrame) -> Rows:
 
     tenkan, kijun, b = middle(9), middle(26), middle(52)
     a = [(x + y) / 2 for x, y in zip(tenkan, kijun, strict=True)]
-    ahead = [math.nan] * 26
-    return [tenkan, kijun, ahead + a[:-26], ahead + b[:-26]]
+    ahead = [math.nan] * 25  # TradingView draws the spans 26 - 1 bars ahead
+    return [tenkan, kijun, ahead + a[:-25], ahead + b[:-25]]
+
+
+def stoch_rsi(f: pd.DataFrame) -> Rows:
+    rsi = list(talib.RSI(f["Close"].to_numpy(), 14))
+    place = rolling(rsi, 14, lambda w: 100 * (w[-1] - min(w)) / (max(w) - min(w)))
+    k = rolling(place, 3, lambda w: sum(w) / 3)
+    return [k, rolling(k, 3, lambda w: sum(w) / 3)]
+
+
+def weighted(values: list[float], n: int) -> list[float]:
+    return rolling(values, n, lambda w: sum((i + 1) * v for i, v in enumerate(w)) / (n * (n + 1) / 2))
+
+
+def hull(f: pd.DataFrame) -> Rows:
+    c = f["Close"].tolist()
+    twice = [2 * a - b for a, b in zip(weighted(c, 10), weighted(c, 20), strict=True)]
+    return [weighted(twice, 4)]  # the root of 20, rounded down
+
+
+def aroon(f: pd.DataFrame) -> Rows:
+    up = rolling(f["High"].tolist(), 15, lambda w: 100 * max(range(15), key=lambda i: (w[i], i)) / 14)
+    down = rolling(f["Low"].tolist(), 15, lambda w: 100 * min(range(15), key=lambda i: (w[i], -i)) / 14)
+    return [up, down]
+
+
+def pivots(f: pd.DataFrame) -> Rows:
+    rows = []
+    for high, low, close in zip(f["High"], f["Low"], f["Close"], strict=True):
+        p = (high + low + close) / 3
+        r1, s1 = p + (p - low), p - (high - p)
+        rows.append([p, r1, s1, p + (high - low), p - (high - low), r1 + (high - low), s1 - (high - low)])
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def percent_rank(f: pd.DataFrame) -> Rows:
+    return [rolling(f["Close"].tolist(), 101, lambda w: sum(v <= w[-1] for v in w[:-1]))]
+
+
+def zscore(f: pd.DataFrame) -> Rows:
+    def score(w: list[float]) -> float:
+        centre = sum(w) / 20
+        return (w[-1] - centre) / math.sqrt(sum((v - centre) ** 2 for v in w) / 20)
+
+    return [rolling(f["Close"].tolist(), 20, score)]
+
+
+def ibs(f: pd.DataFrame) -> Rows:
+    return [((f["Close"] - f["Low"]) / (f["High"] - f["Low"])).tolist()]
+
+
+def percent_b(f: pd.DataFrame) -> Rows:
+    def place(w: list[float]) -> float:
+        centre = sum(w) / 20
+        deviation = math.sqrt(sum((v - centre) ** 2 for v in w) / 20)
+        return (w[-1] - (centre - 2 * deviation)) / (4 * deviation)
+
+    return [rolling(f["Close"].tolist(), 20, place)]
+
+
+def since(column: str, best: Callable[..., float]) -> Callable[[pd.DataFrame], Rows]:
+    return lambda f: [rolling(f[column].tolist(), 20, lambda w: float(19 - w.index(best(w))))]
 
 
 def talib_with(name: str, *columns: str, **arguments: float) -> Callable[[pd.DataFrame], Rows]:
@@ -163,6 +224,17 @@ REFERENCES: dict[str, Callable[[pd.DataFrame], Rows]] = {
     "KELTNER": keltner,
     "SUPERTREND": supertrend,
     "ICHIMOKU": ichimoku,
+    "STOCHRSI": stoch_rsi,
+    "HMA": hull,
+    "PSAR": talib_with("SAR", "High", "Low", acceleration=0.02, maximum=0.2),
+    "AROON": aroon,
+    "PIVOT": pivots,
+    "PERCENT_RANK": percent_rank,
+    "ZSCORE": zscore,
+    "IBS": ibs,
+    "PERCENT_B": percent_b,
+    "HIGHEST_BARS": since("High", max),
+    "LOWEST_BARS": since("Low", min),
 }
 
 
@@ -188,8 +260,8 @@ def test_values(name: str) -> None:
 @pytest.mark.parametrize("name", REGISTRY)
 @pytest.mark.parametrize("timeframe", [None, "1wk"])
 def test_the_future_never_changes_the_past(name: str, timeframe: str | None) -> None:
-    frame = frame_of(seed=3, bars=420)
-    cut = 300
+    frame = frame_of(seed=3, bars=1100)
+    cut = 900
     changed = frame.copy()
     rng = np.random.default_rng(11)
     changed.iloc[cut:] *= rng.uniform(0.5, 2.0, (len(frame) - cut, 5))
@@ -226,3 +298,20 @@ def test_an_indicator_of_an_indicator_starts_where_its_source_does() -> None:
     )
     expected = pd.Series(talib.RSI(frame["Close"].to_numpy(), 14), frame.index).rolling(5).mean()
     np.testing.assert_allclose(columns["SMA_5_RSI_14"], expected, rtol=1e-9)
+
+
+FLAT = ("RSI", "STOCH", "WILLR", "MFI", "STOCHRSI", "IBS", "ZSCORE", "PERCENT_B")
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_flat_prices_have_none(name: str) -> None:
+    """Nothing is oversold where nothing moves: 0 / 0 is no number, and no rule fires on it."""
+    flat = frame_of().assign(Open=50.0, High=50.0, Low=50.0, Close=50.0)
+    assert computed(flat, name).isna().all(axis=None)
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_they_come_back_when_prices_move_again(name: str) -> None:
+    frame = frame_of(bars=400)
+    frame.loc[frame.index[:120], ["Open", "High", "Low", "Close"]] = 50.0
+    assert computed(frame, name).iloc[200:].notna().all(axis=None)
