@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    Side,
-)
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexer import Token
@@ -36,9 +33,6 @@ class Layout:
         self.cursor = cursor
         self.draft = draft
         self.risk = risk
-        self.section: tuple[str, Side | None] | None = None
-        self.side: Side | None = None
-        self.step = 0.0
 
     def style(self) -> bool:
         """Read what kind of strategy it is: "a trend following system"; it says nothing about the rules."""
@@ -86,7 +80,7 @@ class Layout:
             ):
                 return True
         at_start = self.cursor.position == 0 or token.norm in ("step", "rule")
-        return bool((at_start or token.value == self.step + 1 > 1) and self._list_number())
+        return bool((at_start or token.value == self.draft.step + 1 > 1) and self._list_number())
 
     def _list_number(self) -> bool:
         """Read the number of a step: "1." or "2)" or "Step 3:"."""
@@ -104,7 +98,7 @@ class Layout:
         follows = cursor.peek()
         if token and not token.percent and follows is not None and follows.norm in (".", ")", ":"):
             cursor.advance(1)
-            self.step = token.value
+            self.draft.step = token.value
             return True
         cursor.reset(mark)
         return False
@@ -140,15 +134,15 @@ class Layout:
             return False
         if section[0] in ("risk", "size") and follows.norm in (":", "=") and self._sized_heading(start):
             return True
-        said = [token.norm for token in cursor.tokens[start[0] : cursor.position]]
+        said = [token.norm for token in cursor.tokens[start.position : cursor.position]]
         cursor.advance(1)
         if follows.kind == "nl":
             self._list_number()
         if said in (["long"], ["longs"], ["short"], ["shorts"]):
-            self.side = section[1]  # "Long:" above "Entry: ..." and "Exit: ..."
-        elif entries_or_exits and self.side and not {"long", "short", "buy"} & set(said):
-            section = (section[0], self.side)
-        self.section = section
+            self.draft.section_side = section[1]  # "Long:" above "Entry: ..." and "Exit: ..."
+        elif entries_or_exits and self.draft.section_side and not {"long", "short", "buy"} & set(said):
+            section = (section[0], self.draft.section_side)
+        self.draft.section = section
         return True
 
     def title(self) -> bool:

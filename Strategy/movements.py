@@ -112,7 +112,7 @@ class Movements:
         )
         factor = round(1 + (token.value if up else -token.value) / 100, 10)
         level = Math(left=Value(value=factor), op="*", right=base)
-        self.draft.mentions.append(base)
+        self.draft.mentions += (base,)
         if within:
             self.draft.assume("within", f"{within} {token.value:g}% {where} it is between the two levels", "beyond")
             return Between(operand=subject, low=base if up else level, high=level if up else base)

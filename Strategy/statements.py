@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -43,9 +44,6 @@ class Statements:
         self.settings = Settings(cursor, draft)
         self.risk = Risk(cursor, draft)
         self.layout = Layout(cursor, draft, self.risk)
-        self.last_entry: tuple[Side, AnyCondition] | None = None
-        self.listed: list[AnyCondition] = []
-        self.any_of: bool | None = None  # what the text says about the items of a list: any, or all
 
     def read(self) -> None:
         """Read the whole text."""
@@ -78,16 +76,17 @@ class Statements:
                     if reader():
                         break
                 except ValidationError as error:
-                    self.draft.out_of_bounds(error)
-                    kept = list(self.draft.diagnostics)
                     cursor.reset(mark)
-                    self.draft.diagnostics[:] = kept
+                    self.draft.out_of_bounds(error)
+                    mark = cursor.mark()  # what is not possible stays reported, whatever else reads these words
                     continue
                 cursor.reset(mark)
             else:
                 cursor.position += 1
-        if self.listed:
-            several = f"{len(self.listed)} conditions stand" if len(self.listed) > 1 else "A condition stands"
+        if self.draft.listed:
+            several = (
+                f"{len(self.draft.listed)} conditions stand" if len(self.draft.listed) > 1 else "A condition stands"
+            )
             self.draft.problem("error", "no_action", "text", f"{several} without an order", "Say what to do: buy, sell")
             self.draft.ask("What shall be done when the conditions are true: buy, sell, or go short?")
 
@@ -217,11 +216,11 @@ class Statements:
         while True:
             mark = cursor.mark()
             if cursor.take("AT_OPEN", noise=False) and (action[0] == "enter" or cursor.looking_at("WHEN")):
-                self.draft.flags.add("at_open")
+                self.draft.flags |= {"at_open"}
                 continue
             cursor.reset(mark)
             if cursor.take("ON_CLOSE", noise=False):
-                self.draft.execution["trade_on_close"] = True
+                self.draft.set_execution("trade_on_close", True)
                 self.draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
                 continue
             if self.risk.size_of_order() if action[0] == "enter" else self.risk.whole_position():
@@ -275,7 +274,7 @@ class Statements:
         if self._following(action):
             return True
         if kind in ("exit", "sell") and cursor.take("OPPOSITE"):
-            draft.flags.add("opposite_exit")
+            draft.flags |= {"opposite_exit"}
             return True
         condition = self.conditions.condition()
         if condition is None and cursor.words("at", "with", noise=False):
@@ -288,11 +287,11 @@ class Statements:
                 return True
             cursor.reset(mark)
             if kind == "enter":
-                draft.flags.add(f"bare_{side}")
+                draft.flags |= {f"bare_{side}"}
             elif kind == "exit":
-                draft.flags.add("bare_exit")
+                draft.flags |= {"bare_exit"}
             else:
-                draft.flags.add("bare_sell")
+                draft.flags |= {"bare_sell"}
             return True
         self._add(kind, side, condition)
         return True
@@ -334,8 +333,8 @@ class Statements:
             cursor.reset(mark)
             return False
         kind, side = action
-        self.layout.section = ("exit", None) if kind == "sell" else (kind, side)
-        self.any_of = bool(some)
+        self.draft.section = ("exit", None) if kind == "sell" else (kind, side)
+        self.draft.any_of = bool(some)
         return True
 
     def _opposite_entry(self, side: Side) -> bool:
@@ -343,17 +342,17 @@ class Statements:
         cursor = self.cursor
         cursor.words("on", "when", "on the", "if")
         if cursor.take("OPPOSITE"):
-            self.draft.flags.add(f"opposite_{side}")
+            self.draft.flags |= {f"opposite_{side}"}
             return True
         return False
 
     def _prepare(self, kind: str, side: Side | None) -> None:
         sells = kind in ("exit", "sell")
-        self.conditions.exit_rule = sells
+        self.draft.exit_rule = sells
         # Words without a direction follow the rule: upward to buy, downward to sell.
         long_side = side == "long" or (side is None)
         self.draft.rising_side = long_side != sells
-        self.conditions.predicates.last = None
+        self.draft.repeat = None
         if kind == "enter":
             self.draft.subject = None
 
@@ -365,7 +364,7 @@ class Statements:
         cursor.take("WHEN")
         cursor.words("on the", "on an", "on", "at the", "at", "when the", "when")
         if cursor.take("OPPOSITE"):
-            draft.flags.add("opposite_exit")
+            draft.flags |= {"opposite_exit"}
             return self._more_exits(side)
         cursor.reset(start)
         if self.risk.exit_level():
@@ -394,7 +393,7 @@ class Statements:
                     "whichever comes first",
                     "if nothing else happens",
                 )
-                draft.risk["max_bars"] = draft.bars(token.value, unit)
+                draft.set_risk("max_bars", draft.bars(token.value, unit))
                 return self._more_exits(side)
         cursor.reset(start)
         return False
@@ -429,8 +428,8 @@ class Statements:
         draft = self.draft
         if kind == "enter":
             assert side is not None
-            draft.entries.append((side, condition))
-            self.last_entry = (side, condition)
+            draft.entries += ((side, condition),)
+            self.draft.last_entry = (side, condition)
             return
         kept = self._without_time_exit(condition)
         mark = self.cursor.mark()
@@ -449,22 +448,22 @@ class Statements:
         if kept is None:
             return
         if kind == "sell":
-            draft.sells.append(kept)
+            draft.sells += (kept,)
         else:
-            draft.exits.append((side, kept))
+            draft.add_exit(side, kept)
 
     def _without_time_exit(self, condition: AnyCondition) -> AnyCondition | None:
         """Take "or after n bars" out of an exit: it is the strategy's time limit."""
         if "bars held" in self._said():
             return condition
         if isinstance(condition, BarsHeld) and condition.op == ">=":
-            self.draft.risk["max_bars"] = condition.bars
+            self.draft.set_risk("max_bars", condition.bars)
             return None
         if isinstance(condition, AnyOf):
             times = [c for c in condition.conditions if isinstance(c, BarsHeld) and c.op == ">="]
             rest = [c for c in condition.conditions if c not in times]
             if len(times) == 1 and rest:
-                self.draft.risk["max_bars"] = times[0].bars
+                self.draft.set_risk("max_bars", times[0].bars)
                 return rest[0] if len(rest) == 1 else AnyOf(conditions=rest)
         return condition
 
@@ -486,7 +485,7 @@ class Statements:
                 self._prepare(*action)
             else:
                 self._prepare("enter", "long")
-                self.conditions.exit_rule = True
+                self.draft.exit_rule = True
             condition = self.conditions.condition()
             if condition is None or (not introduced and isinstance(condition, Time)):
                 return False
@@ -509,11 +508,11 @@ class Statements:
         """Read a condition under a heading: "Entry: RSI below 30"."""
         cursor = self.cursor
         cursor.part = "rule"
-        if self.layout.section is None:
+        if self.draft.section is None:
             return self._listed_condition()
-        if self.layout.section[0] not in ("enter", "exit", "filter"):
+        if self.draft.section[0] not in ("enter", "exit", "filter"):
             return False
-        kind, side = self.layout.section
+        kind, side = self.draft.section
         cursor.words("and", "also", noise=False)
         if kind == "exit" and self._special_exit(side):
             return True
@@ -523,7 +522,7 @@ class Statements:
         if condition is None:
             return False
         if kind == "filter":
-            self.draft.filters.append(condition)
+            self.draft.filters += (condition,)
         else:
             self._add_to_section(kind, side, condition)
         return True
@@ -553,13 +552,13 @@ class Statements:
             or (follows is not None and follows.kind != "nl" and follows.norm != ".")
         ):
             return False
-        self.listed.append(condition)
+        self.draft.listed += (condition,)
         return True
 
     def _all_listed(self) -> AnyCondition | None:
         """Read "all are true", "1-4 are true", "any of these conditions is met" of the conditions listed before."""
         cursor = self.cursor
-        if not self.listed:
+        if not self.draft.listed:
             return None
         some = cursor.words(
             "any of the above",
@@ -583,10 +582,14 @@ class Statements:
             cursor.symbol(",", "&")
             cursor.words("and", noise=False)
         held = cursor.words("true", "met", "satisfied", "fulfilled", "apply", "hold", "hold true", "is true", "is met")
-        named = some or every or numbers == list(range(1, len(self.listed) + 1))
+        named = some or every or numbers == list(range(1, len(self.draft.listed) + 1))
         if not held or not named:
             return None
-        return AnyOf(conditions=self.listed) if some and len(self.listed) > 1 else joined(self.listed)
+        return (
+            AnyOf(conditions=list(self.draft.listed))
+            if some and len(self.draft.listed) > 1
+            else joined(list(self.draft.listed))
+        )
 
     def _listed_action(self) -> bool:
         """Read "if 1-4 are true, then buy" below a list of conditions."""
@@ -601,7 +604,7 @@ class Statements:
         action = self._take_action()
         if action is None:
             return False
-        self.listed = []
+        self.draft.listed = ()
         self._objects(action)
         self._add(action[0], action[1], condition)
         return True
@@ -609,24 +612,33 @@ class Statements:
     def _add_to_section(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
         """Items of an entry list belong together; items of an exit list are alternatives."""
         draft = self.draft
-        together = self.any_of is not True if kind == "enter" else self.any_of is False
-        kept: list[Any] = draft.entries if kind == "enter" else draft.exits
-        if together and kept and f"section_{kind}_{side}" in draft.flags and kept[-1][0] == side:
-            known = kept[-1][1]
-            parts = [*known.conditions, condition] if isinstance(known, All) else [known, condition]
-            kept[-1] = (side, All(conditions=parts))
-            if self.any_of is None:
+        together = self.draft.any_of is not True if kind == "enter" else self.draft.any_of is False
+        if together and f"section_{kind}_{side}" in draft.flags and self._add_to_last(kind, side, condition):
+            if self.draft.any_of is None:
                 text = "The conditions listed for an entry must all be true"
                 draft.assume("section_and", text, "any one of them", "entry_rules")
             return
-        draft.flags.add(f"section_{kind}_{side}")
+        draft.flags |= {f"section_{kind}_{side}"}
         self._add(kind, side, condition)
+
+    def _add_to_last(self, kind: str, side: Side | None, condition: AnyCondition) -> bool:
+        """Join a condition by and to the last entry or exit of its side."""
+        draft = self.draft
+        if kind == "enter" and draft.entries and draft.entries[-1][0] == side:
+            *rest, (entered, known) = draft.entries
+            draft.entries = (*rest, (entered, _both(known, condition)))
+            return True
+        if kind == "exit" and draft.exits and draft.exits[-1].side == side:
+            last = draft.exits[-1]
+            draft.exits = (*draft.exits[:-1], replace(last, when=_both(last.when, condition), short=None))
+            return True
+        return False
 
     # Reversal, otherwise, while --------------------------------------------------------------
 
     def _reversal(self) -> bool:
         if self.cursor.take("REVERSE"):
-            self.draft.flags.add("reversing")
+            self.draft.flags |= {"reversing"}
             return True
         return False
 
@@ -644,53 +656,55 @@ class Statements:
         side = self.cursor.take("ONE_SIDE")
         if side is None or self.cursor.looking_at("WHEN"):
             return False
-        self.draft.only_sides.add(side)
+        self.draft.only_sides |= {side}
         return True
 
     def _otherwise(self) -> bool:
         """Read "otherwise flat", "else go short"."""
         cursor = self.cursor
-        if self.last_entry is None:
+        if self.draft.last_entry is None:
             return False
         mark = cursor.mark()
-        last_side, last_condition = self.last_entry
+        last_side, last_condition = self.draft.last_entry
         if cursor.take("FLAT") and cursor.take("OTHERWISE"):
-            self.draft.exits.append((last_side, Not(condition=last_condition)))
+            self.draft.add_exit(last_side, Not(condition=last_condition))
             return True
         cursor.reset(mark)
         short_side: Side = "short" if last_side == "long" else "long"
         if cursor.take(short_side.upper(), f"ENTER_{short_side.upper()}") and cursor.take("OTHERWISE"):
             away = Not(condition=last_condition)
-            self.draft.entries.append((short_side, away))
-            self.draft.exits += [(last_side, away), (short_side, last_condition)]
+            self.draft.entries += ((short_side, away),)
+            self.draft.add_exit(last_side, away)
+            self.draft.add_exit(short_side, last_condition)
             return True
         cursor.reset(mark)
         if not cursor.take("OTHERWISE"):
             return False
         cursor.symbol(",")
-        side, condition = self.last_entry
+        side, condition = self.draft.last_entry
         away = Not(condition=condition)
         mark = cursor.mark()
         action = self._take_action()
         if action is not None and action[0] == "enter" and action[1] != side and action[1] is not None:
-            self.draft.entries.append((action[1], away))
-            self.draft.exits.append((side, away))
-            self.draft.exits.append((action[1], condition))
+            self.draft.entries += ((action[1], away),)
+            self.draft.add_exit(side, away)
+            self.draft.add_exit(action[1], condition)
             return True
         if action is not None and action[0] in ("exit", "sell"):
             self._objects(action)
             if cursor.looking_at("WHEN", noise=False):
                 return self._rest_of_action(action)
-            self.draft.exits.append((side, away))
+            self.draft.add_exit(side, away)
             return True
         cursor.reset(mark)
         if cursor.take("FLAT") or cursor.take("EXIT", "SELL"):
-            self.draft.exits.append((side, away))
+            self.draft.add_exit(side, away)
             return True
         if cursor.words("short", "go short", "be short", "sell short"):
             other: Side = "short" if side == "long" else "long"
-            self.draft.entries.append((other, away))
-            self.draft.exits += [(side, away), (other, condition)]
+            self.draft.entries += ((other, away),)
+            self.draft.add_exit(side, away)
+            self.draft.add_exit(other, condition)
             return True
         return False
 
@@ -722,10 +736,10 @@ class Statements:
         condition = self.conditions.condition()
         if condition is None:
             return False
-        self.draft.entries.append((side, condition))
-        self.last_entry = (side, condition)
+        self.draft.entries += ((side, condition),)
+        self.draft.last_entry = (side, condition)
         if not self._otherwise_ahead():
-            self.draft.exits.append((side, Not(condition=condition)))
+            self.draft.add_exit(side, Not(condition=condition))
             self.draft.assume("while", "A position held while a condition lasts is closed when it no longer holds")
         return True
 
@@ -754,7 +768,7 @@ class Statements:
         condition = self.conditions.condition()
         if condition is None or self._action_ahead():
             return False
-        self.draft.filters.append(Not(condition=condition) if avoid else condition)
+        self.draft.filters += (Not(condition=condition) if avoid else condition,)
         return True
 
     def _action_ahead(self) -> bool:
@@ -778,8 +792,13 @@ class Statements:
         if not isinstance(found, Time):
             return False
         cursor.words("only", noise=False)
-        self.draft.filters.append(Not(condition=found) if avoid else found)
+        self.draft.filters += (Not(condition=found) if avoid else found,)
         return True
+
+
+def _both(known: AnyCondition, condition: AnyCondition) -> AnyCondition:
+    parts = [*known.conditions, condition] if isinstance(known, All) else [known, condition]
+    return All(conditions=parts)
 
 
 def opposite(condition: AnyCondition) -> AnyCondition | None:

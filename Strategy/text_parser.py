@@ -100,10 +100,9 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", "Daily bars", field="timeframe")
     _note_corrections(text, tokens, draft)
-    cursor = Cursor(tokens)
-    cursor.journal = lambda: (draft.assumptions, draft.indicators, draft.diagnostics, draft.mentions, draft.worded)
+    cursor = Cursor(tokens, draft)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
-        draft.flags.add("exact")  # our own plain English: every number is meant as it stands
+        draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
     Statements(cursor, draft).read()
     left = leftover(text, tokens, cursor, draft)
     try:
@@ -172,13 +171,13 @@ def _result(
         "strategy_name": name or _title(text, draft) or strategy_name(draft, entries),
         "description": text,
         "classification": {"type": _classify(entries, draft), "risk_tier": _risk_tier(draft)},
-        "symbols": draft.symbols,
+        "symbols": list(draft.symbols),
         "timeframe": draft.timeframe,
         "indicators": [i.model_dump() for i in used_indicators(draft, [*entries, *exits])],
         "entry_rules": [r.model_dump() for r in entries],
         "exit_rules": [r.model_dump() for r in exits],
-        "risk": draft.risk,
-        "execution": draft.execution,
+        "risk": dict(draft.risk),
+        "execution": dict(draft.execution),
         "provenance": {"source": "text", "parser": "rules", "original_text": text},
     }
     loaded = load_canonical(data) if entries else None
@@ -267,7 +266,7 @@ def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
 
 
 def _said_twice(draft: Draft) -> None:
-    for name, (first, second) in draft.risk.twice.items():
+    for name, (first, second) in draft.said_twice.items():
         what = name.replace("_", " ")
         both = " and ".join(_amount(value) for value in (first, second))
         message = f"The text gives two different values for the {what}: {both}"
@@ -290,7 +289,7 @@ def _defaults(draft: Draft) -> None:
     if draft.entries and not draft.symbols:
         draft.assume("symbol", "No symbol is named: choose one for the backtest", field="symbols")
     if any(is_crypto(s) for s in draft.symbols) and "fractional_unit" not in draft.execution:
-        draft.execution["fractional_unit"] = 1e-6
+        draft.set_execution("fractional_unit", 1e-6)
         draft.assume("fraction", "Crypto trades in units of 0.000001", field="execution.fractional_unit")
     if draft.entries:
         for key, text in (
