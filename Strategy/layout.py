@@ -26,6 +26,9 @@ _RULE_WORDS = {
 }
 
 
+_BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/", "or", "and", "then")
+
+
 class Layout:
     """Reads what orders a text. `section` is the kind and side of rules it announces."""
 
@@ -73,6 +76,9 @@ class Layout:
                 self._list_number()
             return True
         before = self.cursor.previous()
+        if token.norm in ("/", "or"):
+            self.cursor.advance(1)
+            return self.heading_ahead()  # "Entry: RSI < 30 | Exit: RSI > 70"
         if before is None or before.kind == "nl" or before.norm in (".", ";", "-", "*", ")"):
             # "First, buy ... Finally, set a stop"
             if self.cursor.words(
@@ -107,7 +113,7 @@ class Layout:
         """Read "Entry:", "Exit rules", "Risk management:" at the start of a line."""
         cursor = self.cursor
         before = cursor.previous()
-        if before is not None and before.kind != "nl" and before.norm not in (".", ";", "*", "-", ")", ":", ",", "#"):
+        if before is not None and before.kind != "nl" and before.norm not in _BEFORE_HEADING:
             return False
         start = cursor.mark()
         section = cursor.take("SECTION", noise=False)
@@ -138,12 +144,32 @@ class Layout:
         cursor.advance(1)
         if follows.kind == "nl":
             self._list_number()
-        if said in (["long"], ["longs"], ["short"], ["shorts"]):
-            self.draft.section_side = section[1]  # "Long:" above "Entry: ..." and "Exit: ..."
-        elif entries_or_exits and self.draft.section_side and not {"long", "short", "buy"} & set(said):
-            section = (section[0], self.draft.section_side)
-        self.draft.section = section
+        self._open_section(section, said)
         return True
+
+    def _open_section(self, section: tuple[str, Side | None], said: list[str]) -> None:
+        """Begin a section. An "Exit" below "Long" and its "Entry" is the long side's."""
+        draft, follows = self.draft, self.cursor.peek()
+        if said in (["long"], ["longs"], ["short"], ["shorts"]):
+            own_line = follows is None or follows.kind == "nl" or self.cursor.previous_word() == "\n"
+            draft.section_side, draft.block_side = section[1], section[1] if own_line else None
+            draft.flags -= {"entry_below_side"}
+        elif section[0] == "enter" and draft.section_side and not {"long", "short", "buy"} & set(said):
+            section = ("enter", draft.section_side)
+            draft.flags |= {"entry_below_side"}
+        elif section == ("exit", None) and "entry_below_side" in draft.flags:
+            section = ("exit", draft.section_side)
+        elif section == ("exit", None):
+            draft.block_side = None
+        draft.section = section
+
+    def heading_ahead(self) -> bool:
+        """Whether the heading of a rule starts here: "Exit: ...", "Sell rule - ...". Takes nothing."""
+        mark = self.cursor.mark()
+        section = self.cursor.take("SECTION", noise=False)
+        found = section is not None and section[0] in ("enter", "exit") and self.cursor.symbol(":", "=", "-")
+        self.cursor.reset(mark)
+        return bool(found)
 
     def title(self) -> bool:
         """Read a name: "Strategy: Dip buyer", "Name: ..." or a Markdown heading "# Dip buyer"."""
@@ -189,5 +215,9 @@ def _no_heading(words: list[Token]) -> bool:
         "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME"
     )
     promises = trie("PROMISE")
+    said = tuple(t.norm for t in words)
+    actions = trie("ENTER_LONG", "ENTER_SHORT", "EXIT", "EXIT_LONG", "EXIT_SHORT", "SELL")
+    if any(phrase == said for phrase, _ in actions.get(said[0], ())):
+        return False
     plain = all(t.kind == "word" and t.norm not in promises for t in words)
     return plain and words[0].norm not in known

@@ -69,6 +69,23 @@ def _crosses() -> Phrases:
     return phrases
 
 
+def _leaving(side: str, *verbs: str) -> Phrases:
+    """Return the phrases that leave the positions of one side: "get out of my longs", "longs are closed"."""
+    nouns = (f"{side}s", f"{side} positions", f"{side} trades", side, f"{side} position", f"{side} trade")
+    objects = [f"{lead}{noun}" for lead, noun in product(("", "the ", "my ", "all ", "any ", "open ", "a "), nouns)]
+    phrases = [f"{verb} {what}" for verb, what in product(verbs, objects)]
+    phrases += [
+        f"{noun} {done}"
+        for noun, done in product(nouns, ("exit", "exits", "close", "closes", "are closed", "is closed", "are exited"))
+    ]
+    return _each(phrases)
+
+
+_LEAVE = (
+    "exit", "exits", "exiting", "exit from", "exit out of", "close", "closes", "closing", "close out", "close out of", "leave", "leaves",
+    "leaving", "get out of", "getting out of", "liquidate", "flatten", "unwind", "bail out of",
+)  # fmt: skip
+
 CATEGORIES: dict[str, Phrases] = {
     "AND": _each("and, and also, plus also, as well as, along with, but, and then, together with, while also, yet"),
     "OR": _each("or, or else, or if, or when, or alternatively, alternatively"),
@@ -234,11 +251,13 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "LONG": _each("long, longs"),
     "SHORT": _each("short, shorts"),
-    "EXIT_LONG": _each(
+    "EXIT_LONG": _leaving("long", *_LEAVE, "sell")
+    | _each(
         "exit long, exit longs, close long, close longs, close the long position, close the long, exit the long, exit the long position, sell long, "
         "long exit, exit long position, close long position, sell the long, exit long positions, close long positions, sell to close, close the long trade, exit a long, exit long trades, exits long"
     ),
-    "EXIT_SHORT": _each(
+    "EXIT_SHORT": _leaving("short", *_LEAVE, "cover", "buy back")
+    | _each(
         "cover, covers, covering, cover short, cover shorts, cover the short, cover the short position, buy to cover, exit short, exit shorts, close short, close shorts, "
         "close the short position, close the short, exit the short, exit the short position, buy back, short exit, exit short position, close short position, "
         "exit short positions, close short positions, buy it back, close the short trade, cover it, cover short position, buy to close, cover the trade, cover the position, exits short"

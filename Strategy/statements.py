@@ -11,7 +11,6 @@ from Backtest.canonical import (
     All,
     AnyCondition,
     AnyOf,
-    BarsHeld,
     Compare,
     Cross,
     Not,
@@ -21,6 +20,7 @@ from Backtest.canonical import (
 from Strategy.condition_grammar import Conditions
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.exit_grammar import Exits
 from Strategy.layout import Layout
 from Strategy.lexicon import COMPANIES, vocabulary
 from Strategy.predicates import joined
@@ -44,6 +44,7 @@ class Statements:
         self.settings = Settings(cursor, draft)
         self.risk = Risk(cursor, draft)
         self.layout = Layout(cursor, draft, self.risk)
+        self.exits = Exits(cursor, draft, self.conditions, self.risk)
 
     def read(self) -> None:
         """Read the whole text."""
@@ -102,7 +103,7 @@ class Statements:
             if self._take_action() is not None or cursor.looking_at("OTHERWISE"):
                 return True
             cursor.reset(mark)
-            if self.risk.ahead():
+            if self.layout.heading_ahead() or self.risk.ahead():
                 return True
             cursor.reset(mark)
             if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
@@ -131,7 +132,8 @@ class Statements:
     def _take_action(self) -> Action | None:
         """Take the words of an action: what is done, and to which side."""
         cursor = self.cursor
-        before = cursor.previous()
+        if (left := self.exits.other_side_too()) is not None:
+            return ("exit", left)
         for category, action in (
             ("EXIT_SHORT", ("exit", "short")),
             ("EXIT_LONG", ("exit", "long")),
@@ -171,7 +173,6 @@ class Statements:
             if cursor.previous() is not None and cursor.previous().norm == "after":  # type: ignore[union-attr]
                 cursor.position -= 1
                 cursor.consumed.pop()
-            del before
             return ("exit", None)
         cursor.reset(mark)
         return None
@@ -266,7 +267,7 @@ class Statements:
         kind, side = action
         self._prepare(kind, side)
         mark = cursor.mark()
-        if kind in ("exit", "sell") and self._special_exit(side):
+        if kind in ("exit", "sell") and self.exits.special(side):
             return True
         cursor.reset(mark)
         cursor.symbol(",")
@@ -356,119 +357,17 @@ class Statements:
         if kind == "enter":
             self.draft.subject = None
 
-    def _special_exit(self, side: Side | None) -> bool:
-        """Read "after 10 bars", "at a 10% profit", "at the end of the day", "on the opposite cross"."""
-        cursor, draft = self.cursor, self.draft
-        cursor.symbol(",")
-        start = cursor.mark()
-        cursor.take("WHEN")
-        cursor.words("on the", "on an", "on", "at the", "at", "when the", "when")
-        if cursor.take("OPPOSITE"):
-            draft.flags |= {"opposite_exit"}
-            return self._more_exits(side)
-        cursor.reset(start)
-        if self.risk.exit_level():
-            return self._more_exits(side)
-        cursor.reset(start)
-        cursor.words("position", "trade")
-        after = cursor.words("after", "at the end of", "in", "within")
-        cursor.words("at most", "a maximum of", "maximum of", "no more than", "max", "maximum")
-        if after and (token := cursor.number(percent=False)):
-            unit = cursor.take("UNIT", noise=False)
-            if (
-                unit
-                and not cursor.looking_at("AGO", "IN_A_ROW", "INDICATOR", noise=False)
-                and not cursor.looking_at("UP_BAR", noise=False)
-            ):
-                cursor.words(
-                    "at most",
-                    "at the latest",
-                    "in the trade",
-                    "regardless",
-                    "no matter what",
-                    "have passed",
-                    "in any case",
-                    "max",
-                    "maximum",
-                    "whichever comes first",
-                    "if nothing else happens",
-                )
-                draft.set_risk("max_bars", draft.bars(token.value, unit))
-                return self._more_exits(side)
-        cursor.reset(start)
-        return False
-
-    def _more_exits(self, side: Side | None) -> bool:
-        """Read "or when ..." behind an exit that was a level or a time."""
-        cursor = self.cursor
-        mark = cursor.mark()
-        cursor.symbol(",")
-        if cursor.take("OR") and not self.at_boundary():
-            inner = cursor.mark()
-            if self._special_exit(side):
-                return True
-            cursor.reset(inner)
-            cursor.take("WHEN")
-            condition = self.conditions.condition()
-            if condition is not None:
-                self._add("exit", side, condition)
-                return True
-        cursor.reset(mark)
-        self._whichever()
-        return True
-
-    def _whichever(self) -> None:
-        """Skip "whichever comes first": several exits are always alternatives."""
-        mark = self.cursor.mark()
-        self.cursor.symbol(",")
-        if not self.cursor.words("whichever comes first", "whichever happens first", "whichever is first"):
-            self.cursor.reset(mark)
-
     def _add(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
         draft = self.draft
         if kind == "enter":
             assert side is not None
             draft.entries += ((side, condition),)
-            self.draft.last_entry = (side, condition)
-            return
-        kept = self._without_time_exit(condition)
-        mark = self.cursor.mark()
-        self.cursor.symbol(",")
-        if self.cursor.take("OR"):
-            inner = self.cursor.mark()
-            if self._special_exit(side):
-                mark = self.cursor.mark()
-            else:
-                self.cursor.reset(inner)
-                self.cursor.take("WHEN")
-                if self._special_exit(side):
-                    mark = self.cursor.mark()
-        self.cursor.reset(mark)
-        self._whichever()
-        if kept is None:
-            return
-        if kind == "sell":
-            draft.sells += (kept,)
+            draft.last_entry, draft.last_exit = (side, condition), None
+        elif kind == "sell":
+            kept = self.exits.completed(side, condition)
+            draft.sells += (kept,) if kept is not None else ()
         else:
-            draft.add_exit(side, kept)
-
-    def _without_time_exit(self, condition: AnyCondition) -> AnyCondition | None:
-        """Take "or after n bars" out of an exit: it is the strategy's time limit."""
-        if "bars held" in self._said():
-            return condition
-        if isinstance(condition, BarsHeld) and condition.op == ">=":
-            self.draft.set_risk("max_bars", condition.bars)
-            return None
-        if isinstance(condition, AnyOf):
-            times = [c for c in condition.conditions if isinstance(c, BarsHeld) and c.op == ">="]
-            rest = [c for c in condition.conditions if c not in times]
-            if len(times) == 1 and rest:
-                self.draft.set_risk("max_bars", times[0].bars)
-                return rest[0] if len(rest) == 1 else AnyOf(conditions=rest)
-        return condition
-
-    def _said(self) -> str:
-        return " ".join(t.norm for t in self.cursor.tokens[max(0, self.cursor.position - 400) : self.cursor.position])
+            self.exits.add(side, condition)
 
     def _condition_first(self) -> bool:
         """Read "When RSI < 30, buy" and "If the 50 SMA is above the 200 SMA then go long"."""
@@ -492,14 +391,37 @@ class Statements:
             self._pending_sentence()
             cursor.symbol(",", ":")
             cursor.take("THEN")
+            if self.layout.heading_ahead():
+                return False
             action = self._take_action()
-            if action is None:
+            if action is None or self._is_label():
                 return False
         assert action is not None
         self._objects(action)
         assert condition is not None
+        if cursor.looking_at("WHEN", noise=False):
+            if not introduced:
+                return False  # "RSI < 30, exit when RSI > 70": the action belongs to what follows it
+            condition = self._and_own(condition)
         self._add(action[0], action[1], condition)
         return True
+
+    def _is_label(self) -> bool:
+        """Whether a colon or a dash behind an action announces what follows: "RSI < 30, Exit: RSI > 70"."""
+        mark = self.cursor.mark()
+        announced = self.cursor.symbol(":", "=", "-") is not None and not self.risk.size_of_order()
+        self.cursor.reset(mark)
+        return announced
+
+    def _and_own(self, condition: AnyCondition) -> AnyCondition:
+        """Read the action's own condition in "If the close is above the SMA(200), buy when RSI < 30"."""
+        mark = self.cursor.mark()
+        self.cursor.take("WHEN")
+        own = self.conditions.condition()
+        if own is None:
+            self.cursor.reset(mark)
+            return condition
+        return _both(condition, own)
 
     def _pending_sentence(self) -> None:
         self.cursor.words("happens", "occurs", noise=False)
@@ -514,7 +436,7 @@ class Statements:
             return False
         kind, side = self.draft.section
         cursor.words("and", "also", noise=False)
-        if kind == "exit" and self._special_exit(side):
+        if kind == "exit" and self.exits.special(side):
             return True
         self._prepare(kind, side)
         cursor.take("WHEN")
