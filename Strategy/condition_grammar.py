@@ -70,6 +70,15 @@ class Conditions:
         finally:
             self.depth -= 1
 
+    def _time_to_leave(self) -> list[AnyCondition]:
+        """Read "before 15:50" where it is an exit of its own: "sell when RSI > 60 or before 15:50"."""
+        mark = self.cursor.mark()
+        found = self.clock.exit_time() if self.draft.exit_rule and self.depth == 1 else None
+        if found is None or self.cursor.looking_at("AND", "WHEN", noise=False):
+            self.cursor.reset(mark)
+            return []
+        return [found]
+
     def _alternatives(self) -> AnyCondition | None:
         parts, comma_list = self._conjunction()
         if not parts:
@@ -84,7 +93,7 @@ class Conditions:
                 break
             self._next_line()
             self.cursor.take("WHEN")
-            more, _ = self._conjunction()
+            more = self._time_to_leave() or self._conjunction()[0]
             if not more:
                 self.cursor.reset(mark)
                 break

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import AnyCondition, AnyOf, BarsHeld, Side
+from collections.abc import Callable
+
+from Backtest.canonical import All, AnyCondition, AnyOf, BarsHeld, Side, Time
 from Strategy.condition_grammar import Conditions
-from Strategy.cursor import Cursor
+from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.risk_grammar import Risk
 
-_NOUNS: dict[Side, tuple[str, ...]] = {
-    side: tuple(f"{lead}{noun}" for lead in ("", "out of ", "the ", "my ", "all ", "any ") for noun in nouns)
-    for side, nouns in {
-        "long": ("longs", "long positions", "long trades", "long position", "long trade", "long ones", "long side"),
-        "short": ("shorts", "short positions", "short trades", "short position", "short trade", "short ones", "short side"),
-    }.items()
-}  # fmt: skip
+
+def _nouns(side: Side) -> tuple[str, ...]:
+    nouns = [f"{side}s", *(f"{side} {n}" for n in ("positions", "trades", "position", "trade", "ones", "side"))]
+    return tuple(f"{lead}{noun}" for lead in ("", "out of ", "the ", "my ", "all ", "any ") for noun in nouns)
+
+
+_NOUNS: dict[Side, tuple[str, ...]] = {"long": _nouns("long"), "short": _nouns("short")}
 
 
 class Exits:
@@ -54,8 +56,11 @@ class Exits:
     def special(self, side: Side | None) -> bool:
         """Read "after 10 bars", "at a 10% profit", "at the end of the day", "on the opposite cross"."""
         cursor, draft = self.cursor, self.draft
-        cursor.symbol(",")
+        cursor.symbol(",", ":")
         start = cursor.mark()
+        if self.at_time(side):
+            return self.more(side)
+        cursor.reset(start)
         cursor.take("WHEN")
         cursor.words("on the", "on an", "on", "at the", "at", "when the", "when")
         if cursor.take("OPPOSITE"):
@@ -119,12 +124,57 @@ class Exits:
         if not self.cursor.words("whichever comes first", "whichever happens first", "whichever is first"):
             self.cursor.reset(mark)
 
-    def add(self, side: Side | None, condition: AnyCondition) -> None:
+    def add(self, side: Side | None, condition: AnyCondition, short: AnyCondition | None = None) -> None:
         """Add an exit, and what follows it behind "or"."""
         kept = self.completed(side, condition)
         if kept is not None:
-            self.draft.add_exit(side, kept)
+            everything = isinstance(kept, Time) and kept.start is not None
+            short = self._without_time_limit(short) if short is not None else None
+            self.draft.add_exit(side, kept, short=short, everything=everything)
         self.draft.last_exit = side
+
+    def for_short(self, side: Side | None, start: Mark, read: Callable[[], AnyCondition | None]) -> AnyCondition | None:
+        """Read the words of an exit of no side, from `start` to here, as they are meant for a short position.
+
+        Words without a direction, such as "touches the middle band", are from above there.
+        """
+        if side is not None:
+            return None
+        here = self.cursor.mark()
+        self.cursor.position = start.position
+        self.draft.rising_side = True
+        self.draft.subject, self.draft.repeat = None, None
+        found = read()
+        self.cursor.reset(here)
+        return found
+
+    def at_time(self, side: Side | None) -> bool:
+        """Read "after 15:50", "at 15:50 at the latest", "before 15:50 if RSI > 50" behind an exit."""
+        mark = self.cursor.mark()
+        found = self.conditions.clock.exit_time()
+        if found is None:
+            self.cursor.reset(mark)
+            return False
+        if self.cursor.looking_at("WHEN", "AND", noise=False):
+            self.cursor.reset(mark)
+            return self._in_window(side)
+        self.draft.add_exit(side, found, everything=side is None)
+        return True
+
+    def _in_window(self, side: Side | None) -> bool:
+        """Read "before 15:50 when RSI > 70", where the time is a part of the condition."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        window = self.conditions.clock.time()
+        if window is None or cursor.looking_at("AND", noise=False) or not cursor.take("WHEN", noise=False):
+            cursor.reset(mark)
+            return False
+        condition = self.conditions.condition()
+        if condition is None:
+            cursor.reset(mark)
+            return False
+        self.add(side, All(conditions=[window, condition]))
+        return True
 
     def completed(self, side: Side | None, condition: AnyCondition) -> AnyCondition | None:
         """Read the levels and times behind an exit's condition; return the condition without a time limit."""

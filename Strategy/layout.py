@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from Backtest.canonical import Side
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexer import Token

@@ -263,7 +263,10 @@ CATEGORIES: dict[str, Phrases] = {
         "exit short positions, close short positions, buy it back, close the short trade, cover it, cover short position, buy to close, cover the trade, cover the position, exits short"
     ),
     "EXIT": _each(
-        "exit, exits, exiting, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
+        "exit, exits, exiting, square off, square off all positions, square off positions, square off everything, close all trades, close all open positions, "
+        "close all open trades, close any open trade, close any open trades, close any open positions, close every position, close every trade, exit all trades, "
+        "all positions are closed, all positions closed, everything is closed, all trades are closed, trades are closed, positions are closed, close all of it, close out all positions, "
+        "close out everything, liquidate everything, liquidate all positions, flatten everything, flatten all positions, sell everything and go flat, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
         "flatten, close the trade, close trade, go flat, go to cash, close all positions, close all, get flat, close it, close everything, close out the position, "
         "close any position, close any open position, close open positions, exit all, close positions, exit all positions, leave the trade, exit signal, close the deal, "
         "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, cash out, unload, offload, let go, let it go, leave, leave the position, dump it, exit it, exit both, close both, get rid of it, get rid of"
@@ -472,7 +475,7 @@ CATEGORIES: dict[str, Phrases] = {
             ("enter", "short"),
         ),
         **_each(
-            "exit, exits, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
+            "exit, exits, exit time, time of exit, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
             ("exit", None),
         ),
         **_each("long exit, long exits, exit long, long exit rules, long exit conditions", ("exit", "long")),

@@ -165,14 +165,11 @@ class Statements:
                 return ("enter", side)  # type: ignore[return-value]
             cursor.reset(mark)
         mark = cursor.mark()
-        if cursor.take("FLAT") and cursor.looking_at("WHEN", noise=False):
+        if cursor.take("FLAT") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
             return ("exit", None)
         cursor.reset(mark)
         mark = cursor.mark()
-        if cursor.take("CLOSE_VERB") and (cursor.looking_at("WHEN", noise=False) or cursor.words("after", noise=False)):
-            if cursor.previous() is not None and cursor.previous().norm == "after":  # type: ignore[union-attr]
-                cursor.position -= 1
-                cursor.consumed.pop()
+        if cursor.take("CLOSE_VERB") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
             return ("exit", None)
         cursor.reset(mark)
         return None
@@ -277,11 +274,8 @@ class Statements:
         if kind in ("exit", "sell") and cursor.take("OPPOSITE"):
             draft.flags |= {"opposite_exit"}
             return True
-        condition = self.conditions.condition()
-        if condition is None and cursor.words("at", "with", noise=False):
-            condition = self.conditions.condition() or (
-                self.conditions.predicates.movements.touch() if kind != "enter" else None
-            )
+        start = cursor.mark()
+        condition = self._condition_of(kind)
         if condition is None:
             cursor.reset(mark)
             if kind == "enter" and side and self._opposite_entry(side):
@@ -294,8 +288,20 @@ class Statements:
             else:
                 draft.flags |= {"bare_sell"}
             return True
-        self._add(kind, side, condition)
+        if kind == "exit":
+            self.exits.add(side, condition, self.exits.for_short(side, start, lambda: self._condition_of(kind)))
+        else:
+            self._add(kind, side, condition)
         return True
+
+    def _condition_of(self, kind: str) -> AnyCondition | None:
+        """Read the condition of an action, or the level in "exit at the middle band"."""
+        condition = self.conditions.condition()
+        if condition is None and self.cursor.words("at", "with", noise=False):
+            condition = self.conditions.condition()
+            if condition is None and kind != "enter":
+                condition = self.conditions.predicates.movements.touch()
+        return condition
 
     def _following(self, action: Action) -> bool:
         """Read "all of the following are true:" above a list of conditions."""
@@ -399,6 +405,10 @@ class Statements:
         assert action is not None
         self._objects(action)
         assert condition is not None
+        if action == ("exit", None):
+            short = self.exits.for_short(None, start, self.conditions.condition)
+            self.exits.add(None, condition, short)
+            return True
         if cursor.looking_at("WHEN", noise=False):
             if not introduced:
                 return False  # "RSI < 30, exit when RSI > 70": the action belongs to what follows it
@@ -440,13 +450,15 @@ class Statements:
             return True
         self._prepare(kind, side)
         cursor.take("WHEN")
+        start = cursor.mark()
         condition = self._whole_condition()
         if condition is None:
             return False
         if kind == "filter":
             self.draft.filters += (condition,)
         else:
-            self._add_to_section(kind, side, condition)
+            short = self.exits.for_short(side, start, self._whole_condition) if kind == "exit" else None
+            self._add_to_section(kind, side, condition, short)
         return True
 
     def _whole_condition(self) -> AnyCondition | None:
@@ -531,7 +543,9 @@ class Statements:
         self._add(action[0], action[1], condition)
         return True
 
-    def _add_to_section(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
+    def _add_to_section(
+        self, kind: str, side: Side | None, condition: AnyCondition, short: AnyCondition | None = None
+    ) -> None:
         """Items of an entry list belong together; items of an exit list are alternatives."""
         draft = self.draft
         together = self.draft.any_of is not True if kind == "enter" else self.draft.any_of is False
@@ -541,7 +555,10 @@ class Statements:
                 draft.assume("section_and", text, "any one of them", "entry_rules")
             return
         draft.flags |= {f"section_{kind}_{side}"}
-        self._add(kind, side, condition)
+        if kind == "exit":
+            self.exits.add(side, condition, short)
+        else:
+            self._add(kind, side, condition)
 
     def _add_to_last(self, kind: str, side: Side | None, condition: AnyCondition) -> bool:
         """Join a condition by and to the last entry or exit of its side."""
