@@ -13,7 +13,6 @@ from Backtest.timeframes import seconds
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 
-
 _UNTIL = (
     "by", "before", "no later than", "not later than", "until", "till", "up to", "earlier than", "just before", "right before",
     "at the latest by", "at the latest at", "latest by", "latest at", "at the latest",
@@ -94,12 +93,12 @@ class Clock:
     def _last_bar_before(self, clock: str) -> str:
         """Return the start of the window whose first bar's order, filled at the next open, is filled by a time.
 
-        Bars of up to 30 minutes begin at multiples of their length after midnight; longer ones may
-        begin at any minute (9:30), so that their window reaches from just after one bar's length earlier.
+        Bars of up to 30 minutes begin at multiples of their length after midnight. Longer ones may begin
+        at any minute, hourly ones at 9:30, so that their window begins two lengths before the time.
         """
         length = seconds(self.draft.timeframe) // 60
         minute = int(clock[:2]) * 60 + int(clock[3:])
-        start = minute - length if length <= 30 and minute % length == 0 else minute - 2 * length + 1
+        start = minute // length * length - length if length <= 30 else minute - 2 * length + 1
         start = max(start, 0)
         return f"{start // 60:02d}:{start % 60:02d}"
 

@@ -28,6 +28,7 @@ from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.predicates import Predicates, joined
+from Strategy.pronouns import Pronouns
 
 _PULLBACKS = (
     "pullback",
@@ -54,6 +55,7 @@ class Conditions:
         self.draft = draft
         self.operands = Operands(cursor, draft)
         self.predicates = Predicates(cursor, draft, self.operands)
+        self.pronouns = Pronouns(cursor, draft, self.predicates.read)
         self.clock = Clock(cursor, draft)
         self.at_boundary = at_boundary
         self.depth = 0
@@ -411,12 +413,18 @@ class Conditions:
         if pair and cursor.words("both of them", "both lines", "both averages", "both", noise=False):
             cursor.words("are", "is", noise=False)
             if self._starts_predicate() and not isinstance(pair[1], Value):
-                found = self.predicates.several(list(pair))
+                found = self.predicates.several(list(pair[:2]))
                 if found is not None:
                     return found
             cursor.reset(mark)
         if (other := self._of_other_symbol()) is not None:
             return other
+        cursor.reset(mark)
+        if cursor.words("it", "it's") and (found := self.pronouns.of_it()) is not None:
+            return found
+        cursor.reset(mark)
+        if (average := self.predicates.bare_average()) is not None:
+            return average
         cursor.reset(mark)
         subjects = self.operands.several()
         if subjects:
@@ -431,11 +439,10 @@ class Conditions:
         elif (reversed_ := self._word_before()) is not None:
             return reversed_
         cursor.reset(mark)
-        if (subject := draft.subject or (draft.mentioned() if self.elliptic else None)) is not None:
-            found = self.predicates.read(subject)
+        if draft.subject is not None or (self.elliptic and draft.mentions):
+            found = self.pronouns.of_it()
             if found is not None:
                 return found
-            draft.subject = subject_before
         cursor.reset(mark)
         if (pullback := self._pullback()) is not None:
             return pullback

@@ -89,7 +89,7 @@ class Draft:
     other_symbols: frozenset[str] = frozenset()
     worded: tuple[AnyCondition, ...] = ()
     mentions: tuple[AnyOperand, ...] = ()
-    pairs: tuple[tuple[AnyOperand, AnyOperand], ...] = ()  # what was compared with what, in the order said
+    pairs: tuple[tuple[AnyOperand, AnyOperand, str], ...] = ()  # what was compared with what: "cross" or "level"
     repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side
     average: tuple[str, str | None] = ("SMA", None)
     exit_rule: bool = False  # whether the rule being read may ask about the open trade
@@ -143,7 +143,7 @@ class Draft:
 
     def compared_with(self, subject: AnyOperand) -> AnyOperand | None:
         """Return what a subject was compared with last."""
-        return next((right for left, right in reversed(self.pairs) if left == subject), None)
+        return next((right for left, right, _ in reversed(self.pairs) if left == subject), None)
 
     def assume(self, code: str, text: str, other: str = "", field: str = "") -> None:
         if (key := f"{code}:{text}") not in self.assumptions:

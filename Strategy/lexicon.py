@@ -541,7 +541,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "

@@ -12,12 +12,14 @@ from Backtest.canonical import (
     Between,
     Compare,
     Cross,
+    IndicatorBase,
     IndicatorRef,
     Math,
     Not,
     Operator,
     Price,
     Value,
+    walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.cursor import Cursor, Mark
@@ -52,6 +54,39 @@ class Predicates:
     def _again(self, mark: Mark, subject: AnyOperand) -> AnyCondition | None:
         self.cursor.reset(mark)
         return self.read(subject)
+
+    def bare_average(self) -> AnyCondition | None:
+        """Read "the 15 crosses above the 30 day EMA", where the 15 is an average as well."""
+        cursor = self.cursor
+        token = cursor.number(percent=False)
+        if token is None or token.money or not (token.value.is_integer() and 2 <= token.value <= 400):
+            return None
+        cursor.take("UNIT", noise=False)
+        if "exact" in self.draft.flags or not cursor.looking_at("CROSS", "CROSSES", "ABOVE"):
+            return None
+        here = cursor.mark()
+        other = self._right_average(token.value)
+        cursor.reset(here)
+        if other is None:
+            return None
+        average = self.draft.indicator(
+            other.name, {"timeperiod": int(token.value)}, source=other.source_name, timeframe=other.timeframe
+        )
+        text = f"The {token.value:g} that is compared with {other.id} is read as {average.id}"
+        self.draft.assume("average_of_number", text, f"a price of {token.value:g}")
+        return self.read(average)
+
+    def _right_average(self, length: float) -> IndicatorBase | None:
+        """Return the average of prices that a number is compared with here, or the one of that length."""
+        found = self.read(Value(value=length))
+        for node in walk(found) if found is not None else ():
+            if isinstance(node, Cross | Compare) and isinstance(node.right, IndicatorRef):
+                item = self.draft.indicators[node.right.id]
+                return item if item.name in MOVING_AVERAGES and self._is_price(node.right) else None
+        if found is not None:
+            return None
+        known = [i for i in self.draft.indicators.values() if i.name in MOVING_AVERAGES]
+        return next((i for i in known if i.params["timeperiod"] == length), None)
 
     def read(self, subject: AnyOperand) -> AnyCondition | None:
         """Read what is said of a subject."""
@@ -177,13 +212,14 @@ class Predicates:
         if isinstance(rights[0], Price) and rights[0].column in ("High", "Low"):
             return Cross(left=subject, direction="above" if rights[0].column == "High" else "below", right=rights[0])
         if said := self.cursor.words(*_WAYS, noise=False):
-            self.draft.pairs += ((subject, rights[0]),)
+            self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
         direction = "above" if self.draft.rising_side else "below"
         self.draft.assume(
             "cross_direction", "A cross without a direction is upward for buying and downward for selling", "any cross"
         )
         self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
+        self.draft.pairs += ((subject, rights[0], "cross"),)
         return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
 
     def _rights(self, subject: AnyOperand) -> list[AnyOperand]:
@@ -282,7 +318,7 @@ class Predicates:
             return None
         rights = [self._previous_channel(r) for r in rights]
         self.draft.repeat = make
-        self.draft.pairs += ((subject, rights[0]),)
+        self.draft.pairs += tuple((subject, r, "cross" if isinstance(make(r), Cross) else "level") for r in rights)
         self.draft.mentions += tuple(r for r in rights if not isinstance(r, Value))
         self.draft.mentions += (subject,)
         return joined([make(r) for r in rights])

@@ -64,6 +64,7 @@ class Statements:
                 self.risk.read,
                 self._otherwise,
                 self._while,
+                self._time_first,
                 self._action,
                 self._global_filter,
                 self._listed_action,
@@ -360,8 +361,7 @@ class Statements:
         long_side = side == "long" or (side is None)
         self.draft.rising_side = long_side != sells
         self.draft.repeat = None
-        if kind == "enter":
-            self.draft.subject = None
+        self.draft.subject = None
 
     def _add(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
         draft = self.draft
@@ -414,6 +414,25 @@ class Statements:
                 return False  # "RSI < 30, exit when RSI > 70": the action belongs to what follows it
             condition = self._and_own(condition)
         self._add(action[0], action[1], condition)
+        return True
+
+    def _time_first(self) -> bool:
+        """Read "After 15:50, close everything"."""
+        cursor = self.cursor
+        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.part = "time"
+        cursor.take("WHEN", noise=False) if not cursor.looking_at_symbol("after") else None
+        found = self.conditions.clock.exit_time()
+        cursor.symbol(",", ":")
+        cursor.take("THEN")
+        cursor.words(*_DOERS, noise=False)
+        action = self._take_action() if found is not None else None
+        if found is None or action is None or action[0] == "enter":
+            return False
+        self._objects(action)
+        if cursor.looking_at("WHEN"):
+            return False
+        self.draft.add_exit("long" if action[0] == "sell" else action[1], found, everything=action == ("exit", None))
         return True
 
     def _is_label(self) -> bool:
