@@ -17,6 +17,7 @@ from Backtest.canonical import (
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft, Exit
+from Strategy.price_moves import settle_moves
 from Strategy.statements import opposite
 
 
@@ -24,6 +25,7 @@ def assemble(draft: Draft) -> None:
     """Settle what "sell", "exit", "opposite" and "reversing" mean, now that all is read."""
     _sells(draft)
     _sides_of_exits(draft)
+    settle_moves(draft)
     _opposites(draft)
     _reversal(draft)
     _one_sided(draft)

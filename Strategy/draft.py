@@ -50,6 +50,15 @@ class Exit:
         return self.short if side == "short" and self.short is not None else self.when
 
 
+@dataclass(frozen=True)
+class PriceMove:
+    """A move of the price since the entry, in percent, that closes the positions of a side, or of any."""
+
+    side: Side | None
+    up: bool
+    percent: float
+
+
 _BARS_A_UNIT = {
     "1d": {"day": 1, "week": 5, "month": 21, "year": 252},
     "1wk": {"week": 1, "month": 4, "year": 52},
@@ -76,6 +85,7 @@ class Draft:
     risk: Mapping[str, Any] = field(default_factory=dict)
     said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
     execution: Mapping[str, Any] = field(default_factory=dict)
+    moves: tuple[PriceMove, ...] = ()
     flags: frozenset[str] = frozenset()
     only_sides: frozenset[Side] = frozenset()
     title: tuple[int, int] | None = None

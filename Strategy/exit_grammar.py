@@ -53,22 +53,22 @@ class Exits:
             cursor.reset(mark)
         return None
 
-    def special(self, side: Side | None) -> bool:
+    def special(self, side: Side | None, kind: str = "exit") -> bool:
         """Read "after 10 bars", "at a 10% profit", "at the end of the day", "on the opposite cross"."""
         cursor, draft = self.cursor, self.draft
         cursor.symbol(",", ":")
         start = cursor.mark()
-        if self.at_time(side):
-            return self.more(side)
+        if self.at_time(side, kind):
+            return self.more(side, kind)
         cursor.reset(start)
         cursor.take("WHEN")
         cursor.words("on the", "on an", "on", "at the", "at", "when the", "when")
         if cursor.take("OPPOSITE"):
             draft.flags |= {"opposite_exit"}
-            return self.more(side)
+            return self.more(side, kind)
         cursor.reset(start)
-        if self.risk.exit_level():
-            return self.more(side)
+        if self.risk.exit_level("long" if kind == "sell" and side is None else side):
+            return self.more(side, kind)
         cursor.reset(start)
         cursor.words("position", "trade")
         after = cursor.words("after", "at the end of", "in", "within")
@@ -94,24 +94,27 @@ class Exits:
                     "if nothing else happens",
                 )
                 draft.set_risk("max_bars", draft.bars(token.value, unit))
-                return self.more(side)
+                return self.more(side, kind)
         cursor.reset(start)
         return False
 
-    def more(self, side: Side | None) -> bool:
+    def more(self, side: Side | None, kind: str = "exit") -> bool:
         """Read "or when ..." behind an exit that was a level or a time."""
         cursor = self.cursor
         mark = cursor.mark()
         cursor.symbol(",")
         if cursor.take("OR") and not self.conditions.at_boundary():
             inner = cursor.mark()
-            if self.special(side):
+            if self.special(side, kind):
                 return True
             cursor.reset(inner)
             cursor.take("WHEN")
             condition = self.conditions.condition()
             if condition is not None:
-                self.add(side, condition)
+                if kind == "sell":
+                    self.draft.sells += (condition,)
+                else:
+                    self.add(side, condition)
                 return True
         cursor.reset(mark)
         self.whichever()
@@ -148,7 +151,7 @@ class Exits:
         self.cursor.reset(here)
         return found
 
-    def at_time(self, side: Side | None) -> bool:
+    def at_time(self, side: Side | None, kind: str) -> bool:
         """Read "after 15:50", "at 15:50 at the latest", "before 15:50 if RSI > 50" behind an exit."""
         mark = self.cursor.mark()
         found = self.conditions.clock.exit_time()
@@ -158,7 +161,10 @@ class Exits:
         if self.cursor.looking_at("WHEN", "AND", noise=False):
             self.cursor.reset(mark)
             return self._in_window(side)
-        self.draft.add_exit(side, found, everything=side is None)
+        if kind == "sell":
+            self.draft.sells += (found,)
+        else:
+            self.draft.add_exit(side, found, everything=side is None)
         return True
 
     def _in_window(self, side: Side | None) -> bool:
@@ -176,19 +182,19 @@ class Exits:
         self.add(side, All(conditions=[window, condition]))
         return True
 
-    def completed(self, side: Side | None, condition: AnyCondition) -> AnyCondition | None:
+    def completed(self, side: Side | None, condition: AnyCondition, kind: str = "exit") -> AnyCondition | None:
         """Read the levels and times behind an exit's condition; return the condition without a time limit."""
         kept = self._without_time_limit(condition)
         mark = self.cursor.mark()
         self.cursor.symbol(",")
         if self.cursor.take("OR"):
             inner = self.cursor.mark()
-            if self.special(side):
+            if self.special(side, kind):
                 mark = self.cursor.mark()
             else:
                 self.cursor.reset(inner)
                 self.cursor.take("WHEN")
-                if self.special(side):
+                if self.special(side, kind):
                     mark = self.cursor.mark()
         self.cursor.reset(mark)
         self.whichever()

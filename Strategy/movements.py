@@ -263,8 +263,8 @@ class Movements:
         elif not cursor.words(
             "today", "on the day", "in a day", "on the bar", "in one bar", "in a bar", "a day", "a bar"
         ):
-            if self.draft.exit_rule and isinstance(subject, Price) and subject.column != "Volume":
-                return None  # of the trade: a stop or a target
+            if self.draft.exit_rule:
+                return None  # of the trade, where it is the price: a stop or a target
             self._ask_since(way, token.value)
         before = subject.model_copy(update={"offset": subject.offset + bars})
         sign = 1 if way == "rising" else -1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from Backtest.canonical import IndicatorRef
+from Backtest.canonical import IndicatorRef, Side
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
+from Strategy.price_moves import PriceMoves
 
 Level = dict[str, Any]
 
@@ -19,6 +20,7 @@ class Risk:
     def __init__(self, cursor: Cursor, draft: Draft) -> None:
         self.cursor = cursor
         self.draft = draft
+        self.moves = PriceMoves(cursor, draft)
 
     def _level(self) -> Level | None:
         """Read a distance: "5%", "2 ATR", "2 times the 14-day ATR", "2R"."""
@@ -237,7 +239,7 @@ class Risk:
         self.draft.set_risk("take_profit", level)
         return True
 
-    def exit_level(self) -> bool:
+    def exit_level(self, side: Side | None = None) -> bool:
         """Read "at a 10% profit", "if the loss exceeds 5%", "at +10%", "up 10%", "at a 5% stop"."""
         cursor = self.cursor
         cursor.part = "risk"
@@ -280,6 +282,7 @@ class Risk:
         )
         if self._stop() or self._target() or self._trailing():
             return True
+        level = cursor.mark()
         verb = (cursor.take("GAIN") and "take_profit") or (cursor.take("LOSS") and "stop_loss")
         if verb:
             cursor.words(
@@ -301,61 +304,19 @@ class Risk:
                 cursor.take("FROM_ENTRY", noise=True)
                 self.draft.set_risk(verb, {"type": "percent", "value": abs(token.value)})
                 return True
-            return False
-        fall = cursor.words(
-            "gained",
-            "lost",
-            "trade gains",
-            "position gains",
-            "has gained",
-            "has lost",
-            "position has gained",
-            "position has lost",
-            "trade has gained",
-            "trade has lost",
-            "position gained",
-            "position lost",
-            "trade gained",
-            "trade lost",
-            "drops",
-            "falls",
-            "it drops",
-            "it falls",
-            "rises",
-            "it rises",
-            "loses",
-            "gains",
-            "price drops",
-            "price falls",
-            "price rises",
-            "it loses",
-            "it gains",
-            "position loses",
-            "the trade loses",
-        )
+            cursor.reset(level)
+            return self.moves.read(side)
         cursor.words("by")
         cursor.words("more than", "at least")
         token = cursor.number(percent=True)
-        if token is None:
-            return False
-        entry_said = cursor.take("FROM_ENTRY", noise=False)
-        if fall:
-            traded = fall.split()[0] in ("position", "trade", "has", "gained", "lost", "it") or "trade" in fall
-            if not entry_said and not traded:
-                return False
-            if not entry_said and fall.startswith("it "):
-                self.draft.assume(
-                    "since_entry", f"{fall!r} {token.value:g}% is meant from the entry price", "from the bar before"
-                )
-            up = fall.split()[-1] in ("rises", "gains", "gained")
-        else:
-            side = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1)
-            if not side:
-                return False
-            up = side == 1
+        gained = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1) if token is not None else 0
+        if token is not None and gained:
             cursor.take("FROM_ENTRY", noise=False)
-        self.draft.set_risk("take_profit" if up else "stop_loss", {"type": "percent", "value": abs(token.value)})
-        return True
+            name = "take_profit" if gained > 0 else "stop_loss"
+            self.draft.set_risk(name, {"type": "percent", "value": abs(token.value)})
+            return True
+        cursor.reset(level)
+        return self.moves.read(side)
 
     def _ratio(self) -> bool:
         """Read "risk-reward 1:2", "reward to risk of 3", "2:1 reward to risk"."""

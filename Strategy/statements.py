@@ -65,6 +65,7 @@ class Statements:
                 self._otherwise,
                 self._while,
                 self._time_first,
+                self._move_first,
                 self._action,
                 self._global_filter,
                 self._listed_action,
@@ -265,7 +266,7 @@ class Statements:
         kind, side = action
         self._prepare(kind, side)
         mark = cursor.mark()
-        if kind in ("exit", "sell") and self.exits.special(side):
+        if kind in ("exit", "sell") and self.exits.special(side, kind):
             return True
         cursor.reset(mark)
         cursor.symbol(",")
@@ -370,7 +371,7 @@ class Statements:
             draft.entries += ((side, condition),)
             draft.last_entry, draft.last_exit = (side, condition), None
         elif kind == "sell":
-            kept = self.exits.completed(side, condition)
+            kept = self.exits.completed(side, condition, kind)
             draft.sells += (kept,) if kept is not None else ()
         else:
             self.exits.add(side, condition)
@@ -415,6 +416,26 @@ class Statements:
             condition = self._and_own(condition)
         self._add(action[0], action[1], condition)
         return True
+
+    def _move_first(self) -> bool:
+        """Read "When the price drops 5%, sell"."""
+        cursor = self.cursor
+        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.part = "risk"
+        if not cursor.take("WHEN") or not self.risk.moves.read(None):
+            return False
+        cursor.symbol(",", ":")
+        cursor.take("THEN")
+        cursor.words(*_DOERS, noise=False)
+        action = self._take_action()
+        if action is None or action[0] == "enter":
+            return False
+        self._objects(action)
+        side: Side | None = "long" if action[0] == "sell" else action[1]
+        moves = self.draft.moves
+        if moves:
+            self.draft.moves = (*moves[:-1], replace(moves[-1], side=side))
+        return not cursor.looking_at("WHEN")
 
     def _time_first(self) -> bool:
         """Read "After 15:50, close everything"."""
