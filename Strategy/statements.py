@@ -22,6 +22,7 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.exit_grammar import Exits
 from Strategy.layout import Layout
+from Strategy.lexer import Token
 from Strategy.lexicon import COMPANIES, vocabulary
 from Strategy.predicates import joined
 from Strategy.risk_grammar import Risk
@@ -379,43 +380,58 @@ class Statements:
     def _condition_first(self) -> bool:
         """Read "When RSI < 30, buy" and "If the 50 SMA is above the 200 SMA then go long"."""
         cursor = self.cursor
+        before = cursor.previous()
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.part = "rule"
         introduced = cursor.take("WHEN", "WHILE") or cursor.looking_at("NAMED_CROSS")
         start = cursor.mark()
-        # The direction of undirected words depends on the action, which comes later.
+        read = self._condition_and_action(start)
+        if read is None:
+            return False
+        condition, action = read
+        if isinstance(condition, Time) and not (introduced and _starts_clause(before)):
+            return False  # "RSI < 30 on Monday, sell ...": the day belongs to what stands before it
+        self._objects(action)
+        if self._has_own_condition(introduced=bool(introduced)):
+            if not introduced or not _starts_sentence(before):
+                return False  # "RSI < 30, exit when RSI > 70": the action belongs to what follows it
+            condition = self._and_own(condition)
+        if action == ("exit", None):
+            self.exits.add(None, condition, self.exits.for_short(None, start, self.conditions.condition))
+        else:
+            self._add(action[0], action[1], condition)
+        return True
+
+    def _condition_and_action(self, start: Mark) -> tuple[AnyCondition, Action] | None:
+        """Read "RSI < 30, buy"; the direction of undirected words depends on the action, so it is read twice."""
+        cursor = self.cursor
         action: Action | None = None
-        for attempt in range(2):
+        for _ in range(2):
             cursor.reset(start)
-            if attempt and action is not None:
+            if action is not None:
                 self._prepare(*action)
             else:
                 self._prepare("enter", "long")
                 self.draft.exit_rule = True
             condition = self.conditions.condition()
-            if condition is None or (not introduced and isinstance(condition, Time)):
-                return False
+            if condition is None:
+                return None
             self._pending_sentence()
             cursor.symbol(",", ":")
             cursor.take("THEN")
             if self.layout.heading_ahead():
-                return False
+                return None
             action = self._take_action()
             if action is None or self._is_label():
-                return False
-        assert action is not None
-        self._objects(action)
-        assert condition is not None
-        if action == ("exit", None):
-            short = self.exits.for_short(None, start, self.conditions.condition)
-            self.exits.add(None, condition, short)
-            return True
-        if cursor.looking_at("WHEN", noise=False):
-            if not introduced:
-                return False  # "RSI < 30, exit when RSI > 70": the action belongs to what follows it
-            condition = self._and_own(condition)
-        self._add(action[0], action[1], condition)
-        return True
+                return None
+        return None if condition is None or action is None else (condition, action)
+
+    def _has_own_condition(self, *, introduced: bool) -> bool:
+        """Whether a condition follows an action: behind "when", or, in a list of labels, without it."""
+        mark = self.cursor.mark()
+        own = self.cursor.take("WHEN", noise=False) or (not introduced and self.conditions.condition() is not None)
+        self.cursor.reset(mark)
+        return bool(own)
 
     def _move_first(self) -> bool:
         """Read "When the price drops 5%, sell"."""
@@ -773,6 +789,14 @@ class Statements:
         cursor.words("only", noise=False)
         self.draft.filters += (Not(condition=found) if avoid else found,)
         return True
+
+
+def _starts_sentence(before: Token | None) -> bool:
+    return before is None or before.kind == "nl" or before.norm in (".", ";", "-", "*")
+
+
+def _starts_clause(before: Token | None) -> bool:
+    return _starts_sentence(before) or (before is not None and before.norm in (",", ":", "and"))
 
 
 def _both(known: AnyCondition, condition: AnyCondition) -> AnyCondition:

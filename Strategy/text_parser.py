@@ -219,8 +219,8 @@ def _warn_of_scalping(draft: Draft, tokens: list[Token]) -> None:
 
 _QUESTIONS = {
     "no_exit": "When should the position be closed?",
-    "unsatisfiable": "Which of the conditions that contradict each other should hold?",
     "entry_is_exit": "By what do entry and exit differ?",
+    "time_of_day": "On which intraday bars, such as 5m or 1h, shall it trade?",
     "threshold_range": "Which level, within the indicator's range, is meant?",
     "period": "Which period should the indicator have?",
     "stop_range": "How far from the entry, in percent below 100, should the stop be?",
@@ -232,6 +232,8 @@ def _question(problem: Diagnostic) -> str:
     """Return what to ask about an error; words that were not understood are asked about already."""
     if problem.field == "text" or problem.code in ("no_entry", "no_opposite", "contradiction"):
         return ""
+    if problem.code in ("unsatisfiable", "always_true"):
+        return f"{problem.message}. What was meant?"
     known = _QUESTIONS.get(problem.code)
     if known:
         return known
