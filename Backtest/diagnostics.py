@@ -38,7 +38,7 @@ from Backtest.canonical import (
 )
 from Backtest.describe import condition as condition_text
 from Backtest.errors import Diagnostic, Severity, StrategyError
-from Backtest.indicators import REGISTRY
+from Backtest.indicators import REGISTRY, indicator_name, spoken_names
 from Backtest.satisfiability import always, never
 from Backtest.timeframes import is_intraday
 
@@ -93,8 +93,14 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
         kind, message, value = item["type"], item["msg"], item.get("input")
         if kind == "union_tag_invalid" and where.startswith("indicators"):
             name = str(value.get("name") if isinstance(value, dict) else value)
-            close = get_close_matches(name.upper(), REGISTRY, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Known indicators: {', '.join(sorted(REGISTRY))}"
+            close = get_close_matches(name.upper(), REGISTRY, n=1) or get_close_matches(
+                name.lower(), spoken_names(), n=1
+            )
+            hint = (
+                f"Did you mean {indicator_name(close[0])}?"
+                if close
+                else f"Known indicators: {', '.join(sorted(REGISTRY))}"
+            )
             yield _error("unknown_indicator", f"{where}.name", f"Unknown indicator {name[:40]!r}", hint)
         elif kind == "too_short" and where in ("entry_rules", ""):
             yield _error("no_entry", "entry_rules", "The strategy has no entry rule", "Say when to buy")

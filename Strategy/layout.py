@@ -6,7 +6,7 @@ from Backtest.canonical import Side
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexer import Token
-from Strategy.lexicon import trie
+from Strategy.lexicon import COMPANIES, trie
 from Strategy.risk_grammar import Risk
 
 # Words of a rule; a line that holds one is no title.
@@ -190,6 +190,8 @@ class Layout:
             ends = (
                 before is None and token is not None and token.norm == ":" and 0 < len(words) < 5 and _no_heading(words)
             )
+            if any(word.kind == "ticker" or word.norm in COMPANIES for word in words):
+                return False  # "AAPL MSFT: buy ..." names what is traded
         if heading and words and not _no_heading(words[:1]):
             return False
         if not ends or not 0 < len(words) <= 10 or any(t.kind == "word" and t.norm in _RULE_WORDS for t in words):
@@ -198,6 +200,9 @@ class Layout:
         cursor.part = "name"
         cursor.advance(len(words))
         self.draft.title = (words[0].start, words[-1].end)
+        for word in words:
+            if word.kind == "ticker" and word.norm not in self.draft.symbols:
+                self.draft.symbols += (word.norm,)
         return True
 
     def _sized_heading(self, start: Mark) -> bool:

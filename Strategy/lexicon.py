@@ -11,7 +11,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from Backtest.indicators import REGISTRY
+from Backtest.indicators import REGISTRY, spoken_names
 from Strategy.spelling import Corrector
 
 Phrases = dict[str, Any]
@@ -20,6 +20,11 @@ Phrases = dict[str, Any]
 def _verbs(stems: str) -> list[str]:
     """Return all forms of verbs given as `base|s-form|ing|past`."""
     return [form for stem in stems.split() for form in stem.replace("_", " ").split("|")]
+
+
+def _codes(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
 
 
 def _each(words: str | Iterable[str], value: Any = True) -> Phrases:
@@ -549,7 +554,7 @@ CATEGORIES: dict[str, Phrases] = {
         "basically, both, either, value, reading, level, their, this, that, these, those, there, there's, having, does, do, did, of, at, by, some, signal, "
         "immediately, then, itself, which, who, me, us, them, use, using, with, for, in, on, from, as, per, set, place, protect, order, orders, trade, trades, "
         "position, positions, strategy, rule, rules, need, needs, condition, conditions, add, include, apply, keep, make, sure, simple, plan, system, run, "
-        "backtest, test, try, idea, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
+        "backtest, test, try, idea, etc, etf, etfs, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
         "take, whenever, today, price, market, stock, trading, automatically, where, while, going, "
         "looking, look, goes, put, bar, time, above all, day, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
         "build, create, step, trigger, system, setup, "
@@ -565,12 +570,7 @@ CATEGORIES: dict[str, Phrases] = {
 
 
 def _indicator_phrases() -> Phrases:
-    phrases: Phrases = {}
-    for entry in REGISTRY.values():
-        for alias in (*entry.aliases, entry.name.lower(), entry.title.lower()):
-            phrases.setdefault(alias.replace("-", " "), entry.name)
-            if alias.endswith(("average", "ma", "avg")):
-                phrases.setdefault(f"{alias.replace('-', ' ')}s", entry.name)
+    phrases: Phrases = dict(spoken_names())
     for phrase in ("price", "high", "low"):
         phrases.pop(phrase, None)
     return phrases
@@ -583,6 +583,15 @@ COMPANIES = {
     "eurusd": "EURUSD", "btcusd": "BTCUSD", "gbpusd": "GBPUSD", "usdjpy": "USDJPY", "goog": "GOOG", "aapl": "AAPL", "msft": "MSFT",
     "spy": "SPY", "qqq": "QQQ", "tsla": "TSLA", "nvda": "NVDA", "amzn": "AMZN",
 }  # fmt: skip
+
+# Written in capitals, and no symbols.
+ACRONYMS = _codes(
+    "IBS ROI ROE HA NR ETF ETFS EMA PM AM ET EST EDT CET CEST UTC GMT PST CST BST ATH ATL HTF LTF TF OR AND NOT IF EOD BOD OHLC "
+    "OHLCV HLC OHL PNL USD USDT USDC EUR GBP JPY CHF AUD CAD INR OB OS FVG BOS ICT SMC ORB HOD LOD PDH PDL NYSE NASDAQ LSE CME US "
+    "UK EU AI ML API CSV FX IPO CAGR MDD DD YTD MTD QTD RS DI DMI TTM HMA PSAR SAR ZLEMA ALMA LSMA TSI CMF OBV PPO UO AO TRIX DPO "
+    "NB PS IMO FYI TBH BTW EG IE II III IV VI VII VIII DCA HFT ID OK NO YES TBD NA BE RR SR ZZ TD TDI VP POC VAH VAL CVD VSA MTF "
+    "RTH ADR CPR HH HL LH LL EQH EQL EP TPS MOO MOC LOC SOD"
+)
 
 Trie = dict[str, list[tuple[tuple[str, ...], Any]]]
 

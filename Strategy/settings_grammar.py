@@ -50,7 +50,7 @@ class Settings:
                 break
             found = True
             mark = cursor.mark()
-            if not (cursor.symbol(",") or cursor.words("and", "or", noise=False)):
+            if not (cursor.symbol(",", "/") or cursor.words("and", "or", noise=False)):
                 break
             if not self._symbol_ahead():
                 cursor.reset(mark)
@@ -73,7 +73,7 @@ class Settings:
             return False
         while True:
             mark = self.cursor.mark()
-            self.cursor.symbol(",")
+            self.cursor.symbol(",", "/")
             self.cursor.words("and", "or", noise=False)
             if self.cursor.position == mark.position or not self.symbol(lead=False):
                 self.cursor.reset(mark)
@@ -85,7 +85,7 @@ class Settings:
         mark = cursor.mark()
         if lead:
             cursor.words("the", "shares of", "stock", "the stock of", noise=False)
-        elif cursor.words("shares of", "stock of", "of", "on", "in", noise=False):
+        elif cursor.words("shares of", "stock of", "of", "on", "in", "the", noise=False):
             pass
         token = cursor.kind("ticker", noise=False)
         name = token.norm if token else None
@@ -99,7 +99,7 @@ class Settings:
         if name is None:
             cursor.reset(mark)
             return False
-        cursor.words("stock", "shares", "stocks", "only", noise=False)
+        cursor.words("stock", "shares", "stocks", "only", "etf", "etfs", "index", noise=False)
         if name not in self.draft.symbols:
             self.draft.symbols += (name,)
         return True

@@ -20,18 +20,18 @@ from Backtest.canonical import (
     Cross,
     IndicatorRef,
     Rule,
-    is_crypto,
     walk,
 )
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
+from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
 from Backtest.timeframes import is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
 from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import corrector, vocabulary
+from Strategy.lexicon import ACRONYMS, corrector, vocabulary
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
@@ -127,14 +127,19 @@ def _bounded(text: str, tokens: list[Token], draft: Draft) -> list[Token]:
 
 
 def _tickers(text: str, tokens: list[Token]) -> list[Token]:
-    """Recognise words in capitals as symbols where the text is not all capitals."""
+    """Recognise words in capitals as symbols where the text is not all capitals, and pairs of currencies anywhere."""
     letters = [c for c in text if c.isalpha()]
     shouting = sum(c.isupper() for c in letters) > 0.6 * len(letters)
     result = []
     for token in tokens:
         raw = text[token.start : token.end]
-        if token.kind == "word" and raw.isupper() and 2 <= len(raw) <= 6 and raw.isalpha() and not shouting:
-            if raw.lower() not in vocabulary() or raw in ("IBM", "FB", "META", "SPY", "QQQ"):
+        known = raw.lower() in vocabulary()
+        if token.kind != "word" or not raw.isalpha():
+            pass
+        elif len(raw) >= 6 and not known and asset_class(raw) in ("crypto", "fx", "index"):
+            token = replace(token, kind="ticker", norm=raw.upper())
+        elif raw.isupper() and 2 <= len(raw) <= 6 and not shouting and raw not in ACRONYMS:
+            if not known or raw in ("IBM", "FB", "META", "SPY", "QQQ"):
                 token = replace(token, kind="ticker", norm=raw)
         result.append(token)
     return result
@@ -291,7 +296,7 @@ def _defaults(draft: Draft) -> None:
     if draft.entries and not draft.symbols:
         draft.assume("symbol", "No symbol is named: choose one for the backtest", field="symbols")
     if any(is_crypto(s) for s in draft.symbols) and "fractional_unit" not in draft.execution:
-        draft.set_execution("fractional_unit", 1e-6)
+        draft.set_execution("fractional_unit", CRYPTO_UNIT)
         draft.assume("fraction", "Crypto trades in units of 0.000001", field="execution.fractional_unit")
     if draft.entries:
         for key, text in (
