@@ -14,12 +14,12 @@ from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 
 _UNTIL = (
-    "by", "before", "no later than", "not later than", "until", "till", "up to", "earlier than", "just before", "right before",
+    "by", "before", "no later than", "not later than", "until", "till", "up to", "earlier than", "just before", "right before", "on or before", "at or before", "if not closed by",
     "at the latest by", "at the latest at", "latest by", "latest at", "at the latest",
 )  # fmt: skip
 _FROM = (
     "after", "at", "from", "past", "as of", "starting at", "starting from", "at or after", "on or after", "once it is", "once it's", "around",
-    "any time after", "anytime after", "at exactly", "exactly at", "shortly after", "right after", "when it is", "when it's",
+    "any time after", "anytime after", "at exactly", "exactly at", "shortly after", "right after", "when it is", "if still open at", "if still in a trade at", "if still in a position at", "when it's",
 )  # fmt: skip
 _EVERY_DAY = (
     "every day", "each day", "daily", "the same day", "on the same day", "same day", "regardless", "no matter what", "in any case", "sharp", "today",

@@ -112,6 +112,7 @@ class Draft:
     any_of: bool | None = None  # what the text says about the items of a list: any, or all
     last_entry: tuple[Side, AnyCondition] | None = None
     last_exit: Side | None = None  # the side left by the statement before this one
+    exit_end: int | None = None  # the token behind the last exit, None where an entry came after it
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything read so far, to be given to `restore`."""
@@ -129,6 +130,10 @@ class Draft:
 
     def set_execution(self, name: str, value: Any) -> None:
         self.execution = {**self.execution, name: value}
+
+    def add_entry(self, side: Side, when: AnyCondition) -> None:
+        self.entries += ((side, when),)
+        self.last_entry, self.last_exit, self.exit_end = (side, when), None, None
 
     def add_exit(
         self,

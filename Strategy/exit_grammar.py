@@ -135,6 +135,7 @@ class Exits:
             short = self._without_time_limit(short) if short is not None else None
             self.draft.add_exit(side, kept, short=short, everything=everything)
         self.draft.last_exit = side
+        self.draft.exit_end = self.cursor.position
 
     def for_short(self, side: Side | None, start: Mark, read: Callable[[], AnyCondition | None]) -> AnyCondition | None:
         """Read the words of an exit of no side, from `start` to here, as they are meant for a short position.
@@ -158,14 +159,23 @@ class Exits:
         if found is None:
             self.cursor.reset(mark)
             return False
-        if self.cursor.looking_at("WHEN", "AND", noise=False):
+        self.draft.last_exit = side
+        if self._goes_on():
             self.cursor.reset(mark)
             return self._in_window(side)
         if kind == "sell":
             self.draft.sells += (found,)
         else:
             self.draft.add_exit(side, found, everything=side is None)
+        self.draft.exit_end = self.cursor.position
         return True
+
+    def _goes_on(self) -> bool:
+        """Whether a condition follows that belongs to the time before it. Takes nothing."""
+        mark = self.cursor.mark()
+        joined = self.cursor.take("AND", noise=False) and not self.conditions.at_boundary()
+        self.cursor.reset(mark)
+        return bool(joined or self.cursor.looking_at("WHEN", noise=False))
 
     def _in_window(self, side: Side | None) -> bool:
         """Read "before 15:50 when RSI > 70", where the time is a part of the condition."""
@@ -184,6 +194,12 @@ class Exits:
 
     def completed(self, side: Side | None, condition: AnyCondition, kind: str = "exit") -> AnyCondition | None:
         """Read the levels and times behind an exit's condition; return the condition without a time limit."""
+        mark = self.cursor.mark()
+        window = self.conditions.clock.time() if self.cursor.peek() and not self.cursor.take("OR") else None
+        if window is not None:
+            condition = All(conditions=[condition, window])  # "sell when RSI > 60 before 15:50"
+        else:
+            self.cursor.reset(mark)
         kept = self._without_time_limit(condition)
         mark = self.cursor.mark()
         self.cursor.symbol(",")

@@ -152,9 +152,9 @@ class Statements:
                 best = self._longest_action(mark)
                 if best is not None and best[0] > longer:
                     cursor.take(best[1])
-                    return best[2]
+                    return self._of_section(best[2], mark.position)
                 cursor.take(category)
-                return action  # type: ignore[return-value]
+                return self._of_section(action, mark.position)  # type: ignore[arg-type]
         mark = cursor.mark()
         section = cursor.take("SECTION", noise=False)
         if section is not None and section[0] in ("enter", "exit") and cursor.looking_at("WHEN", noise=False):
@@ -176,6 +176,14 @@ class Statements:
             return ("exit", None)
         cursor.reset(mark)
         return None
+
+    def _of_section(self, action: Action, start: int) -> Action:
+        """Return the action of words such as "enter", which below the heading "Short" mean a short position."""
+        said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
+        plain = not said & {"buy", "buys", "buying", "bought", "long", "longs", "purchase"}
+        if action == ("enter", "long") and plain and self.draft.section_side == "short":
+            return ("enter", "short")
+        return action
 
     def _longest_action(self, mark: Mark) -> tuple[int, str, Action] | None:
         cursor = self.cursor
@@ -286,10 +294,10 @@ class Statements:
             cursor.reset(mark)
             if kind == "enter":
                 draft.flags |= {f"bare_{side}"}
-            elif kind == "exit":
-                draft.flags |= {"bare_exit"}
+                draft.exit_end = None
             else:
-                draft.flags |= {"bare_sell"}
+                draft.flags |= {f"bare_{kind}"}
+                draft.exit_end = cursor.position
             return True
         if kind == "exit":
             self.exits.add(side, condition, self.exits.for_short(side, start, lambda: self._condition_of(kind)))
@@ -369,11 +377,15 @@ class Statements:
         draft = self.draft
         if kind == "enter":
             assert side is not None
-            draft.entries += ((side, condition),)
-            draft.last_entry, draft.last_exit = (side, condition), None
-        elif kind == "sell":
+            draft.add_entry(side, condition)
+        elif kind == "sell" and draft.section_side == "short" and not any(s == "short" for s, _ in draft.entries):
+            draft.add_entry("short", condition)  # "Short: sell when ..., cover when ..."
+        elif kind == "sell" and draft.section_side != "long":
             kept = self.exits.completed(side, condition, kind)
             draft.sells += (kept,) if kept is not None else ()
+            draft.exit_end = self.cursor.position
+        elif kind == "sell":
+            self.exits.add("long", condition)
         else:
             self.exits.add(side, condition)
 
@@ -432,6 +444,14 @@ class Statements:
         own = self.cursor.take("WHEN", noise=False) or (not introduced and self.conditions.condition() is not None)
         self.cursor.reset(mark)
         return bool(own)
+
+    def _in_exit(self) -> bool:
+        """Whether the cursor is still in the sentence of an exit."""
+        end = self.draft.exit_end
+        if end is None:
+            return False
+        between = self.cursor.tokens[end : self.cursor.position]
+        return not any(token.kind == "nl" or token.norm in (".", ";") for token in between)
 
     def _move_first(self) -> bool:
         """Read "When the price drops 5%, sell"."""
@@ -779,8 +799,8 @@ class Statements:
         cursor = self.cursor
         cursor.part = "time"
         avoid = bool(cursor.take("NO_TRADE"))
-        if not avoid:
-            cursor.take("ONLY_TRADE")
+        if not avoid and not cursor.take("ONLY_TRADE") and self._in_exit():
+            return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
         cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
         cursor.words("on", "only on", "during", noise=False) if not cursor.looking_at("SESSION") else None
         found = self.conditions.clock.time()
