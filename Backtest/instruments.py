@@ -50,6 +50,7 @@ SYMBOL_FORMS = rf"""
   | \b\d{{4,6}}\.(?:T|HK|SS|SZ|KS|KQ|TW|TWO|KL)\b
   | \b[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)?\.(?:{_EXCHANGES})\b
   | \b\d{{0,4}}[A-Z][A-Z0-9]{{0,9}}[-/](?:{"|".join(_COIN_QUOTES)}|USD|EUR|GBP|JPY|CHF|AUD|CAD|NZD|TRY|KRW)\b
+  | \b[A-Z][A-Z0-9]{{1,9}}-PERP\b
   | \b\d{{0,4}}[A-Z][A-Z0-9]{{0,9}}?(?:USDT|USDC|FDUSD|BUSD)(?:\.P)?\b
   | \b[A-Z]{{2,5}}-[A-D]\b
   | \b(?!(?:[AP]\.M|U\.S|E\.G|I\.E)\b)[A-Z]{{1,5}}\.[A-Z]\b

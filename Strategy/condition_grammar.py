@@ -410,12 +410,11 @@ class Conditions:
         mark = cursor.mark()
         subject_before = draft.subject
         pair = self.draft.pairs[-1] if self.draft.pairs else None
-        if pair and cursor.words("both of them", "both lines", "both averages", "both", noise=False):
+        if cursor.words("both of them", "both lines", "both averages", "both", noise=False):
             cursor.words("are", "is", noise=False)
-            if self._starts_predicate() and not isinstance(pair[1], Value):
-                found = self.predicates.several(list(pair[:2]))
-                if found is not None:
-                    return found
+            if self._starts_predicate():
+                two = pair is not None and not isinstance(pair[1], Value)
+                return self.predicates.several(list(pair[:2])) if pair is not None and two else None
             cursor.reset(mark)
         if (other := self._of_other_symbol()) is not None:
             return other

@@ -129,6 +129,10 @@ class Exits:
 
     def add(self, side: Side | None, condition: AnyCondition, short: AnyCondition | None = None) -> None:
         """Add an exit, and what follows it behind "or"."""
+        window = self.window()
+        if window is not None:
+            condition = All(conditions=[condition, window])
+            short = All(conditions=[short, window]) if short is not None else None
         kept = self.completed(side, condition)
         if kept is not None:
             everything = isinstance(kept, Time) and kept.start is not None
@@ -136,6 +140,14 @@ class Exits:
             self.draft.add_exit(side, kept, short=short, everything=everything)
         self.draft.last_exit = side
         self.draft.exit_end = self.cursor.position
+
+    def window(self) -> AnyCondition | None:
+        """Read the time behind "sell when RSI > 60 before 15:50", which is a part of the exit's condition."""
+        mark = self.cursor.mark()
+        found = self.conditions.clock.time()
+        if found is None:
+            self.cursor.reset(mark)
+        return found
 
     def for_short(self, side: Side | None, start: Mark, read: Callable[[], AnyCondition | None]) -> AnyCondition | None:
         """Read the words of an exit of no side, from `start` to here, as they are meant for a short position.
@@ -194,12 +206,6 @@ class Exits:
 
     def completed(self, side: Side | None, condition: AnyCondition, kind: str = "exit") -> AnyCondition | None:
         """Read the levels and times behind an exit's condition; return the condition without a time limit."""
-        mark = self.cursor.mark()
-        window = self.conditions.clock.time() if self.cursor.peek() and not self.cursor.take("OR") else None
-        if window is not None:
-            condition = All(conditions=[condition, window])  # "sell when RSI > 60 before 15:50"
-        else:
-            self.cursor.reset(mark)
         kept = self._without_time_limit(condition)
         mark = self.cursor.mark()
         self.cursor.symbol(",")

@@ -132,7 +132,9 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
         elif kind == "tf":
             yield Token("tf", _TIMEFRAMES[raw], start, end)
         elif kind == "ticker":
-            yield Token("ticker", raw.removeprefix("$").replace("/", "").removesuffix("=X"), start, end)
+            name = raw.removeprefix("$").replace("/", "")
+            # "EURUSD=X" is EURUSD; "JPY=X" has no other name.
+            yield Token("ticker", name.removesuffix("=X") if len(name) > 6 else name, start, end)
         elif kind == "zone":
             yield Token("word", raw, start, end)
         elif kind == "nl":

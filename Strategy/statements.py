@@ -381,6 +381,8 @@ class Statements:
         elif kind == "sell" and draft.section_side == "short" and not any(s == "short" for s, _ in draft.entries):
             draft.add_entry("short", condition)  # "Short: sell when ..., cover when ..."
         elif kind == "sell" and draft.section_side != "long":
+            if (window := self.exits.window()) is not None:
+                condition = All(conditions=[condition, window])
             kept = self.exits.completed(side, condition, kind)
             draft.sells += (kept,) if kept is not None else ()
             draft.exit_end = self.cursor.position
