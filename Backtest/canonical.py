@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY, IndicatorEntry
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, IndicatorEntry, indicator_name
 from Backtest.timeframes import Timeframe, seconds
 
 SCHEMA_VERSION: Literal["1"] = "1"
@@ -289,8 +289,11 @@ def default_id(
 
 
 def _fill_id(data: Any) -> Any:
-    """Give an indicator without an id its default one."""
-    if not isinstance(data, dict) or data.get("id") or REGISTRY.get(str(data.get("name"))) is None:
+    """Give an indicator the registry's name for any of its own, and a default id where it has none."""
+    if not isinstance(data, dict) or (known := indicator_name(str(data.get("name")))) is None:
+        return data
+    data = data if data["name"] == known else {**data, "name": known}
+    if data.get("id"):
         return data
     entry = REGISTRY[str(data["name"])]
     params = {p.name: data.get(p.name, p.default) for p in entry.params}
@@ -453,7 +456,7 @@ class CanonicalStrategy(Model):
     strategy_name: Name = "Strategy"
     description: Annotated[str, Field(max_length=10_000)] = ""
     classification: Classification = Classification()
-    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9.^=_-]{0,19}$")]] = Field(
+    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_-]{0,19}$")]] = Field(
         default_factory=list, max_length=20
     )
     timeframe: Timeframe = "1d"
@@ -679,11 +682,6 @@ def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
     data = dict(data)
     data.setdefault("schema_version", SCHEMA_VERSION)
     return data
-
-
-def is_crypto(symbol: str) -> bool:
-    """Return whether a symbol names a crypto currency, which trades in fractions by default."""
-    return symbol.startswith(("BTC", "ETH")) or symbol.endswith(("-USD", "-USDT"))
 
 
 def json_schema() -> dict[str, Any]:

@@ -38,8 +38,8 @@ from Backtest.canonical import (
     UnrealizedReturn,
     Value,
     WithinBars,
-    is_crypto,
 )
+from Backtest.instruments import is_crypto
 
 WEEKDAYS = {
     "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday",

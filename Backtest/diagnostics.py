@@ -7,7 +7,6 @@ strategy for rules that cannot work (errors) and for what a careful trader would
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from Backtest.canonical import (
+    CONDITION_TYPES,
     MAX_JSON_BYTES,
     All,
     AnyCondition,
@@ -26,16 +26,20 @@ from Backtest.canonical import (
     Cross,
     FixedUnits,
     IndicatorRef,
+    Not,
     PercentLevel,
     PercentOfEquity,
     Price,
     RiskPercent,
+    Time,
     Value,
     upgrade,
     walk,
 )
+from Backtest.describe import condition as condition_text
 from Backtest.errors import Diagnostic, Severity, StrategyError
-from Backtest.indicators import REGISTRY
+from Backtest.indicators import REGISTRY, indicator_name, spoken_names
+from Backtest.satisfiability import always, never
 from Backtest.timeframes import is_intraday
 
 
@@ -89,8 +93,14 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
         kind, message, value = item["type"], item["msg"], item.get("input")
         if kind == "union_tag_invalid" and where.startswith("indicators"):
             name = str(value.get("name") if isinstance(value, dict) else value)
-            close = get_close_matches(name.upper(), REGISTRY, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Known indicators: {', '.join(sorted(REGISTRY))}"
+            close = get_close_matches(name.upper(), REGISTRY, n=1) or get_close_matches(
+                name.lower(), spoken_names(), n=1
+            )
+            hint = (
+                f"Did you mean {indicator_name(close[0])}?"
+                if close
+                else f"Known indicators: {', '.join(sorted(REGISTRY))}"
+            )
             yield _error("unknown_indicator", f"{where}.name", f"Unknown indicator {name[:40]!r}", hint)
         elif kind == "too_short" and where in ("entry_rules", ""):
             yield _error("no_entry", "entry_rules", "The strategy has no entry rule", "Say when to buy")
@@ -146,13 +156,7 @@ def diagnose(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     for field, rules in (("entry_rules", strategy.entry_rules), ("exit_rules", strategy.exit_rules)):
         for i, rule in enumerate(rules):
             yield from _thresholds(strategy, f"{field}[{i}]", rule.when)
-            if clash := contradiction(rule.when):
-                if field == "entry_rules":
-                    yield _error(
-                        "unsatisfiable", f"{field}[{i}]", f"This entry can never be true: {clash}", "Use one of the two"
-                    )
-                else:
-                    yield _warning("never_fires", f"{field}[{i}]", f"This exit can never be true: {clash}")
+            yield from _truths(strategy, f"{field}[{i}]", rule.when)
     yield from _ways_out(strategy)
     yield from _risk(strategy)
     yield from _indicators(strategy)
@@ -187,16 +191,6 @@ def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> 
                     f"{entry.name} threshold must be between {low:g} and {high:g}, got {other.value:g}",
                     hint,
                 )
-        if isinstance(node, Compare) and isinstance(node.left, Value) and isinstance(node.right, Value):
-            yield _warning("constant", field, f"{node.left.value:g} {node.op} {node.right.value:g} never changes")
-        if isinstance(node, Between) and isinstance(node.low, Value) and isinstance(node.high, Value):
-            if node.low.value > node.high.value:
-                yield _error(
-                    "unsatisfiable",
-                    field,
-                    f"Between {node.low.value:g} and {node.high.value:g} is empty",
-                    f"Use between {node.high.value:g} and {node.low.value:g}",
-                )
 
 
 def _scale(strategy: CanonicalStrategy, operand: AnyOperand) -> str | None:
@@ -218,95 +212,26 @@ def _named(operand: AnyOperand) -> str:
     return operand.id if isinstance(operand, IndicatorRef) else str(getattr(operand, "column", operand))
 
 
-@dataclass
-class _Interval:
-    low: float = -math.inf
-    low_open: bool = False
-    high: float = math.inf
-    high_open: bool = False
-
-    def cut(self, op: str, value: float) -> None:
-        if op in (">", ">=", "==") and (value > self.low or (value == self.low and op == ">")):
-            self.low, self.low_open = value, op == ">"
-        if op in ("<", "<=", "==") and (value < self.high or (value == self.high and op == "<")):
-            self.high, self.high_open = value, op == "<"
-
-    @property
-    def empty(self) -> bool:
-        return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
-
-
-_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
-
-
-def contradiction(when: AnyCondition) -> str:
-    """Return why a condition can never hold, or an empty text when no reason is seen."""
-    if isinstance(when, All):
-        ranges: dict[str, _Interval] = {}
-        said: dict[str, list[str]] = {}
-        for part in when.conditions:
-            if inner := contradiction(part):
-                return inner
-            for operand, op, value in _bounds_of(part):
-                key = operand.model_dump_json()
-                ranges.setdefault(key, _Interval()).cut(op, value)
-                said.setdefault(key, []).append(f"{_short(operand)} {op} {value:g}")
-        for key, interval in ranges.items():
-            if interval.empty:
-                return " and ".join(said[key])
-        return _opposed(when)
-    if isinstance(when, Compare) and when.op in ("<", ">") and when.left == when.right:
-        return f"{_short(when.left)} {when.op} itself"
-    if isinstance(when, Cross) and when.left == when.right:
-        return f"{_short(when.left)} crosses itself"
-    return ""
-
-
-def _bounds_of(part: AnyCondition) -> Iterable[tuple[AnyOperand, str, float]]:
-    if isinstance(part, All):
-        for inner in part.conditions:
-            yield from _bounds_of(inner)
-    elif isinstance(part, Compare):
-        if isinstance(part.right, Value) and not isinstance(part.left, Value):
-            yield part.left, part.op, part.right.value
-        elif isinstance(part.left, Value) and not isinstance(part.right, Value):
-            yield part.right, _MIRROR[part.op], part.left.value
-    elif isinstance(part, Cross) and isinstance(part.right, Value):
-        yield part.left, ">" if part.direction == "above" else "<", part.right.value
-    elif isinstance(part, Between):
-        if isinstance(part.low, Value):
-            yield part.operand, ">=", part.low.value
-        if isinstance(part.high, Value):
-            yield part.operand, "<=", part.high.value
-
-
-def _opposed(when: All) -> str:
-    """Return two comparisons of the same operands that exclude each other."""
-    sides: dict[tuple[str, str], str] = {}
-    for part in when.conditions:
-        if isinstance(part, Compare):
-            op, left, right = part.op[0], part.left, part.right
-        elif isinstance(part, Cross):
-            op, left, right = (">" if part.direction == "above" else "<"), part.left, part.right
-        else:
+def _truths(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iterable[Diagnostic]:
+    """Yield the parts of a rule that are never or always true, the smallest ones."""
+    reported: list[AnyCondition] = []
+    for node in reversed([n for n in walk(when) if isinstance(n, CONDITION_TYPES)]):
+        if any(inner in reported for inner in walk(node)):
             continue
-        if op == "=" or "<=" in getattr(part, "op", "") or ">=" in getattr(part, "op", ""):
+        if isinstance(node, Time) and node.start is not None and not is_intraday(strategy.timeframe):
+            reported.append(node)
+            message = f"A bar of {strategy.timeframe} has no time of day, so this is the same on every bar: {condition_text(strategy, node)}"
+            yield _error("time_of_day", field, message, "Use an intraday time frame such as 5m, or leave the time out")
             continue
-        a, b = left.model_dump_json(), right.model_dump_json()
-        if sides.get((a, b), op) != op or sides.get((b, a), _MIRROR[op]) != _MIRROR[op]:
-            return f"{_short(left)} cannot be both above and below {_short(right)}"
-        sides[(a, b)] = op
-    return ""
-
-
-def _short(operand: AnyOperand) -> str:
-    if isinstance(operand, Value):
-        return f"{operand.value:g}"
-    if isinstance(operand, Price):
-        return operand.column
-    if isinstance(operand, IndicatorRef):
-        return operand.id.split("_")[0] if operand.output is None else f"{operand.id.split('_')[0]} {operand.output}"
-    return f"({_short(operand.left)} {operand.op} {_short(operand.right)})"
+        code = truth = ""
+        if never(strategy, node):
+            code, truth = "unsatisfiable", "can never be"
+        elif isinstance(node, Compare | Cross | Between) and always(strategy, node):
+            code, truth = "always_true", "is always"
+        if code:
+            reported.append(node)
+            message = f"This {truth} true: {condition_text(strategy, node)}"
+            yield _error(code, field, message, "Say what is compared with what, or leave it out")
 
 
 def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
@@ -322,11 +247,17 @@ def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
                 "Say when to sell, or add a stop loss" if side == "long" else "Say when to cover, or add a stop loss",
             )
         for i, rule in enumerate(strategy.entry_rules):
-            if rule.side == side and any(rule.when == other.when for other in exits):
+            if rule.side != side or not exits:
+                continue
+            same = any(rule.when == other.when for other in exits)
+            stays_out = [Not.model_construct(condition=other.when) for other in exits]
+            taken = All.model_construct(conditions=[rule.when, *stays_out])
+            if same or (never(strategy, taken) and not never(strategy, rule.when)):
+                what = "and exit are the same condition" if same else "is never true without an exit being true as well"
                 yield _error(
                     "entry_is_exit",
                     f"entry_rules[{i}]",
-                    f"The {side} entry and exit are the same condition, so no trade is ever opened",
+                    f"The {side} entry {what}, so no trade is ever opened",
                     "Give the exit another condition",
                 )
     for i, rule in enumerate(strategy.exit_rules):

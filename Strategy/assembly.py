@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from Backtest.canonical import (
@@ -15,22 +16,25 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
-from Strategy.draft import Draft
+from Strategy.draft import Draft, Exit
+from Strategy.price_moves import settle_moves
 from Strategy.statements import opposite
 
 
 def assemble(draft: Draft) -> None:
     """Settle what "sell", "exit", "opposite" and "reversing" mean, now that all is read."""
     _sells(draft)
+    _sides_of_exits(draft)
+    settle_moves(draft)
     _opposites(draft)
     _reversal(draft)
     _one_sided(draft)
     _fills(draft)
     if draft.filters:
-        draft.entries = [(side, _joined(condition, draft.filters)) for side, condition in draft.entries]
+        draft.entries = tuple((side, _joined(condition, draft.filters)) for side, condition in draft.entries)
 
 
-def _joined(condition: AnyCondition, filters: list[AnyCondition]) -> AnyCondition:
+def _joined(condition: AnyCondition, filters: tuple[AnyCondition, ...]) -> AnyCondition:
     parts = list(condition.conditions) if isinstance(condition, All) else [condition]
     return All(conditions=[*parts, *filters])
 
@@ -43,7 +47,7 @@ def _fills(draft: Draft) -> None:
             "error", "mixed_fills", "execution", message, "Fill all orders at the next open, or all at the close"
         )
         draft.ask("Shall orders be filled at the next bar's open, or at the close of the signal's bar?")
-    rules = [c for _, c in (*draft.entries, *draft.exits)]
+    rules = [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]
     days = any(isinstance(node, Time) and node.weekdays for rule in rules for node in walk(rule))
     if days and draft.timeframe == "1d" and not draft.execution.get("trade_on_close") and "exact" not in draft.flags:
         text = "A rule for a weekday is judged at that day's close and filled at the next day's open"
@@ -63,20 +67,53 @@ def _sells(draft: Draft) -> None:
     """Sell means close the long position, unless shorts are covered and nothing else opens them."""
     shorts = any(side == "short" for side, _ in draft.entries)
     longs = any(side == "long" for side, _ in draft.entries)
-    covers = any(side == "short" for side, _ in draft.exits) or "bare_short" in draft.flags
+    covers = any(e.side == "short" for e in draft.exits) or "bare_short" in draft.flags
     for condition in draft.sells:
         if covers and not shorts:
-            draft.entries.append(("short", condition))
+            draft.entries += (("short", condition),)
             draft.assume(
                 "sell",
                 "Selling opens a short position, since it is covered later",
                 "closes the long position",
                 "entry_rules",
             )
-            if longs and not any(side == "long" for side, _ in draft.exits):
-                draft.exits.append(("long", condition))
+            if longs and not any(e.side == "long" for e in draft.exits):
+                draft.add_exit("long", condition)
         else:
-            draft.exits.append(("long" if longs or not shorts else None, condition))
+            draft.add_exit("long" if longs or not shorts else None, condition)
+
+
+def _sides_of_exits(draft: Draft) -> None:
+    """Give each exit that names no side the side among whose rules it stands.
+
+    "Buy when A. Exit when B. Short when C. Exit when D." closes the long position on B and the
+    short one on D; after both entries an exit is for both.
+    """
+    if len({side for side, _ in draft.entries}) < 2:
+        return
+    named = {e.side or e.near for e in draft.exits}
+    settled: list[Exit] = []
+    for said in draft.exits:
+        if said.side is None and said.near is not None and not said.everything:
+            other: Side = "short" if said.near == "long" else "long"
+            if other not in named and draft.entries[-1][0] == other and not _leaves_otherwise(draft):
+                message = (
+                    f"The text does not say whether the exit of the {said.near} position closes the {other} one too"
+                )
+                draft.problem("error", "exit_side", "exit_rules", message, "Say when each side is closed")
+                draft.ask(f"When shall the {other} position be closed: on the same exit as the {said.near} one?")
+            settled.append(replace(said, side=said.near, when=said.for_side(said.near)))
+        elif said.side is None:
+            settled += [replace(said, side=side, when=said.for_side(side)) for side in ("long", "short")]
+        else:
+            settled.append(said)
+    draft.exits = tuple(settled)
+
+
+def _leaves_otherwise(draft: Draft) -> bool:
+    """Whether a position can be left by something other than an exit rule."""
+    levels = {"take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
+    return bool(levels) or bool({"reversing", "opposite_exit"} & draft.flags)
 
 
 def _opposites(draft: Draft) -> None:
@@ -91,8 +128,8 @@ def _opposites(draft: Draft) -> None:
                     )
                     draft.ask("What exactly is the opposite signal?")
                 else:
-                    draft.entries.append((side, mirrored))
-                    draft.flags.add("reversing")
+                    draft.entries += ((side, mirrored),)
+                    draft.flags |= {"reversing"}
     if "opposite_exit" in draft.flags:
         for side, condition in list(draft.entries):
             mirrored = opposite(condition) or _opposite_cross(condition)
@@ -106,7 +143,7 @@ def _opposites(draft: Draft) -> None:
                 )
                 draft.ask("When exactly should the position be closed?")
             else:
-                draft.exits.append((side, mirrored))
+                draft.add_exit(side, mirrored)
                 draft.assume("opposite", "The opposite signal is the same crossing the other way", field="exit_rules")
 
 
@@ -124,9 +161,9 @@ def _reversal(draft: Draft) -> None:
     if "reversing" in draft.flags and len(sides) == 1:
         (side,) = sides
         other: Side = "short" if side == "long" else "long"
-        exits = [c for s, c in draft.exits if s in (side, None)]
+        exits = [e.when for e in draft.exits if e.side in (side, None)]
         mirrored = exits or [m for s, c in draft.entries if (m := opposite(c)) is not None]
-        draft.entries += [(other, c) for c in mirrored]
+        draft.entries += tuple((other, c) for c in mirrored)
         sides = {s for s, _ in draft.entries}
     if len(sides) < 2 or "exact" in draft.flags:
         return
@@ -134,9 +171,10 @@ def _reversal(draft: Draft) -> None:
     protected = {"take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
     for side in ("long", "short"):
         other = "short" if side == "long" else "long"
-        has_exit = any(s in (side, None) for s, _ in draft.exits)
+        has_exit = any(e.side in (side, None) for e in draft.exits)
         if not has_exit and (not protected or "reversing" in draft.flags):
-            draft.exits += [(side, condition) for s, condition in draft.entries if s == other]
+            for _, condition in [e for e in draft.entries if e[0] == other]:
+                draft.add_exit(side, condition)
             if "reversing" not in draft.flags:
                 draft.assume(
                     "reverse",
@@ -150,9 +188,9 @@ def rules_of(draft: Draft) -> tuple[list[Rule], list[Rule]]:
     entries = [Rule(side=side, when=condition) for side, condition in draft.entries]
     sides: list[Side] = [s for s in ("long", "short") if any(r.side == s for r in entries)]
     exits: list[Rule] = []
-    for side, condition in draft.exits:
-        for one in [side] if side else (sides or ["long"]):
-            rule = Rule(side=one, when=condition)
+    for said in draft.exits:
+        for one in [said.side] if said.side else (sides or ["long"]):
+            rule = Rule(side=one, when=said.for_side(one))
             if rule not in exits:
                 exits.append(rule)
     return entries, exits

@@ -9,8 +9,22 @@ from Backtest.canonical import (
     Time,
     Weekday,
 )
+from Backtest.timeframes import seconds
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
+
+_UNTIL = (
+    "by", "before", "no later than", "not later than", "until", "till", "up to", "earlier than", "just before", "right before", "on or before", "at or before", "if not closed by",
+    "at the latest by", "at the latest at", "latest by", "latest at", "at the latest",
+)  # fmt: skip
+_FROM = (
+    "after", "at", "from", "past", "as of", "starting at", "starting from", "at or after", "on or after", "once it is", "once it's", "around",
+    "any time after", "anytime after", "at exactly", "exactly at", "shortly after", "right after", "when it is", "if still open at", "if still in a trade at", "if still in a position at", "when it's",
+)  # fmt: skip
+_EVERY_DAY = (
+    "every day", "each day", "daily", "the same day", "on the same day", "same day", "regardless", "no matter what", "in any case", "sharp", "today",
+    "of the same day", "of each day", "of every day", "on each day",
+)  # fmt: skip
 
 
 class Clock:
@@ -36,6 +50,57 @@ class Clock:
         zone = self._zone() if window or lead else None
         start, end = window or (None, None)
         return Time(weekdays=days, start=start, end=end, timezone=zone)
+
+    def exit_ahead(self) -> bool:
+        """Whether a time of day at which a position is left stands here. Takes nothing."""
+        mark = self.cursor.mark()
+        found = self.exit_time() is not None
+        self.cursor.reset(mark)
+        return found
+
+    def exit_time(self) -> Time | None:
+        """Read when a position is left at the latest: "after 15:50", "by 15:50", "at 15:50".
+
+        "After", "from" and "at" are the bars that begin at that time or later. "By" and "before"
+        mean to be flat at that time: the last bar whose order is filled by then, and all after it.
+        """
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words(
+            "positions", "the position", "position", "trades", "the trade", "everything", "all", "open positions"
+        )
+        cursor.take("BAR_FALLS")
+        lead = cursor.words(*_UNTIL, *_FROM, noise=False)
+        cursor.words("at", "the close of", noise=False)
+        said = self._clock()
+        if said is None:
+            cursor.reset(mark)
+            return None
+        zone = self._zone()
+        latest = bool(cursor.words("at the latest", "latest", "or earlier", "or before", "at most", noise=False))
+        zone = zone or self._zone()
+        cursor.words(*_EVERY_DAY, noise=False)
+        latest = latest or lead in _UNTIL
+        start = self._last_bar_before(said) if latest else said
+        if start == "00:00":
+            cursor.reset(mark)
+            return None
+        if latest:
+            text = f"Flat by {said}: the exit is decided on the last bar whose order is filled by {said}"
+            self.draft.assume("flat_by", text, f"on the bar that begins at {said}", "exit_rules")
+        return Time(start=start, end="00:00", timezone=zone)
+
+    def _last_bar_before(self, clock: str) -> str:
+        """Return the start of the window whose first bar's order, filled at the next open, is filled by a time.
+
+        Bars of up to 30 minutes begin at multiples of their length after midnight. Longer ones may begin
+        at any minute, hourly ones at 9:30, so that their window begins two lengths before the time.
+        """
+        length = seconds(self.draft.timeframe) // 60
+        minute = int(clock[:2]) * 60 + int(clock[3:])
+        start = minute // length * length - length if length <= 30 else minute - 2 * length + 1
+        start = max(start, 0)
+        return f"{start // 60:02d}:{start % 60:02d}"
 
     def weekdays(self) -> list[Weekday]:
         """Read "Monday, Tuesday or Friday", "weekdays", "Monday to Thursday"."""

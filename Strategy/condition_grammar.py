@@ -28,6 +28,7 @@ from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.predicates import Predicates, joined
+from Strategy.pronouns import Pronouns
 
 _PULLBACKS = (
     "pullback",
@@ -54,9 +55,9 @@ class Conditions:
         self.draft = draft
         self.operands = Operands(cursor, draft)
         self.predicates = Predicates(cursor, draft, self.operands)
+        self.pronouns = Pronouns(cursor, draft, self.predicates.read)
         self.clock = Clock(cursor, draft)
         self.at_boundary = at_boundary
-        self.exit_rule = False
         self.depth = 0
         self.nested = 0
         self.elliptic = True  # whether a condition may leave out what an earlier one named
@@ -70,6 +71,15 @@ class Conditions:
             return self._alternatives()
         finally:
             self.depth -= 1
+
+    def _time_to_leave(self) -> list[AnyCondition]:
+        """Read "before 15:50" where it is an exit of its own: "sell when RSI > 60 or before 15:50"."""
+        mark = self.cursor.mark()
+        found = self.clock.exit_time() if self.draft.exit_rule and self.depth == 1 else None
+        if found is None or self.cursor.looking_at("AND", "WHEN", noise=False):
+            self.cursor.reset(mark)
+            return []
+        return [found]
 
     def _alternatives(self) -> AnyCondition | None:
         parts, comma_list = self._conjunction()
@@ -85,7 +95,7 @@ class Conditions:
                 break
             self._next_line()
             self.cursor.take("WHEN")
-            more, _ = self._conjunction()
+            more = self._time_to_leave() or self._conjunction()[0]
             if not more:
                 self.cursor.reset(mark)
                 break
@@ -148,7 +158,7 @@ class Conditions:
 
     def _same_comparison(self) -> AnyCondition | None:
         """Read a bare value after "and": "above the SMA(50) and SMA(200)"."""
-        if self.predicates.last is None:
+        if self.draft.repeat is None:
             return None
         mark = self.cursor.mark()
         operand = self.operands.operand()
@@ -156,7 +166,7 @@ class Conditions:
         if operand is None or pronoun or isinstance(operand, Value) or self._starts_predicate():
             self.cursor.reset(mark)
             return None
-        return self.predicates.last(operand)
+        return self.draft.repeat(operand)
 
     def _starts_predicate(self) -> bool:
         return bool(
@@ -277,12 +287,12 @@ class Conditions:
             if loss:
                 return UnrealizedReturn(op=_MIRRORED[op], percent=-token.value)
             return UnrealizedReturn(op=op, percent=token.value)
-        if not self.exit_rule:
+        if not self.draft.exit_rule:
             return None
         mark = cursor.mark()
         cursor.words("after", "for", noise=False)
         cursor.words("in a position for", "in the trade for", "held for", noise=False)
-        if cursor.position > mark[0] and (token := cursor.number(percent=False, noise=False)):
+        if cursor.position > mark.position and (token := cursor.number(percent=False, noise=False)):
             unit = cursor.take("UNIT", noise=False)
             if unit and not cursor.looking_at("AGO", "IN_A_ROW", noise=False):
                 cursor.words("in the trade", "in trade", "have passed", "pass", noise=False)
@@ -399,15 +409,22 @@ class Conditions:
         cursor, draft = self.cursor, self.draft
         mark = cursor.mark()
         subject_before = draft.subject
-        pair = self.predicates.last_pair
-        if pair and cursor.words("both of them", "both lines", "both averages", "both", noise=False):
+        pair = self.draft.pairs[-1] if self.draft.pairs else None
+        if cursor.words("both of them", "both lines", "both averages", "both", noise=False):
             cursor.words("are", "is", noise=False)
-            if self._starts_predicate() and not isinstance(pair[1], Value):
-                found = self.predicates.several(list(pair))
-                if found is not None:
-                    return found
+            if self._starts_predicate():
+                two = pair is not None and not isinstance(pair[1], Value)
+                return self.predicates.several(list(pair[:2])) if pair is not None and two else None
             cursor.reset(mark)
-        self._other_symbol()
+        if (other := self._of_other_symbol()) is not None:
+            return other
+        cursor.reset(mark)
+        if cursor.words("it", "it's") and (found := self.pronouns.of_it()) is not None:
+            return found
+        cursor.reset(mark)
+        if (average := self.predicates.bare_average()) is not None:
+            return average
+        cursor.reset(mark)
         subjects = self.operands.several()
         if subjects:
             found = self._both_cross(subjects) or self.predicates.several(subjects)
@@ -421,11 +438,10 @@ class Conditions:
         elif (reversed_ := self._word_before()) is not None:
             return reversed_
         cursor.reset(mark)
-        if (subject := draft.subject or (draft.mentioned() if self.elliptic else None)) is not None:
-            found = self.predicates.read(subject)
+        if draft.subject is not None or (self.elliptic and draft.mentions):
+            found = self.pronouns.of_it()
             if found is not None:
                 return found
-            draft.subject = subject_before
         cursor.reset(mark)
         if (pullback := self._pullback()) is not None:
             return pullback
@@ -435,20 +451,19 @@ class Conditions:
         cursor.reset(mark)
         return None
 
-    def _other_symbol(self) -> None:
-        """Note a rule about another symbol: "when GOOG is above its average"."""
+    def _of_other_symbol(self) -> AnyCondition | None:
+        """Read a rule about another symbol, "when GOOG is above its average", and note that it is one."""
         cursor = self.cursor
-        mark = cursor.mark()
         cursor.skip_noise()
         token = cursor.peek()
         other = (COMPANIES.get(token.norm) or (token.norm if token.kind == "ticker" else None)) if token else None
-        if other is not None:
-            cursor.advance(1)
-            if not self.draft.symbols or other in self.draft.symbols or not self._predicate_ahead():
-                other = None
-        cursor.reset(mark)
-        if other is not None:
-            self.draft.other_symbols.add(other)
+        if other is None or not self.draft.symbols or other in self.draft.symbols:
+            return None
+        cursor.advance(1)
+        if not self._predicate_ahead():
+            return None
+        self.draft.other_symbols |= {other}
+        return self.predicates.read(Price(column="Close"))
 
     def _predicate_ahead(self) -> bool:
         return self.cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING", "EXTREME", "BETWEEN") is not None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from Backtest.errors import StrategyError
 from Strategy.lexer import Kind, Token
 from Strategy.lexicon import trie
 
-Mark = tuple[int, ...]
 MAX_NOISE = 12
 MAX_STEPS = 160_000
 
@@ -25,36 +23,47 @@ class Consumed:
     part: str
 
 
+class Restorable(Protocol):
+    """What has been read so far, which can be put back to an earlier state."""
+
+    def snapshot(self) -> Any: ...
+
+    def restore(self, snapshot: Any) -> None: ...
+
+
+class Mark(NamedTuple):
+    """A place in the text and what had been read when the cursor stood there."""
+
+    position: int
+    consumed: int
+    snapshot: Any
+
+
 class Cursor:
     """Reads tokens left to right; `mark` and `reset` try a reading and take it back.
 
     Words of no meaning of their own (articles, forms of to be) are skipped on the way to a match.
     """
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], draft: Restorable) -> None:
         self.tokens = tokens
+        self.draft = draft
         self.position = 0
         self.steps = 0
         self.noise: dict[int, int] = {}  # how many words of no meaning start at a position
         self.part = "text"
         self.consumed: list[Consumed] = []
-        # Collections of what has been read, cut back to their size when a reading is taken back.
-        self.journal: Callable[[], tuple[list[Any] | dict[Any, Any], ...]] = tuple
 
     # Trying --------------------------------------------------------------------------------
 
     def mark(self) -> Mark:
-        return (self.position, len(self.consumed), *(len(kept) for kept in self.journal()))
+        return Mark(self.position, len(self.consumed), self.draft.snapshot())
 
     def reset(self, mark: Mark) -> None:
-        self.position = mark[0]
-        del self.consumed[mark[1] :]
-        for kept, size in zip(self.journal(), mark[2:], strict=True):
-            while len(kept) > size:
-                if isinstance(kept, dict):
-                    kept.popitem()
-                else:
-                    kept.pop()
+        """Go back to a mark: its place in the text, and everything read as it was there."""
+        self.position = mark.position
+        del self.consumed[mark.consumed :]
+        self.draft.restore(mark.snapshot)
 
     @property
     def at_end(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,17 +30,33 @@ class Assumption:
     field: str = ""
 
 
-class RiskSettings(dict[str, Any]):
-    """Stops, targets and size as they were said; `twice` has what was said in two different ways."""
+@dataclass(frozen=True)
+class Exit:
+    """A way out as it was said.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.twice: dict[str, tuple[Any, Any]] = {}
+    Where the text names no side, `side` is None. `short` is then the same words read for a short
+    position ("touches the middle band" is from above there), `near` the side whose rules they
+    stand among, and `everything` whether they close whatever is open.
+    """
 
-    def __setitem__(self, name: str, value: Any) -> None:
-        if name in self and self[name] != value:
-            self.twice[name] = (self[name], value)
-        super().__setitem__(name, value)
+    side: Side | None
+    when: AnyCondition
+    short: AnyCondition | None = None
+    near: Side | None = None
+    everything: bool = False
+
+    def for_side(self, side: Side) -> AnyCondition:
+        """Return the condition as it reads for a position of one side."""
+        return self.short if side == "short" and self.short is not None else self.when
+
+
+@dataclass(frozen=True)
+class PriceMove:
+    """A move of the price since the entry, in percent, that closes the positions of a side, or of any."""
+
+    side: Side | None
+    up: bool
+    percent: float
 
 
 _BARS_A_UNIT = {
@@ -52,44 +69,105 @@ _UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "m
 
 @dataclass
 class Draft:
-    """Everything read from the text. `timeframe` is known before the rules are read."""
+    """Everything read from the text. `timeframe` is known before the rules are read.
+
+    Every attribute holds a value that never changes (tuples, frozen sets, mappings replaced on
+    writing), so that `snapshot` is the whole draft and `restore` takes back all that was read since.
+    """
 
     timeframe: str = "1d"
-    symbols: list[str] = field(default_factory=list)
-    indicators: dict[str, IndicatorBase] = field(default_factory=dict)
-    entries: list[tuple[Side, AnyCondition]] = field(default_factory=list)
-    exits: list[tuple[Side | None, AnyCondition]] = field(default_factory=list)
-    filters: list[AnyCondition] = field(default_factory=list)
-    sells: list[AnyCondition] = field(default_factory=list)
-    risk: RiskSettings = field(default_factory=RiskSettings)
-    execution: dict[str, Any] = field(default_factory=dict)
-    flags: set[str] = field(default_factory=set)
-    only_sides: set[Side] = field(default_factory=set)
+    symbols: tuple[str, ...] = ()
+    indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
+    entries: tuple[tuple[Side, AnyCondition], ...] = ()
+    exits: tuple[Exit, ...] = ()
+    filters: tuple[AnyCondition, ...] = ()
+    sells: tuple[AnyCondition, ...] = ()
+    risk: Mapping[str, Any] = field(default_factory=dict)
+    said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
+    execution: Mapping[str, Any] = field(default_factory=dict)
+    moves: tuple[PriceMove, ...] = ()
+    flags: frozenset[str] = frozenset()
+    only_sides: frozenset[Side] = frozenset()
     title: tuple[int, int] | None = None
-    assumptions: dict[str, Assumption] = field(default_factory=dict)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    questions: list[str] = field(default_factory=list)
+    assumptions: Mapping[str, Assumption] = field(default_factory=dict)
+    diagnostics: tuple[Diagnostic, ...] = ()
+    questions: tuple[str, ...] = ()
     # What "it", "its average" and "above the 200" refer to.
     subject: AnyOperand | None = None
     rising_side: bool = True  # which way words without a direction go in this rule
     compared: AnyOperand | None = None  # the left side while the right side is read
-    other_symbols: set[str] = field(default_factory=set)
-    worded: list[AnyCondition] = field(default_factory=list)
-    mentions: list[AnyOperand] = field(default_factory=list)
+    other_symbols: frozenset[str] = frozenset()
+    worded: tuple[AnyCondition, ...] = ()
+    mentions: tuple[AnyOperand, ...] = ()
+    pairs: tuple[tuple[AnyOperand, AnyOperand, str], ...] = ()  # what was compared with what: "cross" or "level"
+    repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side
     average: tuple[str, str | None] = ("SMA", None)
-    macd: IndicatorBase | None = None
+    exit_rule: bool = False  # whether the rule being read may ask about the open trade
+    # Where in the layout the cursor is.
+    section: tuple[str, Side | None] | None = None
+    section_side: Side | None = None  # "Long" above its own "Entry" and "Exit"
+    block_side: Side | None = None  # the same, where the heading has a line of its own
+    step: float = 0.0
+    listed: tuple[AnyCondition, ...] = ()  # conditions on lines of their own, before "if all are true, buy"
+    any_of: bool | None = None  # what the text says about the items of a list: any, or all
+    last_entry: tuple[Side, AnyCondition] | None = None
+    last_exit: Side | None = None  # the side left by the statement before this one
+    exit_end: int | None = None  # the token behind the last exit, None where an entry came after it
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything read so far, to be given to `restore`."""
+        return self.__dict__.copy()
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Take back everything read since the snapshot."""
+        self.__dict__.update(snapshot)
+
+    def set_risk(self, name: str, value: Any) -> None:
+        """Set a stop, target, size or limit; a second, different value is kept to be asked about."""
+        if name in self.risk and self.risk[name] != value:
+            self.said_twice = {**self.said_twice, name: (self.risk[name], value)}
+        self.risk = {**self.risk, name: value}
+
+    def set_execution(self, name: str, value: Any) -> None:
+        self.execution = {**self.execution, name: value}
+
+    def add_entry(self, side: Side, when: AnyCondition) -> None:
+        self.entries += ((side, when),)
+        self.last_entry, self.last_exit, self.exit_end = (side, when), None, None
+
+    def add_exit(
+        self,
+        side: Side | None,
+        when: AnyCondition,
+        *,
+        short: AnyCondition | None = None,
+        everything: bool = False,
+    ) -> None:
+        """Add a way out; where it names no side, remember among which side's rules it stands."""
+        near = self.block_side
+        sides = {entered for entered, _ in self.entries}
+        if not (self.exits or self.sells) and len(sides) == 2:
+            self.flags |= {"entries_first"}  # both entries, then the exits: each exit is for both
+        if near is None and "entries_first" not in self.flags and self.entries:
+            near = self.entries[-1][0]
+        self.exits += (Exit(side, when, short, near, everything),)
 
     def mentioned(self, *, besides: AnyOperand | None = None) -> AnyOperand | None:
         """Return what was last compared, other than one operand: what "it" stands for."""
         return next((m for m in reversed(self.mentions) if m != besides), None)
 
+    def compared_with(self, subject: AnyOperand) -> AnyOperand | None:
+        """Return what a subject was compared with last."""
+        return next((right for left, right, _ in reversed(self.pairs) if left == subject), None)
+
     def assume(self, code: str, text: str, other: str = "", field: str = "") -> None:
-        self.assumptions.setdefault(f"{code}:{text}", Assumption(code, text, other, field))
+        if (key := f"{code}:{text}") not in self.assumptions:
+            self.assumptions = {**self.assumptions, key: Assumption(code, text, other, field)}
 
     def problem(self, severity: Any, code: str, field: str, message: str, suggestion: str = "") -> None:
         found = Diagnostic(severity, code, field, message, suggestion)
         if found not in self.diagnostics:
-            self.diagnostics.append(found)
+            self.diagnostics += (found,)
 
     def out_of_bounds(self, error: ValidationError) -> None:
         """Note a number, or a length, that the schema does not allow."""
@@ -101,7 +179,7 @@ class Draft:
 
     def ask(self, question: str) -> None:
         if question not in self.questions:
-            self.questions.append(question)
+            self.questions += (question,)
 
     def indicator(
         self,
@@ -120,7 +198,8 @@ class Draft:
         if timeframe == self.timeframe:
             timeframe = None
         item = make_indicator(name, source=source, timeframe=timeframe, **params)
-        self.indicators.setdefault(item.id, item)
+        if item.id not in self.indicators:
+            self.indicators = {**self.indicators, item.id: item}
         entry = item.entry
         if len(entry.outputs) > 1 and output is None:
             output = entry.outputs[0].name

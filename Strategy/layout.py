@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    Side,
-)
+from Backtest.canonical import Side
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexer import Token
-from Strategy.lexicon import trie
+from Strategy.lexicon import COMPANIES, trie
 from Strategy.risk_grammar import Risk
 
 # Words of a rule; a line that holds one is no title.
@@ -29,6 +27,9 @@ _RULE_WORDS = {
 }
 
 
+_BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/", "or", "and", "then")
+
+
 class Layout:
     """Reads what orders a text. `section` is the kind and side of rules it announces."""
 
@@ -36,9 +37,6 @@ class Layout:
         self.cursor = cursor
         self.draft = draft
         self.risk = risk
-        self.section: tuple[str, Side | None] | None = None
-        self.side: Side | None = None
-        self.step = 0.0
 
     def style(self) -> bool:
         """Read what kind of strategy it is: "a trend following system"; it says nothing about the rules."""
@@ -79,6 +77,9 @@ class Layout:
                 self._list_number()
             return True
         before = self.cursor.previous()
+        if token.norm in ("/", "or"):
+            self.cursor.advance(1)
+            return self.heading_ahead()  # "Entry: RSI < 30 | Exit: RSI > 70"
         if before is None or before.kind == "nl" or before.norm in (".", ";", "-", "*", ")"):
             # "First, buy ... Finally, set a stop"
             if self.cursor.words(
@@ -86,7 +87,7 @@ class Layout:
             ):
                 return True
         at_start = self.cursor.position == 0 or token.norm in ("step", "rule")
-        return bool((at_start or token.value == self.step + 1 > 1) and self._list_number())
+        return bool((at_start or token.value == self.draft.step + 1 > 1) and self._list_number())
 
     def _list_number(self) -> bool:
         """Read the number of a step: "1." or "2)" or "Step 3:"."""
@@ -104,7 +105,7 @@ class Layout:
         follows = cursor.peek()
         if token and not token.percent and follows is not None and follows.norm in (".", ")", ":"):
             cursor.advance(1)
-            self.step = token.value
+            self.draft.step = token.value
             return True
         cursor.reset(mark)
         return False
@@ -113,7 +114,7 @@ class Layout:
         """Read "Entry:", "Exit rules", "Risk management:" at the start of a line."""
         cursor = self.cursor
         before = cursor.previous()
-        if before is not None and before.kind != "nl" and before.norm not in (".", ";", "*", "-", ")", ":", ",", "#"):
+        if before is not None and before.kind != "nl" and before.norm not in _BEFORE_HEADING:
             return False
         start = cursor.mark()
         section = cursor.take("SECTION", noise=False)
@@ -140,16 +141,36 @@ class Layout:
             return False
         if section[0] in ("risk", "size") and follows.norm in (":", "=") and self._sized_heading(start):
             return True
-        said = [token.norm for token in cursor.tokens[start[0] : cursor.position]]
+        said = [token.norm for token in cursor.tokens[start.position : cursor.position]]
         cursor.advance(1)
         if follows.kind == "nl":
             self._list_number()
-        if said in (["long"], ["longs"], ["short"], ["shorts"]):
-            self.side = section[1]  # "Long:" above "Entry: ..." and "Exit: ..."
-        elif entries_or_exits and self.side and not {"long", "short", "buy"} & set(said):
-            section = (section[0], self.side)
-        self.section = section
+        self._open_section(section, said)
         return True
+
+    def _open_section(self, section: tuple[str, Side | None], said: list[str]) -> None:
+        """Begin a section. An "Exit" below "Long" and its "Entry" is the long side's."""
+        draft, follows = self.draft, self.cursor.peek()
+        if said in (["long"], ["longs"], ["short"], ["shorts"]):
+            own_line = follows is None or follows.kind == "nl" or self.cursor.previous_word() == "\n"
+            draft.section_side, draft.block_side = section[1], section[1] if own_line else None
+            draft.flags -= {"entry_below_side"}
+        elif section[0] == "enter" and draft.section_side and not {"long", "short", "buy"} & set(said):
+            section = ("enter", draft.section_side)
+            draft.flags |= {"entry_below_side"}
+        elif section == ("exit", None) and "entry_below_side" in draft.flags:
+            section = ("exit", draft.section_side)
+        elif section == ("exit", None):
+            draft.block_side = None
+        draft.section = section
+
+    def heading_ahead(self) -> bool:
+        """Whether the heading of a rule starts here: "Exit: ...", "Sell rule - ...". Takes nothing."""
+        mark = self.cursor.mark()
+        section = self.cursor.take("SECTION", noise=False)
+        found = section is not None and section[0] in ("enter", "exit") and self.cursor.symbol(":", "=", "-")
+        self.cursor.reset(mark)
+        return bool(found)
 
     def title(self) -> bool:
         """Read a name: "Strategy: Dip buyer", "Name: ..." or a Markdown heading "# Dip buyer"."""
@@ -169,6 +190,8 @@ class Layout:
             ends = (
                 before is None and token is not None and token.norm == ":" and 0 < len(words) < 5 and _no_heading(words)
             )
+            if any(word.kind == "ticker" or word.norm in COMPANIES for word in words):
+                return False  # "AAPL MSFT: buy ..." names what is traded
         if heading and words and not _no_heading(words[:1]):
             return False
         if not ends or not 0 < len(words) <= 10 or any(t.kind == "word" and t.norm in _RULE_WORDS for t in words):
@@ -177,6 +200,9 @@ class Layout:
         cursor.part = "name"
         cursor.advance(len(words))
         self.draft.title = (words[0].start, words[-1].end)
+        for word in words:
+            if word.kind == "ticker" and word.norm not in self.draft.symbols:
+                self.draft.symbols += (word.norm,)
         return True
 
     def _sized_heading(self, start: Mark) -> bool:
@@ -195,5 +221,9 @@ def _no_heading(words: list[Token]) -> bool:
         "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME"
     )
     promises = trie("PROMISE")
+    said = tuple(t.norm for t in words)
+    actions = trie("ENTER_LONG", "ENTER_SHORT", "EXIT", "EXIT_LONG", "EXIT_SHORT", "SELL")
+    if any(phrase == said for phrase, _ in actions.get(said[0], ())):
+        return False
     plain = all(t.kind == "word" and t.norm not in promises for t in words)
     return plain and words[0].norm not in known

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from Backtest.instruments import SYMBOL_FORMS
 from Strategy.spelling import Corrector
 
 Kind = Literal["word", "num", "sym", "clock", "tf", "ticker", "nl"]
@@ -34,14 +35,14 @@ class Token:
 
 _FOLD = str.maketrans("“”‘’–—−×\u00a0\t\r", "\"\"''---x   ")
 _SCAN = re.compile(
-    r"""
-    (?P<clock>\d{1,2}:\d{2}(?:\s*[ap]\.?m\b\.?)?|\d{1,2}\s*[ap]m\b)
+    rf"""
+    (?P<clock>\d{{1,2}}:\d{{2}}(?:\s*[aApP]\.?[mM]\b\.?)?|\d{{1,2}}\s*(?:[aApP][mM]\b|[aApP]\.[mM]\.))
   | (?P<arrow>-+>|→|⇒|=+>(?=\s*[A-Za-z]))
   | (?P<di>[+-][Dd][Ii]\b|\b[Dd][Ii][+-](?!\w)|%[KDRkdr]\b)
   | (?P<tf>\b(?:M1|M5|M15|M30|H1|H4|D1|W1|MN)\b)
-  | (?P<ticker>\$[A-Z]{1,5}\b|\^[A-Z]{2,6}\b|\b[A-Z]{3}/[A-Z]{3}\b|\b[A-Z]{2,5}-(?:USDT?|EUR|GBP)\b|\b[A-Z]{3,6}=X\b|\b[A-Z]{1,5}\.[A-Z]\b)
+  | (?P<ticker>\$[A-Z]{{1,5}}\b|{SYMBOL_FORMS})
   | (?P<zone>\b(?:America|Europe|Asia|Australia|Africa|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+\b|\bUTC\b|\bGMT\b)
-  | (?P<num>(?:\$\s?)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?:\$\s?)?\.\d+)(?P<suffix>[kKmM](?![A-Za-z]))?
+  | (?P<num>(?:\$\s?)?(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?|(?:\$\s?)?\.\d+)(?P<suffix>[kKmM](?![A-Za-z]))?
   | (?P<times>(?<=\d)x(?=[A-Za-z]))
   | (?P<word>[A-Za-z]+(?:_[A-Za-z]+)*(?:'[a-z]+)?)
   | (?P<sym>&&|\|\||<=|>=|==|=<|=>|!=|[<>=≤≥≠+*/():;,.!?&|%-])
@@ -131,7 +132,9 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
         elif kind == "tf":
             yield Token("tf", _TIMEFRAMES[raw], start, end)
         elif kind == "ticker":
-            yield Token("ticker", raw.removeprefix("$").replace("/", "").removesuffix("=X"), start, end)
+            name = raw.removeprefix("$").replace("/", "")
+            # "EURUSD=X" is EURUSD; "JPY=X" has no other name.
+            yield Token("ticker", name.removesuffix("=X") if len(name) > 6 else name, start, end)
         elif kind == "zone":
             yield Token("word", raw, start, end)
         elif kind == "nl":
@@ -175,7 +178,7 @@ def _fold_numbers(tokens: list[Token]) -> list[Token]:
                 scaled = token.value * _SCALES[tokens[i].norm]
                 token = Token("num", token.norm, token.start, tokens[i].end, scaled, money=token.money)
                 i += 1
-            if i < len(tokens) and tokens[i].norm in ("dollars", "usd", "bucks"):
+            if i < len(tokens) and tokens[i].norm in ("dollars", "usd", "usdt", "usdc", "bucks"):
                 token = replace(token, money=True, end=tokens[i].end)
                 i += 1
             if result and result[-1].norm == "-" and result[-1].end == token.start and _may_be_negative(result):

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from Backtest.indicators import REGISTRY
+from Backtest.indicators import REGISTRY, spoken_names
 from Strategy.spelling import Corrector
 
 Phrases = dict[str, Any]
@@ -20,6 +20,11 @@ Phrases = dict[str, Any]
 def _verbs(stems: str) -> list[str]:
     """Return all forms of verbs given as `base|s-form|ing|past`."""
     return [form for stem in stems.split() for form in stem.replace("_", " ").split("|")]
+
+
+def _codes(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
 
 
 def _each(words: str | Iterable[str], value: Any = True) -> Phrases:
@@ -68,6 +73,23 @@ def _crosses() -> Phrases:
     )
     return phrases
 
+
+def _leaving(side: str, *verbs: str) -> Phrases:
+    """Return the phrases that leave the positions of one side: "get out of my longs", "longs are closed"."""
+    nouns = (f"{side}s", f"{side} positions", f"{side} trades", side, f"{side} position", f"{side} trade")
+    objects = [f"{lead}{noun}" for lead, noun in product(("", "the ", "my ", "all ", "any ", "open ", "a "), nouns)]
+    phrases = [f"{verb} {what}" for verb, what in product(verbs, objects)]
+    phrases += [
+        f"{noun} {done}"
+        for noun, done in product(nouns, ("exit", "exits", "close", "closes", "are closed", "is closed", "are exited"))
+    ]
+    return _each(phrases)
+
+
+_LEAVE = (
+    "exit", "exits", "exiting", "exit from", "exit out of", "close", "closes", "closing", "close out", "close out of", "leave", "leaves",
+    "leaving", "get out of", "getting out of", "liquidate", "flatten", "unwind", "bail out of",
+)  # fmt: skip
 
 CATEGORIES: dict[str, Phrases] = {
     "AND": _each("and, and also, plus also, as well as, along with, but, and then, together with, while also, yet"),
@@ -234,17 +256,22 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "LONG": _each("long, longs"),
     "SHORT": _each("short, shorts"),
-    "EXIT_LONG": _each(
+    "EXIT_LONG": _leaving("long", *_LEAVE, "sell")
+    | _each(
         "exit long, exit longs, close long, close longs, close the long position, close the long, exit the long, exit the long position, sell long, "
         "long exit, exit long position, close long position, sell the long, exit long positions, close long positions, sell to close, close the long trade, exit a long, exit long trades, exits long"
     ),
-    "EXIT_SHORT": _each(
+    "EXIT_SHORT": _leaving("short", *_LEAVE, "cover", "buy back")
+    | _each(
         "cover, covers, covering, cover short, cover shorts, cover the short, cover the short position, buy to cover, exit short, exit shorts, close short, close shorts, "
         "close the short position, close the short, exit the short, exit the short position, buy back, short exit, exit short position, close short position, "
         "exit short positions, close short positions, buy it back, close the short trade, cover it, cover short position, buy to close, cover the trade, cover the position, exits short"
     ),
     "EXIT": _each(
-        "exit, exits, exiting, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
+        "exit, exits, exiting, square off, square off all positions, square off positions, square off everything, close all trades, close all open positions, "
+        "close all open trades, close any open trade, close any open trades, close any open positions, close every position, close every trade, exit all trades, "
+        "all positions are closed, all positions closed, everything is closed, all trades are closed, trades are closed, positions are closed, close all of it, close out all positions, "
+        "close out everything, liquidate everything, liquidate all positions, flatten everything, flatten all positions, sell everything and go flat, close out, close the position, close position, exit the position, exit the trade, exit trade, exit position, get out, liquidate, "
         "flatten, close the trade, close trade, go flat, go to cash, close all positions, close all, get flat, close it, close everything, close out the position, "
         "close any position, close any open position, close open positions, exit all, close positions, exit all positions, leave the trade, exit signal, close the deal, "
         "exit positions, move to cash, get out of the trade, exit the market, exit everything, unwind, be flat, close my position, exit my position, be out, bail out, bail, closing the position, cash out, unload, offload, let go, let it go, leave, leave the position, dump it, exit it, exit both, close both, get rid of it, get rid of"
@@ -453,7 +480,7 @@ CATEGORIES: dict[str, Phrases] = {
             ("enter", "short"),
         ),
         **_each(
-            "exit, exits, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
+            "exit, exits, exit time, time of exit, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
             ("exit", None),
         ),
         **_each("long exit, long exits, exit long, long exit rules, long exit conditions", ("exit", "long")),
@@ -519,7 +546,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
@@ -527,7 +554,7 @@ CATEGORIES: dict[str, Phrases] = {
         "basically, both, either, value, reading, level, their, this, that, these, those, there, there's, having, does, do, did, of, at, by, some, signal, "
         "immediately, then, itself, which, who, me, us, them, use, using, with, for, in, on, from, as, per, set, place, protect, order, orders, trade, trades, "
         "position, positions, strategy, rule, rules, need, needs, condition, conditions, add, include, apply, keep, make, sure, simple, plan, system, run, "
-        "backtest, test, try, idea, etc, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
+        "backtest, test, try, idea, etc, etf, etfs, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
         "take, whenever, today, price, market, stock, trading, automatically, where, while, going, "
         "looking, look, goes, put, bar, time, above all, day, happens, occurs, appears, shows, triggers, triggered, true, met, given, "
         "build, create, step, trigger, system, setup, "
@@ -543,12 +570,7 @@ CATEGORIES: dict[str, Phrases] = {
 
 
 def _indicator_phrases() -> Phrases:
-    phrases: Phrases = {}
-    for entry in REGISTRY.values():
-        for alias in (*entry.aliases, entry.name.lower(), entry.title.lower()):
-            phrases.setdefault(alias.replace("-", " "), entry.name)
-            if alias.endswith(("average", "ma", "avg")):
-                phrases.setdefault(f"{alias.replace('-', ' ')}s", entry.name)
+    phrases: Phrases = dict(spoken_names())
     for phrase in ("price", "high", "low"):
         phrases.pop(phrase, None)
     return phrases
@@ -561,6 +583,15 @@ COMPANIES = {
     "eurusd": "EURUSD", "btcusd": "BTCUSD", "gbpusd": "GBPUSD", "usdjpy": "USDJPY", "goog": "GOOG", "aapl": "AAPL", "msft": "MSFT",
     "spy": "SPY", "qqq": "QQQ", "tsla": "TSLA", "nvda": "NVDA", "amzn": "AMZN",
 }  # fmt: skip
+
+# Written in capitals, and no symbols.
+ACRONYMS = _codes(
+    "IBS ROI ROE HA NR ETF ETFS EMA PM AM ET EST EDT CET CEST UTC GMT PST CST BST ATH ATL HTF LTF TF OR AND NOT IF EOD BOD OHLC "
+    "OHLCV HLC OHL PNL USD USDT USDC EUR GBP JPY CHF AUD CAD INR OB OS FVG BOS ICT SMC ORB HOD LOD PDH PDL NYSE NASDAQ LSE CME US "
+    "UK EU AI ML API CSV FX IPO CAGR MDD DD YTD MTD QTD RS DI DMI TTM HMA PSAR SAR ZLEMA ALMA LSMA TSI CMF OBV PPO UO AO TRIX DPO "
+    "NB PS IMO FYI TBH BTW EG IE II III IV VI VII VIII DCA HFT ID OK NO YES TBD NA BE RR SR ZZ TD TDI VP POC VAH VAL CVD VSA MTF "
+    "RTH ADR CPR HH HL LH LL EQH EQL EP TPS MOO MOC LOC SOD"
+)
 
 Trie = dict[str, list[tuple[tuple[str, ...], Any]]]
 

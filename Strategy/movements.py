@@ -112,7 +112,7 @@ class Movements:
         )
         factor = round(1 + (token.value if up else -token.value) / 100, 10)
         level = Math(left=Value(value=factor), op="*", right=base)
-        self.draft.mentions.append(base)
+        self.draft.mentions += (base,)
         if within:
             self.draft.assume("within", f"{within} {token.value:g}% {where} it is between the two levels", "beyond")
             return Between(operand=subject, low=base if up else level, high=level if up else base)
@@ -167,7 +167,7 @@ class Movements:
             "PRICE", noise=True
         ) == "Close" else None
         way = cursor.take("RISING")
-        if way is None:
+        if way is None or self._percent_ahead():
             return None
         mark = cursor.mark()
         bars = self.span("FOR")
@@ -190,6 +190,15 @@ class Movements:
                 cursor.reset(mark)
                 return None
         return self.direction(subject, way, bars or 1)
+
+    def _percent_ahead(self) -> bool:
+        """Whether a percentage follows: how far something moved, not only that it did."""
+        mark = self.cursor.mark()
+        self.cursor.words("by", noise=False)
+        self.cursor.words("at least", "more than", "over")
+        found = self.cursor.number(percent=True) is not None
+        self.cursor.reset(mark)
+        return found
 
     @staticmethod
     def direction(subject: AnyOperand, way: str, bars: int) -> AnyCondition:
@@ -251,13 +260,24 @@ class Movements:
             else:
                 bars = self.draft.bars(span.value if span else 1, unit)
                 cursor.take("AGO", noise=False)
-        else:
-            cursor.words("today", "on the day", "in a day", "on the bar")
+        elif not cursor.words(
+            "today", "on the day", "in a day", "on the bar", "in one bar", "in a bar", "a day", "a bar"
+        ):
+            if self.draft.exit_rule:
+                return None  # of the trade, where it is the price: a stop or a target
+            self._ask_since(way, token.value)
         before = subject.model_copy(update={"offset": subject.offset + bars})
         sign = 1 if way == "rising" else -1
         level = Math(left=Value(value=round(1 + sign * token.value / 100, 10)), op="*", right=before)
         op = (">" if sign > 0 else "<") + ("" if bound in ("more than", "over") else "=")
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
+
+    def _ask_since(self, way: str, percent: float) -> None:
+        message = f"The text does not say over what time it is {way} {percent:g}%"
+        self.draft.problem(
+            "error", "no_reference", "text", message, "Say since when: over 3 days, from the 20-day high"
+        )
+        self.draft.ask(f"Over how many bars, or from which price, shall it be {way} {percent:g}%?")
 
     def touch(self) -> AnyCondition | None:
         """Read the level of "exit at the middle band"."""
@@ -280,7 +300,7 @@ class Movements:
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):
                 entry = REGISTRY[self.draft.indicators[subject.id].name]
                 middle = sum(entry.bounds) / 2 if entry.bounds else 0.0
-                lower = right.value < middle
+                lower = right.value < middle or (right.value == middle and self.draft.rising_side)
                 return Compare(left=subject, op="<=" if lower else ">=", right=right)
             return None
         if isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):

@@ -12,12 +12,14 @@ from Backtest.canonical import (
     Between,
     Compare,
     Cross,
+    IndicatorBase,
     IndicatorRef,
     Math,
     Not,
     Operator,
     Price,
     Value,
+    walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.cursor import Cursor, Mark
@@ -33,19 +35,13 @@ _WAYS: dict[str, Literal["above", "below"]] = {
 
 
 class Predicates:
-    """Reads what is said of a subject.
-
-    `last` makes the last comparison again with another right side, and `last_pair` is what it
-    compared.
-    """
+    """Reads what is said of a subject."""
 
     def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:
         self.cursor = cursor
         self.draft = draft
         self.operands = operands
         self.movements = Movements(cursor, draft, operands)
-        self.last: Callable[[AnyOperand], AnyCondition] | None = None
-        self.last_pair: tuple[AnyOperand, AnyOperand] | None = None
 
     def several(self, subjects: list[AnyOperand]) -> AnyCondition | None:
         mark = self.cursor.mark()
@@ -59,6 +55,39 @@ class Predicates:
         self.cursor.reset(mark)
         return self.read(subject)
 
+    def bare_average(self) -> AnyCondition | None:
+        """Read "the 15 crosses above the 30 day EMA", where the 15 is an average as well."""
+        cursor = self.cursor
+        token = cursor.number(percent=False)
+        if token is None or token.money or not (token.value.is_integer() and 2 <= token.value <= 400):
+            return None
+        cursor.take("UNIT", noise=False)
+        if "exact" in self.draft.flags or not cursor.looking_at("CROSS", "CROSSES", "ABOVE"):
+            return None
+        here = cursor.mark()
+        other = self._right_average(token.value)
+        cursor.reset(here)
+        if other is None:
+            return None
+        average = self.draft.indicator(
+            other.name, {"timeperiod": int(token.value)}, source=other.source_name, timeframe=other.timeframe
+        )
+        text = f"The {token.value:g} that is compared with {other.id} is read as {average.id}"
+        self.draft.assume("average_of_number", text, f"a price of {token.value:g}")
+        return self.read(average)
+
+    def _right_average(self, length: float) -> IndicatorBase | None:
+        """Return the average of prices that a number is compared with here, or the one of that length."""
+        found = self.read(Value(value=length))
+        for node in walk(found) if found is not None else ():
+            if isinstance(node, Cross | Compare) and isinstance(node.right, IndicatorRef):
+                item = self.draft.indicators[node.right.id]
+                return item if item.name in MOVING_AVERAGES and self._is_price(node.right) else None
+        if found is not None:
+            return None
+        known = [i for i in self.draft.indicators.values() if i.name in MOVING_AVERAGES]
+        return next((i for i in known if i.params["timeperiod"] == length), None)
+
     def read(self, subject: AnyOperand) -> AnyCondition | None:
         """Read what is said of a subject."""
         self.draft.compared = subject
@@ -71,7 +100,7 @@ class Predicates:
         cursor = self.cursor
         self.draft.subject = subject
         if not isinstance(subject, Value):
-            self.draft.mentions.append(subject)
+            self.draft.mentions += (subject,)
         mark = cursor.mark()
         cursor.skip_noise()
         token = cursor.peek()
@@ -131,16 +160,16 @@ class Predicates:
             return None
         mark = self.cursor.mark()
         found = self._right_sides(subject, lambda right: Cross(left=subject, direction=direction, right=right))
-        if found is None and self.last_pair is not None and self.last_pair[0] == subject:
+        if found is None and (before := self.draft.compared_with(subject)) is not None:
             # "Sell when it crosses below": below what it crossed before.
             self.cursor.reset(mark)
-            found = Cross(left=subject, direction=direction, right=self.last_pair[1])
-            self.draft.worded.append(found)
+            found = Cross(left=subject, direction=direction, right=before)
+            self.draft.worded += (found,)
             return found
         if found is None:
             return None
         if "cross" not in verb:
-            self.draft.worded += list(found.conditions) if isinstance(found, All) else [found]
+            self.draft.worded += tuple(found.conditions) if isinstance(found, All) else (found,)
         self.cursor.words(
             *(("from below", "from underneath") if direction == "above" else ("from above",)), noise=False
         )
@@ -183,13 +212,14 @@ class Predicates:
         if isinstance(rights[0], Price) and rights[0].column in ("High", "Low"):
             return Cross(left=subject, direction="above" if rights[0].column == "High" else "below", right=rights[0])
         if said := self.cursor.words(*_WAYS, noise=False):
-            self.last_pair = (subject, rights[0])
+            self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
         direction = "above" if self.draft.rising_side else "below"
         self.draft.assume(
             "cross_direction", "A cross without a direction is upward for buying and downward for selling", "any cross"
         )
-        self.last = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
+        self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
+        self.draft.pairs += ((subject, rights[0], "cross"),)
         return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
 
     def _rights(self, subject: AnyOperand) -> list[AnyOperand]:
@@ -287,10 +317,10 @@ class Predicates:
         if isinstance(subject, Value) and any(isinstance(r, Value) for r in rights):
             return None
         rights = [self._previous_channel(r) for r in rights]
-        self.last = make
-        self.last_pair = (subject, rights[0])
-        self.draft.mentions += [r for r in rights if not isinstance(r, Value)]
-        self.draft.mentions.append(subject)
+        self.draft.repeat = make
+        self.draft.pairs += tuple((subject, r, "cross" if isinstance(make(r), Cross) else "level") for r in rights)
+        self.draft.mentions += tuple(r for r in rights if not isinstance(r, Value))
+        self.draft.mentions += (subject,)
         return joined([make(r) for r in rights])
 
     def _previous_channel(self, right: AnyOperand) -> AnyOperand:
@@ -331,7 +361,7 @@ class Predicates:
         if found is None:
             return None
         if sign is not None and sign.kind == "word" and op in ("<", ">"):
-            self.draft.worded += list(found.conditions) if isinstance(found, All) else [found]
+            self.draft.worded += tuple(found.conditions) if isinstance(found, All) else (found,)
         return self._chained(self._by_percent(found))
 
     def _as_before(self, mark: Mark, subject: AnyOperand, op: Operator) -> AnyCondition | None:
@@ -339,9 +369,10 @@ class Predicates:
         self.cursor.reset(mark)
         follows = self.cursor.peek()
         ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", "and", "or", ")")
-        if not ends or self.last_pair is None or self.last_pair[0] != subject:
+        before = self.draft.compared_with(subject)
+        if not ends or before is None:
             return None
-        return Compare(left=subject, op=op, right=self.last_pair[1])
+        return Compare(left=subject, op=op, right=before)
 
     def _chained(self, found: AnyCondition) -> AnyCondition:
         """Read the rest of "EMA(8) > EMA(21) > EMA(55)"."""

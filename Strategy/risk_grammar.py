@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from Backtest.canonical import IndicatorRef
+from Backtest.canonical import IndicatorRef, Side
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
+from Strategy.price_moves import PriceMoves
 
 Level = dict[str, Any]
 
@@ -19,6 +20,7 @@ class Risk:
     def __init__(self, cursor: Cursor, draft: Draft) -> None:
         self.cursor = cursor
         self.draft = draft
+        self.moves = PriceMoves(cursor, draft)
 
     def _level(self) -> Level | None:
         """Read a distance: "5%", "2 ATR", "2 times the 14-day ATR", "2R"."""
@@ -50,7 +52,7 @@ class Risk:
             value = 1.0
         cursor.take("MULTIPLE", noise=False)
         cursor.symbol("*")
-        known = dict(self.draft.indicators)
+        known = self.draft.indicators
         operands = Operands(cursor, self.draft)
         ref = operands._numbered_indicator() if cursor.looking_at("UNIT") is None else None
         if ref is None:
@@ -163,7 +165,7 @@ class Risk:
         if cursor.words("no", "without", "never use", "don't use", "do not use"):
             cursor.words("any")
             if cursor.take("TRAIL", "STOP", "TARGET"):
-                self.draft.flags.add("no_stop_wanted")
+                self.draft.flags |= {"no_stop_wanted"}
                 return True
         return False
 
@@ -191,7 +193,7 @@ class Risk:
     def _atr_first(self, category: str) -> Level | None:
         """Read "ATR stop of 2" and "ATR(20) stop: 2"."""
         cursor = self.cursor
-        mark, known = cursor.mark(), dict(self.draft.indicators)
+        mark, known = cursor.mark(), self.draft.indicators
         ref = Operands(cursor, self.draft)._indicator() if cursor.looking_at("INDICATOR") == "ATR" else None
         if isinstance(ref, IndicatorRef) and cursor.take(category, noise=False):
             period = int(self.draft.indicators[ref.id].params["timeperiod"])
@@ -220,24 +222,24 @@ class Risk:
                 return False
         if level["type"] == "risk_reward":
             return False
-        self.draft.risk["trailing_stop"] = level
+        self.draft.set_risk("trailing_stop", level)
         return True
 
     def _stop(self) -> bool:
         level = self._around("STOP")
         if level is None or level["type"] == "risk_reward":
             return False
-        self.draft.risk["stop_loss"] = level
+        self.draft.set_risk("stop_loss", level)
         return True
 
     def _target(self) -> bool:
         level = self._around("TARGET")
         if level is None:
             return False
-        self.draft.risk["take_profit"] = level
+        self.draft.set_risk("take_profit", level)
         return True
 
-    def exit_level(self) -> bool:
+    def exit_level(self, side: Side | None = None) -> bool:
         """Read "at a 10% profit", "if the loss exceeds 5%", "at +10%", "up 10%", "at a 5% stop"."""
         cursor = self.cursor
         cursor.part = "risk"
@@ -245,14 +247,14 @@ class Risk:
         token = cursor.number(percent=False)
         unit = cursor.take("UNIT", noise=False) if token else None
         if token is not None and unit and cursor.words("later", noise=False):
-            self.draft.risk["max_bars"] = self.draft.bars(token.value, unit)
+            self.draft.set_risk("max_bars", self.draft.bars(token.value, unit))
             return True
         cursor.reset(start)
         if said := cursor.words(
             "on the next day", "the next day", "next day", "the following day", "the next bar", "next bar", "a day later", "one day later",
             "the day after", "the next morning", "at the next open", "the next session", "the next trading day", "a bar later",
         ):  # fmt: skip
-            self.draft.risk["max_bars"] = 1
+            self.draft.set_risk("max_bars", 1)
             self.draft.assume(
                 "next_day", f"{said!r}: left at the open of the bar after the entry bar", field="risk.max_bars"
             )
@@ -280,6 +282,7 @@ class Risk:
         )
         if self._stop() or self._target() or self._trailing():
             return True
+        level = cursor.mark()
         verb = (cursor.take("GAIN") and "take_profit") or (cursor.take("LOSS") and "stop_loss")
         if verb:
             cursor.words(
@@ -299,63 +302,21 @@ class Risk:
             token = cursor.number(percent=True)
             if token is not None:
                 cursor.take("FROM_ENTRY", noise=True)
-                self.draft.risk[verb] = {"type": "percent", "value": abs(token.value)}
+                self.draft.set_risk(verb, {"type": "percent", "value": abs(token.value)})
                 return True
-            return False
-        fall = cursor.words(
-            "gained",
-            "lost",
-            "trade gains",
-            "position gains",
-            "has gained",
-            "has lost",
-            "position has gained",
-            "position has lost",
-            "trade has gained",
-            "trade has lost",
-            "position gained",
-            "position lost",
-            "trade gained",
-            "trade lost",
-            "drops",
-            "falls",
-            "it drops",
-            "it falls",
-            "rises",
-            "it rises",
-            "loses",
-            "gains",
-            "price drops",
-            "price falls",
-            "price rises",
-            "it loses",
-            "it gains",
-            "position loses",
-            "the trade loses",
-        )
+            cursor.reset(level)
+            return self.moves.read(side)
         cursor.words("by")
         cursor.words("more than", "at least")
         token = cursor.number(percent=True)
-        if token is None:
-            return False
-        entry_said = cursor.take("FROM_ENTRY", noise=False)
-        if fall:
-            traded = fall.split()[0] in ("position", "trade", "has", "gained", "lost", "it") or "trade" in fall
-            if not entry_said and not traded:
-                return False
-            if not entry_said and fall.startswith("it "):
-                self.draft.assume(
-                    "since_entry", f"{fall!r} {token.value:g}% is meant from the entry price", "from the bar before"
-                )
-            up = fall.split()[-1] in ("rises", "gains", "gained")
-        else:
-            side = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1)
-            if not side:
-                return False
-            up = side == 1
+        gained = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1) if token is not None else 0
+        if token is not None and gained:
             cursor.take("FROM_ENTRY", noise=False)
-        self.draft.risk["take_profit" if up else "stop_loss"] = {"type": "percent", "value": abs(token.value)}
-        return True
+            name = "take_profit" if gained > 0 else "stop_loss"
+            self.draft.set_risk(name, {"type": "percent", "value": abs(token.value)})
+            return True
+        cursor.reset(level)
+        return self.moves.read(side)
 
     def _ratio(self) -> bool:
         """Read "risk-reward 1:2", "reward to risk of 3", "2:1 reward to risk"."""
@@ -371,7 +332,7 @@ class Risk:
             return False
         ratio = max(numbers) / min(numbers) if len(numbers) == 2 and min(numbers) > 0 else numbers[0]
         cursor.take("TARGET", noise=False)
-        self.draft.risk["take_profit"] = {"type": "risk_reward", "ratio": ratio}
+        self.draft.set_risk("take_profit", {"type": "risk_reward", "ratio": ratio})
         return True
 
     def _hold(self) -> bool:
@@ -403,7 +364,7 @@ class Risk:
         cursor.words(
             "at most", "max", "maximum", "then sell", "then exit", "and then sell", "and then exit", noise=True
         )
-        self.draft.risk["max_bars"] = self.draft.bars(token.value, unit)
+        self.draft.set_risk("max_bars", self.draft.bars(token.value, unit))
         return True
 
     def _cooldown(self) -> bool:
@@ -414,7 +375,7 @@ class Risk:
             return False
         if before is not None:
             if length:
-                self.draft.risk["cooldown_bars"] = self.draft.bars(before.value, length)
+                self.draft.set_risk("cooldown_bars", self.draft.bars(before.value, length))
             return bool(length)
         cursor.words("of", "for", "at least", "is")
         cursor.symbol(":")
@@ -423,7 +384,7 @@ class Risk:
         if token is None or unit is None:
             return False
         cursor.take("AFTER_EXIT", noise=True)
-        self.draft.risk["cooldown_bars"] = self.draft.bars(token.value, unit)
+        self.draft.set_risk("cooldown_bars", self.draft.bars(token.value, unit))
         return True
 
     def _size(self) -> bool:
@@ -438,18 +399,18 @@ class Risk:
         risky = said.startswith("risk") or said.endswith("risk") or bool(cursor.words("risk", "risking", "risk only"))
         cursor.words("only", "at most", "no more than", "up to", "a maximum of", "max")
         if named and not risky and cursor.take("FULL"):
-            self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": 100}
+            self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": 100})
             return True
         token = cursor.number()
         if token is None:
             if not named and cursor.take("FULL"):
-                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": 100}
+                self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": 100})
                 return True
             return False
         if token.percent:
             behind = not named and cursor.words("position size", "position sizing", "position", "size", "allocation")
             if behind:
-                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": token.value}
+                self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": token.value})
                 return True
             cursor.words("of", "of my", "of the", "of total", "of available", noise=False)
             equity = cursor.take("EQUITY", noise=True)
@@ -465,7 +426,7 @@ class Risk:
             ):
                 return False
             kind = "risk_percent" if risky else "percent_of_equity"
-            self.draft.risk["position_size"] = {"type": kind, "value": token.value}
+            self.draft.set_risk("position_size", {"type": kind, "value": token.value})
             return True
         if token.money:
             per = cursor.take("PER_TRADE", noise=False)
@@ -474,11 +435,11 @@ class Risk:
                 return False
             if risky:
                 return False
-            self.draft.risk["position_size"] = {"type": "fixed_cash", "value": token.value}
+            self.draft.set_risk("position_size", {"type": "fixed_cash", "value": token.value})
             return True
         if cursor.take("SHARES", noise=False):
             cursor.take("PER_TRADE", noise=False)
-            self.draft.risk["position_size"] = {"type": "fixed_units", "value": token.value}
+            self.draft.set_risk("position_size", {"type": "fixed_units", "value": token.value})
             return True
         return False
 
@@ -504,22 +465,22 @@ class Risk:
             named = follows is not None and (follows.kind == "ticker" or follows.norm in COMPANIES)
             if not token.percent and not token.money and (cursor.take("SHARES", noise=False) or named):
                 cursor.words("of", noise=False)
-                self.draft.risk["position_size"] = {"type": "fixed_units", "value": token.value}
+                self.draft.set_risk("position_size", {"type": "fixed_units", "value": token.value})
                 return True
             if token.money:
                 cursor.words("worth of", "worth", "of", noise=False)
-                self.draft.risk["position_size"] = {"type": "fixed_cash", "value": token.value}
+                self.draft.set_risk("position_size", {"type": "fixed_cash", "value": token.value})
                 return True
             if token.percent and cursor.words("of", "of my", "of the", noise=False) and cursor.take("EQUITY"):
-                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": token.value}
+                self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": token.value})
                 return True
         elif (part := cursor.words("half", "a half", "a third", "a quarter", "a tenth", noise=False)) is not None:
             shares = {"half": 50.0, "a half": 50.0, "a third": 100 / 3, "a quarter": 25.0, "a tenth": 10.0}
             if cursor.words("of the", "of my", "of", "the", "my", noise=False) and cursor.take("EQUITY"):
-                self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": shares[part]}
+                self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": shares[part]})
                 return True
         elif cursor.take("FULL", noise=False):
-            self.draft.risk["position_size"] = {"type": "percent_of_equity", "value": 100}
+            self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": 100})
             return True
         cursor.reset(mark)
         return False

@@ -30,14 +30,14 @@ class Settings:
 
     def _on_close(self) -> bool:
         if self.cursor.take("ON_CLOSE"):
-            self.draft.execution["trade_on_close"] = True
+            self.draft.set_execution("trade_on_close", True)
             return True
         return False
 
     def _fill_noise(self) -> bool:
         if not self.cursor.take("AT_OPEN", noise=False):
             return False
-        self.draft.flags.add("at_open")
+        self.draft.flags |= {"at_open"}
         return True
 
     def _symbols(self) -> bool:
@@ -50,7 +50,7 @@ class Settings:
                 break
             found = True
             mark = cursor.mark()
-            if not (cursor.symbol(",") or cursor.words("and", "or", noise=False)):
+            if not (cursor.symbol(",", "/") or cursor.words("and", "or", noise=False)):
                 break
             if not self._symbol_ahead():
                 cursor.reset(mark)
@@ -63,9 +63,7 @@ class Settings:
 
     def _symbol_ahead(self) -> bool:
         mark = self.cursor.mark()
-        symbols = list(self.draft.symbols)
         found = self.symbol(lead=True)
-        self.draft.symbols = symbols
         self.cursor.reset(mark)
         return found
 
@@ -75,9 +73,9 @@ class Settings:
             return False
         while True:
             mark = self.cursor.mark()
-            self.cursor.symbol(",")
+            self.cursor.symbol(",", "/")
             self.cursor.words("and", "or", noise=False)
-            if self.cursor.position == mark[0] or not self.symbol(lead=False):
+            if self.cursor.position == mark.position or not self.symbol(lead=False):
                 self.cursor.reset(mark)
                 return True
 
@@ -87,7 +85,7 @@ class Settings:
         mark = cursor.mark()
         if lead:
             cursor.words("the", "shares of", "stock", "the stock of", noise=False)
-        elif cursor.words("shares of", "stock of", "of", "on", "in", noise=False):
+        elif cursor.words("shares of", "stock of", "of", "on", "in", "the", noise=False):
             pass
         token = cursor.kind("ticker", noise=False)
         name = token.norm if token else None
@@ -101,9 +99,9 @@ class Settings:
         if name is None:
             cursor.reset(mark)
             return False
-        cursor.words("stock", "shares", "stocks", "only", noise=False)
+        cursor.words("stock", "shares", "stocks", "only", "etf", "etfs", "index", noise=False)
         if name not in self.draft.symbols:
-            self.draft.symbols.append(name)
+            self.draft.symbols += (name,)
         return True
 
     def timeframe_words(self) -> bool:
@@ -149,7 +147,7 @@ class Settings:
         if not token.money and not named:
             return False
         cursor.words("dollars", "usd", noise=False)
-        self.draft.execution["cash"] = token.value
+        self.draft.set_execution("cash", token.value)
         return True
 
     def _costs(self) -> bool:
@@ -170,7 +168,7 @@ class Settings:
         if kind is None:
             return False
         if none and token is None:
-            self.draft.execution[kind] = 0.0
+            self.draft.set_execution(kind, 0.0)
             return True
         cursor.words("of", "is", "at", "are")
         cursor.symbol(":", "=")
@@ -179,13 +177,13 @@ class Settings:
             return False
         cursor.take("PER_TRADE", noise=False)
         if token.percent:
-            self.draft.execution[kind] = round(token.value / 100, 12)
+            self.draft.set_execution(kind, round(token.value / 100, 12))
         elif kind == "commission" and token.money:
-            self.draft.execution["commission_fixed"] = token.value
+            self.draft.set_execution("commission_fixed", token.value)
         elif kind == "commission_fixed":
-            self.draft.execution[kind] = token.value
+            self.draft.set_execution(kind, token.value)
         elif token.value < 0.1:
-            self.draft.execution[kind] = token.value
+            self.draft.set_execution(kind, token.value)
             self.draft.assume("fraction", f"A {kind} of {token.value:g} is read as a fraction, {token.value:.4%}")
         else:
             return False
@@ -202,7 +200,7 @@ class Settings:
             token = cursor.number(percent=True)
             if token is None:
                 return False
-            self.draft.execution["margin"] = round(token.value / 100, 12)
+            self.draft.set_execution("margin", round(token.value / 100, 12))
             return True
         token = cursor.number(percent=False)
         numbers = [token.value] if token else []
@@ -216,7 +214,7 @@ class Settings:
         numbers = numbers or self.cursor.colon_numbers()
         if not numbers or max(numbers) < 1:
             return False
-        self.draft.execution["margin"] = round(1 / max(numbers), 12)
+        self.draft.set_execution("margin", round(1 / max(numbers), 12))
         return True
 
     def _fraction(self) -> bool:
@@ -227,7 +225,7 @@ class Settings:
         token = self.cursor.number(percent=False)
         if token is None:
             return False
-        self.draft.execution["fractional_unit"] = token.value
+        self.draft.set_execution("fractional_unit", token.value)
         return True
 
     def _risk_free(self) -> bool:
@@ -239,5 +237,5 @@ class Settings:
         token = cursor.number(percent=True)
         if token is None:
             return False
-        self.draft.execution["risk_free_rate"] = round(token.value / 100, 12)
+        self.draft.set_execution("risk_free_rate", round(token.value / 100, 12))
         return True

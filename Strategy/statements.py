@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +11,6 @@ from Backtest.canonical import (
     All,
     AnyCondition,
     AnyOf,
-    BarsHeld,
     Compare,
     Cross,
     Not,
@@ -20,7 +20,9 @@ from Backtest.canonical import (
 from Strategy.condition_grammar import Conditions
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.exit_grammar import Exits
 from Strategy.layout import Layout
+from Strategy.lexer import Token
 from Strategy.lexicon import COMPANIES, vocabulary
 from Strategy.predicates import joined
 from Strategy.risk_grammar import Risk
@@ -43,9 +45,7 @@ class Statements:
         self.settings = Settings(cursor, draft)
         self.risk = Risk(cursor, draft)
         self.layout = Layout(cursor, draft, self.risk)
-        self.last_entry: tuple[Side, AnyCondition] | None = None
-        self.listed: list[AnyCondition] = []
-        self.any_of: bool | None = None  # what the text says about the items of a list: any, or all
+        self.exits = Exits(cursor, draft, self.conditions, self.risk)
 
     def read(self) -> None:
         """Read the whole text."""
@@ -65,6 +65,8 @@ class Statements:
                 self.risk.read,
                 self._otherwise,
                 self._while,
+                self._time_first,
+                self._move_first,
                 self._action,
                 self._global_filter,
                 self._listed_action,
@@ -78,16 +80,17 @@ class Statements:
                     if reader():
                         break
                 except ValidationError as error:
-                    self.draft.out_of_bounds(error)
-                    kept = list(self.draft.diagnostics)
                     cursor.reset(mark)
-                    self.draft.diagnostics[:] = kept
+                    self.draft.out_of_bounds(error)
+                    mark = cursor.mark()  # what is not possible stays reported, whatever else reads these words
                     continue
                 cursor.reset(mark)
             else:
                 cursor.position += 1
-        if self.listed:
-            several = f"{len(self.listed)} conditions stand" if len(self.listed) > 1 else "A condition stands"
+        if self.draft.listed:
+            several = (
+                f"{len(self.draft.listed)} conditions stand" if len(self.draft.listed) > 1 else "A condition stands"
+            )
             self.draft.problem("error", "no_action", "text", f"{several} without an order", "Say what to do: buy, sell")
             self.draft.ask("What shall be done when the conditions are true: buy, sell, or go short?")
 
@@ -103,7 +106,7 @@ class Statements:
             if self._take_action() is not None or cursor.looking_at("OTHERWISE"):
                 return True
             cursor.reset(mark)
-            if self.risk.ahead():
+            if self.layout.heading_ahead() or self.risk.ahead():
                 return True
             cursor.reset(mark)
             if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
@@ -132,7 +135,8 @@ class Statements:
     def _take_action(self) -> Action | None:
         """Take the words of an action: what is done, and to which side."""
         cursor = self.cursor
-        before = cursor.previous()
+        if (left := self.exits.other_side_too()) is not None:
+            return ("exit", left)
         for category, action in (
             ("EXIT_SHORT", ("exit", "short")),
             ("EXIT_LONG", ("exit", "long")),
@@ -148,9 +152,9 @@ class Statements:
                 best = self._longest_action(mark)
                 if best is not None and best[0] > longer:
                     cursor.take(best[1])
-                    return best[2]
+                    return self._of_section(best[2], mark.position)
                 cursor.take(category)
-                return action  # type: ignore[return-value]
+                return self._of_section(action, mark.position)  # type: ignore[arg-type]
         mark = cursor.mark()
         section = cursor.take("SECTION", noise=False)
         if section is not None and section[0] in ("enter", "exit") and cursor.looking_at("WHEN", noise=False):
@@ -164,18 +168,22 @@ class Statements:
                 return ("enter", side)  # type: ignore[return-value]
             cursor.reset(mark)
         mark = cursor.mark()
-        if cursor.take("FLAT") and cursor.looking_at("WHEN", noise=False):
+        if cursor.take("FLAT") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
             return ("exit", None)
         cursor.reset(mark)
         mark = cursor.mark()
-        if cursor.take("CLOSE_VERB") and (cursor.looking_at("WHEN", noise=False) or cursor.words("after", noise=False)):
-            if cursor.previous() is not None and cursor.previous().norm == "after":  # type: ignore[union-attr]
-                cursor.position -= 1
-                cursor.consumed.pop()
-            del before
+        if cursor.take("CLOSE_VERB") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
             return ("exit", None)
         cursor.reset(mark)
         return None
+
+    def _of_section(self, action: Action, start: int) -> Action:
+        """Return the action of words such as "enter", which below the heading "Short" mean a short position."""
+        said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
+        plain = not said & {"buy", "buys", "buying", "bought", "long", "longs", "purchase"}
+        if action == ("enter", "long") and plain and self.draft.section_side == "short":
+            return ("enter", "short")
+        return action
 
     def _longest_action(self, mark: Mark) -> tuple[int, str, Action] | None:
         cursor = self.cursor
@@ -217,11 +225,11 @@ class Statements:
         while True:
             mark = cursor.mark()
             if cursor.take("AT_OPEN", noise=False) and (action[0] == "enter" or cursor.looking_at("WHEN")):
-                self.draft.flags.add("at_open")
+                self.draft.flags |= {"at_open"}
                 continue
             cursor.reset(mark)
             if cursor.take("ON_CLOSE", noise=False):
-                self.draft.execution["trade_on_close"] = True
+                self.draft.set_execution("trade_on_close", True)
                 self.draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
                 continue
             if self.risk.size_of_order() if action[0] == "enter" else self.risk.whole_position():
@@ -267,7 +275,7 @@ class Statements:
         kind, side = action
         self._prepare(kind, side)
         mark = cursor.mark()
-        if kind in ("exit", "sell") and self._special_exit(side):
+        if kind in ("exit", "sell") and self.exits.special(side, kind):
             return True
         cursor.reset(mark)
         cursor.symbol(",")
@@ -275,27 +283,36 @@ class Statements:
         if self._following(action):
             return True
         if kind in ("exit", "sell") and cursor.take("OPPOSITE"):
-            draft.flags.add("opposite_exit")
+            draft.flags |= {"opposite_exit"}
             return True
-        condition = self.conditions.condition()
-        if condition is None and cursor.words("at", "with", noise=False):
-            condition = self.conditions.condition() or (
-                self.conditions.predicates.movements.touch() if kind != "enter" else None
-            )
+        start = cursor.mark()
+        condition = self._condition_of(kind)
         if condition is None:
             cursor.reset(mark)
             if kind == "enter" and side and self._opposite_entry(side):
                 return True
             cursor.reset(mark)
             if kind == "enter":
-                draft.flags.add(f"bare_{side}")
-            elif kind == "exit":
-                draft.flags.add("bare_exit")
+                draft.flags |= {f"bare_{side}"}
+                draft.exit_end = None
             else:
-                draft.flags.add("bare_sell")
+                draft.flags |= {f"bare_{kind}"}
+                draft.exit_end = cursor.position
             return True
-        self._add(kind, side, condition)
+        if kind == "exit":
+            self.exits.add(side, condition, self.exits.for_short(side, start, lambda: self._condition_of(kind)))
+        else:
+            self._add(kind, side, condition)
         return True
+
+    def _condition_of(self, kind: str) -> AnyCondition | None:
+        """Read the condition of an action, or the level in "exit at the middle band"."""
+        condition = self.conditions.condition()
+        if condition is None and self.cursor.words("at", "with", noise=False):
+            condition = self.conditions.condition()
+            if condition is None and kind != "enter":
+                condition = self.conditions.predicates.movements.touch()
+        return condition
 
     def _following(self, action: Action) -> bool:
         """Read "all of the following are true:" above a list of conditions."""
@@ -334,8 +351,8 @@ class Statements:
             cursor.reset(mark)
             return False
         kind, side = action
-        self.layout.section = ("exit", None) if kind == "sell" else (kind, side)
-        self.any_of = bool(some)
+        self.draft.section = ("exit", None) if kind == "sell" else (kind, side)
+        self.draft.any_of = bool(some)
         return True
 
     def _opposite_entry(self, side: Side) -> bool:
@@ -343,164 +360,156 @@ class Statements:
         cursor = self.cursor
         cursor.words("on", "when", "on the", "if")
         if cursor.take("OPPOSITE"):
-            self.draft.flags.add(f"opposite_{side}")
+            self.draft.flags |= {f"opposite_{side}"}
             return True
         return False
 
     def _prepare(self, kind: str, side: Side | None) -> None:
         sells = kind in ("exit", "sell")
-        self.conditions.exit_rule = sells
+        self.draft.exit_rule = sells
         # Words without a direction follow the rule: upward to buy, downward to sell.
         long_side = side == "long" or (side is None)
         self.draft.rising_side = long_side != sells
-        self.conditions.predicates.last = None
-        if kind == "enter":
-            self.draft.subject = None
-
-    def _special_exit(self, side: Side | None) -> bool:
-        """Read "after 10 bars", "at a 10% profit", "at the end of the day", "on the opposite cross"."""
-        cursor, draft = self.cursor, self.draft
-        cursor.symbol(",")
-        start = cursor.mark()
-        cursor.take("WHEN")
-        cursor.words("on the", "on an", "on", "at the", "at", "when the", "when")
-        if cursor.take("OPPOSITE"):
-            draft.flags.add("opposite_exit")
-            return self._more_exits(side)
-        cursor.reset(start)
-        if self.risk.exit_level():
-            return self._more_exits(side)
-        cursor.reset(start)
-        cursor.words("position", "trade")
-        after = cursor.words("after", "at the end of", "in", "within")
-        cursor.words("at most", "a maximum of", "maximum of", "no more than", "max", "maximum")
-        if after and (token := cursor.number(percent=False)):
-            unit = cursor.take("UNIT", noise=False)
-            if (
-                unit
-                and not cursor.looking_at("AGO", "IN_A_ROW", "INDICATOR", noise=False)
-                and not cursor.looking_at("UP_BAR", noise=False)
-            ):
-                cursor.words(
-                    "at most",
-                    "at the latest",
-                    "in the trade",
-                    "regardless",
-                    "no matter what",
-                    "have passed",
-                    "in any case",
-                    "max",
-                    "maximum",
-                    "whichever comes first",
-                    "if nothing else happens",
-                )
-                draft.risk["max_bars"] = draft.bars(token.value, unit)
-                return self._more_exits(side)
-        cursor.reset(start)
-        return False
-
-    def _more_exits(self, side: Side | None) -> bool:
-        """Read "or when ..." behind an exit that was a level or a time."""
-        cursor = self.cursor
-        mark = cursor.mark()
-        cursor.symbol(",")
-        if cursor.take("OR") and not self.at_boundary():
-            inner = cursor.mark()
-            if self._special_exit(side):
-                return True
-            cursor.reset(inner)
-            cursor.take("WHEN")
-            condition = self.conditions.condition()
-            if condition is not None:
-                self._add("exit", side, condition)
-                return True
-        cursor.reset(mark)
-        self._whichever()
-        return True
-
-    def _whichever(self) -> None:
-        """Skip "whichever comes first": several exits are always alternatives."""
-        mark = self.cursor.mark()
-        self.cursor.symbol(",")
-        if not self.cursor.words("whichever comes first", "whichever happens first", "whichever is first"):
-            self.cursor.reset(mark)
+        self.draft.repeat = None
+        self.draft.subject = None
 
     def _add(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
         draft = self.draft
         if kind == "enter":
             assert side is not None
-            draft.entries.append((side, condition))
-            self.last_entry = (side, condition)
-            return
-        kept = self._without_time_exit(condition)
-        mark = self.cursor.mark()
-        self.cursor.symbol(",")
-        if self.cursor.take("OR"):
-            inner = self.cursor.mark()
-            if self._special_exit(side):
-                mark = self.cursor.mark()
-            else:
-                self.cursor.reset(inner)
-                self.cursor.take("WHEN")
-                if self._special_exit(side):
-                    mark = self.cursor.mark()
-        self.cursor.reset(mark)
-        self._whichever()
-        if kept is None:
-            return
-        if kind == "sell":
-            draft.sells.append(kept)
+            draft.add_entry(side, condition)
+        elif kind == "sell" and draft.section_side == "short" and not any(s == "short" for s, _ in draft.entries):
+            draft.add_entry("short", condition)  # "Short: sell when ..., cover when ..."
+        elif kind == "sell" and draft.section_side != "long":
+            if (window := self.exits.window()) is not None:
+                condition = All(conditions=[condition, window])
+            kept = self.exits.completed(side, condition, kind)
+            draft.sells += (kept,) if kept is not None else ()
+            draft.exit_end = self.cursor.position
+        elif kind == "sell":
+            self.exits.add("long", condition)
         else:
-            draft.exits.append((side, kept))
-
-    def _without_time_exit(self, condition: AnyCondition) -> AnyCondition | None:
-        """Take "or after n bars" out of an exit: it is the strategy's time limit."""
-        if "bars held" in self._said():
-            return condition
-        if isinstance(condition, BarsHeld) and condition.op == ">=":
-            self.draft.risk["max_bars"] = condition.bars
-            return None
-        if isinstance(condition, AnyOf):
-            times = [c for c in condition.conditions if isinstance(c, BarsHeld) and c.op == ">="]
-            rest = [c for c in condition.conditions if c not in times]
-            if len(times) == 1 and rest:
-                self.draft.risk["max_bars"] = times[0].bars
-                return rest[0] if len(rest) == 1 else AnyOf(conditions=rest)
-        return condition
-
-    def _said(self) -> str:
-        return " ".join(t.norm for t in self.cursor.tokens[max(0, self.cursor.position - 400) : self.cursor.position])
+            self.exits.add(side, condition)
 
     def _condition_first(self) -> bool:
         """Read "When RSI < 30, buy" and "If the 50 SMA is above the 200 SMA then go long"."""
         cursor = self.cursor
+        before = cursor.previous()
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.part = "rule"
         introduced = cursor.take("WHEN", "WHILE") or cursor.looking_at("NAMED_CROSS")
         start = cursor.mark()
-        # The direction of undirected words depends on the action, which comes later.
+        read = self._condition_and_action(start)
+        if read is None:
+            return False
+        condition, action = read
+        if isinstance(condition, Time) and not (introduced and _starts_clause(before)):
+            return False  # "RSI < 30 on Monday, sell ...": the day belongs to what stands before it
+        self._objects(action)
+        if self._has_own_condition(introduced=bool(introduced)):
+            if not introduced or not _starts_sentence(before):
+                return False  # "RSI < 30, exit when RSI > 70": the action belongs to what follows it
+            condition = self._and_own(condition)
+        if action == ("exit", None):
+            self.exits.add(None, condition, self.exits.for_short(None, start, self.conditions.condition))
+        else:
+            self._add(action[0], action[1], condition)
+        return True
+
+    def _condition_and_action(self, start: Mark) -> tuple[AnyCondition, Action] | None:
+        """Read "RSI < 30, buy"; the direction of undirected words depends on the action, so it is read twice."""
+        cursor = self.cursor
         action: Action | None = None
-        for attempt in range(2):
+        for _ in range(2):
             cursor.reset(start)
-            if attempt and action is not None:
+            if action is not None:
                 self._prepare(*action)
             else:
                 self._prepare("enter", "long")
-                self.conditions.exit_rule = True
+                self.draft.exit_rule = True
             condition = self.conditions.condition()
-            if condition is None or (not introduced and isinstance(condition, Time)):
-                return False
+            if condition is None:
+                return None
             self._pending_sentence()
             cursor.symbol(",", ":")
             cursor.take("THEN")
+            if self.layout.heading_ahead():
+                return None
             action = self._take_action()
-            if action is None:
-                return False
-        assert action is not None
+            if action is None or self._is_label():
+                return None
+        return None if condition is None or action is None else (condition, action)
+
+    def _has_own_condition(self, *, introduced: bool) -> bool:
+        """Whether a condition follows an action: behind "when", or, in a list of labels, without it."""
+        mark = self.cursor.mark()
+        own = self.cursor.take("WHEN", noise=False) or (not introduced and self.conditions.condition() is not None)
+        self.cursor.reset(mark)
+        return bool(own)
+
+    def _in_exit(self) -> bool:
+        """Whether the cursor is still in the sentence of an exit."""
+        end = self.draft.exit_end
+        if end is None:
+            return False
+        between = self.cursor.tokens[end : self.cursor.position]
+        return not any(token.kind == "nl" or token.norm in (".", ";") for token in between)
+
+    def _move_first(self) -> bool:
+        """Read "When the price drops 5%, sell"."""
+        cursor = self.cursor
+        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.part = "risk"
+        if not cursor.take("WHEN") or not self.risk.moves.read(None):
+            return False
+        cursor.symbol(",", ":")
+        cursor.take("THEN")
+        cursor.words(*_DOERS, noise=False)
+        action = self._take_action()
+        if action is None or action[0] == "enter":
+            return False
         self._objects(action)
-        assert condition is not None
-        self._add(action[0], action[1], condition)
+        side: Side | None = "long" if action[0] == "sell" else action[1]
+        moves = self.draft.moves
+        if moves:
+            self.draft.moves = (*moves[:-1], replace(moves[-1], side=side))
+        return not cursor.looking_at("WHEN")
+
+    def _time_first(self) -> bool:
+        """Read "After 15:50, close everything"."""
+        cursor = self.cursor
+        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.part = "time"
+        cursor.take("WHEN", noise=False) if not cursor.looking_at_symbol("after") else None
+        found = self.conditions.clock.exit_time()
+        cursor.symbol(",", ":")
+        cursor.take("THEN")
+        cursor.words(*_DOERS, noise=False)
+        action = self._take_action() if found is not None else None
+        if found is None or action is None or action[0] == "enter":
+            return False
+        self._objects(action)
+        if cursor.looking_at("WHEN"):
+            return False
+        self.draft.add_exit("long" if action[0] == "sell" else action[1], found, everything=action == ("exit", None))
         return True
+
+    def _is_label(self) -> bool:
+        """Whether a colon or a dash behind an action announces what follows: "RSI < 30, Exit: RSI > 70"."""
+        mark = self.cursor.mark()
+        announced = self.cursor.symbol(":", "=", "-") is not None and not self.risk.size_of_order()
+        self.cursor.reset(mark)
+        return announced
+
+    def _and_own(self, condition: AnyCondition) -> AnyCondition:
+        """Read the action's own condition in "If the close is above the SMA(200), buy when RSI < 30"."""
+        mark = self.cursor.mark()
+        self.cursor.take("WHEN")
+        own = self.conditions.condition()
+        if own is None:
+            self.cursor.reset(mark)
+            return condition
+        return _both(condition, own)
 
     def _pending_sentence(self) -> None:
         self.cursor.words("happens", "occurs", noise=False)
@@ -509,23 +518,25 @@ class Statements:
         """Read a condition under a heading: "Entry: RSI below 30"."""
         cursor = self.cursor
         cursor.part = "rule"
-        if self.layout.section is None:
+        if self.draft.section is None:
             return self._listed_condition()
-        if self.layout.section[0] not in ("enter", "exit", "filter"):
+        if self.draft.section[0] not in ("enter", "exit", "filter"):
             return False
-        kind, side = self.layout.section
+        kind, side = self.draft.section
         cursor.words("and", "also", noise=False)
-        if kind == "exit" and self._special_exit(side):
+        if kind == "exit" and self.exits.special(side):
             return True
         self._prepare(kind, side)
         cursor.take("WHEN")
+        start = cursor.mark()
         condition = self._whole_condition()
         if condition is None:
             return False
         if kind == "filter":
-            self.draft.filters.append(condition)
+            self.draft.filters += (condition,)
         else:
-            self._add_to_section(kind, side, condition)
+            short = self.exits.for_short(side, start, self._whole_condition) if kind == "exit" else None
+            self._add_to_section(kind, side, condition, short)
         return True
 
     def _whole_condition(self) -> AnyCondition | None:
@@ -553,13 +564,13 @@ class Statements:
             or (follows is not None and follows.kind != "nl" and follows.norm != ".")
         ):
             return False
-        self.listed.append(condition)
+        self.draft.listed += (condition,)
         return True
 
     def _all_listed(self) -> AnyCondition | None:
         """Read "all are true", "1-4 are true", "any of these conditions is met" of the conditions listed before."""
         cursor = self.cursor
-        if not self.listed:
+        if not self.draft.listed:
             return None
         some = cursor.words(
             "any of the above",
@@ -583,10 +594,14 @@ class Statements:
             cursor.symbol(",", "&")
             cursor.words("and", noise=False)
         held = cursor.words("true", "met", "satisfied", "fulfilled", "apply", "hold", "hold true", "is true", "is met")
-        named = some or every or numbers == list(range(1, len(self.listed) + 1))
+        named = some or every or numbers == list(range(1, len(self.draft.listed) + 1))
         if not held or not named:
             return None
-        return AnyOf(conditions=self.listed) if some and len(self.listed) > 1 else joined(self.listed)
+        return (
+            AnyOf(conditions=list(self.draft.listed))
+            if some and len(self.draft.listed) > 1
+            else joined(list(self.draft.listed))
+        )
 
     def _listed_action(self) -> bool:
         """Read "if 1-4 are true, then buy" below a list of conditions."""
@@ -601,32 +616,46 @@ class Statements:
         action = self._take_action()
         if action is None:
             return False
-        self.listed = []
+        self.draft.listed = ()
         self._objects(action)
         self._add(action[0], action[1], condition)
         return True
 
-    def _add_to_section(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
+    def _add_to_section(
+        self, kind: str, side: Side | None, condition: AnyCondition, short: AnyCondition | None = None
+    ) -> None:
         """Items of an entry list belong together; items of an exit list are alternatives."""
         draft = self.draft
-        together = self.any_of is not True if kind == "enter" else self.any_of is False
-        kept: list[Any] = draft.entries if kind == "enter" else draft.exits
-        if together and kept and f"section_{kind}_{side}" in draft.flags and kept[-1][0] == side:
-            known = kept[-1][1]
-            parts = [*known.conditions, condition] if isinstance(known, All) else [known, condition]
-            kept[-1] = (side, All(conditions=parts))
-            if self.any_of is None:
+        together = self.draft.any_of is not True if kind == "enter" else self.draft.any_of is False
+        if together and f"section_{kind}_{side}" in draft.flags and self._add_to_last(kind, side, condition):
+            if self.draft.any_of is None:
                 text = "The conditions listed for an entry must all be true"
                 draft.assume("section_and", text, "any one of them", "entry_rules")
             return
-        draft.flags.add(f"section_{kind}_{side}")
-        self._add(kind, side, condition)
+        draft.flags |= {f"section_{kind}_{side}"}
+        if kind == "exit":
+            self.exits.add(side, condition, short)
+        else:
+            self._add(kind, side, condition)
+
+    def _add_to_last(self, kind: str, side: Side | None, condition: AnyCondition) -> bool:
+        """Join a condition by and to the last entry or exit of its side."""
+        draft = self.draft
+        if kind == "enter" and draft.entries and draft.entries[-1][0] == side:
+            *rest, (entered, known) = draft.entries
+            draft.entries = (*rest, (entered, _both(known, condition)))
+            return True
+        if kind == "exit" and draft.exits and draft.exits[-1].side == side:
+            last = draft.exits[-1]
+            draft.exits = (*draft.exits[:-1], replace(last, when=_both(last.when, condition), short=None))
+            return True
+        return False
 
     # Reversal, otherwise, while --------------------------------------------------------------
 
     def _reversal(self) -> bool:
         if self.cursor.take("REVERSE"):
-            self.draft.flags.add("reversing")
+            self.draft.flags |= {"reversing"}
             return True
         return False
 
@@ -644,53 +673,55 @@ class Statements:
         side = self.cursor.take("ONE_SIDE")
         if side is None or self.cursor.looking_at("WHEN"):
             return False
-        self.draft.only_sides.add(side)
+        self.draft.only_sides |= {side}
         return True
 
     def _otherwise(self) -> bool:
         """Read "otherwise flat", "else go short"."""
         cursor = self.cursor
-        if self.last_entry is None:
+        if self.draft.last_entry is None:
             return False
         mark = cursor.mark()
-        last_side, last_condition = self.last_entry
+        last_side, last_condition = self.draft.last_entry
         if cursor.take("FLAT") and cursor.take("OTHERWISE"):
-            self.draft.exits.append((last_side, Not(condition=last_condition)))
+            self.draft.add_exit(last_side, Not(condition=last_condition))
             return True
         cursor.reset(mark)
         short_side: Side = "short" if last_side == "long" else "long"
         if cursor.take(short_side.upper(), f"ENTER_{short_side.upper()}") and cursor.take("OTHERWISE"):
             away = Not(condition=last_condition)
-            self.draft.entries.append((short_side, away))
-            self.draft.exits += [(last_side, away), (short_side, last_condition)]
+            self.draft.entries += ((short_side, away),)
+            self.draft.add_exit(last_side, away)
+            self.draft.add_exit(short_side, last_condition)
             return True
         cursor.reset(mark)
         if not cursor.take("OTHERWISE"):
             return False
         cursor.symbol(",")
-        side, condition = self.last_entry
+        side, condition = self.draft.last_entry
         away = Not(condition=condition)
         mark = cursor.mark()
         action = self._take_action()
         if action is not None and action[0] == "enter" and action[1] != side and action[1] is not None:
-            self.draft.entries.append((action[1], away))
-            self.draft.exits.append((side, away))
-            self.draft.exits.append((action[1], condition))
+            self.draft.entries += ((action[1], away),)
+            self.draft.add_exit(side, away)
+            self.draft.add_exit(action[1], condition)
             return True
         if action is not None and action[0] in ("exit", "sell"):
             self._objects(action)
             if cursor.looking_at("WHEN", noise=False):
                 return self._rest_of_action(action)
-            self.draft.exits.append((side, away))
+            self.draft.add_exit(side, away)
             return True
         cursor.reset(mark)
         if cursor.take("FLAT") or cursor.take("EXIT", "SELL"):
-            self.draft.exits.append((side, away))
+            self.draft.add_exit(side, away)
             return True
         if cursor.words("short", "go short", "be short", "sell short"):
             other: Side = "short" if side == "long" else "long"
-            self.draft.entries.append((other, away))
-            self.draft.exits += [(side, away), (other, condition)]
+            self.draft.entries += ((other, away),)
+            self.draft.add_exit(side, away)
+            self.draft.add_exit(other, condition)
             return True
         return False
 
@@ -722,10 +753,10 @@ class Statements:
         condition = self.conditions.condition()
         if condition is None:
             return False
-        self.draft.entries.append((side, condition))
-        self.last_entry = (side, condition)
+        self.draft.entries += ((side, condition),)
+        self.draft.last_entry = (side, condition)
         if not self._otherwise_ahead():
-            self.draft.exits.append((side, Not(condition=condition)))
+            self.draft.add_exit(side, Not(condition=condition))
             self.draft.assume("while", "A position held while a condition lasts is closed when it no longer holds")
         return True
 
@@ -754,7 +785,7 @@ class Statements:
         condition = self.conditions.condition()
         if condition is None or self._action_ahead():
             return False
-        self.draft.filters.append(Not(condition=condition) if avoid else condition)
+        self.draft.filters += (Not(condition=condition) if avoid else condition,)
         return True
 
     def _action_ahead(self) -> bool:
@@ -770,16 +801,29 @@ class Statements:
         cursor = self.cursor
         cursor.part = "time"
         avoid = bool(cursor.take("NO_TRADE"))
-        if not avoid:
-            cursor.take("ONLY_TRADE")
+        if not avoid and not cursor.take("ONLY_TRADE") and self._in_exit():
+            return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
         cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
         cursor.words("on", "only on", "during", noise=False) if not cursor.looking_at("SESSION") else None
         found = self.conditions.clock.time()
         if not isinstance(found, Time):
             return False
         cursor.words("only", noise=False)
-        self.draft.filters.append(Not(condition=found) if avoid else found)
+        self.draft.filters += (Not(condition=found) if avoid else found,)
         return True
+
+
+def _starts_sentence(before: Token | None) -> bool:
+    return before is None or before.kind == "nl" or before.norm in (".", ";", "-", "*")
+
+
+def _starts_clause(before: Token | None) -> bool:
+    return _starts_sentence(before) or (before is not None and before.norm in (",", ":", "and"))
+
+
+def _both(known: AnyCondition, condition: AnyCondition) -> AnyCondition:
+    parts = [*known.conditions, condition] if isinstance(known, All) else [known, condition]
+    return All(conditions=parts)
 
 
 def opposite(condition: AnyCondition) -> AnyCondition | None:

@@ -20,18 +20,18 @@ from Backtest.canonical import (
     Cross,
     IndicatorRef,
     Rule,
-    is_crypto,
     walk,
 )
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
+from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
 from Backtest.timeframes import is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
 from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import corrector, vocabulary
+from Strategy.lexicon import ACRONYMS, corrector, vocabulary
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
@@ -100,10 +100,9 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", "Daily bars", field="timeframe")
     _note_corrections(text, tokens, draft)
-    cursor = Cursor(tokens)
-    cursor.journal = lambda: (draft.assumptions, draft.indicators, draft.diagnostics, draft.mentions, draft.worded)
+    cursor = Cursor(tokens, draft)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
-        draft.flags.add("exact")  # our own plain English: every number is meant as it stands
+        draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
     Statements(cursor, draft).read()
     left = leftover(text, tokens, cursor, draft)
     try:
@@ -128,14 +127,19 @@ def _bounded(text: str, tokens: list[Token], draft: Draft) -> list[Token]:
 
 
 def _tickers(text: str, tokens: list[Token]) -> list[Token]:
-    """Recognise words in capitals as symbols where the text is not all capitals."""
+    """Recognise words in capitals as symbols where the text is not all capitals, and pairs of currencies anywhere."""
     letters = [c for c in text if c.isalpha()]
     shouting = sum(c.isupper() for c in letters) > 0.6 * len(letters)
     result = []
     for token in tokens:
         raw = text[token.start : token.end]
-        if token.kind == "word" and raw.isupper() and 2 <= len(raw) <= 6 and raw.isalpha() and not shouting:
-            if raw.lower() not in vocabulary() or raw in ("IBM", "FB", "META", "SPY", "QQQ"):
+        known = raw.lower() in vocabulary()
+        if token.kind != "word" or not raw.isalpha():
+            pass
+        elif len(raw) >= 6 and not known and asset_class(raw) in ("crypto", "fx", "index"):
+            token = replace(token, kind="ticker", norm=raw.upper())
+        elif raw.isupper() and 2 <= len(raw) <= 6 and not shouting and raw not in ACRONYMS:
+            if not known or raw in ("IBM", "FB", "META", "SPY", "QQQ"):
                 token = replace(token, kind="ticker", norm=raw)
         result.append(token)
     return result
@@ -172,13 +176,13 @@ def _result(
         "strategy_name": name or _title(text, draft) or strategy_name(draft, entries),
         "description": text,
         "classification": {"type": _classify(entries, draft), "risk_tier": _risk_tier(draft)},
-        "symbols": draft.symbols,
+        "symbols": list(draft.symbols),
         "timeframe": draft.timeframe,
         "indicators": [i.model_dump() for i in used_indicators(draft, [*entries, *exits])],
         "entry_rules": [r.model_dump() for r in entries],
         "exit_rules": [r.model_dump() for r in exits],
-        "risk": draft.risk,
-        "execution": draft.execution,
+        "risk": dict(draft.risk),
+        "execution": dict(draft.execution),
         "provenance": {"source": "text", "parser": "rules", "original_text": text},
     }
     loaded = load_canonical(data) if entries else None
@@ -220,8 +224,8 @@ def _warn_of_scalping(draft: Draft, tokens: list[Token]) -> None:
 
 _QUESTIONS = {
     "no_exit": "When should the position be closed?",
-    "unsatisfiable": "Which of the conditions that contradict each other should hold?",
     "entry_is_exit": "By what do entry and exit differ?",
+    "time_of_day": "On which intraday bars, such as 5m or 1h, shall it trade?",
     "threshold_range": "Which level, within the indicator's range, is meant?",
     "period": "Which period should the indicator have?",
     "stop_range": "How far from the entry, in percent below 100, should the stop be?",
@@ -233,6 +237,8 @@ def _question(problem: Diagnostic) -> str:
     """Return what to ask about an error; words that were not understood are asked about already."""
     if problem.field == "text" or problem.code in ("no_entry", "no_opposite", "contradiction"):
         return ""
+    if problem.code in ("unsatisfiable", "always_true"):
+        return f"{problem.message}. What was meant?"
     known = _QUESTIONS.get(problem.code)
     if known:
         return known
@@ -267,7 +273,7 @@ def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
 
 
 def _said_twice(draft: Draft) -> None:
-    for name, (first, second) in draft.risk.twice.items():
+    for name, (first, second) in draft.said_twice.items():
         what = name.replace("_", " ")
         both = " and ".join(_amount(value) for value in (first, second))
         message = f"The text gives two different values for the {what}: {both}"
@@ -290,7 +296,7 @@ def _defaults(draft: Draft) -> None:
     if draft.entries and not draft.symbols:
         draft.assume("symbol", "No symbol is named: choose one for the backtest", field="symbols")
     if any(is_crypto(s) for s in draft.symbols) and "fractional_unit" not in draft.execution:
-        draft.execution["fractional_unit"] = 1e-6
+        draft.set_execution("fractional_unit", CRYPTO_UNIT)
         draft.assume("fraction", "Crypto trades in units of 0.000001", field="execution.fractional_unit")
     if draft.entries:
         for key, text in (

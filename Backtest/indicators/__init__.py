@@ -7,5 +7,6 @@ from Backtest.indicators.indicator_registry import (
     Output,
     Param,
 )
+from Backtest.indicators.names import indicator_name, spoken_names
 
-__all__ = ["PRICE_COLUMNS", "REGISTRY", "IndicatorEntry", "Output", "Param"]
+__all__ = ["PRICE_COLUMNS", "REGISTRY", "IndicatorEntry", "Output", "Param", "indicator_name", "spoken_names"]

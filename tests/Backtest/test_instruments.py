@@ -1,0 +1,67 @@
+"""What a symbol names, and in which units it trades."""
+
+from __future__ import annotations
+
+import pytest
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.indicators import REGISTRY, indicator_name
+from Backtest.instruments import asset_class, is_crypto, smallest_unit
+from Strategy.text_parser import parse_strategy
+
+CLASSES = {
+    "crypto": "BTCUSDT BTC-USD SOLUSD XBTUSD HYPEUSDC ETHBTC ADAEUR DOGE-USD 1000PEPEUSDT LTC/USD BTCUSDT.P BTC-PERP ETH AVAXUSDC XBTEUR",
+    "fx": "EURUSD EURUSD=X GBPJPY USDTRY XAUUSD USD/CHF JPY=X",
+    "future": "ES=F NQ=F CL=F 6E=F",
+    "index": "^GSPC ^NDX US30 NAS100 GER40 SPX",
+    "etf": "SPY QQQ GLD TLT",
+    "stock": "AAPL BRK-B BRK.B RELIANCE.NS 7203.T VOD.L LINK META 0700.HK",
+}
+
+
+@pytest.mark.parametrize(("symbol", "kind"), [(s, kind) for kind, names in CLASSES.items() for s in names.split()])
+def test_a_symbol_is_told_by_its_form(symbol: str, kind: str) -> None:
+    assert asset_class(symbol) == kind
+    assert is_crypto(symbol) == (kind == "crypto")
+    assert smallest_unit(symbol) == (1e-6 if kind == "crypto" else 1.0)
+
+
+@pytest.mark.parametrize(
+    "symbol", [s for names in CLASSES.values() for s in names.split() if "/" not in s and s != "LINK"]
+)
+def test_a_sentence_takes_it_as_a_symbol(symbol: str) -> None:
+    strategy = parse_strategy(f"Trade {symbol} on 1h bars. Buy when RSI < 30, sell when RSI > 70.").require()
+    wanted = {"EURUSD=X": "EURUSD", "ETH": "ETH-USD"}.get(symbol, symbol)
+    assert strategy.symbols == [wanted]
+    assert (strategy.execution.fractional_unit < 1) == is_crypto(symbol)
+    assert parse_strategy(strategy.describe()).require().trading_core() == strategy.trading_core()
+
+
+@pytest.mark.parametrize("word", ["IBS", "ROI", "HA", "NR", "PM", "ATH", "TTM", "HMA", "PSAR"])
+def test_an_acronym_is_no_symbol(word: str) -> None:
+    parsed = parse_strategy(f"Buy when RSI < 30 {word}, sell when RSI > 70")
+    assert word not in (parsed.strategy.symbols if parsed.strategy else parsed.partial.get("symbols", []))
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("BBANDS", "BB"), ("Bollinger Bands", "BB"), ("rsi", "RSI"), ("Momentum", "MOM"), ("bollinger_bands", "BB"), ("Stochastic", "STOCH")],
+)  # fmt: skip
+def test_an_indicator_goes_by_any_of_its_names(name: str, known: str) -> None:
+    assert indicator_name(name) == known
+    when = {
+        "type": "compare",
+        "left": {"type": "indicator", "id": "a"},
+        "op": ">",
+        "right": {"type": "value", "value": 50},
+    }
+    if len(REGISTRY[known].outputs) > 1:
+        when["left"]["output"] = REGISTRY[known].outputs[0].name  # type: ignore[index]
+    strategy = CanonicalStrategy.model_validate(
+        {"indicators": [{"id": "a", "name": name}], "entry_rules": [{"when": when}]}
+    )
+    assert strategy.indicators[0].name == known
+
+
+def test_a_name_of_nothing_is_none() -> None:
+    assert indicator_name("moon phase") is None
