@@ -28,7 +28,7 @@ from Backtest.canonical import (
 from Backtest.code_expressions import LINE, Expression, Expressions, call, join, number, one_line, returned
 from Backtest.code_orders import Orders
 from Backtest.errors import AlgoAgentError
-from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY
 from Backtest.indicators.formulas import RSI, mean, share
 
 
@@ -89,7 +89,9 @@ def class_name(name: str) -> str:
     return text if text not in _TAKEN else f"{text}Rules"
 
 
-_TAKEN = {"Strategy", "Backtest", "FractionalBacktest", "None", "True", "False"}
+_TAKEN = {"Strategy", "Backtest", "FractionalBacktest", "Trade", "None", "True", "False"} | {
+    entry.function.__name__ for entry in REGISTRY.values()
+}
 
 HELPERS = {
     "ago": '''
@@ -291,10 +293,6 @@ class _Generator:
     def _helper_functions(self) -> list[str]:
         lines: list[str] = []
         formulas = list(self.formulas.values())
-        for used in (RSI, mean, share):  # each before those that call it
-            known = {source.split("(")[0] for source in formulas}
-            if f"def {used.__name__}" not in known and any(f"{used.__name__}(" in _body(s) for s in formulas):
-                formulas.insert(0, inspect.getsource(used))
         if formulas:
             lines += ["", "Array = NDArray[np.float64]"]
         for source in (*formulas, *(HELPERS[h] for h in HELPERS if h in self.helpers)):
@@ -335,6 +333,9 @@ class _Generator:
             function = f"talib.{function}"
         else:
             self.formulas[function] = inspect.getsource(entry.function)
+            for called in (RSI, mean, share):
+                if any(f"{called.__name__}(" in _body(source) for source in list(self.formulas.values())):
+                    self.formulas[called.__name__] = inspect.getsource(called)
         keywords = []
         for p in entry.params:
             path = f"indicators.{indicator.id}.{p.name}"

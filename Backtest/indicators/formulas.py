@@ -95,7 +95,7 @@ def PIVOT(high: Array, low: Array, close: Array) -> tuple[Array, ...]:
     return pivot, *first, *second, high + 2 * (pivot - low), low - 2 * (high - pivot)
 
 
-def PERCENT_RANK(source: Array, timeperiod: int = 100) -> Array:
+def PERCENTRANK(source: Array, timeperiod: int = 100) -> Array:
     """Percent of the bars before that were at most as high as this one."""
     rank = pd.Series(source).rolling(timeperiod + 1).rank(method="max").to_numpy()
     return 100 * (rank - 1) / timeperiod
@@ -111,19 +111,19 @@ def IBS(high: Array, low: Array, close: Array) -> Array:
     return share(close - low, high - low)
 
 
-def PERCENT_B(source: Array, timeperiod: int = 20, nbdev: float = 2.0) -> Array:
+def PERCENTB(source: Array, timeperiod: int = 20, nbdev: float = 2.0) -> Array:
     """Bollinger's %B: 0 at the lower band, 1 at the upper."""
     upper, _, lower = talib.BBANDS(source, timeperiod, nbdev, nbdev)
     return share(source - lower, upper - lower)
 
 
-def HIGHEST_BARS(source: Array, timeperiod: int = 20) -> Array:
+def HIGHAGE(source: Array, timeperiod: int = 20) -> Array:
     """Bars since the highest of the last bars, 0 for this one."""
     since = np.arange(len(source)) - talib.MAXINDEX(source, timeperiod)
     return np.where(np.isnan(talib.MAX(source, timeperiod)), np.nan, since)
 
 
-def LOWEST_BARS(source: Array, timeperiod: int = 20) -> Array:
+def LOWAGE(source: Array, timeperiod: int = 20) -> Array:
     """Bars since the lowest of the last bars, 0 for this one."""
     since = np.arange(len(source)) - talib.MININDEX(source, timeperiod)
     return np.where(np.isnan(talib.MIN(source, timeperiod)), np.nan, since)
@@ -204,9 +204,9 @@ def ICHIMOKU(
 ) -> tuple[Array, Array, Array, Array]:
     """Ichimoku Kinko Hyo (Goichi Hosoda): tenkan-sen, kijun-sen, senkou span A and B.
 
-    The spans stand at the bar on which charts draw them: computed `kijunperiod` - 1 bars earlier, as
-    TradingView has it. The chikou span is the close itself drawn in the past, so it is not an input
-    for a decision.
+    The spans stand at the bar on which charts draw them: computed `kijunperiod` - 1 bars before,
+    as TradingView has it. The chikou span is the close itself drawn in the past, so it is not an
+    input for a decision.
     """
     tenkan = (talib.MAX(high, tenkanperiod) + talib.MIN(low, tenkanperiod)) / 2
     kijun = (talib.MAX(high, kijunperiod) + talib.MIN(low, kijunperiod)) / 2

@@ -116,7 +116,7 @@ def test_every_number_of_the_rules_is_a_class_attribute() -> None:
 
 
 def test_only_the_helpers_it_needs() -> None:
-    plain = generate_code(parse_strategy("Buy when RSI < 30, sell when RSI > 70").require()).code
+    plain = generate_code(parse_strategy("Buy when close > SMA(30), sell when close < SMA(30)").require()).code
     assert "def ago" not in plain
     assert "numpy" not in plain
     assert generate_code(parse_strategy(SENTENCE).require()).code.count("def coarser") == 1

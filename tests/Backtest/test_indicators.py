@@ -229,12 +229,12 @@ REFERENCES: dict[str, Callable[[pd.DataFrame], Rows]] = {
     "PSAR": talib_with("SAR", "High", "Low", acceleration=0.02, maximum=0.2),
     "AROON": aroon,
     "PIVOT": pivots,
-    "PERCENT_RANK": percent_rank,
+    "PERCENTRANK": percent_rank,
     "ZSCORE": zscore,
     "IBS": ibs,
-    "PERCENT_B": percent_b,
-    "HIGHEST_BARS": since("High", max),
-    "LOWEST_BARS": since("Low", min),
+    "PERCENTB": percent_b,
+    "HIGHAGE": since("High", max),
+    "LOWAGE": since("Low", min),
 }
 
 
@@ -300,7 +300,7 @@ def test_an_indicator_of_an_indicator_starts_where_its_source_does() -> None:
     np.testing.assert_allclose(columns["SMA_5_RSI_14"], expected, rtol=1e-9)
 
 
-FLAT = ("RSI", "STOCH", "WILLR", "MFI", "STOCHRSI", "IBS", "ZSCORE", "PERCENT_B")
+FLAT = ("RSI", "STOCH", "WILLR", "MFI", "STOCHRSI", "IBS", "ZSCORE", "PERCENTB")
 
 
 @pytest.mark.parametrize("name", FLAT)
