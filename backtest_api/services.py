@@ -26,6 +26,7 @@ from Backtest.errors import (
     SandboxUnavailable,
     StrategyError,
 )
+from Backtest.instruments import smallest_unit
 from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
@@ -75,6 +76,8 @@ def run_create(
     given = {k: v for k, v in execution.items() if v is not None}
     data = canonical.model_dump(mode="json")
     data["execution"] |= given
+    if data["execution"]["fractional_unit"] == 1:  # whole units are the default of what trades in whole units
+        data["execution"]["fractional_unit"] = smallest_unit(chosen)
     if timeframe:
         data["timeframe"] = timeframe
     checked = load_canonical(data).require()

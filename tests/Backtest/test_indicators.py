@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -315,3 +316,13 @@ def test_they_come_back_when_prices_move_again(name: str) -> None:
     frame = frame_of(bars=400)
     frame.loc[frame.index[:120], ["Open", "High", "Low", "Close"]] = 50.0
     assert computed(frame, name).iloc[200:].notna().all(axis=None)
+
+
+def test_the_docs_tell_of_each_with_its_defaults_and_its_warm_up() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "indicators.md").read_text(encoding="utf-8")
+    rows = {row.split(" | ")[0].removeprefix("| "): row for row in text.splitlines() if row.startswith("| ")}
+    for name, entry in REGISTRY.items():
+        params = ", ".join(f"{p.name} {p.as_text(p.default)}" for p in entry.params) or "none"
+        first = int(np.isnan(computed(frame_of(bars=400), name).to_numpy()).any(axis=1).argmin())
+        assert f"| {params} |" in rows[name]
+        assert f"| {first} bars |" in rows[name]
