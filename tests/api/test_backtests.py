@@ -223,3 +223,16 @@ def test_fetching_gives_a_data_set_with_its_report(api: APIClient) -> None:
     assert api.post("/api/data/fetch/", {"symbol": "GOOG", "indicators": [{"name": "RSII"}]}).status_code == 422
     names = {i["name"] for i in api.get("/api/data/indicators/").json()}
     assert {"RSI", "SUPERTREND", "ICHIMOKU"} <= names
+
+
+def test_a_coin_trades_in_fractions_whatever_the_strategy_says(api: APIClient) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    days = "\n".join(f"2020-01-{d:02d},60000,60001,59999,60000,5" for d in range(1, 32))
+    file = SimpleUploadedFile("p.csv", f"Date,Open,High,Low,Close,Volume\n{days}\n".encode())
+    api.post("/api/data/datasets/upload/", {"file": file, "symbol": "SOLUSDT"}, format="multipart")
+    rule = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 1}}
+    canonical = {"entry_rules": [{"when": rule}], "risk": {"max_bars": 3}, "execution": {"cash": 1000}}
+    run = api.post("/api/backtests/quick-run/", {"canonical_json": canonical, "symbol": "SOLUSDT"}).json()
+    rows = api.get(f"/api/backtests/{run['id']}/trades/").json()["results"]
+    assert rows[0]["size"] == pytest.approx(1000 / 60000, rel=1e-3)
