@@ -7,7 +7,7 @@ PORT ?= 8000
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) 2>/dev/null || \
 	$(BIN)/pip install --quiet --disable-pip-version-check $(1)
 
-.PHONY: help setup demo serve test parity verdicts coverage bench lint format lock clean
+.PHONY: help setup demo serve test quick parity verdicts coverage bench lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -32,6 +32,12 @@ serve: setup ## migrate and start web server and worker at http://127.0.0.1:$(PO
 test: setup ## run all tests
 	@tests/packages.sh
 	@$(BIN)/python -m pytest
+
+quick: setup ## what to run before a commit, under a minute: ruff, the meaning of trades and figures, words, the API's main job
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
+	@PARITY_EXAMPLES=40 FUZZ_TEXTS=200 $(BIN)/python -m pytest tests/Backtest/test_meaning.py tests/Backtest/test_figures.py \
+		tests/Backtest/test_hand_written.py tests/Backtest/test_indicators.py tests/Backtest/test_kernel.py tests/Backtest/test_audit.py \
+		tests/Backtest/test_importing.py tests/Strategy/test_corpus.py tests/Strategy/test_text_parser.py tests/api/test_backtests.py
 
 parity: setup ## 5,000 random strategies through the compiled engine and backtesting.py: the same trades, the same figures
 	@PARITY_EXAMPLES=5000 $(BIN)/python -m pytest tests/Backtest/test_kernel.py -k parity -n 2 --dist load
