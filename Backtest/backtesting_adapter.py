@@ -258,7 +258,9 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     said = len(notes)
     for indicator in used:
         if all(np.isnan(a).all() for a in series[indicator.id]):
-            notes.append(f"{indicator.id} never has a value: its warm-up is longer than the {len(frame)} bars, or nothing moves")
+            notes.append(
+                f"{indicator.id} never has a value: its warm-up is longer than the {len(frame)} bars, or nothing moves"
+            )
     start = first_decision_bar(series, set(series)) - prices.first
     if len(notes) == said and start > (len(frame) - prices.first) / 2:
         notes.append(f"The indicators warm up for {start} of {len(frame) - prices.first} bars")
