@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
-from Backtest.errors import DataError, DataRangeError
+from Backtest.errors import DataError, DataRangeError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.timeframes import is_intraday, seconds
 
@@ -124,11 +124,11 @@ class Provider(Protocol):
 
 
 def check_timezone(name: str) -> None:
-    """Raise DataError where there is no time zone of a name."""
+    """Raise InvalidInput where there is no time zone of a name."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise DataError(
+        raise InvalidInput(
             f"There is no time zone {name[:40]!r}",
             suggestions=["Use a name such as America/New_York, Europe/London or UTC"],
         ) from None
@@ -140,7 +140,7 @@ def in_zone(prices: PriceData, timezone: str) -> PriceData:
     Where clocks are put back an hour comes twice: its first bars are summer time's, those that follow them winter time's.
 
     Raises:
-        DataError: they bear another one, or a time that clocks jumped over.
+        InvalidInput: they bear another one, or a time that clocks jumped over.
     """
     index = pd.DatetimeIndex(prices.frame.index)
     if not timezone or not is_intraday(prices.timeframe):
@@ -148,14 +148,16 @@ def in_zone(prices: PriceData, timezone: str) -> PriceData:
     if index.tz is not None:
         if str(index.tz) == timezone:
             return prices
-        raise DataError(f"The prices of {prices.symbol} bear the zone {index.tz}, not {timezone}: leave timezone out")
+        raise InvalidInput(
+            f"The prices of {prices.symbol} bear the zone {index.tz}, not {timezone}: leave timezone out"
+        )
     try:
         aware = index.tz_localize(timezone, ambiguous="infer")
     except ValueError:  # an hour that should come twice comes once
         try:
             aware = index.tz_localize(timezone, ambiguous=np.ones(len(index), dtype=bool))
         except ValueError as error:
-            raise DataError(
+            raise InvalidInput(
                 f"The prices of {prices.symbol} are not told in {timezone}: {str(error)[:120]}",
                 suggestions=["Name the zone of the data, often UTC or that of the exchange"],
             ) from error

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from Backtest.data import PriceRequest
+from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.cache import CachedProvider
 from Backtest.data.quality import quality_report
@@ -221,3 +222,70 @@ def test_the_quality_report_counts_what_is_doubtful() -> None:
     assert counts["duplicates"] == 1
     assert counts["gaps"] == 1
     assert counts["outside_range"] >= 2
+
+
+def naive_hours() -> PriceData:
+    """Half hours in New York's time without its name, over the night of November 5 2023 on which clocks were put back."""
+    aware = pd.date_range("2023-11-03 09:30", "2023-11-07", freq="30min", tz="America/New_York", unit="us")
+    frame = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), 1.0), aware.tz_localize(None))
+    return PriceData("X", "30m", frame, "test")
+
+
+def test_prices_without_a_zone_get_the_one_that_is_given_and_lose_no_hour() -> None:
+    from Backtest.data.prices import in_zone
+
+    prices = naive_hours()
+    found = in_zone(prices, "America/New_York")
+    steps = pd.DatetimeIndex(found.frame.index).tz_convert("UTC").to_series().diff().dropna()
+    assert len(found.frame) == len(prices.frame)
+    assert set(steps) == {pd.Timedelta(minutes=30)}
+    assert in_zone(prices, "") is prices
+
+
+def test_zones_that_cannot_be_are_named() -> None:
+    from Backtest.data.prices import in_zone
+    from Backtest.errors import InvalidInput
+
+    with pytest.raises(InvalidInput, match="Mars/Olympus"):
+        PriceRequest("X", timezone="Mars/Olympus")
+    aware = in_zone(naive_hours(), "UTC")
+    with pytest.raises(InvalidInput, match="bear the zone UTC, not Europe/Paris"):
+        in_zone(aware, "Europe/Paris")
+
+
+def test_a_rule_that_names_a_zone_asks_for_that_of_the_prices(run: Any) -> None:
+    from Backtest.data.prices import in_zone
+
+    text = "On 30m bars. Buy when close > 0.5 between 10:00 and 10:30 New York time, exit after 1 bar"
+    with pytest.raises(DataError, match="America/New_York") as caught:
+        run(text, naive_hours())
+    assert "timezone" in caught.value.suggestions[0]
+    trades = run(text, in_zone(naive_hours(), "America/New_York")).trades
+    assert [t.strftime("%H:%M") for t in trades["entry_time"]] == ["10:30"] * 4
+    assert any("zone is not known" in w for w in run(text.replace(" New York time", ""), naive_hours()).warnings)
+
+
+def test_history_comes_from_before_the_period() -> None:
+    found = DataManager().fetch(PriceRequest("GOOG", start=date(2010, 1, 1), end=date(2010, 9, 30), history=250))
+    assert (found.first, str(found.start.date()), str(found.end.date())) == (250, "2010-01-04", "2010-09-30")
+    none = DataManager().fetch(PriceRequest("GOOG", start=date(2004, 8, 19), history=250))
+    assert none.first == 0
+
+
+def test_nothing_after_the_end_enters_a_coarser_bar() -> None:
+    week = DataManager().fetch(PriceRequest("GOOG", "1wk", end=date(2010, 9, 29)))  # a Wednesday
+    assert str(week.end.date()) == "2010-09-20"
+    assert any("2010-09-27" in note and "left out" in note for note in week.notes)
+
+
+def test_each_provider_that_has_nothing_says_why() -> None:
+    class Away:
+        name = "away"
+
+        def fetch(self, request: PriceRequest) -> PriceData:
+            raise ProviderError("no network")
+
+    with pytest.raises(DataError, match="away: no network") as caught:
+        DataManager([Away(), BundledProvider()]).fetch(PriceRequest("GOOG", start=date(2030, 1, 1)))
+    assert "GOOG has 1d prices from 2004-08-19 to 2013-03-01" in str(caught.value)
+    assert "Upload a file with the prices" in caught.value.suggestions
