@@ -96,6 +96,7 @@ class Tester:
                 start_date=self.start,
                 end_date=self.end,
                 here=True,
+                reading=self.parsed.diagnostics,
             )
             bar.update(task, advance=1, description="running the backtest")
             self.run_done = ranges_ensure(run=run_execute(run=run))
@@ -134,7 +135,7 @@ class Tester:
         parsed = self.read(line)
         testable = parsed.strategy is not None and bool(self.symbol or parsed.strategy.symbols)
         dated = assumptions_dated(run=self.test(), parsed=parsed) if testable else None
-        print_parse(parsed, self.console, dated=dated)
+        print_parse(parsed, self.console, dated=dated, tested=testable)
         for question in parsed.questions:
             self.console.print(f"? {question}", markup=False)
         if testable:
