@@ -358,13 +358,16 @@ def main(arguments: list[str] | None = None) -> int:
     from rich.console import Console
 
     from auth_api.cli import local_user
+    from Backtest.errors import InvalidInput
     from strategy_api.engine import get_sandbox
 
     get_sandbox().warm_up(1)
     call_command("migrate", verbosity=0)
-    tester = Tester(
-        local_user(options.user), Console(highlight=False), symbol=options.symbol.upper(), chatting=options.chat
-    )
+    try:
+        user = local_user(options.user)
+    except InvalidInput as error:
+        parser.error(error.message)
+    tester = Tester(user, Console(highlight=False), symbol=options.symbol.upper(), chatting=options.chat)
     if options.chat and not sys.stdin.isatty():
         return piped_talk(tester, sys.stdin)
     if options.json or not sys.stdin.isatty():

@@ -204,7 +204,10 @@ def test_every_try_counts_once(api: APIClient, strategy: int) -> None:
 
     first = tested()
     assert first["trials"]["number"] == 1
-    assert first["trials"]["text"] == "This is the 1st try on GOOG."
+    assert (
+        first["trials"]["text"]
+        == "This is the 1st try on GOOG 1d, counting yours of this strategy in all its versions."
+    )
     assert first["trials"]["deflated_sharpe"] is None
     assert tested()["trials"]["number"] == 1, "the same again is no other try"
     second = tested(commission=0.002)
