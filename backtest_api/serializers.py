@@ -98,6 +98,7 @@ class ConfigCheckRequest(RequestSerializer):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False)
     timeframe = TextField(required=False, max_length=10)
+    timezone = TextField(required=False, max_length=64)
     cash = serializers.FloatField(required=False)
     commission = serializers.FloatField(required=False)
     spread = serializers.FloatField(required=False)

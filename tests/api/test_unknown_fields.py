@@ -228,3 +228,9 @@ def test_a_view_without_a_description_reads_no_parameter() -> None:
         def get(self) -> None: ...
 
     assert query_parameters(Plain(), "GET") == []
+
+
+def test_what_a_backtest_takes_its_check_takes_too() -> None:
+    from backtest_api.serializers import ConfigCheckRequest, RunCreateSerializer
+
+    assert set(ConfigCheckRequest().fields) == set(RunCreateSerializer().fields)
