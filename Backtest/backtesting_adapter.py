@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, Time, walk
+from Backtest.canonical import CanonicalStrategy, Time, history_bars, walk
 from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
 from Backtest.conditions import compute_indicators, first_decision_bar, time_mask
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.quality import split_suspects
 from Backtest.data_manager import DataManager
-from Backtest.errors import DataError
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import DataError, StrategyError
 from Backtest.explain import exit_reasons
 from Backtest.kernel.figures import cautions
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
@@ -367,3 +368,55 @@ def _level_reached(trades: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
     last = float(frame["Close"].iloc[-1])
     ended = (trades["exit_bar"] == len(frame) - 1) & np.isclose(trades["exit_price"], last, rtol=1e-9, atol=0)
     return list(np.select([stopped, taken, ended], ["stop_loss", "take_profit", "end_of_data"], "exit_rule"))
+
+
+@dataclass(frozen=True)
+class BacktestingAdapter:
+    """The way from a canonical strategy to figures, step by step, for one source of prices and one sandbox.
+
+    >>> from Backtest.data_manager import DataManager
+    >>> from Backtest.sandbox import ProcessSandbox
+    >>> adapter = BacktestingAdapter(DataManager(), ProcessSandbox())
+    >>> prices = adapter.fetch_and_prepare_data("GOOG")
+    """
+
+    manager: DataManager
+    sandbox: Sandbox
+    limits: Limits | None = None
+
+    def fetch_and_prepare_data(
+        self, symbol: str, *, timeframe: str = "1d", start: date | None = None, end: date | None = None
+    ) -> PriceData:
+        """Return prices ready for backtesting.py. DataError when there are none for the dates."""
+        return fetch_and_prepare_data(self.manager, symbol, timeframe=timeframe, start=start, end=end)
+
+    def create_strategy_from_canonical(self, strategy: CanonicalStrategy | Mapping[str, Any]) -> type:
+        """Return the strategy as a backtesting.py class in this process. StrategyError when it is not possible."""
+        return create_strategy_from_canonical(_strategy(strategy))
+
+    def run_backtest_from_canonical(
+        self,
+        strategy: CanonicalStrategy | Mapping[str, Any],
+        prices: PriceData | None = None,
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        report: bool = False,
+    ) -> BacktestResult:
+        """Backtest a strategy on prices, or else on its own first symbol's, with the history its indicators need.
+
+        Raises:
+            StrategyError: it is not possible, or names no symbol where no prices are given.
+            DataError, ExecutionError: as `run_backtest_from_canonical`.
+        """
+        canonical = _strategy(strategy)
+        if prices is None:
+            if not canonical.symbols:
+                raise StrategyError("The strategy names no symbol: give its prices, or name one such as AAPL")
+            history = history_bars(canonical)
+            prices = self.manager.fetch(PriceRequest(canonical.symbols[0], canonical.timeframe, start, end, history))
+        return run_backtest_from_canonical(canonical, prices, sandbox=self.sandbox, limits=self.limits, report=report)
+
+
+def _strategy(strategy: CanonicalStrategy | Mapping[str, Any]) -> CanonicalStrategy:
+    return strategy if isinstance(strategy, CanonicalStrategy) else load_canonical(strategy).require()

@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -96,6 +97,7 @@ class Tester:
                 start_date=self.start,
                 end_date=self.end,
                 here=True,
+                reading=self.parsed.diagnostics,
             )
             bar.update(task, advance=1, description="running the backtest")
             self.run_done = ranges_ensure(run=run_execute(run=run))
@@ -134,7 +136,7 @@ class Tester:
         parsed = self.read(line)
         testable = parsed.strategy is not None and bool(self.symbol or parsed.strategy.symbols)
         dated = assumptions_dated(run=self.test(), parsed=parsed) if testable else None
-        print_parse(parsed, self.console, dated=dated)
+        print_parse(parsed, self.console, dated=dated, tested=testable)
         for question in parsed.questions:
             self.console.print(f"? {question}", markup=False)
         if testable:
@@ -357,13 +359,16 @@ def main(arguments: list[str] | None = None) -> int:
     from rich.console import Console
 
     from auth_api.cli import local_user
+    from Backtest.errors import InvalidInput
     from strategy_api.engine import get_sandbox
 
     get_sandbox().warm_up(1)
     call_command("migrate", verbosity=0)
-    tester = Tester(
-        local_user(options.user), Console(highlight=False), symbol=options.symbol.upper(), chatting=options.chat
-    )
+    try:
+        user = local_user(options.user)
+    except InvalidInput as error:
+        parser.error(error.message)
+    tester = Tester(user, Console(highlight=False), symbol=options.symbol.upper(), chatting=options.chat)
     if options.chat and not sys.stdin.isatty():
         return piped_talk(tester, sys.stdin)
     if options.json or not sys.stdin.isatty():
@@ -372,4 +377,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # those of libraries are for who develops; python -W default shows them
     sys.exit(main())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.code_generator import generate_code
-from Backtest.errors import StrategyError
-from Backtest.parameters import numbers
+from Backtest.errors import InvalidInput, StrategyError
+from Backtest.parameters import numbers, resolve
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _STEP = rf"(?:\s*,?\s*(?:in steps of|in increments of|step(?:s)?(?: of| size)?|by|every)\s+(?P<step>{_NUMBER})\s*%?)?"
@@ -146,6 +147,75 @@ def read_search(strategy: CanonicalStrategy, text: str) -> dict[str, Any]:
             f"What is meant by {' '.join(left_over)!r}?", questions=["Say it as a range, such as stop from 2 to 10"]
         )
     return request
+
+
+def read_names(strategy: CanonicalStrategy, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with the names people use, such as "fast" or "stop", replaced by paths; what is none of them stays.
+
+    Raises:
+        StrategyError: a name fits several numbers.
+        InvalidInput: two names are one number's.
+    """
+    found: dict[str, Any] = {}
+    for name, values in parameters.items():
+        path = name
+        try:
+            resolve(strategy, name)
+        except InvalidInput:
+            try:
+                path = _named(strategy, name.replace("_", " "))
+            except StrategyError as error:
+                if "fits several" in error.message:
+                    raise
+        if path in found:
+            raise InvalidInput(f"{name} is named twice")
+        found[path] = values
+    return found
+
+
+_SIGNS = (
+    (r"(?:is |are |be |stays? )?(?:at most|no more than|not above|not over)", "<="),
+    (r"(?:is |are |be |stays? )?(?:at least|no less than|not below|not under)", ">="),
+    (r"(?:is |are |be |stays? )?(?:below|under|less than|smaller than|lower than|shorter than|faster than)", "<"),
+    (
+        r"(?:is |are |be |stays? )?(?:above|over|greater than|more than|larger than|higher than|longer than|slower than)",
+        ">",
+    ),
+)
+_JOINTS = re.compile(r"(<=|>=|==|!=|<|>|\+|\*|/|\(|\)|&&|\|\||\s-\s|\band\b|\bor\b|\bnot\b)", re.IGNORECASE)
+
+
+def read_constraint(strategy: CanonicalStrategy, text: str, named: Collection[str] = ()) -> str:
+    """Return a constraint with the names people use replaced by paths: "where fast < slow", "the stop is below the target".
+
+    `named` are names that stand as they are, such as those the request varies. What is neither a name nor a number stays,
+    for the constraint itself to refuse.
+
+    Raises:
+        StrategyError: a name fits several numbers.
+    """
+    said = re.sub(r"(?i)^\s*(?:where|such that|so that|only if|if|with|while|keeping)\s+", "", text.strip())
+    for words, sign in _SIGNS:
+        said = re.sub(rf"(?i)\b{words}\b", f" {sign} ", said)
+    known = {
+        *named,
+        *numbers(strategy),
+        *generate_code(strategy).parameters.values(),
+        *(p.name for p in strategy.parameters),
+    }
+    parts = []
+    for part in _JOINTS.split(said):
+        word = part.strip()
+        if word in known or _JOINTS.fullmatch(part) or not re.fullmatch(r"[A-Za-z][\w .%]*", word):
+            parts.append(part.lower() if _JOINTS.fullmatch(part) else part)
+            continue
+        try:
+            parts.append(_named(strategy, word))
+        except StrategyError as error:
+            if "fits several" in error.message:
+                raise
+            parts.append(part)
+    return " ".join(p.strip() for p in parts if p.strip())
 
 
 def _objective(request: dict[str, Any], rest: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from ai_api.models import ModelCall
+from auth_api.requests import RequestSerializer
 
 
 class BudgetSerializer(serializers.Serializer[Any]):
@@ -36,7 +37,7 @@ class UsageSerializer(serializers.Serializer[Any]):
     by = UsageRowSerializer(many=True)
 
 
-class UsageRequest(serializers.Serializer[Any]):
+class UsageRequest(RequestSerializer):
     days = serializers.IntegerField(required=False, min_value=1, max_value=366, help_text="Today is 1")
 
 

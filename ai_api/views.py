@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from ai_api import selectors, serializers
 from ai_api.models import ModelCall
 from auth_api.request_user import user_of
+from auth_api.requests import APIView, ListAPIView
 
 
 class UsageView(APIView):

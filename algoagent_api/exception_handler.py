@@ -12,6 +12,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from algoagent_api.tables import MESSAGE, is_about_tables
 from Backtest.errors import (
     AlgoAgentError,
     BudgetExceeded,
@@ -109,6 +110,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = exceptions.NotFound(f"The {what} was deleted while this was being done")
     elif isinstance(error, RequestDataTooBig):
         return Response(error_body("The request is larger than what is taken: send less, or upload a file"), status=413)
+    if is_about_tables(error):
+        set_rollback()
+        return Response(error_body(MESSAGE), status=503, headers={"Retry-After": "60"})
     if not isinstance(error, exceptions.APIException):
         request = getattr(context.get("request"), "_request", None)
         logger.error("server error at %s", getattr(request, "path", "?"), exc_info=error)

@@ -12,9 +12,10 @@ from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from algoagent_api.celery import app
+from algoagent_api.tables import REMEDY, missing
+from auth_api.requests import APIView
 from Backtest.errors import SandboxUnavailable
 from backtest_api.queue import workers_seen
 from strategy_api.engine import get_sandbox
@@ -106,10 +107,11 @@ def _once(name: str, ask: Any) -> str:
 def _database() -> tuple[str, bool]:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
+            tables = connection.introspection.table_names(cursor)
     except DatabaseError as error:
         return f"{connection.vendor} does not answer ({type(error).__name__})", False
+    if missing(tables):
+        return f"{connection.vendor} has no tables: {REMEDY}", False
     return connection.vendor, True
 
 

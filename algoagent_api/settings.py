@@ -6,18 +6,19 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
+from algoagent_api import environment
 from algoagent_api.redaction import redact
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+env = environment.Env()
+environment.Env.read_env(BASE_DIR / ".env")
+environment.refuse_earlier(os.environ)
 
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses-to-start-with"
 DEBUG = env.bool("DEBUG", default=True)
@@ -131,6 +132,7 @@ if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=True)
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
 
+NUM_PROXIES = env.int("NUM_PROXIES", default=0)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -155,11 +157,13 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "algoagent_api.exception_handler.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
-    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "NUM_PROXIES": NUM_PROXIES,
 }
+JWT_ACCESS_SECONDS = env.int("JWT_ACCESS_SECONDS", default=environment.earlier_expiry(env))
+JWT_REFRESH_DAYS = env.int("JWT_REFRESH_DAYS", default=14)
 SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=env.int("JWT_ACCESS_SECONDS", default=3600)),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("JWT_REFRESH_DAYS", default=14)),
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=JWT_ACCESS_SECONDS),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=JWT_REFRESH_DAYS),
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": True,
@@ -297,3 +301,5 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
+
+environment.check(globals())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, ProgrammingError
 
-from Backtest.errors import AlgoAgentError
+from Backtest.errors import AlgoAgentError, InvalidInput
 
 if TYPE_CHECKING:
     from auth_api.models import User
@@ -38,11 +38,26 @@ def local_user(name: str) -> User:
     """Return the user the command line works for, created without a password when there is none."""
     from auth_api.models import User
 
+    user_name_checked(name)
     user, created = User.objects.get_or_create(username=name, defaults={"email": f"{name}@localhost.invalid"})
     if created:
         user.set_unusable_password()
         user.save(update_fields=["password"])
     return user
+
+
+def user_name_checked(name: str) -> None:
+    """Raise InvalidInput where a user name is empty, too long, or has characters that user names do not have."""
+    from django.core.exceptions import ValidationError
+
+    from auth_api.models import User
+
+    try:
+        if not name.strip() or len(name) > 150:
+            raise ValidationError("it is empty" if not name.strip() else "it is longer than 150 characters")
+        User.username_validator(name)
+    except ValidationError as error:
+        raise InvalidInput(f"{name[:40]!r} is no user name: {' '.join(error.messages)}") from None
 
 
 def error_text(error: AlgoAgentError) -> str:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from auth_api.models import User
+from auth_api.requests import RequestSerializer
 from Backtest.errors import Conflict
 
 
@@ -19,7 +20,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
         read_only_fields: ClassVar = fields
 
 
-class RegisterSerializer(serializers.ModelSerializer[User]):
+class RegisterSerializer(RequestSerializer, serializers.ModelSerializer[User]):
     password = serializers.CharField(
         write_only=True, max_length=128, trim_whitespace=False, style={"input_type": "password"}
     )
@@ -49,16 +50,16 @@ class RegisterSerializer(serializers.ModelSerializer[User]):
         return attrs
 
 
-class LoginSerializer(serializers.Serializer[Any]):
+class LoginSerializer(RequestSerializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=128, trim_whitespace=False, style={"input_type": "password"})
 
 
-class TokenSerializer(serializers.Serializer[Any]):
+class TokenSerializer(RequestSerializer):
     token = serializers.CharField(max_length=2000)
 
 
-class RefreshSerializer(serializers.Serializer[Any]):
+class RefreshSerializer(RequestSerializer):
     refresh = serializers.CharField(max_length=2000)
 
 

@@ -8,11 +8,11 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from auth_api import serializers, services
 from auth_api.models import User
 from auth_api.request_user import user_of
+from auth_api.requests import APIView
 
 
 def _session(user: User) -> dict[str, object]:

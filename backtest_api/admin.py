@@ -15,6 +15,11 @@ from auth_api.admin import ReadOnlyAdmin, bullet_list, highlighted, highlighted_
 from backtest_api.models import BacktestJob, BacktestRun, Worker
 
 
+def _rounded(value: float | None, unit: str = "") -> str:
+    """Return a figure with two decimals, a dash where there is none."""
+    return "-" if value is None else f"{value:,.2f}{unit}"
+
+
 @admin.register(BacktestJob)
 class BacktestJobAdmin(ReadOnlyAdmin):
     list_display = ("id", "user", "request", "created_at")
@@ -29,8 +34,8 @@ class WorkerAdmin(ReadOnlyAdmin):
 
 @admin.register(BacktestRun)
 class BacktestRunAdmin(ReadOnlyAdmin):
-    list_display = ("id", "user", "strategy", "symbol", "timeframe", "status", "total_return_pct", "sharpe_ratio",
-                    "max_drawdown", "total_trades", "created_at")  # fmt: skip
+    list_display = ("id", "user", "strategy", "symbol", "timeframe", "status", "total_return", "sharpe", "drawdown",
+                    "total_trades", "created_at")  # fmt: skip
     list_filter = ("status", "symbol", "timeframe", "data_source", "created_at")
     list_select_related = ("user", "strategy")
     search_fields = ("symbol", "strategy__name", "user__username", "summary")
@@ -66,6 +71,18 @@ class BacktestRunAdmin(ReadOnlyAdmin):
         response = FileResponse(files[name].open("rb"), as_attachment=name != "report.html")
         response["Content-Security-Policy"] = REPORT_POLICY
         return response
+
+    @admin.display(description="return", ordering="total_return_pct")
+    def total_return(self, run: BacktestRun) -> str:
+        return _rounded(run.total_return_pct, " %")
+
+    @admin.display(description="Sharpe", ordering="sharpe_ratio")
+    def sharpe(self, run: BacktestRun) -> str:
+        return _rounded(run.sharpe_ratio)
+
+    @admin.display(description="drawdown", ordering="max_drawdown")
+    def drawdown(self, run: BacktestRun) -> str:
+        return _rounded(run.max_drawdown, " %")
 
     @admin.display(description="strategy")
     def strategy_link(self, run: BacktestRun) -> SafeString | str:

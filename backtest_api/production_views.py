@@ -5,9 +5,9 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
+from auth_api.requests import APIView
 from backtest_api import serializers, services
 
 

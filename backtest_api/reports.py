@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -17,11 +18,16 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def print_parse(
-    parsed: ParseResult, console: Console | None = None, *, dated: list[dict[str, str]] | None = None
+    parsed: ParseResult,
+    console: Console | None = None,
+    *,
+    dated: list[dict[str, str]] | None = None,
+    tested: bool = False,
 ) -> None:
     """Print the strategy in plain English with its assumptions and warnings.
 
-    `dated` are the assumptions with the first date on which another reading trades differently.
+    `dated` are the assumptions with the first date on which another reading trades differently. Where it is `tested`,
+    its run is printed next, and that has the warnings.
     """
     console = console or Console(highlight=False)
     strategy = parsed.strategy
@@ -36,7 +42,7 @@ def print_parse(
         table.add_row("assumed", f"{assumption['text']}{other}")
         if difference := assumption.get("first_difference"):
             table.add_row("", difference, style="dim")
-    for found in parsed.diagnostics:
+    for found in () if tested else parsed.diagnostics:
         table.add_row(found.severity, found.message + (f". {found.suggestion}" if found.suggestion else ""))
     if table.row_count:
         console.print()
@@ -73,7 +79,7 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
     if tried := run.outcome.get("trials"):
         console.print(tried["text"], soft_wrap=True)
     for warning in run.warnings:
-        console.print(f"[yellow]![/yellow] {warning}")
+        console.print("[yellow]![/yellow]", escape(warning), soft_wrap=True)
     report = folder / "report.html"
     console.print(f"\nrun {run.pk}: {report if report.is_file() else folder}", soft_wrap=True)
 
@@ -181,6 +187,8 @@ def print_search(run: BacktestRun, folder: Path, console: Console | None = None)
     console.print(f"\n[bold {colour}]{found['verdict']['text']}[/bold {colour}]")
     for reason in found["verdict"]["reasons"]:
         console.print(f"  - {reason}", markup=False, soft_wrap=True)
+    for warning in run.warnings:
+        console.print("[yellow]![/yellow]", escape(warning), soft_wrap=True)
     statistics = found["statistics"]
     trials, sharpe = statistics["trials"], statistics["sharpe_ratio"]
     interval, ranges = statistics["intervals"]["sharpe_ratio"], statistics["ranges"]["sharpe_ratio"]

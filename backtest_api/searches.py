@@ -29,6 +29,7 @@ from data_api.providers import get_data_manager
 from strategy_api import trials
 from strategy_api.engine import get_limits, get_sandbox
 from strategy_api.models import Trial
+from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
     from auth_api.models import User
@@ -76,10 +77,20 @@ def search_create(
 
     if canonical is None:
         assert strategy is not None
-        canonical = load_canonical(strategy.canonical_json).require()
+        canonical = canonical_of(strategy)
+    from Strategy.search_words import read_constraint, read_names
+
+    if isinstance(request.get("parameters"), dict):
+        request = {**request, "parameters": read_names(canonical, request["parameters"])}
+    if request.get("constraint"):
+        read = read_constraint(canonical, str(request["constraint"]), list(request.get("parameters") or ()))
+        request = {**request, "constraint": read}
     wanted = request_of(request)
     with transaction.atomic():
-        run = run_create(user=user, canonical=canonical, strategy=strategy, here=here, **options)
+        reading = strategy.warnings if strategy else ()
+        run = run_create(
+            user=user, canonical=canonical, strategy=strategy, here=here, **{"reading": reading, **options}
+        )
         run.search = wanted.model_dump(mode="json")
         run.save(update_fields=["search"])
         plan(load_canonical(run.canonical_json).require(), _prices(run), wanted)
@@ -106,7 +117,7 @@ def search_from_request(
     if instructions:
         from Strategy.search_words import read_search
 
-        canonical = load_canonical(strategy.canonical_json).require()
+        canonical = canonical_of(strategy)
         request = {**read_search(canonical, instructions), **request}
     return search_create(user=user, request=request, strategy=strategy, here=here, **options)
 

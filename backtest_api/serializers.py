@@ -9,15 +9,16 @@ from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from auth_api.requests import RequestSerializer
 from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
 from data_api.serializers import SYMBOL
-from strategy_api.production_serializers import CODE, RangesField
+from strategy_api.production_serializers import CODE, RangesField, ResourcesSerializer
 from strategy_api.serializers import AssumptionSerializer, CanonicalField, FindingSerializer, TextField
 
 
-class RunOptionsSerializer(serializers.Serializer[Any]):
+class RunOptionsSerializer(RequestSerializer):
     symbol = serializers.RegexField(SYMBOL, required=False, help_text="The strategy's first symbol by default")
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False, help_text="Inclusive")
@@ -89,7 +90,7 @@ class RunSandboxRequest(RunOptionsSerializer):
         return attrs
 
 
-class ConfigCheckRequest(serializers.Serializer[Any]):
+class ConfigCheckRequest(RequestSerializer):
     """As backtests/, but what would be refused there is told here with everything else."""
 
     strategy_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
@@ -97,6 +98,7 @@ class ConfigCheckRequest(serializers.Serializer[Any]):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False)
     timeframe = TextField(required=False, max_length=10)
+    timezone = TextField(required=False, max_length=64)
     cash = serializers.FloatField(required=False)
     commission = serializers.FloatField(required=False)
     spread = serializers.FloatField(required=False)
@@ -161,6 +163,7 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
         help_text="Figures from the worst to the best of what a bar may have been inside and of what trading may cost; null "
         "until the run is looked at, and where a warning says why there is none",
     )
+    resources = serializers.SerializerMethodField(help_text="What it took; null until it is completed")
     trials = serializers.SerializerMethodField(
         help_text="How often this was tried on these prices, and what that means"
     )
@@ -172,9 +175,14 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
             "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
             "metrics", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings", "duration_ms",
-            "attempts", "created_at", "started_at", "finished_at", "ranges", "trials",
+            "attempts", "created_at", "started_at", "finished_at", "ranges", "trials", "resources",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
+
+    @extend_schema_field(ResourcesSerializer(allow_null=True))
+    def get_resources(self, run: BacktestRun) -> dict[str, float] | None:
+        found: dict[str, float] | None = run.manifest.get("resources")
+        return found
 
     @extend_schema_field(TrialsSerializer(allow_null=True))
     def get_trials(self, run: BacktestRun) -> dict[str, Any] | None:
@@ -291,15 +299,19 @@ class ExplanationSerializer(serializers.Serializer[Any]):
         )
     ]
 )
-class JobRequestSerializer(serializers.Serializer[Any]):
+class JobRequestSerializer(RequestSerializer):
     strategy = serializers.CharField(
-        max_length=10_000, trim_whitespace=False, help_text="Name or number of a stored strategy, or a text"
+        max_length=10_000,
+        trim_whitespace=False,
+        help_text="Name or number of a stored strategy, the name of a template (strategies/templates/), or a text",
     )
     symbols = serializers.ListField(child=serializers.RegexField(SYMBOL), max_length=50, required=False, default=list)
     timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False)
     vars()["from"] = serializers.DateField(required=False)  # a word of Python, and of the contract
     to = serializers.DateField(required=False, help_text="Inclusive")
-    notes = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    notes = serializers.CharField(
+        required=False, allow_blank=True, max_length=2000, help_text="A remark; a risk-free rate in it counts (a year)"
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         start, end = attrs.get("from"), attrs.get("to")
@@ -315,7 +327,7 @@ class ArtifactSerializer(serializers.Serializer[Any]):
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
-    """Returns and drawdown in percent, win_rate from 0 to 1."""
+    """Fractions: a `cagr` of 0.12 is 12% a year, a `max_drawdown` of -0.08 a loss of 8%, `win_rate` is from 0 to 1."""
 
     total_return = serializers.FloatField(allow_null=True)
     buy_and_hold_return = serializers.FloatField(allow_null=True)
@@ -336,6 +348,7 @@ class JobResultSerializer(serializers.Serializer[Any]):
     progress = serializers.FloatField()
     summary = serializers.CharField(allow_blank=True)
     error = serializers.CharField(allow_blank=True)
+    warnings = serializers.ListField(child=serializers.CharField())
     metrics = FiguresSerializer(allow_null=True)
     artifacts = ArtifactSerializer(many=True)
     container = serializers.DictField(
@@ -349,11 +362,12 @@ class JobRowSerializer(FiguresSerializer):
 
 
 class JobSerializer(serializers.Serializer[BacktestJob]):
-    """What a job has come to. `metrics`, `artifacts` and `container` are those of its only symbol."""
+    """What a job has come to. `metrics`, `artifacts` and `container` are those of its only symbol, `warnings` those of all."""
 
     id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=BacktestRun.Status.choices)
     summary = serializers.CharField(allow_blank=True)
+    warnings = serializers.ListField(child=serializers.CharField())
     metrics = FiguresSerializer(allow_null=True)
     artifacts = ArtifactSerializer(many=True)
     container = serializers.DictField(child=serializers.CharField())
@@ -373,6 +387,7 @@ class JobSerializer(serializers.Serializer[BacktestJob]):
             "summary": "; ".join(
                 r["summary"] or f"{r['symbol']}: {r['error']}" for r in results if r["summary"] or r["error"]
             ),
+            "warnings": list(dict.fromkeys(w for r in results for w in r["warnings"])),
             "metrics": one["metrics"],
             "artifacts": one["artifacts"],
             "container": one["container"],
@@ -387,8 +402,8 @@ class JobSerializer(serializers.Serializer[BacktestJob]):
 def _result(run: BacktestRun) -> dict[str, Any]:
     done = run.status == BacktestRun.Status.COMPLETED
     figures = {
-        "total_return": run.total_return_pct, "buy_and_hold_return": run.buy_and_hold_return_pct, "cagr": run.cagr,
-        "max_drawdown": run.max_drawdown, "sharpe": run.sharpe_ratio, "sortino": run.sortino_ratio,
+        "total_return": _fraction(run.total_return_pct), "buy_and_hold_return": _fraction(run.buy_and_hold_return_pct),
+        "cagr": _fraction(run.cagr), "max_drawdown": _fraction(run.max_drawdown), "sharpe": run.sharpe_ratio, "sortino": run.sortino_ratio,
         "calmar": run.calmar_ratio, "profit_factor": run.profit_factor, "win_rate": run.win_rate, "trades": run.total_trades,
     }  # fmt: skip
     container = {k: str(v) for k, v in run.manifest.get("sandbox", {}).items() if k in ("backend", "name", "image")}
@@ -399,11 +414,16 @@ def _result(run: BacktestRun) -> dict[str, Any]:
         "progress": run.progress,
         "summary": run.summary,
         "error": run.error,
+        "warnings": run.warnings,
         "metrics": figures if done else None,
         "artifacts": artifacts_of(run) if done else [],
         "container": container,
         "ranges": run.ranges,
     }
+
+
+def _fraction(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
 
 
 def _together(statuses: list[str]) -> str:
@@ -507,6 +527,7 @@ class SearchSerializer(serializers.Serializer[BacktestRun]):
     stability = serializers.DictField()
     statistics = serializers.DictField()
     verdict = VerdictSerializer(allow_null=True)
+    warnings = serializers.ListField(child=serializers.CharField())
     confirmed = serializers.BooleanField(help_text="backtesting.py made the same trades in the sandbox")
     canonical_json = serializers.DictField(allow_null=True, help_text="The strategy with the best numbers")
     artifacts = ArtifactSerializer(many=True)
@@ -521,7 +542,7 @@ class SearchSerializer(serializers.Serializer[BacktestRun]):
             "combinations": found.get("combinations"), "tried": found.get("tried"), "failed": found.get("failed"),
             "best": found.get("best"), "top": found.get("top", []), "pareto": found.get("pareto", []),
             "stability": found.get("stability", {}), "statistics": found.get("statistics", {}),
-            "verdict": found.get("verdict"), "confirmed": found.get("confirmed", False),
+            "verdict": found.get("verdict"), "warnings": run.warnings, "confirmed": found.get("confirmed", False),
             "canonical_json": found.get("canonical"), "artifacts": artifacts_of(run),
             "created_at": run.created_at.isoformat(),
             "finished_at": run.finished_at.isoformat() if run.finished_at else None,

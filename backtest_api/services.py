@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from Backtest.diagnostics import load_canonical
 from Backtest.errors import (
     AlgoAgentError,
     DataError,
+    Diagnostic,
     ExecutionError,
     InvalidInput,
     SandboxUnavailable,
@@ -28,12 +29,14 @@ from Backtest.errors import (
 )
 from Backtest.instruments import smallest_unit
 from Backtest.timeframes import TIMEFRAMES
-from backtest_api import queue
+from backtest_api import queue, warnings
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
+from backtest_api.notes import risk_free_rate
 from data_api.providers import get_data_manager
 from strategy_api import trials
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Trial
+from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +65,12 @@ def run_create(
     timezone: str | None = None,
     job: BacktestJob | None = None,
     here: bool = False,
+    reading: Iterable[Diagnostic | Mapping[str, str]] = (),
     **execution: float | None,
 ) -> BacktestRun:
     """Store a queued run. `execution` overrides cash, commission and spread.
+
+    `reading` is what was found when the strategy's text was read; its warnings stand first among those of the run.
 
     `here` takes it at once: this process is to run it, and no worker.
 
@@ -80,8 +86,14 @@ def run_create(
         data["execution"]["fractional_unit"] = smallest_unit(chosen)
     if timeframe:
         data["timeframe"] = timeframe
-    checked = load_canonical(data).require()
+    loaded = load_canonical(data)
+    checked = loaded.require()
     return BacktestRun.objects.create(
+        warnings=warnings.together(
+            warnings.of_reading(reading),
+            warnings.of_reading(loaded.warnings),
+            warnings.of_symbols(canonical, chosen, named=symbol is not None),
+        ),
         **({**queue.lease(), "attempts": 1, "started_at": now()} if here else {}),
         user=user,
         job=job,
@@ -149,7 +161,7 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
     from strategy_api.selectors import strategy_get
 
     errors: list[dict[str, str]] = []
-    warnings: list[dict[str, str]] = []
+    cautions: list[dict[str, str]] = []
 
     def problem(field: str, error: AlgoAgentError) -> None:
         found = [d.as_dict() for d in error.details if d.severity == "error"]
@@ -158,7 +170,7 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
 
     strategy = strategy_get(user=user, strategy_id=strategy_id)
     loaded = load_canonical(strategy.canonical_json)
-    warnings += [d.as_dict() for d in loaded.warnings]
+    cautions += [d.as_dict() for d in loaded.warnings]
     canonical: CanonicalStrategy | None = None
     try:
         given = {k: options[k] for k in ("cash", "commission", "spread") if options.get(k) is not None}
@@ -186,7 +198,7 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
             bars = len(prices.frame) - prices.first
             estimate = {"bars": bars, "seconds": round(_seconds(bars), 3)}
             notes = [*prices.notes, *(check_data_of(canonical, prices) if canonical else [])]
-            warnings += [
+            cautions += [
                 {"severity": "warning", "code": "data", "field": "symbol", "message": n, "suggestion": ""}
                 for n in notes
             ]
@@ -194,9 +206,9 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
             problem("symbol", error)
     if estimate["seconds"] and estimate["seconds"] > settings.SANDBOX_TIMEOUT_S:
         limit = f"about {estimate['seconds']:.0f} s, and {settings.SANDBOX_TIMEOUT_S:g} s are given"
-        warnings.append({"severity": "warning", "code": "time_limit", "field": "start_date",
+        cautions.append({"severity": "warning", "code": "time_limit", "field": "start_date",
                          "message": f"The run would take {limit}", "suggestion": "Shorten the range"})  # fmt: skip
-    return {"valid": not errors, "errors": errors, "warnings": warnings, "estimate": estimate}
+    return {"valid": not errors, "errors": errors, "warnings": cautions, "estimate": estimate}
 
 
 def check_data_of(canonical: CanonicalStrategy, prices: PriceData) -> list[str]:
@@ -297,12 +309,12 @@ def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
 
         took = (run.duration_ms or 0) / 1000
         try:
-            found, warnings = ranges_of(
+            found, told = ranges_of(
                 run.code, frame, EngineSettings(**run.settings), run.metrics, first=_first(run), took=took
             )
         except SandboxUnavailable:  # it may be there the next time
             return run
-        run.warnings = [*run.warnings, *warnings]
+        run.warnings = [*run.warnings, *told]
     else:
         found = ranges(load_canonical(run.manifest["canonical"]).require(), frame, first=_first(run))
     run.outcome = {**run.outcome, "ranges": found}
@@ -334,7 +346,8 @@ def run_store(
     for name in SUMMARY_FIELDS:
         setattr(run, name, result.summary[name])
     run.metrics, run.manifest, run.outcome = result.metrics, result.manifest, {**outcome, "cautions": result.cautions}
-    run.warnings = list(result.warnings)
+    run.manifest = {**run.manifest, "resources": resources_of(result)}
+    run.warnings = warnings.together(run.warnings, result.warnings)
     run.data_source, run.data_sha256 = result.prices.source, result.manifest["data"]["sha256"]
     run.code_sha256 = result.manifest["code_sha256"]
     run.duration_ms = result.wall_ms
@@ -359,6 +372,16 @@ def run_store(
     except OSError:
         shutil.rmtree(made, ignore_errors=True)
         raise
+
+
+def resources_of(result: BacktestResult) -> dict[str, float]:
+    """Return what a run took: milliseconds by the clock and of the processor, and the most memory it held."""
+    used = {
+        "wall_ms": result.wall_ms,
+        "cpu_ms": result.extra["cpu_ms"],
+        "peak_memory_mb": result.extra["peak_memory_mb"],
+    }
+    return {name: round(float(value or 0), 3) for name, value in used.items()}
 
 
 def summary_text(run: BacktestRun) -> str:
@@ -438,8 +461,8 @@ def run_from_strategy(*, user: User, strategy_id: int, **options: Any) -> Backte
     from strategy_api.selectors import strategy_get
 
     strategy = strategy_get(user=user, strategy_id=strategy_id)
-    canonical = load_canonical(strategy.canonical_json).require()
-    return run_create(user=user, canonical=canonical, strategy=strategy, **options)
+    canonical = canonical_of(strategy)
+    return run_create(user=user, canonical=canonical, strategy=strategy, reading=strategy.warnings, **options)
 
 
 def quick_run(
@@ -465,7 +488,8 @@ def quick_run(
         else:
             parsed = understand(user=user, text=user_description).parsed
             canonical = parsed.require()
-        run = run_create(user=user, canonical=canonical, here=True, **options)
+        reading = parsed.diagnostics if parsed else ()
+        run = run_create(user=user, canonical=canonical, here=True, reading=reading, **options)
     run = ranges_ensure(run=run_execute(run=run))
     description = load_canonical(run.canonical_json).require().describe()
     assumptions = assumptions_dated(run=run, parsed=parsed) if parsed else []
@@ -588,9 +612,11 @@ def job_create(
 ) -> BacktestJob:
     """Store a job and a queued run for each symbol.
 
-    `strategy` is the number or the name of one of the user's strategies, or a text.
+    `strategy` is the number or the name of one of the user's strategies, the name of a template, or a text. A risk-free
+    rate in the `notes` counts in Sharpe and Sortino ratio.
 
     Raises:
+        InvalidInput: the notes name a risk-free rate that cannot be read.
         NotFound: the number is none of the user's strategies.
         StrategyError: the text is no strategy, or names no symbol where none is given.
     """
@@ -601,14 +627,25 @@ def job_create(
         stored: Strategy | None = strategy_get(user=user, strategy_id=int(strategy))
     else:
         stored = strategies_of(user=user).filter(name=strategy.strip()).first()
+    reading: Iterable[Diagnostic | Mapping[str, str]]
     if stored is not None:
-        canonical = load_canonical(stored.canonical_json).require()
+        canonical, reading = canonical_of(stored), stored.warnings
     else:
-        canonical = understand(user=user, text=strategy).parsed.require()
+        parsed = understand(user=user, text=strategy).parsed
+        canonical, reading = parsed.require(), parsed.diagnostics
     wanted = list(dict.fromkeys(s.upper() for s in symbols)) or list(canonical.symbols)
     if not wanted:
         raise InvalidInput("No symbol: name one in the request or in the strategy, such as AAPL")
-    request = {"strategy": strategy, "symbols": wanted, "timeframe": timeframe, "from": start_date, "to": end_date}
+    rate = risk_free_rate(notes)
+    request: dict[str, Any] = {
+        "strategy": strategy,
+        "symbols": wanted,
+        "timeframe": timeframe,
+        "from": start_date,
+        "to": end_date,
+    }
+    if rate is not None:
+        request["risk_free_rate"] = rate
     with transaction.atomic():
         job = BacktestJob.objects.create(
             user=user, notes=notes, request={k: str(v) if isinstance(v, date) else v for k, v in request.items()}
@@ -616,6 +653,6 @@ def job_create(
         for symbol in wanted:
             run_create(
                 user=user, canonical=canonical, strategy=stored, symbol=symbol, start_date=start_date,
-                end_date=end_date, timeframe=timeframe, job=job,
+                end_date=end_date, timeframe=timeframe, job=job, reading=reading, risk_free_rate=rate,
             )  # fmt: skip
     return job

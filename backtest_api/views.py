@@ -10,14 +10,13 @@ from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingH
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
-from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
+from auth_api.requests import APIView, GenericAPIView, ListAPIView, RequestSerializer
 from Backtest.errors import InvalidInput
 from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
@@ -47,6 +46,7 @@ class CancelView(APIView):
     @extend_schema(request=None, responses={200: serializers.RunSerializer})
     def post(self, request: Request, run_id: int) -> Response:
         """Cancel a backtest: at once while it waits, within two seconds while it runs."""
+        RequestSerializer(data=request.data).is_valid(raise_exception=True)
         run = queue.cancel(selectors.run_get(user=user_of(request), run_id=run_id))
         return Response(serializers.RunSerializer(run).data)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from auth_api.requests import RequestSerializer
 from chat_api.services import MAX_MESSAGE
 from strategy_api.serializers import SESSION, TextField
 
 
-class ChatRequest(serializers.Serializer[Any]):
+class ChatRequest(RequestSerializer):
     message = TextField(allow_blank=True, trim_whitespace=False, help_text=f"At most {MAX_MESSAGE} characters")
     session_id = TextField(**SESSION)
 
@@ -32,7 +33,7 @@ class ChatEventSerializer(serializers.Serializer[Any]):
     data = serializers.CharField()  # type: ignore[assignment]
 
 
-class ResearchRequest(serializers.Serializer[Any]):
+class ResearchRequest(RequestSerializer):
     query = TextField(max_length=400)
     session_id = TextField(**SESSION)
 

@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from ai_api.selectors import last_call, spent_since
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
-from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, BudgetExceeded, InvalidInput, ModelUnavailable, NotFound, StrategyError
 from Backtest.prompts import as_data, render
 from backtest_api import searches
@@ -26,6 +25,7 @@ from backtest_api import services as backtests
 from backtest_api.models import BacktestRun
 from backtest_api.serializers import artifacts_of
 from backtest_api.tasks import ring
+from backtest_api.warnings import of_reading
 from Strategy.conversation import Exchange, said_by, window, withholding
 from Strategy.edits import PROMPTS, Edit, edit_by_model, edit_by_rules
 from Strategy.intents import Wanted, wanted
@@ -34,6 +34,7 @@ from Strategy.web_research import search_web
 from strategy_api import production, selectors
 from strategy_api import services as strategies
 from strategy_api.models import ConversationMemory, Strategy
+from strategy_api.selectors import canonical_of
 
 MAX_MESSAGE = 10_000
 FINAL = (BacktestRun.Status.COMPLETED, BacktestRun.Status.FAILED, BacktestRun.Status.CANCELLED)
@@ -187,12 +188,14 @@ def _create(talk: Talk) -> Reply:
     made = strategies.strategy_create(user=talk.user, user_description=talk.message, session_id=talk.session_id)
     talk.state |= {"strategy_id": made.pk, "run_ids": []}
     talk.answered_by = str(made.canonical_json["provenance"]["parser"])
-    canonical = load_canonical(made.canonical_json).require()
+    canonical = canonical_of(made)
     yield talk.act("created", strategy_id=made.pk, name=made.name)
     yield f"Saved as strategy {made.pk}, {made.name!r}. I understood:\n{canonical.describe()}"
     for assumption in made.assumptions[:6]:
         other = f" (not: {assumption['other']})" if assumption["other"] else ""
         yield f"\nAssumed: {assumption['text']}{other}"
+    for warning in of_reading(made.warnings):
+        yield f"\nWarning: {warning}"
     for other in made.alternatives:
         yield (
             f"\nThe rules read it in another way, without the words they do not know:\n{other['description']}\n{other['difference']}."
@@ -213,7 +216,7 @@ _AND_TEST = re.compile(r"(?i)[,;.]?\s*(?:and then|then|and)\s+(?P<order>(?:re-?)
 
 def _change(talk: Talk, wait_s: float) -> Reply:
     strategy = _current(talk)
-    canonical = load_canonical(strategy.canonical_json).require()
+    canonical = canonical_of(strategy)
     then = _AND_TEST.search(talk.message)
     words = talk.message[: then.start()] if then else talk.message
     edit = edit_by_rules(canonical, words)
@@ -251,7 +254,7 @@ def _choose(talk: Talk, want: Wanted) -> Reply:
     made = strategies.reading_choose(strategy=strategy, reading=want.reading, session_id=talk.session_id)
     yield talk.act("chosen", strategy_id=made.pk, reading=want.reading)
     whose = {"rules": "the rules'", "model": "the model's"}[want.reading]
-    yield f"It is {whose} reading now:\n{load_canonical(made.canonical_json).require().describe()}"
+    yield f"It is {whose} reading now:\n{canonical_of(made).describe()}"
 
 
 def _deploy(talk: Talk, confirmed: list[int] | None) -> Reply:
@@ -356,10 +359,11 @@ def _reports(talk: Talk, made: list[BacktestRun], wait_s: float) -> Reply:
             continue
         yield talk.act("finished", run_id=run.pk, status=run.status, artifacts=artifacts_of(run))
         done = run.status == BacktestRun.Status.COMPLETED
+        warned = "".join(f"Warning: {warning}\n" for warning in run.warnings)
         if run.search is not None:
-            yield f"Search {run.pk}: {_found(run) if done else run.error}\n"
+            yield f"Search {run.pk}: {_found(run) if done else run.error}\n{warned}"
         else:
-            yield f"Backtest {run.pk}: {_figures(run) if done else run.error}\n"
+            yield f"Backtest {run.pk}: {_figures(run) if done else run.error}\n{warned}"
 
 
 def _found(run: BacktestRun) -> str:
@@ -395,7 +399,7 @@ def _figures(run: BacktestRun) -> str:
 def _explain(talk: Talk, want: Wanted) -> Reply:
     strategy = _current(talk)
     if not want.at:
-        yield f"{strategy.name!r}, version {strategy.version}:\n{load_canonical(strategy.canonical_json).require().describe()}"
+        yield f"{strategy.name!r}, version {strategy.version}:\n{canonical_of(strategy).describe()}"
         return
     done = [r for r in _runs(talk) if r.status == BacktestRun.Status.COMPLETED]
     if not done:
@@ -472,7 +476,7 @@ def _spoken(talk: Talk, wait_s: float) -> Reply:
     instructions = render(PROMPTS / "chat.md")
     known = [as_data("message", talk.message)]
     if strategy := talk.strategy:
-        known.append(as_data("strategy", load_canonical(strategy.canonical_json).require().describe()))
+        known.append(as_data("strategy", canonical_of(strategy).describe()))
     if done := [r for r in _runs(talk) if r.status == BacktestRun.Status.COMPLETED][-2:]:
         known.append(as_data("backtests", "\n".join(_nameless(r) for r in done)))
     if summary:
@@ -549,7 +553,7 @@ def _tools(talk: Talk, wait_s: float) -> tuple[ModelTool, ...]:
     def change(given: _Change) -> str:
         spoken(given.words)
         strategy = _current(talk)
-        edit = edit_by_rules(load_canonical(strategy.canonical_json).require(), given.words)
+        edit = edit_by_rules(canonical_of(strategy), given.words)
         if edit is None:
             raise StrategyError("The words could not be read as a change: ask the trader to say it in other words")
         return "".join(p for p in _changed(talk, strategy, edit) if isinstance(p, str))

@@ -15,9 +15,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
+from auth_api.requests import APIView
 from backtest_api.views import EventStream, StreamingView
 from chat_api import serializers, services
 

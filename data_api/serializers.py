@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, ClassVar, get_args
 
 from django.conf import settings
@@ -10,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from auth_api.requests import RequestSerializer
 from Backtest.data.importing import ImportChoices, Question, Understood
 from Backtest.errors import TooLarge
 from Backtest.timeframes import Timeframe
@@ -41,7 +41,7 @@ class IndicatorListField(serializers.ListField):
         )
     ]
 )
-class FetchSerializer(serializers.Serializer[Any]):
+class FetchSerializer(RequestSerializer):
     symbol = serializers.RegexField(SYMBOL)
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False, help_text="Inclusive")
@@ -56,7 +56,7 @@ class FetchSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class PreviewRequestSerializer(serializers.Serializer[Any]):
+class PreviewRequestSerializer(RequestSerializer):
     """A file and what its user says about it; whatever is left out is found by the file itself."""
 
     file = serializers.FileField(
@@ -111,13 +111,6 @@ class PreviewRequestSerializer(serializers.Serializer[Any]):
         return file
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse fields nobody reads: a misspelt choice would be ignored in silence."""
-        problems = {}
-        for name in set(self.initial_data) - set(self.fields):
-            near = difflib.get_close_matches(str(name), list(self.fields), n=1)
-            problems[str(name)] = f"There is no field {name}" + (f": did you mean {near[0]}?" if near else "")
-        if problems:
-            raise serializers.ValidationError(problems)
         if "symbol" in attrs:
             attrs["symbol"] = attrs["symbol"].upper()
         return attrs

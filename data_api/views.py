@@ -5,13 +5,12 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
+from auth_api.requests import APIView, ListAPIView
 from data_api import selectors, serializers, services
 from data_api.models import DataSet
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auth_api.models import User
     from Backtest.canonical import CanonicalStrategy
+    from Backtest.errors import Diagnostic
     from Strategy.text_parser import ParseResult
     from strategy_api.models import Strategy
 
@@ -19,6 +22,13 @@ class Named(NamedTuple):
     canonical: CanonicalStrategy
     stored: Strategy | None = None
     parsed: ParseResult | None = None
+
+    @property
+    def findings(self) -> Sequence[Diagnostic | dict[str, str]]:
+        """What was found when it was read, or stored."""
+        if self.parsed is not None:
+            return self.parsed.diagnostics
+        return list(self.stored.warnings) if self.stored is not None else []
 
 
 def load_strategy(source: str, user: User) -> Named:
@@ -31,12 +41,13 @@ def load_strategy(source: str, user: User) -> Named:
     """
     from Backtest.diagnostics import load_canonical
     from Backtest.errors import InvalidInput
-    from strategy_api.selectors import strategy_get
+    from Strategy.older_shape import canonical_json_of
+    from strategy_api.selectors import canonical_of, strategy_get
     from strategy_api.services import understand
 
     if source.isdigit():
         stored = strategy_get(user=user, strategy_id=int(source))
-        return Named(load_canonical(stored.canonical_json).require(), stored=stored)
+        return Named(canonical_of(stored), stored=stored)
     text = source
     if source.endswith((".json", ".txt")) and "\n" not in source:
         try:
@@ -48,6 +59,6 @@ def load_strategy(source: str, user: User) -> Named:
                 data = json.loads(text)
             except json.JSONDecodeError as error:
                 raise InvalidInput(f"{source} is not JSON: {error}") from error
-            return Named(load_canonical(data).require())
+            return Named(load_canonical(canonical_json_of(data)).require())
     parsed = understand(user=user, text=text).parsed
     return Named(parsed.require(), parsed=parsed)

@@ -29,6 +29,7 @@ class Strategy(models.Model):
     warnings = models.JSONField(default=list)
     assumptions = models.JSONField(default=list)
     alternatives = models.JSONField(default=list, help_text="Other readings of the text that trade differently")
+    questions = models.JSONField(default=list, help_text="What is open; a strategy with questions cannot be run")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

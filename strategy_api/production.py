@@ -28,6 +28,7 @@ from strategy_api import lifecycle
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Deployment, Strategy
 from strategy_api.repository import DeployRepository
+from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
     from Backtest.backtesting_adapter import BacktestResult
@@ -277,7 +278,7 @@ def deploy(
             f"The rules and a model read the words differently: {strategy.alternatives[0]['difference']}",
             questions=["Which reading is meant? Choose it with strategies/{id}/choose/"],
         )
-    canonical = load_canonical(strategy.canonical_json).require()
+    canonical = canonical_of(strategy)
     lifecycle.reach(strategy=strategy, to=Strategy.Status.VALIDATED, user=user, reason="schema check")
     code = generate_code(canonical).code
     issues = [i for i in check_code(code) if i.severity == "error"]

@@ -6,7 +6,10 @@ from typing import Any, ClassVar, get_args
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
+from auth_api.requests import RequestSerializer
+from Backtest.canonical import CanonicalStrategy
 from Backtest.timeframes import Timeframe
 from data_api.serializers import SYMBOL
 from strategy_api.models import Deployment, StateChange, Strategy
@@ -15,8 +18,22 @@ from strategy_api.serializers import CanonicalField, FindingSerializer, TextFiel
 CODE: dict[str, Any] = {"max_length": 200_000, "trim_whitespace": False, "help_text": "Python with one Strategy class"}
 
 
-class SchemaCheckRequest(serializers.Serializer[Any]):
+class SchemaCheckRequest(RequestSerializer):
     canonical_json = CanonicalField()
+    other_shape: ClassVar = {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "The canonical strategy itself",
+        "required": ["entry_rules"],
+    }
+
+    def run_validation(self, data: Any = empty) -> Any:
+        bare = (
+            isinstance(data, dict)
+            and "canonical_json" not in data
+            and any(n in CanonicalStrategy.model_fields for n in data)
+        )
+        return super().run_validation({"canonical_json": data} if bare else data)
 
 
 class SchemaCheckSerializer(serializers.Serializer[Any]):
@@ -28,7 +45,7 @@ class SchemaCheckSerializer(serializers.Serializer[Any]):
     description = serializers.CharField(allow_blank=True)
 
 
-class CodeCheckRequest(serializers.Serializer[Any]):
+class CodeCheckRequest(RequestSerializer):
     code = TextField(**CODE, allow_blank=True)
 
 
@@ -46,12 +63,12 @@ class CodeCheckSerializer(serializers.Serializer[Any]):
     issues = CodeIssueSerializer(many=True)
 
 
-class LimitsSerializer(serializers.Serializer[Any]):
+class LimitsSerializer(RequestSerializer):
     timeout_s = serializers.FloatField(required=False, min_value=0.1, max_value=86_400)
     memory_mb = serializers.IntegerField(required=False, min_value=256, max_value=1_048_576)
 
 
-class CodeOptionsSerializer(serializers.Serializer[Any]):
+class CodeOptionsSerializer(RequestSerializer):
     symbol = serializers.RegexField(SYMBOL)
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False, help_text="Inclusive")
@@ -152,7 +169,7 @@ class SandboxTestSerializer(serializers.Serializer[Any]):
     code_issues = CodeIssueSerializer(many=True)
 
 
-class GatesSerializer(serializers.Serializer[Any]):
+class GatesSerializer(RequestSerializer):
     min_trades = serializers.IntegerField(required=False, min_value=0)
     min_sharpe = serializers.FloatField(required=False)
     max_drawdown = serializers.FloatField(required=False, min_value=0, help_text="Percent, a positive number")
@@ -160,7 +177,7 @@ class GatesSerializer(serializers.Serializer[Any]):
     min_return_pct = serializers.FloatField(required=False)
 
 
-class DeployRequest(serializers.Serializer[Any]):
+class DeployRequest(RequestSerializer):
     message = TextField(required=False, allow_blank=True, max_length=2000)
     gates = GatesSerializer(required=False, help_text="Stricter ones than the server's; looser ones change nothing")
     symbol = serializers.RegexField(SYMBOL, required=False, help_text="The strategy's first symbol by default")
@@ -168,11 +185,11 @@ class DeployRequest(serializers.Serializer[Any]):
     end_date = serializers.DateField(required=False)
 
 
-class RollbackRequest(serializers.Serializer[Any]):
+class RollbackRequest(RequestSerializer):
     deployment_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
 
 
-class RetireRequest(serializers.Serializer[Any]):
+class RetireRequest(RequestSerializer):
     reason = TextField(required=False, allow_blank=True, max_length=300)
 
 

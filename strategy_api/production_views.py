@@ -6,9 +6,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
+from auth_api.requests import APIView
 from strategy_api import production, selectors
 from strategy_api import production_serializers as shapes
 
@@ -16,7 +16,7 @@ from strategy_api import production_serializers as shapes
 class ValidateSchemaView(APIView):
     @extend_schema(request=shapes.SchemaCheckRequest, responses={200: shapes.SchemaCheckSerializer})
     def post(self, request: Request) -> Response:
-        """Check a canonical strategy: every error and warning, and its normal form and hash."""
+        """Check a canonical strategy, in `canonical_json` or as the body itself: every error and warning, its normal form and hash."""
         body = shapes.SchemaCheckRequest(data=request.data)
         body.is_valid(raise_exception=True)
         return Response(production.schema_check(**body.validated_data))

@@ -7,7 +7,9 @@ from typing import Any
 from django.db.models import Count, Max, Min, QuerySet
 
 from auth_api.models import User
-from Backtest.errors import NotFound
+from Backtest.canonical import CanonicalStrategy
+from Backtest.diagnostics import load_canonical
+from Backtest.errors import NotFound, StrategyError
 from strategy_api.models import ConversationMemory, Strategy
 
 
@@ -21,6 +23,17 @@ def strategy_get(*, user: User, strategy_id: int) -> Strategy:
     if found is None:
         raise NotFound(f"There is no strategy {strategy_id}")
     return found
+
+
+def canonical_of(strategy: Strategy) -> CanonicalStrategy:
+    """Return the canonical of a stored strategy. StrategyError where it is a draft with open questions, or not possible."""
+    if strategy.questions:
+        raise StrategyError(
+            f"Strategy {strategy.pk} is a draft with an open question: {strategy.questions[0]}",
+            suggestions=["Send the whole text: PATCH strategies/{id}/ with user_description"],
+            questions=strategy.questions,
+        )
+    return load_canonical(strategy.canonical_json).require()
 
 
 def sessions_of(*, user: User) -> QuerySet[Any, Any]:

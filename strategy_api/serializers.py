@@ -7,20 +7,28 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from auth_api.requests import RequestSerializer
+from Strategy.older_shape import canonical_json_of
+from Strategy.templates import TEMPLATES
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
 
 
 @extend_schema_field(
-    {"type": "object", "additionalProperties": True, "description": "A canonical strategy; see /api/strategies/schema/"}
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "A canonical strategy; see /api/strategies/schema/. Rules may be strings, as in "
+        '{"entry_rules": ["RSI < 30"], "exit_rules": ["RSI > 70"], "indicators": [{"name": "RSI", "timeperiod": 14}]}',
+    }
 )
 class CanonicalField(serializers.JSONField):
-    """A JSON object."""
+    """A JSON object; one of the older shape, with rules as strings, is read into canonical rules (422 where that fails)."""
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
         if not isinstance(value, dict):
             raise serializers.ValidationError(f"Send a JSON object, not {type(value).__name__}", code="invalid")
-        return value
+        return canonical_json_of(value)
 
 
 class TextField(serializers.CharField):
@@ -50,24 +58,49 @@ SESSION: dict[str, Any] = {
         )
     ]
 )
-class StrategyCreateSerializer(serializers.Serializer[Any]):
+class StrategyCreateSerializer(RequestSerializer):
     user_description = TextField(required=False, allow_blank=True, trim_whitespace=False, max_length=10_000)
     canonical_json = CanonicalField(required=False)
+    template = serializers.ChoiceField(
+        choices=list(TEMPLATES), required=False, help_text="The name of a classic instead; see strategies/templates/"
+    )
     name = TextField(required=False, allow_blank=True, max_length=120)
     session_id = TextField(**SESSION)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("template") and (attrs.get("user_description") or attrs.get("canonical_json")):
+            raise serializers.ValidationError({"template": "Give a template, or a strategy of your own: not both"})
+        return attrs
 
-class StrategyUpdateSerializer(serializers.Serializer[Any]):
+
+class TemplateSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    user_description = serializers.CharField(help_text="The sentence it stands for")
+
+
+class StrategyUpdateSerializer(RequestSerializer):
     name = TextField(required=False, max_length=120)
+    user_description = TextField(
+        required=False,
+        trim_whitespace=False,
+        max_length=10_000,
+        help_text="Read again as a new version, unless a canonical_json comes with it",
+    )
     canonical_json = CanonicalField(required=False)
     session_id = TextField(**SESSION)
 
 
-class SessionIdSerializer(serializers.Serializer[Any]):
+class SessionIdSerializer(RequestSerializer):
     session_id = TextField(**SESSION)
 
 
-class GenerateSerializer(SessionIdSerializer):
+class OfCanonicalSerializer(SessionIdSerializer):
+    canonical_json = CanonicalField(
+        required=False, help_text="To be used instead of the stored one, which stays as it is"
+    )
+
+
+class GenerateSerializer(OfCanonicalSerializer):
     instructions = TextField(required=False, allow_blank=True, max_length=4000, help_text="What a model writes to")
     writer = serializers.ChoiceField(
         choices=["template", "model"],
@@ -98,7 +131,7 @@ class AlternativeSerializer(serializers.Serializer[Any]):
     difference = serializers.CharField(help_text="The first bar on which it trades differently")
 
 
-class ChooseSerializer(serializers.Serializer[Any]):
+class ChooseSerializer(RequestSerializer):
     reading = serializers.ChoiceField(choices=["rules", "model"], help_text="Whose reading it shall be")
     session_id = TextField(**SESSION)
 
@@ -110,12 +143,16 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
     assumptions = AssumptionSerializer(many=True)
     alternatives = AlternativeSerializer(many=True, help_text="Not empty: choose a reading before it is deployed")
     answered_by = serializers.SerializerMethodField(help_text="Who read the text: rules, model, or none")
+    questions = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Not empty: what is still open, and it cannot be run; send the whole text",
+    )
 
     class Meta:
         model = Strategy
         fields: ClassVar = [
             "id", "name", "user_id", "version", "status", "user_description", "description", "canonical_json", "answered_by",
-            "generated_code", "code_path", "warnings", "assumptions", "alternatives", "created_at", "updated_at",
+            "generated_code", "code_path", "warnings", "assumptions", "alternatives", "questions", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
 
@@ -129,7 +166,7 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
         return loaded.strategy.describe() if loaded.strategy else ""
 
 
-class UrlRequest(serializers.Serializer[Any]):
+class UrlRequest(RequestSerializer):
     url = serializers.CharField(max_length=2000, help_text="http or https, on the public internet")
 
 
@@ -163,7 +200,7 @@ class RecommendationSerializer(serializers.Serializer[Any]):
     )
 
 
-class RecommendationsRequest(serializers.Serializer[Any]):
+class RecommendationsRequest(RequestSerializer):
     measure = serializers.BooleanField(required=False, help_text="Backtest each of them")
     ask_model = serializers.BooleanField(required=False)
     session_id = TextField(**SESSION)
@@ -185,7 +222,15 @@ class RecommendationsSerializer(serializers.Serializer[Any]):
     recommendations = MeasuredSerializer(many=True)
 
 
+USED: dict[str, Any] = {
+    "choices": ["request", "stored"],
+    "help_text": "Which canonical it is of: that of the request, or the stored one",
+}
+
+
 class ValidationSerializer(serializers.ModelSerializer[StrategyValidation]):
+    id = serializers.IntegerField(allow_null=True, help_text="null: of the request's canonical, so it is not stored")
+    used = serializers.ChoiceField(**USED)
     strategy_id = serializers.IntegerField()
     errors = FindingSerializer(many=True)  # type: ignore[assignment]
     warnings = FindingSerializer(many=True)
@@ -202,6 +247,7 @@ class ValidationSerializer(serializers.ModelSerializer[StrategyValidation]):
             "warnings",
             "ai_recommendations",
             "created_at",
+            "used",
         ]
         read_only_fields: ClassVar = fields
 
@@ -218,6 +264,7 @@ class CodeSerializer(serializers.Serializer[Any]):
     strategy_code = serializers.CharField()
     file_path = serializers.CharField()
     success = serializers.BooleanField()
+    used = serializers.ChoiceField(**USED)
     generator = serializers.ChoiceField(choices=["template", "model"])
     equal = serializers.BooleanField(
         allow_null=True, help_text="It trades exactly as the canonical; null: not asked for"

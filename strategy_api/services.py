@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import jsonpatch
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.timezone import now
 
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import GeneratedCode, generate_code, safe_slug, write_code
+from Backtest.code_generator import GeneratedCode, generate_code, write_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.describe import changes
 from Backtest.diagnostics import Loaded, load_canonical
@@ -34,11 +36,13 @@ from data_api.providers import get_data_manager
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.model_calls import Question
 from Strategy.strategy_validator import StrategyValidator, recommend
+from Strategy.templates import TEMPLATES, template_text
 from Strategy.text_parser import ParseResult
 from Strategy.web_text import Address, fetch_text, is_public
 from strategy_api import lifecycle, trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion, Trial
+from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
     from Backtest.backtesting_adapter import BacktestResult
@@ -53,13 +57,17 @@ def strategy_create(
     user: User,
     user_description: str = "",
     canonical_json: Mapping[str, Any] | None = None,
+    template: str = "",
     name: str = "",
     session_id: str = "",
+    drafts: bool = False,
 ) -> Strategy:
-    """Store a strategy given as text, as canonical JSON, or as JSON with the text it came from.
+    """Store a strategy given as text, by the name of a template, as canonical JSON, or as JSON with the text it came from.
+
+    With `drafts` a text that lacks something which can be asked for is stored as well: what was read of it, and the questions.
 
     Raises:
-        InvalidInput: neither was given.
+        InvalidInput: none was given.
         StrategyError: the text or the JSON is no possible strategy.
         Conflict: the user has a strategy of this name.
     """
@@ -67,14 +75,17 @@ def strategy_create(
     alternatives: list[dict[str, Any]] = []
     if canonical_json is not None:
         canonical, findings = _loaded(canonical_json)
-    elif user_description.strip():
+    elif template or user_description.strip():
+        user_description, name = (TEMPLATES[template], name or template) if template else (user_description, name)
         analysis = understand(user=user, text=user_description, name=name, session_id=session_id)
         parsed = analysis.parsed
         _remember_refusal(user, parsed, session_id)
+        if drafts and can_be_draft(parsed):
+            return _draft_create(user=user, parsed=parsed, text=user_description, name=name, session_id=session_id)
         canonical, findings = parsed.require(), [d.as_dict() for d in parsed.diagnostics]
         alternatives = alternatives_of(user=user, analysis=analysis)
     else:
-        raise InvalidInput("Give user_description (the strategy in words), canonical_json, or both")
+        raise InvalidInput("Give user_description (the strategy in words), canonical_json, both, or template")
     canonical = canonical.model_copy(update={"strategy_name": name}) if name else canonical
     assumptions = [] if parsed is None else [a.__dict__ for a in parsed.assumptions]
     chosen = name or _free_name(user, canonical.strategy_name)
@@ -89,6 +100,8 @@ def strategy_create(
         except IntegrityError as error:
             raise _name_taken(chosen) from error
         StrategyVersion.objects.create(strategy=strategy, version=1, canonical_json=data)
+        _write_code(strategy, generate_code(canonical))
+        strategy.save(update_fields=["generated_code", "code_path", "updated_at"])
         remember(
             user=user, kind=Interaction.SUGGEST, strategy=strategy, session_id=session_id, message=user_description,
             response={
@@ -99,9 +112,56 @@ def strategy_create(
     return strategy
 
 
+def can_be_draft(parsed: ParseResult) -> bool:
+    """Tell whether a text was read as far as it goes, and only lacks what can be asked for."""
+    read = parsed.partial.get("entry_rules") or parsed.partial.get("exit_rules") or parsed.partial.get("symbols")
+    return bool(parsed.strategy is None and read and parsed.questions and not parsed.leftover)
+
+
+def _draft_create(*, user: User, parsed: ParseResult, text: str, name: str, session_id: str) -> Strategy:
+    """Store what was read of an incomplete text. It has no version until it is complete."""
+    chosen = name or _free_name(user, str(parsed.partial.get("strategy_name") or "Draft"))
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                strategy = Strategy.objects.create(
+                    user=user, name=chosen, user_description=text, canonical_json=parsed.partial, questions=list(parsed.questions),
+                    warnings=[d.as_dict() for d in parsed.diagnostics], assumptions=[a.__dict__ for a in parsed.assumptions],
+                )  # fmt: skip
+        except IntegrityError as error:
+            raise _name_taken(chosen) from error
+    return strategy
+
+
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+
+
 def understand(*, user: User, text: str, name: str = "", session_id: str = "") -> Analysis:
-    """Read a text by rules and, where they leave words unread and a model is configured, by a model."""
-    return _analyzer(user, session_id).analyze_strategy(text, name=name)
+    """Read a text by rules and, where they leave words unread and a model is configured, by a model.
+
+    A text that is nothing but a URL is that page, one that is the name of a template its sentence.
+
+    Raises:
+        StrategyError: the page describes no strategy, or several.
+    """
+    if _URL.fullmatch(text.strip()):
+        return _of_page(user, text.strip(), session_id)
+    return _analyzer(user, session_id).analyze_strategy(template_text(text), name=name)
+
+
+def _of_page(user: User, url: str, session_id: str) -> Analysis:
+    from Strategy.web_research import candidates
+
+    found = candidates(fetch_text(url, allowed=is_public), url, _analyzer(user, session_id))
+    if len(found) > 1:
+        raise StrategyError(
+            f"The page describes {len(found)} strategies: choose one",
+            suggestions=[
+                "Send the passage you mean as user_description, or see all with POST /api/strategies/from-url/"
+            ],
+            questions=[f"Is it this one? {c.passage[:300]}" for c in found],
+        )
+    return Analysis(found[0].parsed, "model" if found[0].answered_by == "model" else "rules")
 
 
 def _analyzer(user: User, session_id: str = "") -> StrategyAnalyzer:
@@ -214,20 +274,31 @@ def strategy_update(
     *,
     strategy: Strategy,
     name: str | None = None,
+    user_description: str | None = None,
     canonical_json: Mapping[str, Any] | None = None,
     session_id: str = "",
 ) -> Strategy:
-    """Rename a strategy or change its canonical; a change keeps the old one as a version.
+    """Rename a strategy, or change its canonical or its text; a change keeps the old canonical as a version.
+
+    A text that comes without a canonical is read again.
 
     Raises:
-        StrategyError: the new canonical is not possible.
+        StrategyError: the new canonical or text is not possible; nothing is changed.
         Conflict: the name is taken.
     """
+    analysis: Analysis | None = None
+    if user_description is not None and canonical_json is None:
+        analysis = understand(user=strategy.user, text=user_description, session_id=session_id)
+        analysis.parsed.require()
     with transaction.atomic():
         strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
         if name is not None:
             strategy.name = name
-        if canonical_json is not None:
+        if user_description is not None:
+            strategy.user_description = user_description
+        if analysis is not None:
+            _change_text(strategy, analysis, session_id)
+        elif canonical_json is not None:
             _change_canonical(strategy, canonical_json, session_id)
         try:
             with transaction.atomic():
@@ -235,6 +306,17 @@ def strategy_update(
         except IntegrityError as error:
             raise _name_taken(strategy.name) from error
     return strategy
+
+
+def _change_text(strategy: Strategy, analysis: Analysis, session_id: str) -> None:
+    parsed = analysis.parsed
+    named = parsed.require().model_copy(
+        update={"strategy_name": strategy.canonical_json.get("strategy_name") or strategy.name}
+    )
+    _change_canonical(strategy, named.model_dump(mode="json"), session_id)
+    strategy.warnings = [d.as_dict() for d in parsed.diagnostics]
+    strategy.assumptions = [a.__dict__ for a in parsed.assumptions]
+    strategy.alternatives = alternatives_of(user=strategy.user, analysis=analysis)
 
 
 def _change_canonical(strategy: Strategy, canonical_json: Mapping[str, Any], session_id: str) -> None:
@@ -246,7 +328,8 @@ def _change_canonical(strategy: Strategy, canonical_json: Mapping[str, Any], ses
     difference = changes(old, new) if old else []
     strategy.version += 1
     strategy.canonical_json, strategy.warnings, strategy.alternatives = data, findings, []
-    strategy.generated_code, strategy.code_path = "", ""
+    strategy.questions = []
+    _write_code(strategy, generate_code(new))
     if strategy.status != Strategy.Status.DRAFT:
         lifecycle.move(
             strategy=strategy, to=Strategy.Status.DRAFT, user=strategy.user, reason=f"version {strategy.version}"
@@ -258,10 +341,22 @@ def _change_canonical(strategy: Strategy, canonical_json: Mapping[str, Any], ses
     )  # fmt: skip
 
 
-def strategy_validate(*, strategy: Strategy, session_id: str = "") -> StrategyValidation:
-    """Validate a stored strategy and store the outcome."""
-    outcome = StrategyValidator().validate(strategy.canonical_json)
+def strategy_validate(
+    *, strategy: Strategy, canonical_json: Mapping[str, Any] | None = None, session_id: str = ""
+) -> StrategyValidation:
+    """Validate a stored strategy and store the outcome; `used` says of which canonical it is.
+
+    With `canonical_json` that one is validated, and nothing is stored: it is none of the strategy's versions.
+    """
+    outcome = StrategyValidator().validate(canonical_json if canonical_json is not None else strategy.canonical_json)
     status = StrategyValidation.Status.VALID if outcome.valid else StrategyValidation.Status.INVALID
+    if canonical_json is not None:
+        other = StrategyValidation(
+            strategy=strategy, version=strategy.version, status=status, errors=outcome.errors, warnings=outcome.warnings,
+            ai_recommendations=[r.as_dict() for r in outcome.recommendations], created_at=now(),
+        )  # fmt: skip
+        other.used = "request"  # type: ignore[attr-defined]
+        return other
     with transaction.atomic():
         validation = StrategyValidation.objects.create(
             strategy=strategy, version=strategy.version, status=status, errors=outcome.errors, warnings=outcome.warnings,
@@ -283,6 +378,7 @@ def strategy_validate(*, strategy: Strategy, session_id: str = "") -> StrategyVa
             message="",
             response=response,
         )
+    validation.used = "stored"  # type: ignore[attr-defined]
     return validation
 
 
@@ -298,7 +394,7 @@ def strategy_recommendations(
     """
     from Backtest.backtesting_adapter import run_backtest_from_canonical
 
-    canonical = load_canonical(strategy.canonical_json).require()
+    canonical = canonical_of(strategy)
     found = list(recommend(canonical))
     answered_by, note = "rules", ""
     if ask_model:
@@ -332,9 +428,16 @@ def strategy_recommendations(
 
 
 def strategy_generate_code(
-    *, strategy: Strategy, instructions: str = "", writer: str = "", session_id: str = ""
+    *,
+    strategy: Strategy,
+    instructions: str = "",
+    writer: str = "",
+    canonical_json: Mapping[str, Any] | None = None,
+    session_id: str = "",
 ) -> dict[str, Any]:
-    """Generate backtesting.py code, write it to CODES_DIR and store it.
+    """Generate backtesting.py code, write it to CODES_DIR and store it; `used` says of which canonical it is.
+
+    Code of a `canonical_json` that is not the strategy's own is written and returned, and not stored with the strategy.
 
     The template writes exactly the canonical. A model writes to instructions, or with `writer` "model" the canonical;
     then its code is kept only when it trades exactly as the canonical does.
@@ -344,7 +447,8 @@ def strategy_generate_code(
         ModelUnavailable, BudgetExceeded: no model wrote.
         SandboxUnavailable: there is no isolation to try a model's code in.
     """
-    canonical = load_canonical(strategy.canonical_json).require()
+    canonical = canonical_of(strategy) if canonical_json is None else load_canonical(canonical_json).require()
+    strategy.of_request = canonical_json is not None  # type: ignore[attr-defined]
     if not instructions.strip() and writer != "model":
         return _kept(strategy, generate_code(canonical), "template", session_id, {})
     if not models_configured():
@@ -385,7 +489,14 @@ def strategy_generate_code(
         user=strategy.user, kind=Interaction.GENERATE, strategy=strategy, session_id=session_id, message=instructions,
         response={"generator": "model", "success": False, **found},
     )  # fmt: skip
-    return {"strategy_code": written.code, "file_path": "", "success": False, "generator": "model", **found}
+    return {
+        "strategy_code": written.code,
+        "file_path": "",
+        "success": False,
+        "generator": "model",
+        "used": _used(strategy),
+        **found,
+    }
 
 
 def _example(canonical: CanonicalStrategy, user: User) -> PriceData:
@@ -409,23 +520,35 @@ def _kept(
     message: str = "",
 ) -> dict[str, Any]:
     """Write code to its file, store it, and return it with what was found out about it."""
-    key = f"{strategy.pk}_{hashlib.sha256(generated.code.encode()).hexdigest()[:10]}"
-    path = write_code(generated, name=strategy.name, folder=Path(settings.CODES_DIR), key=key)
-    strategy.generated_code, strategy.code_path = generated.code, shown_path(path)
+    path = _write_code(strategy, generated, keep=_used(strategy) == "stored")
     with transaction.atomic():
         strategy.save(update_fields=["generated_code", "code_path", "updated_at"])
         remember(
             user=strategy.user, kind=Interaction.GENERATE, strategy=strategy, session_id=session_id, message=message,
-            response={"file_path": strategy.code_path, "class_name": generated.class_name, "generator": generator, **found},
+            response={"file_path": path, "class_name": generated.class_name, "generator": generator, **found},
         )  # fmt: skip
     told = {"rounds": [], "equal": True, "problem": "", "difference": None} if generator == "template" else found
     return {
         "strategy_code": generated.code,
-        "file_path": strategy.code_path,
+        "file_path": path,
         "success": True,
         "generator": generator,
+        "used": _used(strategy),
         **told,
     }
+
+
+def _used(strategy: Strategy) -> str:
+    return "request" if getattr(strategy, "of_request", False) else "stored"
+
+
+def _write_code(strategy: Strategy, generated: GeneratedCode, *, keep: bool = True) -> str:
+    """Write code to its file and return the path as it is shown; `keep` makes it the strategy's own, which is not saved yet."""
+    key = f"{strategy.pk}_{hashlib.sha256(generated.code.encode()).hexdigest()[:10]}"
+    path = shown_path(write_code(generated, name=strategy.name, folder=Path(settings.CODES_DIR), key=key))
+    if keep:
+        strategy.generated_code, strategy.code_path = generated.code, path
+    return path
 
 
 def shown_path(path: Path) -> str:
@@ -438,9 +561,10 @@ def shown_path(path: Path) -> str:
 
 def strategy_delete(*, strategy: Strategy) -> None:
     """Delete a strategy with its versions, validations and generated files; its runs stay."""
-    pattern = f"{safe_slug(strategy.name)}_{strategy.pk}_*.py"
-    for path in Path(settings.CODES_DIR).glob(pattern):
-        path.unlink(missing_ok=True)
+    named = re.compile(rf".*_{strategy.pk}_[0-9a-f]{{10}}\.py")  # it may have had other names
+    for path in Path(settings.CODES_DIR).glob(f"*_{strategy.pk}_*.py"):
+        if named.fullmatch(path.name):
+            path.unlink(missing_ok=True)
     strategy.delete()
 
 

@@ -126,7 +126,7 @@ def standing(*, trial: Trial, returns: Any, days_a_year: float) -> dict[str, Any
     enough = len(matrix) > 1 and matrix.shape[1] >= 4 * overfitting.BLOCKS
     years = len(series) / days_a_year
     needed = sharpe.minimum_backtest_length(independent)
-    text = f"This is the {_ordinal(number)} try on {trial.symbol}."
+    text = f"This is the {_ordinal(number)} try on {trial.symbol} {trial.timeframe}, counting yours {_counted(trial.lineage)}."
     if number > 1 and needed > years:
         text += f" The best of so many reaches a Sharpe ratio of 1 by luck in {years:.1f} years of data."
     return {
@@ -141,6 +141,14 @@ def standing(*, trial: Trial, returns: Any, days_a_year: float) -> dict[str, Any
         "years": round(years, 2),
         "text": text,
     }
+
+
+def _counted(lineage: str) -> str:
+    return {
+        "strategy": "of this strategy in all its versions",
+        "form": "of strategies that differ in their numbers alone",
+        "code": "of code that differs in its numbers alone",
+    }[lineage.partition(":")[0]]
 
 
 def _ordinal(number: int) -> str:

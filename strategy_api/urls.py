@@ -5,6 +5,7 @@ from strategy_api import production_views, views
 urlpatterns = [
     path("strategies/", views.StrategyListView.as_view(), name="strategies"),
     path("strategies/schema/", views.SchemaView.as_view(), name="strategy-schema"),
+    path("strategies/templates/", views.TemplatesView.as_view(), name="strategy-templates"),
     path("strategies/from-url/", views.FromUrlView.as_view(), name="strategies-from-url"),
     path("strategies/<int:strategy_id>/", views.StrategyView.as_view(), name="strategy"),
     path("strategies/<int:strategy_id>/versions/", views.VersionsView.as_view(), name="strategy-versions"),

@@ -8,13 +8,13 @@ from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from auth_api.request_user import user_of
+from auth_api.requests import APIView, GenericAPIView, ListAPIView
 from Backtest.canonical import json_schema
+from Strategy.templates import TEMPLATES
 from strategy_api import selectors, serializers, services
 from strategy_api.models import ConversationMemory, Strategy, StrategyVersion
 
@@ -30,10 +30,13 @@ class StrategyListView(ListAPIView[Strategy]):
 
     @extend_schema(request=serializers.StrategyCreateSerializer, responses={201: serializers.StrategySerializer})
     def post(self, request: Request) -> Response:
-        """Store a strategy given in words, as canonical JSON, or both."""
+        """Store a strategy given in words, as canonical JSON, or both, as the URL of a page, or by the name of a template.
+
+        Where something is missing that can be asked for, what was read is kept as a draft with its open `questions`.
+        """
         body = serializers.StrategyCreateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        strategy = services.strategy_create(user=user_of(request), **body.validated_data)
+        strategy = services.strategy_create(user=user_of(request), drafts=True, **body.validated_data)
         return Response(serializers.StrategySerializer(strategy).data, status=status.HTTP_201_CREATED)
 
 
@@ -52,7 +55,7 @@ class StrategyView(APIView):
 
     @extend_schema(request=serializers.StrategyUpdateSerializer, responses={200: serializers.StrategySerializer})
     def put(self, request: Request, strategy_id: int) -> Response:
-        """Rename a strategy or replace its canonical, which makes a new version."""
+        """Rename a strategy, or replace its canonical or its text, which makes a new version."""
         return self._update(request, strategy_id)
 
     @extend_schema(request=serializers.StrategyUpdateSerializer, responses={200: serializers.StrategySerializer})
@@ -80,14 +83,21 @@ class VersionsView(ListAPIView[StrategyVersion]):
 
 
 class ValidateView(APIView):
-    @extend_schema(request=serializers.SessionIdSerializer, responses={200: serializers.ValidationSerializer})
+    @extend_schema(request=serializers.OfCanonicalSerializer, responses={200: serializers.ValidationSerializer})
     def post(self, request: Request, strategy_id: int) -> Response:
-        """Validate a strategy; the outcome is stored."""
+        """Validate a strategy; the outcome is stored. With a canonical in the body that one is validated, and nothing stored."""
         strategy = selectors.strategy_get(user=user_of(request), strategy_id=strategy_id)
-        body = serializers.SessionIdSerializer(data=request.data)
+        body = serializers.OfCanonicalSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         validation = services.strategy_validate(strategy=strategy, **body.validated_data)
         return Response(serializers.ValidationSerializer(validation).data)
+
+
+class TemplatesView(APIView):
+    @extend_schema(responses={200: serializers.TemplateSerializer(many=True)})
+    def get(self, request: Request) -> Response:
+        """The classics that POST strategies/ takes as `template`, each with its sentence."""
+        return Response([{"name": name, "user_description": text} for name, text in TEMPLATES.items()])
 
 
 class FromUrlView(APIView):
@@ -134,11 +144,11 @@ class GenerateCodeView(APIView):
 
 
 class GenerateCodeFromCanonicalView(APIView):
-    @extend_schema(request=serializers.SessionIdSerializer, responses={200: serializers.CodeSerializer})
+    @extend_schema(request=serializers.OfCanonicalSerializer, responses={200: serializers.CodeSerializer})
     def post(self, request: Request, strategy_id: int) -> Response:
-        """Generate the code by template: the same canonical always gives the same code."""
+        """Generate the code by template: the same canonical, of the body or the stored one, always gives the same code."""
         strategy = selectors.strategy_get(user=user_of(request), strategy_id=strategy_id)
-        body = serializers.SessionIdSerializer(data=request.data)
+        body = serializers.OfCanonicalSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         return Response(services.strategy_generate_code(strategy=strategy, **body.validated_data))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
-from rest_framework.generics import ListAPIView
 
 from auth_api.request_user import user_of
+from auth_api.requests import ListAPIView
 from trading.models import Position, Trade
 from trading.serializers import PositionSerializer, TradeSerializer
 

@@ -134,7 +134,7 @@ def test_the_interactive_tester_piped(folder: Path) -> None:
         assert answer["run"]["metrics"]["# Trades"] > 3
         sharpe = answer["run"]["ranges"]["sharpe_ratio"]
         assert sharpe["low"] < answer["run"]["metrics"]["Sharpe Ratio"] <= sharpe["high"]
-        assert answer["run"]["trials"]["text"].endswith("try on GOOG.")
+        assert answer["run"]["trials"]["text"].startswith("This is the 1st try on GOOG 1d, counting yours")
         assert answer["assumptions"]
     refused = subprocess.run(
         [sys.executable, "Strategy/interactive_strategy_tester.py"], cwd=ROOT, env=environment(folder), input="buy the moon", capture_output=True, text=True, check=False,

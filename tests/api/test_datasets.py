@@ -119,7 +119,7 @@ def test_a_bar_outside_its_range_is_refused_in_both(api: APIClient) -> None:
 @pytest.mark.parametrize(
     ("fields", "field", "says"),
     [
-        ({"simbol": "X"}, "simbol", "did you mean symbol?"),
+        ({"simbol": "X"}, "simbol", "did you mean `symbol`?"),
         ({"symbol": "X", "date_order": "day"}, "date_order", "not a valid choice"),
         ({"symbol": "X", "timeframe": "7m"}, "timeframe", "not a valid choice"),
         ({"symbol": "a b"}, "symbol", "required pattern"),

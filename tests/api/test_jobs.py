@@ -312,7 +312,7 @@ def test_a_job_on_one_symbol_by_name_and_by_number(api: APIClient, strategy: int
         found = api.get(f"/api/backtests/jobs/{made['id']}/").json()
         run = BacktestRun.objects.get(pk=found["results"][0]["run_id"])
         assert run.strategy_id == strategy
-        assert found["metrics"]["cagr"] == run.cagr
+        assert found["metrics"]["cagr"] == (run.cagr or 0) / 100
         assert found["metrics"] == found["results"][0]["metrics"]
         assert any(a["type"] == "plot" for a in found["artifacts"])
 

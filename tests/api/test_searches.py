@@ -204,7 +204,10 @@ def test_every_try_counts_once(api: APIClient, strategy: int) -> None:
 
     first = tested()
     assert first["trials"]["number"] == 1
-    assert first["trials"]["text"] == "This is the 1st try on GOOG."
+    assert (
+        first["trials"]["text"]
+        == "This is the 1st try on GOOG 1d, counting yours of this strategy in all its versions."
+    )
     assert first["trials"]["deflated_sharpe"] is None
     assert tested()["trials"]["number"] == 1, "the same again is no other try"
     second = tested(commission=0.002)
@@ -217,7 +220,9 @@ def test_every_try_counts_once(api: APIClient, strategy: int) -> None:
     assert search["statistics"]["trials"]["total"] == 11
     third = tested(commission=0.003)
     assert third["trials"]["number"] == 12
-    assert third["trials"]["text"].startswith("This is the 12th try on GOOG.")
+    assert third["trials"]["text"].startswith(
+        "This is the 12th try on GOOG 1d, counting yours of this strategy in all its versions."
+    )
     assert 0 <= third["trials"]["deflated_sharpe"] <= third["trials"]["probabilistic_sharpe"]
     assert 0 <= third["trials"]["pbo"] <= 1
     api.post("/api/strategies/", {"user_description": CROSS, "name": "Other"})

@@ -6,7 +6,10 @@ import secrets
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+
+from auth_api.cli import user_name_checked
+from Backtest.errors import InvalidInput
 
 
 class Command(BaseCommand):
@@ -21,6 +24,10 @@ class Command(BaseCommand):
         from auth_api.models import User
 
         name = options["username"]
+        try:
+            user_name_checked(name)
+        except InvalidInput as error:
+            raise CommandError(error.message) from None
         user, created = User.objects.get_or_create(username=name, defaults={"email": f"{name}@localhost.invalid"})
         password = secrets.token_urlsafe(12)
         user.set_password(password)

@@ -29,7 +29,12 @@ class Command(RunCommand):
 
         named = load_strategy(options["strategy"], user)
         run = run_create(
-            user=user, canonical=named.canonical, strategy=named.stored, here=True, **self.run_options(options)
+            user=user,
+            canonical=named.canonical,
+            strategy=named.stored,
+            here=True,
+            reading=named.findings,
+            **self.run_options(options),
         )
         run = ranges_ensure(run=run_execute(run=run, report=not options["no_report"]))
         assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else []
@@ -40,5 +45,5 @@ class Command(RunCommand):
             self.stdout.write(json.dumps(found | run.outcome | understood))
             return
         if named.parsed is not None:
-            print_parse(named.parsed, dated=assumptions)
+            print_parse(named.parsed, dated=assumptions, tested=True)
         print_run(run, artifact_folder(run))

@@ -28,16 +28,30 @@ def parameter(text: str) -> tuple[str, Any]:
         raise ArgumentTypeError(f"{text!r} is no range: write name=5:30, name=5:30:5 or name=5,10,20") from None
 
 
+def _is_range(word: str) -> bool:
+    """Tell whether an argument is `name=range` and no sentence."""
+    try:
+        name, _ = parameter(word)
+    except ArgumentTypeError:
+        return False
+    return "=" in word and not re.search(r"[\s<>]", name)
+
+
 class Command(RunCommand):
     help = 'Optimise a sentence, a canonical JSON file or the id of a strategy: "rsi_period=5:30" or "the RSI period from 5 to 30".'
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("words", nargs="?", default="", help='such as "the RSI period from 5 to 30"')
+        parser.add_argument(
+            "words",
+            nargs="*",
+            default=[],
+            help='such as "the RSI period from 5 to 30", or "rsi_period=5:30" once or more',
+        )
         parser.add_argument(
             "-p", "--parameter", action="append", type=parameter, default=[], metavar="NAME=MIN:MAX[:STEP]"
         )
-        parser.add_argument("--constraint", default="", help='such as "fast < slow"')
+        parser.add_argument("--constraint", default="", help='such as "fast < slow" or "where fast < slow"')
         parser.add_argument("--objective", action="append", help="such as sharpe_ratio; several give the Pareto front")
         parser.add_argument("--method", choices=["grid", "random", "tpe"])
         parser.add_argument("--max-tries", type=int)
@@ -55,9 +69,11 @@ class Command(RunCommand):
 
         named = load_strategy(options["strategy"], user)
         request: dict[str, Any] = {}
-        if options["words"] or not options["parameter"]:
-            request = read_search(named.canonical, options["words"])
-        request.setdefault("parameters", {}).update(dict(options["parameter"]))
+        ranges = [*options["parameter"], *(parameter(w) for w in options["words"] if _is_range(w))]
+        words = " ".join(w for w in options["words"] if not _is_range(w))
+        if words or not ranges:
+            request = read_search(named.canonical, words)
+        request.setdefault("parameters", {}).update(dict(ranges))
         for name in ("constraint", "method", "max_tries", "seed"):
             if options[name]:
                 request[name] = options[name]
@@ -65,12 +81,12 @@ class Command(RunCommand):
             request["objective"] = options["objective"]
         run = search_create(
             user=user, request=request, canonical=named.canonical, strategy=named.stored, here=True,
-            **self.run_options(options),
+            reading=named.findings, **self.run_options(options),
         )  # fmt: skip
         run = search_execute(run=run, workers=options["workers"], report=not options["no_report"])
         if options["json"]:
             self.stdout.write(json.dumps(SearchSerializer(run).data, default=str))
             return
         if named.parsed is not None:
-            print_parse(named.parsed)
+            print_parse(named.parsed, tested=True)
         print_search(run, artifact_folder(run))

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from auth_api.cli import UserCommand
+from Backtest.timeframes import TIMEFRAMES
 
 if TYPE_CHECKING:
     from auth_api.models import User
@@ -22,7 +23,10 @@ class Command(UserCommand):
         parser.add_argument("--start", type=date.fromisoformat, help="first day, such as 2005-01-01")
         parser.add_argument("--end", type=date.fromisoformat, help="last day")
         parser.add_argument("--period", default="", help="instead of dates: 60d, 3mo, 2y, ytd or max")
-        parser.add_argument("--interval", default="1d", help="the time frame (default: %(default)s)")
+        parser.add_argument(
+            "--interval", default="1d", choices=TIMEFRAMES, metavar="INTERVAL",
+            help=f"the time frame: {', '.join(TIMEFRAMES)} (default: %(default)s)",
+        )  # fmt: skip
         parser.add_argument(
             "--indicator", action="append", default=[], help='such as RSI or \'{"name": "SMA", "timeperiod": 50}\''
         )

@@ -1,0 +1,223 @@
+"""What every request has in common: a field or query parameter nobody reads is refused, and some have a second name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import Model
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import generics, serializers, views
+from rest_framework.request import Request
+
+from Backtest.errors import Diagnostic, InvalidInput
+
+# Two names of one thing. A request may use either, whichever of them its serializer has.
+PAIRS = (
+    ("start_date", "from"),
+    ("end_date", "to"),
+    ("symbol", "ticker"),
+    ("indicators", "required_indicators"),
+)
+SYNONYMS = {**dict(PAIRS), **{other: name for name, other in PAIRS}}
+# What people write for a field whose name is spelt quite differently.
+MEANT = {
+    "initial_capital": "cash", "initial_cash": "cash", "capital": "cash", "balance": "cash", "fee": "commission",
+    "fees": "commission", "slippage": "spread", "interval": "timeframe", "timeframe": "interval", "description": "user_description",
+    "text": "user_description", "prompt": "user_description", "canonical": "canonical_json", "strategy": "strategy_id",
+    "strategy_id": "strategy", "title": "name", "sort": "ordering", "order_by": "ordering", "limit": "page_size", "per_page": "page_size",
+    "objectives": "objective", "metric": "objective", "tries": "max_tries", "tz": "timezone", "start": "start_date",
+    "end": "end_date", "symbols": "symbol", "params": "parameters",
+}  # fmt: skip
+
+
+def unknown_names(
+    given: Iterable[str], known: Iterable[str], *, kind: str = "field", path: str = ""
+) -> list[Diagnostic]:
+    """Return a finding for each name that is not known, with the known one it is nearest to."""
+    names = list(known)
+    return [_unknown(name, names, kind, path) for name in given if name not in names]
+
+
+def _unknown(name: str, names: list[str], kind: str, path: str) -> Diagnostic:
+    meant = [n for n in (SYNONYMS.get(name), MEANT.get(name)) if n in names]
+    near = meant or difflib.get_close_matches(name, names, n=1)
+    message, suggestion = f"There is no {kind} `{name[:80]}`", "Leave it out"
+    if near:
+        suggestion = f"did you mean `{near[0]}`?"
+        message += f": {suggestion}"
+    elif names:
+        suggestion = f"Leave it out; there are {', '.join(sorted(names))}"
+    return Diagnostic("error", f"unknown_{kind.replace('query ', '')}", f"{path}{name[:80]}", message, suggestion)
+
+
+def refuse(findings: list[Diagnostic]) -> None:
+    """Raise InvalidInput (400) with findings, where there are some."""
+    if findings:
+        raise InvalidInput("The request is not valid", details=findings)
+
+
+# A request's body or query: fields it does not have are refused, those of nested serializers too. Where it has
+# `start_date`, the request may say `from`, and so for each of PAIRS. (A docstring would describe every request in OpenAPI.)
+class RequestSerializer(serializers.Serializer[Any]):
+    other_shape: ClassVar[dict[str, Any] | None] = None  # what else it reads, for its description
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if self.parent is None and isinstance(data, Mapping):
+            refuse(list(_findings(self, data, "")))
+            data = _renamed(self, data)
+        return super().run_validation(data)
+
+
+def _writable(serializer: serializers.BaseSerializer[Any]) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    fields = getattr(serializer, "fields", {})
+    return {str(name): field for name, field in fields.items() if not field.read_only}
+
+
+def second_names(names: Iterable[str]) -> dict[str, str]:
+    """Return the second names a request with these fields takes: each with the field it stands for."""
+    known = list(names)
+    return {SYNONYMS[name]: name for name in known if name in SYNONYMS and SYNONYMS[name] not in known}
+
+
+def _findings(serializer: serializers.BaseSerializer[Any], data: Any, path: str) -> Iterator[Diagnostic]:
+    fields, given = _writable(serializer), [str(name) for name in data]
+    second = second_names(fields)
+    yield from unknown_names(given, [*fields, *second], path=path)
+    for other, name in second.items():
+        if other in given and name in given:
+            message = f"`{other}` and `{name}` are one field, and both were given"
+            yield Diagnostic("error", "given_twice", f"{path}{other}", message, f"Leave one of them out: keep `{name}`")
+    for name, field in fields.items():
+        value = data.get(name) if name in given else None
+        if isinstance(field, serializers.Serializer) and isinstance(value, Mapping):
+            yield from _findings(field, value, f"{path}{name}.")
+        child = getattr(field, "child", None)
+        if isinstance(child, serializers.Serializer) and isinstance(value, list):
+            for i, item in enumerate(value):
+                if isinstance(item, Mapping):
+                    yield from _findings(child, item, f"{path}{name}[{i}].")
+
+
+def _renamed(serializer: serializers.BaseSerializer[Any], data: Any) -> Any:
+    """Return the data with second names replaced by the fields they stand for."""
+    second = {other: name for other, name in second_names(_writable(serializer)).items() if other in data}
+    if not second:
+        return data
+    renamed = data.copy() if hasattr(data, "setlist") else dict(data)
+    for other, name in second.items():
+        if hasattr(renamed, "setlist"):
+            renamed.setlist(name, renamed.pop(other))
+        else:
+            renamed[name] = renamed.pop(other)
+    return renamed
+
+
+class StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Describes requests as they are read: no other properties, and the second names beside the first."""
+
+    target_class = RequestSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        if direction == "request" and "properties" in schema:
+            _describe(schema)
+            if other := getattr(self.target, "other_shape", None):
+                return {"oneOf": [schema, other]}
+        return schema
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    schema["additionalProperties"] = False
+    properties, required = schema["properties"], schema.get("required", [])
+    for other, name in second_names(properties).items():
+        properties[other] = {**properties[name], "description": f"The same as {name}; give one of them"}
+        if name in required:
+            required.remove(name)
+            schema.setdefault("anyOf", []).extend([{"required": [name]}, {"required": [other]}])
+    if not required:
+        schema.pop("required", None)
+
+
+# -- Query parameters ----------------------------------------------------------------------------
+
+
+class StrictQuery(views.APIView):
+    """A view that refuses query parameters it does not read.
+
+    It reads those of its filters, ordering and pagination, and those its description of the operation lists.
+    """
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        given = request.query_params
+        if not given:
+            return
+        known = query_parameters(self, request.method or "")
+        names = [n for n in given if (n, given[n]) != ("format", "json")]
+        findings = unknown_names(names, known, kind="query parameter")
+        if "ordering" in known and "ordering" in given:
+            orders = [n.strip().lstrip("-") for n in given["ordering"].split(",") if n.strip()]
+            findings += unknown_names(orders, _orders(self), kind="ordering")
+        refuse(findings)
+
+
+def query_parameters(view: Any, method: str) -> list[str]:
+    """Return the names of the query parameters a view reads in answer to a method."""
+    names = []
+    for parameter in _documented(view, method):
+        if isinstance(parameter, OpenApiParameter):
+            names += [parameter.name] if parameter.location == OpenApiParameter.QUERY else []
+        else:
+            found = parameter() if isinstance(parameter, type) else parameter
+            names += [str(name) for name in found.fields]
+    if method == "GET" and isinstance(view, generics.GenericAPIView):
+        names += _of_lists(view)
+    return names
+
+
+def _documented(view: Any, method: str) -> list[Any]:
+    described = getattr(getattr(view, method.lower(), None), "kwargs", {}).get("schema")
+    if described is None:
+        return []
+    schema = described()
+    schema.view, schema.method = view, method
+    return list(schema.get_override_parameters())
+
+
+def _of_lists(view: generics.GenericAPIView[Any]) -> list[str]:
+    names, queryset = [], getattr(view, "queryset", None)
+    if paginator := view.paginator:
+        names += [getattr(paginator, "page_query_param", ""), getattr(paginator, "page_size_query_param", "")]
+    for backend in view.filter_backends:
+        if hasattr(backend, "ordering_param"):
+            names.append(backend.ordering_param)
+        elif issubclass(backend, DjangoFilterBackend):
+            found = DjangoFilterBackend().get_filterset_class(view, queryset)
+            names += list(found.base_filters) if found else []
+    return [name for name in names if name]
+
+
+def _orders(view: Any) -> list[str]:
+    backend = next(b for b in view.filter_backends if hasattr(b, "ordering_param"))
+    context = {"request": view.request, "view": view}
+    return [name for name, _ in backend().get_valid_fields(view.queryset, view, context)]
+
+
+M = TypeVar("M", bound=Model)
+
+
+class APIView(StrictQuery):
+    """Django REST framework's APIView, strict about query parameters."""
+
+
+class GenericAPIView(StrictQuery, generics.GenericAPIView[M]):
+    """The same of GenericAPIView."""
+
+
+class ListAPIView(StrictQuery, generics.ListAPIView[M]):
+    """The same of ListAPIView."""

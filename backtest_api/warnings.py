@@ -1,0 +1,42 @@
+"""What the reading of a strategy warns of, as a run keeps it: before what its data and the run itself warn of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from Backtest.canonical import CanonicalStrategy
+from Backtest.errors import Diagnostic
+
+TOLD = ("answered_by_rules",)  # of infos: that a model was asked for and did not answer
+
+
+def of_reading(findings: Iterable[Diagnostic | Mapping[str, str]]) -> list[str]:
+    """Return the warnings among findings about a text or a canonical, each with its remedy."""
+    found = [f.as_dict() if isinstance(f, Diagnostic) else f for f in findings]
+    return [
+        f["message"].rstrip(".") + (f". {f['suggestion']}" if f.get("suggestion") else "")
+        for f in found
+        if f["severity"] == "warning" or f["code"] in TOLD
+    ]
+
+
+def of_symbols(canonical: CanonicalStrategy, chosen: str, *, named: bool) -> list[str]:
+    """Say which of a strategy's symbols a run is of, where the strategy has several and nobody named one."""
+    if named or len(canonical.symbols) < 2:
+        return []
+    others = [s for s in canonical.symbols if s != chosen]
+    return [
+        (
+            f"The strategy names {_listed(canonical.symbols)}; this run is of {chosen} alone. For {_listed(others)}: run it again with "
+            f"another symbol, or all at once as a job (POST /api/backtests/jobs/)"
+        )
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def together(*parts: Iterable[str]) -> list[str]:
+    """Return warnings in their order, each once."""
+    return list(dict.fromkeys(w for part in parts for w in part))
