@@ -37,9 +37,9 @@ class Server:
     def token(self, name: str = "ada") -> str:
         """Return an access token of a user, who is registered when there is none."""
         body = {"username": name, "email": f"{name}@example.com", "password": "correct horse battery"}
-        answer = httpx.post(f"{self.url}/api/auth/register/", json=body)
+        answer = httpx.post(f"{self.url}/api/auth/register/", json=body, timeout=60)
         if answer.status_code == 409:
-            answer = httpx.post(f"{self.url}/api/auth/login/", json=body)
+            answer = httpx.post(f"{self.url}/api/auth/login/", json=body, timeout=60)
         return str(answer.raise_for_status().json()["access"])
 
 

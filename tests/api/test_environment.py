@@ -78,7 +78,7 @@ def test_a_database_without_tables_says_so_once(tmp_path: Path) -> None:
             assert "manage.py migrate" in health.json()["database"]
             body = {"username": "ada", "email": "a@example.com", "password": "a-long-pass-phrase"}
             for _ in range(2):
-                answer = httpx.post(f"{server.url}/api/auth/register/", json=body)
+                answer = httpx.post(f"{server.url}/api/auth/register/", json=body, timeout=60)
                 assert answer.status_code == 503
                 assert "manage.py migrate" in answer.json()["error"]
         finally:

@@ -52,14 +52,18 @@ def test_everything_works_on_a_real_server(tmp_path: Path) -> None:
             f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, headers=header, timeout=60
         )
         assert answer.headers["X-Request-ID"] == "my-request-1"
-        made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header).json()
-        run = httpx.post(f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=header).json()["id"]
+        made = httpx.post(
+            f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
+        ).json()
+        run = httpx.post(
+            f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=header, timeout=60
+        ).json()["id"]
         from tests.api.test_workers import ended
 
         assert ended(server, header, run)["status"] == "completed"
         assert httpx.get(f"{server.url}/api/health/ready/", timeout=20).json()["status"] == "ok"
-        assert httpx.get(f"{server.url}/metrics").status_code == 403
-        shown = httpx.get(f"{server.url}/metrics", headers={"Authorization": "Bearer count-me-in"}).text
+        assert httpx.get(f"{server.url}/metrics", timeout=60).status_code == 403
+        shown = httpx.get(f"{server.url}/metrics", headers={"Authorization": "Bearer count-me-in"}, timeout=60).text
     figures = dict(line.rsplit(" ", 1) for line in shown.splitlines() if not line.startswith("#"))
     assert figures['algoagent_backtests{status="completed"}'] == "2.0"
     assert figures["algoagent_workers"] == "1.0"

@@ -18,6 +18,7 @@ def test_schemathesis_on_a_live_server(server: Server, tmp_path: Path) -> None:
         f"{server.url}/api/strategies/",
         json={"user_description": "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"},
         headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
     )
     assert made.status_code == 201
     command = [
@@ -33,15 +34,15 @@ def test_schemathesis_on_a_live_server(server: Server, tmp_path: Path) -> None:
 
 
 def test_swagger_works_without_a_network(server: Server) -> None:
-    page = httpx.get(f"{server.url}/api/docs/").raise_for_status().text
+    page = httpx.get(f"{server.url}/api/docs/", timeout=60).raise_for_status().text
     assert "swagger-ui" in page
     assert "https://" not in page.replace("https://www.w3.org", "")
     for asset in re.findall(r'(?:src|href)="(/[^"]+)"', page):
-        assert httpx.get(server.url + asset).status_code == 200, asset
+        assert httpx.get(server.url + asset, timeout=60).status_code == 200, asset
 
 
 def test_every_operation_documents_the_error_body_and_has_a_summary_or_text(server: Server) -> None:
-    schema = httpx.get(f"{server.url}/api/schema/", headers={"Accept": "application/json"}).json()
+    schema = httpx.get(f"{server.url}/api/schema/", headers={"Accept": "application/json"}, timeout=60).json()
     assert schema["info"]["title"] == "AlgoAgent"
     operations = [
         o

@@ -428,7 +428,9 @@ def test_on_a_real_server(tmp_path: Path) -> None:
             f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=60
         )
         assert found.json()["isolated"] is True
-        made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header).json()
+        made = httpx.post(
+            f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
+        ).json()
         deployed = httpx.post(
             f"{server.url}/api/production/strategies/{made['id']}/deploy/", json={}, headers=header, timeout=60
         )

@@ -93,7 +93,7 @@ def test_sqlite_files_are_in_wal_mode_and_a_front_end_is_let_in(tmp_path: Path) 
             headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
             answer = httpx.options(f"{server.url}/api/strategies/", headers=headers)
             assert (answer.headers.get("access-control-allow-origin") == origin) is let_in
-        health = httpx.get(f"{server.url}/api/health/").json()
+        health = httpx.get(f"{server.url}/api/health/", timeout=60).json()
         assert (health["status"], health["database"], health["sandbox_backend"]) in (
             ("ok", "sqlite", "bubblewrap"),
             ("ok", "sqlite", "process"),
@@ -103,8 +103,12 @@ def test_sqlite_files_are_in_wal_mode_and_a_front_end_is_let_in(tmp_path: Path) 
 def test_runs_queued_before_a_restart_are_taken_up(tmp_path: Path) -> None:
     with serve(tmp_path) as server:
         header = {"Authorization": f"Bearer {server.token()}"}
-        made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header).json()
-        done = httpx.post(f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=header).json()
+        made = httpx.post(
+            f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
+        ).json()
+        done = httpx.post(
+            f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=header, timeout=60
+        ).json()
         assert done["status"] == "queued"
     with serve(tmp_path, workers=1) as server:
         assert wait(server.url, done["id"], header)["status"] == "completed"
@@ -114,7 +118,7 @@ def wait(url: str, run: int, header: dict[str, str]) -> dict[str, object]:
     import time
 
     for _ in range(300):
-        found = httpx.get(f"{url}/api/backtests/{run}/", headers=header).json()
+        found = httpx.get(f"{url}/api/backtests/{run}/", headers=header, timeout=60).json()
         if found["status"] not in ("queued", "running"):
             return dict(found)
         time.sleep(0.1)
@@ -162,33 +166,47 @@ def postgres(folder: Path) -> Iterator[str]:
 def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     with postgres(tmp_path) as url, serve(tmp_path / "var", workers=1, DATABASE_URL=url) as server:
-        assert httpx.get(f"{server.url}/api/health/").json()["database"] == "postgresql"
+        assert httpx.get(f"{server.url}/api/health/", timeout=60).json()["database"] == "postgresql"
         header = {"Authorization": f"Bearer {server.token()}"}
         made = httpx.post(
-            f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "N"}, headers=header
+            f"{server.url}/api/strategies/",
+            json={"user_description": SENTENCE, "name": "N"},
+            headers=header,
+            timeout=60,
         )
         assert made.status_code == 201
         again = httpx.post(
-            f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "N"}, headers=header
+            f"{server.url}/api/strategies/",
+            json={"user_description": SENTENCE, "name": "N"},
+            headers=header,
+            timeout=60,
         )
         assert again.status_code == 409
         canonical = made.json()["canonical_json"]
         canonical["entry_rules"][0]["when"]["right"]["value"] = 25
         changed = httpx.patch(
-            f"{server.url}/api/strategies/{made.json()['id']}/", json={"canonical_json": canonical}, headers=header
+            f"{server.url}/api/strategies/{made.json()['id']}/",
+            json={"canonical_json": canonical},
+            headers=header,
+            timeout=60,
         )
         assert changed.json()["version"] == 2
-        queued = httpx.post(f"{server.url}/api/backtests/", json={"strategy_id": made.json()["id"]}, headers=header)
+        queued = httpx.post(
+            f"{server.url}/api/backtests/", json={"strategy_id": made.json()["id"]}, headers=header, timeout=60
+        )
         assert wait(server.url, queued.json()["id"], header)["status"] == "completed"
         quick = httpx.post(
-            f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, headers=header
+            f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, headers=header, timeout=60
         )
         assert quick.json()["total_trades"] > 10
         nul = httpx.post(
-            f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "a\x00b"}, headers=header
+            f"{server.url}/api/strategies/",
+            json={"user_description": SENTENCE, "name": "a\x00b"},
+            headers=header,
+            timeout=60,
         )
         assert nul.status_code == 400
-        assert httpx.get(f"{server.url}/api/conversations/", headers=header).json()["count"] >= 1
+        assert httpx.get(f"{server.url}/api/conversations/", headers=header, timeout=60).json()["count"] >= 1
         for message, action in ((SENTENCE, "created"), ("make the stop 3%", "changed"), ("test it", "queued")):
             said = {"message": message, "session_id": "s"}
             talk = httpx.post(

@@ -58,19 +58,19 @@ def made(server: Server) -> dict[str, Any]:
     shown = server.manage("create_demo_user", "--username", "boss", "--staff").stdout
     password = re.findall(r"\S{12,}", shown)[-1]
     session = (
-        httpx.post(f"{server.url}/api/auth/login/", json={"username": "boss", "password": password})
+        httpx.post(f"{server.url}/api/auth/login/", json={"username": "boss", "password": password}, timeout=60)
         .raise_for_status()
         .json()
     )
     header = {"Authorization": f"Bearer {session['access']}"}
     strategy = httpx.post(
-        f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "Dip"}, headers=header
+        f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "Dip"}, headers=header, timeout=60
     ).json()
     httpx.post(
-        f"{server.url}/api/strategies/{strategy['id']}/generate-code/", json={}, headers=header
+        f"{server.url}/api/strategies/{strategy['id']}/generate-code/", json={}, headers=header, timeout=60
     ).raise_for_status()
     run = httpx.post(
-        f"{server.url}/api/backtests/quick-run/", json={"strategy_id": strategy["id"]}, headers=header
+        f"{server.url}/api/backtests/quick-run/", json={"strategy_id": strategy["id"]}, headers=header, timeout=60
     ).json()
     html = httpx.get(f"{server.url}/api/backtests/{run['id']}/report/", headers=header, timeout=60).text
     return {"password": password, "strategy": strategy, "run": run, "report": html}
