@@ -25,8 +25,9 @@ demo: setup ## a sentence in; strategy, trades, figures and a report out
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py backtest "Buy GOOG when RSI(14) is below 40 and the close is above the 200-day moving average. Sell when RSI is above 70. Stop loss 8%."
 
-serve: setup ## migrate and start web server and worker at http://127.0.0.1:$(PORT)
+serve: setup ## migrate, compile the engine, and start web server and worker at http://127.0.0.1:$(PORT)
 	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python -m Backtest.kernel
 	@PATH="$(CURDIR)/$(BIN):$$PATH" UVICORN_PORT=$(PORT) $(BIN)/python -m honcho start
 
 test: setup ## run all tests

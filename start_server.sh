@@ -1,5 +1,5 @@
 #!/bin/sh
-# What `make serve` does: set up, migrate, start web server and worker at http://127.0.0.1:8000 (PORT changes it).
+# What `make serve` does: set up, migrate, compile the engine (a minute or two the first time), start web server and worker at http://127.0.0.1:8000 (PORT changes it).
 set -eu
 cd "$(dirname "$0")"
 python=$(command -v python3.11 || command -v python3)
@@ -8,4 +8,5 @@ if [ ! -f .venv/.installed ] || [ requirements.txt -nt .venv/.installed ]; then
     .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 fi
 .venv/bin/python manage.py migrate --verbosity 0
+.venv/bin/python -m Backtest.kernel
 PATH="$PWD/.venv/bin:$PATH" UVICORN_PORT="${PORT:-8000}" exec .venv/bin/python -m honcho start

@@ -30,6 +30,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 # The modules that take longest begin first, so that no worker is left alone with one of them at the end.
 LONGEST = (
     "test_workers",
+    "test_image",
     "test_openapi",
     "test_model_code",
     "escape/",

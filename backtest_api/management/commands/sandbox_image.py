@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dockerfile",
             action="store_true",
-            help="build it from the project's Dockerfile, which needs a registry; otherwise it is made of this "
+            help="build it from Dockerfile.sandbox, which needs a registry; otherwise it is made of this "
             "machine's interpreter, packages and libraries",
         )
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         from Backtest.errors import SandboxUnavailable
         from Backtest.sandbox.docker_engine import DockerSandbox, build_image
 
-        name, dockerfile = settings.SANDBOX_IMAGE, settings.BASE_DIR / "Dockerfile"
+        name, dockerfile = settings.SANDBOX_IMAGE, settings.BASE_DIR / "Dockerfile.sandbox"
         try:
             client = DockerSandbox(image=name).client
             image = build_image(client, name=name, dockerfile=dockerfile if options["dockerfile"] else None)
