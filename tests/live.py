@@ -39,7 +39,8 @@ class Server:
         body = {"username": name, "email": f"{name}@example.com", "password": "correct horse battery"}
         answer = httpx.post(f"{self.url}/api/auth/register/", json=body, timeout=60)
         if answer.status_code == 409:
-            answer = httpx.post(f"{self.url}/api/auth/login/", json=body, timeout=60)
+            known = {"username": name, "password": body["password"]}
+            answer = httpx.post(f"{self.url}/api/auth/login/", json=known, timeout=60)
         return str(answer.raise_for_status().json()["access"])
 
 
