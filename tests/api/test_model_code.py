@@ -139,13 +139,14 @@ def test_a_models_code_that_equals_the_canonical(api: APIClient, strategy: int, 
 
 
 def test_what_does_not_equal_is_shown_and_not_kept(api: APIClient, strategy: int, llm: ModelServer) -> None:
+    before = api.get(f"/api/strategies/{strategy}/").json()["generated_code"]
     llm.will(fenced(OTHER))
     made = api.post(f"/api/strategies/{strategy}/generate-code/", {"writer": "model"}).json()
     assert (made["success"], made["equal"], len(made["rounds"]), len(llm.asked)) == (False, False, 4, 4)
     assert made["difference"]["data"] == "GOOG"
     assert "RSI(14)" in json.dumps(made["difference"]["seen"])
     assert "It trades otherwise than the strategy" in made["problem"]
-    assert api.get(f"/api/strategies/{strategy}/").json()["generated_code"] == ""
+    assert api.get(f"/api/strategies/{strategy}/").json()["generated_code"] == before != ""
     assert ConversationMemory.objects.filter(interaction_type="generate").get().ai_response["success"] is False
 
 
