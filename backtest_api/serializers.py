@@ -152,7 +152,10 @@ class TrialsSerializer(serializers.Serializer[Any]):
 
 class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     strategy_id = serializers.IntegerField(allow_null=True)
-    metrics = serializers.DictField(help_text="All of backtesting.py's figures by their own names")
+    metrics = serializers.DictField(help_text="All figures (docs/figures.md); null where there is none")
+    cautions = serializers.SerializerMethodField(
+        help_text="Figures that rest on too little, each with what it rests on, such as 3 trades"
+    )
     warnings = serializers.ListField(child=serializers.CharField())
     artifacts = serializers.SerializerMethodField()
     trades_csv = serializers.SerializerMethodField()
@@ -174,10 +177,15 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
             "id", "strategy_id", "strategy_version", "status", "progress", "symbol", "timeframe", "start_date", "end_date",
             "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
-            "metrics", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings", "duration_ms",
-            "attempts", "created_at", "started_at", "finished_at", "ranges", "trials", "resources",
+            "metrics", "cautions", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings",
+            "duration_ms", "attempts", "created_at", "started_at", "finished_at", "ranges", "trials", "resources",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+    def get_cautions(self, run: BacktestRun) -> dict[str, str]:
+        found: dict[str, str] = run.outcome.get("cautions", {})
+        return found
 
     @extend_schema_field(ResourcesSerializer(allow_null=True))
     def get_resources(self, run: BacktestRun) -> dict[str, float] | None:

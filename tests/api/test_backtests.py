@@ -203,6 +203,8 @@ def test_a_user_s_upload_comes_before_bundled_prices(api: APIClient) -> None:
     assert made.json()["rows"] == 31
     run = api.post("/api/backtests/quick-run/", {"user_description": "Buy GOOG when close > 105, stop 5%"}).json()
     assert (run["data_source"], run["start_date"]) == ("uploaded", "2020-01-01")
+    assert run["cautions"]["CAGR [%]"] == "0.08 years are too short to speak of a year"
+    assert run["cautions"]["Win Rate [%]"] == "1 trade is too few to mean much"
     weekly = api.post("/api/data/fetch/", {"symbol": "GOOG", "interval": "1wk"}).json()
     assert weekly["rows"] == 3  # every day from a Wednesday to a Friday: two parts of weeks are left out
     assert api.delete(f"/api/data/datasets/{made.json()['id']}/").status_code == 204
