@@ -10,9 +10,13 @@ def main() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # those of libraries are for who develops; python -W default shows them
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"The settings cannot work: {error}")
 
 
 if __name__ == "__main__":

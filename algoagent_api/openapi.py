@@ -1,8 +1,21 @@
-"""What every operation of the API shares in its OpenAPI description: the error answers."""
+"""The OpenAPI description: its pages, and what every operation shares, the error answers."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from auth_api.requests import JSONErrors, StrictQuery
+
+
+class SchemaView(JSONErrors, StrictQuery, SpectacularAPIView):
+    """The description itself, as YAML or JSON."""
+
+
+class DocsView(JSONErrors, StrictQuery, SpectacularSwaggerView):
+    """A page to read it and to try the API out."""
+
 
 _ERROR = {
     "type": "object",

@@ -4,11 +4,11 @@ from django.contrib import admin
 from django.urls import include, path, re_path, reverse_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from algoagent_api.exception_handler import not_found
 from algoagent_api.health import HealthView, LiveView, ReadyView
 from algoagent_api.observability import metrics
+from algoagent_api.openapi import DocsView, SchemaView
 
 urlpatterns = [
     path("", RedirectView.as_view(url=reverse_lazy("docs"))),
@@ -24,8 +24,8 @@ urlpatterns = [
     path("api/health/live/", LiveView.as_view(), name="health-live"),
     path("api/health/ready/", ReadyView.as_view(), name="health-ready"),
     path("metrics", metrics, name="metrics"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^api/", csrf_exempt(not_found)),
 ]
 handler404 = "algoagent_api.exception_handler.not_found"

@@ -11,7 +11,9 @@ from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import generics, serializers, views
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from Backtest.errors import Diagnostic, InvalidInput
 
@@ -141,6 +143,14 @@ def _describe(schema: dict[str, Any]) -> None:
             schema.setdefault("anyOf", []).extend([{"required": [name]}, {"required": [other]}])
     if not required:
         schema.pop("required", None)
+
+
+class JSONErrors(views.APIView):
+    """A view whose answers are something else than JSON, and whose errors are JSON whatever was asked for."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+        return super().handle_exception(exc)
 
 
 # -- Query parameters ----------------------------------------------------------------------------

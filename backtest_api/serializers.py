@@ -13,7 +13,7 @@ from auth_api.requests import RequestSerializer
 from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
-from data_api.serializers import SYMBOL
+from data_api.serializers import SYMBOL, TIMEZONE
 from strategy_api.production_serializers import CODE, RangesField, ResourcesSerializer
 from strategy_api.serializers import AssumptionSerializer, CanonicalField, FindingSerializer, TextField
 
@@ -23,9 +23,7 @@ class RunOptionsSerializer(RequestSerializer):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False, help_text="Inclusive")
     timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False)
-    timezone = TextField(
-        required=False, max_length=64, help_text="That of intraday prices which do not say it, such as America/New_York"
-    )
+    timezone = TextField(**TIMEZONE)
     cash = serializers.FloatField(required=False, min_value=0.01, max_value=1e12)
     commission = serializers.FloatField(
         required=False, min_value=0, max_value=0.0999, help_text="A fraction: 0.001 is 0.1%"
@@ -98,7 +96,7 @@ class ConfigCheckRequest(RequestSerializer):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False)
     timeframe = TextField(required=False, max_length=10)
-    timezone = TextField(required=False, max_length=64)
+    timezone = TextField(**TIMEZONE)
     cash = serializers.FloatField(required=False)
     commission = serializers.FloatField(required=False)
     spread = serializers.FloatField(required=False)
@@ -317,6 +315,7 @@ class JobRequestSerializer(RequestSerializer):
     timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False)
     vars()["from"] = serializers.DateField(required=False)  # a word of Python, and of the contract
     to = serializers.DateField(required=False, help_text="Inclusive")
+    timezone = TextField(**TIMEZONE)
     notes = serializers.CharField(
         required=False, allow_blank=True, max_length=2000, help_text="A remark; a risk-free rate in it counts (a year)"
     )

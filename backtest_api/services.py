@@ -608,6 +608,7 @@ def job_create(
     timeframe: str | None = None,
     start_date: date | None = None,
     end_date: date | None = None,
+    timezone: str = "",
     notes: str = "",
 ) -> BacktestJob:
     """Store a job and a queued run for each symbol.
@@ -644,6 +645,8 @@ def job_create(
         "from": start_date,
         "to": end_date,
     }
+    if timezone:
+        request["timezone"] = timezone
     if rate is not None:
         request["risk_free_rate"] = rate
     with transaction.atomic():
@@ -653,6 +656,6 @@ def job_create(
         for symbol in wanted:
             run_create(
                 user=user, canonical=canonical, strategy=stored, symbol=symbol, start_date=start_date,
-                end_date=end_date, timeframe=timeframe, job=job, reading=reading, risk_free_rate=rate,
+                end_date=end_date, timeframe=timeframe, timezone=timezone, job=job, reading=reading, risk_free_rate=rate,
             )  # fmt: skip
     return job

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_api.request_user import user_of
-from auth_api.requests import APIView, GenericAPIView, ListAPIView, RequestSerializer
+from auth_api.requests import APIView, GenericAPIView, JSONErrors, ListAPIView, RequestSerializer
 from Backtest.errors import InvalidInput
 from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
@@ -62,15 +62,10 @@ class EventStream(BaseRenderer):
         return b"data: " + JSONRenderer().render(data) + b"\n\n"
 
 
-class StreamingView(APIView):
+class StreamingView(JSONErrors, APIView):
     """A view that answers with server-sent events."""
 
     renderer_classes: tuple[type[BaseRenderer], ...] = (JSONRenderer, EventStream)
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Errors are JSON, whatever was asked for."""
-        self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
-        return super().handle_exception(exc)
 
     @staticmethod
     def streamed(events: AsyncIterator[bytes]) -> StreamingHttpResponse:

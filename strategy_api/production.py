@@ -69,6 +69,7 @@ def sandbox_test(
     start_date: date | None = None,
     end_date: date | None = None,
     timeframe: str = "1d",
+    timezone: str = "",
     limits: Mapping[str, float] | None = None,
     closely: bool = True,
     **execution: float | None,
@@ -88,7 +89,7 @@ def sandbox_test(
     require_isolation()
     sandbox, run_id = get_sandbox(), uuid4().hex[:12]
     prices = get_data_manager(user=user).fetch(
-        PriceRequest(symbol.upper(), timeframe, start_date, end_date, history_bars(None))
+        PriceRequest(symbol.upper(), timeframe, start_date, end_date, history_bars(None), timezone)
     )
     used = get_limits()
     wanted = {k: min(v, getattr(used, k)) for k, v in (limits or {}).items()}
@@ -144,6 +145,7 @@ def check_lookahead(
     start_date: date | None = None,
     end_date: date | None = None,
     timeframe: str = "1d",
+    timezone: str = "",
     **execution: float | None,
 ) -> dict[str, Any]:
     """Run code on futures that differ and tell what it did differently before they do.
@@ -157,7 +159,7 @@ def check_lookahead(
 
     require_isolation()
     prices = get_data_manager(user=user).fetch(
-        PriceRequest(symbol.upper(), timeframe, start_date, end_date, history_bars(None))
+        PriceRequest(symbol.upper(), timeframe, start_date, end_date, history_bars(None), timezone)
     )
     engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     found = _lookahead(code, prices, engine)

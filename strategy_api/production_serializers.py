@@ -11,7 +11,7 @@ from rest_framework.fields import empty
 from auth_api.requests import RequestSerializer
 from Backtest.canonical import CanonicalStrategy
 from Backtest.timeframes import Timeframe
-from data_api.serializers import SYMBOL
+from data_api.serializers import SYMBOL, TIMEZONE
 from strategy_api.models import Deployment, StateChange, Strategy
 from strategy_api.serializers import CanonicalField, FindingSerializer, TextField
 
@@ -73,6 +73,7 @@ class CodeOptionsSerializer(RequestSerializer):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False, help_text="Inclusive")
     timeframe = serializers.ChoiceField(choices=get_args(Timeframe), required=False)
+    timezone = TextField(**TIMEZONE)
     cash = serializers.FloatField(required=False, min_value=0.01, max_value=1e12)
     commission = serializers.FloatField(required=False, min_value=0, max_value=0.0999, help_text="A fraction")
     spread = serializers.FloatField(required=False, min_value=0, max_value=0.0999, help_text="A fraction")

@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
+from backtest_api import tasks
 from data_api.models import DataSet
 
 HEADER = "Date,Open,High,Low,Close,Volume\n"
@@ -193,3 +194,24 @@ def test_the_tester_imports_a_file(user: Any, tmp_path: Path) -> None:
     for wrong in ("", f"'{path}", f"'{path}' nonsense", f"'{path}' order=dmy", f"'{path}' date_order=day"):
         with pytest.raises(AlgoAgentError):
             tester.answer(f":import {wrong}")
+
+
+def test_a_zone_given_with_the_run_is_that_of_its_prices(api: APIClient) -> None:
+    """Bars without a zone, 09:00 to 15:00 of ten days: bought on the bar that opens at 10:00 in New York, so filled at 11:00."""
+    times = [day + pd.Timedelta(hours=h) for day in pd.bdate_range("2024-03-11", periods=10) for h in range(9, 16)]
+    text = HEADER + "".join(f"{time:%Y-%m-%d %H:%M},10,11,9,10,5\n" for time in times)
+    assert post(api, "upload", text, symbol="NAIVE").status_code == 201
+    rule = "On 1h bars buy NAIVE when close > 5 between 10:00 and 10:59 New York time, exit at 14:00 New York time"
+    run = {"user_description": rule, "symbol": "NAIVE"}
+    asked = api.post("/api/backtests/quick-run/", run)
+    assert (asked.status_code, "timezone" in str(asked.json()["ai_suggestions"])) == (422, True)
+    made = api.post("/api/backtests/quick-run/", {**run, "timezone": "America/New_York"}).json()
+    trades = api.get(f"/api/backtests/{made['id']}/trades/").json()["results"]
+    assert {trade["entry_time"][11:16] for trade in trades} == {"11:00"}
+    assert len(trades) == 10
+    job = {"strategy": rule, "symbols": ["NAIVE"]}
+    for more, status in (({}, "failed"), ({"timezone": "America/New_York"}, "completed")):
+        queued = api.post("/api/backtests/jobs/", {**job, **more}).json()
+        tasks.work()
+        found = api.get(f"/api/backtests/jobs/{queued['id']}/").json()
+        assert (found["status"], found["request"].get("timezone")) == (status, more.get("timezone"))

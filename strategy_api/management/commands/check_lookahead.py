@@ -25,6 +25,9 @@ class Command(UserCommand):
         parser.add_argument("--start", type=date.fromisoformat, help="first day, such as 2005-01-01")
         parser.add_argument("--end", type=date.fromisoformat, help="last day")
         parser.add_argument("--timeframe", default="1d")
+        parser.add_argument(
+            "--timezone", default="", help="of intraday prices that do not say it, such as America/New_York"
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def work(self, user: User, **options: Any) -> None:
@@ -36,7 +39,7 @@ class Command(UserCommand):
             raise InvalidInput(f"{options['file']} cannot be read: {error}") from error
         found = check_lookahead(
             user=user, code=code, symbol=options["symbol"], start_date=options["start"], end_date=options["end"],
-            timeframe=options["timeframe"],
+            timeframe=options["timeframe"], timezone=options["timezone"],
         )  # fmt: skip
         if options["json"]:
             self.stdout.write(json.dumps(found))
