@@ -18,7 +18,7 @@ from Backtest.conditions import Floats
 from Backtest.data import PriceData
 from Backtest.errors import DataError, ExecutionError
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult, Trace
+from Backtest.sandbox import EngineSettings, Limits, Runner, SandboxJob, SandboxResult, Trace
 
 CUTS = 5
 MOST_BARS = 3000
@@ -72,7 +72,7 @@ def check_lookahead(
     prices: PriceData,
     settings: EngineSettings,
     *,
-    sandbox: Sandbox,
+    sandbox: Runner,
     limits: Limits | None = None,
     cuts: int = CUTS,
     generated: bool = False,

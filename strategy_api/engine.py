@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from django.conf import settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from Backtest.sandbox import EngineSettings, Limits
+    from Backtest.sandbox import EngineSettings, Limits, Runner
     from Backtest.sandbox.pool import InterpreterSandbox
 
 
@@ -57,7 +58,14 @@ def require_isolation() -> None:
 
 
 def ranges_of(
-    code: str, frame: pd.DataFrame, engine: EngineSettings, figures: dict[str, Any], *, first: int, took: float
+    code: str,
+    frame: pd.DataFrame,
+    engine: EngineSettings,
+    figures: dict[str, Any],
+    *,
+    first: int,
+    took: float,
+    sandbox: Runner | None = None,
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Run code again for its figures as ranges over intrabar paths and costs; where that fails, say why in a warning.
 
@@ -65,12 +73,16 @@ def ranges_of(
         figures: what it gave, by their names.
         first: the first bar that was asked for.
         took: how many seconds that was.
+        sandbox: the server's by default.
     """
     from Backtest.errors import ExecutionError
     from Backtest.search.ranges import ranges_of_code
 
     try:
-        sandbox, limits = get_sandbox(), get_limits()
-        return ranges_of_code(code, frame, engine, figures, sandbox=sandbox, limits=limits, first=first, took=took), []
+        with contextlib.nullcontext(sandbox) if sandbox else get_sandbox().forks() as runner:
+            found = ranges_of_code(
+                code, frame, engine, figures, sandbox=runner, limits=get_limits(), first=first, took=took
+            )
+        return found, []
     except ExecutionError as error:
         return None, [f"There is no range over paths and costs: {error.message}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
@@ -105,20 +106,27 @@ class SandboxResult:
     trace: Trace | None = None
 
 
-class Sandbox(Protocol):
-    """Runs a job.
+class Runner(Protocol):
+    """Runs jobs.
 
     `run` raises ExecutionError with the reason when the job does not complete, and
     SandboxUnavailable when this machine cannot isolate it as configured.
     """
 
+    def run(self, job: SandboxJob) -> SandboxResult: ...
+
+    def run_many(self, jobs: Iterable[SandboxJob]) -> Generator[SandboxResult | ExecutionError]:
+        """Run jobs of the same code, none of which knows of another; give what each came to, in their order."""
+
+
+class Sandbox(Runner, Protocol):
+    """A runner with interpreters of its own."""
+
     backend: str
     isolated: bool
 
-    def run(self, job: SandboxJob) -> SandboxResult: ...
-
-    def run_many(self, jobs: Iterable[SandboxJob], *, at_once: int = 2) -> Generator[SandboxResult | ExecutionError]:
-        """Run jobs of the same code, none of which knows of another; give what each came to, in their order."""
+    def forks(self, *, at_once: int = 2) -> AbstractContextManager[Runner]:
+        """Give a runner of jobs that all have the same code. It starts interpreters once, however often it runs many."""
 
     def warm_up(self, count: int | None = None) -> None:
         """Start interpreters ahead of need."""

@@ -26,6 +26,51 @@ from Backtest.sandbox.interpreters import PIPES, Interpreter
 from Backtest.sandbox.job import SandboxJob, SandboxResult
 from Backtest.sandbox.metrics import EXITS, POOL, STARTS
 
+Run = Callable[[SandboxJob], SandboxResult]
+
+
+class Forks:
+    """A runner of jobs that all have the same code: one of its own as its sandbox does, many in forks of a few interpreters.
+
+    Args:
+        alone: runs a job in an interpreter that serves nothing else.
+        forked: run a job each, in forks of one interpreter; as many as the pool has threads.
+    """
+
+    def __init__(self, alone: Run, forked: Iterable[Run], pool: ThreadPoolExecutor) -> None:
+        self.run = alone
+        self._idle = deque(forked)
+        self._pool = pool
+        self._codes: set[str] = set()
+
+    def run_many(self, jobs: Iterable[SandboxJob]) -> Generator[SandboxResult | ExecutionError]:
+        """Run jobs; give what each came to, in their order.
+
+        Raises:
+            SandboxUnavailable: as InterpreterSandbox.run does.
+            ValueError: the jobs are of different codes.
+        """
+        waiting = list(jobs)
+        self._codes |= {job.code for job in waiting}
+        if len(self._codes) > 1:
+            raise ValueError("Jobs that share an interpreter have to be of the same code")
+        found = [self._pool.submit(self._attempt, job) for job in waiting]
+        try:
+            for one in found:
+                yield one.result()
+        finally:
+            for one in found:
+                one.cancel()
+
+    def _attempt(self, job: SandboxJob) -> SandboxResult | ExecutionError:
+        run = self._idle.popleft()
+        try:
+            return run(job)
+        except ExecutionError as error:
+            return error
+        finally:
+            self._idle.append(run)
+
 
 class InterpreterSandbox:
     """Runs each job in an interpreter of its own. Backends say how one is started.
@@ -98,44 +143,27 @@ class InterpreterSandbox:
             return result
 
     def run_many(self, jobs: Iterable[SandboxJob], *, at_once: int = 2) -> Generator[SandboxResult | ExecutionError]:
-        """Run jobs of the same code; give what each came to, in their order.
+        """Run jobs of the same code in forks; give what each came to, in their order. See `forks`."""
+        with self.forks(at_once=at_once) as runner:
+            yield from runner.run_many(jobs)
 
-        Each runs in a fork of an interpreter that has run nothing itself and keeps nothing of it, which is many times quicker
-        than starting one for each. No resources are measured but those a job reports of itself.
+    @contextlib.contextmanager
+    def forks(self, *, at_once: int = 2) -> Iterator[Forks]:
+        """Give a runner of jobs that all have the same code, for as long as they come.
+
+        Each of many runs in a fork of an interpreter that has run nothing itself and keeps nothing of it, which is many times
+        quicker than starting one for each. No resources are measured but those a job reports of itself.
 
         Args:
             at_once: how many of them run at a time.
-
-        Raises:
-            SandboxUnavailable: as `run` does.
-            ValueError: the jobs are of different codes.
         """
-        waiting = list(jobs)
-        if len({job.code for job in waiting}) > 1:
-            raise ValueError("Jobs that share an interpreter have to be of the same code")
         with contextlib.ExitStack() as stack:
-            idle = deque(stack.enter_context(self._series()) for _ in range(at_once))
+            runs = [stack.enter_context(self._series()) for _ in range(at_once)]
             pool = stack.enter_context(ThreadPoolExecutor(at_once, thread_name_prefix="sandbox-many"))
-
-            def attempt(job: SandboxJob) -> SandboxResult | ExecutionError:
-                run = idle.popleft()
-                try:
-                    return run(job)
-                except ExecutionError as error:
-                    return error
-                finally:
-                    idle.append(run)
-
-            found = [pool.submit(attempt, job) for job in waiting]
-            try:
-                for one in found:
-                    yield one.result()
-            finally:
-                for one in found:
-                    one.cancel()
+            yield Forks(self.run, runs, pool)
 
     @contextlib.contextmanager
-    def _series(self) -> Iterator[Callable[[SandboxJob], SandboxResult]]:
+    def _series(self) -> Iterator[Run]:
         """Give a function that runs jobs as `run` does, in forks of one interpreter where there are forks."""
         held: list[tuple[Interpreter, dict[str, str]]] = []
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.errors import ExecutionError
-from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob
+from Backtest.sandbox import EngineSettings, Limits, Runner, SandboxJob
 from Backtest.statistics import robustness
 
 MOST_COMMISSION = 0.099
@@ -55,7 +55,7 @@ def ranges_of_code(
     settings: EngineSettings,
     figures: Figures,
     *,
-    sandbox: Sandbox,
+    sandbox: Runner,
     limits: Limits,
     first: int = 0,
     took: float = 0.0,
