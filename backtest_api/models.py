@@ -48,6 +48,7 @@ class BacktestRun(models.Model):
     canonical_json = models.JSONField(blank=True, default=dict)
     code = models.TextField(blank=True)  # of a run that was given as code
     settings = models.JSONField(blank=True, default=dict)  # of the engine, for such a run
+    closely = models.BooleanField(default=False)  # such a run is looked at for look-ahead and ranges as well
     search = models.JSONField(null=True, blank=True)  # what a search was asked for; the run is then of its best
     outcome = models.JSONField(blank=True, default=dict)  # of a search its result, of any run its ranges and trials
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
@@ -103,6 +104,12 @@ class BacktestRun(models.Model):
     @property
     def title(self) -> str:
         return str(self.canonical_json.get("strategy_name", "The code"))
+
+    @property
+    def follow_up(self) -> int | None:
+        """Return the run that was queued for a closer look at this one's code."""
+        found: int | None = self.outcome.get("follow_up")
+        return found
 
     @property
     def ranges(self) -> dict[str, Any] | None:

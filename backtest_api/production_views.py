@@ -9,6 +9,8 @@ from rest_framework.response import Response
 from auth_api.request_user import user_of
 from auth_api.requests import APIView
 from backtest_api import serializers, services
+from backtest_api.tasks import ring
+from strategy_api.production_serializers import SandboxTestRequest, SandboxTestSerializer
 
 
 class ValidateConfigView(APIView):
@@ -20,6 +22,18 @@ class ValidateConfigView(APIView):
         return Response(services.config_check(user=user_of(request), **body.validated_data))
 
 
+class SandboxTestView(APIView):
+    @extend_schema(request=SandboxTestRequest, responses={200: SandboxTestSerializer})
+    def post(self, request: Request) -> Response:
+        """Run code on prices in isolation. What the code does wrong is told in the answer."""
+        body = SandboxTestRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = services.sandbox_test(user=user_of(request), **body.validated_data)
+        if found["follow_up"]:
+            ring()
+        return Response(found)
+
+
 class RunSandboxView(APIView):
     @extend_schema(request=serializers.RunSandboxRequest, responses={200: serializers.RunSerializer})
     def post(self, request: Request) -> Response:
@@ -27,4 +41,6 @@ class RunSandboxView(APIView):
         body = serializers.RunSandboxRequest(data=request.data)
         body.is_valid(raise_exception=True)
         run = services.run_isolated(user=user_of(request), **body.validated_data)
+        if run.follow_up:
+            ring()
         return Response(serializers.RunSerializer(run).data)

@@ -14,7 +14,7 @@ from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
 from data_api.serializers import SYMBOL, TIMEZONE
-from strategy_api.production_serializers import CODE, RangesField, ResourcesSerializer
+from strategy_api.production_serializers import CODE, LookaheadSerializer, RangesField, ResourcesSerializer
 from strategy_api.serializers import AssumptionSerializer, CanonicalField, FindingSerializer, TextField
 
 
@@ -164,6 +164,12 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
         help_text="Figures from the worst to the best of what a bar may have been inside and of what trading may cost; null "
         "until the run is looked at, and where a warning says why there is none",
     )
+    lookahead = serializers.SerializerMethodField(
+        help_text="Whether the code knows the future; null where nobody asked"
+    )
+    follow_up = serializers.IntegerField(
+        allow_null=True, help_text="The backtest that was queued for `lookahead` and `ranges` of this one's code"
+    )
     resources = serializers.SerializerMethodField(help_text="What it took; null until it is completed")
     trials = serializers.SerializerMethodField(
         help_text="How often this was tried on these prices, and what that means"
@@ -176,13 +182,18 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
             "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
             "metrics", "cautions", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings",
-            "duration_ms", "attempts", "created_at", "started_at", "finished_at", "ranges", "trials", "resources",
+            "duration_ms", "attempts", "created_at", "started_at", "finished_at", "ranges", "lookahead", "follow_up", "trials", "resources",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
     def get_cautions(self, run: BacktestRun) -> dict[str, str]:
         found: dict[str, str] = run.outcome.get("cautions", {})
+        return found
+
+    @extend_schema_field(LookaheadSerializer(allow_null=True))
+    def get_lookahead(self, run: BacktestRun) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = run.outcome.get("lookahead")
         return found
 
     @extend_schema_field(ResourcesSerializer(allow_null=True))

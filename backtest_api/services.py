@@ -33,7 +33,7 @@ from backtest_api import queue, warnings
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from backtest_api.notes import risk_free_rate
 from data_api.providers import get_data_manager
-from strategy_api import trials
+from strategy_api import production, trials
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Trial
 from strategy_api.selectors import canonical_of
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from strategy_api.models import Strategy
 
 Status = BacktestRun.Status
+LOOK_S = 3600.0  # how long a worker may run code over paths and costs
 SUMMARY_FIELDS = (
     "total_pnl", "total_return_pct", "win_rate", "max_drawdown", "sharpe_ratio", "sortino_ratio", "calmar_ratio",
     "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
@@ -117,16 +118,20 @@ def run_create_from_code(
     end_date: date | None = None,
     timeframe: str | None = None,
     timezone: str | None = None,
+    closely: bool = False,
+    here: bool = True,
     **execution: float | None,
 ) -> BacktestRun:
-    """Store a run of code, taken by this process."""
+    """Store a run of code. `here` takes it at once: this process is to run it, and no worker.
+
+    `closely` adds a closer look to the run: whether the code looks ahead, and its figures as ranges.
+    """
     from Backtest.sandbox import EngineSettings
 
     settings_ = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     return BacktestRun.objects.create(
-        **queue.lease(),
-        attempts=1,
-        started_at=now(),
+        **({**queue.lease(), "attempts": 1, "started_at": now()} if here else {}),
+        closely=closely,
         user=user,
         code=code,
         settings=settings_.model_dump(),
@@ -146,10 +151,39 @@ def run_isolated(*, user: User, strategy_id: int | None = None, code: str = "", 
     """
     require_isolation()
     if strategy_id is not None:
-        run = run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options)
-    else:
-        run = run_create_from_code(user=user, code=code, **options)
-    return ranges_ensure(run=run_execute(run=run))
+        return ranges_ensure(
+            run=run_execute(run=run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options))
+        )
+    run = run_execute(run=run_create_from_code(user=user, code=code, **options))
+    used = run.manifest["resources"]
+    wait = production.closer_look_s(used["wall_ms"], used["cpu_ms"])
+    if wait <= production.CLOSELY_S:
+        return ranges_ensure(run=run)
+    later = run_create_from_code(user=user, code=code, closely=True, here=False, **options)
+    run.outcome = {**run.outcome, "ranges": None, "follow_up": later.pk}
+    run.warnings = [*run.warnings, _later(wait, later)]
+    run.save(update_fields=["outcome", "warnings"])
+    return run
+
+
+def sandbox_test(*, user: User, code: str, limits: Mapping[str, float] | None = None, **options: Any) -> dict[str, Any]:
+    """Test code as `production.sandbox_test` does; where a closer look at it would take long, queue a backtest for that.
+
+    Returns what that returns, with `follow_up`: the backtest's number, or None.
+    """
+    found = production.sandbox_test(user=user, code=code, limits=limits, **options)
+    wait = found.pop("wait_s")
+    if not wait:
+        return {**found, "follow_up": None}
+    later = run_create_from_code(user=user, code=code, closely=True, here=False, **options)
+    return {**found, "warnings": [*found["warnings"], _later(wait, later)], "follow_up": later.pk}
+
+
+def _later(wait_s: float, run: BacktestRun) -> str:
+    return (
+        f"Whether the code looks ahead, and its figures over paths and costs, take about {wait_s:.0f} s: "
+        f"backtest {run.pk} is queued and has them when it is done"
+    )
 
 
 def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, Any]:
@@ -263,11 +297,17 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         queue.tell(run, RunEvent.Kind.LOG, text=text)
         options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
         options |= {"tick": keep, "name": f"run-{run.pk}"}
+        looked: dict[str, Any] = {}
         if canonical is None:
-            result = run_code(run.code, prices, EngineSettings(**run.settings), **options)
+            engine = EngineSettings(**run.settings)
+            result = run_code(run.code, prices, engine, **options)
+            if run.closely:
+                queue.tell(run, RunEvent.Kind.LOG, text="Running it on other futures, paths and costs")
+                looked = production.closer_look(run.code, prices, engine, result, tick=keep, seconds=LOOK_S)
+                run.warnings = [*run.warnings, *looked.pop("warnings")]
         else:
             result = run_backtest_from_canonical(canonical, prices, **options)
-        run_store(run, result, outcome={"trials": _tried(run, canonical, result)}, plot=plot)
+        run_store(run, result, outcome={"trials": _tried(run, canonical, result), **looked}, plot=plot)
     queue.finish(run)
     return run
 

@@ -6,6 +6,7 @@ urlpatterns = [
     path(
         "production/backtests/validate-config/", production_views.ValidateConfigView.as_view(), name="validate-config"
     ),
+    path("production/strategies/sandbox-test/", production_views.SandboxTestView.as_view(), name="sandbox-test"),
     path("production/backtests/run-sandbox/", production_views.RunSandboxView.as_view(), name="run-sandbox"),
     path("backtests/", views.BacktestListView.as_view(), name="backtests"),
     path("backtests/quick-run/", views.QuickRunView.as_view(), name="backtest-quick-run"),

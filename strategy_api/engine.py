@@ -66,6 +66,7 @@ def ranges_of(
     first: int,
     took: float,
     sandbox: Runner | None = None,
+    **options: Any,
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Run code again for its figures as ranges over intrabar paths and costs; where that fails, say why in a warning.
 
@@ -74,6 +75,7 @@ def ranges_of(
         first: the first bar that was asked for.
         took: how many seconds that was.
         sandbox: the server's by default.
+        options: `tick` and `seconds` of ranges_of_code.
     """
     from Backtest.errors import ExecutionError
     from Backtest.search.ranges import ranges_of_code
@@ -81,7 +83,7 @@ def ranges_of(
     try:
         with contextlib.nullcontext(sandbox) if sandbox else get_sandbox().forks() as runner:
             found = ranges_of_code(
-                code, frame, engine, figures, sandbox=runner, limits=get_limits(), first=first, took=took
+                code, frame, engine, figures, sandbox=runner, limits=get_limits(), first=first, took=took, **options
             )
         return found, []
     except ExecutionError as error:

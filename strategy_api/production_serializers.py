@@ -168,6 +168,10 @@ class SandboxTestSerializer(serializers.Serializer[Any]):
         "where it did not run, and where a warning says why",
     )
     code_issues = CodeIssueSerializer(many=True)
+    follow_up = serializers.IntegerField(
+        allow_null=True,
+        help_text="The backtest that was queued for `lookahead` and `ranges`, where they would have kept the answer waiting",
+    )
 
 
 class GatesSerializer(RequestSerializer):

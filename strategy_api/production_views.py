@@ -31,15 +31,6 @@ class ValidateCodeView(APIView):
         return Response(production.code_check(**body.validated_data))
 
 
-class SandboxTestView(APIView):
-    @extend_schema(request=shapes.SandboxTestRequest, responses={200: shapes.SandboxTestSerializer})
-    def post(self, request: Request) -> Response:
-        """Run code on prices in isolation. What the code does wrong is told in the answer."""
-        body = shapes.SandboxTestRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        return Response(production.sandbox_test(user=user_of(request), **body.validated_data))
-
-
 class CheckLookaheadView(APIView):
     @extend_schema(request=shapes.LookaheadRequest, responses={200: shapes.LookaheadSerializer})
     def post(self, request: Request) -> Response:

@@ -30,7 +30,6 @@ urlpatterns = [
         "production/strategies/validate-schema/", production_views.ValidateSchemaView.as_view(), name="validate-schema"
     ),
     path("production/strategies/validate-code/", production_views.ValidateCodeView.as_view(), name="validate-code"),
-    path("production/strategies/sandbox-test/", production_views.SandboxTestView.as_view(), name="sandbox-test"),
     path(
         "production/strategies/check-lookahead/", production_views.CheckLookaheadView.as_view(), name="check-lookahead"
     ),

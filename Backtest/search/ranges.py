@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,7 @@ def ranges_of_code(
     first: int = 0,
     took: float = 0.0,
     seconds: float = CODE_S,
+    tick: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Return what `ranges` does, of code, by running it again in the sandbox: about twenty times.
 
@@ -69,6 +70,7 @@ def ranges_of_code(
         first: the first bar that was asked for.
         took: how many seconds that was.
         seconds: all the time the runs may take together; where one takes more than a fifteenth of it, none is begun.
+        tick: is called while they run.
 
     Raises:
         ExecutionError: the code fails with other costs or on the other path, does not do the same twice, or the time is up.
@@ -85,7 +87,8 @@ def ranges_of_code(
         bound = limits.model_copy(update={"timeout_s": min(limits.timeout_s, left)})
         settled = [(better, settings.model_copy(update=dict(zip(COSTS, cost, strict=True)))) for better, cost in wanted]
         jobs = [
-            SandboxJob(code, frame, s, bound, target_first=better, first=first, name="ranges") for better, s in settled
+            SandboxJob(code, frame, s, bound, target_first=better, first=first, name="ranges", tick=tick)
+            for better, s in settled
         ]
         done: list[Figures] = []
         with contextlib.closing(sandbox.run_many(jobs)) as results:

@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from Backtest.errors import Conflict
+from backtest_api import tasks
 from strategy_api import engine, lifecycle, production
 from strategy_api.models import Deployment, StateChange, Strategy
 from strategy_api.repository import DeployRepository
@@ -47,6 +48,12 @@ CANONICAL = {"strategy_name": "Dip", "entry_rules": [{"side": "long", "when": {
 def repository(isolated: None, tmp_path: Path, settings: Any) -> None:
     """A repository of the test's own."""
     settings.DEPLOY_REPO = str(tmp_path / "deploy")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine too, a closer look at code is part of the answer."""
+    monkeypatch.setattr(production, "CLOSELY_S", 3600.0)
 
 
 @pytest.fixture
@@ -189,6 +196,32 @@ def test_code_that_has_no_range(api: APIClient) -> None:
     assert run["ranges"] is None
     assert "There is no range over paths and costs: AssertionError: too dear" in run["warnings"]
     assert api.get(f"/api/backtests/{run['id']}/").json() == run
+
+
+@pytest.mark.parametrize("path", ["strategies/sandbox-test/", "backtests/run-sandbox/"])
+def test_a_closer_look_that_would_take_long_is_a_backtest_of_its_own(
+    api: APIClient, other_user: User, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """The code peeks: its indicator is the close of five bars later."""
+    peeks = GOOD.replace("pass", "self.later = self.I(lambda close: np.roll(close, -5), self.data.Close)").replace(
+        "if not self.position:", "if not self.position and self.later[-1] > self.data.Close[-1]:"
+    )
+    monkeypatch.setattr(production, "CLOSELY_S", 0.0)
+    body = {"code": "import numpy as np\n" + peeks, "symbol": "GOOG", "start_date": "2010-01-01"}
+    now = api.post(f"/api/production/{path}", body).json()
+    assert (now["ranges"], now["lookahead"]) == (None, None)
+    assert now["metrics"]["# Trades"] > 1
+    assert f"backtest {now['follow_up']} is queued" in now["warnings"][-1]
+    waiting = api.get(f"/api/backtests/{now['follow_up']}/").json()
+    assert (waiting["status"], waiting["ranges"]) == ("queued", None)
+    assert client_of(other_user).get(f"/api/backtests/{now['follow_up']}/").status_code == 404
+    tasks.work()
+    later = api.get(f"/api/backtests/{now['follow_up']}/").json()
+    assert (later["status"], later["metrics"], later["follow_up"]) == ("completed", now["metrics"], None)
+    assert later["lookahead"]["checked"]
+    assert not later["lookahead"]["clean"]
+    assert {found["what"] for found in later["lookahead"]["findings"]} >= {"indicator"}
+    assert later["ranges"]["total_return_pct"]["worse_path"] == later["total_return_pct"]
 
 
 def test_run_sandbox_with_a_strategy(api: APIClient, strategy: int) -> None:

@@ -287,9 +287,11 @@ def test_a_search_can_be_run_again(api: APIClient, strategy: int) -> None:
     assert different == {}
 
 
-def test_looking_ahead_over_rest(api: APIClient, isolated: None) -> None:
+def test_looking_ahead_over_rest(api: APIClient, isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from strategy_api import production
     from tests.lookahead.programs import CHEATS, HONEST
 
+    monkeypatch.setattr(production, "CLOSELY_S", 3600.0)  # on a busy machine too
     short = {"symbol": "GOOG", "end_date": "2005-03-31"}
     cheat = CHEATS["negative shift, declared"]
     found = api.post("/api/production/strategies/check-lookahead/", {"code": cheat, **short}).json()
