@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -68,28 +69,25 @@ def test_there_are_routes_to_walk() -> None:
     assert "/api/backtests/<int:run_id>/explain/" in ROUTES
 
 
-@pytest.mark.parametrize("route", ROUTES)
-def test_without_a_token_there_is_nothing(route: str, owned: dict[str, Any]) -> None:
-    path, anonymous = filled(route, owned), APIClient()
-    for method in METHODS:
+def test_without_a_token_there_is_nothing(owned: dict[str, Any]) -> None:
+    anonymous = APIClient()
+    for path, method in itertools.product([filled(route, owned) for route in ROUTES], METHODS):
         answer = getattr(anonymous, method)(path, {}, format="json")
         if path in PUBLIC:
-            assert answer.status_code < 500 or path == "/api/health/ready/"  # no worker here
+            assert answer.status_code < 500 or path == "/api/health/ready/", path  # no worker here
         else:
-            assert answer.status_code in (401, 405), (method, answer.status_code)
-            assert answer.status_code == 405 or answer["WWW-Authenticate"]
+            assert answer.status_code in (401, 405), (method, path, answer.status_code)
+            assert answer.status_code == 405 or answer["WWW-Authenticate"], (method, path)
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if "<" in r])
-def test_another_user_s_object_is_unknown(route: str, owned: dict[str, Any], other_user: User, user: User) -> None:
-    path, stranger = filled(route, owned), client_of(other_user)
-    before = _state(user)
-    for method in METHODS:
+def test_another_user_s_object_is_unknown(owned: dict[str, Any], other_user: User, user: User) -> None:
+    stranger, before = client_of(other_user), _state(user)
+    for path, method in itertools.product([filled(route, owned) for route in ROUTES if "<" in route], METHODS):
         body = {"name": "stolen", "refresh": "x"} if method in ("put", "patch") else {}
         suffix = "?at=2008-01-02" if method == "get" and path.endswith("/explain/") else ""
         answer = getattr(stranger, method)(path + suffix, body, format="json")
-        assert answer.status_code in (404, 405), (method, answer.status_code, getattr(answer, "data", None))
-    assert _state(user) == before
+        assert answer.status_code in (404, 405), (method, path, answer.status_code, getattr(answer, "data", None))
+        assert _state(user) == before, (method, path)
 
 
 def _state(user: User) -> list[Any]:
@@ -99,15 +97,12 @@ def _state(user: User) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["strategies/", "backtests/", "data/datasets/", "conversations/", "trading/positions/", "trading/trades/"],
-)
-def test_lists_hold_one_s_own(path: str, owned: dict[str, Any], api: APIClient, other_user: User) -> None:
-    assert client_of(other_user).get(f"/api/{path}").data["count"] == 0
-    mine = api.get(f"/api/{path}").data
-    assert set(mine) == {"count", "next", "previous", "results"}
-    assert mine["count"] >= (0 if path == "trading/trades/" else 1)
+def test_lists_hold_one_s_own(owned: dict[str, Any], api: APIClient, other_user: User) -> None:
+    for path in ("strategies", "backtests", "data/datasets", "conversations", "trading/positions", "trading/trades"):
+        assert client_of(other_user).get(f"/api/{path}/").data["count"] == 0, path
+        mine = api.get(f"/api/{path}/").data
+        assert set(mine) == {"count", "next", "previous", "results"}
+        assert mine["count"] >= (0 if path == "trading/trades" else 1), path
 
 
 def test_another_user_s_strategy_cannot_be_run_nor_their_upload_read(owned: dict[str, Any], other_user: User) -> None:
