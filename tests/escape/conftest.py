@@ -6,7 +6,7 @@ import os
 import shutil
 import textwrap
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,23 @@ def box(request: pytest.FixtureRequest) -> Iterator[InterpreterSandbox]:
     found.warm_up()
     yield found
     found.close()
+
+
+def each(attempts: Mapping[str, Any], *names: str) -> pytest.MarkDecorator:
+    """Give a test each attempt in bubblewrap and every fifth of them in Docker: what answers them, be it the worker, its filter
+    of system calls or the audit, is the same in both, and starting a container takes a second.
+
+    Args:
+        names: what the test calls a value of `attempts`, or the parts of one.
+    """
+    alone = len(names) == 1
+    values = [(name, (value,) if alone else value) for name, value in attempts.items()]
+    given = [("bubblewrap", *v) for v in values] + [("docker", *v) for v in values[::5]]
+    return pytest.mark.parametrize(
+        ("box", *names),
+        [pytest.param(box, *value, id=f"{box}-{name}") for box, name, value in given],
+        indirect=["box"],
+    )
 
 
 class Reason(str):

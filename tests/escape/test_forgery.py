@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from Backtest.sandbox.job import EngineSettings, SandboxJob
 from Backtest.sandbox.pool import InterpreterSandbox
-from tests.escape.conftest import TRADES, Outcome, prices, strategy
+from tests.escape.conftest import TRADES, Outcome, each, prices, strategy
 
 Escape = Callable[..., Outcome]
 
@@ -149,13 +147,13 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("top", PATCHES.values(), ids=PATCHES.keys())
+@each(PATCHES, "top")
 def test_patched_libraries(escape: Escape, top: str) -> None:
     body = TRADES.replace("size=10", "size=5000") if "margin" in top else TRADES
     refused(escape(top=top, next_=body, settings=EngineSettings(commission=0.001)))
 
 
-@pytest.mark.parametrize("top", FIGURES.values(), ids=FIGURES.keys())
+@each(FIGURES, "top")
 def test_patched_figures_change_nothing(escape: Escape, top: str) -> None:
     told, true = honest(escape, top=top), honest(escape)
     assert told.metrics == true.metrics
@@ -190,7 +188,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("code", ANSWERS.values(), ids=ANSWERS.keys())
+@each(ANSWERS, "code")
 def test_forged_answers(escape: Escape, code: str) -> None:
     done = escape(code, top=SAY)
     assert done.result is None

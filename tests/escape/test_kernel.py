@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from tests.escape.conftest import Outcome
+from tests.escape.conftest import Outcome, each
 
 Escape = Callable[..., Outcome]
 
@@ -47,7 +45,7 @@ FATAL = {
 }
 
 
-@pytest.mark.parametrize("code", FATAL.values(), ids=FATAL.keys())
+@each(FATAL, "code")
 def test_calls_that_end_the_process(escape: Escape, code: str) -> None:
     mounts = own_mounts()
     done = escape(f"print('TRIED', flush=True)\n{code}\nprint('SURVIVED', flush=True)")

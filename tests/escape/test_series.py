@@ -10,7 +10,7 @@ import pytest
 from Backtest.errors import ExecutionError
 from Backtest.sandbox.job import Limits, SandboxJob, SandboxResult
 from Backtest.sandbox.pool import InterpreterSandbox
-from tests.escape.conftest import TRADES, prices, strategy
+from tests.escape.conftest import TRADES, each, prices, strategy
 from tests.escape.test_forgery import SAY
 
 Came = list[SandboxResult | ExecutionError]
@@ -68,7 +68,7 @@ LEFT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("leave", "found"), LEFT.values(), ids=LEFT.keys())
+@each(LEFT, "leave", "found")
 def test_nothing_is_left_for_the_next(series: Callable[..., Came], leave: str, found: str) -> None:
     body = "\n".join(f"    {line}" for line in leave.splitlines())
     logs = said(series(f"print('LEFT' if {found} else 'NOTHING')\nif DAY == 1:\n{body}"))
@@ -94,7 +94,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize(("act", "reason"), ENDS.values(), ids=ENDS.keys())
+@each(ENDS, "act", "reason")
 def test_one_that_ends_badly_ends_no_other(series: Callable[..., Came], act: str, reason: str) -> None:
     quick = reason == "timeout" or "_exit(3)" in act or "getppid" in act
     came = series(f"if DAY == 2:\n    {act}", timeout_s=3 if quick else 20)
