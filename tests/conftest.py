@@ -51,6 +51,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: some tests wait for servers, containers and clocks."""
+    return (os.cpu_count() or 1) + 1
+
+
 class Scheduling(LoadScopeScheduling):
     """The tests of a module stay together, and so do all attempts to escape: one Docker Engine serves them."""
 

@@ -48,7 +48,12 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     """Return an environment in which the project keeps everything below a folder."""
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL", "TZ")}
     limits = {f"THROTTLE_{scope}": "1000000/min" for scope in ("ANON", "USER", "LOGIN", "REGISTER")}
-    folders = {"VAR_DIR": str(folder), "CODES_DIR": str(folder / "codes"), "DATA_PROVIDERS": "bundled"}
+    folders = {
+        "VAR_DIR": str(folder),
+        "CODES_DIR": str(folder / "codes"),
+        "DATA_PROVIDERS": "bundled",
+        "SANDBOX_READY": "1",
+    }
     return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
 
 
@@ -78,9 +83,8 @@ def migrated() -> Path:
     return folder / "db.sqlite3"
 
 
-@contextmanager
-def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
-    """Serve a folder on a free port of loopback, with a new database where it has none, until the context ends."""
+def prepared(folder: Path, **more: str) -> Server:
+    """Return a server that does not run yet, for a free port of loopback; its folder has a database."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -90,6 +94,13 @@ def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
         server.manage("migrate", "--verbosity", "0")
     elif not (folder / "db.sqlite3").exists():  # the one of a server before this is kept
         shutil.copy(migrated(), folder / "db.sqlite3")
+    return server
+
+
+@contextmanager
+def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
+    """Serve a folder on a free port of loopback, with a new database where it has none, until the context ends."""
+    server = prepared(folder, **more)
     log = (folder / "server.log").open("w")
     server.processes.extend([web(server, log), *(worker(server, log) for _ in range(workers))])
     try:

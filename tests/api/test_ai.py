@@ -25,7 +25,7 @@ from Backtest.errors import BudgetExceeded, ModelUnavailable
 from Strategy.model_calls import Question
 from tests.api.test_settings import BINARIES, postgres
 from tests.conftest import SENTENCE, client_of
-from tests.live import ROOT, environment, serve
+from tests.live import ROOT, environment, prepared
 from tests.model_server import ModelServer, Reply
 
 HELLO: Question[str] = Question("chat", "Be brief.", "Hello", str)
@@ -129,9 +129,7 @@ def test_many_at_once_do_not_spend_more(vendor: ModelServer, tmp_path: Path, dat
             if not BINARIES:
                 pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
             options["DATABASE_URL"] = stack.enter_context(postgres(tmp_path))
-        (tmp_path / "var").mkdir()
-        server = stack.enter_context(serve(tmp_path / "var", **options))
-        out = server.manage("shell", "-v", "0", "-c", AT_ONCE).stdout
+        out = prepared(tmp_path / "var", **options).manage("shell", "-v", "0", "-c", AT_ONCE).stdout
     assert out.split() == ["5", "15"]
     assert len(vendor.asked) == 5
 

@@ -21,7 +21,7 @@ from strategy_api import engine, lifecycle, production
 from strategy_api.models import Deployment, StateChange, Strategy
 from strategy_api.repository import DeployRepository
 from tests.conftest import SENTENCE, client_of
-from tests.live import serve
+from tests.live import Server
 
 DeploymentSave = Deployment.save
 GOOD = """
@@ -453,19 +453,16 @@ def test_others_may_not(api: APIClient, strategy: int, other_user: User) -> None
     assert stranger.get(f"/api/production/strategies/{strategy}/deployments/").status_code == 404
 
 
-def test_on_a_real_server(tmp_path: Path) -> None:
-    with serve(tmp_path) as server:
-        header = {"Authorization": f"Bearer {server.token()}"}
-        body = {"code": GOOD, "symbol": "GOOG"}
-        found = httpx.post(
-            f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=60
-        )
-        assert found.json()["isolated"] is True
-        made = httpx.post(
-            f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
-        ).json()
-        deployed = httpx.post(
-            f"{server.url}/api/production/strategies/{made['id']}/deploy/", json={}, headers=header, timeout=60
-        )
-        assert deployed.status_code == 201
-        assert (tmp_path / "deploy" / deployed.json()["path"]).is_file()
+def test_on_a_real_server(server: Server) -> None:
+    header = {"Authorization": f"Bearer {server.token()}"}
+    body = {"code": GOOD, "symbol": "GOOG"}
+    found = httpx.post(f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=60)
+    assert found.json()["isolated"] is True
+    made = httpx.post(
+        f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
+    ).json()
+    deployed = httpx.post(
+        f"{server.url}/api/production/strategies/{made['id']}/deploy/", json={}, headers=header, timeout=60
+    )
+    assert deployed.status_code == 201
+    assert (Path(server.environment["VAR_DIR"]) / "deploy" / deployed.json()["path"]).is_file()
