@@ -153,7 +153,7 @@ def _data(run: BacktestRun, files: Files) -> list[tuple[str, str]]:
     data, clock = run.manifest["data"], is_intraday(run.timeframe)
     index, begin = files.frame.index, files.begin
     zone = data.get("timezone") or ("not known" if clock else "none: bars bear a date")
-    before = f"{begin:,} bars from {moment(index[0], clock=clock)} on" if begin else "none"
+    before = f"{begin:,} bar{'s' * (begin != 1)} from {moment(index[0], clock=clock)} on" if begin else "none"
     return [
         ("Symbol", data["symbol"]),
         ("Time frame", data["timeframe"]),
@@ -217,7 +217,7 @@ def _ranges(run: BacktestRun) -> dict[str, str] | None:
         for name, ends in spans.items()
     ]
     even = run.ranges["break_even_commission"]
-    return {"costs": ", ".join(costs), "even": "" if even is None else f"{even * 100:.2g}%"}
+    return {"costs": ", ".join(costs), "even": f"{even * 100:.2g}%" if even else ""}
 
 
 def _curve(equity: pd.Series, holding: pd.Series | None) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def _change(fraction: float | None) -> tuple[str, str]:
     """Return a return in per cent, and `loss` or `gain` for its colour."""
     if fraction is None:
         return MISSING, ""
-    return f"{fraction * 100:.2f}%", "loss" if fraction < 0 else "gain" if fraction > 0 else ""
+    return percent(fraction * 100), "loss" if fraction < 0 else "gain" if fraction > 0 else ""
 
 
 def _drawdowns(equity: pd.Series, run: BacktestRun) -> dict[str, Any]:

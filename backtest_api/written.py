@@ -8,14 +8,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "–"
-HUGE = 1e12
+HUGE, SMALL = 1e12, 0.005
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """Return a figure with two decimals, such as `1,234.50%`."""
+    """Return a figure with two decimals, such as `1,234.50%`; one that would be 0.00 has four, such as `-0.0047%`."""
     if value is None:
         return MISSING
-    return f"{value:.3g}{unit}" if abs(value) >= HUGE else f"{value:,.2f}{unit}"
+    if abs(value) >= HUGE:
+        return f"{value:.3g}{unit}"
+    text = f"{value:,.2f}" if abs(value) >= SMALL else f"{value:.4f}"
+    return f"{text if float(text.replace(',', '')) else '0.00'}{unit}"
 
 
 def percent(value: float | None) -> str:
@@ -24,7 +27,10 @@ def percent(value: float | None) -> str:
 
 def money(value: float | None) -> str:
     """Return an amount such as `-$1,234.50`."""
-    return MISSING if value is None else f"{'-' if value < 0 else ''}${number(abs(value))}"
+    if value is None:
+        return MISSING
+    text = number(value)
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
 
 
 def price(value: float | None) -> str:

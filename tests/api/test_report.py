@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from backtest_api import services
+from backtest_api import services, written
 from backtest_api.models import BacktestRun
 from tests.conftest import SENTENCE, client_of
 
@@ -240,3 +240,19 @@ def test_it_is_its_owner_s(api: APIClient, other_user: Any) -> None:
     run = quick(api)
     assert client_of(other_user).get(f"/api/backtests/{run.pk}/report/").status_code == 404
     assert APIClient().get(f"/api/backtests/{run.pk}/report/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (written.number(None), "–"), (written.number(1234.5), "1,234.50"), (written.number(-0.0047), "-0.0047"),
+        (written.number(-1e-9), "0.00"), (written.number(6e24), "6e+24"), (written.percent(12.345), "12.35%"),
+        (written.money(-1234.5), "-$1,234.50"), (written.money(0.0), "$0.00"), (written.price(309.0), "309.00"),
+        (written.price(1.08345), "1.08345"), (written.price(0.00001234), "0.00001234"), (written.amount(355.0), "355"),
+        (written.amount(0.0166), "0.0166"), (written.duration("1536 days 00:00:00"), "1,536 days"),
+        (written.duration("1 days 03:30:00"), "1 day 03:30"), (written.duration("0 days 00:15:00"), "00:15"),
+        (written.duration(None), "–"),
+    ],
+)  # fmt: skip
+def test_figures_are_written_for_people(shown: str, text: str) -> None:
+    assert shown == text
