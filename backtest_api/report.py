@@ -82,15 +82,13 @@ def report_page(run: BacktestRun, folder: Path, *, policy: str, no_chart: str = 
     canonical = load_canonical(run.manifest["canonical"]).require() if run.manifest["canonical"] else None
     holding = holding_curve(files.graded["Close"].astype(float), settings)
     compared = {} if holding is None else holding_figures(files.frame, files.begin, holding, settings)
-    rows = [_figure(run, definition, compared) for definition in DEFINITIONS]
     page = {
         "policy": policy,
         "run": run,
         "strategy": _strategy(run, canonical, files.code),
         "settings": _settings(settings, canonical),
         "data": _data(run, files),
-        "headlines": [row for name in HEADLINES for row in rows if row["name"] == name],
-        "groups": [(group, [r for r in rows if r["group"] == group]) for group in dict.fromkeys(d.group for d in DEFINITIONS)],
+        **_figures(run, compared),
         "ranges": _ranges(run),
         "trials": run.outcome.get("trials", {}).get("text", ""),
         "verdict": run.outcome.get("verdict", {}).get("text", ""),
@@ -173,6 +171,16 @@ def _doubts(frame: pd.DataFrame, timeframe: str) -> str:
     found = quality_report(frame, timeframe)
     counts = [(k.replace("_", " "), v["count"]) for k, v in found.items() if isinstance(v, dict) and v["count"]]
     return ", ".join(f"{name}: {count:,}" for name, count in counts) or "nothing"
+
+
+def _figures(run: BacktestRun, compared: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures that stand at the top, and all of them in groups."""
+    rows = [_figure(run, definition, compared) for definition in DEFINITIONS]
+    groups = dict.fromkeys(row["group"] for row in rows)
+    return {
+        "headlines": [row for name in HEADLINES for row in rows if row["name"] == name],
+        "groups": [(group, [row for row in rows if row["group"] == group]) for group in groups],
+    }
 
 
 def _figure(run: BacktestRun, definition: Definition, compared: dict[str, Any]) -> dict[str, str]:
