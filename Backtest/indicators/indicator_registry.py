@@ -17,6 +17,7 @@ import talib
 from Backtest.indicators import formulas
 
 Scale = Literal["price", "percent", "volume", "number"]
+SESSION = "Session"  # the input that numbers each bar's trading day, -1 for one whose beginning is missing
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,11 @@ class Output:
 class IndicatorEntry:
     """All that is known about an indicator.
 
-    `inputs` are price columns, or "source" where the user may choose the series. `bounds` are
+    `inputs` are price columns, "source" where the user may choose the series, or `SESSION`. `bounds` are
     the values the indicator can take. `levels` are the usual (oversold, overbought) values.
     `keywords` names the function's keywords of a parameter where they differ from its own name.
+    `called` is what plain English calls it, where that is not its name. `by_session` is the indicator that is
+    meant instead where no parameter is given and bars are finer than a day: VWAP is then that of the session.
     """
 
     name: str
@@ -63,6 +66,12 @@ class IndicatorEntry:
     levels: tuple[float, float] | None = None
     default_source: str = "Close"
     keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    called: str = ""
+    by_session: str = ""
+
+    @property
+    def reads_session(self) -> bool:
+        return SESSION in self.inputs
 
     @property
     def takes_source(self) -> bool:
@@ -356,10 +365,28 @@ _ENTRIES = (
     _entry(
         "VWAP",
         "volume-weighted average price",
-        ("vwap", "volume weighted average price", "volume-weighted average price"),
+        ("vwap", "volume weighted average price", "volume-weighted average price", "rolling vwap", "moving vwap"),
         formulas.VWAP,
         (_period(20, 1),),
         inputs=("High", "Low", "Close", "Volume"),
+        by_session="SESSION_VWAP",
+    ),
+    _entry(
+        "SESSION_VWAP",
+        "session VWAP",
+        (
+            "session vwap",
+            "session's vwap",
+            "session anchored vwap",
+            "vwap of the session",
+            "intraday vwap",
+            "today's vwap",
+            "day's vwap",
+        ),
+        formulas.SESSION_VWAP,
+        (),
+        inputs=("High", "Low", "Close", "Volume", SESSION),
+        called="session VWAP",
     ),
     _entry(
         "DONCHIAN",
