@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.timeframes import TIMEFRAMES, seconds
+from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 
@@ -248,6 +248,7 @@ class Operands:
         if frame is not None and (found := self._indicator(frame=frame)) is not None:
             return found
         pace = cursor.words(*_PACES)
+        cursor.words("rolling")
         numbers = self.number_list()
         if not numbers:
             return None
@@ -450,7 +451,9 @@ class Operands:
         if source is None and entry.name in MOVING_AVERAGES and start is not None:
             source = self._own_source(start)
         source = None if source == entry.default_source else source
-        frame = frame or self.trailing_frame()
+        ahead, frame = frame, frame or self.trailing_frame()
+        if entry.by_session and not numbers and not self._rolling(entry, start):
+            entry, numbers, frame = self._by_session(entry, ahead, frame)
         params: dict[str, Any] = {}
         for p, value in zip(entry.params, numbers, strict=False):
             params[p.name] = int(value) if p.kind is int else value
@@ -490,6 +493,36 @@ class Operands:
         if entry.name in MOVING_AVERAGES:
             draft.average = (entry.name, source)
         return ref
+
+    def _rolling(self, entry: IndicatorEntry, start: int | None) -> bool:
+        """Whether an indicator's last bars are meant: said so ("rolling VWAP"), or with a period earlier in the text."""
+        said = self.cursor.tokens[start or 0 : self.cursor.position] if start is not None else []
+        known = any(i.name == entry.name and i.timeframe is None for i in self.draft.indicators.values())
+        return known or any(token.norm in ("rolling", "moving") for token in said)
+
+    def _by_session(
+        self, entry: IndicatorEntry, ahead: str | None, frame: str | None
+    ) -> tuple[IndicatorEntry, list[float], str | None]:
+        """Return what a name without a period stands for: the session's on bars finer than a day, else the last bars.
+
+        `ahead` is the time frame said in front of it: the "daily VWAP" of finer bars is the session's.
+        """
+        draft, bars = self.draft, frame or self.draft.timeframe
+        usual = [p.default for p in entry.params]
+        rolling = f"{entry.name}({entry.params[0].as_text(usual[0])})"
+        if ahead is not None and ahead != draft.timeframe and seconds(ahead) > seconds("1d"):
+            message = f"{entry.name} from the beginning of each {ahead} bar on is not supported"
+            draft.problem("error", "anchor", "text", message, f"Use the session's, or a period such as {rolling}")
+            draft.ask(f"Which {entry.name} is meant: the session's, or over how many {ahead} bars?")
+        elif is_intraday(bars) or (ahead == "1d" and is_intraday(draft.timeframe)):
+            session = REGISTRY[entry.by_session]
+            text = f"{entry.name} is the {session.called}: it begins anew at each session's open"
+            draft.assume("session", text, f"over the last bars, as {rolling}", "indicators")
+            return session, [], frame if is_intraday(bars) else None
+        else:
+            text = f"On {bars} bars a session has one bar, so {entry.name} is over {usual[0]:g} bars"
+            draft.assume("session", text, "the session's, on bars finer than a day", "indicators")
+        return entry, usual, frame
 
     def _source(self, entry: IndicatorEntry) -> str | None:
         """Read "of Volume", "of the RSI(14)" behind an indicator."""

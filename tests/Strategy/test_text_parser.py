@@ -73,7 +73,8 @@ def test_every_indicator_by_every_name_with_its_period_in_every_form(indicator):
     for alias in dict.fromkeys([indicator.lower(), entry.title, *entry.aliases]):
         for form in ("{name}", *(PERIODS if period else ())):
             phrase = form.format(name=alias)
-            strategy = parse_strategy(f"Buy when {phrase} is rising for 2 bars, stop 5%").require()
+            timeframe = "5m" if entry.reads_session else "1d"
+            strategy = parse_strategy(f"Buy when {phrase} is rising for 2 bars, stop 5%", timeframe=timeframe).require()
             (found,) = strategy.indicators
             assert found.name == indicator, phrase
             assert form == "{name}" or found.params[period] == 17, phrase
