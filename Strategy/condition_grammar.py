@@ -22,6 +22,7 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
+from Backtest.indicators import REGISTRY
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
@@ -534,7 +535,7 @@ class Conditions:
 
     def _macd_cross(self) -> AnyCondition:
         line = self.draft.indicator("MACD", {})
-        self.draft.assume("default_period", "MACD with its usual setting 12/26/9", field="indicators")
+        self.draft.assume_usual(REGISTRY["MACD"], {})
         self.draft.assume(
             "macd_cross", "A MACD crossover is the MACD line crossing its signal line", "the zero line", "entry_rules"
         )

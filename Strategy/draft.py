@@ -17,6 +17,7 @@ from Backtest.canonical import (
     make_indicator,
 )
 from Backtest.errors import Diagnostic
+from Backtest.indicators import IndicatorEntry
 from Backtest.timeframes import seconds
 
 
@@ -163,6 +164,12 @@ class Draft:
     def assume(self, code: str, text: str, other: str = "", field: str = "") -> None:
         if (key := f"{code}:{text}") not in self.assumptions:
             self.assumptions = {**self.assumptions, key: Assumption(code, text, other, field)}
+
+    def assume_usual(self, entry: IndicatorEntry, params: Mapping[str, float]) -> None:
+        """Note that the parameters that were not said are the usual ones, and TradingView's where those are others."""
+        ours, theirs = entry.setting(params), entry.tradingview_setting(params)
+        other = f" (TradingView: {theirs})" if theirs != ours else ""
+        self.assume("default_period", f"{entry.name} with its usual setting {ours}{other}", field="indicators")
 
     def problem(self, severity: Any, code: str, field: str, message: str, suggestion: str = "") -> None:
         found = Diagnostic(severity, code, field, message, suggestion)

@@ -471,10 +471,8 @@ class Operands:
                 # "RSI(7) below 30 ... RSI above 70": the second is the first.
                 output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
                 return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
-        missing = [p for p in entry.params if p.name not in params]
-        if missing and not numbers:
-            default = "/".join(p.as_text(p.default) for p in entry.params)
-            draft.assume("default_period", f"{entry.name} with its usual setting {default}", field="indicators")
+        if any(p.name not in params for p in entry.params):
+            draft.assume_usual(entry, params)
         if entry.name == "BB" and output is None:
             output = "middle"
         try:
@@ -487,7 +485,7 @@ class Operands:
                 "period",
                 "indicators",
                 message,
-                f"{entry.name} {'/'.join(p.as_text(p.default) for p in entry.params)} is usual",
+                f"{entry.name} {entry.setting({})} is usual",
             )
             ref = draft.indicator(entry.name, {}, output=output, source=source, timeframe=frame)
         if entry.name in MOVING_AVERAGES:
@@ -570,12 +568,14 @@ class Operands:
             if not known and word != "histogram":
                 return None
             output = "hist" if word == "histogram" else "signal"
+            if not known:
+                draft.assume_usual(REGISTRY["MACD"], {})
             return IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("MACD", {}, output=output)
         if (word := cursor.words("%k", "%d", "k line", "d line")) is not None:
             known = [i for i in draft.indicators.values() if i.name == "STOCH"]
             output = "k" if "k" in word else "d"
             if not known:
-                draft.assume("default_period", "STOCH with its usual setting 14/3/3", field="indicators")
+                draft.assume_usual(REGISTRY["STOCH"], {})
             return (
                 IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("STOCH", {}, output=output)
             )
@@ -587,6 +587,8 @@ class Operands:
         ) is not None:  # fmt: skip
             known = [i for i in draft.indicators.values() if i.name == "ICHIMOKU"]
             line = self._output(REGISTRY["ICHIMOKU"], word)
+            if not known:
+                draft.assume_usual(REGISTRY["ICHIMOKU"], {})
             return IndicatorRef(id=known[-1].id, output=line) if known else draft.indicator("ICHIMOKU", {}, output=line)
         return None
 

@@ -22,13 +22,17 @@ SESSION = "Session"  # the input that numbers each bar's trading day, -1 for one
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter: `kind` int means bars, float a multiple. Bounds are inclusive."""
+    """A parameter: `kind` int means bars, float a multiple. Bounds are inclusive.
+
+    `tradingview` is the default of TradingView's built-in indicator, where that is another.
+    """
 
     name: str
     default: float
     minimum: float
     maximum: float
     kind: type[int] | type[float] = int
+    tradingview: float | None = None
 
     def as_text(self, value: float) -> str:
         return str(int(value)) if float(value).is_integer() else repr(float(value))
@@ -96,9 +100,18 @@ class IndicatorEntry:
         """Return the parameters as they stand in a column name, such as `12_26_9`."""
         return "_".join(p.as_text(params[p.name]) for p in self.params)
 
+    def setting(self, params: Mapping[str, float]) -> str:
+        """Return the parameters as traders write them, such as `12/26/9`; those that are not given by their defaults."""
+        return "/".join(p.as_text(params.get(p.name, p.default)) for p in self.params)
 
-def _period(default: int, minimum: int = 1, maximum: int = 1000) -> Param:
-    return Param("timeperiod", default, minimum, maximum)
+    def tradingview_setting(self, params: Mapping[str, float]) -> str:
+        """Return the parameters as `setting` does, those that are not given by TradingView's defaults."""
+        theirs = {p.name: p.tradingview for p in self.params if p.tradingview is not None}
+        return self.setting({**theirs, **params})
+
+
+def _period(default: int, minimum: int = 1, maximum: int = 1000, *, tradingview: int | None = None) -> Param:
+    return Param("timeperiod", default, minimum, maximum, tradingview=tradingview)
 
 
 def _entry(
@@ -141,35 +154,35 @@ _ENTRIES = (
             "simple average",
         ),
         talib.SMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "EMA",
         "exponential moving average",
         ("ema", "exponential moving average", "exponential ma", "exponential average", "exp ma"),
         talib.EMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "WMA",
         "weighted moving average",
         ("wma", "weighted moving average", "weighted ma", "linear weighted moving average"),
         talib.WMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "DEMA",
         "double exponential moving average",
         ("dema", "double exponential moving average", "double ema"),
         talib.DEMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "TEMA",
         "triple exponential moving average",
         ("tema", "triple exponential moving average", "triple ema"),
         talib.TEMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "KAMA",
@@ -239,7 +252,7 @@ _ENTRIES = (
         formulas.STOCH,
         (
             Param("fastk_period", 14, 1, 500),
-            Param("slowk_period", 3, 1, 500),
+            Param("slowk_period", 3, 1, 500, tradingview=1),
             Param("slowd_period", 3, 1, 500),
         ),
         inputs=HLC,
@@ -286,7 +299,7 @@ _ENTRIES = (
         "commodity channel index",
         ("cci", "commodity channel index"),
         talib.CCI,
-        (_period(14, 2),),
+        (_period(14, 2, tradingview=20),),
         inputs=HLC,
         scale="number",
         levels=(-100, 100),
@@ -304,7 +317,7 @@ _ENTRIES = (
         "rate of change",
         ("roc", "rate of change", "rate-of-change"),
         talib.ROC,
-        (_period(10, 1),),
+        (_period(10, 1, tradingview=9),),
         scale="number",
     ),
     _entry(
@@ -473,7 +486,7 @@ _ENTRIES = (
         "Hull moving average",
         ("hma", "hull moving average", "hull ma", "hull average"),
         formulas.HMA,
-        (_period(20, 2),),
+        (_period(20, 2, tradingview=9),),
     ),
     _entry(
         "PSAR",

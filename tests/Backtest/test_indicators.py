@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -343,3 +344,6 @@ def test_the_docs_tell_of_each_with_its_defaults_and_its_warm_up() -> None:
         first = int(np.isnan(computed(frame_of(bars=400, freq=bars_for(name)), name).to_numpy()).any(axis=1).argmin())
         assert f"| {params} |" in rows[name]
         assert f"| {first} bars |" in rows[name]
+        theirs = entry.tradingview_setting({})
+        said = re.findall(r"\bdefault ([\d/]+)", rows[name].split(" | ")[-1])
+        assert said == ([theirs] if theirs != entry.setting({}) else []), name
