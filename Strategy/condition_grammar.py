@@ -202,7 +202,10 @@ class Conditions:
             if inner is not None and cursor.symbol(")"):
                 return self._window_suffix(inner)
             cursor.reset(mark)
-        for reader in (self.clock.time, self._position, self._named_cross, self._bar_pattern, self._comparison):
+        readers: tuple[Callable[[], AnyCondition | None], ...] = (
+            self.clock.time, self._position, self._named_cross, self.operands.ages.condition, self._bar_pattern, self._comparison,
+        )  # fmt: skip
+        for reader in readers:
             found = reader()
             if found is not None:
                 return self._window_suffix(found)

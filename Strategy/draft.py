@@ -18,7 +18,7 @@ from Backtest.canonical import (
 )
 from Backtest.errors import Diagnostic
 from Backtest.indicators import IndicatorEntry
-from Backtest.timeframes import seconds
+from Backtest.timeframes import is_intraday, seconds
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,9 @@ class Draft:
         elif unit in table:
             bars = round(count * table[unit])
         else:
-            bars = round(count * _UNIT_SECONDS[unit] / seconds(self.timeframe))
-            if bars < 1:
+            exact = count * _UNIT_SECONDS[unit] / seconds(self.timeframe)
+            bars = round(exact)
+            if bars < 1 or (exact < 1 and is_intraday(self.timeframe)):
                 span = f"{count:g} {unit}{'s' if count != 1 else ''}"
                 message = f"{span} is shorter than a bar of {self.timeframe}"
                 self.problem("error", "span", "text", message, "Use a finer time frame, or a longer span")

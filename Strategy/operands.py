@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY, IndicatorEntry
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+from Strategy.ages import Ages
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 
@@ -17,6 +18,11 @@ MathSign = Literal["+", "-", "*", "/"]
 MOVING_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA")
 # Said of one of two averages; a "fast stochastic" would be another indicator.
 _PACES = ("fast", "slow", "faster", "slower", "short term", "long term", "shorter", "longer", "quick", "medium term")
+_OVER = ("over the last", "over", "of the last", "for the last", "over the past")
+_PERIOD = (
+    "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "of length",
+    "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with", "lookback", "with a", "using",
+)  # fmt: skip
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -27,6 +33,7 @@ class Operands:
     def __init__(self, cursor: Cursor, draft: Draft) -> None:
         self.cursor = cursor
         self.draft = draft
+        self.ages = Ages(cursor, draft, self.highest_or_lowest)
 
     # Entry points --------------------------------------------------------------------------
 
@@ -57,10 +64,12 @@ class Operands:
             self._parenthesised,
             self._relative,
             self.multiple,
+            self.ages.operand,
             self.highest_or_lowest,
             self._numbered_indicator,
             self._indicator,
             self._band,
+            self._pivot_level,
             self._average_of,
             self._price,
             self._number,
@@ -323,8 +332,11 @@ class Operands:
             paced, name = True, self.cursor.take("INDICATOR")
         return name if name in MOVING_AVERAGES or not paced else None
 
-    def _indicator(self, frame: str | None = None) -> AnyOperand | None:
-        """Read an indicator by name, its parameters in any usual form behind it."""
+    def _indicator(self, frame: str | None = None, *, inner: bool = False) -> AnyOperand | None:
+        """Read an indicator by name, its parameters in any usual form behind it.
+
+        `inner` is that of which another is taken: in "the percent rank of RSI over 50 bars" the bars are the rank's.
+        """
         cursor = self.cursor
         start = cursor.position
         leading = self._output_word(None)
@@ -349,8 +361,8 @@ class Operands:
                 cursor.reset(mark)
                 numbers, source = [], None
         elif entry.params:
-            numbers = self._period_phrase(entry)
-        return self._finish(entry, numbers, frame, output, source, start)
+            numbers = self._led_period(inner=inner) or self._bare_period(entry)
+        return self._finish(entry, numbers, frame, output, source, start, inner=inner)
 
     def _column_argument(self, entry: IndicatorEntry, *, before: bool) -> str | None:
         """Read the price column in "SMA(volume, 20)" or "SMA(20, volume)"."""
@@ -363,14 +375,11 @@ class Operands:
         cursor.reset(mark)
         return None
 
-    def _period_phrase(self, entry: IndicatorEntry) -> list[float]:
+    def _led_period(self, *, inner: bool = False) -> list[float]:
+        """Read "with a period of 20", "over the last 20 bars"; of the `inner` of two indicators not the latter."""
         cursor = self.cursor
         mark = cursor.mark()
-        if cursor.words(
-            "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "over the last",
-            "over", "of length", "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with",
-            "of the last", "for the last", "over the past", "lookback", "with a", "using", noise=False,
-        ):  # fmt: skip
+        if cursor.words(*(_PERIOD if inner else (*_PERIOD, *_OVER)), noise=False):
             loose = cursor.previous_word() in ("over", "with", "using", "a")
             numbers = self.number_list()
             unit = cursor.take("UNIT", noise=False) if numbers else None
@@ -379,7 +388,13 @@ class Operands:
                 if unit and unit != "bar":
                     numbers = [float(self.draft.bars(n, unit)) for n in numbers]
                 return numbers
-            cursor.reset(mark)
+        cursor.reset(mark)
+        return []
+
+    def _bare_period(self, entry: IndicatorEntry) -> list[float]:
+        """Read the numbers right behind a name: "SMA 50", "MACD 12/26/9"."""
+        cursor = self.cursor
+        mark = cursor.mark()
         token = cursor.peek()
         if (
             token is not None
@@ -441,13 +456,17 @@ class Operands:
         output: str | None = None,
         source: str | None = None,
         start: int | None = None,
+        *,
+        inner: bool = False,
     ) -> AnyOperand | None:
         """Complete an indicator: parameters, output, source, time frame."""
         cursor, draft = self.cursor, self.draft
         if len(entry.outputs) > 1 and output is None:
             output = self._output_of(entry)
         cursor.take("BANDS", noise=False)
-        source = self._source(entry) or source
+        source = self._source(entry, inner=not numbers) or source
+        if not numbers and entry.takes_source and entry.params:
+            numbers = self._led_period(inner=inner)
         if source is None and entry.name in MOVING_AVERAGES and start is not None:
             source = self._own_source(start)
         source = None if source == entry.default_source else source
@@ -490,7 +509,7 @@ class Operands:
             ref = draft.indicator(entry.name, {}, output=output, source=source, timeframe=frame)
         if entry.name in MOVING_AVERAGES:
             draft.average = (entry.name, source)
-        return ref
+        return self._of_last_period(ref, frame) if entry.name == "PIVOT" else ref
 
     def _rolling(self, entry: IndicatorEntry, start: int | None) -> bool:
         """Whether an indicator's last bars are meant: said so ("rolling VWAP"), or with a period earlier in the text."""
@@ -522,7 +541,7 @@ class Operands:
             draft.assume("session", text, "the session's, on bars finer than a day", "indicators")
         return entry, usual, frame
 
-    def _source(self, entry: IndicatorEntry) -> str | None:
+    def _source(self, entry: IndicatorEntry, *, inner: bool) -> str | None:
         """Read "of Volume", "of the RSI(14)" behind an indicator."""
         if not entry.takes_source:
             return None
@@ -536,9 +555,9 @@ class Operands:
             if column is not None and not cursor.looking_at("AGO"):
                 return None if column == entry.default_source else str(column)
             cursor.reset(mark_inner)
-            inner = self._indicator() or self._numbered_indicator()
-            if isinstance(inner, IndicatorRef) and inner.output is None and not inner.offset:
-                return inner.id
+            found = self._indicator(inner=inner) or self._numbered_indicator()
+            if isinstance(found, IndicatorRef) and found.output is None and not found.offset:
+                return found.id
         cursor.reset(mark)
         return None
 
@@ -591,6 +610,26 @@ class Operands:
                 draft.assume_usual(REGISTRY["ICHIMOKU"], {})
             return IndicatorRef(id=known[-1].id, output=line) if known else draft.indicator("ICHIMOKU", {}, output=line)
         return None
+
+    def _pivot_level(self) -> AnyOperand | None:
+        """Read a level named alone: "R1", "the daily S2", "the R1 pivot level"."""
+        frame = self._frame()
+        level = self.cursor.take("PIVOT_LEVEL")
+        if level is None:
+            return None
+        self.cursor.words("pivot point", "pivot level", "pivot", "level", "resistance", "support", noise=False)
+        return self._finish(REGISTRY["PIVOT"], [], frame, level)
+
+    def _of_last_period(self, ref: IndicatorRef, frame: str | None) -> IndicatorRef:
+        """Return pivot points as traders draw them: those of the day before, on coarser bars of the bar before."""
+        draft, own = self.draft, frame in (None, self.draft.timeframe)
+        if "exact" in draft.flags or not own:
+            return ref
+        if is_intraday(draft.timeframe):
+            draft.assume("pivot", "Pivot points are those of the last complete day", "of the bar before", "indicators")
+            return draft.indicator("PIVOT", {}, output=ref.output, timeframe="1d")
+        draft.assume("pivot", "Pivot points are those of the bar before this one", "of this bar", "indicators")
+        return ref.model_copy(update={"offset": 1})
 
     def _average_of(self) -> AnyOperand | None:
         """Read "average volume", "its 20-day average", "the 20-day average volume"."""
