@@ -112,7 +112,9 @@ def test_it_serves_with_debug_off_and_no_backtest_waits_for_a_compiler(docker: l
         run = httpx.post(f"{url}/api/backtests/quick-run/", json=sentence, headers=header, timeout=120)
         assert run.status_code == 200, run.text
         written = subprocess.run([*docker, "diff", "server"], capture_output=True, text=True, check=True).stdout
-        assert not [line for line in written.split() if line.endswith((".nbi", ".nbc"))], "the engine was compiled before"
+        assert not [line for line in written.split() if line.endswith((".nbi", ".nbc"))], (
+            "the engine was compiled before"
+        )
         unknown = httpx.get(f"{url}/nothing/")
         assert unknown.json()["error"] == "There is nothing at /nothing/", "DEBUG is off"
     finally:
