@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,6 +156,13 @@ def _execute(run: BacktestRun, workers: int, report: bool) -> None:
     keep(0.0)
     prices = _prices(run)
     work, objectives = optimiser.plan(canonical, prices, request)
+    if work.first > prices.first:
+        day = prices.frame.index[work.first]
+        run.warnings = [
+            *run.warnings,
+            f"All combinations are graded from {day:%Y-%m-%d}, when the longest of them is warmed up",
+        ]
+        prices = replace(prices, first=work.first)
     tell(run, f"Searching {work.space.size:,} combinations on {len(prices.frame)} bars of {prices.source} prices")
     folder = artifact_folder(run).with_name(f"{run.pk}.{run.attempts}.search")
     for left in folder.parent.glob(f"{run.pk}.*.search"):  # of an attempt whose worker was lost

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -78,7 +80,37 @@ def plan(strategy: CanonicalStrategy, prices: PriceData, request: SearchRequest)
     space = Space.of(
         strategy, request.parameters, request.constraint, most=MOST if request.method == "grid" else 10**15
     )
-    return Work(strategy, prices.frame, space, prices.first), request.objectives()
+    if request.constraint and space.size <= MOST and not len(_grid(space)):
+        raise _none_left(space)
+    work = Work(strategy, prices.frame, space, prices.first)
+    return replace(work, first=common_start(work)), request.objectives()
+
+
+def common_start(work: Work) -> int:
+    """Return the first bar on which every combination is judged, so that all are graded over the same bars.
+
+    It is the longest warm-up there is; combinations whose warm-up is longer than the data trade on no bar and do not count.
+    """
+    kernel, least = work.kernel(), [min(values) for values in work.space.values]
+
+    def start(numbers: list[float]) -> int | None:
+        """Return when these numbers are warm, None where they never are."""
+        kernel.sweep(np.array([numbers], dtype=np.float64))
+        return None if kernel.never_warm() else kernel.first_bar()
+
+    def never(column: int, value: float) -> bool:
+        return start([*least[:column], value, *least[column + 1 :]]) is None
+
+    largest = []
+    for column, values in enumerate(work.space.values):
+        ordered = sorted(values)
+        cold = bisect_left(ordered, True, key=partial(never, column))
+        largest.append(ordered[max(cold - 1, 0)])
+    together = start(largest)
+    if together is not None:
+        return together
+    alone = [start([*least[:k], value, *least[k + 1 :]]) for k, value in enumerate(largest)]
+    return max([work.first, *(found for found in alone if found is not None)])
 
 
 def search(
@@ -141,10 +173,7 @@ class _Collected:
 
     def done(self) -> Found:
         if not self.index:
-            raise InvalidInput(
-                f"No combination meets the constraint {self.work.space.constraint!r}",
-                suggestions=["Widen the ranges or turn the comparison round"],
-            )
+            raise _none_left(self.work.space)
         tried, goals = np.concatenate(self.index), np.concatenate(self.goals)
         if not self.trades:
             self._explain_no_trade(len(tried))
@@ -173,6 +202,13 @@ class _Collected:
             f"None of the {tried:,} combinations made a trade",
             suggestions=["Widen the ranges, loosen the entry, or use more data"],
         )
+
+
+def _none_left(space: Space) -> InvalidInput:
+    return InvalidInput(
+        f"No combination meets the constraint {space.constraint!r}",
+        suggestions=["Widen the ranges or turn the comparison round"],
+    )
 
 
 def _order(goals: Floats) -> Ints:

@@ -33,6 +33,7 @@ CROSS = parse_strategy(
     "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%"
 ).require()
 RSI = parse_strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%").require()
+LONGEST = 60  # of the request below
 FAST, SLOW, STOP = "indicators.SMA_10.timeperiod", "indicators.SMA_30.timeperiod", "risk.stop_loss.value"
 
 
@@ -212,7 +213,7 @@ def test_the_table_has_every_combination(goog: PriceData, tmp_path: Path) -> Non
     best = table.sort_values("Sharpe Ratio", ascending=False).iloc[0]
     values = work.space.sets(np.array([found.best]))[0]
     assert values.tolist() == [best["sma_10_period"], best["sma_30_period"]]
-    alone = Kernel(CROSS, goog.frame, [FAST, SLOW]).run({FAST: values[0], SLOW: values[1]})
+    alone = Kernel(CROSS, goog.frame, [FAST, SLOW], first=work.first).run({FAST: values[0], SLOW: values[1]})
     assert alone.metrics["Sharpe Ratio"] == best["Sharpe Ratio"]
 
 
@@ -278,8 +279,8 @@ def test_searches_without_a_result(
 ) -> None:
     few = PriceData("GOOG", "1d", goog.frame.iloc[:bars], "bundled")
     asked = request(**changes)
-    work, objectives = plan(strategy, few, asked)
     with pytest.raises(error, match=said):
+        work, objectives = plan(strategy, few, asked)
         search(work, asked, objectives, folder=tmp_path)
 
 
@@ -299,7 +300,7 @@ def test_the_outcome(result: dict[str, Any], goog: PriceData) -> None:
     )
     best = winner(CROSS, result)
     assert best.content_hash() != CROSS.content_hash()
-    run = Kernel(best, goog.frame).run()
+    run = Kernel(best, goog.frame, first=LONGEST - 1).run()
     assert run.metrics["Sharpe Ratio"] == result["best"]["figures"]["Sharpe Ratio"]
     assert result["verdict"]["word"] in ("robust", "fragile", "likely overfit")
     statistics = result["statistics"]
@@ -318,7 +319,8 @@ def test_stability_looks_beside_the_best(result: dict[str, Any], goog: PriceData
         at = found["values"].index(values[path])
         for k in (at - 1, at + 1):
             if 0 <= k < len(found["values"]):
-                run = Kernel(CROSS, goog.frame, [FAST, SLOW]).run({**values, path: found["values"][k]})
+                kernel = Kernel(CROSS, goog.frame, [FAST, SLOW], first=LONGEST - 1)
+                run = kernel.run({**values, path: found["values"][k]})
                 assert found["objective"][k] == run.metrics["Sharpe Ratio"]
 
 
@@ -474,3 +476,19 @@ def test_names_of_figures_are_the_engine_s() -> None:
     from Backtest.search.objective import API_NAMES
 
     assert set(API_NAMES.values()) <= set(NAMES)
+
+
+def test_every_combination_is_graded_over_the_same_bars(goog: PriceData, tmp_path: Path) -> None:
+    """GOOG doubled in its first months: who is warmed up early must not be given that rise alone."""
+    wide = request(parameters={FAST: [5, 20], SLOW: [30, 100, 900]}, constraint="")
+    few = PriceData("GOOG", "1d", goog.frame.iloc[:800], "bundled")
+    work, objectives = plan(CROSS, few, wide)
+    assert work.first == 99  # the longest average that has a value at all, in 800 bars
+    search(work, wide, objectives, folder=tmp_path)
+    table = pd.read_parquet(tmp_path / "table.parquet")
+    table = table[table["sma_30_period"] < 900]
+    held = few.frame["Close"]
+    alike = set(table["Buy & Hold Return [%]"].round(9))
+    assert alike == {round((held.iloc[-1] / held.iloc[99] - 1) * 100, 9)}
+    with pytest.raises(InvalidInput, match="No combination meets"):
+        plan(CROSS, goog, request(parameters={FAST: [5, 20], SLOW: [30, 40]}, constraint="sma_30_period < sma_10_period"))
