@@ -23,8 +23,12 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 DAY_S, DAY_MIN = 86400, 1440
+NEVER = 10 * DAY_MIN
+MOST_DAYS = 0.5  # of the days have a bar that is usual
 NEW_YORK, FX_OPEN = "America/New_York", 17 * 60
-VENUES = {None: "XNYS", NEW_YORK: "XNYS", "Asia/Tokyo": "XTKS", "Europe/London": "XLON", "Asia/Kolkata": "XBOM"}
+VENUES = {NEW_YORK: "XNYS", "Europe/London": "XLON", "Asia/Tokyo": "XTKS", "Europe/Berlin": "XETR", "Asia/Hong_Kong": "XHKG",
+          "Asia/Kolkata": "XBOM"}  # fmt: skip
+CHANGING = (NEW_YORK, "Europe/London", "Europe/Berlin", "Australia/Sydney")  # zones of markets whose clocks change
 FEW_DAYS = 60  # with fewer, the holidays of a venue cannot be told
 
 
@@ -40,6 +44,8 @@ class Session:
         rolls: the trading day bears the next day's date, as that of foreign exchange, which begins the evening before.
         zone: in which `opens` is told; empty for that of the prices.
         venue: its name in exchange_calendars, empty where none is known.
+        minutes: after `opens` at which bars begin on most days, in order.
+        naive: in which zone times without one are read, where their pattern tells it; empty otherwise.
     """
 
     step_s: int
@@ -49,6 +55,8 @@ class Session:
     rolls: bool = False
     zone: str = ""
     venue: str = ""
+    minutes: tuple[int, ...] = ()
+    naive: str = ""
 
     @classmethod
     def of(cls, index: pd.DatetimeIndex) -> Session:
@@ -74,8 +82,8 @@ class Session:
         """
         if self.step_s > DAY_S or self.rolls or {5, 6} & set(self.weekdays):
             return self
-        found = _venue(np.asarray(pd.DatetimeIndex(self.days(index).unique()).asi8).tobytes(), str(index.unit),
-                       str(index.tz) if index.tz is not None else "")  # fmt: skip
+        zone = self.zone or (str(index.tz) if index.tz is not None else "")
+        found = _venue(np.asarray(pd.DatetimeIndex(self.days(index).unique()).asi8).tobytes(), str(index.unit), zone)
         return replace(self, venue=found) if found else self
 
     def text(self) -> str:
@@ -85,14 +93,21 @@ class Session:
         run = self.weekdays == tuple(range(self.weekdays[0], self.weekdays[-1] + 1)) and len(days) > 2
         said = "every day" if len(days) == 7 else f"{days[0]} to {days[-1]}" if run else ", ".join(days)
         if self.intraday and self.length < DAY_MIN - 60:
-            said += f", {_clock(self.opens)} to {_clock(self.opens + self.length)}"
+            said += f", {_clock(self.opens)} to {_clock(self.opens + self.length)}{self._where()}"
         elif self.intraday and self.opens:
-            said += f", days end at {_clock(self.opens)}{' New York time' if self.zone == NEW_YORK else ''}"
+            said += f", days end at {_clock(self.opens)}{self._where()}"
+        if self.naive:
+            said += f"; the times are read as {self.naive}, since only so the days begin alike"
         return f"{said}, holidays of {self.venue}" if self.venue else said
 
     # Days and coarser periods -----------------------------------------------------------------
 
+    def _where(self) -> str:
+        return f" {self.zone.rpartition('/')[2].replace('_', ' ')} time" if self.zone else ""
+
     def _local(self, index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        if self.naive and index.tz is None:
+            index = index.tz_localize(self.naive)
         if self.zone and index.tz is not None:
             index = index.tz_convert(self.zone)
         return index.tz_localize(None) if index.tz is not None else index
@@ -101,7 +116,10 @@ class Session:
         """Return the trading day of each bar, naive dates."""
         local = self._local(index)
         if self.rolls and self.intraday:
-            local = local + pd.Timedelta(minutes=DAY_MIN - self.opens)
+            days = (local + pd.Timedelta(minutes=DAY_MIN - self.opens)).normalize()
+            # A bar that begins as the week ends is Friday's, one before it begins Monday's.
+            lone = {d: 4 - d if d == 5 else 1 for d in (5, 6) if d not in self.weekdays}
+            return days + pd.to_timedelta([lone.get(d, 0) for d in days.day_of_week], unit="D") if lone else days
         elif self.rolls:  # daily bars with one for Sunday evening, which belongs to Monday
             local = local + pd.to_timedelta((local.day_of_week == 6).astype(int), unit="D")
         return local.normalize()
@@ -134,20 +152,24 @@ class Session:
             following = following.where(~known, sessions[np.minimum(at, len(sessions) - 1)])
         return pd.DatetimeIndex(following)
 
+    def _next_minutes(self, index: pd.DatetimeIndex) -> Ints:
+        """Return the minute of the trading day at which the bar after each usually begins, NEVER after the last of a day."""
+        into, usual = self._minutes(index), np.array([*self.minutes, NEVER], dtype=np.int64)
+        following = usual[np.searchsorted(usual[:-1], into, side="right")]
+        if self.venue:
+            sessions, lengths = _calendar(self.venue, index[0].year, index[-1].year + 1)
+            at = sessions.get_indexer(self.days(index).as_unit(sessions.unit))
+            following = np.where((at >= 0) & (following >= lengths[at]), NEVER, following)
+        return np.asarray(following)
+
     def _ends_day(self, index: pd.DatetimeIndex) -> Mask:
-        """Return whether the trading day ends with the bar."""
+        """Return whether the trading day usually ends with the bar."""
         if not self.intraday:
             return np.ones(len(index), dtype=bool)
-        ends = self._minutes(index) * 60 + self.step_s
-        length = np.full(len(index), self.length * 60)
-        if self.venue:
-            sessions, minutes = _calendar(self.venue, index[0].year, index[-1].year + 1)
-            at = sessions.get_indexer(self.days(index).as_unit(sessions.unit))
-            length = np.where(at >= 0, np.minimum(length, minutes[at] * 60), length)
-        return np.asarray(ends >= length)
+        return np.asarray(self._next_minutes(index) == NEVER)
 
     def periods(self, index: pd.DatetimeIndex, timeframe: str) -> tuple[pd.DatetimeIndex, Mask]:
-        """Return for each bar when its coarser period begins (naive), and whether the period ends with the bar.
+        """Return for each bar when its coarser period begins (naive), and whether the period usually ends with the bar.
 
         Weeks begin on Monday, months, quarters and years on their first day, shorter periods are counted from the
         beginning of the trading day. A period that ends early, for a holiday nobody told of, ends with no bar.
@@ -159,7 +181,7 @@ class Session:
             begun = into - into % length
             local = days - pd.Timedelta(days=1) if self.rolls else days
             starts = local + pd.to_timedelta(self.opens * 60 + begun, unit="s")
-            return pd.DatetimeIndex(starts), np.asarray((into + self.step_s >= begun + length) | self._ends_day(index))
+            return pd.DatetimeIndex(starts), np.asarray(self._next_minutes(index) * 60 >= begun + length)
         if timeframe == "1d":
             return days, self._ends_day(index)
         starts = _period_starts(days, timeframe)
@@ -211,6 +233,8 @@ def _numbered(index: pd.DatetimeIndex, timeframe: str, session: Session) -> tupl
     starts, ends = session.periods(index, timeframe)
     stamps = starts.asi8
     number = np.concatenate([[0], np.cumsum(stamps[1:] != stamps[:-1])]).astype(np.int64)
+    # Where trading goes on after its usual end, on a Saturday or in the evening, the period ends with its very last bar.
+    ends &= np.append(stamps[1:] != stamps[:-1], True)
     if not session.begins_whole(index, timeframe):
         number -= 1
     return starts, number, np.maximum(number + ends, 0)
@@ -285,30 +309,70 @@ def _of(stamps: bytes, unit: str, zone: str) -> Session:
     if 6 in set(local.day_of_week) and not (np.asarray(local.day_of_week) == 5).mean() > 0.02:
         rolled = _rolled(index, step)
         if rolled is not None:
-            return rolled
-    minutes = np.asarray(local.hour * 60 + local.minute)
-    days = np.asarray(local.normalize().asi8)
-    first = minutes[np.append(0, np.flatnonzero(days[1:] != days[:-1]) + 1)]
-    last = minutes[np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)]
+            return _with_minutes(rolled, index)
+    zone, naive = _clock_of(index)
+    local = Session(step, seen, zone=zone, naive=naive)._local(index)
+    first, last = _ends_of_days(local)
     opens, closes = _usual(first), _usual(last) + max(1, step // 60)
     if closes - opens >= DAY_MIN - 60 or closes <= opens:
-        return Session(step, seen)
-    return Session(step, seen, opens, closes - opens)
+        return _with_minutes(Session(step, seen), index)
+    return _with_minutes(Session(step, _weekdays(local), opens, closes - opens, zone=zone, naive=naive), index)
+
+
+def _with_minutes(session: Session, index: pd.DatetimeIndex) -> Session:
+    """Return the session with the minutes at which bars begin on most days."""
+    values, counts = np.unique(session._minutes(index), return_counts=True)
+    days = len(session.days(index).unique())
+    often = values[counts >= MOST_DAYS * days * max(1.0, 60 / session.step_s)]
+    return replace(session, minutes=tuple(int(m) for m in (often if len(often) else values)))
+
+
+def _ends_of_days(local: pd.DatetimeIndex) -> tuple[Ints, Ints]:
+    """Return the minutes of the first and of the last bar of each day."""
+    minutes, days = np.asarray(local.hour * 60 + local.minute, dtype=np.int64), np.asarray(local.normalize().asi8)
+    changes = np.flatnonzero(days[1:] != days[:-1])
+    return minutes[np.append(0, changes + 1)], minutes[np.append(changes, len(days) - 1)]
+
+
+def _clock_of(index: pd.DatetimeIndex) -> tuple[str, str]:
+    """Return by which zone's clock the days begin alike, and in which zone naive times are read for it; empty for their own.
+
+    Prices in UTC of a market whose clocks change begin an hour earlier in summer.
+    """
+
+    def alike(local: pd.DatetimeIndex) -> float:
+        first, last = _ends_of_days(local)
+        return min(float((m == _usual(m)).mean()) for m in (first, last))
+
+    utc = index.tz_localize("UTC") if index.tz is None else index
+    scores = {zone: alike(utc.tz_convert(zone).tz_localize(None)) for zone in CHANGING}
+    best = max(scores, key=lambda zone: scores[zone])
+    own = alike(index.tz_localize(None) if index.tz is not None else index)
+    if scores[best] < 0.9 or scores[best] < own + 0.05:
+        return "", ""
+    return best, "UTC" if index.tz is None else ""
 
 
 def _rolled(index: pd.DatetimeIndex, step: int) -> Session | None:
     """Return the session of a market whose week begins on Sunday evening, None where it does not."""
-    zone = NEW_YORK if index.tz is not None else ""
-    local = index.tz_convert(NEW_YORK).tz_localize(None) if zone else index
-    sundays = local[local.day_of_week == 6]
-    if not len(sundays):
-        return None
-    minutes = pd.Series(np.asarray(sundays.hour * 60 + sundays.minute), index=np.asarray(sundays.normalize()))
-    opens = int(minutes.groupby(level=0).min().median())
-    if opens < 12 * 60:
+
+    def sundays(local: pd.DatetimeIndex) -> pd.Series:
+        found = local[local.day_of_week == 6]
+        minutes = pd.Series(np.asarray(found.hour * 60 + found.minute), index=np.asarray(found.normalize()))
+        return minutes.groupby(level=0).min()
+
+    utc = index.tz_localize("UTC") if index.tz is None else index
+    zone, naive = NEW_YORK, "UTC" if index.tz is None else ""
+    opening = sundays(utc.tz_convert(NEW_YORK).tz_localize(None))
+    if index.tz is None:
+        own = sundays(index)
+        alike = [float((m == m.mode().iloc[0]).mean()) if len(m) else 0.0 for m in (opening, own)]
+        if alike[0] < alike[1] + 0.05:  # nothing speaks for UTC
+            zone, naive, opening = "", "", own
+    if not len(opening) or (opens := int(opening.median())) < 12 * 60:
         return None
     opens -= opens % max(1, step // 60)
-    rest = Session(step, (0, 1, 2, 3, 4), opens, DAY_MIN, rolls=True, zone=zone)
+    rest = Session(step, (0, 1, 2, 3, 4), opens, DAY_MIN, rolls=True, zone=zone, naive=naive)
     return replace(rest, weekdays=_weekdays(rest.days(index)))
 
 
@@ -358,11 +422,14 @@ def _calendar(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeI
 def _venue(days: bytes, unit: str, zone: str) -> str:
     """Return the venue whose trading days these are, nearly all of them and no other; empty where there is none."""
     dates = pd.DatetimeIndex(np.frombuffer(days, dtype=f"M8[{unit}]"))
-    name = VENUES.get(zone or None, "")
-    if not name or len(dates) < FEW_DAYS or dates[0].year < 1970:
+    names = [VENUES[zone]] if zone in VENUES else [] if zone else list(VENUES.values())
+    if len(dates) < FEW_DAYS or dates[0].year < 1970:
         return ""
-    sessions = _calendar(name, dates[0].year, dates[-1].year + 1)[0]
-    between = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
-    inside = dates.as_unit(between.unit).isin(between)
-    # An exchange closes for a day of mourning or a storm now and then, and data lack a day; a bar on a holiday is no accident.
-    return name if inside.mean() > 0.995 and len(dates) > 0.98 * len(between) else ""
+    for name in names:
+        sessions = _calendar(name, dates[0].year, dates[-1].year + 1)[0]
+        between = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
+        inside = dates.as_unit(between.unit).isin(between)
+        # An exchange closes for a day of mourning or a storm now and then, and data lack a day; a bar on a holiday is no accident.
+        if inside.mean() > 0.995 and len(dates) > 0.98 * len(between):
+            return name
+    return ""

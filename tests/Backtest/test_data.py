@@ -175,9 +175,10 @@ def test_resampling_against_pandas_and_finer_bars_are_refused() -> None:
     daily, notes = resample(hourly, "1d")
     assert "days end at 17:00 New York time" in notes[0]
     local = hourly.tz_convert("America/New_York")
-    expected = local.groupby((local.index.tz_localize(None) + pd.Timedelta(hours=7)).normalize()).agg(
-        {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
-    )
+    days = (local.index.tz_localize(None) + pd.Timedelta(hours=7)).normalize()
+    # Two Fridays have a bar that begins as the week ends; it makes no Saturday.
+    days = days - pd.to_timedelta((days.day_of_week == 5).astype(int), unit="D")
+    expected = local.groupby(days).agg({"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"})
     pd.testing.assert_frame_equal(
         daily, expected[1:-1], check_names=False, check_freq=False
     )  # the ends are parts of days

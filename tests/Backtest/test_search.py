@@ -279,9 +279,13 @@ def test_searches_without_a_result(
 ) -> None:
     few = PriceData("GOOG", "1d", goog.frame.iloc[:bars], "bundled")
     asked = request(**changes)
-    with pytest.raises(error, match=said):
+
+    def searched() -> None:
         work, objectives = plan(strategy, few, asked)
         search(work, asked, objectives, folder=tmp_path)
+
+    with pytest.raises(error, match=said):
+        searched()
 
 
 # -- What came of it ----------------------------------------------------------------------------
@@ -491,4 +495,6 @@ def test_every_combination_is_graded_over_the_same_bars(goog: PriceData, tmp_pat
     alike = set(table["Buy & Hold Return [%]"].round(9))
     assert alike == {round((held.iloc[-1] / held.iloc[99] - 1) * 100, 9)}
     with pytest.raises(InvalidInput, match="No combination meets"):
-        plan(CROSS, goog, request(parameters={FAST: [5, 20], SLOW: [30, 40]}, constraint="sma_30_period < sma_10_period"))
+        plan(
+            CROSS, goog, request(parameters={FAST: [5, 20], SLOW: [30, 40]}, constraint="sma_30_period < sma_10_period")
+        )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+import exchange_calendars
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,3 +171,113 @@ def test_neither_early_nor_late(which: tuple[pd.DatetimeIndex, str], gone: set[i
     assert not (ended[:-1] & (number[1:] == number[:-1])).any()  # not early: no bar of a period follows its end
     past = known(index[: cut + 1], timeframe)
     np.testing.assert_array_equal(past, known(index, timeframe)[: cut + 1])
+
+
+# -- Markets whose sessions are not alike ---------------------------------------------------------
+
+
+def exchange(name: str, begin: str, end: str) -> pd.DatetimeIndex:
+    with warnings.catch_warnings():  # it uses what pandas 4 will do without
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return exchange_calendars.get_calendar(name).sessions_in_range(begin, end)
+
+
+def at(text: str, zone: str | None = None) -> pd.Timestamp:
+    return pd.Timestamp(text, tz=zone)
+
+
+NYSE = exchange("XNYS", "2024-01-02", "2024-06-28")
+FUTURES = pd.date_range(
+    "2024-04-01", "2024-06-01", freq="h", tz="America/New_York"
+)  # 18:00 to 17:00, from Sunday to Friday
+FUTURES = FUTURES[
+    (FUTURES.hour != 17)
+    & ~((FUTURES.day_of_week == 5) | ((FUTURES.day_of_week == 4) & (FUTURES.hour >= 17)) | ((FUTURES.day_of_week == 6) & (FUTURES.hour < 18)))
+]  # fmt: skip
+BUSINESS = pd.bdate_range("2023-01-02", "2024-06-28")
+
+
+def new_york(minutes: int, zone: str | None = "America/New_York") -> pd.DatetimeIndex:
+    """The bars of an exchange in New York, told in any zone, or in UTC without saying so."""
+    bars_ = session(NYSE, range(570, 960, minutes)).tz_localize("America/New_York")
+    return bars_.tz_convert(zone) if zone else bars_.tz_convert("UTC").tz_localize(None)
+
+
+# The bar at which a value is set, and the bar at whose open it can be acted upon at the earliest: worked out by hand.
+PROBES = {
+    "30m in UTC, in winter": (new_york(30, "UTC"), "1d", at("2024-03-08 20:30", "UTC"), at("2024-03-11 13:30", "UTC")),
+    "5m in UTC, in winter": (new_york(5, "UTC"), "1d", at("2024-03-08 20:55", "UTC"), at("2024-03-11 13:30", "UTC")),
+    "5m in UTC, hours": (new_york(5, "UTC"), "1h", at("2024-03-08 20:55", "UTC"), at("2024-03-11 13:30", "UTC")),
+    "1h in UTC, four hours": (new_york(60, "UTC"), "4h", at("2024-03-08 20:30", "UTC"), at("2024-03-11 13:30", "UTC")),
+    "30m in UTC that does not say so": (new_york(30, None), "1d", at("2024-03-08 20:30"), at("2024-03-11 13:30")),
+    "London in UTC": (
+        session(exchange("XLON", "2024-03-01", "2024-05-10"), range(480, 990, 30)).tz_localize("Europe/London").tz_convert("UTC"),
+        "1d", at("2024-03-13 16:00", "UTC"), at("2024-03-14 08:00", "UTC"),
+    ),
+    "a special Saturday": (BUSINESS.union([at("2024-03-02")]), "1wk", at("2024-03-02"), at("2024-03-04")),
+    "a special Saturday at the end of a month": (BUSINESS.union([at("2024-03-30")]), "1mo", at("2024-03-30"), at("2024-04-01")),
+    "a special Sunday": (BUSINESS.union([at("2023-11-12")]), "1wk", at("2023-11-12"), at("2023-11-13")),
+    "one late bar": (
+        new_york(30).union([at("2024-03-08 16:00", "America/New_York")]), "1wk",
+        at("2024-03-08 16:00", "America/New_York"), at("2024-03-11 09:30", "America/New_York"),
+    ),
+    "futures": (FUTURES, "1d", at("2024-04-17 16:00", "America/New_York"), at("2024-04-17 18:00", "America/New_York")),
+    "futures in UTC": (FUTURES.tz_convert("UTC"), "1d", at("2024-04-17 20:00", "UTC"), at("2024-04-17 22:00", "UTC")),
+    "futures in Chicago's time, unsaid": (
+        FUTURES.tz_convert("America/Chicago").tz_localize(None), "1d", at("2024-04-17 15:00"), at("2024-04-17 17:00"),
+    ),
+    "a lunch break": (
+        session(pd.bdate_range("2024-01-02", "2024-04-30"), [*range(570, 720, 30), *range(780, 960, 30)]), "1h",
+        at("2024-03-05 11:30"), at("2024-03-05 13:00"),
+    ),
+    "Tokyo's Golden Week": (exchange("XTKS", "2023-11-01", "2024-06-28"), "1wk", at("2024-05-02"), at("2024-05-07")),
+    "London's Good Friday": (exchange("XLON", "2024-01-02", "2024-09-30"), "1wk", at("2024-03-28"), at("2024-04-02")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_value_is_acted_upon_when_its_period_is_over(name: str) -> None:
+    index, timeframe, when, expected = PROBES[name]
+    frame = prices(index).assign(Close=0.0)
+    frame.loc[when, "Close"] = 1.0
+    bars, _, complete = coarser(frame, timeframe)
+    seen = np.flatnonzero(np.append(np.nan, bars["Close"].to_numpy())[complete] == 1.0)
+    assert index[seen[0] + 1] == expected
+
+
+@pytest.mark.parametrize("zone", ["UTC", None])
+def test_hours_in_utc_are_counted_from_the_opening_in_summer_and_in_winter(zone: str | None) -> None:
+    bars, _, _ = coarser(prices(new_york(60, zone)), "4h")
+    opened = bars.index[::2].tz_localize("UTC") if zone is None else bars.index[::2]
+    assert set(opened.tz_convert("America/New_York").strftime("%H:%M")) == {"09:30"}
+    text = Session.of(new_york(60, zone)).text()
+    assert "New York time" in text
+    assert ("read as UTC" in text) == (zone is None)
+
+
+def test_foreign_exchange_in_utc_that_does_not_say_so_has_no_saturdays() -> None:
+    index = fx_hours(60, "America/New_York").tz_convert("UTC").tz_localize(None)
+    found = Session.of(index)
+    assert set(found.days(index).day_of_week) == {0, 1, 2, 3, 4}
+    assert "read as UTC" in found.text()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lasts=st.lists(st.integers(1140, 1200), min_size=40, max_size=40),
+    step=st.sampled_from([5, 15, 30]),
+    timeframe=st.sampled_from(["1h", "4h", "1d", "1wk"]),
+    extra=st.sets(st.sampled_from(pd.date_range("2024-01-06", "2024-02-25", freq="W-SAT").tolist()), max_size=3),
+)
+def test_no_period_is_over_while_bars_of_it_follow(
+    lasts: list[int], step: int, timeframe: str, extra: set[pd.Timestamp]
+) -> None:
+    days = pd.bdate_range("2024-01-01", periods=40).union(pd.DatetimeIndex(sorted(extra)))
+    ends = [*lasts, 1200, 1200, 1200]
+    index = pd.DatetimeIndex(
+        [d + pd.Timedelta(minutes=m) for d, end in zip(days, ends, strict=False) for m in range(240, end, step)]
+    )
+    _, number, complete = coarser(prices(index), timeframe)
+    ended = (number >= 0) & (complete == number + 1)
+    assert not (ended[:-1] & (number[1:] == number[:-1])).any()
+    assert ((complete == number) | ended | (number < 0)).all()
