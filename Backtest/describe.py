@@ -88,16 +88,23 @@ def _risk(strategy: CanonicalStrategy) -> list[str]:
         lines.append(f"Exit after {risk.max_bars} bars.")
     if risk.cooldown_bars:
         lines.append(f"Wait {risk.cooldown_bars} bars after an exit before the next entry.")
-    size = risk.position_size
-    if isinstance(size, PercentOfEquity):
-        lines.append(f"Position size: {plain(size.value)}% of equity.")
-    elif isinstance(size, FixedUnits):
-        lines.append(f"Position size: {plain(size.value)} units.")
-    elif isinstance(size, FixedCash):
-        lines.append(f"Position size: ${plain(size.value)}.")
-    elif isinstance(size, RiskPercent):
-        lines.append(f"Position size: risk {plain(size.value)}% of equity per trade.")
+    if size := position_size(strategy):
+        lines.append(f"Position size: {size}.")
     return lines
+
+
+def position_size(strategy: CanonicalStrategy) -> str:
+    """Return how much a trade buys, such as `100% of equity`."""
+    size = strategy.risk.position_size
+    if isinstance(size, PercentOfEquity):
+        return f"{plain(size.value)}% of equity"
+    if isinstance(size, FixedUnits):
+        return f"{plain(size.value)} units"
+    if isinstance(size, FixedCash):
+        return f"${plain(size.value)}"
+    if isinstance(size, RiskPercent):
+        return f"risk {plain(size.value)}% of equity per trade"
+    return ""
 
 
 def _percent(fraction: float) -> str:

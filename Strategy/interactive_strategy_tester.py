@@ -119,7 +119,7 @@ class Tester:
 
     def answer(self, line: str) -> None:
         """Answer a line: a command, a strategy, or what is said in a conversation."""
-        from backtest_api.reports import print_parse
+        from backtest_api.terminal import print_parse
 
         if line.startswith(":"):
             name, _, argument = line[1:].partition(" ")
@@ -174,8 +174,8 @@ class Tester:
         self._print_run()
 
     def _print_run(self) -> None:
-        from backtest_api.reports import print_run
         from backtest_api.services import artifact_folder
+        from backtest_api.terminal import print_run
 
         run = self._last_run()
         print_run(run, artifact_folder(run), self.console)
@@ -186,14 +186,14 @@ class Tester:
         return self.run_done
 
     def _trades(self, argument: str) -> None:
-        from backtest_api.reports import print_trades
         from backtest_api.services import artifact_folder
+        from backtest_api.terminal import print_trades
 
         print_trades(artifact_folder(self._last_run()), self.console)
 
     def _explain(self, argument: str) -> None:
-        from backtest_api.reports import print_explanation
         from backtest_api.services import parse_time, run_explain
+        from backtest_api.terminal import print_explanation
 
         print_explanation(run_explain(run=self._last_run(), at=parse_time(argument)), self.console)
 

@@ -13,11 +13,7 @@ from django.utils.safestring import SafeString
 
 from auth_api.admin import ReadOnlyAdmin, bullet_list, highlighted, highlighted_json
 from backtest_api.models import BacktestJob, BacktestRun, Worker
-
-
-def _rounded(value: float | None, unit: str = "") -> str:
-    """Return a figure with two decimals, a dash where there is none."""
-    return "-" if value is None else f"{value:,.2f}{unit}"
+from backtest_api.written import number
 
 
 @admin.register(BacktestJob)
@@ -74,15 +70,15 @@ class BacktestRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="return", ordering="total_return_pct")
     def total_return(self, run: BacktestRun) -> str:
-        return _rounded(run.total_return_pct, " %")
+        return number(run.total_return_pct, " %")
 
     @admin.display(description="Sharpe", ordering="sharpe_ratio")
     def sharpe(self, run: BacktestRun) -> str:
-        return _rounded(run.sharpe_ratio)
+        return number(run.sharpe_ratio)
 
     @admin.display(description="drawdown", ordering="max_drawdown")
     def drawdown(self, run: BacktestRun) -> str:
-        return _rounded(run.max_drawdown, " %")
+        return number(run.max_drawdown, " %")
 
     @admin.display(description="strategy")
     def strategy_link(self, run: BacktestRun) -> SafeString | str:

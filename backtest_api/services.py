@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -276,6 +277,8 @@ def _checked_symbol(symbol: str, start_date: date | None, end_date: date | None)
 def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -> BacktestRun:
     """Run a backtest that this process has taken, and store what came of it; a failure is stored and raised.
 
+    `report` draws the chart of the report in the same run.
+
     Raises:
         AlgoAgentError: the data does not exist, or the run failed or was cancelled.
         queue.Lost: the run belongs to another worker now; nothing was stored.
@@ -442,7 +445,7 @@ def artifact_folder(run: BacktestRun) -> Path:
 
 
 def write_artifacts(folder: Path, result: BacktestResult) -> None:
-    """Write trades.csv, equity_curve.csv, prices.parquet, backtesting_stats.json, strategy.py and manifest.json.
+    """Write trades.csv, equity_curve.csv, prices.parquet, backtesting_stats.json, strategy.py, manifest.json and a chart that was drawn.
 
     Bars of trades count from the first one of the equity curve; the prices begin with the history before it.
     """
@@ -456,7 +459,17 @@ def write_artifacts(folder: Path, result: BacktestResult) -> None:
     (folder / "strategy.py").write_text(result.code.code, encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(result.manifest, indent=2), encoding="utf-8")
     if result.report_html:
-        (folder / "report.html").write_text(result.report_html, encoding="utf-8")
+        (folder / "chart.html").write_text(result.report_html, encoding="utf-8")
+
+
+def _stored_prices(run: BacktestRun) -> Path:
+    """Return where the prices of a completed run are. DataError when they were pruned."""
+    path = artifact_folder(run) / "prices.parquet"
+    if not path.is_file():
+        raise DataError(
+            f"The prices of run {run.pk} are gone from {path}: they were pruned, so it cannot be reproduced"
+        )
+    return path
 
 
 def run_again(*, run: BacktestRun, report: bool = False) -> tuple[BacktestResult, dict[str, tuple[Any, Any]]]:
@@ -470,11 +483,7 @@ def run_again(*, run: BacktestRun, report: bool = False) -> tuple[BacktestResult
     from Backtest.backtesting_adapter import run_backtest_from_canonical, run_code
     from Backtest.sandbox import EngineSettings
 
-    path = artifact_folder(run) / "prices.parquet"
-    if not path.is_file():
-        raise DataError(
-            f"The prices of run {run.pk} are gone from {path}: they were pruned, so it cannot be reproduced"
-        )
+    path = _stored_prices(run)
     data = run.manifest["data"]
     prices = PriceData(
         data["symbol"], data["timeframe"], pd.read_parquet(path), data["source"], data["adjustment"],
@@ -551,22 +560,50 @@ def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str
     return found
 
 
-# The report is a page that runs its own scripts and may reach nothing else, not even our cookies.
-REPORT_POLICY = (
+# What the page and the chart in it may do: draw, with scripts and styles of their own. They may load and send nothing.
+PAGE_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; sandbox allow-scripts"
+    "img-src data: blob:; base-uri 'none'; form-action 'none'"
 )
+# Served by us, the page may not reach our cookies either.
+REPORT_POLICY = f"{PAGE_POLICY}; sandbox allow-scripts"
 
 
 def report_ensure(*, run: BacktestRun) -> Path:
-    """Return the path of the HTML report, drawing it when it was not asked for before."""
-    path = artifact_folder(run) / "report.html"
+    """Return the path of the HTML report of a completed run; it is made, with its chart and ranges, when there is none yet.
+
+    Raises:
+        DataError: the prices were pruned, or the run cannot be reproduced for its chart.
+        SandboxUnavailable: its code cannot be isolated here, so no chart can be drawn.
+    """
+    folder = artifact_folder(run)
+    path = folder / "report.html"
     if not path.is_file():
-        result, different = run_again(run=run, report=True)
-        if different:
-            raise DataError(f"Run {run.pk} could not be reproduced for its report: {', '.join(different)} differ")
-        path.write_text(result.report_html or "", encoding="utf-8")
+        from backtest_api.report import report_page
+
+        _stored_prices(run)
+        no_chart = _chart_ensure(run)
+        page = report_page(ranges_ensure(run=run), folder, policy=PAGE_POLICY, no_chart=no_chart)
+        made = folder.with_name(f"{run.pk}.{uuid4().hex}.html")
+        made.write_text(page, encoding="utf-8")
+        made.replace(path)
     return path
+
+
+def _chart_ensure(run: BacktestRun) -> str:
+    """Draw the chart of a run when it was not asked for before; return why there is none where the code fails at it."""
+    path = artifact_folder(run) / "chart.html"
+    if path.is_file():
+        return ""
+    try:
+        result, different = run_again(run=run, report=True)
+    except ExecutionError as error:
+        return error.message
+    if different:
+        raise DataError(f"Run {run.pk} could not be reproduced for its report: {', '.join(different)} differ")
+    if result.report_html:
+        path.write_text(result.report_html, encoding="utf-8")
+    return ""
 
 
 def run_explain(*, run: BacktestRun, at: Any) -> dict[str, Any]:

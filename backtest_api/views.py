@@ -237,7 +237,10 @@ class EquityView(_RowsView):
 class ReportView(APIView):
     @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR})
     def get(self, request: Request, run_id: int) -> HttpResponse:
-        """The interactive chart as one HTML page that needs no network; drawn when first asked for."""
+        """Strategy, settings, data, warnings, figures with ranges, months, drawdowns, chart and trades as one HTML page.
+
+        It needs no network, and is made when first asked for.
+        """
         run = selectors.completed_run(user=user_of(request), run_id=run_id)
         path = services.report_ensure(run=run)
         response = HttpResponse(path.read_bytes(), content_type="text/html; charset=utf-8")

@@ -385,4 +385,5 @@ def warm_up() -> None:
     frame = pd.DataFrame({c: [1.0, 2.0, 1.0] for c in PRICE_COLUMNS}, index=index)
     rule = {"when": {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 1}}}
     made = CanonicalStrategy.model_validate({"entry_rules": [rule], "risk": {"max_bars": 1}})
-    Kernel(made, frame).run()
+    run = Kernel(made, frame).run()
+    figures.figures(run.equity, run.trades, frame, {})

@@ -74,13 +74,18 @@ class Calendar:
             market = close[last[1:]] / close[last[:-1]] - 1
         unit = str(index.unit)
         return cls(
-            np.ascontiguousarray(close), index.asi8, last, market,
+            _own(close), np.array(index.asi8), last, market,
             float(session.periods_a_year), 365.25 * 86400 * _PER_SECOND[unit], unit,
         )  # fmt: skip
 
     def years(self, begin: int = 0) -> float:
         """Return the time from a bar to the last one in years of 365.25 days."""
         return float(self.stamps[-1] - self.stamps[begin]) / self.year
+
+
+def _own(values: Any) -> Floats:
+    """Return numbers in an array of one's own: compiled functions are compiled again for one that is read-only or lies otherwise."""
+    return np.array(values, dtype=np.float64, order="C")
 
 
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -294,14 +299,14 @@ def figures(
         terms: CASH, SPREAD, FIXED_FEE, FEE, RISK_FREE, AT_CLOSE; what is left out is 0.
         begin: the first bar that is graded.
     """
-    open_, close = (np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in ("Open", "Close"))
+    open_, close = _own(frame["Open"]), _own(frame["Close"])
     calendar = Calendar.of(pd.DatetimeIndex(frame.index), close)
     ordered = trades.sort_values(["EntryBar", "ExitBar"], kind="stable")
-    table = ordered[list(TRADE_COLUMNS)].to_numpy(dtype=np.float64)
+    table = _own(ordered[list(TRADE_COLUMNS)])
     given = np.zeros(TERMS)
     for place, value in terms.items():
         given[place] = value
-    curve = np.array(equity, dtype=np.float64)
+    curve = _own(equity)
     state, row = np.full(FOLLOWED, np.nan), np.empty(len(NAMES))
     # One long "trade" makes `follow` look at every bar: a stranger's trades may overlap.
     follow(curve, begin, len(curve), calendar.stamps, np.zeros((0, 10)), 0, begin, 0, state)

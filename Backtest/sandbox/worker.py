@@ -38,6 +38,7 @@ OUTPUT = "output.txt"
 PROGRESS_S = 0.2
 FORK, DONE = b"f", 3
 DECISION = 9  # numbers of one
+MARGIN_PX = 20  # above and below all figures of a chart
 TRADE_COLUMNS = [
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 ]  # fmt: skip
@@ -388,16 +389,24 @@ def told(bars, say):
 
 
 def plot(test, result):
-    """Return the chart as a page that loads nothing from anywhere."""
+    """Return the chart as a page that loads nothing from anywhere, its height in pixels among the page's `meta` elements.
+
+    Where backtesting.py cannot draw it there is none; the figures of the run are worth having all the same.
+    """
     from bokeh.resources import INLINE
     from bokeh.settings import settings
 
     settings.resources = INLINE.mode
-    test.plot(results=result, filename="report.html", open_browser=False)
+    try:
+        layout = test.plot(results=result, filename="report.html", open_browser=False)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return b""
     with open("report.html", encoding="utf-8") as file:
         page = file.read()
     # backtesting.py's page tells its site of every view, through an invisible frame.
-    return page.replace("https://kernc.github.io/backtesting.py/plx.gif.html?utm_source=", "about:blank#").encode()
+    page = page.replace("https://kernc.github.io/backtesting.py/plx.gif.html?utm_source=", "about:blank#")
+    height = MARGIN_PX + sum(figure.height for figure, *_ in layout.children)
+    return page.replace("<head>", f'<head><meta name="chart-height" content="{height}">', 1).encode()
 
 
 def table(prices):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pandas as pd
 import pytest
 
 from Backtest.kernel import figures
+from Backtest.kernel.definitions import DEFINITIONS, NOTATION
+from Backtest.kernel.figures import NAMES
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -21,6 +24,8 @@ np.NINF = -np.inf  # type: ignore[attr-defined]  # empyrical asks for it, NumPy 
 
 DOCS = Path(__file__).parents[2] / "docs" / "figures.md"
 BEGIN, END = "<!-- made by tests/Backtest/test_figures.py -->\n", "<!-- end -->"
+DEFINITIONS_BEGIN = "<!-- definitions, made by tests/Backtest/test_figures.py -->\n"
+DEFINITIONS_END = "<!-- end of definitions -->"
 
 
 def session(days: pd.DatetimeIndex, minutes: range) -> pd.DatetimeIndex:
@@ -162,13 +167,29 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_the_table_in_the_docs_is_this_one() -> None:
-    """`WRITE_DOCS=1 pytest tests/Backtest/test_figures.py` writes it anew."""
+def definitions() -> str:
+    """Return the notation and the definitions of all figures as Markdown."""
+    letters = "".join(f"- `{letter}`: {meaning}.\n" for letter, meaning in NOTATION.items())
+    rows = "".join(f"| {d.name} | {d.text} | {d.source} |\n" for d in DEFINITIONS)
+    return f"{letters}\n| figure | definition | source |\n|---|---|---|\n{rows}"
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "made"),
+    [(BEGIN, END, table), (DEFINITIONS_BEGIN, DEFINITIONS_END, definitions)],
+    ids=["table", "definitions"],
+)
+def test_the_tables_in_the_docs_are_these(begin: str, end: str, made: Callable[[], str]) -> None:
+    """`WRITE_DOCS=1 pytest tests/Backtest/test_figures.py` writes them anew."""
     text = DOCS.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
+    before, rest = text.split(begin)
     if os.environ.get("WRITE_DOCS"):
-        DOCS.write_text(f"{before}{BEGIN}{table()}{END}{rest.split(END)[1]}", encoding="utf-8")
-    assert rest.split(END)[0] == table() or os.environ.get("WRITE_DOCS")
+        DOCS.write_text(f"{before}{begin}{made()}{end}{rest.split(end)[1]}", encoding="utf-8")
+    assert rest.split(end)[0] == made() or os.environ.get("WRITE_DOCS")
+
+
+def test_each_figure_has_one_definition() -> None:
+    assert sorted(d.name for d in DEFINITIONS) == sorted(NAMES)
 
 
 # -- Trades, by hand ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,17 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from numba.core.dispatcher import Dispatcher
 
+from Backtest.backtesting_adapter import BacktestResult
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.errors import ExecutionError, InvalidInput, StrategyError
-from Backtest.kernel import NAMES, Kernel
+from Backtest.kernel import NAMES, Kernel, warm_up
 from Backtest.kernel.masks import BLOCK
 from Backtest.parameters import numbers, resolve, with_values
+from Backtest.search.ranges import ranges
 from Strategy.text_parser import parse_strategy
 from tests.Backtest.parity import difference
 from tests.Backtest.test_meaning import FLAT, OHLC, SIGNAL, bars
@@ -251,3 +255,25 @@ def test_a_fresh_process_finds_everything_compiled(goog: pd.DataFrame) -> None:
     )
     found: Any = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "1"
+
+
+def test_nothing_is_compiled_after_the_warm_up(run: Callable[..., BacktestResult]) -> None:
+    """Whatever prices and figures come, the compiled functions are those the warm-up has made."""
+    compiled = [
+        function
+        for name, module in list(sys.modules.items())
+        if name.startswith("Backtest.kernel.")
+        for function in vars(module).values()
+        if isinstance(function, Dispatcher)
+    ]
+    warm_up()
+    before = [len(function.signatures) for function in compiled]
+    result = run("Buy GOOG when RSI < 30 and weekly RSI > 20, sell when RSI > 70 or the trade is up 20%, stop 2 ATR")
+    frame = result.prices.frame
+    read_only = pd.DataFrame(
+        {name: np.frombuffer(frame[name].to_numpy(dtype=float).tobytes()) for name in frame}, frame.index
+    )
+    Kernel(result.strategy, read_only).run()
+    ranges(result.strategy, frame)
+    assert len(compiled) > 10
+    assert [len(function.signatures) for function in compiled] == before

@@ -9,6 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
+from algoagent_api import settings as project_settings
 from auth_api.models import User
 
 ADA = {"username": "ada", "email": "Ada@Example.com", "password": "correct horse battery"}
@@ -41,7 +42,8 @@ def test_the_way_through(client: APIClient) -> None:
     assert client.post("/api/auth/refresh/", {"refresh": newest}).status_code == 401
 
 
-def test_passwords_are_hashed_with_argon2(client: APIClient) -> None:
+def test_passwords_are_hashed_with_argon2(client: APIClient, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = project_settings.PASSWORD_HASHERS  # those of tests are cheaper
     client.post("/api/auth/register/", ADA)
     assert User.objects.get().password.startswith("argon2$argon2id$")
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
 
+from backtest_api.services import REPORT_POLICY
 from tests.live import Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -92,15 +97,126 @@ def test_swagger_shows_the_operations(page: Any, server: Server) -> None:
     page.wait_for_selector(".opblock.is-open")
 
 
+DRAWN = (
+    "() => { const all = []; const walk = (r) => { r.querySelectorAll('*').forEach(e => { if (e.tagName === 'CANVAS') all.push(e);"
+    " if (e.shadowRoot) walk(e.shadowRoot); }); }; walk(document); return all.filter(c => c.width > 300).length > 0; }"
+)
+
+
+def told_of(page: Any) -> tuple[list[str], list[str]]:
+    """Return two lists that fill with the page's requests and with what its console complains of."""
+    requests: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    return requests, complaints
+
+
+def see_report(page: Any, made: dict[str, Any]) -> None:
+    """Look at heading, figures, months and trades, and wait for the chart in its frame."""
+    assert page.inner_text("h1").endswith("on GOOG")
+    figures = page.inner_text("#figures")
+    assert f"{made['run']['total_return_pct']:,.2f}%" in figures
+    assert page.locator("#calendar tbody tr").count() == 10
+    assert page.locator("#trades tbody tr").count() == made["run"]["total_trades"]
+    frame = page.locator("iframe").element_handle()
+    frame.scroll_into_view_if_needed()
+    chart = frame.content_frame()
+    chart.wait_for_function(DRAWN, timeout=30_000)
+    heights = chart.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+    assert heights[0] <= heights[1]  # nothing of it has to be scrolled to
+
+
 def test_the_report_draws_without_a_network(page: Any, made: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(made["report"], encoding="utf-8")
+    requests, complaints = told_of(page)
     page.goto(f"file://{path}")
-    page.wait_for_function(
-        "() => { const all = []; const walk = (r) => { r.querySelectorAll('*').forEach(e => { if (e.tagName === 'CANVAS') all.push(e);"
-        " if (e.shadowRoot) walk(e.shadowRoot); }); }; walk(document); return all.filter(c => c.width > 300).length > 0; }",
-        timeout=30_000,
-    )
+    see_report(page, made)
+    assert requests == [f"file://{path}"]
+    assert complaints == []
+
+
+def test_the_report_draws_as_it_is_served(page: Any, server: Server, made: dict[str, Any]) -> None:
+    log_in(page, server, made)
+    url = f"{server.url}/admin/backtest_api/backtestrun/{made['run']['id']}/files/report.html"
+    requests, complaints = told_of(page)
+    page.goto(url)
+    see_report(page, made)
+    assert requests == [url]
+    assert complaints == []
+
+
+def test_a_report_fits_on_a_phone(browser: Any, made: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(made["report"], encoding="utf-8")
+    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark")
+    phone = context.new_page()
+    phone.goto(f"file://{path}")
+    assert phone.evaluate("document.documentElement.scrollWidth") == 360
+    light = "rgb(255, 255, 255)"
+    assert phone.evaluate("getComputedStyle(document.documentElement).backgroundColor") != light
+    context.close()
+
+
+FORGED = """<html><head></head><body><script>
+window.told = [];
+const attempt = (name, what) => { try { what(); told.push(name); } catch (error) { } };
+attempt("page", () => { parent.document.querySelector("h1").textContent = "Forged"; });
+attempt("cookie", () => document.cookie.length);
+attempt("window", () => window.open("URL/opened").focus());
+fetch("URL/fetched").then(() => told.push("fetch"), () => { });
+new Image().src = "URL/image.png";
+attempt("top", () => { top.location = "URL/top"; });
+setTimeout(() => { location.href = "URL/left"; }, 300);
+</script></body></html>"""
+
+
+@contextmanager
+def serving(policy: str) -> Iterator[tuple[str, dict[str, str], list[str]]]:
+    """Serve pages under a policy; give the address, the pages by their paths, and a list that fills with what is asked for."""
+    pages: dict[str, str] = {}
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Content-Security-Policy", policy)
+            self.end_headers()
+            self.wfile.write(pages.get(self.path, "").encode())
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the library
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}", pages, asked
+        running.shutdown()
+
+
+@pytest.mark.parametrize("served", [False, True], ids=["from a file", "as it is served"])
+def test_a_forged_chart_reaches_neither_page_nor_network(
+    browser: Any, made: dict[str, Any], tmp_path: Path, served: bool
+) -> None:
+    with serving(REPORT_POLICY) as (url, pages, asked):
+        forged = escape(FORGED.replace("URL", url))
+        html = re.sub(r'srcdoc="[^"]*"', lambda _: f'srcdoc="{forged}"', made["report"])
+        path = tmp_path / "report.html"
+        path.write_text(html, encoding="utf-8")
+        pages["/report.html"] = html
+        context = browser.new_context()
+        opened = context.new_page()
+        address = f"{url}/report.html" if served else f"file://{path}"
+        opened.goto(address)
+        opened.wait_for_timeout(1500)
+        assert opened.inner_text("h1") == re.findall(r"<h1>(.*?)</h1>", html)[0]
+        assert opened.url == address
+        assert len(context.pages) == 1
+        context.close()
+    assert [path for path in asked if path != "/favicon.ico"] == ["/report.html"] * served
 
 
 def test_the_admin_shows_strategies_and_runs(page: Any, server: Server, made: dict[str, Any]) -> None:

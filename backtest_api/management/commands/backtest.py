@@ -16,15 +16,16 @@ class Command(RunCommand):
 
     def work(self, user: User, **options: Any) -> None:
         self.begin(options)
-        from backtest_api.reports import print_parse, print_run
         from backtest_api.services import (
             SUMMARY_FIELDS,
             artifact_folder,
             assumptions_dated,
             ranges_ensure,
+            report_ensure,
             run_create,
             run_execute,
         )
+        from backtest_api.terminal import print_parse, print_run
         from strategy_api.cli import load_strategy
 
         named = load_strategy(options["strategy"], user)
@@ -37,6 +38,8 @@ class Command(RunCommand):
             **self.run_options(options),
         )
         run = ranges_ensure(run=run_execute(run=run, report=not options["no_report"]))
+        if not options["no_report"]:
+            report_ensure(run=run)
         assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else []
         if options["json"]:
             figures = {name: getattr(run, name) for name in SUMMARY_FIELDS}

@@ -60,10 +60,10 @@ class Command(RunCommand):
 
     def work(self, user: User, **options: Any) -> None:
         self.begin(options)
-        from backtest_api.reports import print_parse, print_search
         from backtest_api.searches import search_create, search_execute
         from backtest_api.serializers import SearchSerializer
-        from backtest_api.services import artifact_folder
+        from backtest_api.services import artifact_folder, report_ensure
+        from backtest_api.terminal import print_parse, print_search
         from Strategy.search_words import read_search
         from strategy_api.cli import load_strategy
 
@@ -84,6 +84,8 @@ class Command(RunCommand):
             reading=named.findings, **self.run_options(options),
         )  # fmt: skip
         run = search_execute(run=run, workers=options["workers"], report=not options["no_report"])
+        if not options["no_report"]:
+            report_ensure(run=run)
         if options["json"]:
             self.stdout.write(json.dumps(SearchSerializer(run).data, default=str))
             return

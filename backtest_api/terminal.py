@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from backtest_api.written import money, number, percent
+
 if TYPE_CHECKING:
     from backtest_api.models import BacktestRun
     from Strategy.text_parser import ParseResult
@@ -56,11 +58,11 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
     console.print(f"{run.symbol} {run.timeframe} from {run.start_date} to {run.end_date}, {run.data_source} prices")
     table = Table(box=None, show_header=False, pad_edge=False)
     rows = (
-        ("Return", _percent(run.total_return_pct)), ("Buy and hold", _percent(run.buy_and_hold_return_pct)),
-        ("CAGR", _percent(run.cagr)), ("Max. drawdown", _percent(run.max_drawdown)), ("Sharpe", _number(run.sharpe_ratio)),
-        ("Sortino", _number(run.sortino_ratio)), ("Trades", str(run.total_trades)),
-        ("Win rate", _percent(None if run.win_rate is None else run.win_rate * 100)), ("Profit factor", _number(run.profit_factor)),
-        ("Profit", "-" if run.total_pnl is None else f"${run.total_pnl:,.2f}"),
+        ("Return", percent(run.total_return_pct)), ("Buy and hold", percent(run.buy_and_hold_return_pct)),
+        ("CAGR", percent(run.cagr)), ("Max. drawdown", percent(run.max_drawdown)), ("Sharpe", number(run.sharpe_ratio)),
+        ("Sortino", number(run.sortino_ratio)), ("Trades", str(run.total_trades)),
+        ("Win rate", percent(None if run.win_rate is None else run.win_rate * 100)), ("Profit factor", number(run.profit_factor)),
+        ("Profit", money(run.total_pnl)),
     )  # fmt: skip
     for name, value in rows:
         table.add_row(name, value)
@@ -72,8 +74,8 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
     if ranges := run.ranges:
         sharpe, total = ranges["sharpe_ratio"], ranges["total_return_pct"]
         console.print(
-            f"Over what the bars do not tell and other costs: Sharpe {_number(sharpe['low'])} to {_number(sharpe['high'])}, "
-            f"return {_percent(total['low'])} to {_percent(total['high'])}",
+            f"Over what the bars do not tell and other costs: Sharpe {number(sharpe['low'])} to {number(sharpe['high'])}, "
+            f"return {percent(total['low'])} to {percent(total['high'])}",
             soft_wrap=True,
         )
     if tried := run.outcome.get("trials"):
@@ -155,14 +157,6 @@ def sparkline(values: list[float], width: int = 60) -> str:
     return "".join(BLOCKS[round((p - low) * scale)] for p in points)
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}%"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
 def print_search(run: BacktestRun, folder: Path, console: Console | None = None) -> None:
     """Print what a search found: the best combinations, the verdict with its reasons, and where the files are."""
     console = console or Console(highlight=False)
@@ -181,7 +175,7 @@ def print_search(run: BacktestRun, folder: Path, console: Console | None = None)
     for name in shown:
         table.add_column(name, justify="right")
     for row in found["top"][:10]:
-        figures = (_number(row["figures"].get(name)) for name in shown)
+        figures = (number(row["figures"].get(name)) for name in shown)
         table.add_row(*(f"{row['values'][n]:g}" for n in names), *figures)
     console.print(table)
     console.print(f"\n[bold {colour}]{found['verdict']['text']}[/bold {colour}]")
@@ -201,11 +195,11 @@ def print_search(run: BacktestRun, folder: Path, console: Console | None = None)
         ("Deflated Sharpe", f"{sharpe['deflated']:.0%} sure to be above that"),
         ("Data", f"{sharpe['years']:.1f} years; {sharpe['minimum_backtest_years']:.1f} are needed after so many tries"),
         ("Sharpe (of days)", f"{interval['low']:.2f} to {interval['high']:.2f}, {interval['confidence']:.0%} of resampled histories"),
-        ("Sharpe, other paths and costs", f"{_number(ranges['low'])} to {_number(ranges['high'])}"),
+        ("Sharpe, other paths and costs", f"{number(ranges['low'])} to {number(ranges['high'])}"),
         ("Sharpe in walk-forward", f"{walked['sharpe_ratio']:.2f}, {walked['efficiency']:.0%} of what was promised"),
         ("Random entries", f"{random['as_good_at_random']:.1%} of them did as well"),
         ("Break-even commission", "above 9.9%" if even is None else f"{even:.3%}"),
-        ("Buy and hold", _percent(statistics["buy_and_hold_return_pct"])),
+        ("Buy and hold", percent(statistics["buy_and_hold_return_pct"])),
     ):  # fmt: skip
         table.add_row(name, value)
     console.print(table)
