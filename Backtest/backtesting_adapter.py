@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, Time, history_bars, walk
+from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, walk
 from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
 from Backtest.conditions import compute_indicators, first_decision_bar, time_mask
 from Backtest.data import PriceData, PriceRequest
@@ -28,6 +28,7 @@ from Backtest.errors import DataError, StrategyError
 from Backtest.explain import exit_reasons
 from Backtest.kernel.figures import cautions
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
+from Backtest.sessions import Session
 from Backtest.timeframes import is_intraday
 
 
@@ -242,6 +243,15 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
+def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
+    """Say what is taken for the market's sessions where an indicator begins anew with each."""
+    begins = [i.id for i in used if i.entry.reads_session]
+    if not begins:
+        return []
+    index = pd.DatetimeIndex(frame.index)
+    return [f"{', '.join(begins)} begins anew each session: {Session.of(index).with_venue(index).text()}"]
+
+
 def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     """Return warnings about the prices for this strategy; DataError when they cannot be used."""
     frame, notes = prices.frame, data_notes(prices)
@@ -255,7 +265,7 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     if needs_volume and not frame["Volume"].any():
         raise DataError(f"{prices.symbol} has no volume, which the strategy's indicators need: choose other prices")
     series = compute_indicators(strategy.model_copy(update={"indicators": used}), frame)
-    notes += clock_notes(strategy, prices)
+    notes += [*clock_notes(strategy, prices), *_session_notes(used, frame)]
     said = len(notes)
     for indicator in used:
         if all(np.isnan(a).all() for a in series[indicator.id]):

@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
 
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, IndicatorEntry, indicator_name
-from Backtest.timeframes import Timeframe, seconds
+from Backtest.timeframes import TIMEFRAMES, Timeframe, is_intraday, seconds
 
 SCHEMA_VERSION: Literal["1"] = "1"
 MAX_INDICATORS = 32
@@ -288,12 +288,28 @@ def default_id(
     return f"{name}@{timeframe}" if timeframe else name
 
 
-def _fill_id(data: Any) -> Any:
-    """Give an indicator the registry's name for any of its own, and a default id where it has none."""
-    if not isinstance(data, dict) or (known := indicator_name(str(data.get("name")))) is None:
+def _named(data: Any) -> Any:
+    """Give an indicator's JSON the registry's name for any of its own."""
+    known = indicator_name(str(data.get("name"))) if isinstance(data, dict) else None
+    return data if known is None or data["name"] == known else {**data, "name": known}
+
+
+def _meant(data: Any, timeframe: str) -> Any:
+    """Return an indicator's JSON under the name that is meant on bars of a time frame: VWAP without a period is that
+    of the session on bars finer than a day, unless its id says a period."""
+    entry = REGISTRY.get(str(data.get("name"))) if isinstance(data, dict) else None
+    if entry is None or not entry.by_session or any(p.name in data for p in entry.params):
         return data
-    data = data if data["name"] == known else {**data, "name": known}
-    if data.get("id"):
+    bars = data.get("timeframe") or timeframe
+    rolling = default_id(entry, {p.name: p.default for p in entry.params}, timeframe=data.get("timeframe"))
+    if bars not in TIMEFRAMES or not is_intraday(bars) or data.get("id") == rolling:
+        return data
+    return {**data, "name": entry.by_session}
+
+
+def _fill_id(data: Any) -> Any:
+    """Give an indicator's JSON a default id where it has none."""
+    if not isinstance(data, dict) or data.get("id") or data.get("name") not in REGISTRY:
         return data
     entry = REGISTRY[str(data["name"])]
     params = {p.name: data.get(p.name, p.default) for p in entry.params}
@@ -313,7 +329,11 @@ def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
         fields[p.name] = (number, p.kind(p.default))
     if entry.takes_source:
         fields["source"] = (Identifier, entry.default_source)
-    return create_model(f"{entry.name.title().replace('_', '')}Indicator", __base__=IndicatorBase, **fields)
+    names = ", ".join(p.name for p in entry.params)
+    doc = f"Without {names} it is {entry.by_session} on bars finer than a day." if entry.by_session else None
+    return create_model(
+        f"{entry.name.title().replace('_', '')}Indicator", __base__=IndicatorBase, __doc__=doc, **fields
+    )
 
 
 INDICATOR_MODELS: dict[str, type[IndicatorBase]] = {name: _indicator_model(e) for name, e in REGISTRY.items()}
@@ -470,8 +490,9 @@ class CanonicalStrategy(Model):
 
     @field_validator("indicators", mode="before")
     @classmethod
-    def _default_ids(cls, data: Any) -> Any:
-        return [_fill_id(item) for item in data] if isinstance(data, list) else data
+    def _default_ids(cls, data: Any, info: ValidationInfo) -> Any:
+        timeframe = str(info.data.get("timeframe"))
+        return [_fill_id(_meant(_named(item), timeframe)) for item in data] if isinstance(data, list) else data
 
     @field_validator("strategy_name")
     @classmethod
@@ -631,13 +652,14 @@ def walk(node: Model) -> Iterator[Model]:
 
 CODE_HISTORY = 300
 SETTLED = 10  # after ten periods of an exponential average, what it began with counts for less than a ten thousandth
+SESSIONS = 5  # any five have the evening on which foreign exchange opens, which tells its days from those of the clock
 
 
 def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] | None = None) -> int:
     """Return how many bars before its first decision a strategy's rules want to know of.
 
-    Ten times the longest period, so that averages which begin with any value have forgotten it, and what conditions look
-    back. None stands for code, of which nobody knows it: 300 bars.
+    Ten times the longest period, so that averages which begin with any value have forgotten it, what conditions look
+    back, and for an indicator that counts from the session's open five days. None stands for code, of which nobody knows it: 300 bars.
 
     Args:
         varied: numbers that are tried out, a range or a list for each, as a search takes them.
@@ -665,7 +687,9 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     for values in (varied or {}).values():
         tried = [values.get("max")] if isinstance(values, Mapping) else values
         longest += max((v for v in tried if isinstance(v, int | float)), default=0.0)
-    return min(int(SETTLED * longest + back), 100_000)
+    anchored = any(indicator.entry.reads_session for indicator in strategy.indicators)
+    sessions = SESSIONS * seconds("1d") // base if anchored else 0
+    return min(int(SETTLED * longest + back + sessions), 100_000)
 
 
 def depth(node: Model) -> int:

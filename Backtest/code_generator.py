@@ -28,7 +28,7 @@ from Backtest.canonical import (
 from Backtest.code_expressions import LINE, Expression, Expressions, call, join, number, one_line, returned
 from Backtest.code_orders import Orders
 from Backtest.errors import AlgoAgentError
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
 
 
@@ -143,20 +143,26 @@ def local(stamp: pd.Timestamp, zone: str) -> pd.Timestamp:
     """Return a time stamp in a zone; one without a zone, as that of a day, is taken as it reads."""
     return stamp.tz_convert(zone) if stamp.tzinfo else stamp
 ''',
-    "coarser": '''
-def coarser(data: pd.DataFrame, period: str, clock: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the bars in coarser periods, and how many of these are complete at each close.
+    "periods": '''
+def periods(data: pd.DataFrame, period: str, clock: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each bar's coarser period, and how many are complete at its close.
 
-    Columns such as Period1wk and Complete1wk tell it as the market's calendar has it. Without them
-    periods are those of the clock, complete once the next one has begun.
+    Columns such as Period1wk and Complete1wk tell it as the market's calendar has it, with -1 for a
+    period whose beginning is missing. Without them periods are those of the clock, complete once
+    the next one has begun.
     """
     if f"Period{period}" in data:
         number = data[f"Period{period}"].to_numpy().astype(int)
-        complete = data[f"Complete{period}"].to_numpy().astype(int)
-    else:
-        index = data.index.tz_localize(None)
-        starts = index.floor(clock) if clock[0].isdigit() else index.to_period(clock).start_time
-        number = complete = pd.factorize(starts)[0]
+        return number, data[f"Complete{period}"].to_numpy().astype(int)
+    index = data.index.tz_localize(None)
+    starts = index.floor(clock) if clock[0].isdigit() else index.to_period(clock).start_time
+    number = pd.factorize(starts)[0]
+    return number, number
+''',
+    "coarser": '''
+def coarser(data: pd.DataFrame, period: str, clock: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the bars in coarser periods, and how many of these are complete at each close."""
+    number, complete = periods(data, period, clock)
     columns = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
     inside = number >= 0
     return data[inside].groupby(number[inside]).agg(columns).astype(float), complete
@@ -295,7 +301,11 @@ class _Generator:
         formulas = list(self.formulas.values())
         if formulas:
             lines += ["", "Array = NDArray[np.float64]"]
-        for source in (*formulas, *(HELPERS[h] for h in HELPERS if h in self.helpers)):
+        helpers = {name: text for name, text in HELPERS.items() if name in self.helpers}
+        if self._coarse_sessions():
+            grouped = "    inside = number >= 0\n"
+            helpers["coarser"] = helpers["coarser"].replace(grouped, f'    columns["Session"] = "first"\n{grouped}')
+        for source in (*formulas, *helpers.values()):
             lines += ["", "", *source.strip().splitlines()]
         return lines
 
@@ -306,6 +316,9 @@ class _Generator:
         if self.protected:
             self.helpers.add("protect_fills")
             lines.append("protect_fills(self)")
+        if any(indicator.entry.reads_session for indicator in self.used):
+            self.helpers.add("periods")
+            lines.append('session, _ = periods(self.data.df, "1d", "1D")')
         frames: list[str] = []
         for indicator in self.used:
             if indicator.timeframe and indicator.timeframe not in frames:
@@ -315,7 +328,7 @@ class _Generator:
         return ["def init(self) -> None:", *_indent(lines)]
 
     def _coarser(self, timeframe: str) -> list[str]:
-        self.helpers.update(("coarser", "completed"))
+        self.helpers.update(("periods", "coarser", "completed"))
         period = _PERIODS.get(timeframe) or (
             timeframe.replace("m", "min") if timeframe.endswith("m") else timeframe.replace("1d", "1D")
         )
@@ -323,8 +336,14 @@ class _Generator:
         if self.fractional:
             frame = "raw_prices(self.data.df)"
             self.helpers.add("raw_prices")
+        if self._coarse_sessions():
+            frame = f"{frame}.assign(Session=session)"
         key = identifier(timeframe)
         return call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
+
+    def _coarse_sessions(self) -> bool:
+        """Whether an indicator reads the sessions of coarser bars, so that these are grouped with the prices."""
+        return any(indicator.entry.reads_session and indicator.timeframe for indicator in self.used)
 
     def _declare(self, indicator: IndicatorBase) -> list[str]:
         entry = indicator.entry
@@ -364,6 +383,8 @@ class _Generator:
         return f"{base}_{word}"
 
     def _input(self, indicator: IndicatorBase, name: str) -> str:
+        if name == SESSION:
+            return "session"
         source = str(indicator.source_name) if name == "source" else name
         if source not in PRICE_COLUMNS:
             return f"self.{self.names[(source, None)]}"
@@ -372,7 +393,7 @@ class _Generator:
 
     def _coarse_input(self, indicator: IndicatorBase, name: str) -> str:
         source = str(indicator.source_name) if name == "source" else name
-        if source in PRICE_COLUMNS:
+        if source in PRICE_COLUMNS or name == SESSION:
             return f"bars_{identifier(str(indicator.timeframe))}.{source}.to_numpy()"
         return f"{self.names[(source, None)]}_bars"
 

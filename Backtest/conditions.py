@@ -38,8 +38,8 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY
-from Backtest.sessions import coarser
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
+from Backtest.sessions import coarser, with_sessions
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -86,7 +86,9 @@ def compute_indicators(strategy: CanonicalStrategy, frame: pd.DataFrame) -> Seri
 
     An indicator on a coarser time frame shows, at each bar, the last completed coarse bar.
     """
-    prices = _columns(frame)
+    if any(indicator.entry.reads_session for indicator in strategy.indicators):
+        frame = with_sessions(frame)
+    prices = input_columns(frame)
     coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
     values: Series = {}
     for indicator in strategy.indicators:
@@ -95,7 +97,7 @@ def compute_indicators(strategy: CanonicalStrategy, frame: pd.DataFrame) -> Seri
             continue
         if indicator.timeframe not in coarse:
             bars, _, complete = coarser(frame, indicator.timeframe)
-            coarse[indicator.timeframe] = (_columns(bars), complete)
+            coarse[indicator.timeframe] = (input_columns(bars), complete)
         columns, complete = coarse[indicator.timeframe]
         local = {k: values[f"{k}@coarse"] for k in (indicator.source_name,) if f"{k}@coarse" in values}
         on_coarse = _compute(indicator, columns, {str(k): v for k, v in local.items()})
@@ -104,15 +106,15 @@ def compute_indicators(strategy: CanonicalStrategy, frame: pd.DataFrame) -> Seri
     return {i.id: values[i.id] for i in strategy.indicators}
 
 
-def _columns(frame: pd.DataFrame) -> dict[str, Floats]:
-    return {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in PRICE_COLUMNS}
+def input_columns(frame: pd.DataFrame) -> dict[str, Floats]:
+    """Return the columns that indicators may read: prices and, where the frame has them, the numbers of sessions."""
+    names = (*PRICE_COLUMNS, SESSION) if SESSION in frame else PRICE_COLUMNS
+    return {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in names}
 
 
 def _compute(indicator: IndicatorBase, prices: Mapping[str, Floats], values: Series) -> tuple[Floats, ...]:
     source = indicator.source_name
-    given = prices.get(source) if source is not None else None
-    if given is None and source is not None:
-        given = values[source][0]
+    given = prices[source] if source in PRICE_COLUMNS else values[source][0] if source is not None else None
     return compute_on(indicator.name, indicator.params, prices, given)
 
 

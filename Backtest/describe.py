@@ -138,7 +138,7 @@ def _ago(offset: int) -> str:
 def indicator(strategy: CanonicalStrategy, item: IndicatorBase, output: str | None = None) -> str:
     """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`."""
     entry = item.entry
-    text = entry.name
+    text = entry.called or entry.name
     if entry.params:
         text += f"({','.join(p.as_text(item.params[p.name]) for p in entry.params)})"
     if output is not None:

@@ -25,6 +25,7 @@ from Backtest.canonical import (
     Compare,
     Cross,
     FixedUnits,
+    IndicatorBase,
     IndicatorRef,
     Not,
     PercentLevel,
@@ -339,5 +340,25 @@ def _indicators(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
                 "MACD's fast period must be shorter than its slow period",
                 "MACD 12/26/9 is usual",
             )
-        if indicator.name == "VWAP" and is_intraday(strategy.timeframe):
-            yield _finding("info", "rolling_vwap", f"indicators[{i}]", "VWAP is rolling and is not reset each session")
+        yield from _sessions(indicator, f"indicators[{i}]", indicator.timeframe or strategy.timeframe)
+
+
+def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[Diagnostic]:
+    """Yield what is to be said of an indicator that counts from the session's open, or that could."""
+    entry = indicator.entry
+    name = f"{entry.name}({entry.suffix(indicator.params)})"
+    if entry.by_session and is_intraday(timeframe):
+        message = f"{name} goes over its last bars, those of the session before included"
+        session = REGISTRY[entry.by_session].called
+        yield _finding("info", "rolling_vwap", field, message, f"Without a period it is the {session}")
+    elif entry.by_session and not indicator.model_fields_set & set(indicator.params):
+        message = f"On {timeframe} bars a session has one bar, so {entry.name} without a period is {name}"
+        yield _warning("session_of_one_bar", field, message, "Say over how many bars it goes")
+    elif entry.reads_session and not is_intraday(timeframe):
+        message = f"On {timeframe} bars a session has one bar, so there is no {entry.called}"
+        yield _error(
+            "session_of_one_bar",
+            field,
+            message,
+            "Use VWAP with a period, such as VWAP(20), or bars finer than a day, such as 5m",
+        )

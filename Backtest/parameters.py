@@ -65,9 +65,19 @@ def resolve(strategy: CanonicalStrategy, name: str) -> str:
         return names[name]
     near = difflib.get_close_matches(name, [*known, *names], n=3, cutoff=0.5)
     raise InvalidInput(
-        f"The strategy has no number {name!r}",
+        no_number(strategy, name),
         suggestions=[f"Did you mean {', '.join(near)}?"] if near else [f"It has {', '.join(sorted(known))}"],
     )
+
+
+def no_number(strategy: CanonicalStrategy, said: str) -> str:
+    """Say that a strategy has no number of a name, and why where the name is that of an indicator without any."""
+    words = set(re.findall(r"[a-z]+", said.casefold()))
+    for entry in (indicator.entry for indicator in strategy.indicators):
+        if entry.reads_session and words & set(entry.called.casefold().split()):
+            why = f"the {entry.called} counts from the session's open and has no period; VWAP(20) has one"
+            return f"The strategy has no number {said!r}: {why}"
+    return f"The strategy has no number {said!r}"
 
 
 def with_values(strategy: CanonicalStrategy, values: Mapping[str, float]) -> CanonicalStrategy:

@@ -38,7 +38,10 @@ def indicator_table() -> str:
         outputs = ", ".join(o.name for o in entry.outputs)
         bounds = f"; from {entry.bounds[0]:g} to {entry.bounds[1]:g}" if entry.bounds else ""
         levels = f"; usual levels {entry.levels[0]:g} and {entry.levels[1]:g}" if entry.levels else ""
-        lines.append(f"- {entry.name}: {entry.title}; {params}; outputs {outputs}{bounds}{levels}")
+        session = (
+            f"; where no period is said and bars are finer than a day {entry.by_session}" if entry.by_session else ""
+        )
+        lines.append(f"- {entry.name}: {entry.title}; {params}; outputs {outputs}{bounds}{levels}{session}")
     return "\n".join(lines)
 
 

@@ -305,8 +305,11 @@ def _scaled(strategy: CanonicalStrategy, low: Node, high: Node) -> Iterator[_Ord
                     yield _Order(low, high, True)
 
 
+_AVERAGES = ("SMA", "EMA", "WMA", "VWAP", "SESSION_VWAP")
+
+
 def _positive(strategy: CanonicalStrategy, operand: AnyOperand) -> bool:
     """Whether an operand is a price or an average of prices."""
     if isinstance(operand, Price):
         return operand.column != "Volume"
-    return isinstance(operand, IndicatorRef) and strategy.indicator(operand.id).name in ("SMA", "EMA", "WMA", "VWAP")
+    return isinstance(operand, IndicatorRef) and strategy.indicator(operand.id).name in _AVERAGES

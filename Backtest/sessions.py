@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators import SESSION
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -188,28 +188,40 @@ def coarser(frame: pd.DataFrame, timeframe: str, session: Session | None = None)
     """Group bars into those of a coarser time frame.
 
     Returns:
-        The coarser OHLCV bars; for each bar of `frame` the number of its coarser bar, int64, -1 in a first one of which
+        The coarser OHLCV bars, with the session of each where `frame` has those; for each bar of `frame` the number of its coarser bar, int64, -1 in a first one of which
         bars are missing; and how many coarser bars are complete at its close, int64.
     """
     index = pd.DatetimeIndex(frame.index)
     session = session or Session.of(index).with_venue(index)
-    starts, ends = session.periods(index, timeframe)
-    stamps = starts.asi8
-    number = np.concatenate([[0], np.cumsum(stamps[1:] != stamps[:-1])]).astype(np.int64)
-    if not session.begins_whole(index, timeframe):
-        number -= 1
-    complete = np.maximum(number + ends, 0)
+    starts, number, complete = _numbered(index, timeframe, session)
     inside = number >= 0
-    kept = frame[list(PRICE_COLUMNS)][inside]
-    bars = kept.groupby(number[inside]).agg(
-        {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
-    )
+    how = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
+    how |= {SESSION: "first"} if SESSION in frame else {}
+    bars = frame.loc[inside, list(how)].groupby(number[inside]).agg(how)
     first = np.flatnonzero(np.diff(number[inside], prepend=-1))
     labels = starts[inside][first]
     if is_intraday(timeframe):  # an instant, not a date: as long before its first bar as the period had begun
         begun = index[inside][first]
         labels = begun - (session._local(begun) - labels)
     return bars.set_axis(pd.DatetimeIndex(labels, name=frame.index.name)), number, complete
+
+
+def _numbered(index: pd.DatetimeIndex, timeframe: str, session: Session) -> tuple[pd.DatetimeIndex, Ints, Ints]:
+    """Return for each bar when its coarser period begins (naive), the number of that, and how many are complete."""
+    starts, ends = session.periods(index, timeframe)
+    stamps = starts.asi8
+    number = np.concatenate([[0], np.cumsum(stamps[1:] != stamps[:-1])]).astype(np.int64)
+    if not session.begins_whole(index, timeframe):
+        number -= 1
+    return starts, number, np.maximum(number + ends, 0)
+
+
+def with_sessions(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the prices with the number of each bar's trading day in the column `Session`, -1 in a first one of which
+    the beginning is missing."""
+    index = pd.DatetimeIndex(frame.index)
+    number = _numbered(index, "1d", Session.of(index).with_venue(index))[1]
+    return frame.assign(**{SESSION: number.astype(float)})
 
 
 def resample(frame: pd.DataFrame, timeframe: str) -> tuple[pd.DataFrame, list[str]]:
@@ -233,15 +245,19 @@ def with_periods(frame: pd.DataFrame, code: str) -> pd.DataFrame:
     """Return the prices with the columns that generated code groups bars by: `Period1wk` and `Complete1wk` for weeks.
 
     Args:
-        code: strategy code; each call such as `coarser(data, "1wk", …)` in it asks for those of its time frame.
+        code: strategy code; each call such as `coarser(data, "1wk", …)` in it asks for those of its time frame, and so
+            does `periods(data, "1d", …)`.
     """
-    wanted = dict.fromkeys(re.findall(r'\bcoarser\([^"]*"(\w+)"', code))
+    wanted = [t for t in dict.fromkeys(re.findall(r'\b(?:coarser|periods)\([^"]*"(\w+)"', code)) if t in TIMEFRAMES]
+    if not wanted:
+        return frame
     columns: dict[str, Any] = {}
+    index = pd.DatetimeIndex(frame.index)
+    session = Session.of(index).with_venue(index)
     for timeframe in wanted:
-        if timeframe in TIMEFRAMES:
-            _, number, complete = coarser(frame, timeframe)
-            columns |= {f"Period{timeframe}": number.astype(float), f"Complete{timeframe}": complete.astype(float)}
-    return frame.assign(**columns) if columns else frame
+        _, number, complete = _numbered(index, timeframe, session)
+        columns |= {f"Period{timeframe}": number.astype(float), f"Complete{timeframe}": complete.astype(float)}
+    return frame.assign(**columns)
 
 
 def _period_starts(days: pd.DatetimeIndex, timeframe: str) -> pd.DatetimeIndex:

@@ -22,6 +22,7 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
+from Backtest.indicators import REGISTRY
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
@@ -201,7 +202,10 @@ class Conditions:
             if inner is not None and cursor.symbol(")"):
                 return self._window_suffix(inner)
             cursor.reset(mark)
-        for reader in (self.clock.time, self._position, self._named_cross, self._bar_pattern, self._comparison):
+        readers: tuple[Callable[[], AnyCondition | None], ...] = (
+            self.clock.time, self._position, self._named_cross, self.operands.ages.condition, self._bar_pattern, self._comparison,
+        )  # fmt: skip
+        for reader in readers:
             found = reader()
             if found is not None:
                 return self._window_suffix(found)
@@ -534,7 +538,7 @@ class Conditions:
 
     def _macd_cross(self) -> AnyCondition:
         line = self.draft.indicator("MACD", {})
-        self.draft.assume("default_period", "MACD with its usual setting 12/26/9", field="indicators")
+        self.draft.assume_usual(REGISTRY["MACD"], {})
         self.draft.assume(
             "macd_cross", "A MACD crossover is the MACD line crossing its signal line", "the zero line", "entry_rules"
         )

@@ -17,7 +17,8 @@ from Backtest.canonical import (
     make_indicator,
 )
 from Backtest.errors import Diagnostic
-from Backtest.timeframes import seconds
+from Backtest.indicators import IndicatorEntry
+from Backtest.timeframes import is_intraday, seconds
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,12 @@ class Draft:
         if (key := f"{code}:{text}") not in self.assumptions:
             self.assumptions = {**self.assumptions, key: Assumption(code, text, other, field)}
 
+    def assume_usual(self, entry: IndicatorEntry, params: Mapping[str, float]) -> None:
+        """Note that the parameters that were not said are the usual ones, and TradingView's where those are others."""
+        ours, theirs = entry.setting(params), entry.tradingview_setting(params)
+        other = f" (TradingView: {theirs})" if theirs != ours else ""
+        self.assume("default_period", f"{entry.name} with its usual setting {ours}{other}", field="indicators")
+
     def problem(self, severity: Any, code: str, field: str, message: str, suggestion: str = "") -> None:
         found = Diagnostic(severity, code, field, message, suggestion)
         if found not in self.diagnostics:
@@ -215,8 +222,9 @@ class Draft:
         elif unit in table:
             bars = round(count * table[unit])
         else:
-            bars = round(count * _UNIT_SECONDS[unit] / seconds(self.timeframe))
-            if bars < 1:
+            exact = count * _UNIT_SECONDS[unit] / seconds(self.timeframe)
+            bars = round(exact)
+            if bars < 1 or (exact < 1 and is_intraday(self.timeframe)):
                 span = f"{count:g} {unit}{'s' if count != 1 else ''}"
                 message = f"{span} is shorter than a bar of {self.timeframe}"
                 self.problem("error", "span", "text", message, "Use a finer time frame, or a longer span")

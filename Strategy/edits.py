@@ -24,6 +24,7 @@ from Backtest.errors import StrategyError
 from Backtest.indicators import REGISTRY
 from Backtest.parameters import rename_indicator
 from Backtest.prompts import as_data, render
+from Backtest.timeframes import Timeframe
 from Strategy.grounding import numbers_in, numbers_of
 from Strategy.model_calls import Ledger, Question
 from Strategy.text_parser import ParseResult, parse_strategy
@@ -106,7 +107,7 @@ def edit_by_rules(strategy: CanonicalStrategy, request: str) -> Edit | None:
     rest, replaced = _replaced(strategy, data, rest)
     rest = _VERBS.sub("set the ", _FILLERS.sub("", rest)).strip(" ,.;!")
     if re.search(r"\w", rest):
-        if not _merged(data, rest, _how(request)):
+        if not _merged(strategy, data, rest, _how(request)):
             return None
     elif not (done or replaced):
         return None
@@ -311,10 +312,10 @@ def _places(node: Any, number: float, path: str = "") -> Iterator[tuple[str, Any
             yield from _places(value, number, f"{path}[{i}]")
 
 
-def _merged(data: dict[str, Any], words: str, how: How) -> bool:
+def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: How) -> bool:
     """Read words behind the stand-in strategy and make the changes they make to it; False when they cannot be read."""
-    base = parse_strategy(_STAND_IN).require()
-    parsed = _read(words)
+    base = parse_strategy(_STAND_IN, timeframe=strategy.timeframe).require()
+    parsed = _read(words, strategy.timeframe)
     if any(d.code == "contradiction" for d in parsed.errors):
         parsed.require()
     if parsed.strategy is None:
@@ -337,10 +338,10 @@ def _merged(data: dict[str, Any], words: str, how: How) -> bool:
     return _merge_rules(data, rules, base.model_dump(mode="json"), how)
 
 
-def _read(words: str) -> ParseResult:
-    parsed = parse_strategy(f"{_STAND_IN} {words}.")
+def _read(words: str, timeframe: Timeframe) -> ParseResult:
+    parsed = parse_strategy(f"{_STAND_IN} {words}.", timeframe=timeframe)
     if parsed.strategy is None and any("needs a stop" in d.message for d in parsed.errors):
-        parsed = parse_strategy(f"{_STAND_IN} {_STOP} {words}.")
+        parsed = parse_strategy(f"{_STAND_IN} {_STOP} {words}.", timeframe=timeframe)
     return parsed
 
 

@@ -38,7 +38,7 @@ _SCAN = re.compile(
     rf"""
     (?P<clock>\d{{1,2}}:\d{{2}}(?:\s*[aApP]\.?[mM]\b\.?)?|\d{{1,2}}\s*(?:[aApP][mM]\b|[aApP]\.[mM]\.))
   | (?P<arrow>-+>|→|⇒|=+>(?=\s*[A-Za-z]))
-  | (?P<di>[+-][Dd][Ii]\b|\b[Dd][Ii][+-](?!\w)|%[KDRkdr]\b)
+  | (?P<di>[+-][Dd][Ii]\b|\b[Dd][Ii][+-](?!\w)|%[KDRBkdrb]\b|\b[RSrs][123]\b)
   | (?P<tf>\b(?:M1|M5|M15|M30|H1|H4|D1|W1|MN)\b)
   | (?P<ticker>\$[A-Z]{{1,5}}\b|{SYMBOL_FORMS})
   | (?P<zone>\b(?:America|Europe|Asia|Australia|Africa|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+\b|\bUTC\b|\bGMT\b)
@@ -184,7 +184,11 @@ def _fold_numbers(tokens: list[Token]) -> list[Token]:
             if result and result[-1].norm == "-" and result[-1].end == token.start and _may_be_negative(result):
                 sign = result.pop()
                 token = Token("num", f"-{token.norm}", sign.start, token.end, -token.value, money=token.money)
-            if i < len(tokens) and (tokens[i].norm == "%" or tokens[i].norm in _PERCENT_WORDS):
+            if (
+                i < len(tokens)
+                and (tokens[i].norm == "%" or tokens[i].norm in _PERCENT_WORDS)
+                and not _names_one(tokens, i)
+            ):
                 token = Token("num", token.norm, token.start, tokens[i].end, token.value, True, token.money)
                 i += 1
             elif i < len(tokens) and tokens[i].norm in ("bps", "bp"):
@@ -198,6 +202,11 @@ def _fold_numbers(tokens: list[Token]) -> list[Token]:
                 i += 2
         result.append(token)
     return result
+
+
+def _names_one(tokens: list[Token], i: int) -> bool:
+    """Whether "percent" begins an indicator's name, as in "20 percent b" and "50 percent rank"."""
+    return tokens[i].norm == "percent" and i + 1 < len(tokens) and tokens[i + 1].norm in ("b", "rank")
 
 
 def _may_be_negative(before: list[Token]) -> bool:

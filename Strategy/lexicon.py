@@ -544,7 +544,7 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     # Words the grammar names itself, so that they are known words as well.
     "NAMED": _each(
-        "nor, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
+        "nor, number, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
         "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones"
     ),
@@ -577,6 +577,7 @@ def _indicator_phrases() -> Phrases:
 
 
 CATEGORIES["INDICATOR"] = _indicator_phrases()
+CATEGORIES["PIVOT_LEVEL"] = {word: o.name for o in REGISTRY["PIVOT"].outputs for word in o.words if len(word) == 2}
 COMPANIES = {
     "apple": "AAPL", "google": "GOOG", "alphabet": "GOOG", "microsoft": "MSFT", "ibm": "IBM", "facebook": "FB", "meta": "META",
     "tesla": "TSLA", "amazon": "AMZN", "nvidia": "NVDA", "bitcoin": "BTC-USD", "btc": "BTC-USD", "ethereum": "ETH-USD", "eth": "ETH-USD",

@@ -14,6 +14,7 @@ from typing import Any
 
 from Backtest.errors import StrategyError
 from Backtest.indicators.indicator_registry import REGISTRY
+from Backtest.timeframes import TIMEFRAMES
 from Strategy.text_parser import ParseResult, parse_strategy
 
 _VERB = re.compile(r"(?i)^\s*(?:buy|sell|short|cover|enter|exit|close the|go |open)\b")
@@ -39,7 +40,9 @@ def canonical_json_of(data: Any) -> Any:
     """
     if not is_older(data):
         return data
-    read = parse_strategy(sentence_of(data), name=str(data.get("strategy_name", "")))
+    timeframe = data.get("timeframe")
+    bars: Any = timeframe if timeframe in TIMEFRAMES else "1d"
+    read = parse_strategy(sentence_of(data), name=str(data.get("strategy_name", "")), timeframe=bars)
     canonical = _required(read).model_dump(mode="json")
     kept = {k: v for k, v in data.items() if k not in ("entry_rules", "exit_rules", "indicators")}
     if isinstance(kept.get("symbol"), str):

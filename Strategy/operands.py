@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.timeframes import TIMEFRAMES, seconds
+from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+from Strategy.ages import Ages
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 
@@ -17,6 +18,11 @@ MathSign = Literal["+", "-", "*", "/"]
 MOVING_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA")
 # Said of one of two averages; a "fast stochastic" would be another indicator.
 _PACES = ("fast", "slow", "faster", "slower", "short term", "long term", "shorter", "longer", "quick", "medium term")
+_OVER = ("over the last", "over", "of the last", "for the last", "over the past")
+_PERIOD = (
+    "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "of length",
+    "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with", "lookback", "with a", "using",
+)  # fmt: skip
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -27,6 +33,7 @@ class Operands:
     def __init__(self, cursor: Cursor, draft: Draft) -> None:
         self.cursor = cursor
         self.draft = draft
+        self.ages = Ages(cursor, draft, self.highest_or_lowest)
 
     # Entry points --------------------------------------------------------------------------
 
@@ -57,10 +64,12 @@ class Operands:
             self._parenthesised,
             self._relative,
             self.multiple,
+            self.ages.operand,
             self.highest_or_lowest,
             self._numbered_indicator,
             self._indicator,
             self._band,
+            self._pivot_level,
             self._average_of,
             self._price,
             self._number,
@@ -248,6 +257,7 @@ class Operands:
         if frame is not None and (found := self._indicator(frame=frame)) is not None:
             return found
         pace = cursor.words(*_PACES)
+        cursor.words("rolling")
         numbers = self.number_list()
         if not numbers:
             return None
@@ -322,8 +332,11 @@ class Operands:
             paced, name = True, self.cursor.take("INDICATOR")
         return name if name in MOVING_AVERAGES or not paced else None
 
-    def _indicator(self, frame: str | None = None) -> AnyOperand | None:
-        """Read an indicator by name, its parameters in any usual form behind it."""
+    def _indicator(self, frame: str | None = None, *, inner: bool = False) -> AnyOperand | None:
+        """Read an indicator by name, its parameters in any usual form behind it.
+
+        `inner` is that of which another is taken: in "the percent rank of RSI over 50 bars" the bars are the rank's.
+        """
         cursor = self.cursor
         start = cursor.position
         leading = self._output_word(None)
@@ -348,8 +361,8 @@ class Operands:
                 cursor.reset(mark)
                 numbers, source = [], None
         elif entry.params:
-            numbers = self._period_phrase(entry)
-        return self._finish(entry, numbers, frame, output, source, start)
+            numbers = self._led_period(inner=inner) or self._bare_period(entry)
+        return self._finish(entry, numbers, frame, output, source, start, inner=inner)
 
     def _column_argument(self, entry: IndicatorEntry, *, before: bool) -> str | None:
         """Read the price column in "SMA(volume, 20)" or "SMA(20, volume)"."""
@@ -362,14 +375,11 @@ class Operands:
         cursor.reset(mark)
         return None
 
-    def _period_phrase(self, entry: IndicatorEntry) -> list[float]:
+    def _led_period(self, *, inner: bool = False) -> list[float]:
+        """Read "with a period of 20", "over the last 20 bars"; of the `inner` of two indicators not the latter."""
         cursor = self.cursor
         mark = cursor.mark()
-        if cursor.words(
-            "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "over the last",
-            "over", "of length", "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with",
-            "of the last", "for the last", "over the past", "lookback", "with a", "using", noise=False,
-        ):  # fmt: skip
+        if cursor.words(*(_PERIOD if inner else (*_PERIOD, *_OVER)), noise=False):
             loose = cursor.previous_word() in ("over", "with", "using", "a")
             numbers = self.number_list()
             unit = cursor.take("UNIT", noise=False) if numbers else None
@@ -378,7 +388,13 @@ class Operands:
                 if unit and unit != "bar":
                     numbers = [float(self.draft.bars(n, unit)) for n in numbers]
                 return numbers
-            cursor.reset(mark)
+        cursor.reset(mark)
+        return []
+
+    def _bare_period(self, entry: IndicatorEntry) -> list[float]:
+        """Read the numbers right behind a name: "SMA 50", "MACD 12/26/9"."""
+        cursor = self.cursor
+        mark = cursor.mark()
         token = cursor.peek()
         if (
             token is not None
@@ -440,17 +456,23 @@ class Operands:
         output: str | None = None,
         source: str | None = None,
         start: int | None = None,
+        *,
+        inner: bool = False,
     ) -> AnyOperand | None:
         """Complete an indicator: parameters, output, source, time frame."""
         cursor, draft = self.cursor, self.draft
         if len(entry.outputs) > 1 and output is None:
             output = self._output_of(entry)
         cursor.take("BANDS", noise=False)
-        source = self._source(entry) or source
+        source = self._source(entry, inner=not numbers) or source
+        if not numbers and entry.takes_source and entry.params:
+            numbers = self._led_period(inner=inner)
         if source is None and entry.name in MOVING_AVERAGES and start is not None:
             source = self._own_source(start)
         source = None if source == entry.default_source else source
-        frame = frame or self.trailing_frame()
+        ahead, frame = frame, frame or self.trailing_frame()
+        if entry.by_session and not numbers and not self._rolling(entry, start):
+            entry, numbers, frame = self._by_session(entry, ahead, frame)
         params: dict[str, Any] = {}
         for p, value in zip(entry.params, numbers, strict=False):
             params[p.name] = int(value) if p.kind is int else value
@@ -468,10 +490,8 @@ class Operands:
                 # "RSI(7) below 30 ... RSI above 70": the second is the first.
                 output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
                 return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
-        missing = [p for p in entry.params if p.name not in params]
-        if missing and not numbers:
-            default = "/".join(p.as_text(p.default) for p in entry.params)
-            draft.assume("default_period", f"{entry.name} with its usual setting {default}", field="indicators")
+        if any(p.name not in params for p in entry.params):
+            draft.assume_usual(entry, params)
         if entry.name == "BB" and output is None:
             output = "middle"
         try:
@@ -484,14 +504,44 @@ class Operands:
                 "period",
                 "indicators",
                 message,
-                f"{entry.name} {'/'.join(p.as_text(p.default) for p in entry.params)} is usual",
+                f"{entry.name} {entry.setting({})} is usual",
             )
             ref = draft.indicator(entry.name, {}, output=output, source=source, timeframe=frame)
         if entry.name in MOVING_AVERAGES:
             draft.average = (entry.name, source)
-        return ref
+        return self._of_last_period(ref, frame) if entry.name == "PIVOT" else ref
 
-    def _source(self, entry: IndicatorEntry) -> str | None:
+    def _rolling(self, entry: IndicatorEntry, start: int | None) -> bool:
+        """Whether an indicator's last bars are meant: said so ("rolling VWAP"), or with a period earlier in the text."""
+        said = self.cursor.tokens[start or 0 : self.cursor.position] if start is not None else []
+        known = any(i.name == entry.name and i.timeframe is None for i in self.draft.indicators.values())
+        return known or any(token.norm in ("rolling", "moving") for token in said)
+
+    def _by_session(
+        self, entry: IndicatorEntry, ahead: str | None, frame: str | None
+    ) -> tuple[IndicatorEntry, list[float], str | None]:
+        """Return what a name without a period stands for: the session's on bars finer than a day, else the last bars.
+
+        `ahead` is the time frame said in front of it: the "daily VWAP" of finer bars is the session's.
+        """
+        draft, bars = self.draft, frame or self.draft.timeframe
+        usual = [p.default for p in entry.params]
+        rolling = f"{entry.name}({entry.params[0].as_text(usual[0])})"
+        if ahead is not None and ahead != draft.timeframe and seconds(ahead) > seconds("1d"):
+            message = f"{entry.name} from the beginning of each {ahead} bar on is not supported"
+            draft.problem("error", "anchor", "text", message, f"Use the session's, or a period such as {rolling}")
+            draft.ask(f"Which {entry.name} is meant: the session's, or over how many {ahead} bars?")
+        elif is_intraday(bars) or (ahead == "1d" and is_intraday(draft.timeframe)):
+            session = REGISTRY[entry.by_session]
+            text = f"{entry.name} is the {session.called}: it begins anew at each session's open"
+            draft.assume("session", text, f"over the last bars, as {rolling}", "indicators")
+            return session, [], frame if is_intraday(bars) else None
+        else:
+            text = f"On {bars} bars a session has one bar, so {entry.name} is over {usual[0]:g} bars"
+            draft.assume("session", text, "the session's, on bars finer than a day", "indicators")
+        return entry, usual, frame
+
+    def _source(self, entry: IndicatorEntry, *, inner: bool) -> str | None:
         """Read "of Volume", "of the RSI(14)" behind an indicator."""
         if not entry.takes_source:
             return None
@@ -505,9 +555,9 @@ class Operands:
             if column is not None and not cursor.looking_at("AGO"):
                 return None if column == entry.default_source else str(column)
             cursor.reset(mark_inner)
-            inner = self._indicator() or self._numbered_indicator()
-            if isinstance(inner, IndicatorRef) and inner.output is None and not inner.offset:
-                return inner.id
+            found = self._indicator(inner=inner) or self._numbered_indicator()
+            if isinstance(found, IndicatorRef) and found.output is None and not found.offset:
+                return found.id
         cursor.reset(mark)
         return None
 
@@ -537,12 +587,14 @@ class Operands:
             if not known and word != "histogram":
                 return None
             output = "hist" if word == "histogram" else "signal"
+            if not known:
+                draft.assume_usual(REGISTRY["MACD"], {})
             return IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("MACD", {}, output=output)
         if (word := cursor.words("%k", "%d", "k line", "d line")) is not None:
             known = [i for i in draft.indicators.values() if i.name == "STOCH"]
             output = "k" if "k" in word else "d"
             if not known:
-                draft.assume("default_period", "STOCH with its usual setting 14/3/3", field="indicators")
+                draft.assume_usual(REGISTRY["STOCH"], {})
             return (
                 IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("STOCH", {}, output=output)
             )
@@ -554,8 +606,30 @@ class Operands:
         ) is not None:  # fmt: skip
             known = [i for i in draft.indicators.values() if i.name == "ICHIMOKU"]
             line = self._output(REGISTRY["ICHIMOKU"], word)
+            if not known:
+                draft.assume_usual(REGISTRY["ICHIMOKU"], {})
             return IndicatorRef(id=known[-1].id, output=line) if known else draft.indicator("ICHIMOKU", {}, output=line)
         return None
+
+    def _pivot_level(self) -> AnyOperand | None:
+        """Read a level named alone: "R1", "the daily S2", "the R1 pivot level"."""
+        frame = self._frame()
+        level = self.cursor.take("PIVOT_LEVEL")
+        if level is None:
+            return None
+        self.cursor.words("pivot point", "pivot level", "pivot", "level", "resistance", "support", noise=False)
+        return self._finish(REGISTRY["PIVOT"], [], frame, level)
+
+    def _of_last_period(self, ref: IndicatorRef, frame: str | None) -> IndicatorRef:
+        """Return pivot points as traders draw them: those of the day before, on coarser bars of the bar before."""
+        draft, own = self.draft, frame in (None, self.draft.timeframe)
+        if "exact" in draft.flags or not own:
+            return ref
+        if is_intraday(draft.timeframe):
+            draft.assume("pivot", "Pivot points are those of the last complete day", "of the bar before", "indicators")
+            return draft.indicator("PIVOT", {}, output=ref.output, timeframe="1d")
+        draft.assume("pivot", "Pivot points are those of the bar before this one", "of this bar", "indicators")
+        return ref.model_copy(update={"offset": 1})
 
     def _average_of(self) -> AnyOperand | None:
         """Read "average volume", "its 20-day average", "the 20-day average volume"."""

@@ -9,7 +9,7 @@ from typing import Any
 from Backtest.canonical import CanonicalStrategy
 from Backtest.code_generator import generate_code
 from Backtest.errors import InvalidInput, StrategyError
-from Backtest.parameters import numbers, resolve
+from Backtest.parameters import no_number, numbers, resolve
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _STEP = rf"(?:\s*,?\s*(?:in steps of|in increments of|step(?:s)?(?: of| size)?|by|every)\s+(?P<step>{_NUMBER})\s*%?)?"
@@ -256,7 +256,7 @@ def _named(strategy: CanonicalStrategy, said: str) -> str:
     found = [path for path, score in scores.items() if score == best]
     if best < 0 or (best == 0 and not speeds):
         raise StrategyError(
-            f"The strategy has no number called {said.strip()!r}",
+            no_number(strategy, said.strip()),
             questions=[f"Which one of {', '.join(attributes.values())} is meant?"],
         )
     if len(found) > 1 and speeds:

@@ -22,10 +22,11 @@ from Backtest.canonical import (
     Rule,
     walk,
 )
+from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
-from Backtest.timeframes import is_intraday
+from Backtest.timeframes import Timeframe, is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
 from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
@@ -86,8 +87,11 @@ class ParseResult:
         return self.strategy
 
 
-def parse_strategy(text: str, *, name: str = "") -> ParseResult:
+def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") -> ParseResult:
     """Read a strategy from a text of at most 10,000 characters.
+
+    Args:
+        timeframe: the bars that are meant where the text names none.
 
     Raises:
         TooLarge: the text is longer.
@@ -95,10 +99,10 @@ def parse_strategy(text: str, *, name: str = "") -> ParseResult:
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     tokens = _tickers(text, tokenize(text, corrector()))
-    draft = Draft(timeframe=strategy_timeframe(tokens) or "1d")
+    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe)
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
-        draft.assume("timeframe", "Daily bars", field="timeframe")
+        draft.assume("timeframe", f"{TIMEFRAME_WORDS.get(timeframe, timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
     cursor = Cursor(tokens, draft)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
@@ -227,6 +231,7 @@ _QUESTIONS = {
     "entry_is_exit": "By what do entry and exit differ?",
     "time_of_day": "On which intraday bars, such as 5m or 1h, shall it trade?",
     "threshold_range": "Which level, within the indicator's range, is meant?",
+    "session_of_one_bar": "Over how many bars shall VWAP go, or on which bars finer than a day shall it trade?",
     "period": "Which period should the indicator have?",
     "stop_range": "How far from the entry, in percent below 100, should the stop be?",
     "target_range": "How far from the entry should the target be?",

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from Backtest.canonical import CanonicalStrategy, make_indicator
 from Backtest.diagnostics import load_canonical
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, IndicatorEntry
 
 Node = dict[str, Any]
 
@@ -20,16 +20,30 @@ Node = dict[str, Any]
 class _Maker:
     """Makes the JSON of a strategy from a source of randomness.
 
-    `wide` uses everything the schema has; otherwise what trades often on a few hundred bars.
+    `wide` uses everything the schema has; otherwise what trades often on a few hundred bars. Three in ten are for bars
+    finer than a day, with VWAP by the session.
     """
 
     def __init__(self, chance: random.Random, *, wide: bool) -> None:
         self.chance, self.wide = chance, wide
         self.indicators: dict[str, Node] = {}
+        self.intraday = chance.random() < 0.3
+
+    def entry(self) -> IndicatorEntry:
+        """An indicator that exists on the bars of the strategy, on those of minutes often one that begins anew each session."""
+        of_sessions = [name for name in REGISTRY if REGISTRY[name].reads_session]
+        if self.intraday and self.chance.random() < 0.3:
+            return REGISTRY[self.chance.choice(of_sessions)]
+        return REGISTRY[self.chance.choice(sorted(REGISTRY.keys() - of_sessions))]
+
+    def timeframe(self, entry: IndicatorEntry) -> str | None:
+        if self.chance.random() >= (0.15 if self.wide else 0.05) + 0.1 * self.intraday:
+            return None
+        return self.chance.choice((["1h", "4h"] if self.intraday else []) + ([] if entry.reads_session else ["1wk"]))
 
     def indicator(self) -> Node:
         chance = self.chance
-        entry = REGISTRY[chance.choice(sorted(REGISTRY))]
+        entry = self.entry()
         params: dict[str, float] = {}
         for p in entry.params:
             if chance.random() < 0.5:
@@ -41,8 +55,7 @@ class _Maker:
         if entry.name == "ICHIMOKU":
             params = {"tenkanperiod": 5, "kijunperiod": 9, "senkouperiod": 18}
         source = chance.choice(PRICE_COLUMNS) if entry.takes_source and chance.random() < 0.3 else None
-        timeframe = "1wk" if chance.random() < (0.15 if self.wide else 0.05) else None
-        made = make_indicator(entry.name, source=source, timeframe=timeframe, **params)
+        made = make_indicator(entry.name, source=source, timeframe=self.timeframe(entry), **params)
         self.indicators[made.id] = made.model_dump(mode="json")
         output = chance.choice(entry.outputs).name if len(entry.outputs) > 1 else None
         return {"type": "indicator", "id": made.id, "output": output, "offset": chance.choice([0, 0, 0, 1, 3])}
@@ -75,6 +88,8 @@ class _Maker:
             right = level
         else:
             made = make_indicator(chance.choice(["SMA", "EMA", "WMA", "KAMA"]), timeperiod=chance.randint(2, 20))
+            if self.intraday and chance.random() < 0.4:
+                made = make_indicator("SESSION_VWAP")
             right = {"type": "price", "column": chance.choice(PRICE_COLUMNS[:4]), "offset": chance.choice([0, 0, 1])}
         self.indicators[made.id] = made.model_dump(mode="json")
         return {"type": "indicator", "id": made.id}, right
@@ -166,7 +181,7 @@ class _Maker:
         ]  # the stop is a way out as well
         return {
             "symbols": chance.choice([[], ["AAPL"], ["MSFT", "GOOG"], ["BTC-USD"], ["BRK.B"]]) if self.wide else [],
-            "timeframe": "1d", "indicators": list(self.indicators.values()), "entry_rules": entries,
+            "timeframe": "15m" if self.intraday else "1d", "indicators": list(self.indicators.values()), "entry_rules": entries,
             "exit_rules": exits, "risk": self.risk(), "execution": self.execution(),
         }  # fmt: skip
 

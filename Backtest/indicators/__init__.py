@@ -3,10 +3,20 @@
 from Backtest.indicators.indicator_registry import (
     PRICE_COLUMNS,
     REGISTRY,
+    SESSION,
     IndicatorEntry,
     Output,
     Param,
 )
 from Backtest.indicators.names import indicator_name, spoken_names
 
-__all__ = ["PRICE_COLUMNS", "REGISTRY", "IndicatorEntry", "Output", "Param", "indicator_name", "spoken_names"]
+__all__ = [
+    "PRICE_COLUMNS",
+    "REGISTRY",
+    "SESSION",
+    "IndicatorEntry",
+    "Output",
+    "Param",
+    "indicator_name",
+    "spoken_names",
+]

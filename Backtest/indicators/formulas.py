@@ -144,6 +144,18 @@ def VWAP(high: Array, low: Array, close: Array, volume: Array, timeperiod: int =
     return share(weighted, total)
 
 
+def SESSION_VWAP(high: Array, low: Array, close: Array, volume: Array, session: Array) -> Array:
+    """Volume-weighted average of the typical price (H + L + C) / 3 since the session's open.
+
+    `session` numbers each bar's session, -1 for one whose beginning is missing: that has no value,
+    nor has a session before its first volume.
+    """
+    typical = (high + low + close) / 3
+    sums = pd.DataFrame({"money": typical * volume, "volume": volume}).groupby(session).cumsum()
+    vwap = share(sums["money"].to_numpy(), sums["volume"].to_numpy())
+    return np.where(session >= 0, vwap, np.nan)
+
+
 def DONCHIAN(high: Array, low: Array, timeperiod: int = 20) -> tuple[Array, Array, Array]:
     """Donchian channel: highest high, middle and lowest low of the last bars, this one included."""
     upper = talib.MAX(high, timeperiod)

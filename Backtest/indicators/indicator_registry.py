@@ -17,17 +17,22 @@ import talib
 from Backtest.indicators import formulas
 
 Scale = Literal["price", "percent", "volume", "number"]
+SESSION = "Session"  # the input that numbers each bar's trading day, -1 for one whose beginning is missing
 
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter: `kind` int means bars, float a multiple. Bounds are inclusive."""
+    """A parameter: `kind` int means bars, float a multiple. Bounds are inclusive.
+
+    `tradingview` is the default of TradingView's built-in indicator, where that is another.
+    """
 
     name: str
     default: float
     minimum: float
     maximum: float
     kind: type[int] | type[float] = int
+    tradingview: float | None = None
 
     def as_text(self, value: float) -> str:
         return str(int(value)) if float(value).is_integer() else repr(float(value))
@@ -46,9 +51,11 @@ class Output:
 class IndicatorEntry:
     """All that is known about an indicator.
 
-    `inputs` are price columns, or "source" where the user may choose the series. `bounds` are
+    `inputs` are price columns, "source" where the user may choose the series, or `SESSION`. `bounds` are
     the values the indicator can take. `levels` are the usual (oversold, overbought) values.
     `keywords` names the function's keywords of a parameter where they differ from its own name.
+    `called` is what plain English calls it, where that is not its name. `by_session` is the indicator that is
+    meant instead where no parameter is given and bars are finer than a day: VWAP is then that of the session.
     """
 
     name: str
@@ -63,6 +70,12 @@ class IndicatorEntry:
     levels: tuple[float, float] | None = None
     default_source: str = "Close"
     keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    called: str = ""
+    by_session: str = ""
+
+    @property
+    def reads_session(self) -> bool:
+        return SESSION in self.inputs
 
     @property
     def takes_source(self) -> bool:
@@ -87,9 +100,18 @@ class IndicatorEntry:
         """Return the parameters as they stand in a column name, such as `12_26_9`."""
         return "_".join(p.as_text(params[p.name]) for p in self.params)
 
+    def setting(self, params: Mapping[str, float]) -> str:
+        """Return the parameters as traders write them, such as `12/26/9`; those that are not given by their defaults."""
+        return "/".join(p.as_text(params.get(p.name, p.default)) for p in self.params)
 
-def _period(default: int, minimum: int = 1, maximum: int = 1000) -> Param:
-    return Param("timeperiod", default, minimum, maximum)
+    def tradingview_setting(self, params: Mapping[str, float]) -> str:
+        """Return the parameters as `setting` does, those that are not given by TradingView's defaults."""
+        theirs = {p.name: p.tradingview for p in self.params if p.tradingview is not None}
+        return self.setting({**theirs, **params})
+
+
+def _period(default: int, minimum: int = 1, maximum: int = 1000, *, tradingview: int | None = None) -> Param:
+    return Param("timeperiod", default, minimum, maximum, tradingview=tradingview)
 
 
 def _entry(
@@ -132,35 +154,35 @@ _ENTRIES = (
             "simple average",
         ),
         talib.SMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "EMA",
         "exponential moving average",
         ("ema", "exponential moving average", "exponential ma", "exponential average", "exp ma"),
         talib.EMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "WMA",
         "weighted moving average",
         ("wma", "weighted moving average", "weighted ma", "linear weighted moving average"),
         talib.WMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "DEMA",
         "double exponential moving average",
         ("dema", "double exponential moving average", "double ema"),
         talib.DEMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "TEMA",
         "triple exponential moving average",
         ("tema", "triple exponential moving average", "triple ema"),
         talib.TEMA,
-        (_period(20, 1),),
+        (_period(20, 1, tradingview=9),),
     ),
     _entry(
         "KAMA",
@@ -230,7 +252,7 @@ _ENTRIES = (
         formulas.STOCH,
         (
             Param("fastk_period", 14, 1, 500),
-            Param("slowk_period", 3, 1, 500),
+            Param("slowk_period", 3, 1, 500, tradingview=1),
             Param("slowd_period", 3, 1, 500),
         ),
         inputs=HLC,
@@ -277,7 +299,7 @@ _ENTRIES = (
         "commodity channel index",
         ("cci", "commodity channel index"),
         talib.CCI,
-        (_period(14, 2),),
+        (_period(14, 2, tradingview=20),),
         inputs=HLC,
         scale="number",
         levels=(-100, 100),
@@ -295,7 +317,7 @@ _ENTRIES = (
         "rate of change",
         ("roc", "rate of change", "rate-of-change"),
         talib.ROC,
-        (_period(10, 1),),
+        (_period(10, 1, tradingview=9),),
         scale="number",
     ),
     _entry(
@@ -356,10 +378,28 @@ _ENTRIES = (
     _entry(
         "VWAP",
         "volume-weighted average price",
-        ("vwap", "volume weighted average price", "volume-weighted average price"),
+        ("vwap", "volume weighted average price", "volume-weighted average price", "rolling vwap", "moving vwap"),
         formulas.VWAP,
         (_period(20, 1),),
         inputs=("High", "Low", "Close", "Volume"),
+        by_session="SESSION_VWAP",
+    ),
+    _entry(
+        "SESSION_VWAP",
+        "session VWAP",
+        (
+            "session vwap",
+            "session's vwap",
+            "session anchored vwap",
+            "vwap of the session",
+            "intraday vwap",
+            "today's vwap",
+            "day's vwap",
+        ),
+        formulas.SESSION_VWAP,
+        (),
+        inputs=("High", "Low", "Close", "Volume", SESSION),
+        called="session VWAP",
     ),
     _entry(
         "DONCHIAN",
@@ -446,7 +486,7 @@ _ENTRIES = (
         "Hull moving average",
         ("hma", "hull moving average", "hull ma", "hull average"),
         formulas.HMA,
-        (_period(20, 2),),
+        (_period(20, 2, tradingview=9),),
     ),
     _entry(
         "PSAR",
@@ -476,18 +516,18 @@ _ENTRIES = (
         inputs=HLC,
         outputs=(
             Output("point", "PIVOT_P", ("point",)),
-            Output("resistance_a", "PIVOT_R1", ("resistance a",)),
-            Output("support_a", "PIVOT_S1", ("support a",)),
-            Output("resistance_b", "PIVOT_R2", ("resistance b",)),
-            Output("support_b", "PIVOT_S2", ("support b",)),
-            Output("resistance_c", "PIVOT_R3", ("resistance c",)),
-            Output("support_c", "PIVOT_S3", ("support c",)),
+            Output("resistance_a", "PIVOT_R1", ("resistance a", "r1")),
+            Output("support_a", "PIVOT_S1", ("support a", "s1")),
+            Output("resistance_b", "PIVOT_R2", ("resistance b", "r2")),
+            Output("support_b", "PIVOT_S2", ("support b", "s2")),
+            Output("resistance_c", "PIVOT_R3", ("resistance c", "r3")),
+            Output("support_c", "PIVOT_S3", ("support c", "s3")),
         ),
     ),
     _entry(
         "PERCENTRANK",
-        "percentrank",
-        ("percentrank",),
+        "percent rank",
+        ("percentrank", "percent rank", "percentile rank"),
         formulas.PERCENTRANK,
         (_period(100, 2),),
         scale="percent",
@@ -513,8 +553,17 @@ _ENTRIES = (
     ),
     _entry(
         "PERCENTB",
-        "percentb",
-        ("percentb",),
+        "Bollinger %B",
+        (
+            "percentb",
+            "%b",
+            "percent b",
+            "bollinger %b",
+            "bollinger percent b",
+            "bollinger band %b",
+            "bollinger bands %b",
+            "bb %b",
+        ),
         formulas.PERCENTB,
         (_period(20, 2), Param("nbdev", 2, 0.1, 10, float)),
         scale="number",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.conditions import Floats, compute_on
+from Backtest.conditions import Floats, compute_on, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, figures
@@ -19,7 +19,7 @@ from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
 from Backtest.kernel.sweeps import run_sets
-from Backtest.sessions import coarser
+from Backtest.sessions import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
@@ -111,7 +111,9 @@ class Kernel:
         self.index = pd.DatetimeIndex(frame.index)
         self.program = Compiler(strategy, varied).compile()
         self.program.kinds[broker.TARGET_FIRST] = target_first
-        self.raw = {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in PRICE_COLUMNS}
+        if any(wanted.base.entry.reads_session for wanted in self.program.wanted.values()):
+            self.frame = with_sessions(frame)
+        self.raw = input_columns(self.frame)
         self.unit = strategy.execution.fractional_unit
         self.prices = np.stack([self.raw[c] * self.unit if self.unit < 1 else self.raw[c] for c in PRICE_COLUMNS[:4]])
         self.calendar = Calendar.of(self.index, self.raw["Close"])
@@ -245,7 +247,7 @@ class Kernel:
 
     def never_warm(self) -> list[str]:
         """Return the indicators, of those computed last, that have no value on any bar: their warm-up is too long."""
-        empty = np.isnan(self.series).all(axis=1)
+        empty: Any = np.isnan(self.series).all(axis=1)
         return [f"{key[0]}({', '.join(f'{v:g}' for _, v in key[1])})" for key, row in self.rows.items() if empty[row]]
 
     def first_bar(self) -> int:
@@ -333,8 +335,7 @@ class Kernel:
     def _coarser(self, timeframe: str) -> tuple[dict[str, Floats], Any]:
         if timeframe not in self.coarse:
             bars, _, complete = coarser(self.frame, timeframe)
-            columns = {c: np.ascontiguousarray(bars[c].to_numpy(dtype=np.float64)) for c in PRICE_COLUMNS}
-            self.coarse[timeframe] = columns, complete
+            self.coarse[timeframe] = input_columns(bars), complete
         return self.coarse[timeframe]
 
     # Results ---------------------------------------------------------------------------------

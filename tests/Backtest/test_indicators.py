@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from Backtest.indicators import REGISTRY
 Rows = list[list[float]]
 
 
-def frame_of(seed: int = 7, bars: int = 160) -> pd.DataFrame:
+def frame_of(seed: int = 7, bars: int = 160, freq: str = "D") -> pd.DataFrame:
     """A random walk with all the columns a price frame has."""
     rng = np.random.default_rng(seed)
     close = 50 * np.exp(np.cumsum(rng.normal(0, 0.02, bars)))
@@ -28,7 +29,7 @@ def frame_of(seed: int = 7, bars: int = 160) -> pd.DataFrame:
     high = np.maximum(open_, close) * (1 + np.abs(rng.normal(0, 0.01, bars)))
     low = np.minimum(open_, close) * (1 - np.abs(rng.normal(0, 0.01, bars)))
     volume = rng.integers(1_000, 9_000, bars).astype(float)
-    index = pd.date_range("2020-01-01", periods=bars, freq="D", unit="us")
+    index = pd.date_range("2020-01-01", periods=bars, freq=freq, unit="us")
     return pd.DataFrame({"Open": open_, "High": high, "Low": low, "Close": close, "Volume": volume}, index=index)
 
 
@@ -57,6 +58,15 @@ def vwap(f: pd.DataFrame) -> Rows:
     return [[
         sum(typical[k] * v[k] for k in range(i - n + 1, i + 1)) / sum(v[i - n + 1 : i + 1]) if i >= n - 1 else math.nan
         for i in range(len(v))
+    ]]  # fmt: skip
+
+
+def session_vwap(f: pd.DataFrame) -> Rows:
+    """Of a market around the clock, whose sessions are days."""
+    typical, v = ((f["High"] + f["Low"] + f["Close"]) / 3).tolist(), f["Volume"].tolist()
+    opened = [int(np.flatnonzero(f.index.date == day)[0]) for day in f.index.date]
+    return [[
+        sum(typical[k] * v[k] for k in range(first, i + 1)) / sum(v[first : i + 1]) for i, first in enumerate(opened)
     ]]  # fmt: skip
 
 
@@ -221,6 +231,7 @@ REFERENCES: dict[str, Callable[[pd.DataFrame], Rows]] = {
     "STDDEV": talib_with("STDDEV", "Close", timeperiod=20),
     "VAMA": vama,
     "VWAP": vwap,
+    "SESSION_VWAP": session_vwap,
     "DONCHIAN": donchian,
     "KELTNER": keltner,
     "SUPERTREND": supertrend,
@@ -239,9 +250,15 @@ REFERENCES: dict[str, Callable[[pd.DataFrame], Rows]] = {
 }
 
 
+def bars_for(name: str) -> str:
+    """Bars on which an indicator exists: hours for one that begins anew each session."""
+    return "h" if REGISTRY[name].reads_session else "D"
+
+
 def computed(frame: pd.DataFrame, name: str, **more: object) -> pd.DataFrame:
     """The columns that AlgoAgent adds for an indicator with its default parameters."""
-    return add_indicators(frame, [{"name": name, **more}], "1d").drop(columns=frame.columns)
+    timeframe = {"h": "1h", "D": "1d"}[bars_for(name)]
+    return add_indicators(frame, [{"name": name, **more}], timeframe).drop(columns=frame.columns)
 
 
 def test_every_indicator_has_a_reference() -> None:
@@ -250,7 +267,7 @@ def test_every_indicator_has_a_reference() -> None:
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_values(name: str) -> None:
-    frame = frame_of()
+    frame = frame_of(freq=bars_for(name))
     expected = np.array(REFERENCES[name](frame)).T
     ours = computed(frame, name)
     assert list(ours.columns) == [make_indicator(name).column(o.name) for o in REGISTRY[name].outputs]
@@ -259,9 +276,10 @@ def test_values(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@pytest.mark.parametrize("timeframe", [None, "1wk"])
-def test_the_future_never_changes_the_past(name: str, timeframe: str | None) -> None:
-    frame = frame_of(seed=3, bars=1100)
+@pytest.mark.parametrize("coarse", [False, True])
+def test_the_future_never_changes_the_past(name: str, coarse: bool) -> None:
+    timeframe = {"h": "4h", "D": "1wk"}[bars_for(name)] if coarse else None
+    frame = frame_of(seed=3, bars=1100, freq=bars_for(name))
     cut = 900
     changed = frame.copy()
     rng = np.random.default_rng(11)
@@ -277,7 +295,7 @@ def test_the_future_never_changes_the_past(name: str, timeframe: str | None) -> 
 @settings(max_examples=30, deadline=None)
 @given(cut=st.integers(40, 200), name=st.sampled_from(sorted(REGISTRY)), seed=st.integers(0, 999))
 def test_a_shorter_history_gives_the_same_values(cut: int, name: str, seed: int) -> None:
-    frame = frame_of(seed, 210)
+    frame = frame_of(seed, 210, bars_for(name))
     whole, part = computed(frame, name), computed(frame.iloc[:cut], name)
     np.testing.assert_allclose(whole.iloc[:cut], part, rtol=1e-9, atol=1e-9)
 
@@ -323,6 +341,9 @@ def test_the_docs_tell_of_each_with_its_defaults_and_its_warm_up() -> None:
     rows = {row.split(" | ")[0].removeprefix("| "): row for row in text.splitlines() if row.startswith("| ")}
     for name, entry in REGISTRY.items():
         params = ", ".join(f"{p.name} {p.as_text(p.default)}" for p in entry.params) or "none"
-        first = int(np.isnan(computed(frame_of(bars=400), name).to_numpy()).any(axis=1).argmin())
+        first = int(np.isnan(computed(frame_of(bars=400, freq=bars_for(name)), name).to_numpy()).any(axis=1).argmin())
         assert f"| {params} |" in rows[name]
         assert f"| {first} bars |" in rows[name]
+        theirs = entry.tradingview_setting({})
+        said = re.findall(r"\bdefault ([\d/]+)", rows[name].split(" | ")[-1])
+        assert said == ([theirs] if theirs != entry.setting({}) else []), name

@@ -13,6 +13,7 @@ from Strategy.search_words import read_search
 from Strategy.text_parser import parse_strategy
 
 RSI = parse_strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%, target 10%").require()
+VWAP = parse_strategy("5m bars. Buy when the close is above VWAP, stop 2%").require()
 CROSS = parse_strategy(
     "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%"
 ).require()
@@ -58,11 +59,12 @@ def test_words_become_a_request(strategy: Any, words: str, expected: dict[str, A
     [
         (RSI, "optimise", "No range was given"),
         (RSI, "optimise it please", "No range was given"),
-        (RSI, "optimise the moon from 1 to 3", "no number called 'optimise the moon'"),
+        (RSI, "optimise the moon from 1 to 3", "no number 'optimise the moon'"),
         (RSI, "optimise the RSI level from 10 to 50", "fits several numbers"),
         (CROSS, "optimise the period from 5 to 20", "fits several numbers"),
         (RSI, "the stop from 1 to 5 unless it rains", "unless rains"),
         (RSI, "from 1 to 5", "Which number is to be varied"),
+        (VWAP, "vary the VWAP period from 10 to 30", "counts from the session's open and has no period"),
     ],
 )
 def test_what_is_unclear_is_asked(strategy: Any, words: str, said: str) -> None:

@@ -73,7 +73,33 @@ def test_every_indicator_by_every_name_with_its_period_in_every_form(indicator):
     for alias in dict.fromkeys([indicator.lower(), entry.title, *entry.aliases]):
         for form in ("{name}", *(PERIODS if period else ())):
             phrase = form.format(name=alias)
-            strategy = parse_strategy(f"Buy when {phrase} is rising for 2 bars, stop 5%").require()
+            timeframe = "5m" if entry.reads_session else "1d"
+            strategy = parse_strategy(f"Buy when {phrase} is rising for 2 bars, stop 5%", timeframe=timeframe).require()
             (found,) = strategy.indicators
             assert found.name == indicator, phrase
             assert form == "{name}" or found.params[period] == 17, phrase
+
+
+USUAL = [
+    ("stochastic %K < 20", "STOCH with its usual setting 14/3/3 (TradingView: 14/1/3)"),
+    ("%K crosses above %D", "STOCH with its usual setting 14/3/3 (TradingView: 14/1/3)"),
+    ("STOCH(5).k < 20", "STOCH with its usual setting 5/3/3 (TradingView: 5/1/3)"),
+    ("CCI < -100", "CCI with its usual setting 14 (TradingView: 20)"),
+    ("the rate of change is positive", "ROC with its usual setting 10 (TradingView: 9)"),
+    ("the close is above the hull moving average", "HMA with its usual setting 20 (TradingView: 9)"),
+    ("the close is above the EMA", "EMA with its usual setting 20 (TradingView: 9)"),
+    ("RSI < 30", "RSI with its usual setting 14"),
+    ("the histogram is positive", "MACD with its usual setting 12/26/9"),
+    ("the close is below the lower band of BB(30)", "BB with its usual setting 30/2"),
+]
+
+
+@pytest.mark.parametrize(("rule", "said"), USUAL)
+def test_parameters_left_open_are_said_and_tradingviews_where_they_differ(rule, said):
+    parsed = parse_strategy(f"Buy when {rule}, stop 5%")
+    assert [a.text for a in parsed.assumptions if a.code == "default_period"] == [said]
+
+
+@pytest.mark.parametrize("rule", ["STOCH(14, 1, 3).k < 20", "CCI(20) < -100", "the 9-day ROC > 0", "OBV is rising"])
+def test_parameters_that_were_said_are_no_assumption(rule):
+    assert "default_period" not in {a.code for a in parse_strategy(f"Buy when {rule}, stop 5%").assumptions}

@@ -100,7 +100,7 @@ def test_a_search_in_words(api: APIClient, strategy: int) -> None:
         ({"parameters": SMALL, "max_tries": 0}, 400, "max_tries"),
         ({}, 400, "Give one of parameters and instructions"),
         ({"instructions": "make me rich"}, 422, "No range was given"),
-        ({"instructions": "the moon from 1 to 5"}, 422, "no number called"),
+        ({"instructions": "the moon from 1 to 5"}, 422, "no number"),
         ({"parameters": SMALL, "symbol": "NOSUCH"}, 404, "NOSUCH"),
         ({"parameters": {"sma_10_period": {"min": 1, "max": 1000}, "sma_30_period": {"min": 1, "max": 1000},
                          "stop_loss_pct": {"min": 1, "max": 50}}}, 400, "50,000,000 combinations"),
