@@ -8,21 +8,20 @@ reference's, in the reference's order; line numbers are those of backtesting/bac
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from Backtest.kernel.broker import floor_divide, record
 
-if TYPE_CHECKING:
-    from Backtest.sandbox.job import EngineSettings
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 # A decision, float64: its bar; whether it was made as orders were filled in the bar, or at its close; what; of which order or trade,
 # counted from 0 in the order in which they came to be; the numbers of an order, or the portion or level in the place of its size.
 (AT_BAR, IN_BAR, ACTION, WHICH, SIZE_, LIMIT_, STOP_, SL_, TP_) = range(9)
 DECISION = 9
-ORDER, CANCEL, CLOSE, SET_STOP, SET_TARGET = range(5)
+ACTIONS = ORDER, CANCEL, CLOSE, SET_STOP, SET_TARGET = (0, 1, 2, 3, 4)
 
 # What the broker is told, float64.
 (CASH, SPREAD, FIXED_FEE, FEE, MARGIN, AT_CLOSE, TARGET_FIRST) = range(7)
@@ -30,6 +29,12 @@ TERMS = 7
 
 # How it ended, and the decision that could not be followed.
 FOLLOWED, RUINED, NO_SUCH, IMPOSSIBLE, OUT_OF_TURN, TOO_MANY = range(6)
+WHY = {
+    NO_SUCH: "is about an order or a trade that is not there",
+    IMPOSSIBLE: "is no order that can be placed",
+    OUT_OF_TURN: "was not made when it could have been",
+    TOO_MANY: "comes on top of more orders than may wait",
+}
 MOST_WAITING = 10_000
 
 # An order and a trade, float64; the orders of a trade are -1 where there are none.
@@ -51,10 +56,12 @@ class Book(NamedTuple):
     terms: np.ndarray
 
 
-def empty_book(decisions: int, settings: EngineSettings, *, target_first: bool = False) -> Book:
-    """Return the book of a broker that has done nothing yet, with room for what so many decisions can bring about."""
-    fee, fixed = settings.commission, settings.commission_fixed
-    terms = [settings.cash, settings.spread, fixed, fee, settings.margin, settings.trade_on_close, target_first]
+def empty_book(decisions: int, terms: Floats) -> Book:
+    """Return the book of a broker that has done nothing yet, with room for what so many decisions can bring about.
+
+    Args:
+        terms: float64 of shape (TERMS,).
+    """
     return Book(
         orders=np.full((3 * decisions + 8, 6), np.nan),
         waiting=np.zeros(3 * decisions + 8, np.int64),
@@ -62,8 +69,8 @@ def empty_book(decisions: int, settings: EngineSettings, *, target_first: bool =
         open=np.zeros(decisions + 8, np.int64),
         closed=np.empty((4 * decisions + 8, 10)),
         counts=np.zeros(6, np.int64),
-        money=np.array([settings.cash], dtype=float),
-        terms=np.array(terms, dtype=float),
+        money=np.array([terms[CASH]]),
+        terms=terms,
     )
 
 

@@ -81,8 +81,6 @@ def settle(claim: Claim, job: SandboxJob) -> Settled:
     Raises:
         Forged: the decisions cannot be followed, or the code's own engine believed something else.
     """
-    from Backtest.kernel import figures
-
     frame, settings, begin = job.frame, job.settings, claim.begin
     if len(claim.equity) != len(frame):
         raise Forged(f"equity has {len(claim.equity)} values for {len(frame)} bars")
@@ -90,6 +88,13 @@ def settle(claim: Claim, job: SandboxJob) -> Settled:
         raise Forged(f"a first decision at bar {begin} is outside the bars {job.first} to {len(frame) - 1}")
     trades, equity = follow(claim.decisions, begin, frame, settings, target_first=job.target_first)
     _compare(claim, trades, equity)
+    return measured(trades, equity, begin, frame, settings)
+
+
+def measured(trades: Floats, equity: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings) -> Settled:
+    """Return trades and equity, as `follow` gives them, with their figures from bar `begin` on."""
+    from Backtest.kernel import figures
+
     table = _trades_frame(trades, frame, settings)
     terms = {
         figures.CASH: settings.cash, figures.SPREAD: settings.spread, figures.FIXED_FEE: settings.commission_fixed,
@@ -110,35 +115,29 @@ def follow(
     Raises:
         Forged: one of them cannot be followed.
     """
-    from Backtest.kernel.order_book import ACTION, AT_BAR, WHICH, empty_book, follow_decisions
+    from Backtest.kernel.order_book import ACTION, ACTIONS, AT_BAR, CLOSED, WHICH, WHY, empty_book, follow_decisions
 
-    known = np.isfinite(decisions[:, : WHICH + 1]).all() and (decisions[:, ACTION] >= 0).all()
-    if not known or (np.abs(decisions[:, AT_BAR : WHICH + 1]) > len(frame) + 2**40).any():
+    head = decisions[:, : WHICH + 1]
+    whole = np.isfinite(head).all() and (head == np.floor(head)).all() and (np.abs(head) < 2**40).all()
+    if not whole or not np.isin(head[:, ACTION], ACTIONS).all():
         raise Forged("a decision is not of the agreed form")
     if len(decisions) > MOST_A_BAR * len(frame):
         raise Forged(f"more was decided than {MOST_A_BAR} times a bar")
-    unit = settings.fractional_unit
-    scale = unit if unit < 1 else 1.0
-    prices = [np.ascontiguousarray(frame[n].to_numpy(dtype=float) * scale) for n in ("Open", "High", "Low", "Close")]
-    book, equity = empty_book(len(decisions), settings, target_first=target_first), np.empty(len(frame))
-    how, done = follow_decisions(np.ascontiguousarray(decisions), begin, *prices, book, equity)
+    scale = min(settings.fractional_unit, 1.0)
+    open_, high, low, close = (frame[n].to_numpy(dtype=float) * scale for n in ("Open", "High", "Low", "Close"))
+    costs = (settings.spread, settings.commission_fixed, settings.commission)
+    terms = np.array([settings.cash, *costs, settings.margin, settings.trade_on_close, target_first], dtype=float)
+    book, equity = empty_book(len(decisions), terms), np.empty(len(frame))
+    how, done = follow_decisions(np.array(decisions), begin, open_, high, low, close, book, equity)
     if why := WHY.get(how):
         raise Forged(f"decision {done}, at bar {decisions[done, AT_BAR]:g}, {why}")
     if done < len(decisions) and (decisions[done:, AT_BAR] >= len(frame)).any():
         raise Forged(f"decision {done} was made after the end")
-    trades = book.closed[: book.counts[4]].copy()
+    trades = book.closed[: book.counts[CLOSED]].copy()
     if scale != 1:
         trades[:, 0] *= scale
         trades[:, 3:7] /= scale
     return trades, equity
-
-
-WHY = {
-    2: "is about an order or a trade that is not there",
-    3: "is no order that can be placed",
-    4: "was not made when it could have been",
-    5: "comes on top of more orders than may wait",
-}
 
 
 def _compare(claim: Claim, trades: Floats, equity: Floats) -> None:
