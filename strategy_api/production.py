@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SHOWN_TRADES = 1000
-TEST_CUTS = 2
+TEST_CUTS = 10
 CLOSELY_S = 2.0  # how long a request may wait for a closer look
 
 
@@ -178,7 +178,7 @@ def closer_look(
     tick: Callable[[float], None] = lambda _: None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Run code that ran once again, some thirty times: on other futures, to see whether it looks ahead, and at other costs and
+    """Run code that ran once again, some forty times: on other futures, to see whether it looks ahead, and at other costs and
     on the better path through the bars, for its figures as ranges.
 
     Args:
@@ -197,8 +197,8 @@ def closer_look(
 
 
 def closer_look_s(wall_ms: float, cpu_ms: float) -> float:
-    """Return about how many seconds a closer look takes at code whose run took so long: 34 runs, two at a time."""
-    return 17 * _once_s(wall_ms, cpu_ms)
+    """Return about how many seconds a closer look takes at code whose run took so long: 40 runs, two at a time."""
+    return 20 * _once_s(wall_ms, cpu_ms)
 
 
 def _once_s(wall_ms: float, cpu_ms: float) -> float:
