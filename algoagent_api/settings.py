@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +37,9 @@ VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
 CODES_DIR = BASE_DIR / env.str("CODES_DIR", default="Backtest/codes")
 MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 DATA_CACHE_DIR = BASE_DIR / env.str("DATA_CACHE_DIR", default=str(VAR_DIR / "data"))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+with contextlib.suppress(PermissionError):
+    VAR_DIR.chmod(0o700)  # of an earlier version, or made by the system: only the owner may
 
 INSTALLED_APPS = [
     "unfold",

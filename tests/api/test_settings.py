@@ -93,6 +93,10 @@ def test_sqlite_files_are_in_wal_mode_and_a_front_end_is_let_in(tmp_path: Path) 
             headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
             answer = httpx.options(f"{server.url}/api/strategies/", headers=headers)
             assert (answer.headers.get("access-control-allow-origin") == origin) is let_in
+        httpx.post(f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, timeout=60,
+                   headers={"Authorization": f"Bearer {server.token()}"}).raise_for_status()  # fmt: skip
+        others = [p for p in (tmp_path, *tmp_path.rglob("*")) if p.name != "server.log" and p.stat().st_mode & 0o077]
+        assert others == [], "a user of the machine who is not the server's can read them"
         health = httpx.get(f"{server.url}/api/health/", timeout=60).json()
         assert (health["status"], health["database"], health["sandbox_backend"]) in (
             ("ok", "sqlite", "bubblewrap"),
