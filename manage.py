@@ -7,6 +7,7 @@ import warnings
 
 
 def main() -> None:
+    os.umask(0o077)  # what is written is nobody else's
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # those of libraries are for who develops; python -W default shows them
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")

@@ -23,7 +23,7 @@ from Backtest.sandbox import EngineSettings, Limits, Sandbox
 
 PROMPT = Path(__file__).with_name("SYSTEM_PROMPT_BACKTESTING_PY.md")
 REPAIRS = 3
-FEW_CUTS = 2
+FEW_CUTS = 10
 Stage = Literal["", "code_check", "smoke_test", "look_ahead", "equality"]
 
 

@@ -1,12 +1,14 @@
 """Does a strategy know the future? It is run again with another one, and what it did before has to stay.
 
-Runs differ from the first in the bars after a cut only: prices mirrored, prices drawn anew, or no bars at all. Cuts are
-made right behind bars at which orders were placed, so that a strategy that peeks at a single bar is seen as well.
+Runs differ from the first in the bars after a cut only: prices mirrored, prices drawn anew, or no bars at all. Half of the
+cuts are made right behind bars at which orders were placed, so that a strategy that peeks at a single bar is seen as well, the
+others behind any bar. Which ones is drawn anew for each check, so that code cannot know where it is watched.
 """
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,7 +22,7 @@ from Backtest.errors import DataError, ExecutionError
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.sandbox import EngineSettings, Limits, Runner, SandboxJob, SandboxResult, Trace
 
-CUTS = 5
+CUTS = 25
 MOST_BARS = 3000
 LEAST_BARS = 60
 TOLERANCE = 1e-9
@@ -77,8 +79,11 @@ def check_lookahead(
     cuts: int = CUTS,
     generated: bool = False,
     tick: Callable[[float], None] = lambda _: None,
+    seed: int | None = None,
 ) -> Report:
-    """Run code on futures that differ, and report what changed before they do.
+    """Run code on futures that differ, and report what changed before they do: about as often as there are cuts.
+
+    `seed` makes the check repeatable; without it code could be written for the cuts.
 
     Raises:
         ExecutionError: the code fails on the prices as they are.
@@ -93,13 +98,9 @@ def check_lookahead(
             code, data, settings, limits=limits or Limits(), trace=True, generated=generated, name="lookahead"
         )  # fmt: skip
 
-    first = sandbox.run(job(frame))
-    places = _cuts(first, len(frame), cuts)
+    first, draw = sandbox.run(job(frame)), np.random.default_rng(secrets.randbits(64) if seed is None else seed)
     futures: list[tuple[int, Change, pd.DataFrame]] = [(len(frame) - 1, "mirrored", frame)]
-    for k, cut in enumerate(places):
-        futures.append((cut, "mirrored", mirrored(frame, cut)))
-        futures.append((cut, "redrawn", redrawn(frame, cut, seed=k)))
-    futures += [(cut, "cut off", frame.iloc[: cut + 1]) for cut in places if cut >= LEAST_BARS // 2]
+    futures += [_future(frame, cut, draw) for cut in _cuts(first, len(frame), cuts, draw)]
     results = []
     with contextlib.closing(sandbox.run_many(job(data) for _, _, data in futures)) as running:
         for result in running:
@@ -128,14 +129,32 @@ def check_lookahead(
     return Report(prices.symbol, len(frame), len(futures) + 1, tuple(earliest.values()))
 
 
-def _cuts(result: SandboxResult, bars: int, count: int) -> list[int]:
-    """Return bars after which the future changes: those at which new orders were placed, or spread evenly."""
+def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generator) -> list[int]:
+    """Return bars after which the future changes: half of them such at which new orders were placed, the first and the last
+    of these among them; the others any, an early and a late one among them."""
     assert result.trace is not None
     orders = result.trace.orders
-    placed = [bar for bar in sorted(orders) if orders[bar] != orders.get(bar - 1) and bar < bars - 5]
-    spread = [int(bars * share) for share in np.linspace(0.3, 0.9, count)]
-    chosen = [placed[int(k)] for k in np.linspace(0, len(placed) - 1, count)] if placed else []
-    return sorted({*chosen, *spread[:: 2 if chosen else 1]})
+    placed = [bar for bar in sorted(orders) if orders[bar] != orders.get(bar - 1) and bar < bars - 1]
+    chosen = {*placed[:1], *placed[-1:], int(draw.integers(1, LEAST_BARS // 2)), bars - int(draw.integers(2, 6))}
+    for bars_to_draw, most in ((placed, count // 2), (range(1, bars - 1), count - min(len(placed), count // 2))):
+        left = [bar for bar in bars_to_draw if bar not in chosen]
+        chosen |= {int(bar) for bar in draw.choice(left, min(most, len(left)), replace=False)} if left else set()
+    return sorted(chosen)
+
+
+def _future(frame: pd.DataFrame, cut: int, draw: np.random.Generator) -> tuple[int, Change, pd.DataFrame]:
+    """Return a cut with one of the futures there are, and the prices with it."""
+    kinds: tuple[Change, ...] = (
+        ("mirrored", "redrawn", "cut off") if cut >= LEAST_BARS // 2 else ("mirrored", "redrawn")
+    )
+    change = kinds[int(draw.integers(len(kinds)))]
+    if change == "cut off":
+        return cut, change, frame.iloc[: cut + 1]
+    return (
+        cut,
+        change,
+        mirrored(frame, cut) if change == "mirrored" else redrawn(frame, cut, seed=int(draw.integers(2**31))),
+    )
 
 
 def mirrored(frame: pd.DataFrame, cut: int) -> pd.DataFrame:

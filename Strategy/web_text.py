@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from email.message import Message
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from Backtest.errors import InvalidInput, ProviderError, TooLarge
+import httpcore
 
-if TYPE_CHECKING:
-    import httpx
+from Backtest.errors import InvalidInput, ProviderError, TooLarge
 
 MAX_BYTES = 2 * 1024 * 1024
 TIMEOUT_S = 10.0
@@ -20,12 +22,27 @@ MAX_REDIRECTS = 5
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# What is not the public internet, by IANA's registries of special addresses (RFC 6890), the clouds' own services, and every way
+# in which an IPv6 address stands for an IPv4 one.
+NOT_PUBLIC = [
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16", "172.16.0.0/12",
+        "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
+    )
+]  # fmt: skip
+GLOBAL_UNICAST = ipaddress.ip_network(
+    "2000::/3"
+)  # outside of it: mapped, translated, NAT64, unique local, link and site local
+
 
 def is_public(address: Address) -> bool:
-    """Return whether an address belongs to the public internet."""
-    mapped = getattr(address, "ipv4_mapped", None)
-    found: Address = mapped or address
-    return found.is_global and not found.is_multicast
+    """Return whether an address belongs to the public internet: global unicast, and none of NOT_PUBLIC."""
+    if isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_UNICAST:
+        return False
+    return not any(address in network for network in NOT_PUBLIC if network.version == address.version)
 
 
 def fetch_text(
@@ -37,34 +54,110 @@ def fetch_text(
 ) -> str:
     """Fetch a page and return its main text, without menus and advertisements.
 
-    The connection goes to the very address that was checked, and every redirect is checked anew.
+    The connection goes to the very address that was checked, and every redirect is checked anew. `timeout_s` is all the time
+    there is, from the first connection to the last byte; `max_bytes` counts what was unpacked.
 
     Raises:
         InvalidInput: not http or https, an address that is not allowed, or no readable text.
         TooLarge: the page is larger than `max_bytes`.
         ProviderError: the server cannot be reached, is too slow or answers with an error.
     """
-    import httpx
-
-    deadline = time.monotonic() + timeout_s
+    clock = _Clock(timeout_s)
+    context = ssl.create_default_context()
     try:
-        with httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client:
+        with httpcore.ConnectionPool(ssl_context=context, network_backend=clock) as pool:
             for _ in range(MAX_REDIRECTS + 1):
-                with client.stream("GET", **_request(url, allowed)) as answer:
-                    if answer.is_redirect:
-                        url = urljoin(url, answer.headers["location"])
+                with pool.stream("GET", **_request(url, allowed)) as answer:
+                    headers = {
+                        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers
+                    }
+                    if 300 <= answer.status < 400 and "location" in headers:
+                        url = urljoin(url, headers["location"])
                         continue
-                    if answer.status_code >= 400:
-                        raise ProviderError(f"{_shown(url)} answers with status {answer.status_code}")
-                    kind = answer.headers.get("content-type", "text/html").split(";")[0].strip().lower()
-                    if kind not in ("text/html", "text/plain", "application/xhtml+xml", "text/markdown"):
-                        raise InvalidInput(f"{_shown(url)} is {kind[:60]}, not a page of text")
-                    body = _read(answer, url, deadline, max_bytes)
-                    text = body.decode(answer.encoding or "utf-8", errors="replace")
-                    return _readable(text, url) if "html" in kind else text.strip()
-    except httpx.HTTPError as error:
-        raise ProviderError(f"{_shown(url)} cannot be reached ({type(error).__name__}): check the address") from error
+                    return _text_of(answer, headers, url, max_bytes)
+    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+        slow = isinstance(error, httpcore.TimeoutException)
+        why = (
+            "is too slow: copy the text here instead"
+            if slow
+            else f"cannot be reached ({type(error).__name__}): check the address"
+        )
+        raise ProviderError(f"{_shown(url)} {why}") from error
     raise InvalidInput(f"{_shown(url)} redirects more than {MAX_REDIRECTS} times")
+
+
+class _Clock(httpcore.SyncBackend):
+    """Connections that have one deadline for everything that is done over them."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
+            raise httpcore.ReadTimeout("the time is up")
+        return seconds
+
+    def connect_tcp(self, host: str, port: int, *_: Any, **options: Any) -> httpcore.NetworkStream:
+        kept = {name: options[name] for name in ("local_address", "socket_options") if name in options}
+        return _TimedStream(super().connect_tcp(host, port, timeout=self.left(), **kept), self)
+
+
+class _TimedStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, clock: _Clock) -> None:
+        self._stream, self._clock = stream, clock
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, timeout=self._clock.left())
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout=self._clock.left())
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, self._clock.left()), self._clock)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _text_of(answer: httpcore.Response, headers: Mapping[str, str], url: str, max_bytes: int) -> str:
+    if answer.status >= 400:
+        raise ProviderError(f"{_shown(url)} answers with status {answer.status}")
+    kind = Message()
+    kind["content-type"] = headers.get("content-type", "text/html")
+    if kind.get_content_type() not in ("text/html", "text/plain", "application/xhtml+xml", "text/markdown"):
+        raise InvalidInput(f"{_shown(url)} is {kind.get_content_type()[:60]}, not a page of text")
+    body = _unpacked(answer.iter_stream(), headers.get("content-encoding", ""), url, max_bytes)
+    try:
+        text = body.decode(kind.get_content_charset() or "utf-8", errors="replace")
+    except LookupError:
+        text = body.decode("utf-8", errors="replace")
+    return _readable(text, url) if "html" in kind.get_content_type() else text.strip()
+
+
+def _unpacked(chunks: Iterable[bytes], packed: str, url: str, max_bytes: int) -> bytes:
+    """Return a body, unpacked no further than it may be large."""
+    packing = packed.strip().lower()
+    if packing not in ("", "identity", "gzip", "x-gzip"):
+        raise InvalidInput(
+            f"{_shown(url)} is packed as {packing[:40]}, which was not asked for: copy the text here instead"
+        )
+    unpack = zlib.decompressobj(wbits=31) if "gzip" in packing else None
+    body = bytearray()
+    for chunk in chunks:
+        try:
+            body += unpack.decompress(chunk, max_bytes + 1 - len(body)) if unpack else chunk
+        except zlib.error as error:
+            raise InvalidInput(f"{_shown(url)} cannot be unpacked: copy the text here instead") from error
+        if len(body) > max_bytes:
+            raise TooLarge(f"{_shown(url)} is larger than {max_bytes / 2**20:g} MiB")
+    return bytes(body)
 
 
 def _request(url: str, allowed: Callable[[Address], bool]) -> dict[str, Any]:
@@ -89,7 +182,11 @@ def _request(url: str, allowed: Callable[[Address], bool]) -> dict[str, Any]:
     named = f"[{host}]" if ":" in host else host
     return {
         "url": f"{parts.scheme}://{literal}:{port}{path}",
-        "headers": {"Host": named if parts.port is None else f"{named}:{port}", "User-Agent": "AlgoAgent"},
+        "headers": {
+            "Host": named if parts.port is None else f"{named}:{port}",
+            "User-Agent": "AlgoAgent",
+            "Accept-Encoding": "gzip",
+        },
         "extensions": {"sni_hostname": host},
     }
 
@@ -103,17 +200,6 @@ def _resolve(host: str, port: int, allowed: Callable[[Address], bool]) -> Addres
     if not addresses or not all(allowed(a) for a in addresses):
         raise InvalidInput(f"The host {host[:80]!r} is not on the public internet")
     return addresses[0]
-
-
-def _read(answer: httpx.Response, url: str, deadline: float, max_bytes: int) -> bytes:
-    body = bytearray()
-    for chunk in answer.iter_bytes():
-        body += chunk
-        if len(body) > max_bytes:
-            raise TooLarge(f"{_shown(url)} is larger than {max_bytes / 2**20:g} MiB")
-        if time.monotonic() > deadline:
-            raise ProviderError(f"{_shown(url)} is too slow: copy the text here instead")
-    return bytes(body)
 
 
 def _readable(html: str, url: str) -> str:

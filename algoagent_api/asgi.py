@@ -6,6 +6,7 @@ import threading
 
 from django.core.asgi import get_asgi_application
 
+os.umask(0o077)  # what is written is nobody else's
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
 application = get_asgi_application()
 

@@ -9,6 +9,7 @@ from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from kombu.transport import TRANSPORT_ALIASES
 
 TRANSPORT_ALIASES["filesystem"] = "algoagent_api.broker:Transport"
+os.umask(0o077)  # what is written is nobody else's
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
 app = Celery("algoagent_api")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +37,9 @@ VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
 CODES_DIR = BASE_DIR / env.str("CODES_DIR", default="Backtest/codes")
 MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 DATA_CACHE_DIR = BASE_DIR / env.str("DATA_CACHE_DIR", default=str(VAR_DIR / "data"))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+with contextlib.suppress(PermissionError):
+    VAR_DIR.chmod(0o700)  # of an earlier version, or made by the system: only the owner may
 
 INSTALLED_APPS = [
     "unfold",
@@ -47,7 +50,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
@@ -134,7 +136,7 @@ if not DEBUG:
 
 NUM_PROXIES = env.int("NUM_PROXIES", default=0)
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["auth_api.tokens.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["algoagent_api.parsers.JSONParser"],
@@ -164,9 +166,6 @@ JWT_REFRESH_DAYS = env.int("JWT_REFRESH_DAYS", default=14)
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(seconds=JWT_ACCESS_SECONDS),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=JWT_REFRESH_DAYS),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
-    "UPDATE_LAST_LOGIN": True,
     "SIGNING_KEY": env.str("JWT_SECRET", default="") or SECRET_KEY,
 }
 SPECTACULAR_SETTINGS = {

@@ -1,9 +1,11 @@
-"""Users."""
+"""Users and their sessions."""
 
 from __future__ import annotations
 
+import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
@@ -19,3 +21,23 @@ class User(AbstractUser):
             models.UniqueConstraint(Lower("email"), name="user_email_unique_ignoring_case"),
             models.UniqueConstraint(Lower("username"), name="user_name_unique_ignoring_case"),
         ]
+
+
+class Session(models.Model):
+    """A log-in and all tokens that came of it. One refresh token of them is good at a time: the one that was made last.
+
+    A refresh token that was used before is somebody else's copy, or the session's own that was taken: then the session ends.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sessions")
+    refresh_jti = models.CharField(max_length=64)  # of the refresh token that is good
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"session of {self.user_id}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django_filters.rest_framework import FilterSet, NumberFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -23,10 +24,18 @@ from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.tasks import ring
 
 
+class BacktestFilter(FilterSet):  # type: ignore[misc] # django-filter carries no types
+    strategy = NumberFilter(field_name="strategy_id")  # of whose strategy it is, nothing is said
+
+    class Meta:
+        model = BacktestRun
+        fields = ("status", "symbol", "strategy", "timeframe")
+
+
 class BacktestListView(ListAPIView[BacktestRun]):
     queryset = BacktestRun.objects.none()
     serializer_class = serializers.RunSerializer
-    filterset_fields = ("status", "symbol", "strategy", "timeframe")
+    filterset_class = BacktestFilter
     ordering_fields = ("id", "created_at", "total_return_pct", "sharpe_ratio", "max_drawdown", "total_trades")
 
     def get_queryset(self) -> QuerySet[BacktestRun]:

@@ -116,10 +116,10 @@ def other_user(db: None) -> User:
 
 
 def client_of(user: User) -> APIClient:
-    from rest_framework_simplejwt.tokens import AccessToken
+    from auth_api.services import tokens_for
 
     client = APIClient(raise_request_exception=True)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens_for(user=user)['access']}")
     return client
 
 

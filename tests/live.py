@@ -62,7 +62,11 @@ def web(server: Server, log: IO[str]) -> subprocess.Popen[bytes]:
     port = server.url.rpartition(":")[2]
     command = [sys.executable, "-m", "uvicorn", "algoagent_api.asgi:application", "--host", "127.0.0.1", "--port", port]
     return subprocess.Popen(
-        [*command, "--log-level", "warning"], cwd=ROOT, env=server.environment, stdout=log, stderr=log
+        [*command, "--log-level", "warning", "--no-proxy-headers"],
+        cwd=ROOT,
+        env=server.environment,
+        stdout=log,
+        stderr=log,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,8 @@ class CachedProvider:
     # Files -----------------------------------------------------------------------------------
 
     def _path(self, request: PriceRequest) -> Path:
-        safe = re.sub(r"[^A-Za-z0-9=.-]", "_", request.symbol).lstrip(".") or "_"
+        """Return the file of a symbol and time frame, which no other symbol has: A/B is A%2FB, a%62 is a%2562."""
+        safe = re.sub(r"^\.", "%2E", quote(request.symbol, safe="="))
         return self.folder / self.provider.name / f"{safe}_{request.timeframe}.parquet"
 
     def _load(self, request: PriceRequest) -> tuple[PriceData, date | None, date] | None:

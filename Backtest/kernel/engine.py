@@ -14,7 +14,7 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.conditions import Floats, compute_on, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.kernel import broker, figures
+from Backtest.kernel import broker, figures, order_book
 from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
@@ -388,3 +388,6 @@ def warm_up() -> None:
     made = CanonicalStrategy.model_validate({"entry_rules": [rule], "risk": {"max_bars": 1}})
     run = Kernel(made, frame).run()
     figures.figures(run.equity, run.trades, frame, {})
+    prices, book = frame["Close"].to_numpy(dtype=float) * 1.0, order_book.empty_book(0, np.ones(order_book.TERMS))
+    nothing = np.empty((0, order_book.DECISION))
+    order_book.follow_decisions(nothing, 0, prices, prices, prices, prices, book, np.empty(len(frame)))

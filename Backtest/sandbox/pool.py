@@ -16,10 +16,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import numpy as np
-
 from Backtest.errors import ExecutionError, SandboxUnavailable
-from Backtest.sandbox.audit import TRADE_COLUMNS, Forged, audit
+from Backtest.sandbox.audit import DECISION, TRADE_COLUMNS, Claim, Forged, settle
 from Backtest.sandbox.audit import warm_up as warm_up_audit
 from Backtest.sandbox.conversation import TICK_S, Inbox, Message, clean, failure_of, order_of, trace_of, used_by
 from Backtest.sandbox.interpreters import PIPES, Interpreter
@@ -264,7 +262,8 @@ class InterpreterSandbox:
             message = inbox.answer()
             used = used_by(started, before, interpreter.usage(), message)
             traced = len(message.indicators) * message.bars * 8
-            rest = inbox.exactly(message.trades * 8 * len(TRADE_COLUMNS) + message.bars * 8 + message.report + traced)
+            numbers = message.trades * len(TRADE_COLUMNS) + message.bars + message.decisions * DECISION
+            rest = inbox.exactly(numbers * 8 + message.report + traced)
         except (ConnectionError, TimeoutError):
             raise inbox.ended() from None
         except ExecutionError as error:
@@ -279,11 +278,11 @@ class InterpreterSandbox:
         self, message: Message, rest: bytes, job: SandboxJob, versions: dict[str, str], used: dict[str, float]
     ) -> SandboxResult:
         """Return the result a message claims, after it was found to follow from trades and prices."""
-        size = message.trades * len(TRADE_COLUMNS)
-        numbers = np.frombuffer(rest, dtype="<f8", count=size).reshape(-1, len(TRADE_COLUMNS))
-        equity = np.frombuffer(rest, dtype="<f8", count=message.bars, offset=size * 8)
+        claim = Claim.of(
+            rest, trades=message.trades, bars=message.bars, decisions=message.decisions, begin=message.begin
+        )
         try:
-            seen = audit(numbers, equity, begin=message.begin, first=job.first, frame=job.frame, settings=job.settings)
+            seen = settle(claim, job)
         except Forged as error:
             raise ExecutionError(
                 f"The result was refused: {error}. The code must not touch how its results are made",
@@ -291,8 +290,8 @@ class InterpreterSandbox:
                 log=clean(message.log),
                 resources=used,
             ) from None
-        end = size * 8 + message.bars * 8 + message.report
-        report = rest[end - message.report : end].decode("utf-8", errors="replace")
+        end = claim.size + message.report
+        report = rest[claim.size : end].decode("utf-8", errors="replace")
         return SandboxResult(
             metrics=seen.metrics,
             reference=seen.reference,

@@ -7,14 +7,15 @@ its standard input and output:
     server  "f" or "r", then {"code", "settings", "first", "limits", "report", "trace", "target_first", "filter", "token", "prices": n},
             then n bytes of Arrow
     worker  {"progress": 0..1}, any number of times
-    worker  {"status", "token", "begin", ..., "trades": n, "bars": n, "report": n}, then the numbers of the
-            trades (n rows of TRADE_COLUMNS), the equity of the bars, both as little-endian doubles,
-            and the report
+    worker  {"status", "token", "begin", ..., "trades": n, "bars": n, "decisions": n, "report": n}, then the numbers of the
+            trades (n rows of TRADE_COLUMNS), the equity of the bars, and what was decided (n rows of DECISION), all as
+            little-endian doubles, and the report
 
 After "f" a job is read and run in a fork, and the worker waits for the next one. It has run and read nothing itself, and nothing
 a fork did is left for the next. `--forks` makes it a server of such workers, forks of itself, for the backend without isolation.
 """
 
+import array
 import base64
 import contextlib
 import errno
@@ -36,6 +37,7 @@ LOG_BYTES = 64 * 1024
 OUTPUT = "output.txt"
 PROGRESS_S = 0.2
 FORK, DONE = b"f", 3
+DECISION = 9  # numbers of one
 MARGIN_PX = 20  # above and below all figures of a chart
 TRADE_COLUMNS = [
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
@@ -253,6 +255,98 @@ def put_targets_first(broker):
     broker._process_orders = reordered
 
 
+class Decisions:
+    """Writes down what the strategy decides, as rows of numbers (Backtest/kernel/order_book.py says which).
+
+    Orders and trades are counted in the order in which they come to be. What is decided while orders are filled in a bar is
+    marked; what backtesting.py does by itself, such as the stop of a trade that is opened with one, is left out.
+    """
+
+    ORDER, CANCEL, CLOSE, SET_STOP, SET_TARGET = range(5)
+
+    def __init__(self):
+        self.rows = array.array("d")
+        self.filling = self.nested = False
+
+    def write(self, broker, action, which, *numbers):
+        filled = [math.nan if value is None else float(value) for value in (*numbers, *[None] * (5 - len(numbers)))]
+        self.rows.extend([len(broker._data) - 1, self.filling, action, which, *filled])
+
+    def watch(self):
+        """Write down from now on."""
+        from backtesting.backtesting import Order, Trade, _Broker
+
+        self._count(Order)
+        self._count(Trade)
+        self._decides(_Broker, "new_order", self._ordered)
+        self._decides(Order, "cancel", lambda order, _: self.write(order._Order__broker, self.CANCEL, order.number))
+        self._decides(Trade, "close", self._closed)
+        for name, action in (("sl", self.SET_STOP), ("tp", self.SET_TARGET)):
+            self._sets(Trade, name, action)
+        fill, enter = _Broker.next, _Broker._open_trade
+
+        def next(broker):  # noqa: A001 - what backtesting.py calls it
+            self.filling = True
+            try:
+                fill(broker)
+            finally:
+                self.filling = False
+
+        _Broker.next = next
+        _Broker._open_trade = lambda *given: self._alone(enter, *given)[0]
+
+    def _count(self, cls):
+        start, counted = cls.__init__, [0]
+
+        def init(thing, *positional, **named):
+            thing.number = counted[0]
+            counted[0] += 1
+            start(thing, *positional, **named)
+
+        cls.__init__ = init
+
+    def _alone(self, function, *positional, **named):
+        """Do what decides, and return whether nothing around it did."""
+        if self.nested:
+            return function(*positional, **named), False
+        self.nested = True
+        try:
+            return function(*positional, **named), True
+        finally:
+            self.nested = False
+
+    def _decides(self, cls, name, write):
+        function = getattr(cls, name)
+
+        def decide(thing, *positional, **named):
+            found, alone = self._alone(function, thing, *positional, **named)
+            if alone:
+                write(thing, (positional, named))
+            return found
+
+        setattr(cls, name, decide)
+
+    def _sets(self, cls, name, action):
+        level = getattr(cls, name)
+
+        def change(trade, price):
+            _, alone = self._alone(level.fset, trade, price)
+            if alone:
+                self.write(trade._Trade__broker, action, trade.number, price or None)
+
+        setattr(cls, name, property(level.fget, change))
+
+    def _ordered(self, broker, given):
+        (size, limit, stop, sl, tp, *_), named = (*given[0], None, None, None, None, None, None), given[1]
+        wanted = {"size": size, "limit": limit, "stop": stop, "sl": sl, "tp": tp, **named}
+        numbers = [wanted[key] or None for key in ("size", "limit", "stop", "sl", "tp")]
+        self.write(broker, self.ORDER, -1, *numbers)
+
+    def _closed(self, trade, given):
+        portion = given[0][0] if given[0] else given[1].get("portion", 1.0)
+        self.write(trade._Trade__broker, self.CLOSE, trade.number, portion)
+
+
 class Steady(list):
     """A list that may change while one goes through it."""
 
@@ -331,7 +425,8 @@ def run(job, prices, say):
 
     data = table(prices)
     np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
-    report, running = b"", []
+    report, running, decisions = b"", [], Decisions()
+    decisions.watch()
     backtesting.backtesting._tqdm = bars_to_decide(running, job["first"], say)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -352,6 +447,7 @@ def run(job, prices, say):
         "trades": len(trades),
         "bars": len(equity),
         "report": len(report),
+        "decisions": len(decisions.rows) // DECISION,
     }
     traced = b""
     if job["trace"]:
@@ -362,7 +458,8 @@ def run(job, prices, say):
         names = list(rows)[:64]
         answer["orders"], answer["indicators"] = seen, [name[:80] for name in names]
         traced = b"".join(np.ascontiguousarray(rows[name]).tobytes() for name in names)
-    return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + report + traced
+    decided = np.asarray(decisions.rows, dtype="<f8").tobytes()
+    return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + decided + report + traced
 
 
 def own_trace(error):

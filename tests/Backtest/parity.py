@@ -16,7 +16,7 @@ from Backtest.errors import AlgoAgentError, ExecutionError
 from Backtest.kernel import Kernel, Run
 from Backtest.parameters import numbers, with_values
 from Backtest.sandbox import worker
-from Backtest.sandbox.audit import audit
+from Backtest.sandbox.audit import measured
 from Backtest.sessions import with_periods
 
 TRADES = ["Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct"]
@@ -54,7 +54,7 @@ def reference(
         said += [str(w.message) for w in caught]
     trades = stats["_trades"]
     numbers = np.column_stack([pd.to_numeric(trades[c], errors="coerce").astype(float) for c in TRADES])
-    seen = audit(numbers, equity, begin=running[0], first=first, frame=frame, settings=engine_settings(strategy))
+    seen = measured(numbers, equity, running[0], frame, engine_settings(strategy))
     return trades, equity, seen.metrics
 
 

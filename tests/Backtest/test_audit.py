@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from Backtest.errors import ExecutionError
-from Backtest.sandbox import EngineSettings, ProcessSandbox, SandboxJob
-from Backtest.sandbox.audit import TRADE_COLUMNS, Forged, audit, plain
+from Backtest.kernel import order_book
+from Backtest.sandbox import EngineSettings, ProcessSandbox, SandboxJob, pool
+from Backtest.sandbox.audit import TRADE_COLUMNS, Claim, Forged, follow, plain, settle
 
 # Orders of every kind, in parts, several at once, both ways: nothing AlgoAgent would generate.
 RESTLESS = """
@@ -88,86 +89,127 @@ def test_every_honest_run_passes(sandbox: ProcessSandbox, batch: int) -> None:
 LONG = next(seed for seed in range(99) if len(market(seed)[0]) == 600 and market(seed)[0]["Close"].min() > 50)
 
 
-def honest(seed: int = LONG) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A claim that passes, and what it is judged by."""
-    frame, _, _ = market(seed)
-    settings = EngineSettings(commission=0.001, spread=0.001)
-    box = ProcessSandbox()
-    done = box.run(SandboxJob(RESTLESS.format(seed=seed, period=3), frame, settings, generated=True))
-    box.close()
-    numbers = done.trades[list(TRADE_COLUMNS)].to_numpy(dtype=float)
-    curve = np.r_[np.full(done.begin, float(settings.cash)), done.equity["Equity"].to_numpy()]
-    claim = {"numbers": numbers, "equity": curve}
-    return claim, {"begin": done.begin, "frame": frame, "settings": settings}
-
-
 @pytest.fixture(scope="module")
-def claim() -> tuple[dict[str, Any], dict[str, Any]]:
-    return honest()
+def honest(sandbox: ProcessSandbox) -> tuple[Claim, SandboxJob]:
+    """A claim that is true, as a sandbox made it, and the job it is of."""
+    frame, _, _ = market(LONG)
+    settings = EngineSettings(commission=0.001, spread=0.001)
+    claims: list[Claim] = []
+    job = SandboxJob(RESTLESS.format(seed=LONG, period=3), frame, settings, generated=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "settle", lambda claim, job: claims.append(claim) or settle(claim, job))
+        sandbox.run(job)
+    return claims[0], job
 
 
-def test_the_claim_to_be_changed_passes(claim: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    made, judged_by = claim
-    seen = audit(**made, **judged_by)
-    assert len(seen.trades) == len(made["numbers"]) > 20
+def refusal(claim: Claim, job: SandboxJob) -> str:
+    with pytest.raises(Forged) as caught:
+        settle(claim, job)
+    return str(caught.value)
+
+
+def test_the_claim_to_be_changed_is_true(honest: tuple[Claim, SandboxJob]) -> None:
+    claim, job = honest
+    seen = settle(claim, job)
+    assert len(seen.trades) == len(claim.trades) > 20
     assert list(seen.equity.columns) == ["Equity", "DrawdownPct"]
+    assert len(claim.decisions) > 100
 
 
-# Not the levels: they are what the strategy says of itself, and no figure depends on them.
-@pytest.mark.parametrize("name", [name for name in TRADE_COLUMNS if name not in ("SL", "TP")])
-def test_one_changed_number_of_a_trade_is_found(claim: tuple[dict[str, Any], dict[str, Any]], name: str) -> None:
-    """Each number of each of ten trades a little off, by any amount that makes money."""
+@pytest.mark.parametrize("name", TRADE_COLUMNS)
+def test_one_changed_number_of_a_trade_is_found(honest: tuple[Claim, SandboxJob], name: str) -> None:
+    """Each number of ten trades off by the least there is, and the difference is named."""
+    claim, job = honest
     column = TRADE_COLUMNS.index(name)
-    made, judged_by = claim
-    for row in range(0, len(made["numbers"]), max(1, len(made["numbers"]) // 10)):
-        numbers = made["numbers"].copy()
-        numbers[row, column] += (
-            1 if name in ("Size", "EntryBar", "ExitBar") else abs(numbers[row, column]) * 1e-5 + 1e-9
-        )
-        with pytest.raises(Forged):
-            audit(numbers, made["equity"], **judged_by)
+    for row in range(0, len(claim.trades), max(1, len(claim.trades) // 10)):
+        trades = claim.trades.copy()
+        was = trades[row, column]
+        trades[row, column] = 1.0 if np.isnan(was) else np.nextafter(was, np.inf)
+        assert refusal(replace(claim, trades=trades), job).startswith(f"trade {row}: its own engine believed {name} ")
 
 
-def test_a_trade_left_out_or_told_twice_is_found(claim: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    made, judged_by = claim
-    for row in range(0, len(made["numbers"]), 5):
-        for numbers in (
-            np.delete(made["numbers"], row, axis=0),
-            np.insert(made["numbers"], row, made["numbers"][row], axis=0),
-        ):
-            with pytest.raises(Forged):
-                audit(numbers, made["equity"], **judged_by)
+def test_a_trade_left_out_or_told_twice_is_found(honest: tuple[Claim, SandboxJob]) -> None:
+    claim, job = honest
+    for row in range(0, len(claim.trades), 5):
+        refusal(replace(claim, trades=np.delete(claim.trades, row, axis=0)), job)
+        refusal(replace(claim, trades=np.insert(claim.trades, row, claim.trades[row], axis=0)), job)
 
 
-def test_changed_equity_is_found(claim: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    made, judged_by = claim
-    for bar in range(0, len(made["equity"]), 7):
-        equity = made["equity"].copy()
-        equity[bar] *= 1 + 1e-6
-        with pytest.raises(Forged):
-            audit(made["numbers"], equity, **judged_by)
+def test_changed_equity_is_found(honest: tuple[Claim, SandboxJob]) -> None:
+    claim, job = honest
+    for bar in range(0, len(claim.equity), 7):
+        equity = claim.equity.copy()
+        equity[bar] = np.nextafter(equity[bar], np.inf)
+        assert f"at bar {bar}," in refusal(replace(claim, equity=equity), job)
 
 
-def test_noise_with_nothing_held_is_found() -> None:
-    """A steady climb of a millionth of a cent would give an excellent Sharpe ratio."""
-    frame, settings = market(LONG)[0], EngineSettings()
-    equity = np.full(len(frame), float(settings.cash))
-    equity[10:] += np.arange(len(frame) - 10) * 1e-9
-    with pytest.raises(Forged, match="nothing held"):
-        audit(np.empty((0, 10)), equity, begin=0, frame=frame, settings=settings)
+def test_what_was_decided_makes_the_result(honest: tuple[Claim, SandboxJob]) -> None:
+    """Without the first order, or with one of another size, everything is another run: what is claimed of it is not believed."""
+    claim, job = honest
+    first = int(np.flatnonzero(claim.decisions[:, order_book.ACTION] == order_book.ORDER)[0])
+    refusal(replace(claim, decisions=np.delete(claim.decisions, first, axis=0)), job)
+    larger = claim.decisions.copy()
+    larger[first, order_book.SIZE_] = 3.0
+    refusal(replace(claim, decisions=larger), job)
 
 
-def test_more_trades_than_can_be_counted_are_refused(claim: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    """Each of them possible by itself: what they cost is the time of the one who counts."""
-    made, judged_by = claim
-    frame = pd.concat([judged_by["frame"]] * 20, ignore_index=True)
-    frame.index = pd.date_range("2000-01-01", periods=len(frame), unit="us")
-    one = made["numbers"][0].copy()
-    one[1], one[2] = 5, len(frame) - 1
-    one[3], one[4] = frame["Close"].iloc[5], frame["Close"].iloc[-1]
-    many = np.tile(one, (200_000, 1))
-    with pytest.raises(Forged, match="nobody could count"):
-        audit(many, np.ones(len(frame)), begin=0, frame=frame, settings=judged_by["settings"])
+FLAT = pd.DataFrame(
+    dict.fromkeys(("Open", "High", "Low", "Close"), [100.0] * 10) | {"Volume": 1.0},
+    pd.date_range("2024-01-01", periods=10),
+)
+BUY, NAN = (3, 0, order_book.ORDER, -1, 10), float("nan")
+
+
+@pytest.mark.parametrize(
+    ("decisions", "said"),
+    [
+        ([(3, 0, order_book.CLOSE, 0, 1)], "not there"),
+        ([BUY, (4, 0, order_book.CLOSE, 1, 1)], "not there"),
+        ([BUY, (4, 0, order_book.CANCEL, 0)], "not there"),  # it was filled at the open of bar 4
+        ([BUY, (3, 0, order_book.CANCEL, 0), (3, 0, order_book.CANCEL, 0)], "decision 2"),
+        ([BUY, (4, 0, order_book.SET_STOP, 7, 90)], "not there"),
+        ([BUY, (2, 0, order_book.ORDER, -1, 10)], "could have been"),  # dated before the one before it
+        ([(0, 0, order_book.ORDER, -1, 10)], "could have been"),  # before the strategy began
+        ([BUY, (4, 1, order_book.ORDER, -1, 10)], "could have been"),  # in the middle of a bar
+        ([BUY, (4, 1, order_book.CLOSE, 0, 1)], "could have been"),
+        (
+            [BUY, (4, 1, order_book.SET_STOP, 0, 90), (5, 1, order_book.SET_STOP, 0, 95)],
+            "could have been",
+        ),  # not just filled
+        ([(3, 0, order_book.ORDER, -1, 1.5)], "can be placed"),
+        ([(3, 0, order_book.ORDER, -1, 0)], "can be placed"),
+        ([(3, 0, order_book.ORDER, -1, NAN)], "can be placed"),
+        ([(3, 0, order_book.ORDER, -1, float("inf"))], "can be placed"),
+        ([(3, 0, order_book.ORDER, -1, 10, -5)], "can be placed"),  # a limit below zero
+        ([(3, 0, order_book.ORDER, -1, 10, NAN, NAN, 101)], "can be placed"),  # a stop above a long entry
+        ([(3, 0, order_book.ORDER, -1, -10, NAN, NAN, 99)], "can be placed"),
+        ([BUY, (4, 0, order_book.CLOSE, 0, 1.5)], "can be placed"),
+        ([BUY, (4, 0, order_book.CLOSE, 0, -1)], "can be placed"),
+        ([BUY, (4, 0, order_book.SET_TARGET, 0, float("inf"))], "can be placed"),
+        ([(10, 0, order_book.ORDER, -1, 10)], "after the end"),
+        ([(NAN, 0, order_book.ORDER, -1, 10)], "agreed form"),
+        ([(3, 0, 9, -1, 10)], "agreed form"),
+        ([(3, 0, -1, -1, 10)], "agreed form"),
+        ([(3.5, 0, order_book.ORDER, -1, 10)], "agreed form"),
+        ([(3, 0, order_book.ORDER, 1e300, 10)], "agreed form"),
+        ([BUY] * 10_001, "agreed form|than may wait|times a bar"),
+    ],
+)
+def test_decisions_that_cannot_be_followed(decisions: list[tuple[float, ...]], said: str) -> None:
+    rows = np.array([[*d, *[NAN] * (order_book.DECISION - len(d))] for d in decisions], dtype=float)
+    with pytest.raises(Forged, match=said):
+        follow(rows, 1, FLAT, EngineSettings())
+
+
+def test_more_than_there_is_buys_nothing() -> None:
+    """A thousand times the money, and each of many orders for all of it: the broker's rules refuse them, one after the other."""
+    rows = np.full((201, order_book.DECISION), NAN)
+    rows[:, :5] = BUY
+    rows[0, order_book.SIZE_] = 1_000_000
+    rows[1:, order_book.SIZE_] = 900
+    trades, equity = follow(rows, 1, FLAT, EngineSettings())
+    assert trades[:, 0].tolist() == [900.0]
+    assert set(equity) == {100_000.0}
 
 
 def test_no_entry_is_filled_at_a_price_of_the_past(sandbox: ProcessSandbox) -> None:

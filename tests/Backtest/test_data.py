@@ -290,3 +290,11 @@ def test_each_provider_that_has_nothing_says_why() -> None:
         DataManager([Away(), BundledProvider()]).fetch(PriceRequest("GOOG", start=date(2030, 1, 1)))
     assert "GOOG has 1d prices from 2004-08-19 to 2013-03-01" in str(caught.value)
     assert "Upload a file with the prices" in caught.value.suggestions
+
+
+def test_no_two_symbols_share_a_file(tmp_path: Path) -> None:
+    cached = CachedProvider(BundledProvider(), tmp_path)
+    symbols = ["A/B", "A_B", "A%2FB", "A B", "^GSPC", "_GSPC", ".A", "_A", "%2EA", "..", "A.B", "A-B", "A=B"]
+    paths = [cached._path(PriceRequest(symbol)) for symbol in symbols]
+    assert len(set(paths)) == len(symbols)
+    assert {path.parent for path in paths} == {tmp_path / "bundled"}

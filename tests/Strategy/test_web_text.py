@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import threading
 import time
@@ -22,6 +23,9 @@ ARTICLE = (
     "<p>This has been written down often, and it is repeated here so that the page has enough text to be an article.</p>"
     "</article><footer>Cookies</footer></body></html>"
 )
+
+
+ZEROS = gzip.compress(bytes(200_000_000), compresslevel=1)
 
 
 class Pages(BaseHTTPRequestHandler):
@@ -46,6 +50,19 @@ class Pages(BaseHTTPRequestHandler):
             self.redirect("file:///etc/passwd")
         elif self.path == "/once":
             self.redirect("/plain")
+        elif self.path == "/packed":
+            self.reply(200, "text/plain", gzip.compress(b"Buy when RSI < 30"), packed="gzip")
+        elif self.path == "/bomb":  # 200 MB of zeros
+            self.reply(200, "text/plain", ZEROS, packed="gzip")
+        elif self.path == "/bomb-in-bomb":
+            self.reply(200, "text/plain", gzip.compress(ZEROS), packed="gzip, gzip")
+        elif self.path == "/not-packed":
+            self.reply(200, "text/plain", b"Buy when RSI < 30", packed="gzip")
+        elif self.path == "/headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            for number in range(300):
+                self.wfile.write(f"X-{number}: a\r\n".encode())
+                time.sleep(0.1)
         elif self.path == "/slow":
             self.send_response(200)
             self.send_header("Content-Type", "text/plain")
@@ -56,9 +73,11 @@ class Pages(BaseHTTPRequestHandler):
         else:
             self.reply(500, "text/plain", b"broken")
 
-    def reply(self, status: int, kind: str, body: bytes) -> None:
+    def reply(self, status: int, kind: str, body: bytes, packed: str = "") -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
+        if packed:
+            self.send_header("Content-Encoding", packed)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -102,6 +121,7 @@ def test_the_article_without_its_surroundings(site: str) -> None:
 def test_plain_text_and_a_redirect(site: str) -> None:
     assert fetch_text(f"{site}/plain", allowed=local) == "Buy when RSI < 30"
     assert fetch_text(f"{site}/once", allowed=local) == "Buy when RSI < 30"
+    assert fetch_text(f"{site}/packed", allowed=local) == "Buy when RSI < 30"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +133,11 @@ def test_plain_text_and_a_redirect(site: str) -> None:
         ("/again", InvalidInput, "redirects more than"),
         ("/inside", InvalidInput, "not on the public internet"),
         ("/file", InvalidInput, "no http or https"),
-        ("/slow", ProviderError, "too slow|cannot be reached"),
+        ("/slow", ProviderError, "too slow"),
+        ("/headers", ProviderError, "too slow"),
+        ("/bomb", TooLarge, "larger than"),
+        ("/bomb-in-bomb", InvalidInput, "packed as gzip, gzip"),
+        ("/not-packed", InvalidInput, "cannot be unpacked"),
         ("/broken", ProviderError, "status 500"),
     ],
 )
@@ -123,16 +147,18 @@ def test_what_is_refused(site: str, path: str, error: type[AlgoAgentError], mess
 
 
 @pytest.mark.parametrize(
-    "url",
+    "host",
     [
-        "http://127.0.0.1/", "http://localhost:8000/", "http://[::1]/", "http://10.0.0.1/", "http://192.168.1.1/",
-        "http://169.254.169.254/latest/", "http://0.0.0.0/", "http://[::ffff:127.0.0.1]/", "http://2130706433/",
-        "http://100.64.0.1/",
+        "127.0.0.1", "localhost:8000", "[::1]", "10.0.0.1", "172.31.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "2130706433",
+        "100.64.0.1", "192.0.0.170", "168.63.129.16", "198.18.0.1", "203.0.113.9", "224.0.0.1", "255.255.255.255", "[::]",
+        "[::ffff:127.0.0.1]", "[::ffff:93.184.216.34]", "[::127.0.0.1]", "[::ffff:0:127.0.0.1]", "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::1]", "[2002:7f00:1::]", "[2001::1]", "[2001:db8::1]", "[3fff::1]", "[fe80::1]", "[fec0::1]", "[fc00::1]",
+        "[fd00:ec2::254]", "[ff02::1]", "[100::1]", "[5f00::1]",
     ],
 )  # fmt: skip
-def test_addresses_inside_the_network_are_refused(url: str) -> None:
+def test_addresses_inside_the_network_are_refused(host: str) -> None:
     with pytest.raises(InvalidInput, match="not on the public internet"):
-        fetch_text(url)
+        fetch_text(f"http://{host}/")
 
 
 @pytest.mark.parametrize(
@@ -150,8 +176,8 @@ def test_a_server_that_is_not_there(site: str) -> None:
 
 
 def test_public_addresses() -> None:
-    assert is_public(ipaddress.ip_address("93.184.216.34"))
-    assert not is_public(ipaddress.ip_address("224.0.0.1"))
+    for text in ("93.184.216.34", "1.1.1.1", "168.63.129.17", "2606:4700:4700::1111", "2a00:1450:4001:82a::200e"):
+        assert is_public(ipaddress.ip_address(text)), text
 
 
 def test_the_tester_reads_a_page(site: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.tokens import AccessToken
 
 from algoagent_api import settings as project_settings
 from auth_api.models import User
+from auth_api.services import tokens_for
+from tests.live import Server
 
 ADA = {"username": "ada", "email": "Ada@Example.com", "password": "correct horse battery"}
 
@@ -36,10 +40,45 @@ def test_the_way_through(client: APIClient) -> None:
     assert client.post("/api/auth/verify/", {"token": access}).status_code == 200
     rotated = client.get("/api/auth/refresh/", **bearer(refresh))
     assert rotated.status_code == 200
-    assert client.post("/api/auth/refresh/", {"refresh": refresh}).status_code == 401  # blacklisted by the rotation
     newest = rotated.data["refresh"]
+    assert client.get("/api/auth/me/", **bearer(access)).status_code == 200
     assert client.post("/api/auth/logout/", {"refresh": newest}, **bearer(access)).status_code == 205
     assert client.post("/api/auth/refresh/", {"refresh": newest}).status_code == 401
+    for token in (access, rotated.data["access"]):  # all tokens of the session are dead
+        assert client.get("/api/auth/me/", **bearer(token)).status_code == 401
+        assert client.post("/api/auth/verify/", {"token": token}).status_code == 401
+    assert client.get("/api/auth/me/", **bearer(made.data["access"])).status_code == 200, "another session lives on"
+
+
+def test_a_refresh_token_that_is_used_again_ends_its_session(client: APIClient, user: User) -> None:
+    stolen, other = tokens_for(user=user), tokens_for(user=user)
+    mine = client.post("/api/auth/refresh/", {"refresh": stolen["refresh"]}).data
+    again = client.post("/api/auth/refresh/", {"refresh": stolen["refresh"]})
+    assert (again.status_code, "used before" in again.data["error"]) == (401, True)
+    for token in (mine["access"], stolen["access"]):
+        assert client.get("/api/auth/me/", **bearer(token)).status_code == 401
+    assert client.post("/api/auth/refresh/", {"refresh": mine["refresh"]}).status_code == 401
+    assert client.get("/api/auth/me/", **bearer(other["access"])).status_code == 200
+
+
+def test_of_eight_at_once_one_wins(server: Server) -> None:
+    body = {**ADA, "username": "eve", "email": "eve@example.com"}
+    refresh = httpx.post(f"{server.url}/api/auth/register/", json=body, timeout=60).json()["refresh"]
+
+    def use(_: int) -> int:
+        return httpx.post(f"{server.url}/api/auth/refresh/", json={"refresh": refresh}, timeout=60).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(use, range(8))) == [200, *[401] * 7]
+
+
+def test_tokens_die_with_the_password(client: APIClient, user: User) -> None:
+    tokens = tokens_for(user=user)
+    user.set_password("another-long-passphrase")
+    user.save()
+    assert client.get("/api/auth/me/", **bearer(tokens["access"])).status_code == 401
+    assert client.post("/api/auth/refresh/", {"refresh": tokens["refresh"]}).status_code == 401
+    assert client.get("/api/auth/me/", **bearer(tokens_for(user=user)["access"])).status_code == 200
 
 
 def test_passwords_are_hashed_with_argon2(client: APIClient, settings: Any) -> None:
@@ -78,10 +117,11 @@ def test_a_wrong_login_does_not_tell_which_part_was_wrong(client: APIClient, bod
 
 
 def test_tokens_that_are_no_access(client: APIClient, user: User) -> None:
-    expired = AccessToken.for_user(user)
+    tokens = tokens_for(user=user)
+    expired = AccessToken(tokens["access"])  # type: ignore[arg-type]
     expired.set_exp(lifetime=-timedelta(seconds=1))
-    forged = str(AccessToken.for_user(user))[:-4] + "AAAA"
-    for token in (str(expired), forged, str(RefreshToken.for_user(user)), "x", ""):
+    forged, of_no_session = tokens["access"][:-4] + "AAAA", AccessToken.for_user(user)
+    for token in (str(expired), forged, tokens["refresh"], str(of_no_session), "x", ""):
         answer = client.get("/api/strategies/", **bearer(token))
         assert answer.status_code == 401, token
         assert set(answer.data) == {"error", "details", "ai_suggestions", "clarifying_questions"}
@@ -90,14 +130,14 @@ def test_tokens_that_are_no_access(client: APIClient, user: User) -> None:
 
 
 def test_a_refresh_token_of_another_user_cannot_be_logged_out(client: APIClient, user: User, other_user: User) -> None:
-    theirs = str(RefreshToken.for_user(other_user))
-    answer = client.post("/api/auth/logout/", {"refresh": theirs}, **bearer(str(AccessToken.for_user(user))))
+    theirs = tokens_for(user=other_user)["refresh"]
+    answer = client.post("/api/auth/logout/", {"refresh": theirs}, **bearer(tokens_for(user=user)["access"]))
     assert answer.status_code in (401, 404)
     assert client.post("/api/auth/refresh/", {"refresh": theirs}).status_code == 200
 
 
 def test_a_user_who_is_gone_or_locked_has_no_access(client: APIClient, user: User) -> None:
-    token, refresh = str(AccessToken.for_user(user)), str(RefreshToken.for_user(user))
+    token, refresh = tokens_for(user=user).values()
     user.is_active = False
     user.save()
     assert client.get("/api/auth/me/", **bearer(token)).status_code == 401

@@ -112,3 +112,10 @@ def test_another_user_s_strategy_cannot_be_run_nor_their_upload_read(owned: dict
     answer = stranger.post("/api/data/fetch/", {"symbol": "MINE"}, format="json")
     assert answer.status_code == 422
     assert BacktestRun.objects.filter(user=other_user).count() == 0
+
+
+def test_a_filter_tells_nothing_of_others_strategies(owned: dict[str, Any], other_user: User) -> None:
+    stranger = client_of(other_user)
+    theirs, nobodys = (stranger.get(f"/api/backtests/?strategy={n}") for n in (owned["strategy_id"], 987_654))
+    assert (theirs.status_code, theirs.json()) == (nobodys.status_code, nobodys.json())
+    assert theirs.json()["count"] == 0

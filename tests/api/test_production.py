@@ -466,3 +466,15 @@ def test_on_a_real_server(server: Server) -> None:
     )
     assert deployed.status_code == 201
     assert (Path(server.environment["VAR_DIR"]) / "deploy" / deployed.json()["path"]).is_file()
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[2J\x1b]0;owned\x07fine", "fine\r\nSharpe: 9.9\x00", "\u202efine\u2066", "fine\x9b31m"]
+)
+def test_what_people_write_commands_no_terminal(text: str) -> None:
+    said = production.one_line(text)
+    assert "fine" in said
+    assert said.isprintable()
+    message = production.deploy_message(text, text, {}, "a", "b", "t-v1")
+    assert all(line.isprintable() for line in message.splitlines())
+    assert len([line for line in message.splitlines() if line.startswith("Sharpe: ")]) == 1

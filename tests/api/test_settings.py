@@ -87,12 +87,22 @@ def test_sqlite_waits_and_checks_foreign_keys(db: None) -> None:
 def test_sqlite_files_are_in_wal_mode_and_a_front_end_is_let_in(tmp_path: Path) -> None:
     import sqlite3
 
-    with serve(tmp_path, CORS_ALLOWED_ORIGINS="https://app.example.com") as server:
+    with serve(tmp_path, CORS_ALLOWED_ORIGINS="https://app.example.com", THROTTLE_LOGIN="3/min") as server:
         assert sqlite3.connect(tmp_path / "db.sqlite3").execute("PRAGMA journal_mode").fetchone() == ("wal",)
         for origin, let_in in (("https://app.example.com", True), ("https://evil.example.com", False)):
             headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
             answer = httpx.options(f"{server.url}/api/strategies/", headers=headers)
             assert (answer.headers.get("access-control-allow-origin") == origin) is let_in
+        httpx.post(f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, timeout=60,
+                   headers={"Authorization": f"Bearer {server.token()}"}).raise_for_status()  # fmt: skip
+        others = [p for p in (tmp_path, *tmp_path.rglob("*")) if p.name != "server.log" and p.stat().st_mode & 0o077]
+        assert others == [], "a user of the machine who is not the server's can read them"
+        # Who has no proxy in front of it believes nobody who says for whom they ask.
+        logins = [
+            httpx.post(f"{server.url}/api/auth/login/", json={"username": "x", "password": "y"}, timeout=60,
+                       headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code for n in range(5)
+        ]  # fmt: skip
+        assert logins == [401, 401, 401, 429, 429]
         health = httpx.get(f"{server.url}/api/health/", timeout=60).json()
         assert (health["status"], health["database"], health["sandbox_backend"]) in (
             ("ok", "sqlite", "bubblewrap"),

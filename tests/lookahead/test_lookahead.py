@@ -37,7 +37,7 @@ def prices() -> PriceData:
 
 @pytest.mark.parametrize("name", CHEATS)
 def test_cheats_are_caught(name: str, box: ProcessSandbox, prices: PriceData) -> None:
-    report = check_lookahead(CHEATS[name], prices, EngineSettings(), sandbox=box, cuts=3, generated=True)
+    report = check_lookahead(CHEATS[name], prices, EngineSettings(), sandbox=box, cuts=10, generated=True)
     assert not report.clean
     first = report.findings[0]
     assert first.what in ("order", "indicator", "trade")
@@ -47,7 +47,7 @@ def test_cheats_are_caught(name: str, box: ProcessSandbox, prices: PriceData) ->
 
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_ones_are_left_alone(name: str, box: ProcessSandbox, prices: PriceData) -> None:
-    report = check_lookahead(HONEST[name], prices, EngineSettings(), sandbox=box, cuts=3, generated=True)
+    report = check_lookahead(HONEST[name], prices, EngineSettings(), sandbox=box, cuts=10, generated=True)
     assert report.clean, [str(f) for f in report.findings]
 
 
@@ -63,7 +63,7 @@ def test_generated_code_is_honest(box: ProcessSandbox, prices: PriceData) -> Non
         "Buy when RSI(14) < 45 and the close is above the 50-day moving average, trailing stop 3 ATR, risk 1% per trade"
     ).require()
     settings_ = EngineSettings(trade_on_close=True)
-    report = check_lookahead(generate_code(made).code, prices, settings_, sandbox=box, cuts=3, generated=True)
+    report = check_lookahead(generate_code(made).code, prices, settings_, sandbox=box, cuts=10, generated=True)
     assert report.clean, [str(f) for f in report.findings]
 
 
