@@ -272,11 +272,14 @@ def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     risk, execution, size = strategy.risk, strategy.execution, strategy.risk.position_size
     if not (risk.stop_loss or risk.trailing_stop):
         yield _warning("no_stop", "risk.stop_loss", "There is no stop loss", "Add a stop loss, such as 5%")
-    if isinstance(size, PercentOfEquity) and size.value > 50:
+    taken = size.value / execution.margin if isinstance(size, PercentOfEquity) else 0.0
+    if taken > 50:
+        assert isinstance(size, PercentOfEquity)
+        how = f" ({size.value:g}%, {1 / execution.margin:g} to 1)" if execution.margin < 1 else ""
         yield _warning(
             "large_position",
             "risk.position_size",
-            f"Every trade takes {size.value:g}% of the equity",
+            f"Every trade takes {taken:g}% of the equity{how}",
             "Size positions at 50% of equity or less, or risk 1% per trade",
         )
     if 1 / execution.margin > 2:

@@ -21,6 +21,7 @@ from Backtest.data import PriceData
 from Backtest.errors import DataError, ExecutionError
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.sandbox import EngineSettings, Limits, Runner, SandboxJob, SandboxResult, Trace
+from Backtest.sessions import with_periods
 
 CUTS = 25
 MOST_BARS = 3000
@@ -89,7 +90,7 @@ def check_lookahead(
         ExecutionError: the code fails on the prices as they are.
         DataError: the prices are too few.
     """
-    frame = prices.frame.iloc[-MOST_BARS:]
+    frame = with_periods(prices.frame.iloc[-MOST_BARS:], code)
     if len(frame) < LEAST_BARS:
         raise DataError(f"{prices.symbol} has {len(frame)} bars in this range, {LEAST_BARS} are needed to check it")
 
@@ -188,7 +189,7 @@ def _changed(frame: pd.DataFrame, cut: int, after: dict[str, Floats]) -> pd.Data
     for name in PRICE_COLUMNS:
         values = after[name] if name == "Volume" else np.maximum(after[name].round(places), 10.0**-places)
         columns[name] = np.r_[frame[name].to_numpy(dtype=float)[: cut + 1], values]
-    return pd.DataFrame(columns, index=frame.index)
+    return frame.assign(**columns)  # days and weeks are what they were
 
 
 def _changes(frame: pd.DataFrame, first: SandboxResult, other: SandboxResult, last: int, future: str) -> list[Finding]:

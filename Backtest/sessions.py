@@ -273,6 +273,7 @@ def with_periods(frame: pd.DataFrame, code: str) -> pd.DataFrame:
             does `periods(data, "1d", …)`.
     """
     wanted = [t for t in dict.fromkeys(re.findall(r'\b(?:coarser|periods)\([^"]*"(\w+)"', code)) if t in TIMEFRAMES]
+    wanted = [t for t in wanted if f"Period{t}" not in frame]  # a part of prices keeps the periods of all
     if not wanted:
         return frame
     columns: dict[str, Any] = {}

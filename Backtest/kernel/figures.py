@@ -65,6 +65,7 @@ class Calendar:
     periods: float
     year: float
     unit: str
+    zone: Any = None  # that of the index
 
     @classmethod
     def of(cls, index: pd.DatetimeIndex, close: Floats) -> Calendar:
@@ -75,7 +76,7 @@ class Calendar:
         unit = str(index.unit)
         return cls(
             _own(close), np.array(index.asi8), last, market,
-            float(session.periods_a_year), 365.25 * 86400 * _PER_SECOND[unit], unit,
+            float(session.periods_a_year), 365.25 * 86400 * _PER_SECOND[unit], unit, index.tz,
         )  # fmt: skip
 
     def years(self, begin: int = 0) -> float:
@@ -320,6 +321,8 @@ def figures(
 def presentable(row: Floats, calendar: Calendar, begin: int = 0) -> dict[str, Any]:
     """Return a row of figures by their names, after the time they are of."""
     index = pd.DatetimeIndex(np.asarray(calendar.stamps[[begin, -1]]).view(f"M8[{calendar.unit}]"))
+    if calendar.zone is not None:
+        index = index.tz_localize("UTC").tz_convert(calendar.zone)
     found: dict[str, Any] = {
         "Start": str(index[0]), "End": str(index[1]), "Duration": str(index[1] - index[0]),
     }  # fmt: skip

@@ -123,3 +123,16 @@ def test_no_canonical_strategy_looks_ahead(made: CanonicalStrategy, frame: pd.Da
     assert entered[0][same].equals(entered[1][same])
     left = [t[t["ExitBar"] < cut][["ExitBar", "ExitPrice", "PnL"]] for t in entered]
     assert left[0].equals(left[1])
+
+
+def test_days_and_sessions_are_not_looked_ahead_for(box: ProcessSandbox) -> None:
+    """Where prices are cut off, the days before the cut are what they were: generated code that groups by them is honest."""
+    from Strategy.text_parser import parse_strategy
+
+    made = parse_strategy("On 1h bars buy EURUSD when the close crosses above the session VWAP and the close is above the weekly EMA(3), sell when it crosses below VWAP").require()  # fmt: skip
+    frame = BundledProvider().fetch(PriceRequest("EURUSD", "1h")).frame.iloc[:700]
+    hours = PriceData("EURUSD", "1h", frame, "bundled")
+    code = generate_code(made).code
+    assert "periods(" in code or "coarser(" in code
+    report = check_lookahead(code, hours, EngineSettings(), sandbox=box, cuts=30, generated=True, seed=5)
+    assert report.clean, [str(f) for f in report.findings]
