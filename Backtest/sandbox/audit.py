@@ -203,7 +203,11 @@ def _reference(
     if index.tz is not None:  # it cannot do with zones on today's pandas
         graded = graded.tz_convert("UTC").tz_localize(None)
     with np.errstate(all="ignore"):
-        found: pd.Series = compute_stats(shifted, equity, graded, None, risk_free)
+        try:
+            found: pd.Series = compute_stats(shifted, equity, graded, None, risk_free)
+        except OverflowError:  # it cannot say what such a gain would be in a year
+            fall = 1 - equity / np.maximum.accumulate(equity)
+            return {}, pd.DataFrame({"Equity": equity, "DrawdownPct": fall}, index=index)
     values = {str(name): plain(value) for name, value in found.items() if not str(name).startswith("_")}
     # Where only the last bar is below its peak, compute_stats gives the depth of the drawdown in the place of its duration.
     reference = {k: None if k.endswith("Duration") and not isinstance(v, str) else v for k, v in values.items()}

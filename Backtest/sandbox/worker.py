@@ -378,6 +378,21 @@ def bars_to_decide(running, first, say):
     return walk
 
 
+def stats_of(compute):
+    """Return backtesting.py's function for statistics, which fails where a year's gain is too large for a number, as one that does
+    not: nobody asks for its figures."""
+
+    def computed(trades, equity, **more):
+        try:
+            return compute(trades=trades, equity=equity, **more)
+        except OverflowError:
+            found = compute(trades=trades, equity=equity * 0 + equity[0], **more)
+            found["_equity_curve"]["Equity"] = equity
+            return found
+
+    return computed
+
+
 def told(bars, say):
     """Go through the bars, saying now and then how many are done."""
     count, step, last = len(bars), max(1, len(bars) // 200), time.monotonic()
@@ -427,6 +442,7 @@ def run(job, prices, say):
     np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
     report, running, decisions = b"", [], Decisions()
     decisions.watch()
+    backtesting.backtesting.compute_stats = stats_of(backtesting.backtesting.compute_stats)
     backtesting.backtesting._tqdm = bars_to_decide(running, job["first"], say)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -293,3 +293,15 @@ def test_a_million_bars_within_two_gibibytes(sandbox: ProcessSandbox) -> None:
     assert len(result.equity) + result.begin == 1_000_000
     assert result.summary["total_trades"] > 100
     assert result.extra["peak_memory_mb"] < 2048
+
+
+def test_a_gain_that_no_year_can_hold_has_no_yearly_figure(sandbox: ProcessSandbox) -> None:
+    """Three minutes in which the price grows a millionfold: backtesting.py's own statistics overflow on it."""
+    close = 10.0 ** np.array([0, 1, 2, 4, 6, 6])
+    index = pd.date_range("2024-01-02 10:00", periods=6, freq="min")
+    frame = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close"), close) | {"Volume": 1.0}, index)
+    code = "from backtesting import Strategy\nclass S(Strategy):\n    def init(self): pass\n    def next(self):\n        if not self.position: self.buy(size=10)\n"
+    done = sandbox.run(SandboxJob(code, frame, EngineSettings(), generated=True))
+    assert done.metrics["Equity Final [$]"] > 1e6
+    assert done.metrics["CAGR [%]"] is None
+    assert done.equity["Equity"].iloc[-1] == done.metrics["Equity Final [$]"]
