@@ -45,13 +45,23 @@ class Exits:
             named = cursor.words(*_NOUNS[side], noise=False)
             bare = named is None and cursor.words(side, f"the {side}", noise=False)
             if (named or bare) and (
-                cursor.looking_at("WHEN", "WHILE", noise=False) or (named and cursor.looking_at("ABOVE", "CROSS"))
+                cursor.looking_at("WHEN", "WHILE", noise=False) or (named and self._condition_ahead())
             ):
                 entered = {s for s, _ in draft.entries}
                 if named or (bare or "").startswith("the ") or side in entered or not entered:
                     return side
             cursor.reset(mark)
         return None
+
+    def _condition_ahead(self) -> bool:
+        """Whether "at RSI < 40", "with RSI below 40", "below the average" or "a close above it" comes."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words("at", "with", "on", "at a", "on a", "with a", noise=False)
+        try:
+            return cursor.looking_at("ABOVE", "CROSS", "INDICATOR", "PRICE", noise=False) is not None
+        finally:
+            cursor.reset(mark)
 
     def special(self, side: Side | None, kind: str = "exit") -> bool:
         """Read "after 10 bars", "at a 10% profit", "at the end of the day", "on the opposite cross"."""

@@ -320,10 +320,19 @@ CATEGORIES: dict[str, Phrases] = {
     "GAIN": _each("profit, gain, gains, in profit, profits, up, winner, return"),
     "LOSS": _each("loss, losses, in loss, down, loser, drawdown"),
     "FROM_ENTRY": _each(
-        "from the entry price, from entry price, from the entry, from entry, below entry, below the entry, below the entry price, below entry price, above entry, above the entry, "
-        "above the entry price, above entry price, below my entry, above my entry, from the fill, of entry, of the entry price, from my entry, under entry, under the entry, below purchase price, "
-        "below the purchase price, above the purchase price, above purchase price, below cost, over entry, below the buy price, above the buy price, away, from peak, from the peak, from the high, below the high, "
-        "off the high, from the highest close, off the entry, below where i bought, from the top, from the highs, on each trade, of price, from the entry point, below the entry point, above the entry point, from the buy price, of the price, behind, behind price, behind the price, below the highest close, above the lowest close, from the low"
+        "from the entry price, from entry price, from the entry, from entry, below entry, below the entry, below the entry price, below entry price, "
+        "above entry, above the entry, above the entry price, above entry price, below my entry, above my entry, from the fill, of entry, of the entry price, "
+        "from my entry, under entry, under the entry, below purchase price, below the purchase price, above the purchase price, above purchase price, "
+        "below cost, over entry, below the buy price, above the buy price, away, off the entry, below where i bought, on each trade, of price, "
+        "from the entry point, below the entry point, above the entry point, from the buy price, of the price, behind, behind price, behind the price"
+    ),
+    "FROM_EXTREME": _each(
+        "from peak, from the peak, from the high, below the high, off the high, from the highest close, from the top, from the highs, below the highest close, "
+        "above the lowest close, from the low, from its peak, from its high, from its highest close, from its highest price, from the highest price, "
+        "from the highest high, from its low, from the lows, from its lowest close, from the lowest close, from the lowest low, off its high, off the peak, "
+        "off its peak, off the highs, below its peak, below the peak, below its high, below the highest high, below the highest price, above its low, "
+        "above the low, off the low, off its low, above the lowest low, from the high since entry, from the highest close since entry, "
+        "from the peak since entry, from the highest high since entry, from the low since entry"
     ),
     "SIZE": _each(
         "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, put up, use, using, uses, risk, risks, risking, stake, deploy, commit, size positions at, size position, "

@@ -50,6 +50,10 @@ _SPANS = (
 )  # fmt: skip
 
 
+# What a distance from the peak, the highest close or the low is while a position is held.
+FROM_EXTREME = "A distance from the best price since the entry is a trailing stop, which follows the closes"
+
+
 class PriceMoves:
     """Reads a move in percent that has no reference of its own: in an exit it counts from the entry."""
 
@@ -82,6 +86,10 @@ class PriceMoves:
         up = up if noun is None else noun in _UP_NOUNS
         since_entry = cursor.take("FROM_ENTRY", noise=False)
         cursor.words("or more", noise=False)
+        if up is not None and not of_trade and cursor.take("FROM_EXTREME", noise=False):
+            self.draft.set_risk("trailing_stop", {"type": "percent", "value": abs(token.value)})
+            self.draft.assume("from_extreme", FROM_EXTREME, "a stop that stays where it was put", "risk.trailing_stop")
+            return True
         if up is None or (not since_entry and cursor.words(*_SPANS, noise=False)) or cursor.looking_at("AND"):
             return False
         self._keep(side, up, abs(token.value), of_trade)

@@ -9,7 +9,7 @@ from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
-from Strategy.price_moves import PriceMoves
+from Strategy.price_moves import FROM_EXTREME, PriceMoves
 
 Level = dict[str, Any]
 
@@ -21,6 +21,8 @@ class Risk:
         self.cursor = cursor
         self.draft = draft
         self.moves = PriceMoves(cursor, draft)
+        self._category = ""  # of the level that is being read, and whether it is measured from the best price
+        self._from_extreme = False
 
     def _level(self) -> Level | None:
         """Read a distance: "5%", "2 ATR", "2 times the 14-day ATR", "2R"."""
@@ -36,6 +38,7 @@ class Risk:
         if token is not None and token.percent:
             cursor.take("LOSS", "GAIN", noise=False)
             cursor.take("FROM_ENTRY", noise=True)
+            self._read_extreme()
             return {"type": "percent", "value": abs(token.value)}
         if token is not None and token.money:
             cursor.reset(mark)
@@ -66,6 +69,7 @@ class Risk:
             self.draft.indicators = known
             cursor.words("s", noise=False)
             cursor.take("FROM_ENTRY", noise=True)
+            self._read_extreme()
             cursor.words("below", "above", "away", "below the price", noise=False)
             return {"type": "atr", "multiple": value, "timeperiod": period}
         self.draft.indicators = known
@@ -172,7 +176,7 @@ class Risk:
     def _around(self, category: str) -> Level | None:
         """Read a level on either side of its word: "stop loss 5%", "5% stop", "2 ATR stop"."""
         cursor = self.cursor
-        start = cursor.mark()
+        start, self._category, self._from_extreme = cursor.mark(), category, False
         if (level := self._atr_first(category)) is not None:
             return level
         if cursor.take(category):
@@ -186,9 +190,15 @@ class Risk:
         level = self._level()
         if level is not None and cursor.take(category):
             cursor.take("FROM_ENTRY", noise=True)
+            self._read_extreme()
             return level
         cursor.reset(start)
         return None
+
+    def _read_extreme(self) -> None:
+        """Read "from the highest close" behind the distance of a stop: such a stop follows the market."""
+        if self._category in ("STOP", "TRAIL") and self.cursor.take("FROM_EXTREME", noise=True):
+            self._from_extreme = True
 
     def _atr_first(self, category: str) -> Level | None:
         """Read "ATR stop of 2" and "ATR(20) stop: 2"."""
@@ -216,6 +226,7 @@ class Risk:
             if self.cursor.take("STOP") and self.cursor.words(
                 "that trails by", "trailing by", "that trails", "trailing at", "trailing"
             ):
+                self._category = "TRAIL"
                 level = self._level()
             if level is None:
                 self.cursor.reset(mark)
@@ -229,6 +240,10 @@ class Risk:
         level = self._around("STOP")
         if level is None or level["type"] == "risk_reward":
             return False
+        if self._from_extreme:
+            self.draft.set_risk("trailing_stop", level)
+            self.draft.assume("from_extreme", FROM_EXTREME, "a stop that stays where it was put", "risk.trailing_stop")
+            return True
         self.draft.set_risk("stop_loss", level)
         return True
 

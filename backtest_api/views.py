@@ -25,7 +25,9 @@ from backtest_api.tasks import ring
 
 
 class BacktestFilter(FilterSet):  # type: ignore[misc] # django-filter carries no types
-    strategy = NumberFilter(field_name="strategy_id")  # of whose strategy it is, nothing is said
+    strategy = NumberFilter(
+        field_name="strategy_id", min_value=0, max_value=2**63 - 1
+    )  # of whose strategy it is, nothing is said
 
     class Meta:
         model = BacktestRun
