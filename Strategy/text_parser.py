@@ -33,6 +33,7 @@ from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
 from Strategy.lexicon import ACRONYMS, corrector, vocabulary
+from Strategy.outside import outside
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
@@ -104,9 +105,11 @@ def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") ->
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{TIMEFRAME_WORDS.get(timeframe, timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
-    cursor = Cursor(tokens, draft)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
         draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
+    else:
+        tokens = outside(text, tokens, draft)
+    cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
     left = leftover(text, tokens, cursor, draft)
     try:
