@@ -176,6 +176,35 @@ CATEGORIES: dict[str, Phrases] = {
         **_each("positive, bullish, green, in positive territory", ("level", "above")),
         **_each("negative, bearish, red, in negative territory", ("level", "below")),
     },
+    # Said of an indicator that has only two directions, such as Supertrend.
+    "TREND_FLIP": {
+        **_each(
+            "turns up, turn up, turning up, flips up, flip up, goes up, goes green, goes bullish, goes long, turns long, flips long, becomes bullish, becomes green, "
+            "changes to up, changes to bullish, changes to green, switches to up, switches to bullish, switches to green, switches up, turns to up, turns to bullish, "
+            "turns to green, flips to up, flips to bullish, flips to green, turns green, flips green, turns bullish, flips bullish, turns positive, flips positive, becomes positive, goes positive, reverses up, flips upward, flips upwards, changes to an uptrend",
+            "above",
+        ),
+        **_each(
+            "turns down, turn down, turning down, flips down, flip down, goes down, goes red, goes bearish, goes short, turns short, flips short, becomes bearish, becomes red, "
+            "changes to down, changes to bearish, changes to red, switches to down, switches to bearish, switches to red, switches down, turns to down, turns to bearish, "
+            "turns to red, flips to down, flips to bearish, flips to red, turns red, flips red, turns bearish, flips bearish, turns negative, flips negative, becomes negative, goes negative, reverses down, flips downward, flips downwards, changes to a downtrend",
+            "below",
+        ),
+        **_each(
+            "flips, changes direction, switches direction, changes its direction, changes color, changes colour, reverses, flips direction, flips sides",
+            "",
+        ),
+    },
+    "TREND_STATE": {
+        **_each(
+            "up, is up, in an uptrend, in uptrend, in an up trend, bullish, green, positive, trending up, pointing up, long",
+            "above",
+        ),
+        **_each(
+            "down, is down, in a downtrend, in downtrend, in a down trend, bearish, red, negative, trending down, pointing down, short",
+            "below",
+        ),
+    },
     "EXTREME": {
         **_each("oversold, in oversold territory, oversold territory, in the oversold zone, in oversold", "oversold"),
         **_each(

@@ -11,7 +11,7 @@ from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY, IndicatorEntry
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 from Strategy.ages import Ages
-from Strategy.cursor import Cursor
+from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 
 MathSign = Literal["+", "-", "*", "/"]
@@ -269,6 +269,8 @@ class Operands:
             # "its 20-day average", "20-day average volume"
             return None
         entry = REGISTRY[name]
+        if len(numbers) > len(entry.params):
+            return None
         period_unit = unit if unit not in (None, "bar") else None
         if period_unit and entry.params:
             bars_frame = self._unit_frame(period_unit)
@@ -412,12 +414,17 @@ class Operands:
                     cursor.reset(mark)
                     return []
                 cursor.reset(unit_mark)
-                if len(numbers) > len(entry.params):
+                if len(numbers) > len(entry.params) and not (entry.params and self._slashed(mark)):
                     cursor.reset(mark)
                     return [] if not entry.params else self._first_numbers(len(entry.params))
                 return numbers
         cursor.reset(mark)
         return []
+
+    def _slashed(self, mark: Mark) -> bool:
+        """Whether the numbers since a mark are written as one, "10/20", which is no division."""
+        said = self.cursor.tokens[mark.position : self.cursor.position]
+        return any(token.norm == "/" for token in said) and all(token.attached for token in said[1:])
 
     def _first_numbers(self, count: int) -> list[float]:
         token = self.cursor.number(percent=False)
@@ -473,6 +480,8 @@ class Operands:
         ahead, frame = frame, frame or self.trailing_frame()
         if entry.by_session and not numbers and not self._rolling(entry, start):
             entry, numbers, frame = self._by_session(entry, ahead, frame)
+        if len(numbers) > len(entry.params):
+            self._surplus(entry, numbers)
         params: dict[str, Any] = {}
         for p, value in zip(entry.params, numbers, strict=False):
             params[p.name] = int(value) if p.kind is int else value
@@ -510,6 +519,20 @@ class Operands:
         if entry.name in MOVING_AVERAGES:
             draft.average = (entry.name, source)
         return self._of_last_period(ref, frame) if entry.name == "PIVOT" else ref
+
+    def _surplus(self, entry: IndicatorEntry, numbers: list[float]) -> None:
+        """Ask about numbers that an indicator has no parameter for."""
+        said = ", ".join(f"{n:g}" for n in numbers)
+        names = " and ".join(", ".join(p.name.replace("timeperiod", "period") for p in entry.params).rsplit(", ", 1))
+        takes = f"takes only its {names} ({entry.setting({})} is usual)" if entry.params else "takes no numbers"
+        self.draft.problem(
+            "error", "parameters", "text", f"{entry.name}({said}) has too many numbers: {entry.name} {takes}",
+            "Leave out the numbers that are too many",
+        )  # fmt: skip
+        if not entry.params:
+            self.draft.ask(f"What is meant by {entry.name}({said})? {entry.name} {takes}.")
+        else:
+            self.draft.ask(f"Which numbers are meant in {entry.name}({said})? {entry.name} {takes}.")
 
     def _rolling(self, entry: IndicatorEntry, start: int | None) -> bool:
         """Whether an indicator's last bars are meant: said so ("rolling VWAP"), or with a period earlier in the text."""

@@ -117,7 +117,7 @@ class Predicates:
                 return Not(condition=Compare(left=subject, op="==", right=right))
             cursor.reset(mark)
         for reader in (
-            self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self._between, self._level,
+            self._trend, self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self._between, self._level,
             self.movements.extreme, self.movements.percent_move, self.movements.touched_level, self.movements.reaches_extreme, self.movements.is_extreme, self._plain_cross, self.movements.moves, self._is_multiple,
         ):  # fmt: skip
             found = reader(subject)
@@ -125,6 +125,44 @@ class Predicates:
                 return found
             cursor.reset(mark)
         return None
+
+    def _trend(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "Supertrend is up" and "PSAR flips up": which of its two directions an indicator has, or takes."""
+        cursor = self.cursor
+        item = self.draft.indicators.get(subject.id) if isinstance(subject, IndicatorRef) else None
+        of_line = cursor.previous_word() in ("line", "lines")
+        if item is None or item.name not in ("SUPERTREND", "PSAR") or of_line or "exact" in self.draft.flags:
+            return None
+        mark = cursor.mark()
+        flip = cursor.take("TREND_FLIP")
+        cursor.reset(mark) if flip is None else None
+        way = flip if flip is not None else cursor.take("TREND_STATE")
+        if way is None or self._goes_on():
+            return None
+        if flip == "":
+            way = "above" if self.draft.rising_side else "below"
+            text = f"{item.name} flips up for buying and down for selling"
+            self.draft.assume("cross_direction", text, "any flip")
+        left, right = self._two_directions(subject, item)
+        if flip is not None:
+            return Cross(left=left, direction=way, right=right)
+        return Compare(left=left, op=">" if way == "above" else "<", right=right)
+
+    def _two_directions(self, subject: AnyOperand, item: IndicatorBase) -> tuple[AnyOperand, AnyOperand]:
+        """Return what is above what while an indicator of two directions points up."""
+        assert isinstance(subject, IndicatorRef)
+        if item.name == "SUPERTREND":
+            return subject.model_copy(update={"output": "direction"}), Value(value=0)
+        self.draft.assume("psar", "The parabolic SAR points up while the close is above it")
+        return Price(column="Close", offset=subject.offset), subject
+
+    def _goes_on(self) -> bool:
+        """Whether a movement is told further: "up 3%", "up for 3 bars", "down from yesterday"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        more = cursor.words("for", "by", "from", "over", "than", "to", "through", noise=False) or cursor.number()
+        cursor.reset(mark)
+        return more is not None or cursor.looking_at("ABOVE", "IN_A_ROW", noise=False) is not None
 
     def _signed(self, subject: AnyOperand) -> AnyCondition | None:
         sign = self.cursor.take("SIGN")
@@ -135,12 +173,7 @@ class Predicates:
             if not isinstance(subject, IndicatorRef) or self.draft.indicators[subject.id].name != "MACD":
                 return None
             return Cross(left=subject, direction=side, right=subject.model_copy(update={"output": "signal"}))
-        if isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].name == "SUPERTREND":
-            direction = subject.model_copy(update={"output": "direction"})
-            if kind == "cross":
-                return Cross(left=direction, direction=side, right=Value(value=0))
-            return Compare(left=direction, op=">" if side == "above" else "<", right=Value(value=0))
-        if isinstance(subject, Price):
+        if isinstance(subject, Price) or (self._is_price(subject) and subject.output != "direction"):
             return None
         if isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].entry.bounds is not None:
             return None
