@@ -23,6 +23,10 @@ _RESULT = r"(?:loss|losses|stop loss|stoploss|stop|stop out|drawdown|dd|risk|pro
 _LIMIT = r"(?:limit|cap|stop|target|goal|lock)"
 _A_DAY = r"(?:(?:per|a|each|every|in a|in one|in any|in any one|in a single|on any|within a|within one|for the|of the|this|any|one|the same) (?:day|week|month|year|session|trading day))"
 _OF_ACCOUNT = r"(?: of (?:my |the |total )*(?:account|equity|capital|portfolio|balance))?"
+_STOP_TRADING = (
+    r"(?:stop|halt|quit|cease|suspend|pause)(?: all)? trading(?: for the (?:day|week|month)| today)? "
+    r"(?:after|if|when|once|at|on|upon)"
+)
 _END = r"(?= (?:[.;,\n]|and|then) |$)"
 _TRADES = r"(?:trades?|entries|entry|positions?|signals?|orders?|buys|round trips?|transactions?)"
 _COUNT = r"(?:(?:no more than|not more than|more than|at most|max|maximum|maximum of|a maximum of|only|up to|limit|limited to|limit to|only take|take at most|take) )*"
@@ -47,8 +51,7 @@ _KINDS = (
         "Say the stop or target of a trade, such as: stop loss 2%",
         "Shall {said!r} be left out, or is the stop or the target of each trade meant?",
         (
-            rf"(?:stop|halt|quit|cease|suspend|pause)(?: all)? trading(?: for the (?:day|week|month)| today)? (?:after|if|when|once|at|on|upon)"
-            rf" (?:[^.;,\n ]+ )*?(?:losing|loss|losses|lose|lost|down|drawdown|profit|gain)\b(?: [^.;,\n ]+)*?{_END}",
+            rf"{_STOP_TRADING} (?:[^.;,\n ]+ )*?(?:losing|loss|losses|lose|lost|down|drawdown|profit|gain)\b(?: [^.;,\n ]+)*?{_END}",
             rf"(?:stop|quit|halt) for the (?:day|week|month)\b(?: [^.;,\n ]+)*?{_END}",
             rf"(?:{_MOST} )?{_EVERY} (?:{_MOST} )?{_RESULT}(?: {_LIMIT})* {_LEAD}{_NUMBER}{_OF_ACCOUNT}",
             rf"(?:{_MOST} )?{_RESULT}(?: {_LIMIT})* {_LEAD}{_NUMBER}{_OF_ACCOUNT} {_A_DAY}",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from Backtest.canonical import (
     All,
     AnyCondition,
+    AnyOf,
     AnyOperand,
     Between,
     Compare,
@@ -22,6 +23,7 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
+from Strategy.choices import Choices, How, combined
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.movements import Movements
@@ -42,14 +44,17 @@ class Predicates:
         self.draft = draft
         self.operands = operands
         self.movements = Movements(cursor, draft, operands)
+        self.choices = Choices(cursor, draft, operands.operand, self._scale)
 
-    def several(self, subjects: list[AnyOperand]) -> AnyCondition | None:
+    def several(self, subjects: list[AnyOperand], how: How = "all") -> AnyCondition | None:
+        """Read what is said of each of several subjects, or of any of them, or of none."""
         mark = self.cursor.mark()
         first = self.read(subjects[0])
         if first is None or len(subjects) == 1:
             return first
         self.cursor.reset(mark)
-        return joined([c for s in subjects if (c := self._again(mark, s)) is not None])
+        found = [self._again(mark, s) for s in subjects]
+        return None if None in found else combined(how, [c for c in found if c is not None])
 
     def _again(self, mark: Mark, subject: AnyOperand) -> AnyCondition | None:
         self.cursor.reset(mark)
@@ -202,7 +207,7 @@ class Predicates:
         if found is None:
             return None
         if "cross" not in verb:
-            self.draft.worded += tuple(found.conditions) if isinstance(found, All) else (found,)
+            self.draft.worded += _parts(found)
         self.cursor.words(
             *(("from below", "from underneath") if direction == "above" else ("from above",)), noise=False
         )
@@ -235,6 +240,10 @@ class Predicates:
         if not self.cursor.take("CROSSES"):
             return None
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
+        if (chosen := self.choices.rights(subject)) is not None:
+            way: Literal["above", "below"] = "above" if self.draft.rising_side else "below"
+            self._assume_direction()
+            return combined(chosen[0], [Cross(left=subject, direction=way, right=r) for r in chosen[1]])
         rights = [self._previous_channel(r) for r in self._rights(subject)]
         if not rights:
             return None
@@ -248,12 +257,21 @@ class Predicates:
             self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
         direction = "above" if self.draft.rising_side else "below"
-        self.draft.assume(
-            "cross_direction", "A cross without a direction is upward for buying and downward for selling", "any cross"
-        )
+        self._assume_direction()
         self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
         self.draft.pairs += ((subject, rights[0], "cross"),)
         return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
+
+    def _assume_direction(self) -> None:
+        text = "A cross without a direction is upward for buying and downward for selling"
+        self.draft.assume("cross_direction", text, "any cross")
+
+    def _scale(self, operand: AnyOperand) -> str:
+        """Return what an operand can be compared with: prices, volume, or the indicator's own kind."""
+        if self._is_price(operand):
+            return "price"
+        item = self.draft.indicators.get(operand.id) if isinstance(operand, IndicatorRef) else None
+        return "volume" if item is None or item.source_name == "Volume" else item.name
 
     def _rights(self, subject: AnyOperand) -> list[AnyOperand]:
         """Read the right side of a comparison; "the 200" after an average is another average."""
@@ -267,12 +285,6 @@ class Predicates:
         if back and isinstance(subject, Price | IndicatorRef):  # "lower than 5 days ago"
             return [subject.model_copy(update={"offset": subject.offset + back})]
         cursor.reset(mark)
-        if cursor.words("both of them", "both averages", "both moving averages", "both", noise=False):
-            both = list(dict.fromkeys(m.model_dump_json() for m in reversed(self.draft.mentions) if m != subject))
-            known = {m.model_dump_json(): m for m in self.draft.mentions}
-            if len(both) >= 2:
-                return [known[k] for k in both[:2]]
-            cursor.position = start
         # "RSI < 50 and 20 SMA > ...": the 50 is a level, not an average's length.
         one = None if self._is_price(subject) else self.operands.operand()
         rights = self.operands.several() if one is None else [one]
@@ -344,9 +356,14 @@ class Predicates:
         return indicator.entry.scale == "price" and indicator.source_name in (None, *PRICE_COLUMNS[:4])
 
     def _right_sides(self, subject: AnyOperand, make: Callable[[AnyOperand], AnyCondition]) -> AnyCondition | None:
-        rights = self._rights(subject)
+        chosen = self.choices.rights(subject)
+        how, rights = chosen or ("all", self._rights(subject))
         if not rights:
             return None
+        if chosen and how == "all" and isinstance(make(rights[0]), Cross):
+            self.draft.assume(
+                "both", "All are crossed on the same bar", "beyond all of them, whenever each was crossed"
+            )
         if isinstance(subject, Value) and any(isinstance(r, Value) for r in rights):
             return None
         rights = [self._previous_channel(r) for r in rights]
@@ -354,7 +371,7 @@ class Predicates:
         self.draft.pairs += tuple((subject, r, "cross" if isinstance(make(r), Cross) else "level") for r in rights)
         self.draft.mentions += tuple(r for r in rights if not isinstance(r, Value))
         self.draft.mentions += (subject,)
-        return joined([make(r) for r in rights])
+        return combined(how, [make(r) for r in rights])
 
     def _previous_channel(self, right: AnyOperand) -> AnyOperand:
         """A Donchian channel that contains this bar can never be crossed by its close."""
@@ -394,7 +411,7 @@ class Predicates:
         if found is None:
             return None
         if sign is not None and sign.kind == "word" and op in ("<", ">"):
-            self.draft.worded += tuple(found.conditions) if isinstance(found, All) else (found,)
+            self.draft.worded += _parts(found)
         return self._chained(self._by_percent(found))
 
     def _as_before(self, mark: Mark, subject: AnyOperand, op: Operator) -> AnyCondition | None:
@@ -474,9 +491,7 @@ class Predicates:
     def undirected(self, left: AnyOperand, right: AnyOperand) -> AnyCondition:
         fast_first = self._period(left) <= self._period(right)
         direction = "above" if self.draft.rising_side == fast_first else "below"
-        self.draft.assume(
-            "cross_direction", "A cross without a direction is upward for buying and downward for selling", "any cross"
-        )
+        self._assume_direction()
         return Cross(left=left, direction=direction, right=right)  # type: ignore[arg-type]
 
     def _period(self, operand: AnyOperand) -> float:
@@ -490,3 +505,9 @@ def joined(parts: list[Any]) -> AnyCondition:
     """Join conditions by and; a group that is one already stays a group."""
     found: AnyCondition = parts[0] if len(parts) == 1 else All(conditions=parts)
     return found
+
+
+def _parts(condition: AnyCondition) -> tuple[AnyCondition, ...]:
+    """Return the comparisons that were read of one predicate."""
+    inner = condition.condition if isinstance(condition, Not) else condition
+    return tuple(inner.conditions) if isinstance(inner, All | AnyOf) else (inner,)
