@@ -23,6 +23,7 @@ from Backtest.canonical import (
     WithinBars,
 )
 from Backtest.indicators import REGISTRY
+from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
@@ -138,6 +139,9 @@ class Conditions:
             found = self._alternatives() if unless else self._unary()
             if found is None:
                 found = self._same_comparison()
+                if found is not None and self.draft.frame_behind is not None and "exact" not in self.draft.flags:
+                    moved = on_frame(self.draft, parts[-1], self.draft.frame_behind[1], len(self.draft.pairs))
+                    parts[-1] = moved if moved is not None else parts[-1]
             if found is None:
                 self.cursor.reset(mark)
                 break
@@ -174,6 +178,7 @@ class Conditions:
         if self.draft.repeat is None:
             return None
         mark = self.cursor.mark()
+        self.draft.frame_behind = None
         operand = self.operands.operand()
         pronoun = self.cursor.previous_word() in ("it", "it's", "they")
         if operand is None or pronoun or isinstance(operand, Value) or self._starts_predicate():
@@ -229,7 +234,7 @@ class Conditions:
                 return self._window_suffix(inner)
             cursor.reset(mark)
         readers: tuple[Callable[[], AnyCondition | None], ...] = (
-            self.clock.time, self._position, self._named_cross, self.operands.ages.condition, self._bar_pattern, self._comparison,
+            self.clock.time, self._position, self._named_cross, self.operands.ages.condition, self._bar_pattern, self._framed_comparison,
         )  # fmt: skip
         for reader in readers:
             found = reader()
@@ -466,6 +471,23 @@ class Conditions:
             direction="above" if self.draft.rising_side else "below",
             right=level.model_copy(update={"offset": 1}),
         )
+
+    def _framed_comparison(self) -> AnyCondition | None:
+        """Read a comparison and the time frame behind it, which is that of all its indicators without one."""
+        draft = self.draft
+        draft.frame_behind, since = None, len(draft.pairs)
+        found = self._comparison()
+        if found is None or "exact" in draft.flags:
+            return found
+        behind = draft.frame_behind
+        if behind is not None and behind[0] > draft.predicate_at:
+            return on_frame(draft, found, behind[1], since)
+        mark = self.cursor.mark()
+        frame = self.operands.trailing_frame(bare=True)
+        moved = on_frame(draft, found, frame, since) if frame is not None else None
+        if moved is None:
+            self.cursor.reset(mark)
+        return moved or found
 
     def _comparison(self) -> AnyCondition | None:
         cursor, draft = self.cursor, self.draft

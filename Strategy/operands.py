@@ -95,7 +95,14 @@ class Operands:
             last = self._numbered_indicator()
             if isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in MOVING_AVERAGES:
                 name = self.draft.indicators[last.id].name
-                return [*(self.draft.indicator(name, {"timeperiod": int(n)}) for n in numbers), last]
+                item = self.draft.indicators[last.id]
+                others = [
+                    self.draft.indicator(
+                        name, {"timeperiod": int(n)}, source=item.source_name, timeframe=item.timeframe
+                    )
+                    for n in numbers
+                ]
+                return [*others, last]
             cursor.reset(here)
         cursor.reset(mark)
         one = self.operand()
@@ -233,17 +240,25 @@ class Operands:
         cursor.reset(mark)
         return None
 
-    def trailing_frame(self) -> str | None:
-        """Read "on weekly bars", "on the 4-hour chart" behind an indicator."""
+    def trailing_frame(self, *, bare: bool = False) -> str | None:
+        """Read "on weekly bars", "on the 4-hour chart" behind an indicator; where `bare`, "on the daily" as well."""
         cursor = self.cursor
         mark = cursor.mark()
         if cursor.words("on", "of", "from", noise=False):
             frame = self._frame()
-            before = cursor.previous()
-            if frame is not None and before is not None and (cursor.position and self._said_chart(before.norm)):
+            before, follows = cursor.previous(), cursor.peek()
+            ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", ")", "and", "or", "then")
+            if frame is not None and before is not None and (self._said_chart(before.norm) or (bare and ends)):
                 return frame
         cursor.reset(mark)
         return None
+
+    def _frame_behind(self) -> str | None:
+        """Read a time frame behind an indicator and remember where it was said."""
+        frame = self.trailing_frame(bare=True)
+        if frame is not None:
+            self.draft.frame_behind = (self.cursor.position, frame)
+        return frame
 
     @staticmethod
     def _said_chart(word: str) -> bool:
@@ -477,7 +492,7 @@ class Operands:
         if source is None and entry.name in MOVING_AVERAGES and start is not None:
             source = self._own_source(start)
         source = None if source == entry.default_source else source
-        ahead, frame = frame, frame or self.trailing_frame()
+        ahead, frame = frame, frame or self._frame_behind()
         if entry.by_session and not numbers and not self._rolling(entry, start):
             entry, numbers, frame = self._by_session(entry, ahead, frame)
         if len(numbers) > len(entry.params):

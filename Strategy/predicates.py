@@ -95,7 +95,7 @@ class Predicates:
 
     def read(self, subject: AnyOperand) -> AnyCondition | None:
         """Read what is said of a subject."""
-        self.draft.compared = subject
+        self.draft.compared, self.draft.predicate_at = subject, self.cursor.position
         try:
             return self._said_of(subject)
         finally:

@@ -28,6 +28,7 @@ from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
 from Backtest.timeframes import Timeframe, is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
+from Strategy.chart_frames import note_mixed_frames
 from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
@@ -176,6 +177,8 @@ def _result(
             "Use the traded symbol's own prices",
         )
         draft.ask(f"What should replace the rule on {symbol!r}, in terms of the traded symbol's own prices?")
+    if "exact" not in draft.flags:
+        note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
     _said_twice(draft)
     _missing(draft, entries, tokens)
     _defaults(draft)
