@@ -512,6 +512,10 @@ class Operands:
             known = [i for i in draft.indicators.values() if i.name == entry.name and i.timeframe is None]
             if known and (entry.name not in MOVING_AVERAGES or len(known) == 1):
                 # "RSI(7) below 30 ... RSI above 70": the second is the first.
+                if "exact" not in draft.flags and known[-1].params != {p.name: p.default for p in entry.params}:
+                    said, usual = entry.setting(known[-1].params), entry.setting({})
+                    text = f"{entry.name} without numbers is {entry.name}({said}), named before"
+                    draft.assume("same_indicator", text, f"the usual {entry.name}({usual})", "indicators")
                 output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
                 return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
         if any(p.name not in params for p in entry.params):

@@ -178,7 +178,7 @@ class Predicates:
             if not isinstance(subject, IndicatorRef) or self.draft.indicators[subject.id].name != "MACD":
                 return None
             return Cross(left=subject, direction=side, right=subject.model_copy(update={"output": "signal"}))
-        if isinstance(subject, Price) or (self._is_price(subject) and subject.output != "direction"):
+        if isinstance(subject, Price) or self._is_price(subject):
             return None
         if isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].entry.bounds is not None:
             return None
