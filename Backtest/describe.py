@@ -83,7 +83,8 @@ def _risk(strategy: CanonicalStrategy) -> list[str]:
     if risk.take_profit:
         lines.append(f"Take profit: {_level(risk.take_profit)}.")
     if risk.trailing_stop:
-        lines.append(f"Trailing stop: {_level(risk.trailing_stop)}.")
+        distance = _level(risk.trailing_stop).removesuffix(" from the entry price")
+        lines.append(f"Trailing stop: {distance} behind each close, never moved back.")
     if risk.max_bars:
         lines.append(f"Exit after {risk.max_bars} bars.")
     if risk.cooldown_bars:

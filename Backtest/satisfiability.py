@@ -4,8 +4,8 @@ A condition is brought to alternatives of conjunctions of orderings: `left < rig
 `left <= right` between operands and numbers. A conjunction is impossible where its orderings, with
 those every market keeps (Low <= Open, Close <= High; the lower band <= the middle <= the upper; 0 <=
 RSI <= 100), form a circle with a strict step in it. This is complete for orderings and sound
-for all else: what it cannot judge counts as possible. Prices are not assumed to be positive,
-since futures have traded below zero, so `Close > 0` is left alone.
+for all else: what it cannot judge counts as possible. Prices count as positive: a rule such as `Close > 0` is
+a mistake far more often than one about the day on which oil futures traded below zero.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
+from Backtest.indicators import PRICE_COLUMNS
 
 _MOST_ALTERNATIVES = 256
 _MOST_STEPS = 8  # of a rising or falling series; further ones are left out, which is sound
@@ -241,11 +242,25 @@ def _known(strategy: CanonicalStrategy, nodes: list[Node]) -> Iterator[_Order]:
 
 
 def _bounds(strategy: CanonicalStrategy, node: Node) -> Iterator[_Order]:
-    if isinstance(node, Price) and node.column == "Volume":
-        yield _Order(Value(value=0), node, False)
+    if (strict := _above_zero(strategy, node)) is not None:
+        yield _Order(Value(value=0), node, strict)
     if isinstance(node, IndicatorRef) and (bounds := strategy.indicator(node.id).entry.bounds):
         yield _Order(Value(value=bounds[0]), node, False)
         yield _Order(node, Value(value=bounds[1]), False)
+
+
+def _above_zero(strategy: CanonicalStrategy, node: Node) -> bool | None:
+    """Return True for what is always above zero, False for what is never below it, None for all else."""
+    if isinstance(node, Price):
+        return node.column != "Volume"
+    if not isinstance(node, IndicatorRef):
+        return None
+    item = strategy.indicator(node.id)
+    if item.name in _SIZES:
+        return False
+    if item.name not in _OF_THEIR_SOURCE:
+        return None
+    return None if item.source_name not in (None, *PRICE_COLUMNS) else item.source_name != "Volume"
 
 
 def _ordered(strategy: CanonicalStrategy, low: Node, high: Node) -> Iterator[_Order]:
@@ -305,6 +320,8 @@ def _scaled(strategy: CanonicalStrategy, low: Node, high: Node) -> Iterator[_Ord
                     yield _Order(low, high, True)
 
 
+_SIZES = ("ATR", "STDDEV", "HIGHAGE", "LOWAGE")  # how far, or how long ago, which is no direction
+_OF_THEIR_SOURCE = ("SMA", "EMA", "WMA", "KAMA", "VWAP", "SESSION_VWAP", "HIGHEST", "LOWEST", "DONCHIAN")
 _AVERAGES = ("SMA", "EMA", "WMA", "VWAP", "SESSION_VWAP")
 
 

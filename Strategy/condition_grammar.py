@@ -23,6 +23,7 @@ from Backtest.canonical import (
     WithinBars,
 )
 from Backtest.indicators import REGISTRY
+from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
@@ -61,6 +62,7 @@ class Conditions:
         self.at_boundary = at_boundary
         self.depth = 0
         self.nested = 0
+        self.any_listed = False  # whether commas stand between alternatives: "any of the following: A, B"
         self.elliptic = True  # whether a condition may leave out what an earlier one named
 
     def condition(self) -> AnyCondition | None:
@@ -111,7 +113,12 @@ class Conditions:
 
     def _conjunction(self) -> tuple[list[AnyCondition], bool]:
         """Return conditions joined by and, and whether commas alone joined them."""
+        start = self.cursor.mark()
+        both = self.cursor.words("both")
         first = self._unary()
+        if first is None and both:
+            self.cursor.reset(start)
+            both, first = None, self._unary()
         if first is None:
             return [], False
         parts, commas, ands = [first], 0, 0
@@ -132,11 +139,20 @@ class Conditions:
             found = self._alternatives() if unless else self._unary()
             if found is None:
                 found = self._same_comparison()
+                if found is not None and self.draft.frame_behind is not None and "exact" not in self.draft.flags:
+                    moved = on_frame(self.draft, parts[-1], self.draft.frame_behind[1], len(self.draft.pairs))
+                    parts[-1] = moved if moved is not None else parts[-1]
             if found is None:
                 self.cursor.reset(mark)
                 break
             parts.append(Not(condition=found) if unless else found)
             commas, ands = commas + (not joined), ands + bool(joined)
+        if both and len(parts) < 2:  # "both" is said of what was named: "both are falling"
+            self.cursor.reset(start)
+            alone = self._unary()
+            return ([alone], False) if alone is not None else ([], False)
+        if self.any_listed and commas and not ands:
+            return [AnyOf(conditions=parts)], False
         return parts, commas > 0 and not ands
 
     def _next_line(self) -> None:
@@ -162,12 +178,24 @@ class Conditions:
         if self.draft.repeat is None:
             return None
         mark = self.cursor.mark()
+        self.draft.frame_behind = None
         operand = self.operands.operand()
         pronoun = self.cursor.previous_word() in ("it", "it's", "they")
         if operand is None or pronoun or isinstance(operand, Value) or self._starts_predicate():
             self.cursor.reset(mark)
             return None
-        return self.draft.repeat(operand)
+        found = self.draft.repeat(operand)
+        if isinstance(found, Compare | Cross):
+            self.draft.beside += ((found.left, operand),)
+        return found
+
+    def _says(self) -> bool:
+        """Whether something is said here of what was named: "are falling", "is below 30"."""
+        mark = self.cursor.mark()
+        self.cursor.words("are", "is", noise=False)
+        said = self._starts_predicate() or self.cursor.looking_at("TREND_FLIP", "TREND_STATE", "TOUCHES") is not None
+        self.cursor.reset(mark)
+        return said
 
     def _starts_predicate(self) -> bool:
         return bool(
@@ -196,6 +224,9 @@ class Conditions:
         if cursor.words("neither") and (neither := self._neither()) is not None:
             return neither
         cursor.reset(mark)
+        if cursor.words("either") and (either := self._either()) is not None:
+            return either
+        cursor.reset(mark)
         cursor.skip_noise()
         if cursor.symbol("("):
             inner = self.condition()
@@ -203,7 +234,7 @@ class Conditions:
                 return self._window_suffix(inner)
             cursor.reset(mark)
         readers: tuple[Callable[[], AnyCondition | None], ...] = (
-            self.clock.time, self._position, self._named_cross, self.operands.ages.condition, self._bar_pattern, self._comparison,
+            self.clock.time, self._position, self._named_cross, self.operands.ages.condition, self._bar_pattern, self._framed_comparison,
         )  # fmt: skip
         for reader in readers:
             found = reader()
@@ -219,6 +250,38 @@ class Conditions:
             parts.append(self._unary())
         found = [p for p in parts if p is not None]
         return Not(condition=AnyOf(conditions=found)) if len(found) == len(parts) >= 2 else None
+
+    def _either(self) -> AnyCondition | None:
+        """Read the rest of "either A or B", which belong together: "X and either A or B" is X and (A or B)."""
+        cursor = self.cursor
+        cursor.take("WHEN")
+        start = cursor.mark()
+        parts = [self._unary()]
+        while parts[-1] is not None:
+            mark = cursor.mark()
+            cursor.symbol(",")
+            if not cursor.take("OR") or self.at_boundary():
+                cursor.reset(mark)
+                break
+            self._next_line()
+            cursor.take("WHEN")
+            later = self._time_to_leave()
+            parts.append(later[0] if later else self._unary())
+            if parts[-1] is None:
+                parts.pop()
+                cursor.reset(mark)
+                break
+        found = [p for p in parts if p is not None]
+        if len(found) >= 2:
+            if cursor.looking_at("AND", noise=False) and not self.at_boundary():
+                text = "What stands behind 'either ... or ...' and 'and' must hold with either of the two"
+                self.draft.assume("either", text, "with the second only", "entry_rules")
+            return AnyOf(conditions=found)
+        if found and cursor.looking_at("OR", noise=False):
+            return found[0]  # "either when RSI > 70 or after 10 bars": the exit reads what follows
+        cursor.reset(start)
+        whole = self._alternatives()  # "either A and B or C"
+        return whole if isinstance(whole, AnyOf) else None
 
     def _window_prefix(self) -> AnyCondition | None:
         """Read "within the last 5 bars (...)" or "on each of the last 3 bars (...)"."""
@@ -409,16 +472,30 @@ class Conditions:
             right=level.model_copy(update={"offset": 1}),
         )
 
+    def _framed_comparison(self) -> AnyCondition | None:
+        """Read a comparison and the time frame behind it, which is that of all its indicators without one."""
+        draft = self.draft
+        draft.frame_behind, since = None, len(draft.pairs)
+        found = self._comparison()
+        if found is None or "exact" in draft.flags:
+            return found
+        behind = draft.frame_behind
+        if behind is not None and behind[0] > draft.predicate_at:
+            return on_frame(draft, found, behind[1], since)
+        mark = self.cursor.mark()
+        frame = self.operands.trailing_frame(bare=True)
+        moved = on_frame(draft, found, frame, since) if frame is not None else None
+        if moved is None:
+            self.cursor.reset(mark)
+        return moved or found
+
     def _comparison(self) -> AnyCondition | None:
         cursor, draft = self.cursor, self.draft
         mark = cursor.mark()
         subject_before = draft.subject
-        pair = self.draft.pairs[-1] if self.draft.pairs else None
-        if cursor.words("both of them", "both lines", "both averages", "both", noise=False):
-            cursor.words("are", "is", noise=False)
-            if self._starts_predicate():
-                two = pair is not None and not isinstance(pair[1], Value)
-                return self.predicates.several(list(pair[:2])) if pair is not None and two else None
+        if (chosen := self.predicates.choices.subjects(self._says)) is not None:
+            if (found := self.predicates.several(chosen[1], chosen[0])) is not None:
+                return found
             cursor.reset(mark)
         if (other := self._of_other_symbol()) is not None:
             return other

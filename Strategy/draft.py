@@ -101,6 +101,9 @@ class Draft:
     worded: tuple[AnyCondition, ...] = ()
     mentions: tuple[AnyOperand, ...] = ()
     pairs: tuple[tuple[AnyOperand, AnyOperand, str], ...] = ()  # what was compared with what: "cross" or "level"
+    predicate_at: int = 0  # where what is said of the last subject begins
+    frame_behind: tuple[int, str] | None = None  # a time frame said behind an operand, and where it ends
+    beside: tuple[tuple[AnyOperand, AnyOperand], ...] = ()  # further right sides: "above SMA(20) and SMA(50)"
     repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side
     average: tuple[str, str | None] = ("SMA", None)
     exit_rule: bool = False  # whether the rule being read may ask about the open trade

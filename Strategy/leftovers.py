@@ -8,6 +8,7 @@ from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 from Strategy.lexer import Token
 from Strategy.lexicon import trie
+from Strategy.outside import MARK
 
 _UNSUPPORTED = {
     "OPTION": ("unsupported_instrument", "Options are not supported, only the asset itself"),
@@ -29,6 +30,10 @@ def leftover(text: str, tokens: list[Token], cursor: Cursor, draft: Draft) -> tu
         taken.update(range(piece.first, piece.last + 1))
     _promises(text, tokens, taken, draft)
     quoted = _unsupported(text, tokens, taken, draft)
+    for i, token in enumerate(tokens):
+        if token.norm == MARK:  # asked about already
+            taken.add(i)
+            quoted.append(text[token.start : token.end])
     i = 0
     while i < len(tokens):
         if i in taken or _is_glue(tokens, i):

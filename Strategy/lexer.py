@@ -77,6 +77,34 @@ _TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
 _SCALES = {"thousand": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9}
+# A number word between these counts what was named before; it is no level and no period.
+_NAMED_BEFORE = ("them", "these", "those", "the", "my", "both")
+_PLURALS = ("averages", "lines", "emas", "smas", "mas", "bands", "levels", "indicators")
+_ADJECTIVES = (
+    "first", "second", "third", "other", "another", "either", "neither", "each", "any", "every", "this", "that", "which", "same", "slow", "slower", "slowest",
+    "fast", "faster", "fastest", "short", "shorter", "long", "longer", "upper", "lower", "middle", "higher", "bigger", "smaller", "latter", "former",
+    "daily", "weekly", "monthly", "hourly", "at least",
+)  # fmt: skip
+_CLAUSE_ENDS = (
+    ",",
+    ".",
+    ";",
+    ")",
+    "!",
+    "?",
+    "and",
+    "or",
+    "then",
+    "is",
+    "are",
+    "crosses",
+    "of",
+    "on",
+    "rises",
+    "falls",
+    "turns",
+    "by",
+)
 _PERCENT_WORDS = ("percent", "pct", "percents")
 
 
@@ -169,7 +197,7 @@ def _fold_numbers(tokens: list[Token]) -> list[Token]:
     i = 0
     while i < len(tokens):
         token = tokens[i]
-        if token.kind == "word" and (token.norm in _UNITS or token.norm in _TENS):
+        if token.kind == "word" and (token.norm in _UNITS or token.norm in _TENS) and not _counts_the_named(tokens, i):
             token, i = _number_words(tokens, i)
         else:
             i += 1
@@ -202,6 +230,21 @@ def _fold_numbers(tokens: list[Token]) -> list[Token]:
                 i += 2
         result.append(token)
     return result
+
+
+def _counts_the_named(tokens: list[Token], i: int) -> bool:
+    """Whether a number word counts what was named: "one of them", "the two averages", "the slower one"."""
+    after = [t.norm for t in tokens[i + 1 : i + 3]] + ["", ""]
+    before = tokens[i - 1].norm if i else ""
+    if after[0] == "of" and after[1] in _NAMED_BEFORE:
+        return True
+    if tokens[i].norm in ("two", "three") and (after[0] in _PLURALS or after[:2] == ["moving", "averages"]):
+        return True
+    if tokens[i].norm != "one":
+        return False
+    if after[0] == "or" and after[1] in ("the", "both"):
+        return True
+    return before in _ADJECTIVES and (i + 1 == len(tokens) or tokens[i + 1].kind == "nl" or after[0] in _CLAUSE_ENDS)
 
 
 def _names_one(tokens: list[Token], i: int) -> bool:

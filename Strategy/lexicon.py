@@ -91,7 +91,55 @@ _LEAVE = (
     "leaving", "get out of", "getting out of", "liquidate", "flatten", "unwind", "bail out of",
 )  # fmt: skip
 
+
+def _choices() -> Phrases:
+    """Return the phrases that stand for some, all or none of what was named.
+
+    Their value says which of them, whether exactly two must have been named, and whether they are averages.
+    """
+    averages = ("averages", "moving averages", "emas", "smas", "mas", "moving average lines")
+    things = ("them", "these", "those", "lines", "levels", "two", "2", "ones", *averages)
+    quantities = {
+        "any": (("either", True), ("any", False), ("any one", False), ("one", False), ("at least one", False), ("1", False)),
+        "all": (("both", True), ("all", False), ("each", False), ("every one", False), ("two", True)),
+        "none": (("neither", True), ("none", False), ("not one", False), ("neither one", True)),
+    }  # fmt: skip
+    phrases: Phrases = {}
+    for how, words in quantities.items():
+        for word, two in words:
+            for thing, lead in product(things, ("of", "of the", "of these", "of those", "of the two", "of both")):
+                if thing in ("them", "these", "those") and lead != "of":
+                    continue
+                phrases[f"{word} {lead} {thing}"] = (
+                    how,
+                    two or lead == "of the two" or thing == "two",
+                    thing in averages,
+                )
+    for how, word in (("any", "either"), ("all", "both"), ("none", "neither"), ("all", "the two"), ("all", "two")):
+        nouns = (
+            ("average", "moving average", "ema", "sma", "line", "one", "level") if word in ("either", "neither") else ()
+        )
+        for noun in (*nouns, *averages, "lines", "levels"):
+            if not (word in ("either", "neither") and noun in averages):
+                phrases[f"{word} {noun}"] = (
+                    how,
+                    True,
+                    noun in averages or noun in ("average", "moving average", "ema", "sma"),
+                )
+    phrases |= {word: (how, True, False) for how, word in (("any", "either"), ("all", "both"), ("none", "neither"))}
+    phrases |= _each("one or the other, either one, one or both", ("any", True, False))
+    return (
+        phrases
+        | _each(
+            "all averages, all the averages, all moving averages, all three averages, all three moving averages",
+            ("all", False, True),
+        )
+        | _each("all three, all three of them", ("all", False, False))
+    )
+
+
 CATEGORIES: dict[str, Phrases] = {
+    "CHOICE": _choices(),
     "AND": _each("and, and also, plus also, as well as, along with, but, and then, together with, while also, yet"),
     "OR": _each("or, or else, or if, or when, or alternatively, alternatively"),
     "NOT": _each(
@@ -100,7 +148,7 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "WHEN": _each(
         "when, when ever, whenever, if, once, as soon as, where, after, on, upon, in case, when the, only when, only if, "
-        "every time, each time, anytime, any time, at the moment, the moment, in the event, assuming, when both, if both, if and only if, should"
+        "every time, each time, anytime, any time, at the moment, the moment, in the event, assuming, if and only if, should"
     ),
     "PROVIDED": _each(
         "provided, provided that, only when, only if, as long as, so long as, given that, while, when, whilst, if, "
@@ -175,6 +223,35 @@ CATEGORIES: dict[str, Phrases] = {
         ),
         **_each("positive, bullish, green, in positive territory", ("level", "above")),
         **_each("negative, bearish, red, in negative territory", ("level", "below")),
+    },
+    # Said of an indicator that has only two directions, such as Supertrend.
+    "TREND_FLIP": {
+        **_each(
+            "turns up, turn up, turning up, flips up, flip up, goes up, goes green, goes bullish, goes long, turns long, flips long, becomes bullish, becomes green, "
+            "changes to up, changes to bullish, changes to green, switches to up, switches to bullish, switches to green, switches up, turns to up, turns to bullish, "
+            "turns to green, flips to up, flips to bullish, flips to green, turns green, flips green, turns bullish, flips bullish, turns positive, flips positive, becomes positive, goes positive, reverses up, flips upward, flips upwards, changes to an uptrend",
+            "above",
+        ),
+        **_each(
+            "turns down, turn down, turning down, flips down, flip down, goes down, goes red, goes bearish, goes short, turns short, flips short, becomes bearish, becomes red, "
+            "changes to down, changes to bearish, changes to red, switches to down, switches to bearish, switches to red, switches down, turns to down, turns to bearish, "
+            "turns to red, flips to down, flips to bearish, flips to red, turns red, flips red, turns bearish, flips bearish, turns negative, flips negative, becomes negative, goes negative, reverses down, flips downward, flips downwards, changes to a downtrend",
+            "below",
+        ),
+        **_each(
+            "flips, changes direction, switches direction, changes its direction, changes color, changes colour, reverses, flips direction, flips sides",
+            "",
+        ),
+    },
+    "TREND_STATE": {
+        **_each(
+            "up, is up, in an uptrend, in uptrend, in an up trend, bullish, green, positive, trending up, pointing up, long",
+            "above",
+        ),
+        **_each(
+            "down, is down, in a downtrend, in downtrend, in a down trend, bearish, red, negative, trending down, pointing down, short",
+            "below",
+        ),
     },
     "EXTREME": {
         **_each("oversold, in oversold territory, oversold territory, in the oversold zone, in oversold", "oversold"),
@@ -560,7 +637,7 @@ CATEGORIES: dict[str, Phrases] = {
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
         "also, simply, please, i, i'd, i'll, i'm, we, you, want, would, like, to, should, will, must, can, could, let, let's, my, our, your, so, very, really, "
-        "basically, both, either, value, reading, level, their, this, that, these, those, there, there's, having, does, do, did, of, at, by, some, signal, "
+        "basically, value, reading, level, their, this, that, these, those, there, there's, having, does, do, did, of, at, by, some, signal, "
         "immediately, then, itself, which, who, me, us, them, use, using, with, for, in, on, from, as, per, set, place, protect, order, orders, trade, trades, "
         "position, positions, strategy, rule, rules, need, needs, condition, conditions, add, include, apply, keep, make, sure, simple, plan, system, run, "
         "backtest, test, try, idea, etc, etf, etfs, i.e, ie, eg, and, it, when, if, signals, here, hello, hi, thanks, thank, "
@@ -571,8 +648,8 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "NOISE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, become, becomes, remains, remain, stays, stay, currently, now, "
-        "just, also, simply, please, i, we, you, want, would, like, to, should, will, must, can, could, let's, let, my, our, your, so, very, really, both, "
-        "either, value, reading, level, their, this, that, then, there, there's, these, trades, sits, of the, does, do, did, has been, have been, going, "
+        "just, also, simply, please, i, we, you, want, would, like, to, should, will, must, can, could, let's, let, my, our, your, so, very, really, "
+        "value, reading, level, their, this, that, then, there, there's, these, trades, sits, of the, does, do, did, has been, have been, going, "
         "they, value of, even, itself, shows, stands, reads, still, i'd, i'll"
     ),
 }

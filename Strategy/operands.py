@@ -11,7 +11,7 @@ from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY, IndicatorEntry
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 from Strategy.ages import Ages
-from Strategy.cursor import Cursor
+from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 
 MathSign = Literal["+", "-", "*", "/"]
@@ -95,7 +95,14 @@ class Operands:
             last = self._numbered_indicator()
             if isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in MOVING_AVERAGES:
                 name = self.draft.indicators[last.id].name
-                return [*(self.draft.indicator(name, {"timeperiod": int(n)}) for n in numbers), last]
+                item = self.draft.indicators[last.id]
+                others = [
+                    self.draft.indicator(
+                        name, {"timeperiod": int(n)}, source=item.source_name, timeframe=item.timeframe
+                    )
+                    for n in numbers
+                ]
+                return [*others, last]
             cursor.reset(here)
         cursor.reset(mark)
         one = self.operand()
@@ -233,17 +240,25 @@ class Operands:
         cursor.reset(mark)
         return None
 
-    def trailing_frame(self) -> str | None:
-        """Read "on weekly bars", "on the 4-hour chart" behind an indicator."""
+    def trailing_frame(self, *, bare: bool = False) -> str | None:
+        """Read "on weekly bars", "on the 4-hour chart" behind an indicator; where `bare`, "on the daily" as well."""
         cursor = self.cursor
         mark = cursor.mark()
         if cursor.words("on", "of", "from", noise=False):
             frame = self._frame()
-            before = cursor.previous()
-            if frame is not None and before is not None and (cursor.position and self._said_chart(before.norm)):
+            before, follows = cursor.previous(), cursor.peek()
+            ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", ")", "and", "or", "then")
+            if frame is not None and before is not None and (self._said_chart(before.norm) or (bare and ends)):
                 return frame
         cursor.reset(mark)
         return None
+
+    def _frame_behind(self) -> str | None:
+        """Read a time frame behind an indicator and remember where it was said."""
+        frame = self.trailing_frame(bare=True)
+        if frame is not None:
+            self.draft.frame_behind = (self.cursor.position, frame)
+        return frame
 
     @staticmethod
     def _said_chart(word: str) -> bool:
@@ -269,6 +284,8 @@ class Operands:
             # "its 20-day average", "20-day average volume"
             return None
         entry = REGISTRY[name]
+        if len(numbers) > len(entry.params):
+            return None
         period_unit = unit if unit not in (None, "bar") else None
         if period_unit and entry.params:
             bars_frame = self._unit_frame(period_unit)
@@ -412,12 +429,17 @@ class Operands:
                     cursor.reset(mark)
                     return []
                 cursor.reset(unit_mark)
-                if len(numbers) > len(entry.params):
+                if len(numbers) > len(entry.params) and not (entry.params and self._slashed(mark)):
                     cursor.reset(mark)
                     return [] if not entry.params else self._first_numbers(len(entry.params))
                 return numbers
         cursor.reset(mark)
         return []
+
+    def _slashed(self, mark: Mark) -> bool:
+        """Whether the numbers since a mark are written as one, "10/20", which is no division."""
+        said = self.cursor.tokens[mark.position : self.cursor.position]
+        return any(token.norm == "/" for token in said) and all(token.attached for token in said[1:])
 
     def _first_numbers(self, count: int) -> list[float]:
         token = self.cursor.number(percent=False)
@@ -470,9 +492,11 @@ class Operands:
         if source is None and entry.name in MOVING_AVERAGES and start is not None:
             source = self._own_source(start)
         source = None if source == entry.default_source else source
-        ahead, frame = frame, frame or self.trailing_frame()
+        ahead, frame = frame, frame or self._frame_behind()
         if entry.by_session and not numbers and not self._rolling(entry, start):
             entry, numbers, frame = self._by_session(entry, ahead, frame)
+        if len(numbers) > len(entry.params):
+            self._surplus(entry, numbers)
         params: dict[str, Any] = {}
         for p, value in zip(entry.params, numbers, strict=False):
             params[p.name] = int(value) if p.kind is int else value
@@ -488,6 +512,10 @@ class Operands:
             known = [i for i in draft.indicators.values() if i.name == entry.name and i.timeframe is None]
             if known and (entry.name not in MOVING_AVERAGES or len(known) == 1):
                 # "RSI(7) below 30 ... RSI above 70": the second is the first.
+                if "exact" not in draft.flags and known[-1].params != {p.name: p.default for p in entry.params}:
+                    said, usual = entry.setting(known[-1].params), entry.setting({})
+                    text = f"{entry.name} without numbers is {entry.name}({said}), named before"
+                    draft.assume("same_indicator", text, f"the usual {entry.name}({usual})", "indicators")
                 output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
                 return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
         if any(p.name not in params for p in entry.params):
@@ -510,6 +538,20 @@ class Operands:
         if entry.name in MOVING_AVERAGES:
             draft.average = (entry.name, source)
         return self._of_last_period(ref, frame) if entry.name == "PIVOT" else ref
+
+    def _surplus(self, entry: IndicatorEntry, numbers: list[float]) -> None:
+        """Ask about numbers that an indicator has no parameter for."""
+        said = ", ".join(f"{n:g}" for n in numbers)
+        names = " and ".join(", ".join(p.name.replace("timeperiod", "period") for p in entry.params).rsplit(", ", 1))
+        takes = f"takes only its {names} ({entry.setting({})} is usual)" if entry.params else "takes no numbers"
+        self.draft.problem(
+            "error", "parameters", "text", f"{entry.name}({said}) has too many numbers: {entry.name} {takes}",
+            "Leave out the numbers that are too many",
+        )  # fmt: skip
+        if not entry.params:
+            self.draft.ask(f"What is meant by {entry.name}({said})? {entry.name} {takes}.")
+        else:
+            self.draft.ask(f"Which numbers are meant in {entry.name}({said})? {entry.name} {takes}.")
 
     def _rolling(self, entry: IndicatorEntry, start: int | None) -> bool:
         """Whether an indicator's last bars are meant: said so ("rolling VWAP"), or with a period earlier in the text."""

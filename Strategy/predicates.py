@@ -8,6 +8,7 @@ from typing import Any, Literal
 from Backtest.canonical import (
     All,
     AnyCondition,
+    AnyOf,
     AnyOperand,
     Between,
     Compare,
@@ -22,6 +23,7 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
+from Strategy.choices import Choices, How, combined
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.movements import Movements
@@ -42,14 +44,17 @@ class Predicates:
         self.draft = draft
         self.operands = operands
         self.movements = Movements(cursor, draft, operands)
+        self.choices = Choices(cursor, draft, operands.operand, self._scale)
 
-    def several(self, subjects: list[AnyOperand]) -> AnyCondition | None:
+    def several(self, subjects: list[AnyOperand], how: How = "all") -> AnyCondition | None:
+        """Read what is said of each of several subjects, or of any of them, or of none."""
         mark = self.cursor.mark()
         first = self.read(subjects[0])
         if first is None or len(subjects) == 1:
             return first
         self.cursor.reset(mark)
-        return joined([c for s in subjects if (c := self._again(mark, s)) is not None])
+        found = [self._again(mark, s) for s in subjects]
+        return None if None in found else combined(how, [c for c in found if c is not None])
 
     def _again(self, mark: Mark, subject: AnyOperand) -> AnyCondition | None:
         self.cursor.reset(mark)
@@ -90,7 +95,7 @@ class Predicates:
 
     def read(self, subject: AnyOperand) -> AnyCondition | None:
         """Read what is said of a subject."""
-        self.draft.compared = subject
+        self.draft.compared, self.draft.predicate_at = subject, self.cursor.position
         try:
             return self._said_of(subject)
         finally:
@@ -117,7 +122,7 @@ class Predicates:
                 return Not(condition=Compare(left=subject, op="==", right=right))
             cursor.reset(mark)
         for reader in (
-            self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self._between, self._level,
+            self._trend, self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self._between, self._level,
             self.movements.extreme, self.movements.percent_move, self.movements.touched_level, self.movements.reaches_extreme, self.movements.is_extreme, self._plain_cross, self.movements.moves, self._is_multiple,
         ):  # fmt: skip
             found = reader(subject)
@@ -125,6 +130,44 @@ class Predicates:
                 return found
             cursor.reset(mark)
         return None
+
+    def _trend(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "Supertrend is up" and "PSAR flips up": which of its two directions an indicator has, or takes."""
+        cursor = self.cursor
+        item = self.draft.indicators.get(subject.id) if isinstance(subject, IndicatorRef) else None
+        of_line = cursor.previous_word() in ("line", "lines")
+        if item is None or item.name not in ("SUPERTREND", "PSAR") or of_line or "exact" in self.draft.flags:
+            return None
+        mark = cursor.mark()
+        flip = cursor.take("TREND_FLIP")
+        cursor.reset(mark) if flip is None else None
+        way = flip if flip is not None else cursor.take("TREND_STATE")
+        if way is None or self._goes_on():
+            return None
+        if flip == "":
+            way = "above" if self.draft.rising_side else "below"
+            text = f"{item.name} flips up for buying and down for selling"
+            self.draft.assume("cross_direction", text, "any flip")
+        left, right = self._two_directions(subject, item)
+        if flip is not None:
+            return Cross(left=left, direction=way, right=right)
+        return Compare(left=left, op=">" if way == "above" else "<", right=right)
+
+    def _two_directions(self, subject: AnyOperand, item: IndicatorBase) -> tuple[AnyOperand, AnyOperand]:
+        """Return what is above what while an indicator of two directions points up."""
+        assert isinstance(subject, IndicatorRef)
+        if item.name == "SUPERTREND":
+            return subject.model_copy(update={"output": "direction"}), Value(value=0)
+        self.draft.assume("psar", "The parabolic SAR points up while the close is above it")
+        return Price(column="Close", offset=subject.offset), subject
+
+    def _goes_on(self) -> bool:
+        """Whether a movement is told further: "up 3%", "up for 3 bars", "down from yesterday"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        more = cursor.words("for", "by", "from", "over", "than", "to", "through", noise=False) or cursor.number()
+        cursor.reset(mark)
+        return more is not None or cursor.looking_at("ABOVE", "IN_A_ROW", noise=False) is not None
 
     def _signed(self, subject: AnyOperand) -> AnyCondition | None:
         sign = self.cursor.take("SIGN")
@@ -135,12 +178,7 @@ class Predicates:
             if not isinstance(subject, IndicatorRef) or self.draft.indicators[subject.id].name != "MACD":
                 return None
             return Cross(left=subject, direction=side, right=subject.model_copy(update={"output": "signal"}))
-        if isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].name == "SUPERTREND":
-            direction = subject.model_copy(update={"output": "direction"})
-            if kind == "cross":
-                return Cross(left=direction, direction=side, right=Value(value=0))
-            return Compare(left=direction, op=">" if side == "above" else "<", right=Value(value=0))
-        if isinstance(subject, Price):
+        if isinstance(subject, Price) or self._is_price(subject):
             return None
         if isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].entry.bounds is not None:
             return None
@@ -169,7 +207,7 @@ class Predicates:
         if found is None:
             return None
         if "cross" not in verb:
-            self.draft.worded += tuple(found.conditions) if isinstance(found, All) else (found,)
+            self.draft.worded += _parts(found)
         self.cursor.words(
             *(("from below", "from underneath") if direction == "above" else ("from above",)), noise=False
         )
@@ -202,6 +240,10 @@ class Predicates:
         if not self.cursor.take("CROSSES"):
             return None
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
+        if (chosen := self.choices.rights(subject)) is not None:
+            way: Literal["above", "below"] = "above" if self.draft.rising_side else "below"
+            self._assume_direction()
+            return combined(chosen[0], [Cross(left=subject, direction=way, right=r) for r in chosen[1]])
         rights = [self._previous_channel(r) for r in self._rights(subject)]
         if not rights:
             return None
@@ -215,12 +257,21 @@ class Predicates:
             self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
         direction = "above" if self.draft.rising_side else "below"
-        self.draft.assume(
-            "cross_direction", "A cross without a direction is upward for buying and downward for selling", "any cross"
-        )
+        self._assume_direction()
         self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
         self.draft.pairs += ((subject, rights[0], "cross"),)
         return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
+
+    def _assume_direction(self) -> None:
+        text = "A cross without a direction is upward for buying and downward for selling"
+        self.draft.assume("cross_direction", text, "any cross")
+
+    def _scale(self, operand: AnyOperand) -> str:
+        """Return what an operand can be compared with: prices, volume, or the indicator's own kind."""
+        if self._is_price(operand):
+            return "price"
+        item = self.draft.indicators.get(operand.id) if isinstance(operand, IndicatorRef) else None
+        return "volume" if item is None or item.source_name == "Volume" else item.name
 
     def _rights(self, subject: AnyOperand) -> list[AnyOperand]:
         """Read the right side of a comparison; "the 200" after an average is another average."""
@@ -234,12 +285,6 @@ class Predicates:
         if back and isinstance(subject, Price | IndicatorRef):  # "lower than 5 days ago"
             return [subject.model_copy(update={"offset": subject.offset + back})]
         cursor.reset(mark)
-        if cursor.words("both of them", "both averages", "both moving averages", "both", noise=False):
-            both = list(dict.fromkeys(m.model_dump_json() for m in reversed(self.draft.mentions) if m != subject))
-            known = {m.model_dump_json(): m for m in self.draft.mentions}
-            if len(both) >= 2:
-                return [known[k] for k in both[:2]]
-            cursor.position = start
         # "RSI < 50 and 20 SMA > ...": the 50 is a level, not an average's length.
         one = None if self._is_price(subject) else self.operands.operand()
         rights = self.operands.several() if one is None else [one]
@@ -311,9 +356,14 @@ class Predicates:
         return indicator.entry.scale == "price" and indicator.source_name in (None, *PRICE_COLUMNS[:4])
 
     def _right_sides(self, subject: AnyOperand, make: Callable[[AnyOperand], AnyCondition]) -> AnyCondition | None:
-        rights = self._rights(subject)
+        chosen = self.choices.rights(subject)
+        how, rights = chosen or ("all", self._rights(subject))
         if not rights:
             return None
+        if chosen and how == "all" and isinstance(make(rights[0]), Cross):
+            self.draft.assume(
+                "both", "All are crossed on the same bar", "beyond all of them, whenever each was crossed"
+            )
         if isinstance(subject, Value) and any(isinstance(r, Value) for r in rights):
             return None
         rights = [self._previous_channel(r) for r in rights]
@@ -321,7 +371,7 @@ class Predicates:
         self.draft.pairs += tuple((subject, r, "cross" if isinstance(make(r), Cross) else "level") for r in rights)
         self.draft.mentions += tuple(r for r in rights if not isinstance(r, Value))
         self.draft.mentions += (subject,)
-        return joined([make(r) for r in rights])
+        return combined(how, [make(r) for r in rights])
 
     def _previous_channel(self, right: AnyOperand) -> AnyOperand:
         """A Donchian channel that contains this bar can never be crossed by its close."""
@@ -361,7 +411,7 @@ class Predicates:
         if found is None:
             return None
         if sign is not None and sign.kind == "word" and op in ("<", ">"):
-            self.draft.worded += tuple(found.conditions) if isinstance(found, All) else (found,)
+            self.draft.worded += _parts(found)
         return self._chained(self._by_percent(found))
 
     def _as_before(self, mark: Mark, subject: AnyOperand, op: Operator) -> AnyCondition | None:
@@ -441,9 +491,7 @@ class Predicates:
     def undirected(self, left: AnyOperand, right: AnyOperand) -> AnyCondition:
         fast_first = self._period(left) <= self._period(right)
         direction = "above" if self.draft.rising_side == fast_first else "below"
-        self.draft.assume(
-            "cross_direction", "A cross without a direction is upward for buying and downward for selling", "any cross"
-        )
+        self._assume_direction()
         return Cross(left=left, direction=direction, right=right)  # type: ignore[arg-type]
 
     def _period(self, operand: AnyOperand) -> float:
@@ -457,3 +505,9 @@ def joined(parts: list[Any]) -> AnyCondition:
     """Join conditions by and; a group that is one already stays a group."""
     found: AnyCondition = parts[0] if len(parts) == 1 else All(conditions=parts)
     return found
+
+
+def _parts(condition: AnyCondition) -> tuple[AnyCondition, ...]:
+    """Return the comparisons that were read of one predicate."""
+    inner = condition.condition if isinstance(condition, Not) else condition
+    return tuple(inner.conditions) if isinstance(inner, All | AnyOf) else (inner,)

@@ -233,6 +233,11 @@ class Risk:
                 return False
         if level["type"] == "risk_reward":
             return False
+        self.cursor.words("behind each close", "each close", "behind every close", "every close", noise=False)
+        mark = self.cursor.mark()
+        self.cursor.symbol(",")
+        if not self.cursor.words("never moved back", noise=False):
+            self.cursor.reset(mark)
         self.draft.set_risk("trailing_stop", level)
         return True
 

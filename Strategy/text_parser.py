@@ -28,11 +28,13 @@ from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
 from Backtest.timeframes import Timeframe, is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
+from Strategy.chart_frames import note_mixed_frames
 from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
 from Strategy.lexicon import ACRONYMS, corrector, vocabulary
+from Strategy.outside import outside
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
@@ -104,9 +106,11 @@ def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") ->
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{TIMEFRAME_WORDS.get(timeframe, timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
-    cursor = Cursor(tokens, draft)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
         draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
+    else:
+        tokens = outside(text, tokens, draft)
+    cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
     left = leftover(text, tokens, cursor, draft)
     try:
@@ -173,6 +177,8 @@ def _result(
             "Use the traded symbol's own prices",
         )
         draft.ask(f"What should replace the rule on {symbol!r}, in terms of the traded symbol's own prices?")
+    if "exact" not in draft.flags:
+        note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
     _said_twice(draft)
     _missing(draft, entries, tokens)
     _defaults(draft)
@@ -249,7 +255,35 @@ def _question(problem: Diagnostic) -> str:
         return known
     if "risk_percent needs" in problem.message or "risk_reward needs" in problem.message:
         return "Where should the stop loss be?"
-    return f"What should it be instead? {problem.message}"
+    return _in_plain_words(problem) or f"What should it be instead? {problem.message}"
+
+
+_SETTINGS = {
+    "risk.position_size": "position size", "risk.stop_loss": "stop loss", "risk.take_profit": "target", "risk.trailing_stop": "trailing stop",
+    "risk.max_bars": "time limit, in bars,", "risk.cooldown_bars": "pause after an exit, in bars,", "execution.cash": "starting cash",
+    "execution.commission": "commission", "execution.commission_fixed": "commission", "execution.spread": "spread", "execution.margin": "margin",
+}  # fmt: skip
+_BOUNDS = {
+    "less than or equal to": "at most", "greater than or equal to": "at least", "less than": "less than", "greater than": "more than",
+}  # fmt: skip
+
+
+def _in_plain_words(problem: Diagnostic) -> str:
+    """Return the question about a number beyond its bounds, or a time frame too fine, in a trader's words."""
+    frames = re.search(r"time frame (\S+) is not coarser than the strategy's (\S+)", problem.message)
+    if frames is not None:
+        fine, own = (TIMEFRAME_WORDS.get(frame, frame) for frame in frames.groups())
+        return f"The strategy trades on {own} bars, where nothing can be told of {fine} bars. On which bars shall it trade?"
+    bound = re.search(rf"Input should be ({'|'.join(_BOUNDS)}) (\S+?)(?:, got (\S+))?$", problem.message)
+    name = next((words for field, words in _SETTINGS.items() if problem.field.startswith(field)), None)
+    if bound is None or name is None:
+        return ""
+    share = 100 if problem.field in ("execution.commission", "execution.spread", "execution.margin") else 1
+    limit, given = float(bound[2]) * share, bound[3]
+    levels = ("position size", "stop loss", "target", "trailing stop")
+    percent = "%" if share == 100 or (name in levels and "value" in problem.field) else ""
+    instead = f", not {float(given) * share:g}{percent}" if given else ""
+    return f"The {name} must be {_BOUNDS[bound[1]]} {limit:g}{percent}{instead}. What shall it be?"
 
 
 def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:

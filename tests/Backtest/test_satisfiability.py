@@ -30,6 +30,7 @@ NEVER = (
     "all_(rising(RSI(14), 2), falling(RSI(14), 1))", "all_(RSI(14) < 30, not_(RSI(14) < 40))", "all_(time('mon'), time('tue'))",
     "all_(time(start='09:00', end='10:00'), time(start='10:00', end='11:00'))", "all_(gain('>', 5), gain('<', 2))",
     "not_(any_(RSI(14) < 60, RSI(14) > 50))", "all_(any_(RSI(14) > 70, RSI(14) > 80), RSI(14) < 60)", "up(EMA(20), EMA(20))", "Close < 0.95 * Close",
+    "Low < 0", "EMA(20) <= 0", "ATR(14) < 0", "down(Close, 0)",
 )  # fmt: skip
 ALWAYS = (
     "SMA(20) <= SMA(20)",
@@ -38,9 +39,14 @@ ALWAYS = (
     "between(RSI(14), 0, 100)",
     "any_(RSI(14) < 60, RSI(14) > 50)",
     "Close <= HIGHEST(20)",
+    "Close > 0",
+    "SMA(20) > 0",
+    "SMA(20, of='Volume') >= 0",
+    "ATR(14) >= 0",
+    "HIGHEST(20) > -5",
 )
 POSSIBLE = (
-    "Close > 0", "RSI(14) > 70", "Close > HIGHEST(20)[1]", "all_(Close > SMA(20), Close < SMA(50))", "Close > Close[1]", "RSI(14) >= 100",
+    "Volume > 0", "ATR(14) > 0", "MOM(10) > 0", "DEMA(20) > 0", "RSI(14) > 70", "Close > HIGHEST(20)[1]", "all_(Close > SMA(20), Close < SMA(50))", "Close > Close[1]", "RSI(14) >= 100",
     "all_(RSI(14) < 30, RSI(7) > 70)", "all_(within(RSI(14) < 30, 5), RSI(14) > 70)", "up(Close, SMA(50))", "MACD().macd < MACD().signal",
     "all_(RSI(14) < 30, RSI(14)[1] > 70)", "all_(time('mon'), time(start='09:00', end='10:00'))", "Close < 0.95 * Close[1]",
 )  # fmt: skip

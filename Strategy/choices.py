@@ -1,0 +1,124 @@
+"""The grammar of "either of them", "both averages", "neither", "one of the two": some or all of what was named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from Backtest.canonical import All, AnyCondition, AnyOf, AnyOperand, IndicatorRef, Not, Price, Value
+from Strategy.cursor import Cursor, Mark
+from Strategy.draft import Draft
+
+How = Literal["any", "all", "none"]
+Chosen = tuple[How, list[AnyOperand]]
+
+_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA")
+_BARE = ("either", "both", "neither")
+_ENDS = (",", ".", ";", ")", "and", "or", "then", "for", "within", "on", "at", "by", "from", "!", "?")
+_LISTS: dict[str, tuple[How, str]] = {"either": ("any", "or"), "both": ("all", "and"), "neither": ("none", "nor")}
+
+
+class Choices:
+    """Reads words that stand for several things; None where they do not, or what they stand for is not certain."""
+
+    def __init__(
+        self, cursor: Cursor, draft: Draft, operand: Callable[[], AnyOperand | None], scale: Callable[[AnyOperand], str]
+    ) -> None:
+        self.cursor = cursor
+        self.draft = draft
+        self.operand = operand
+        self.scale = scale
+
+    def rights(self, subject: AnyOperand) -> Chosen | None:
+        """Read the right side of a comparison: "either of them", "both SMA(20) and SMA(50)"."""
+        mark = self.cursor.mark()
+        if (listed := self._listed()) is not None:
+            return listed
+        phrase = self.cursor.take("CHOICE")
+        if phrase is None or (self._bare() and not self._ends()):
+            self.cursor.reset(mark)
+            return None
+        how, two, averages = phrase
+        named = self._compared_with(subject)
+        if len(named) < 2 or averages:
+            scale = self.scale(subject)
+            named = [o for o in self._all_named() if o != subject and self.scale(o) == scale]
+        return self._certain(mark, how, self._only(named, averages), two=two)
+
+    def subjects(self, says: Callable[[], bool]) -> Chosen | None:
+        """Read the left side: "either of them is falling", "both RSI and MFI are below 30"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        if (listed := self._listed()) is not None:
+            return listed
+        phrase = cursor.take("CHOICE")
+        if phrase is None or (self._bare() and not says()):
+            cursor.reset(mark)
+            return None
+        how, two, averages = phrase
+        named: list[AnyOperand] = self._all_named() if averages else []
+        if not averages and self.draft.pairs:
+            left = self.draft.pairs[-1][0]
+            named = self._compared_with(left)
+            if not isinstance(left, Price) or len(named) < 2:
+                named = [left, *named]
+        return self._certain(mark, how, self._only(named, averages), two=two)
+
+    def _listed(self) -> Chosen | None:
+        """Read "either A or B", "both A and B", "neither A nor B" of operands."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        said = cursor.words(*_LISTS)
+        if said is None:
+            return None
+        how, join = _LISTS[said]
+        cursor.words("of", noise=False)
+        found: list[AnyOperand] = []
+        while (one := self.operand()) is not None and not isinstance(one, Value):
+            found.append(one)
+            if not cursor.words(join, noise=False):
+                break
+        if len(found) < 2 or cursor.previous_word() == join:
+            cursor.reset(mark)
+            return None
+        return how, found
+
+    def _bare(self) -> bool:
+        return self.cursor.previous_word() in _BARE
+
+    def _ends(self) -> bool:
+        token = self.cursor.peek()
+        return token is None or token.kind == "nl" or token.norm in _ENDS
+
+    def _compared_with(self, left: AnyOperand) -> list[AnyOperand]:
+        """Return what an operand was compared with, numbers apart."""
+        pairs = [*((a, b) for a, b, _ in self.draft.pairs), *self.draft.beside]
+        return list(dict.fromkeys(b for a, b in pairs if a == left and not isinstance(b, Value)))
+
+    def _all_named(self) -> list[AnyOperand]:
+        pairs = [*((a, b) for a, b, _ in self.draft.pairs), *self.draft.beside]
+        named = [o for pair in pairs for o in pair if not isinstance(o, Value)]
+        return list(dict.fromkeys([*named, *self.draft.mentions]))
+
+    def _only(self, named: Sequence[AnyOperand], averages: bool) -> list[AnyOperand]:
+        """Leave out what is no average, where averages are spoken of."""
+        if not averages:
+            return list(named)
+        known = self.draft.indicators
+        return [o for o in named if isinstance(o, IndicatorRef) and o.id in known and known[o.id].name in _AVERAGES]
+
+    def _certain(self, mark: Mark, how: How, named: list[AnyOperand], *, two: bool) -> Chosen | None:
+        if len(named) == 2 or (len(named) > 2 and not two):
+            return how, named
+        self.cursor.reset(mark)
+        return None
+
+
+def combined(how: How, parts: list[AnyCondition]) -> AnyCondition:
+    """Join what is said of each of several things."""
+    if len(parts) == 1:
+        return parts[0]
+    if how == "all":
+        return All(conditions=parts)
+    some = AnyOf(conditions=parts)
+    return Not(condition=some) if how == "none" else some
