@@ -8,11 +8,14 @@ from typing import Any
 from Backtest.canonical import (
     All,
     AnyCondition,
+    Compare,
     Cross,
     IndicatorRef,
+    Price,
     Rule,
     Side,
     Time,
+    Value,
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
@@ -30,6 +33,7 @@ def assemble(draft: Draft) -> None:
     _reversal(draft)
     _one_sided(draft)
     _fills(draft)
+    _bare_periods(draft)
     if draft.filters:
         draft.entries = tuple((side, _joined(condition, draft.filters)) for side, condition in draft.entries)
 
@@ -37,6 +41,29 @@ def assemble(draft: Draft) -> None:
 def _joined(condition: AnyCondition, filters: tuple[AnyCondition, ...]) -> AnyCondition:
     parts = list(condition.conditions) if isinstance(condition, All) else [condition]
     return All(conditions=[*parts, *filters])
+
+
+AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "HMA")
+
+
+def _bare_periods(draft: Draft) -> None:
+    """Ask where a price is compared with the number of bars of an average: "above the 50 and 200 SMA … below the 50"."""
+    if draft.flags & {"exact", "money"}:
+        return
+    periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.name in AVERAGES}
+    for rule in [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]:
+        for node in walk(rule):
+            if not isinstance(node, Compare | Cross):
+                continue
+            prices = isinstance(node.left, Price) and isinstance(node.right, Value)
+            found = periods.get(node.right.value) if prices else None  # type: ignore[union-attr]
+            if found is not None:
+                number = f"{node.right.value:g}"  # type: ignore[union-attr]
+                message = f"{number} is compared with the price, and {found.name}({number}) is named elsewhere"
+                remedy = f"Say {found.name}({number}) for the average, ${number} for the price"
+                draft.problem("error", "price_or_period", "text", message, remedy)
+                draft.ask(f"Is {number} a price, or the average of {number} bars?")
+                return
 
 
 def _fills(draft: Draft) -> None:

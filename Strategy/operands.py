@@ -118,6 +118,8 @@ class Operands:
             return None
         if self.cursor.looking_at("UNIT", noise=False) and not token.percent:
             return None
+        if token.money:
+            self.draft.flags |= {"money"}  # it is a price, whatever average there is
         return Value(value=token.value)
 
     def _parenthesised(self) -> AnyOperand | None:
