@@ -113,7 +113,9 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
         elif kind == "union_tag_not_found" and where.startswith("indicators"):
             given = list(value) if isinstance(value, Mapping) else []
             meant = next((k for k in given if nearest(str(k), ["name"])), "")
-            hint = f"`{meant[:40]}`: did you mean `name`?" if meant else 'Write it as in {"name": "RSI", "timeperiod": 14}'
+            hint = (
+                f"`{meant[:40]}`: did you mean `name`?" if meant else 'Write it as in {"name": "RSI", "timeperiod": 14}'
+            )
             yield _error("missing", f"{where}.name", f"{where} has no name", hint)
         elif kind == "value_error":
             text = message.removeprefix("Value error, ")

@@ -152,7 +152,9 @@ def _settings(indicators: list[IndicatorBase]) -> Callable[[str], str]:
                 rule = re.sub(rf"(?i)\b{re.escape(name)}_{re.escape(output.name)}\w*", f"{full} {output.name}", rule)
             bare = rf"(?i)\b{re.escape(name)}(?:_value)?\b(?!\s*[(_]|\s+\d+\s*[<>]?\s*(?:day|period))"
             if len(several[name]) > 1 and re.search(bare, rule):
-                raise StrategyError(f"{name} is listed as {' and '.join(sorted(several[name]))}: write in {rule!r} which is meant")
+                raise StrategyError(
+                    f"{name} is listed as {' and '.join(sorted(several[name]))}: write in {rule!r} which is meant"
+                )
             rule = re.sub(bare, full, rule)
         return rule
 

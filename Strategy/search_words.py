@@ -168,13 +168,18 @@ def read_names(strategy: CanonicalStrategy, parameters: Mapping[str, Any]) -> di
 _SIGNS = (
     (r"(?:is |are |be |being |stays? |remains? |must be )?(?:at most|no more than|not above|not over)", "<="),
     (r"(?:is |are |be |being |stays? |remains? |must be )?(?:at least|no less than|not below|not under)", ">="),
-    (r"(?:is |are |be |being |stays? |remains? |must be )?(?:below|under|less than|smaller than|lower than|shorter than|faster than)", "<"),
+    (
+        r"(?:is |are |be |being |stays? |remains? |must be )?(?:below|under|less than|smaller than|lower than|shorter than|faster than)",
+        "<",
+    ),
     (
         r"(?:is |are |be |being |stays? |remains? |must be )?(?:above|over|greater than|more than|larger than|bigger than|higher than|longer than|slower than)",
         ">",
     ),
 )
-_BEFORE = r"where|such that|so that|provided(?: that)?|as long as|only if|if|with|while|keeping|keep|ensur(?:e|ing)|and|but"
+_BEFORE = (
+    r"where|such that|so that|provided(?: that)?|as long as|only if|if|with|while|keeping|keep|ensur(?:e|ing)|and|but"
+)
 _TERM = rf"(?:(?!\b(?:{_BEFORE}|from|to|between|in steps)\b)[\w.%+*/ -])+?"
 _SIGN = (
     r"(?:<=|>=|<|>|(?:(?:is|are|be|being|stays?|remains?|must be)\s+)?(?:below|above|under|at most|at least|no more than|no less than|"

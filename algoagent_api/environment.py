@@ -39,7 +39,9 @@ class Env(environ.Env):  # type: ignore[misc]
             try:
                 return read(written)
             except ValueError:
-                raise ImproperlyConfigured(f"{var}={written[:40]} is not {kind}: write one, or leave {var} out") from None
+                raise ImproperlyConfigured(
+                    f"{var}={written[:40]} is not {kind}: write one, or leave {var} out"
+                ) from None
         try:
             return super().get_value(var, cast, default, parse_default)
         except (ValueError, TypeError) as error:
@@ -52,7 +54,7 @@ class Env(environ.Env):  # type: ignore[misc]
             ImproperlyConfigured: it is no URL of a database that there is a driver for.
         """
         url = self.str(var, default=default) or default
-        scheme, separator, rest = url.partition("://")
+        scheme, separator, _rest = url.partition("://")
         shown = f"{var}={scheme}://..." if separator else f"{var}={url[:40]}"
         remedy = "write sqlite:///path/of/file or postgres://user:password@host:5432/name"
         if scheme not in DATABASES or not separator:
@@ -142,7 +144,9 @@ def check(settings: Mapping[str, Any]) -> None:
             raise ImproperlyConfigured(f"{name}={url[:80]} cannot work: {_WEB}")
     secret = settings["SIMPLE_JWT"]["SIGNING_KEY"]
     if not settings["DEBUG"] and len(secret) < 32:
-        raise ImproperlyConfigured("JWT_SECRET is shorter than 32 characters, and DEBUG is off: set it to a long random text")
+        raise ImproperlyConfigured(
+            "JWT_SECRET is shorter than 32 characters, and DEBUG is off: set it to a long random text"
+        )
     for scope, rate in settings["REST_FRAMEWORK"]["DEFAULT_THROTTLE_RATES"].items():
         if not re.fullmatch(r"[1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day)", rate):
             raise ImproperlyConfigured(
