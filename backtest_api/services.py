@@ -443,6 +443,8 @@ def summary_text(run: BacktestRun) -> str:
     trades = f"{run.total_trades} trade{'s' if run.total_trades > 1 else ''}"
     if total is None or hold is None:
         return f"{name} on {run.symbol}: {trades}"
+    if f"{abs(total - hold):.1f}" == "0.0":
+        return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and matched buy-and-hold"
     verb = "beat" if total > hold else "trailed"
     return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and {verb} buy-and-hold by {abs(total - hold):.1f} points"
 
