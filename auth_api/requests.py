@@ -105,7 +105,9 @@ def _with_choices(detail: Any, choices: Any, data: Any) -> Any:
         nested, given = isinstance(choices, Mapping), isinstance(data, Mapping)
         if detail and all(isinstance(key, int) for key in detail):  # the items of a list
             listed = isinstance(data, list)
-            return {k: _with_choices(v, choices, data[k] if listed and k < len(data) else None) for k, v in detail.items()}
+            return {
+                k: _with_choices(v, choices, data[k] if listed and k < len(data) else None) for k, v in detail.items()
+            }
         return {
             k: _with_choices(v, choices.get(k) if nested else None, data.get(k) if given else None)
             for k, v in detail.items()
@@ -220,12 +222,13 @@ class StrictQuery(views.APIView):
             findings += unknown_names(orders, _orders(self), kind="ordering")
         refuse(findings)
 
-
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, serializers.ValidationError) and isinstance(self, generics.GenericAPIView):
             given = self.request.query_params
             if given and isinstance(exc.detail, Mapping):
-                exc = serializers.ValidationError(_with_choices(exc.detail, _choices_of_filters(self), dict(given.items())))
+                exc = serializers.ValidationError(
+                    _with_choices(exc.detail, _choices_of_filters(self), dict(given.items()))
+                )
         return super().handle_exception(exc)
 
 
