@@ -63,7 +63,7 @@ def folded(name: str) -> str:
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text.strip().strip("<>\"'*# ").rstrip(":"))
     text = re.sub(r"^\d{1,2}[ab]?[.)]\s*", "", text.lower())
     text = re.sub(r"[\s_]+", " ", text).strip()
-    text = re.sub(r"\s*[(\[](utc|gmt|[a-z]{3,4}|[$€£])[)\]]$", "", text)
+    text = re.sub(r"\s*[(\[](utc|gmt|[a-z]{2,4}|[a-z]+(?: [a-z]+)?/[a-z/ ]+|[$€£])[)\]]$", "", text)
     if text.startswith(("adj close", "adjusted close")):
         return "adj close"
     if text.startswith(("open ", "high ", "low ", "close ")) and text.endswith(
