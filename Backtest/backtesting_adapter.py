@@ -21,7 +21,7 @@ from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_b
 from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
 from Backtest.conditions import compute_indicators, first_decision_bar, time_mask
 from Backtest.data import PriceData, PriceRequest
-from Backtest.data.quality import split_suspects
+from Backtest.data.quality import gap_notes, split_suspects
 from Backtest.data_manager import DataManager
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
@@ -202,9 +202,10 @@ def _day(stamp: pd.Timestamp) -> str:
 
 def data_notes(prices: PriceData) -> list[str]:
     """Return warnings about the prices themselves, whatever runs on them."""
+    missing = gap_notes(prices.frame, prices.timeframe)
     if "split" in prices.adjustment:
-        return []
-    return [suspect.message for suspect in split_suspects(prices.frame)[:3]]
+        return missing
+    return [*missing, *(suspect.message for suspect in split_suspects(prices.frame)[:3])]
 
 
 def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
 
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY, IndicatorEntry, indicator_name
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, IndicatorEntry
+from Backtest.indicators.listed import listed
 from Backtest.timeframes import TIMEFRAMES, Timeframe, is_intraday, seconds
 
 SCHEMA_VERSION: Literal["1"] = "1"
@@ -288,12 +289,6 @@ def default_id(
     return f"{name}@{timeframe}" if timeframe else name
 
 
-def _named(data: Any) -> Any:
-    """Give an indicator's JSON the registry's name for any of its own."""
-    known = indicator_name(str(data.get("name"))) if isinstance(data, dict) else None
-    return data if known is None or data["name"] == known else {**data, "name": known}
-
-
 def _meant(data: Any, timeframe: str) -> Any:
     """Return an indicator's JSON under the name that is meant on bars of a time frame: VWAP without a period is that
     of the session on bars finer than a day, unless its id says a period."""
@@ -492,7 +487,7 @@ class CanonicalStrategy(Model):
     @classmethod
     def _default_ids(cls, data: Any, info: ValidationInfo) -> Any:
         timeframe = str(info.data.get("timeframe"))
-        return [_fill_id(_meant(_named(item), timeframe)) for item in data] if isinstance(data, list) else data
+        return [_fill_id(_meant(listed(item), timeframe)) for item in data] if isinstance(data, list) else data
 
     @field_validator("strategy_name")
     @classmethod
@@ -701,9 +696,17 @@ def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
     """Bring canonical JSON of an older schema version to the current one.
 
     Version "1" is the first; each later version adds one step here. An unknown version is left
-    as it is, so that validation names it.
+    as it is, so that validation names it. The second names `required_indicators`, `ticker` and `symbol` are read;
+    one that comes with the first name stays, for validation to refuse.
     """
     data = dict(data)
+    if "required_indicators" in data and "indicators" not in data:
+        data["indicators"] = data.pop("required_indicators")
+    for name in ("ticker", "symbol"):
+        if isinstance(data.get(name), str | list) and "symbols" not in data:
+            symbols = data.pop(name)
+            given = [symbols] if isinstance(symbols, str) else symbols
+            data["symbols"] = [s.strip().upper() if isinstance(s, str) else s for s in given]
     data.setdefault("schema_version", SCHEMA_VERSION)
     return data
 

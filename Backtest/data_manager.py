@@ -13,7 +13,7 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.conditions import compute_indicators
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.prices import PriceData, PriceRequest, Provider, in_zone
-from Backtest.diagnostics import load_canonical
+from Backtest.diagnostics import load_indicators
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
 from Backtest.timeframes import is_intraday, seconds
 
@@ -109,7 +109,7 @@ class DataIngestionModel:
     def ingest_and_process(
         self,
         ticker: str,
-        required_indicators: Sequence[Mapping[str, Any]] = (),
+        required_indicators: Sequence[Mapping[str, Any] | str] = (),
         period: str = "60d",
         interval: str = "1h",
     ) -> pd.DataFrame:
@@ -129,19 +129,11 @@ class DataIngestionModel:
         return last_period(add_indicators(prices.frame, required_indicators, interval), period)
 
 
-def add_indicators(frame: pd.DataFrame, indicators: Sequence[Mapping[str, Any]], timeframe: str) -> pd.DataFrame:
+def add_indicators(frame: pd.DataFrame, indicators: Sequence[Mapping[str, Any] | str], timeframe: str) -> pd.DataFrame:
     """Return the frame with one column an indicator output, named as `RSI_14`."""
     if not indicators:
         return frame.copy()
-    always = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 0}}
-    loaded = load_canonical(
-        {
-            "timeframe": timeframe,
-            "indicators": [dict(i) for i in indicators],
-            "entry_rules": [{"when": always}],
-            "risk": {"max_bars": 1},
-        }
-    )
+    loaded = load_indicators(indicators, timeframe)
     if loaded.strategy is None:
         raise StrategyError(f"Unknown indicator or parameter: {loaded.errors[0].message}", details=loaded.errors)
     strategy: CanonicalStrategy = loaded.strategy

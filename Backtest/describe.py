@@ -125,7 +125,7 @@ def _execution(strategy: CanonicalStrategy) -> list[str]:
         lines.append(f"Margin: {_percent(e.margin)}%.")
     if e.trade_on_close:
         lines.append("Orders are filled at the close of the signal bar.")
-    if e.fractional_unit != 1 or any(is_crypto(s) for s in strategy.symbols):
+    if e.fractional_unit != 1 or any(is_crypto(s) for s in strategy.symbols[:1]):
         lines.append(f"Smallest tradable fraction: {plain(e.fractional_unit)}.")
     if e.risk_free_rate:
         lines.append(f"Risk-free rate: {_percent(e.risk_free_rate)}%.")

@@ -7,7 +7,7 @@ strategy for rules that cannot work (errors) and for what a careful trader would
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -40,6 +40,7 @@ from Backtest.canonical import (
 from Backtest.describe import condition as condition_text
 from Backtest.errors import Diagnostic, Severity, StrategyError
 from Backtest.indicators import REGISTRY, indicator_name, spoken_names
+from Backtest.indicators.listed import fields_of, nearest
 from Backtest.satisfiability import always, never
 from Backtest.timeframes import is_intraday
 
@@ -108,9 +109,14 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
         elif kind == "missing":
             yield _error("missing", where, f"{where} is missing", f"Add {where}")
         elif kind == "extra_forbidden":
-            yield _error(
-                "unknown_field", where, f"{where} is not a field of a strategy", "Remove it, or check its spelling"
+            yield _unknown_field(item["loc"], where)
+        elif kind == "union_tag_not_found" and where.startswith("indicators"):
+            given = list(value) if isinstance(value, Mapping) else []
+            meant = next((k for k in given if nearest(str(k), ["name"])), "")
+            hint = (
+                f"`{meant[:40]}`: did you mean `name`?" if meant else 'Write it as in {"name": "RSI", "timeperiod": 14}'
             )
+            yield _error("missing", f"{where}.name", f"{where} has no name", hint)
         elif kind == "value_error":
             text = message.removeprefix("Value error, ")
             prefix, _, rest = text.partition(": ")
@@ -119,6 +125,41 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
         else:
             shown = f", got {value!r}"[:80] if isinstance(value, str | int | float | bool) else ""
             yield _error("invalid", where, f"{where}: {message}{shown}")
+
+
+def _unknown_field(loc: tuple[int | str, ...], where: str) -> Diagnostic:
+    """Return the finding of a field that does not exist, with the one that it is nearest to."""
+    name, part = str(loc[-1]), str(loc[0])
+    known: Iterable[str] = ()
+    if part == "indicators" and len(loc) == 4:
+        known = fields_of(str(loc[2]))
+    elif len(loc) == 1:
+        known = CanonicalStrategy.model_fields
+        name = {"ticker": "symbols", "symbol": "symbols", "required_indicators": "indicators"}.get(name, name)
+    elif len(loc) == 2:
+        of = CanonicalStrategy.model_fields.get(part)
+        known = getattr(of.annotation, "model_fields", ()) if of is not None else ()
+    near = name if name in known else nearest(name, known)
+    message, hint = f"{where} is not a field of a strategy", "Remove it, or check its spelling"
+    if near:
+        hint = f"did you mean `{near}`?"
+        message += f": {hint}"
+    elif part == "indicators" and known:
+        hint = f"Remove it; {loc[2]} has {', '.join(known)}"
+    return _error("unknown_field", where, message, hint)
+
+
+def load_indicators(indicators: Sequence[Any], timeframe: str) -> Loaded:
+    """Validate indicators alone: the strategy returned has them, and a rule that says nothing."""
+    always = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 0}}
+    return load_canonical(
+        {
+            "timeframe": timeframe,
+            "indicators": list(indicators),
+            "entry_rules": [{"when": always}],
+            "risk": {"max_bars": 1},
+        }
+    )
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -49,6 +49,7 @@ from Backtest.describe import condition as condition_text
 from Backtest.describe import operand as operand_text
 from Backtest.describe import plain
 from Backtest.errors import DataError
+from Backtest.timeframes import seconds
 
 Action = Literal["none", "enter", "exit", "reverse"]
 
@@ -200,6 +201,13 @@ class Explainer:
             raise DataError(f"{at} is outside the backtest's data, {index[0]} to {index[-1]}: choose a time within")
         return bar
 
+    def _instead(self, bar: int, at: pd.Timestamp) -> str:
+        """Say that a day has no bar, and which one is answered for."""
+        time = self.frame.index[bar]
+        if seconds(self.strategy.timeframe) > 86400 or at.date() <= time.date():
+            return ""
+        return f"There is no bar on {at.date()}; this is the bar before, {str(time).removesuffix(' 00:00:00')}. "
+
     def explain(self, at: pd.Timestamp) -> dict[str, Any]:
         """Return position, every rule with the values it saw, and what was decided at a bar."""
         bar = self.find_bar(at)
@@ -218,7 +226,7 @@ class Explainer:
             ],
             "decision": {"action": action, "side": side},
             "orders": self._orders(bar),
-            "answer": self._answer(bar, action, side),
+            "answer": self._instead(bar, at) + self._answer(bar, action, side),
         }
 
     def _position(self, bar: int) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ TradingView), and from short lists of coins, currencies, indices and funds.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 AssetClass = Literal["stock", "etf", "crypto", "fx", "index", "future"]
@@ -24,7 +25,7 @@ COINS = _codes(
     "ICP VET INJ SUI SEI AAVE MKR GRT ALGO RUNE EGLD SAND MANA AXS THETA XTZ EOS FLOW CHZ KAVA SNX CRV COMP LDO RPL DYDX GMX IMX "
     "STX KAS PEPE BONK WIF FLOKI FET RNDR RENDER TAO TIA JUP PYTH ENA ONDO WLD ORDI HYPE TRUMP ENS ZEC DASH NEO IOTA QTUM WAVES "
     "ZIL ONE CELO CAKE SUSHI YFI BAT ZRX KSM MINA ROSE CFX XDC QNT LUNA LUNC FTM GALA APE BLUR JTO STRK ZRO EIGEN USDT USDC DAI "
-    "PAXG WBTC STETH XDG"
+    "PAXG WBTC STETH XDG PYUSD TUSD FDUSD BUSD REP MLN"
 )
 CURRENCIES = _codes(
     "USD EUR GBP JPY CHF AUD CAD NZD SEK NOK DKK PLN CZK HUF TRY ZAR MXN BRL INR CNY CNH HKD SGD KRW THB ILS RUB XAU XAG XPT XPD"
@@ -87,6 +88,27 @@ def smallest_unit(symbol: str) -> float:
     return CRYPTO_UNIT if is_crypto(symbol) else 1.0
 
 
+_UNIT_SAID = re.compile(r"(?i)\bsmallest (?:tradable )?fraction\b|\bfractional units?\b")
+
+
+def traded_unit(unit: float, symbol: str, *, symbols: Sequence[str], text: str) -> float:
+    """Return the smallest amount a run of a symbol trades.
+
+    It is the symbol's own; one that the text says counts whatever is traded, and so does one that is the usual of no
+    symbol, or not that of the strategy's.
+
+    Args:
+        unit: the strategy's, as it was understood.
+        symbols: those the strategy names.
+        text: the strategy in words, empty where there are none.
+    """
+    if _UNIT_SAID.search(text) or unit not in (1.0, CRYPTO_UNIT):
+        return unit
+    if unit == CRYPTO_UNIT and not (text and any(is_crypto(s) for s in symbols)):
+        return unit
+    return smallest_unit(symbol)
+
+
 def _pair(name: str) -> AssetClass | None:
     """Return the class of a pair of currencies, None where a symbol is no pair."""
     fx_form = name.endswith("=X")
@@ -110,10 +132,15 @@ def _split(name: str) -> tuple[str, str, str]:
     if found := re.fullmatch(r"([A-Z0-9]{2,10})([-/_])([A-Z]{3,5})", name):
         base, separator, quote = found.groups()
         return (base, separator, quote) if quote in _COIN_QUOTES or quote in CURRENCIES else ("", "", "")
-    for quote in (*_COIN_QUOTES, *sorted(CURRENCIES)):
-        base = name.removesuffix(quote)
-        if base != name and (base in COINS or base in CURRENCIES):
+    if kraken := re.fullmatch(r"X([A-Z]{3})[XZ]([A-Z]{3})|Z([A-Z]{3})Z([A-Z]{3})|([A-Z]{3,5})Z([A-Z]{3})", name):
+        base, quote = (part for part in kraken.groups() if part)  # X marks coins there, Z money
+        if quote in CURRENCIES | COINS and (base in COINS or name[0] == "X" or (name[0] == "Z" and base in CURRENCIES)):
             return base, "", quote
+    for known in (COINS, CURRENCIES):  # USDT in USD, not USD in TUSD
+        for quote in (*_COIN_QUOTES, *sorted(CURRENCIES)):
+            base = name.removesuffix(quote)
+            if base != name and base in known:
+                return base, "", quote
     for quote in ("FDUSD", "USDT", "USDC", "BUSD"):
         base = name.removesuffix(quote)
         if base != name and len(base) >= 2:

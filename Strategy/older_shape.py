@@ -9,9 +9,12 @@ As in the canonical schema, a list of rules means any of them. Whatever else the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from Backtest.canonical import CanonicalStrategy, IndicatorBase, upgrade
+from Backtest.diagnostics import load_indicators
 from Backtest.errors import StrategyError
 from Backtest.indicators.indicator_registry import REGISTRY
 from Backtest.timeframes import TIMEFRAMES
@@ -40,17 +43,20 @@ def canonical_json_of(data: Any) -> Any:
     """
     if not is_older(data):
         return data
+    data = upgrade(data)
     timeframe = data.get("timeframe")
     bars: Any = timeframe if timeframe in TIMEFRAMES else "1d"
     read = parse_strategy(sentence_of(data), name=str(data.get("strategy_name", "")), timeframe=bars)
-    canonical = _required(read).model_dump(mode="json")
+    strategy = _required(read)
+    _compare(_listed_indicators(data), strategy.indicators)
+    canonical = strategy.model_dump(mode="json")
     kept = {k: v for k, v in data.items() if k not in ("entry_rules", "exit_rules", "indicators")}
     if isinstance(kept.get("symbol"), str):
-        kept["symbols"] = [kept.pop("symbol").upper(), *kept.get("symbols", [])]
+        kept["symbols"] = [kept.pop("symbol").strip().upper(), *kept.get("symbols", [])]
     return {**canonical, **kept}
 
 
-def _required(read: ParseResult) -> Any:
+def _required(read: ParseResult) -> CanonicalStrategy:
     try:
         return read.require()
     except StrategyError as error:
@@ -65,7 +71,7 @@ def sentence_of(data: Mapping[str, Any]) -> str:
     Raises:
         StrategyError: some of its rules are strings and some are not.
     """
-    settings = _settings(data.get("indicators"))
+    settings = _settings(_listed_indicators(data))
     parts = []
     for kind, verb in _KINDS:
         for i, rule in enumerate(_listed(data.get(kind) or [])):
@@ -76,27 +82,80 @@ def sentence_of(data: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def _settings(indicators: Any) -> Any:
+def _listed_indicators(data: Mapping[str, Any]) -> list[IndicatorBase]:
+    """Return the indicators an object lists.
+
+    Raises:
+        StrategyError: one of them does not exist, or has a field or value it cannot have.
+    """
+    given = data.get("indicators") or []
+    timeframe = data.get("timeframe")
+    if not isinstance(given, list):
+        raise StrategyError('indicators is a list, as in [{"name": "RSI", "timeperiod": 14}]')
+    found: list[IndicatorBase] = []
+    for i, item in enumerate(given):
+        loaded = load_indicators([item], timeframe if timeframe in TIMEFRAMES else "1d")
+        if loaded.strategy is None:
+            at = f"indicators[{i}]"
+            details = [
+                replace(d, field=d.field.replace("indicators[0]", at), message=d.message.replace("indicators[0]", at))
+                for d in loaded.errors
+            ]
+            hints = [d.suggestion for d in details if d.suggestion]
+            raise StrategyError(details[0].message, details=details, suggestions=hints)
+        indicator = loaded.strategy.indicators[0]
+        if indicator.timeframe not in (None, timeframe):
+            raise StrategyError(
+                f"indicators[{i}] is on {indicator.timeframe} bars, which rules as strings take from their own words",
+                suggestions=[f"Leave timeframe out there, and say it in the rule, such as weekly {indicator.name}"],
+            )
+        found.append(indicator)
+    return found
+
+
+def _is_set(indicator: IndicatorBase) -> bool:
+    """Tell whether it was listed with a setting of its own."""
+    return bool(indicator.model_fields_set & {*indicator.params, "source"})
+
+
+def _full(indicator: IndicatorBase) -> str:
+    values = [format(v, "g") for v in indicator.params.values()]
+    if indicator.source_name not in (None, indicator.entry.default_source):
+        values.append(str(indicator.source_name))
+    return f"{indicator.name}({','.join(values)})" if values else indicator.name
+
+
+def _compare(listed: list[IndicatorBase], read: list[IndicatorBase]) -> None:
+    """Refuse rules that take an indicator with another setting than the one it is listed with."""
+    for name in dict.fromkeys(i.name for i in listed if _is_set(i)):
+        said = {_full(i) for i in listed if i.name == name}
+        used = {_full(i) for i in read if i.name == name}
+        if used - said and said - used:
+            unlike = f"{' and '.join(sorted(said - used))}, and the rules use {' and '.join(sorted(used - said))}"
+            raise StrategyError(
+                f"The indicators list {unlike}", suggestions=["Write in the rules which is meant, or list that one"]
+            )
+
+
+def _settings(indicators: list[IndicatorBase]) -> Callable[[str], str]:
     """Return a function that gives the names of indicators in a rule the numbers they were listed with."""
     numbers: dict[str, str] = {}
-    for item in indicators if isinstance(indicators, list) else []:
-        name = str(item.get("name", "")).upper() if isinstance(item, Mapping) else ""
-        entry = REGISTRY.get(name)
-        if entry is None or not isinstance(item, Mapping):
-            continue
-        params = item.get("params")
-        given = params if isinstance(params, Mapping) else item
-        values = [given.get(p.name, p.default) for p in entry.params]
-        if any(p.name in given for p in entry.params) and name not in numbers:
-            numbers[name] = f"{name}({','.join(format(v, 'g') for v in values)})"
+    several: dict[str, set[str]] = {}
+    for item in indicators:
+        if _is_set(item):
+            numbers.setdefault(item.name, _full(item))
+            several.setdefault(item.name, set()).add(_full(item))
 
     def told(rule: str) -> str:
         for name, full in numbers.items():
             for output in REGISTRY[name].outputs if len(REGISTRY[name].outputs) > 1 else ():
                 rule = re.sub(rf"(?i)\b{re.escape(name)}_{re.escape(output.name)}\w*", f"{full} {output.name}", rule)
-            rule = re.sub(
-                rf"(?i)\b{re.escape(name)}(?:_value)?\b(?!\s*[(_]|\s+\d+\s*[<>]?\s*(?:day|period))", full, rule
-            )
+            bare = rf"(?i)\b{re.escape(name)}(?:_value)?\b(?!\s*[(_]|\s+\d+\s*[<>]?\s*(?:day|period))"
+            if len(several[name]) > 1 and re.search(bare, rule):
+                raise StrategyError(
+                    f"{name} is listed as {' and '.join(sorted(several[name]))}: write in {rule!r} which is meant"
+                )
+            rule = re.sub(bare, full, rule)
         return rule
 
     return told

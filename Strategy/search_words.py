@@ -105,17 +105,9 @@ def read_search(strategy: CanonicalStrategy, text: str) -> dict[str, Any]:
     """
     request: dict[str, Any] = {"parameters": {}}
     rest = re.sub(r"\s+", " ", text.replace("≤", "<=").replace("≥", ">=")).strip(" .")
-    if constraint := re.search(
-        r"\b(?:where|such that|with|while|keeping|if)\s+([\w. ]+?)\s*(<=|>=|<|>|below|above|under|shorter than|less than|greater than|longer than)\s*(?:the\s+)?([\w. ]+)$",
-        rest,
-        re.IGNORECASE,
-    ):
-        left, op, right = constraint.groups()
-        sign = {"below": "<", "under": "<", "shorter than": "<", "less than": "<"}.get(
-            op.lower(), op if op in ("<", ">", "<=", ">=") else ">"
-        )
-        request["constraint"] = f"{_named(strategy, left)} {sign} {_named(strategy, right)}"
-        rest = rest[: constraint.start()]
+    if constraint := _CONSTRAINT.search(rest):
+        request["constraint"] = read_constraint(strategy, constraint["said"])
+        rest = rest[: constraint.start()].rstrip(" ,;(")
     for method, pattern in _METHOD:
         if found := re.search(pattern, rest, re.IGNORECASE):
             request["method"] = method
@@ -174,13 +166,29 @@ def read_names(strategy: CanonicalStrategy, parameters: Mapping[str, Any]) -> di
 
 
 _SIGNS = (
-    (r"(?:is |are |be |stays? )?(?:at most|no more than|not above|not over)", "<="),
-    (r"(?:is |are |be |stays? )?(?:at least|no less than|not below|not under)", ">="),
-    (r"(?:is |are |be |stays? )?(?:below|under|less than|smaller than|lower than|shorter than|faster than)", "<"),
+    (r"(?:is |are |be |being |stays? |remains? |must be )?(?:at most|no more than|not above|not over)", "<="),
+    (r"(?:is |are |be |being |stays? |remains? |must be )?(?:at least|no less than|not below|not under)", ">="),
     (
-        r"(?:is |are |be |stays? )?(?:above|over|greater than|more than|larger than|higher than|longer than|slower than)",
+        r"(?:is |are |be |being |stays? |remains? |must be )?(?:below|under|less than|smaller than|lower than|shorter than|faster than)",
+        "<",
+    ),
+    (
+        r"(?:is |are |be |being |stays? |remains? |must be )?(?:above|over|greater than|more than|larger than|bigger than|higher than|longer than|slower than)",
         ">",
     ),
+)
+_BEFORE = (
+    r"where|such that|so that|provided(?: that)?|as long as|only if|if|with|while|keeping|keep|ensur(?:e|ing)|and|but"
+)
+_TERM = rf"(?:(?!\b(?:{_BEFORE}|from|to|between|in steps)\b)[\w.%+*/ -])+?"
+_SIGN = (
+    r"(?:<=|>=|<|>|(?:(?:is|are|be|being|stays?|remains?|must be)\s+)?(?:below|above|under|at most|at least|no more than|no less than|"
+    r"(?:less|smaller|lower|shorter|faster|greater|more|larger|bigger|higher|longer|slower) than)|(?:is|are|be|stays?)\s+over)"
+)
+_CONSTRAINT = re.compile(
+    rf"(?:[,;(]|\b(?:{_BEFORE})\b)[\s,]*(?:\b(?:{_BEFORE})\b\s*)*(?P<said>{_TERM}\s*{_SIGN}\s*{_TERM}"
+    rf"(?:\s+and\s+{_TERM}\s*{_SIGN}\s*{_TERM})*)\)?$",
+    re.IGNORECASE,
 )
 _JOINTS = re.compile(r"(<=|>=|==|!=|<|>|\+|\*|/|\(|\)|&&|\|\||\s-\s|\band\b|\bor\b|\bnot\b)", re.IGNORECASE)
 
@@ -192,9 +200,9 @@ def read_constraint(strategy: CanonicalStrategy, text: str, named: Collection[st
     for the constraint itself to refuse.
 
     Raises:
-        StrategyError: a name fits several numbers.
+        StrategyError: a name fits several numbers, or both sides of a comparison are one.
     """
-    said = re.sub(r"(?i)^\s*(?:where|such that|so that|only if|if|with|while|keeping)\s+", "", text.strip())
+    said = re.sub(rf"(?i)^\s*(?:(?:{_BEFORE})\b\s*)+", "", text.strip())
     for words, sign in _SIGNS:
         said = re.sub(rf"(?i)\b{words}\b", f" {sign} ", said)
     known = {
@@ -203,19 +211,34 @@ def read_constraint(strategy: CanonicalStrategy, text: str, named: Collection[st
         *generate_code(strategy).parameters.values(),
         *(p.name for p in strategy.parameters),
     }
-    parts = []
+    parts: list[str] = []
+    called: dict[str, str] = {}
     for part in _JOINTS.split(said):
         word = part.strip()
         if word in known or _JOINTS.fullmatch(part) or not re.fullmatch(r"[A-Za-z][\w .%]*", word):
-            parts.append(part.lower() if _JOINTS.fullmatch(part) else part)
+            parts.append(part.lower().strip() if _JOINTS.fullmatch(part) else word)
+            called.setdefault(parts[-1], word)
             continue
         try:
-            parts.append(_named(strategy, word))
+            path = _named(strategy, word)
+            if len(parts) > 1 and parts[-2] == path and parts[-1] in ("<", ">", "<=", ">=", "==", "!="):
+                raise _one_number(strategy, path, called.get(path, path), word)
+            parts.append(path)
+            called.setdefault(path, word)
         except StrategyError as error:
-            if "fits several" in error.message:
+            if "fits several" in error.message or "the same number" in error.message:
                 raise
-            parts.append(part)
+            parts.append(word)
     return " ".join(p.strip() for p in parts if p.strip())
+
+
+def _one_number(strategy: CanonicalStrategy, path: str, left: str, right: str) -> StrategyError:
+    names = generate_code(strategy).parameters
+    name = names.get(path, path)
+    return StrategyError(
+        f"{left!r} and {right!r} are the same number, {name}: a constraint compares two",
+        questions=[f"Which two of {', '.join(names.values())} are meant?"],
+    )
 
 
 def _objective(request: dict[str, Any], rest: str) -> str:

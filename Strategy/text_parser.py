@@ -334,7 +334,7 @@ def _defaults(draft: Draft) -> None:
         draft.assume("size", "Every trade takes the full equity", field="risk.position_size")
     if draft.entries and not draft.symbols:
         draft.assume("symbol", "No symbol is named: choose one for the backtest", field="symbols")
-    if any(is_crypto(s) for s in draft.symbols) and "fractional_unit" not in draft.execution:
+    if draft.symbols and is_crypto(draft.symbols[0]) and "fractional_unit" not in draft.execution:
         draft.set_execution("fractional_unit", CRYPTO_UNIT)
         draft.assume("fraction", "Crypto trades in units of 0.000001", field="execution.fractional_unit")
     if draft.entries:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -20,6 +22,9 @@ EARLIER = {
     "USE_CONVERSATION_MEMORY": "conversations are always kept; DELETE /api/conversations/{session_id}/ forgets one",
 }
 TRUE = ("true", "1", "yes", "on")
+FALSE = ("false", "0", "no", "off")
+DATABASES = ("sqlite", "postgres", "postgresql")
+HOST = r"\*|\.?[A-Za-z0-9_]([\w-]*)(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]"
 
 
 class Env(environ.Env):  # type: ignore[misc]
@@ -28,11 +33,78 @@ class Env(environ.Env):  # type: ignore[misc]
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
     ) -> Any:
+        written = str(self.ENVIRON.get(var, "")).strip()
+        if cast in KINDS and var in self.ENVIRON:
+            kind, read = KINDS[cast]
+            try:
+                return read(written)
+            except ValueError:
+                raise ImproperlyConfigured(
+                    f"{var}={written[:40]} is not {kind}: write one, or leave {var} out"
+                ) from None
         try:
             return super().get_value(var, cast, default, parse_default)
         except (ValueError, TypeError) as error:
-            kind = {int: "a whole number", float: "a number", bool: "True or False"}.get(cast, "what it has to be")
-            raise ImproperlyConfigured(f"{var} is not {kind}: {error}") from None
+            raise ImproperlyConfigured(f"{var} is not what it has to be: {error}") from None
+
+    def database(self, var: str, default: str) -> dict[str, Any]:
+        """Return the settings of the database that a variable's URL names.
+
+        Raises:
+            ImproperlyConfigured: it is no URL of a database that there is a driver for.
+        """
+        url = self.str(var, default=default) or default
+        scheme, separator, _rest = url.partition("://")
+        shown = f"{var}={scheme}://..." if separator else f"{var}={url[:40]}"
+        remedy = "write sqlite:///path/of/file or postgres://user:password@host:5432/name"
+        if scheme not in DATABASES or not separator:
+            raise ImproperlyConfigured(f"{shown} cannot work: {remedy}")
+        try:
+            found = dict(self.db_url_config(url))
+        except ValueError:
+            raise ImproperlyConfigured(f"{shown} cannot work: the port is no number; {remedy}") from None
+        if scheme != "sqlite" and not found.get("NAME"):
+            raise ImproperlyConfigured(f"{shown} cannot work: it names no database; {remedy}")
+        return found
+
+
+def folder(name: str, path: Path, *, make: bool = True) -> Path:
+    """Return a setting's folder, made where it is missing.
+
+    Args:
+        make: whether it is made; otherwise only whether it could be is looked at.
+
+    Raises:
+        ImproperlyConfigured: it cannot be, or cannot be written to.
+    """
+    why = ""
+    try:
+        if make:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        there = next(p for p in (path, *path.parents) if p.exists())
+        if not there.is_dir():
+            why = f"{there} is no folder"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            why = f"{there} cannot be written to"
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", "") or str(error)
+    if why:
+        raise ImproperlyConfigured(f"{name}={path} cannot work: {why}. Name a folder that this user may write to")
+    return path
+
+
+def _truth(written: str) -> bool:
+    known = {**dict.fromkeys((*TRUE, "y", "ok"), True), **dict.fromkeys((*FALSE, "n", ""), False)}
+    if written.casefold() not in known:
+        raise ValueError(written)
+    return known[written.casefold()]
+
+
+KINDS: dict[Any, tuple[str, Callable[[str], Any]]] = {
+    int: ("a whole number", int),
+    float: ("a number", float),
+    bool: ("True or False", _truth),
+}
 
 
 def earlier_expiry(env: Env) -> int:
@@ -66,6 +138,15 @@ def check(settings: Mapping[str, Any]) -> None:
         value = settings[name]
         if not allowed(value):
             raise ImproperlyConfigured(f"{name}={_shown(value)} cannot work: {means}")
+    for vendor, url in settings["LLM_BASE_URLS"].items():
+        if url and not _web(url):
+            name = f"{'GEMINI' if vendor == 'google-gla' else vendor.upper()}_BASE_URL"
+            raise ImproperlyConfigured(f"{name}={url[:80]} cannot work: {_WEB}")
+    secret = settings["SIMPLE_JWT"]["SIGNING_KEY"]
+    if not settings["DEBUG"] and len(secret) < 32:
+        raise ImproperlyConfigured(
+            "JWT_SECRET is shorter than 32 characters, and DEBUG is off: set it to a long random text"
+        )
     for scope, rate in settings["REST_FRAMEWORK"]["DEFAULT_THROTTLE_RATES"].items():
         if not re.fullmatch(r"[1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day)", rate):
             raise ImproperlyConfigured(
@@ -89,6 +170,26 @@ def _one_of(*known: str) -> tuple[Callable[[Any], bool], str]:
     return lambda value: value in known, f"known are {', '.join(known)}"
 
 
+_WEB = "write an address such as https://host.example/path"
+
+
+def _web(url: str) -> bool:
+    try:
+        found = urlsplit(url)
+        return found.scheme in ("http", "https") and bool(found.hostname) and (found.port is None or found.port > 0)
+    except ValueError:
+        return False
+
+
+def _origins(value: list[str]) -> bool:
+    return all(_web(origin.replace("*.", "")) and not urlsplit(origin).path for origin in value)
+
+
+def _broker(url: str) -> bool:
+    scheme, separator, rest = url.partition("://")
+    return scheme in BROKERS and bool(separator) and (bool(rest) or scheme not in ("redis", "rediss", "sentinel"))
+
+
 def _models(value: list[str]) -> bool:
     return all(name.partition(":")[0] in VENDORS and name.partition(":")[2] for name in value)
 
@@ -106,7 +207,12 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("LOG_LEVEL", *_one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
     ("DEPLOY_GATES", _gates, f"it is JSON such as {{\"min_trades\": 1}}; known are {', '.join(GATES)}"),
     ("LLM_MODEL", _models, f"write vendor:model, such as google-gla:gemini-2.5-flash; known are {', '.join(VENDORS)}"),
-    ("CELERY_BROKER_URL", lambda v: v.partition(":")[0] in BROKERS, f"it begins with one of {', '.join(BROKERS)}, and a colon"),
+    ("CELERY_BROKER_URL", _broker, f"write a URL such as redis://host:6379/0; known are {', '.join(BROKERS)}"),
+    ("SEARXNG_ENDPOINT", lambda v: not v or _web(v), _WEB),
+    ("ALLOWED_HOSTS", lambda v: all(re.fullmatch(HOST, host) for host in v),
+     "write host names without http:// and port, such as example.com,.example.org"),
+    ("CSRF_TRUSTED_ORIGINS", _origins, "write origins with their scheme, such as https://example.com"),
+    ("CORS_ALLOWED_ORIGINS", _origins, "write origins with their scheme, such as https://example.com"),
     ("DATA_UPLOAD_MAX_MEMORY_SIZE", *_above(0)), ("MAX_UPLOAD_MB", *_above(0)), ("YAHOO_TIMEOUT_S", *_above(0)),
     ("SANDBOX_READY", *_at_least(0)), ("SANDBOX_TIMEOUT_S", *_above(0)), ("SANDBOX_MEMORY_MB", *_at_least(256)),
     ("BACKTEST_CONCURRENCY", *_at_least(1)), ("BACKTEST_PER_USER", *_at_least(1)), ("ARTIFACT_RETENTION_DAYS", *_at_least(0)),

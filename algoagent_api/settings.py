@@ -33,11 +33,12 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 
 # A path that is not absolute is one below the project.
-VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
-CODES_DIR = BASE_DIR / env.str("CODES_DIR", default="Backtest/codes")
-MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
-DATA_CACHE_DIR = BASE_DIR / env.str("DATA_CACHE_DIR", default=str(VAR_DIR / "data"))
-VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+VAR_DIR = environment.folder("VAR_DIR", BASE_DIR / env.str("VAR_DIR", default="var"))
+CODES_DIR = environment.folder("CODES_DIR", BASE_DIR / env.str("CODES_DIR", default="Backtest/codes"), make=False)
+MEDIA_ROOT = environment.folder("MEDIA_ROOT", BASE_DIR / env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
+DATA_CACHE_DIR = environment.folder(
+    "DATA_CACHE_DIR", BASE_DIR / env.str("DATA_CACHE_DIR", default=str(VAR_DIR / "data"))
+)
 with contextlib.suppress(PermissionError):
     VAR_DIR.chmod(0o700)  # of an earlier version, or made by the system: only the owner may
 
@@ -91,9 +92,10 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["NAME"] = str(BASE_DIR / DATABASES["default"]["NAME"])
+    environment.folder("DATABASE_URL's folder", Path(DATABASES["default"]["NAME"]).parent)
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -205,7 +207,9 @@ SANDBOX_TIMEOUT_S = env.float("SANDBOX_TIMEOUT_S", default=600.0)
 SANDBOX_MEMORY_MB = env.int("SANDBOX_MEMORY_MB", default=4096)
 BACKTEST_CONCURRENCY = env.int("BACKTEST_CONCURRENCY", default=2)
 BACKTEST_PER_USER = env.int("BACKTEST_PER_USER", default=2)
-DEPLOY_REPO = BASE_DIR / env.str("DEPLOY_REPO", default=str(VAR_DIR / "deploy"))
+DEPLOY_REPO = environment.folder(
+    "DEPLOY_REPO", BASE_DIR / env.str("DEPLOY_REPO", default=str(VAR_DIR / "deploy")), make=False
+)
 DEPLOY_GATES = env.json("DEPLOY_GATES", default={"min_trades": 1})
 ARTIFACT_RETENTION_DAYS = env.int("ARTIFACT_RETENTION_DAYS", default=90)
 
@@ -265,7 +269,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Figures of all processes of this machine, for /metrics.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(VAR_DIR / "metrics"))
-Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+environment.folder("PROMETHEUS_MULTIPROC_DIR", Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOG_FORMAT = env.str("LOG_FORMAT", default="console")

@@ -11,6 +11,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import generics, serializers, views
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -71,7 +72,53 @@ class RequestSerializer(serializers.Serializer[Any]):
         if self.parent is None and isinstance(data, Mapping):
             refuse(list(_findings(self, data, "")))
             data = _renamed(self, data)
+            try:
+                return super().run_validation(data)
+            except serializers.ValidationError as error:
+                raise serializers.ValidationError(_with_choices(error.detail, _choices_of(self), data)) from None
         return super().run_validation(data)
+
+
+def choice_message(value: Any, choices: Iterable[Any]) -> str:
+    """Say that a value is none of the choices, which they are, and which it is nearest to."""
+    names = [str(c) for c in choices if str(c)]
+    near = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
+    meant = f", did you mean `{near[0]}`?" if near else ""
+    return f'"{str(value)[:80]}" is not a valid choice{meant or "."} There are {", ".join(names)}'
+
+
+def _choices_of(serializer: Any) -> dict[str, Any]:
+    """Return the choices of a serializer's fields, those of nested serializers as a dictionary of their own."""
+    found: dict[str, Any] = {}
+    for name, field in _writable(serializer).items():
+        one = getattr(field, "child", None) or field
+        found[name] = _choices_of(one) if isinstance(one, serializers.Serializer) else getattr(one, "choices", None)
+    return found
+
+
+def _with_choices(detail: Any, choices: Any, data: Any) -> Any:
+    """Return the details of an error in which each refused choice names those there are.
+
+    `choices` and `data` have the shape of the details, except that one entry of choices serves all items of a list.
+    """
+    if isinstance(detail, Mapping):
+        nested, given = isinstance(choices, Mapping), isinstance(data, Mapping)
+        if detail and all(isinstance(key, int) for key in detail):  # the items of a list
+            listed = isinstance(data, list)
+            return {
+                k: _with_choices(v, choices, data[k] if listed and k < len(data) else None) for k, v in detail.items()
+            }
+        return {
+            k: _with_choices(v, choices.get(k) if nested else None, data.get(k) if given else None)
+            for k, v in detail.items()
+        }
+    if isinstance(detail, list):
+        if len(detail) > 1 and isinstance(data, list) and len(data) == len(detail):
+            return [_with_choices(d, choices, value) for d, value in zip(detail, data, strict=True)]
+        return [_with_choices(d, choices, data) for d in detail]
+    if getattr(detail, "code", "") == "invalid_choice" and choices:
+        return ErrorDetail(choice_message(data, choices), code="invalid_choice")
+    return detail
 
 
 def _writable(serializer: serializers.BaseSerializer[Any]) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -174,6 +221,23 @@ class StrictQuery(views.APIView):
             orders = [n.strip().lstrip("-") for n in given["ordering"].split(",") if n.strip()]
             findings += unknown_names(orders, _orders(self), kind="ordering")
         refuse(findings)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, serializers.ValidationError) and isinstance(self, generics.GenericAPIView):
+            given = self.request.query_params
+            if given and isinstance(exc.detail, Mapping):
+                exc = serializers.ValidationError(
+                    _with_choices(exc.detail, _choices_of_filters(self), dict(given.items()))
+                )
+        return super().handle_exception(exc)
+
+
+def _choices_of_filters(view: generics.GenericAPIView[Any]) -> dict[str, Any]:
+    if not any(issubclass(backend, DjangoFilterBackend) for backend in view.filter_backends):
+        return {}
+    found = DjangoFilterBackend().get_filterset_class(view, view.get_queryset())
+    fields = {name: one.field for name, one in found.base_filters.items()} if found else {}
+    return {name: [c[0] for c in field.choices] for name, field in fields.items() if hasattr(field, "choices")}
 
 
 def query_parameters(view: Any, method: str) -> list[str]:

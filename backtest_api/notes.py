@@ -6,9 +6,9 @@ import re
 
 from Backtest.errors import Diagnostic, InvalidInput
 
-_NAMED = re.compile(r"(?i)\brisk[- ]?free\b")
+_NAMED = re.compile(r"(?i)\brisk[-_ ]?free(?:\b|_)|\brf\b(?=\s*(?:=|:|rate\b|is\b|of\b|at\b|\.?\d))")
 _RATE = re.compile(
-    r"(?i)\brisk[- ]?free(?:\s+(?:interest\s+)?rate)?\s*(?:of|is|at|=|:)?\s*(\d*\.?\d+)\s*(%|percent\b)?"
+    r"(?i)\b(?:risk[-_ ]?free|rf)(?:[\s_]+(?:interest[\s_]+)?rate)?\s*(?:of|is|at|=|:)?\s*(\d*\.?\d+)\s*(%|percent\b)?"
 )
 
 

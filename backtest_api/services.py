@@ -28,7 +28,7 @@ from Backtest.errors import (
     SandboxUnavailable,
     StrategyError,
 )
-from Backtest.instruments import smallest_unit
+from Backtest.instruments import traded_unit
 from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue, warnings
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
@@ -84,8 +84,7 @@ def run_create(
     given = {k: v for k, v in execution.items() if v is not None}
     data = canonical.model_dump(mode="json")
     data["execution"] |= given
-    if data["execution"]["fractional_unit"] == 1:  # whole units are the default of what trades in whole units
-        data["execution"]["fractional_unit"] = smallest_unit(chosen)
+    data["execution"]["fractional_unit"] = _unit_of(canonical, chosen)
     if timeframe:
         data["timeframe"] = timeframe
     loaded = load_canonical(data)
@@ -213,6 +212,9 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
         data["execution"] |= given
         data["timeframe"] = options.get("timeframe") or data["timeframe"]
         canonical = load_canonical(data).require()
+        if traded := (options.get("symbol") or next(iter(canonical.symbols), "")):
+            unit = {"fractional_unit": _unit_of(canonical, traded.upper())}
+            canonical = canonical.model_copy(update={"execution": canonical.execution.model_copy(update=unit)})
     except AlgoAgentError as error:
         problem("strategy_id", error)
     symbol = options.get("symbol") or next(iter(strategy.canonical_json.get("symbols", [])), "")
@@ -264,6 +266,11 @@ def _seconds(bars: int) -> float:
         ms / 1000 / found["data"]["rows"] for ms, found in rows if ms and found.get("data", {}).get("rows", 0) >= 500
     )
     return START_S + bars * (per_bar[len(per_bar) // 2] if per_bar else BAR_S)
+
+
+def _unit_of(canonical: CanonicalStrategy, symbol: str) -> float:
+    said = canonical.provenance.original_text
+    return traded_unit(canonical.execution.fractional_unit, symbol, symbols=canonical.symbols, text=said)
 
 
 def _checked_symbol(symbol: str, start_date: date | None, end_date: date | None) -> str:
@@ -436,6 +443,8 @@ def summary_text(run: BacktestRun) -> str:
     trades = f"{run.total_trades} trade{'s' if run.total_trades > 1 else ''}"
     if total is None or hold is None:
         return f"{name} on {run.symbol}: {trades}"
+    if f"{abs(total - hold):.1f}" == "0.0":
+        return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and matched buy-and-hold"
     verb = "beat" if total > hold else "trailed"
     return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and {verb} buy-and-hold by {abs(total - hold):.1f} points"
 

@@ -25,15 +25,30 @@ SYMBOL = r"^[A-Za-z0-9^][A-Za-z0-9.^=_/-]{0,19}$"
 PERIOD = r"^(max|ytd|[1-9][0-9]{0,3}(d|wk|mo|y))$"
 
 
+class IndicatorField(serializers.JSONField):
+    """An indicator's name, or an object with it and its parameters."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict | str):
+            raise serializers.ValidationError('Write an indicator as "RSI" or as {"name": "RSI", "timeperiod": 14}')
+        return value
+
+
 @extend_schema_field(
     {
         "type": "array",
         "maxItems": 32,
-        "items": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
+        "items": {
+            "oneOf": [
+                {"type": "string", "description": "An indicator's name; it has its usual setting"},
+                {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
+            ]
+        },
     }
 )
 class IndicatorListField(serializers.ListField):
-    child = serializers.DictField()
+    child = IndicatorField()
     max_length = 32
 
 

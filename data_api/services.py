@@ -37,7 +37,7 @@ def dataset_fetch(
     start_date: date | None = None,
     end_date: date | None = None,
     period: str = "",
-    indicators: Sequence[Mapping[str, Any]] = (),
+    indicators: Sequence[Mapping[str, Any] | str] = (),
 ) -> DataSet:
     """Fetch prices, add indicator columns and keep them as a data set; the same prices once only.
 

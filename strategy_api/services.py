@@ -37,7 +37,7 @@ from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.model_calls import Question
 from Strategy.strategy_validator import StrategyValidator, recommend
 from Strategy.templates import TEMPLATES, template_text
-from Strategy.text_parser import ParseResult
+from Strategy.text_parser import ParseResult, parse_strategy
 from Strategy.web_text import Address, fetch_text, is_public
 from strategy_api import lifecycle, trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
@@ -294,6 +294,11 @@ def strategy_update(
         strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
         if name is not None:
             strategy.name = name
+        if analysis is not None and name is None and _is_automatic(strategy):
+            new = analysis.parsed.require().strategy_name
+            if new != strategy.canonical_json["strategy_name"]:
+                strategy.name = _free_name(strategy.user, new)
+                strategy.canonical_json = {**strategy.canonical_json, "strategy_name": new}
         if user_description is not None:
             strategy.user_description = user_description
         if analysis is not None:
@@ -306,6 +311,14 @@ def strategy_update(
         except IntegrityError as error:
             raise _name_taken(strategy.name) from error
     return strategy
+
+
+def _is_automatic(strategy: Strategy) -> bool:
+    """Tell whether a strategy's name is the one its text was given, and nobody's choice."""
+    read = parse_strategy(template_text(strategy.user_description))
+    made = read.strategy.strategy_name if read.strategy else str(read.partial.get("strategy_name") or "Draft")
+    said = strategy.canonical_json.get("strategy_name") or made
+    return said == made and re.fullmatch(rf"{re.escape(made)}(?: \(?\d+\)?)?", strategy.name) is not None
 
 
 def _change_text(strategy: Strategy, analysis: Analysis, session_id: str) -> None:

@@ -1,8 +1,9 @@
 """Where bars are missing, judged by the pattern the bars themselves show.
 
 A market that never closes lacks every hour without a bar; one with sessions is closed at night, at
-weekends and on holidays, and lacks what is missing in the middle of a session, or four trading
-days at a stretch (Tokyo and Hong Kong close for three at their new years).
+weekends and on holidays, and lacks what is missing in the middle of a session, whole sessions of
+an exchange whose holidays are known, or else four trading days at a stretch (Tokyo and Hong Kong
+close for three at their new years).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from Backtest.sessions import NEW_YORK, VENUES, Session, _calendar
 from Backtest.timeframes import is_intraday, seconds
 
 Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -21,31 +23,47 @@ _MISSING_BARS = 3
 _MISSING_DAYS = 4
 # A market that is open round the clock on weekdays closes for a day on a holiday, no more and no less.
 _HOLIDAY = (20 * 3600, 30 * 3600)
+_XNYS_OPEN, _XNYS_MINUTES, _XNYS_SLACK = 9 * 60 + 30, 390, 60
 _CLOSED_EDGE = 8 * 3600  # opens and closes move by an hour with daylight saving, and by an evening around holidays
 
 
 def gaps(index: pd.DatetimeIndex, timeframe: str) -> Bools:
-    """Return for each bar whether bars are missing before it.
+    """Return for each bar whether bars are missing before it; see `missing_bars`."""
+    return missing_bars(index, timeframe) > 0
+
+
+def missing_bars(index: pd.DatetimeIndex, timeframe: str) -> Ints:
+    """Return for each bar how many bars are missing before it, as far as that can be told; 0 where none are.
 
     Args:
         index: sorted and unique; of intraday bars with a zone, the hours are that zone's.
     """
     if len(index) < 3:
-        return np.zeros(len(index), bool)
+        return np.zeros(len(index), np.int64)
     stamps = index.tz_localize(None).to_numpy().astype("datetime64[s]").astype("int64")
     if is_intraday(timeframe):
-        return _intraday(stamps, seconds(timeframe))
+        return _intraday(index, stamps, seconds(timeframe))
     if timeframe == "1d":
-        return _daily(stamps // _DAY)
+        return _daily(index, stamps // _DAY)
     # A month more or less has 28 to 31 days; holidays move weekly labels by some days.
-    return np.concatenate([[False], np.diff(stamps) > 1.6 * seconds(timeframe)])
+    steps = np.diff(stamps) / seconds(timeframe)
+    return _counted(steps > 1.6, np.round(steps).astype(np.int64) - 1)
 
 
-def _daily(days: Ints) -> Bools:
+def _counted(found: Bools, missing: Ints) -> Ints:
+    """Return the counts of gaps between bars as those before each bar; a gap lacks a bar at least."""
+    return np.concatenate([[0], np.where(found, np.maximum(missing, 1), 0)]).astype(np.int64)
+
+
+def _daily(index: pd.DatetimeIndex, days: Ints) -> Ints:
     expected = _weekdays(days)
     missing = _between(days, expected)
     least = 1 if expected.all() else _MISSING_DAYS
-    return np.concatenate([[False], missing >= least])
+    found = missing >= least
+    if least > 1 and found.any() and (sessions := _sessions_between(index)) is not None:
+        found &= sessions > 0  # days on which the exchange was closed, such as those of September 2001
+        missing = sessions
+    return _counted(found, missing)
 
 
 def _weekdays(days: Ints) -> Bools:
@@ -72,13 +90,13 @@ def _between(days: Ints, expected: Bools) -> Ints:
     return np.asarray(before(days[1:]) - before(days[:-1] + 1))
 
 
-def _intraday(stamps: Ints, step: int) -> Bools:
+def _intraday(index: pd.DatetimeIndex, stamps: Ints, step: int) -> Ints:
     days = stamps // _DAY
     expected_days = _weekdays(days)
     slots = _slots(stamps, step, expected_days)
     hole = np.diff(stamps) > 1.5 * step
     if not hole.any():
-        return np.zeros(len(stamps), bool)
+        return np.zeros(len(stamps), np.int64)
     missing = _missing_slots(stamps, step, slots) * step
     closed = np.diff(stamps) - step - missing
     whole_days = _between(days, expected_days)
@@ -93,7 +111,38 @@ def _intraday(stamps: Ints, step: int) -> Bools:
         found = (missing > edge) & ((missing < _HOLIDAY[0]) | (missing > _HOLIDAY[1]))
     else:
         found = (same_day & enough) | (whole_days >= _MISSING_DAYS)
-    return np.concatenate([[False], hole & found])
+        if (rest := hole & ~found & (whole_days > 0)).any():
+            sessions = _sessions_between(index)
+            found |= rest & (sessions > 0 if sessions is not None else False)
+    return _counted(hole & found, missing // step)
+
+
+def _sessions_between(index: pd.DatetimeIndex) -> Ints | None:
+    """Return how many whole sessions its exchange had between each bar and the one before it.
+
+    The exchange is that whose days these are; of few days, that of their zone and hours. None where none is known.
+    """
+    session = Session.of(index)
+    if session.intraday and not session.zone and str(index.tz) == "UTC":
+        there = Session.of(index.tz_convert(NEW_YORK))
+        if _american(there):
+            index, session = index.tz_convert(NEW_YORK), there
+    session = session.with_venue(index)
+    days = session.days(index)
+    zone = session.zone or session.naive or (str(index.tz) if index.tz is not None else "")
+    venue = session.venue or ("XNYS" if zone in ("", NEW_YORK) and _american(session) else "")
+    venue = venue or (VENUES.get(zone, "") if zone != NEW_YORK else "")
+    if not venue or days[0].year < 1970:
+        return None
+    sessions = _calendar(venue, days[0].year, days[-1].year + 1)[0].as_unit("s").asi8 // _DAY
+    own = days.as_unit("s").asi8 // _DAY
+    if np.isin(np.unique(own), sessions).mean() < 0.995:  # it trades on holidays of that exchange
+        return None
+    return np.asarray(np.searchsorted(sessions, own[1:], "left") - np.searchsorted(sessions, own[:-1], "right"))
+
+
+def _american(session: Session) -> bool:
+    return session.intraday and session.opens == _XNYS_OPEN and abs(session.length - _XNYS_MINUTES) <= _XNYS_SLACK
 
 
 def _slots(stamps: Ints, step: int, weekdays: Bools) -> Bools:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.data.gaps import gaps
+from Backtest.data.gaps import gaps, missing_bars
 
 OUTLIER_SIGMAS = 12.0
 # New shares for one old one, as companies and funds split; a reverse split is the inverse.
@@ -50,6 +50,22 @@ def quality_report(frame: pd.DataFrame, timeframe: str) -> dict[str, Any]:
     suspects = split_suspects(ordered)
     report["split_suspects"] = {"count": len(suspects), "examples": [str(s.time) for s in suspects[:5]]}
     return report
+
+
+def gap_notes(frame: pd.DataFrame, timeframe: str) -> list[str]:
+    """Say where bars are missing, and how many, where some are."""
+    index = pd.DatetimeIndex(frame.index)
+    missing = missing_bars(index, timeframe)
+    at = np.flatnonzero(missing)
+    if not len(at):
+        return []
+    before, after = (str(index[i]).removesuffix(" 00:00:00") for i in (at[0] - 1, at[0]))
+    bars = f"about {missing[at[0]]} {timeframe} bar{'s' if missing[at[0]] > 1 else ''}"
+    if len(at) == 1:
+        return [f"Bars are missing: {bars} between {before} and {after}"]
+    return [
+        f"Bars are missing at {len(at)} places, about {missing.sum()} in all: first {bars} between {before} and {after}"
+    ]
 
 
 @dataclass(frozen=True)

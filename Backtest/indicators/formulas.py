@@ -57,6 +57,31 @@ def WILLR(high: Array, low: Array, close: Array, timeperiod: int = 14) -> Array:
     return -100 * share(highest - close, highest - lowest)
 
 
+def CCI(high: Array, low: Array, close: Array, timeperiod: int = 14) -> Array:
+    """Commodity channel index (Lambert, 1980); NaN where the last typical prices are all the same."""
+    typical = (high + low + close) / 3
+    moved = talib.MAX(typical, timeperiod) > talib.MIN(typical, timeperiod)
+    return np.where(moved, talib.CCI(high, low, close, timeperiod), np.nan)
+
+
+def ADX(high: Array, low: Array, close: Array, timeperiod: int = 14) -> Array:
+    """Average directional index (Wilder, 1978); NaN while no high has risen and no low has fallen."""
+    moved = (np.diff(high, prepend=high[:1]) > 0) | (np.diff(low, prepend=low[:1]) < 0)
+    return np.where(np.cumsum(moved) > 0, talib.ADX(high, low, close, timeperiod), np.nan)
+
+
+def PLUS_DI(high: Array, low: Array, close: Array, timeperiod: int = 14) -> Array:
+    """Positive directional indicator (Wilder, 1978); NaN while no bar has a true range."""
+    moved = np.cumsum(np.nan_to_num(talib.TRANGE(high, low, close)) > 0) > 0
+    return np.where(moved, talib.PLUS_DI(high, low, close, timeperiod), np.nan)
+
+
+def MINUS_DI(high: Array, low: Array, close: Array, timeperiod: int = 14) -> Array:
+    """Negative directional indicator (Wilder, 1978); NaN while no bar has a true range."""
+    moved = np.cumsum(np.nan_to_num(talib.TRANGE(high, low, close)) > 0) > 0
+    return np.where(moved, talib.MINUS_DI(high, low, close, timeperiod), np.nan)
+
+
 def MFI(high: Array, low: Array, close: Array, volume: Array, timeperiod: int = 14) -> Array:
     """Money flow index (Quong and Soudack, 1989); NaN where no money flowed in the last bars."""
     typical = (high + low + close) / 3

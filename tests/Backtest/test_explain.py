@@ -66,7 +66,10 @@ def test_it_agrees_for_any_condition_there_is(strategy: CanonicalStrategy, frame
 def test_why_there_was_no_trade_names_the_smallest_change(run: Any) -> None:
     result = run("Buy GOOG when RSI < 30 and close > SMA(200), sell when RSI > 70, stop 5%")
     explainer = Explainer(result.strategy, result.prices.frame, result.trades)
+    sunday = explainer.explain(pd.Timestamp("2008-03-02"))
+    assert sunday["answer"].startswith("There is no bar on 2008-03-02; this is the bar before, 2008-02-29. ")
     told = explainer.explain(pd.Timestamp("2008-02-28"))
+    assert "no bar" not in told["answer"]
     assert told["position"] is None
     assert told["decision"] == {"action": "none", "side": None}
     clauses = told["rules"][0]["clauses"]

@@ -319,7 +319,7 @@ def test_an_indicator_of_an_indicator_starts_where_its_source_does() -> None:
     np.testing.assert_allclose(columns["SMA_5_RSI_14"], expected, rtol=1e-9)
 
 
-FLAT = ("RSI", "STOCH", "WILLR", "MFI", "STOCHRSI", "IBS", "ZSCORE", "PERCENTB")
+FLAT = ("RSI", "STOCH", "WILLR", "MFI", "STOCHRSI", "IBS", "ZSCORE", "PERCENTB", "CCI", "ADX", "PLUS_DI", "MINUS_DI")
 
 
 @pytest.mark.parametrize("name", FLAT)

@@ -6,12 +6,12 @@ import pytest
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.indicators import REGISTRY, indicator_name
-from Backtest.instruments import asset_class, is_crypto, smallest_unit
+from Backtest.instruments import asset_class, is_crypto, smallest_unit, traded_unit
 from Strategy.text_parser import parse_strategy
 
 CLASSES = {
-    "crypto": "BTCUSDT BTC-USD SOLUSD XBTUSD HYPEUSDC ETHBTC ADAEUR DOGE-USD 1000PEPEUSDT LTC/USD BTCUSDT.P BTC-PERP ETH AVAXUSDC XBTEUR",
-    "fx": "EURUSD EURUSD=X GBPJPY USDTRY XAUUSD USD/CHF JPY=X",
+    "crypto": "BTCUSDT BTC-USD SOLUSD XBTUSD HYPEUSDC ETHBTC ADAEUR DOGE-USD 1000PEPEUSDT LTC/USD BTCUSDT.P BTC-PERP ETH AVAXUSDC XBTEUR XXBTZUSD XETHXXBT XREPZUSD USDTUSD USDTZUSD USDCEUR TUSDUSD",
+    "fx": "EURUSD EURUSD=X GBPJPY USDTRY XAUUSD USD/CHF JPY=X ZEURZUSD EURTUSD",
     "future": "ES=F NQ=F CL=F 6E=F",
     "index": "^GSPC ^NDX US30 NAS100 GER40 SPX",
     "etf": "SPY QQQ GLD TLT",
@@ -65,3 +65,23 @@ def test_an_indicator_goes_by_any_of_its_names(name: str, known: str) -> None:
 
 def test_a_name_of_nothing_is_none() -> None:
     assert indicator_name("moon phase") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol", "unit"),
+    [
+        ("Buy BTCUSDT when RSI < 30, sell when RSI > 70, cash 1000", "BTCUSDT", 1e-6),
+        ("Buy BTCUSDT when RSI < 30, sell when RSI > 70, cash 1000", "GOOG", 1.0),
+        ("Buy ^N225 and BTC-USD when RSI < 30, sell when RSI > 70", "^N225", 1.0),
+        ("Buy ^N225 and BTC-USD when RSI < 30, sell when RSI > 70", "BTC-USD", 1e-6),
+        ("Buy GOOG when RSI < 30, sell when RSI > 70", "XXBTZUSD", 1e-6),
+        ("Buy GOOG when RSI < 30, sell when RSI > 70. Smallest tradable fraction: 0.01.", "AAPL", 0.01),
+        ("Buy BTCUSDT when RSI < 30, sell when RSI > 70. Smallest tradable fraction: 0.000001.", "GOOG", 1e-6),
+        ("Buy BTCUSDT when RSI < 30, sell when RSI > 70. Smallest fraction 1", "BTCUSDT", 1.0),
+    ],
+)
+def test_the_unit_is_that_of_what_is_traded(text: str, symbol: str, unit: float) -> None:
+    strategy = parse_strategy(text).require()
+    found = traded_unit(strategy.execution.fractional_unit, symbol, symbols=strategy.symbols, text=text)
+    assert found == unit
+    assert parse_strategy(strategy.describe()).require().trading_core() == strategy.trading_core()

@@ -9,7 +9,7 @@ import pytest
 from Backtest.errors import StrategyError
 from Backtest.search.optimiser import SearchRequest
 from Backtest.search.space import Space
-from Strategy.search_words import read_search
+from Strategy.search_words import read_constraint, read_search
 from Strategy.text_parser import parse_strategy
 
 RSI = parse_strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%, target 10%").require()
@@ -72,3 +72,35 @@ def test_what_is_unclear_is_asked(strategy: Any, words: str, said: str) -> None:
         read_search(strategy, words)
     assert said in caught.value.message
     assert caught.value.questions
+
+
+SPANS = "the fast period from 5 to 20 and the slow period from 10 to 30 in steps of 10"
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [", fast < slow", "; fast<slow", ", keep fast < slow", " keep fast < slow", ", such that the fast is smaller than the slow", " and fast < slow",
+     " such that the fast is below the slow", " with fast < slow", ", keeping the fast period shorter than the slow period", " (fast < slow)",
+     ", where fast stays under slow", ", the fast must be less than the slow", " so that fast is lower than slow.", ", as long as fast < slow", ", but fast<slow"],
+)  # fmt: skip
+def test_constraints_are_said_in_many_ways(tail: str) -> None:
+    found = read_search(CROSS, SPANS + tail)
+    assert found == {"parameters": {FAST: span(5, 20), SLOW: span(10, 30, 10)}, "constraint": f"{FAST} < {SLOW}"}
+
+
+def test_several_constraints() -> None:
+    found = read_search(CROSS, SPANS + " and the stop from 2 to 5, where fast < slow and the stop is at least 3")
+    assert found["constraint"] == f"{FAST} < {SLOW} and {STOP} >= 3"
+
+
+def test_a_list_after_over_is_no_constraint() -> None:
+    found = read_search(CROSS, "the fast from 5 to 20, the stop over 2, 3 and 5")
+    assert found == {"parameters": {FAST: span(5, 20), STOP: [2, 3, 5]}}
+
+
+@pytest.mark.parametrize("said", ["fast < slow", "slow > fast", "the period is below the RSI period"])
+def test_two_names_of_one_number_are_refused(said: str) -> None:
+    with pytest.raises(StrategyError, match="the same number, rsi_period"):
+        read_constraint(RSI, said)
+    with pytest.raises(StrategyError, match="the same number"):
+        read_search(RSI, f"the RSI period from 5 to 30, {said}")

@@ -37,6 +37,27 @@ def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
         ("DEPLOY_GATES", '{"minsharpe": 1}', "min_sharpe"),
         ("LLM_MODEL", "gpt", "vendor:model"),
         ("CELERY_BROKER_URL", "kafka://x", "redis"),
+        ("CELERY_BROKER_URL", "redis", "redis://host"),
+        ("DATABASE_URL", "foo", "postgres://user"),
+        ("DATABASE_URL", "sqlite", "sqlite:///"),
+        ("DATABASE_URL", "oracle://x", "postgres://user"),
+        ("DATABASE_URL", "postgres://host:port/db", "port is no number"),
+        ("DATABASE_URL", "postgres://host", "no database"),
+        ("DATABASE_URL", "sqlite:////proc/x/db", "Name a folder"),
+        ("VAR_DIR", "/proc/x", "Name a folder"),
+        ("MEDIA_ROOT", "/dev/null/x", "Name a folder"),
+        ("CODES_DIR", "/dev/null/x", "Name a folder"),
+        ("DEPLOY_REPO", "/dev/null/x", "Name a folder"),
+        ("DEBUG", "maybe", "True or False"),
+        ("SANDBOX_PERSIST", "perhaps", "True or False"),
+        ("SEARXNG_ENDPOINT", "notaurl", "https://"),
+        ("OPENAI_BASE_URL", "notaurl", "https://"),
+        ("GEMINI_BASE_URL", "http://host:port", "https://"),
+        ("ALLOWED_HOSTS", "http://a.b", "without http://"),
+        ("ALLOWED_HOSTS", "a.b:80", "port"),
+        ("CORS_ALLOWED_ORIGINS", "a.b", "scheme"),
+        ("CHAT_WAIT_S", "x", "CHAT_WAIT_S=x is not a number"),
+        ("CHAT_WAIT_S", "3x0", "CHAT_WAIT_S=3x0 is not a number"),
     ],
 )
 def test_what_cannot_work_is_refused_by_its_name(tmp_path: Path, name: str, value: str, says: str) -> None:
@@ -45,6 +66,30 @@ def test_what_cannot_work_is_refused_by_its_name(tmp_path: Path, name: str, valu
     last = done.stderr.strip().splitlines()[-1]
     assert name in last
     assert says in last
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_short_key_of_tokens_is_refused_in_production(tmp_path: Path) -> None:
+    production = {"DEBUG": "off", "SECRET_KEY": "s" * 40}
+    done = check(tmp_path, **production, JWT_SECRET="short")
+    assert done.returncode != 0
+    assert "JWT_SECRET is shorter than 32" in done.stderr
+    assert check(tmp_path, **production, JWT_SECRET="j" * 32).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"ALLOWED_HOSTS": "*,.example.com,a-b.example,127.0.0.1,[::1],localhost", "DEBUG": "1"},
+        {"CELERY_BROKER_URL": "redis://:secret@host:6379/0", "SEARXNG_ENDPOINT": "http://searxng:8080", "SANDBOX_PERSIST": "no"},
+        {"CELERY_BROKER_URL": "memory://", "OPENAI_BASE_URL": "https://host/v1", "DATABASE_URL": "postgres://u:p@host:5432/name"},
+        {"CSRF_TRUSTED_ORIGINS": "https://*.example.com", "CORS_ALLOWED_ORIGINS": "http://localhost:3000", "CHAT_WAIT_S": "1.5"},
+    ],
+)  # fmt: skip
+def test_what_can_work_is_taken(tmp_path: Path, more: dict[str, str]) -> None:
+    done = check(tmp_path, **more)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_names_of_earlier_documents(tmp_path: Path) -> None:

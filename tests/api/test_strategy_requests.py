@@ -84,7 +84,11 @@ def test_the_schema_check_takes_the_bare_canonical(api: APIClient, made: dict[st
 def test_another_text_is_another_version(api: APIClient, made: dict[str, Any]) -> None:
     text = "Buy AAPL when RSI < 25, sell when RSI > 60, stop 4%"
     changed = api.patch(f"/api/strategies/{made['id']}/", {"user_description": text}).json()
-    assert (changed["version"], changed["user_description"], changed["name"]) == (2, text, made["name"])
+    assert (changed["version"], changed["user_description"], changed["name"]) == (
+        2,
+        text,
+        "RSI 14 AAPL",
+    )  # it was made of the text
     assert changed["canonical_json"]["symbols"] == ["AAPL"]
     assert "below 25" in changed["description"]
     assert changed["generated_code"] != made["generated_code"]

@@ -139,6 +139,8 @@ def _time_columns(table: Table, found: list[int]) -> tuple[int, int]:
             suggestions=["Give the names of the columns in their order with the choice `columns`"],
         )
     clocks = [at for at in found if _is_clock(table.frame[at])]
+    if clocks == found and all(re.fullmatch(r"(?:1[789]|20)\d{2}", text) for text in sample(table.frame[found[0]])):
+        clocks = []  # years
     dates = [at for at in found if at not in clocks]
     if not dates:
         raise DataError(

@@ -10,7 +10,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "time": (
         "open time", "opentime", "unix", "unix timestamp", "unix time", "epoch", "datetime", "date time", "date/time",
         "timestamp", "gmt time", "local time", "utc", "utc time", "date", "time", "t", "ts", "dt", "index", "bar",
-        "begin", "begins at", "start", "start time", "period start", "trade date", "trading date", "trading day", "day",
+        "begin", "begins at", "start", "start time", "period start", "trade date", "trading date", "trading day", "day", "month", "year", "monat", "jahr", "week",
         "datum", "datum/uhrzeit", "datum/zeit", "zeitpunkt", "zeit", "uhrzeit", "fecha", "hora", "data", "date heure",
         "heure", "czas", "tarih", "дата", "время", "日付", "日時", "日期", "时间", "时刻", "交易日期", "일자", "날짜", "unnamed: 0",
     ),
@@ -37,7 +37,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "adjustedclose", "close adj", "bereinigter schlusskurs", "schlusskurs bereinigt", "adj close price",
     ),
     "volume": (
-        "volume", "v", "vol", "vol.", "volumen", "total volume", "trade volume", "shares", "volume traded", "shares traded", "umsatz", "stuck", "wolumen", "volumes",
+        "volume", "v", "vol", "vol.", "volumen", "total volume", "trade volume", "shares", "volume traded", "shares traded", "umsatz", "stuck", "stucke", "stueck", "stuecke", "gehandelte stucke", "gehandelte stuck", "umsatz stuck", "umsatz in stuck", "wolumen", "volumes",
         "volumefrom", "base volume", "объем", "объём", "hacim", "hac.", "出来高", "成交量", "거래량", "tickvol", "tick volume", "tickvolume",
         "real volume", "quantity", "total traded quantity", "traded quantity",
     ),
@@ -63,7 +63,7 @@ def folded(name: str) -> str:
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text.strip().strip("<>\"'*# ").rstrip(":"))
     text = re.sub(r"^\d{1,2}[ab]?[.)]\s*", "", text.lower())
     text = re.sub(r"[\s_]+", " ", text).strip()
-    text = re.sub(r"\s*[(\[](utc|gmt|[a-z]{3,4}|[$€£])[)\]]$", "", text)
+    text = re.sub(r"\s*[(\[](utc|gmt|[a-z]{2,4}|[a-z]+(?: [a-z]+)?/[a-z/ ]+|[$€£])[)\]]$", "", text)
     if text.startswith(("adj close", "adjusted close")):
         return "adj close"
     if text.startswith(("open ", "high ", "low ", "close ")) and text.endswith(
@@ -94,6 +94,18 @@ def split_name(name: str) -> tuple[str, str]:
     return "", ""
 
 
+_ZONE_NAMES = {
+    "UTC": "UTC", "GMT": "UTC", "EET": "EET", "EEST": "EET", "CET": "CET", "CEST": "CET", "MEZ": "CET", "EST": "America/New_York",
+    "EDT": "America/New_York", "ET": "America/New_York", "CST": "America/Chicago", "CDT": "America/Chicago", "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles", "JST": "Asia/Tokyo", "HKT": "Asia/Hong_Kong", "IST": "Asia/Kolkata", "MSK": "Europe/Moscow",
+}  # fmt: skip
+
+
 def zone_in(name: str) -> str:
-    """Return UTC where a time column's name says so ("Gmt time", "Date (UTC)"), else an empty text."""
-    return "UTC" if re.search(r"(^|[^a-z])(utc|gmt)([^a-z+\-]|$)", name.lower().replace("_", " ")) else ""
+    """Return the zone a time column's name says ("Gmt time", "Date (UTC)", "Time (EET)"), else an empty text."""
+    if re.search(r"(^|[^a-z])(utc|gmt)([^a-z+\-]|$)", name.lower().replace("_", " ")):
+        return "UTC"
+    inside = re.search(r"[(\[]\s*([A-Za-z]{2,4}|[A-Z][A-Za-z]+/[A-Za-z_/]+)\s*[)\]]\s*$", name)
+    if inside is None:
+        return ""
+    return inside[1] if "/" in inside[1] else _ZONE_NAMES.get(inside[1].upper(), "")

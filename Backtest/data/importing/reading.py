@@ -132,6 +132,8 @@ def _frame(parts: dict[str, Numbers], placed: zones.Placed, findings: Findings) 
         {name.capitalize(): parts[name].values.to_numpy() for name in _PRICES}, index=placed.index.rename(None)
     )
     frame["Volume"] = 0.0
+    if "volume" not in parts:
+        findings.notes.append("No column is known as the volume: it counts as 0; name it Volume where there is one")
     if "volume" in parts:
         volume = parts["volume"].values.fillna(0.0).to_numpy()
         lost = int(parts["volume"].unreadable.sum()) + int((volume < 0).sum())
@@ -227,7 +229,7 @@ def _known_zone(reading: Reading) -> tuple[str, str]:
     table, vendor = reading.table, reading.vendor
     column = table.names[reading.columns.time] if table.names else ""
     if zone := zone_in(column):
-        return zone, f"the column is called {column}"
+        return zones.named_zone(zone).key, f"the column is called {column}"
     if hint := table.hints.get("timezone", ""):
         return zones.named_zone(hint).key, "the file says so"
     if vendor.timezone:

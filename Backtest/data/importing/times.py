@@ -79,8 +79,11 @@ def read_times(
         column = _digits(column)
     texts = column.astype("str").fillna("").str.strip()
     texts = texts.str.replace(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", "", case=False, regex=True)
+    texts = texts.str.replace(r"^(\S+) (\d{1,2})-([AP]M)$", r"\1 \2:00 \3", case=False, regex=True)  # 2019-07-01 11-PM
     if clock is not None:
         texts = _joined(texts, clock)
+    elif len(texts) and texts[texts != ""].str.fullmatch(r"(?:1[789]|20)\d{2}").all():
+        texts = texts.where(texts == "", texts + "-01-01")  # years
     filled = texts[texts.str.contains(r"\d", regex=True)]
     numeric = filled.str.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?")
     if clock is None and len(filled) and numeric.mean() > 0.5 and (unit or not _compact(filled)):
