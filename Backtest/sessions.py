@@ -146,7 +146,7 @@ class Session:
         ahead = [next(k for k in range(1, 8) if (d + k) % 7 in self.weekdays) for d in range(7)]
         following = days + pd.to_timedelta(np.array(ahead)[np.asarray(days.day_of_week)], unit="D")
         if self.venue and len(days):
-            sessions = _calendar(self.venue, days.min().year, days.max().year + 1)[0]
+            sessions = calendar_of(self.venue, days.min().year, days.max().year + 1)[0]
             at = np.searchsorted(sessions.asi8, days.as_unit(sessions.unit).asi8, side="right")
             known = at < len(sessions)
             following = following.where(~known, sessions[np.minimum(at, len(sessions) - 1)])
@@ -157,7 +157,7 @@ class Session:
         into, usual = self._minutes(index), np.array([*self.minutes, NEVER], dtype=np.int64)
         following = usual[np.searchsorted(usual[:-1], into, side="right")]
         if self.venue:
-            sessions, lengths = _calendar(self.venue, index[0].year, index[-1].year + 1)
+            sessions, lengths = calendar_of(self.venue, index[0].year, index[-1].year + 1)
             at = sessions.get_indexer(self.days(index).as_unit(sessions.unit))
             following = np.where((at >= 0) & (following >= lengths[at]), NEVER, following)
         return np.asarray(following)
@@ -201,7 +201,7 @@ class Session:
             return len(earlier) * DAY_S < self.step_s
         traded = np.isin(np.asarray(earlier.day_of_week), self.weekdays)
         if self.venue and len(earlier):
-            sessions = _calendar(self.venue, earlier[0].year, earlier[-1].year + 1)[0]
+            sessions = calendar_of(self.venue, earlier[0].year, earlier[-1].year + 1)[0]
             traded &= np.asarray(earlier.as_unit(sessions.unit).isin(sessions))
         return not traded.any()
 
@@ -407,7 +407,7 @@ def _usual(minutes: Any) -> int:
 
 
 @lru_cache(maxsize=8)
-def _calendar(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeIndex, Ints]:
+def calendar_of(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeIndex, Ints]:
     """Return a venue's trading days (naive) and the minutes each is long."""
     import exchange_calendars
 
@@ -427,7 +427,7 @@ def _venue(days: bytes, unit: str, zone: str) -> str:
     if len(dates) < FEW_DAYS or dates[0].year < 1970:
         return ""
     for name in names:
-        sessions = _calendar(name, dates[0].year, dates[-1].year + 1)[0]
+        sessions = calendar_of(name, dates[0].year, dates[-1].year + 1)[0]
         between = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
         inside = dates.as_unit(between.unit).isin(between)
         # An exchange closes for a day of mourning or a storm now and then, and data lack a day; a bar on a holiday is no accident.

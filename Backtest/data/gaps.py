@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from Backtest.sessions import NEW_YORK, VENUES, Session, _calendar
+from Backtest.sessions import NEW_YORK, VENUES, Session, calendar_of
 from Backtest.timeframes import is_intraday, seconds
 
 Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -134,7 +134,7 @@ def _sessions_between(index: pd.DatetimeIndex) -> Ints | None:
     venue = venue or (VENUES.get(zone, "") if zone != NEW_YORK else "")
     if not venue or days[0].year < 1970:
         return None
-    sessions = _calendar(venue, days[0].year, days[-1].year + 1)[0].as_unit("s").asi8 // _DAY
+    sessions = calendar_of(venue, days[0].year, days[-1].year + 1)[0].as_unit("s").asi8 // _DAY
     own = days.as_unit("s").asi8 // _DAY
     if np.isin(np.unique(own), sessions).mean() < 0.995:  # it trades on holidays of that exchange
         return None

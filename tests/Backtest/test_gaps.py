@@ -10,7 +10,7 @@ from Backtest.data import PriceData
 from Backtest.data.gaps import missing_bars
 from Backtest.data.importing import ImportChoices, read_file
 from Backtest.data.quality import gap_notes
-from Backtest.sessions import _calendar
+from Backtest.sessions import calendar_of
 
 
 def frame_of(index: pd.DatetimeIndex) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def frame_of(index: pd.DatetimeIndex) -> pd.DataFrame:
 
 
 def american(first: str, last: str, zone: str | None = "America/New_York") -> pd.DatetimeIndex:
-    days = _calendar("XNYS", 2023, 2025)[0]
+    days = calendar_of("XNYS", 2023, 2025)[0]
     days = days[(days >= first) & (days <= last)]
     index = pd.DatetimeIndex(
         [t for d in days for t in pd.date_range(d + pd.Timedelta("9h30min"), periods=78, freq="5min")]
@@ -53,7 +53,7 @@ def test_whole_sessions_are_missing_and_holidays_are_not(zone: str | None, first
 
 
 def test_days_on_which_the_exchange_was_closed_are_none() -> None:
-    days = _calendar("XNYS", 2000, 2003)[0]
+    days = calendar_of("XNYS", 2000, 2003)[0]
     assert not missing_bars(days, "1d").any()
     holed = days[(days < "2002-05-06") | (days > "2002-05-10")]
     assert [n for n in missing_bars(holed, "1d") if n] == [5]
