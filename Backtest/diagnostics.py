@@ -150,13 +150,13 @@ def _unknown_field(loc: tuple[int | str, ...], where: str) -> Diagnostic:
 
 
 def load_indicators(indicators: Sequence[Any], timeframe: str) -> Loaded:
-    """Validate indicators alone: the strategy returned has them, and a rule that says nothing."""
-    always = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 0}}
+    """Validate indicators alone: the strategy returned has them, and a rule that has nothing to do with them."""
+    rising = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "price", "column": "Open"}}
     return load_canonical(
         {
             "timeframe": timeframe,
             "indicators": list(indicators),
-            "entry_rules": [{"when": always}],
+            "entry_rules": [{"when": rising}],
             "risk": {"max_bars": 1},
         }
     )
