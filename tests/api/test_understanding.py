@@ -250,7 +250,7 @@ def test_a_reading_that_trades_the_same_is_none(api: APIClient, llm: ModelServer
         "type": "compare",
         "left": {"type": "price", "column": "Close"},
         "op": ">",
-        "right": {"type": "value", "value": 0},
+        "right": {"type": "value", "value": 0.0001},
     }
     same["strategy"]["entry_rules"][0]["when"]["conditions"][1] = always
     llm.will(Reply(output=same))
