@@ -427,7 +427,10 @@ def _venue(days: bytes, unit: str, zone: str) -> str:
     if len(dates) < FEW_DAYS or dates[0].year < 1970:
         return ""
     for name in names:
-        sessions = calendar_of(name, dates[0].year, dates[-1].year + 1)[0]
+        try:
+            sessions = calendar_of(name, dates[0].year, dates[-1].year + 1)[0]
+        except ValueError:  # its holidays are not known for such years
+            continue
         between = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
         inside = dates.as_unit(between.unit).isin(between)
         # An exchange closes for a day of mourning or a storm now and then, and data lack a day; a bar on a holiday is no accident.

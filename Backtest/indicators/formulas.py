@@ -58,14 +58,14 @@ def WILLR(high: Array, low: Array, close: Array, timeperiod: int = 14) -> Array:
 
 
 def CCI(high: Array, low: Array, close: Array, timeperiod: int = 14) -> Array:
-    """Commodity channel index (Lambert, 1980); NaN where the last typical prices are all the same."""
+    """Commodity channel index (Lambert, 1980); NaN where typical prices are all the same."""
     typical = (high + low + close) / 3
     moved = talib.MAX(typical, timeperiod) > talib.MIN(typical, timeperiod)
     return np.where(moved, talib.CCI(high, low, close, timeperiod), np.nan)
 
 
 def ADX(high: Array, low: Array, close: Array, timeperiod: int = 14) -> Array:
-    """Average directional index (Wilder, 1978); NaN while no high has risen and no low has fallen."""
+    """Average directional index (Wilder, 1978); NaN while no high rose and no low fell."""
     moved = (np.diff(high, prepend=high[:1]) > 0) | (np.diff(low, prepend=low[:1]) < 0)
     return np.where(np.cumsum(moved) > 0, talib.ADX(high, low, close, timeperiod), np.nan)
 
