@@ -246,9 +246,17 @@ def test_the_models_reading_is_chosen(api: APIClient, llm: ModelServer) -> None:
 def test_a_reading_that_trades_the_same_is_none(api: APIClient, llm: ModelServer) -> None:
     same = copy.deepcopy(LEGS)
     same["strategy"]["indicators"].pop()
-    same["strategy"]["entry_rules"][0]["when"]["conditions"].pop(1)
+    less = {
+        "type": "math",
+        "op": "-",
+        "left": {"type": "price", "column": "Low"},
+        "right": {"type": "price", "column": "High"},
+    }
+    always = {"type": "compare", "left": {"type": "price", "column": "Close"}, "op": ">", "right": less}
+    same["strategy"]["entry_rules"][0]["when"]["conditions"][1] = always
     llm.will(Reply(output=same))
-    assert api.post("/api/strategies/", {"user_description": MIXED}).json()["alternatives"] == []
+    answer = api.post("/api/strategies/", {"user_description": MIXED}).json()
+    assert answer["alternatives"] == [], answer
 
 
 def test_words_that_give_orders_are_words(api: APIClient, llm: ModelServer) -> None:
