@@ -20,6 +20,7 @@ from Backtest.canonical import (
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft, Exit
+from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.price_moves import settle_moves
 from Strategy.statements import opposite
 
@@ -43,14 +44,11 @@ def _joined(condition: AnyCondition, filters: tuple[AnyCondition, ...]) -> AnyCo
     return All(conditions=[*parts, *filters])
 
 
-AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "HMA")
-
-
 def _bare_periods(draft: Draft) -> None:
     """Ask where a price is compared with the number of bars of an average: "above the 50 and 200 SMA … below the 50"."""
     if draft.flags & {"exact", "money"}:
         return
-    periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.name in AVERAGES}
+    periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.name in MOVING_AVERAGES}
     for rule in [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]:
         for node in walk(rule):
             if not isinstance(node, Compare | Cross):

@@ -8,11 +8,11 @@ from typing import Literal
 from Backtest.canonical import All, AnyCondition, AnyOf, AnyOperand, IndicatorRef, Not, Price, Value
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.lexicon import MOVING_AVERAGES
 
 How = Literal["any", "all", "none"]
 Chosen = tuple[How, list[AnyOperand]]
 
-_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA")
 _BARE = ("either", "both", "neither")
 _ENDS = (",", ".", ";", ")", "and", "or", "then", "for", "within", "on", "at", "by", "from", "!", "?")
 _LISTS: dict[str, tuple[How, str]] = {"either": ("any", "or"), "both": ("all", "and"), "neither": ("none", "nor")}
@@ -105,7 +105,9 @@ class Choices:
         if not averages:
             return list(named)
         known = self.draft.indicators
-        return [o for o in named if isinstance(o, IndicatorRef) and o.id in known and known[o.id].name in _AVERAGES]
+        return [
+            o for o in named if isinstance(o, IndicatorRef) and o.id in known and known[o.id].name in MOVING_AVERAGES
+        ]
 
     def _certain(self, mark: Mark, how: How, named: list[AnyOperand], *, two: bool) -> Chosen | None:
         if len(named) == 2 or (len(named) > 2 and not two):

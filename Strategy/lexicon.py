@@ -16,6 +16,9 @@ from Strategy.spelling import Corrector
 
 Phrases = dict[str, Any]
 
+# Indicators that are averages of their source, so that a bare number beside one is its period.
+MOVING_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA", "HMA")
+
 
 def _verbs(stems: str) -> list[str]:
     """Return all forms of verbs given as `base|s-form|ing|past`."""

@@ -26,8 +26,9 @@ from Backtest.indicators import PRICE_COLUMNS
 from Strategy.choices import Choices, How, combined
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.movements import Movements
-from Strategy.operands import MOVING_AVERAGES, Operands
+from Strategy.operands import Operands
 
 # Which way a line was crossed, said behind it.
 _WAYS: dict[str, Literal["above", "below"]] = {

@@ -33,7 +33,7 @@ from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import ACRONYMS, corrector, vocabulary
+from Strategy.lexicon import ACRONYMS, MOVING_AVERAGES, corrector, vocabulary
 from Strategy.outside import outside
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
@@ -380,7 +380,7 @@ def _classify(entries: list[Rule], draft: Draft) -> str:
         return "breakout"
     if names & {"RSI", "STOCH", "CCI", "WILLR", "MFI", "BB"} and falls:
         return "mean-reversion"
-    if names & {"SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA", "MACD", "SUPERTREND", "ICHIMOKU", "ADX"}:
+    if names & {*MOVING_AVERAGES, "MACD", "SUPERTREND", "ICHIMOKU", "ADX"}:
         return "trend-following"
     return "momentum" if names & {"ROC", "MOM", "RSI"} else "other"
 
