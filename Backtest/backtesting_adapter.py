@@ -60,6 +60,12 @@ class BacktestResult:
     wall_ms: float = 0.0
     extra: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def resources(self) -> dict[str, float]:
+        """What the run took: milliseconds by the clock and of the processor, and the most memory it held."""
+        used = {"wall_ms": self.wall_ms, **{name: self.extra[name] for name in ("cpu_ms", "peak_memory_mb")}}
+        return {name: round(float(value or 0), 3) for name, value in used.items()}
+
 
 def fetch_and_prepare_data(
     manager: DataManager, symbol: str, *, timeframe: str = "1d", start: date | None = None, end: date | None = None

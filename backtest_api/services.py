@@ -95,7 +95,7 @@ def run_create(
             warnings.of_reading(loaded.warnings),
             warnings.of_symbols(canonical, chosen, named=symbol is not None),
         ),
-        **({**queue.lease(), "attempts": 1, "started_at": now()} if here else {}),
+        **(_taken() if here else {}),
         user=user,
         job=job,
         strategy=strategy,
@@ -130,7 +130,7 @@ def run_create_from_code(
 
     settings_ = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     return BacktestRun.objects.create(
-        **({**queue.lease(), "attempts": 1, "started_at": now()} if here else {}),
+        **(_taken() if here else {}),
         closely=closely,
         user=user,
         code=code,
@@ -141,6 +141,11 @@ def run_create_from_code(
         start_date=start_date,
         end_date=end_date,
     )
+
+
+def _taken() -> dict[str, Any]:
+    """Return the fields of a run that this process is to run at once."""
+    return {**queue.lease(), "attempts": 1, "started_at": now()}
 
 
 def run_isolated(*, user: User, strategy_id: int | None = None, code: str = "", **options: Any) -> BacktestRun:
@@ -155,8 +160,7 @@ def run_isolated(*, user: User, strategy_id: int | None = None, code: str = "", 
             run=run_execute(run=run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options))
         )
     run = run_execute(run=run_create_from_code(user=user, code=code, **options))
-    used = run.manifest["resources"]
-    wait = production.closer_look_s(used["wall_ms"], used["cpu_ms"])
+    wait = production.closer_look_s(run.manifest["resources"])
     if wait <= production.CLOSELY_S:
         return ranges_ensure(run=run)
     later = run_create_from_code(user=user, code=code, closely=True, here=False, **options)
@@ -396,7 +400,7 @@ def run_store(
     for name in SUMMARY_FIELDS:
         setattr(run, name, result.summary[name])
     run.metrics, run.manifest, run.outcome = result.metrics, result.manifest, {**outcome, "cautions": result.cautions}
-    run.manifest = {**run.manifest, "resources": resources_of(result)}
+    run.manifest = {**run.manifest, "resources": result.resources}
     run.warnings = warnings.together(run.warnings, result.warnings)
     run.data_source, run.data_sha256 = result.prices.source, result.manifest["data"]["sha256"]
     run.code_sha256 = result.manifest["code_sha256"]
@@ -422,16 +426,6 @@ def run_store(
     except OSError:
         shutil.rmtree(made, ignore_errors=True)
         raise
-
-
-def resources_of(result: BacktestResult) -> dict[str, float]:
-    """Return what a run took: milliseconds by the clock and of the processor, and the most memory it held."""
-    used = {
-        "wall_ms": result.wall_ms,
-        "cpu_ms": result.extra["cpu_ms"],
-        "peak_memory_mb": result.extra["peak_memory_mb"],
-    }
-    return {name: round(float(value or 0), 3) for name, value in used.items()}
 
 
 def summary_text(run: BacktestRun) -> str:

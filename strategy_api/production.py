@@ -117,7 +117,7 @@ def sandbox_test(
         return {**answer, **failed, "resources": resources}
     logger.info("sandbox test %s of user %s: completed", run_id, user.pk)
     if closely:
-        wait = closer_look_s(result.wall_ms, result.extra["cpu_ms"])
+        wait = closer_look_s(result.resources)
         if wait <= CLOSELY_S:
             answer |= closer_look(code, prices, engine, result)
         else:
@@ -131,11 +131,7 @@ def sandbox_test(
         "trades_count": len(result.trades),
         "warnings": [*result.warnings, *answer["warnings"]],
         "log": result.extra["log"],
-        "resources": {
-            "wall_ms": round(result.wall_ms, 3),
-            "cpu_ms": round(result.extra["cpu_ms"], 3),
-            "peak_memory_mb": round(result.extra["peak_memory_mb"], 3),
-        },
+        "resources": result.resources,
     }
 
 
@@ -191,20 +187,20 @@ def closer_look(
     with get_sandbox().forks() as runner:
         seen = _lookahead(code, prices, engine, cuts=TEST_CUTS, sandbox=runner, tick=tick)
         found, told = ranges_of(
-            code, prices.frame, engine, result.metrics, first=prices.first, took=_once_s(result.wall_ms, result.extra["cpu_ms"]),
+            code, prices.frame, engine, result.metrics, first=prices.first, took=_once_s(result.resources),
             sandbox=runner, tick=tick, **options,
         )  # fmt: skip
     return {"lookahead": seen, "ranges": found, "warnings": told}
 
 
-def closer_look_s(wall_ms: float, cpu_ms: float) -> float:
-    """Return about how many seconds a closer look takes at code whose run took so long: 40 runs, two at a time."""
-    return 20 * _once_s(wall_ms, cpu_ms)
+def closer_look_s(resources: Mapping[str, float]) -> float:
+    """Return about how many seconds a closer look takes at code whose run took these resources: 40 runs, two at a time."""
+    return 20 * _once_s(resources)
 
 
-def _once_s(wall_ms: float, cpu_ms: float) -> float:
+def _once_s(resources: Mapping[str, float]) -> float:
     """Return how many seconds a run takes where its interpreter is there already."""
-    return max(cpu_ms, wall_ms - 500) / 1000
+    return max(resources["cpu_ms"], resources["wall_ms"] - 500) / 1000
 
 
 def _lookahead(
