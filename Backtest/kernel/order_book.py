@@ -33,20 +33,24 @@ WHY = {
     NO_SUCH: "is about an order or a trade that is not there",
     IMPOSSIBLE: "is no order that can be placed",
     OUT_OF_TURN: "was not made when it could have been",
-    TOO_MANY: "comes on top of more orders than may wait",
+    TOO_MANY: "is one too many: more orders would wait, more trades be open or more be closed than may or were claimed",
 }
-MOST_WAITING = 10_000
+MOST = 2_000  # orders that wait, and trades that are open, at a time: each costs time on every bar
 
 # An order and a trade, float64; the orders of a trade are -1 where there are none.
 (SIZE, LIMIT, STOP, SL, TP, PARENT) = range(6)
 (HELD, ENTRY, ENTRY_BAR, STOP_ORDER, TARGET_ORDER) = range(5)
-(ORDERS, WAITING, TRADES, OPEN, CLOSED, LOST) = range(6)
+(ORDERS, WAITING, TRADES, OPEN, CLOSED, LOST, FULL) = range(7)
 
 
 class Book(NamedTuple):
-    """The state of a broker. `waiting` are the numbers of orders in turn, `open` those of trades, as they were opened."""
+    """The state of a broker. `waiting` are the numbers of orders in turn, `open` those of trades, as they were opened.
+
+    Nothing is written beyond the room there is: where it is not enough, counts[FULL] says so.
+    """
 
     orders: np.ndarray
+    waits: np.ndarray
     waiting: np.ndarray
     trades: np.ndarray
     open: np.ndarray
@@ -56,19 +60,23 @@ class Book(NamedTuple):
     terms: np.ndarray
 
 
-def empty_book(decisions: int, terms: Floats) -> Book:
-    """Return the book of a broker that has done nothing yet, with room for what so many decisions can bring about.
+def empty_book(decisions: int, trades: int, terms: Floats) -> Book:
+    """Return the book of a broker that has done nothing yet, with room for so many decisions and so many closed trades.
+
+    A decision places one order at most, a trade that is opened two more, and each trade that is opened is closed.
 
     Args:
         terms: float64 of shape (TERMS,).
     """
+    orders = decisions + 2 * trades + 1
     return Book(
-        orders=np.full((3 * decisions + 8, 6), np.nan),
-        waiting=np.zeros(3 * decisions + 8, np.int64),
-        trades=np.full((decisions + 8, 5), np.nan),
-        open=np.zeros(decisions + 8, np.int64),
-        closed=np.empty((4 * decisions + 8, 10)),
-        counts=np.zeros(6, np.int64),
+        orders=np.full((orders, 6), np.nan),
+        waits=np.zeros(orders, np.bool_),
+        waiting=np.zeros(MOST + 1, np.int64),
+        trades=np.full((trades, 5), np.nan),
+        open=np.zeros(MOST, np.int64),
+        closed=np.empty((trades, 10)),
+        counts=np.zeros(7, np.int64),
         money=np.array([terms[CASH]]),
         terms=terms,
     )
@@ -95,12 +103,25 @@ def _remove(numbers, counts, which, number):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _withdraw(book, number):  # type: ignore[no-untyped-def]
+    """Take an order out of the queue; return whether it was there."""
+    if not book.waits[number]:
+        return False
+    book.waits[number] = False
+    return _remove(book.waiting, book.counts, WAITING, number)
+
+
+@njit(cache=True)
 def _place(book, size, limit, stop, sl, tp, parent, first):  # type: ignore[no-untyped-def]
     """Put an order into the queue, at its end or first of all; return its number (780-783)."""
     number = book.counts[ORDERS]
+    if number >= len(book.orders) or book.counts[WAITING] > MOST:
+        book.counts[FULL] = 1
+        return -1
     row = book.orders[number]
     row[SIZE], row[LIMIT], row[STOP], row[SL], row[TP], row[PARENT] = size, limit, stop, sl, tp, parent
     book.counts[ORDERS] += 1
+    book.waits[number] = True
     count = book.counts[WAITING]
     if first:
         for k in range(count, 0, -1):
@@ -118,7 +139,7 @@ def _set_level(book, trade, which, price):  # type: ignore[no-untyped-def]
     row = book.trades[trade]
     before = int(row[which])
     if before >= 0:
-        _remove(book.waiting, book.counts, WAITING, before)
+        _withdraw(book, before)
         row[which] = -1
     if price == price:
         nan = np.nan
@@ -152,6 +173,9 @@ def _available(book, price):  # type: ignore[no-untyped-def]
 def _close(book, trade, size, price, bar, levels):  # type: ignore[no-untyped-def]
     """Write down a closed trade or part of one; `levels` are those of a whole one (1086-1107)."""
     row, nan = book.trades[trade], np.nan
+    if book.counts[CLOSED] >= len(book.closed):
+        book.counts[FULL] = 1
+        return
     stop = book.orders[int(row[STOP_ORDER]), STOP] if levels and row[STOP_ORDER] >= 0 else nan
     target = book.orders[int(row[TARGET_ORDER]), LIMIT] if levels and row[TARGET_ORDER] >= 0 else nan
     book.money[0] += record(
@@ -166,7 +190,7 @@ def _close_whole(book, trade, price, bar):  # type: ignore[no-untyped-def]
     _remove(book.open, book.counts, OPEN, trade)
     for which in (STOP_ORDER, TARGET_ORDER):
         if book.trades[trade, which] >= 0:
-            _remove(book.waiting, book.counts, WAITING, int(book.trades[trade, which]))
+            _withdraw(book, int(book.trades[trade, which]))
     _close(book, trade, book.trades[trade, HELD], price, bar, True)
 
 
@@ -196,7 +220,8 @@ def _targets_first(book, open_, high, low):  # type: ignore[no-untyped-def]
         both = low <= stop < open_ and high >= target if row[HELD] > 0 else high >= stop > open_ and low <= target
         if both:
             for order in (int(row[TARGET_ORDER]), int(row[STOP_ORDER])):
-                _remove(book.waiting, book.counts, WAITING, order)
+                _withdraw(book, order)
+                book.waits[order] = True
                 book.waiting[book.counts[WAITING]] = order
                 book.counts[WAITING] += 1
 
@@ -210,7 +235,7 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
     fixed, fee, leverage = book.terms[FIXED_FEE], book.terms[FEE], 1 / book.terms[MARGIN]
     at_close, nan = book.terms[AT_CLOSE] != 0, np.nan
     for number in turn:
-        if _find(book.waiting, book.counts[WAITING], number) < 0:
+        if not book.waits[number]:
             continue
         order = book.orders[number]
         long, limit, stop = order[SIZE] > 0, order[LIMIT], order[STOP]
@@ -246,7 +271,7 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
                     order[STOP] = stop
                 _reduce(book, parent, price, size, filled)
             if not bound:
-                _remove(book.waiting, book.counts, WAITING, number)
+                _withdraw(book, number)
             continue
         size = order[SIZE]
         adjusted = price * (1 + math.copysign(book.terms[SPREAD], size))
@@ -256,7 +281,7 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
             size = math.copysign(float(int(floor_divide(there, unit_cost))), size)
             if size == 0.0:
                 book.counts[LOST] += 1
-                _remove(book.waiting, book.counts, WAITING, number)
+                _withdraw(book, number)
                 continue
         need = size
         for trade in book.open[: book.counts[OPEN]].copy():
@@ -273,9 +298,11 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
                 break
         if abs(need) * unit_cost > _available(book, close) * leverage:
             book.counts[LOST] += 1
-            _remove(book.waiting, book.counts, WAITING, number)
+            _withdraw(book, number)
             continue
-        if need != 0.0:
+        if need != 0.0 and (book.counts[TRADES] >= len(book.trades) or book.counts[OPEN] >= MOST):
+            book.counts[FULL] = 1
+        elif need != 0.0:
             trade = book.counts[TRADES]
             row = book.trades[trade]
             row[HELD], row[ENTRY], row[ENTRY_BAR], row[STOP_ORDER], row[TARGET_ORDER] = need, adjusted, filled, -1, -1
@@ -294,7 +321,7 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
                     again = True
                 elif stop == stop and limit != limit and tp == tp:
                     again = again or (tp <= high and beyond < low if long else tp >= low and beyond > high)
-        _remove(book.waiting, book.counts, WAITING, number)
+        _withdraw(book, number)
     return again
 
 
@@ -309,8 +336,6 @@ def _decide(book, row, close):  # type: ignore[no-untyped-def]
     """Follow a decision; return FOLLOWED, or why it cannot be followed."""
     action, which, nan = int(row[ACTION]), int(row[WHICH]), np.nan
     size = row[SIZE_]
-    if book.counts[WAITING] >= MOST_WAITING:
-        return TOO_MANY
     if action == ORDER:
         limit, stop, sl, tp = row[LIMIT_], row[STOP_], row[SL_], row[TP_]
         if not (0 < abs(size) < 1 or (abs(size) < np.inf and size == np.round(size) and size != 0)):
@@ -327,7 +352,7 @@ def _decide(book, row, close):  # type: ignore[no-untyped-def]
         _place(book, size, limit, stop, sl, tp, -1, False)
         return FOLLOWED
     if action == CANCEL:
-        if not 0 <= which < book.counts[ORDERS] or not _remove(book.waiting, book.counts, WAITING, which):
+        if not 0 <= which < book.counts[ORDERS] or not _withdraw(book, which):
             return NO_SUCH
         parent = int(book.orders[which, PARENT])
         if parent >= 0:
@@ -383,13 +408,15 @@ def follow_decisions(decisions, begin, open_, high, low, close, book, equity):  
                 set_levels = True
             if set_levels:
                 _fill(book, open_[bar], high[bar], low[bar], close[bar], before, bar)
+        if book.counts[FULL]:
+            return TOO_MANY, done
         worth = book.money[0] + _unrealized(book, close[bar])
         equity[bar] = worth
         if worth <= 0:
             for trade in book.open[: book.counts[OPEN]].copy():
                 _close_whole(book, trade, close[bar], bar)
             equity[bar:] = 0
-            return RUINED, done
+            return (TOO_MANY if book.counts[FULL] else RUINED), done
         while done < count and decisions[done, AT_BAR] == bar:
             if decisions[done, IN_BAR] != 0:
                 return OUT_OF_TURN, done
@@ -401,4 +428,4 @@ def follow_decisions(decisions, begin, open_, high, low, close, book, equity):  
     for trade in book.open[: book.counts[OPEN]].copy():
         _close_whole(book, trade, close[last], last)
     equity[last] = book.money[0]
-    return FOLLOWED, done
+    return (TOO_MANY if book.counts[FULL] else FOLLOWED), done

@@ -86,7 +86,8 @@ def settle(claim: Claim, job: SandboxJob) -> Settled:
         raise Forged(f"equity has {len(claim.equity)} values for {len(frame)} bars")
     if not job.first <= begin < len(frame):
         raise Forged(f"a first decision at bar {begin} is outside the bars {job.first} to {len(frame) - 1}")
-    trades, equity = follow(claim.decisions, begin, frame, settings, target_first=job.target_first)
+    room = len(claim.trades) + 1  # one more is one that the claim does not have
+    trades, equity = follow(claim.decisions, begin, frame, settings, room=room, target_first=job.target_first)
     _compare(claim, trades, equity)
     return measured(trades, equity, begin, frame, settings)
 
@@ -107,10 +108,16 @@ def measured(trades: Floats, equity: Floats, begin: int, frame: pd.DataFrame, se
 
 
 def follow(
-    decisions: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings, *, target_first: bool = False
+    decisions: Floats,
+    begin: int,
+    frame: pd.DataFrame,
+    settings: EngineSettings,
+    *,
+    room: int,
+    target_first: bool = False,
 ) -> tuple[Floats, Floats]:
     """Return the trades, float64 of shape (trades, 10) with TRADE_COLUMNS, and the equity, float64 of shape (bars,), that come
-    of decisions.
+    of decisions: up to `room` trades.
 
     Raises:
         Forged: one of them cannot be followed.
@@ -127,10 +134,11 @@ def follow(
     open_, high, low, close = (frame[n].to_numpy(dtype=float) * scale for n in ("Open", "High", "Low", "Close"))
     costs = (settings.spread, settings.commission_fixed, settings.commission)
     terms = np.array([settings.cash, *costs, settings.margin, settings.trade_on_close, target_first], dtype=float)
-    book, equity = empty_book(len(decisions), terms), np.empty(len(frame))
+    book, equity = empty_book(len(decisions), room, terms), np.empty(len(frame))
     how, done = follow_decisions(np.array(decisions), begin, open_, high, low, close, book, equity)
     if why := WHY.get(how):
-        raise Forged(f"decision {done}, at bar {decisions[done, AT_BAR]:g}, {why}")
+        last = min(done, len(decisions) - 1)
+        raise Forged(f"decision {last}, at bar {decisions[last, AT_BAR]:g}, {why}")
     if done < len(decisions) and (decisions[done:, AT_BAR] >= len(frame)).any():
         raise Forged(f"decision {done} was made after the end")
     trades = book.closed[: book.counts[CLOSED]].copy()

@@ -44,7 +44,7 @@ class Message(BaseModel):
     begin: int = 0
     trades: int = Field(0, ge=0, le=1_000_000)
     bars: int = Field(0, ge=0)
-    decisions: int = Field(0, ge=0, le=10_000_000)
+    decisions: int = Field(0, ge=0, le=2_000_000)
     report: int = Field(0, ge=0)
     orders: list[tuple[int, Annotated[list[list[float | None]], Field(max_length=1000)]]] = Field(
         [], max_length=1_000_000

@@ -192,13 +192,18 @@ BUY, NAN = (3, 0, order_book.ORDER, -1, 10), float("nan")
         ([(3, 0, -1, -1, 10)], "agreed form"),
         ([(3.5, 0, order_book.ORDER, -1, 10)], "agreed form"),
         ([(3, 0, order_book.ORDER, 1e300, 10)], "agreed form"),
-        ([BUY] * 10_001, "agreed form|than may wait|times a bar"),
+        ([BUY] * 10_001, "times a bar"),
+        # Limits that wait for a price which never comes.
+        ([(3, 0, order_book.ORDER, -1, 10, 50)] * 2_002, "one too many"),
+        # More trades than were claimed, and more parts of one.
+        ([(3, 0, order_book.ORDER, -1, 1)] * 11, "one too many"),
+        ([(3, 0, order_book.ORDER, -1, 30), *[(4, 0, order_book.CLOSE, 0, 0.01)] * 11], "one too many"),
     ],
 )
 def test_decisions_that_cannot_be_followed(decisions: list[tuple[float, ...]], said: str) -> None:
     rows = np.array([[*d, *[NAN] * (order_book.DECISION - len(d))] for d in decisions], dtype=float)
     with pytest.raises(Forged, match=said):
-        follow(rows, 1, FLAT, EngineSettings())
+        follow(rows, 1, FLAT, EngineSettings(), room=10)
 
 
 def test_more_than_there_is_buys_nothing() -> None:
@@ -207,7 +212,7 @@ def test_more_than_there_is_buys_nothing() -> None:
     rows[:, :5] = BUY
     rows[0, order_book.SIZE_] = 1_000_000
     rows[1:, order_book.SIZE_] = 900
-    trades, equity = follow(rows, 1, FLAT, EngineSettings())
+    trades, equity = follow(rows, 1, FLAT, EngineSettings(), room=10)
     assert trades[:, 0].tolist() == [900.0]
     assert set(equity) == {100_000.0}
 
