@@ -17,7 +17,7 @@ from django.db import transaction
 
 from auth_api.models import User
 from Backtest.data import PriceData, PriceRequest
-from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.data.importing import ImportChoices, ReadingLimits, Understood, read_each_limited, read_limited
 from Backtest.data.importing.symbols import EACH
 from Backtest.data.quality import quality_report
 from Backtest.data_manager import add_indicators, last_period
@@ -25,8 +25,6 @@ from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
 from Backtest.timeframes import is_intraday
 from data_api.models import DataSet
 from data_api.providers import get_data_manager
-
-MAX_SYMBOLS = 50
 
 
 def dataset_fetch(
@@ -78,7 +76,11 @@ def dataset_file_content(*, path: Path) -> bytes:
 
 def dataset_preview_file(*, name: str, content: bytes, choices: ImportChoices) -> Understood:
     """Return what is understood of a file; nothing is stored. DataError when it cannot be read."""
-    return read_file(content, name, choices=choices)
+    return read_limited(content, name, choices=choices, limits=_limits())
+
+
+def _limits() -> ReadingLimits:
+    return ReadingLimits(settings.UPLOAD_MEMORY_MB, settings.UPLOAD_TIMEOUT_S)
 
 
 def dataset_upload(*, user: User, name: str, content: bytes, choices: ImportChoices) -> list[DataSet]:
@@ -86,21 +88,17 @@ def dataset_upload(*, user: User, name: str, content: bytes, choices: ImportChoi
 
     Raises:
         DataError: the file cannot be read, a question is open, or nothing gives the symbol.
+        TooLarge: the user has as many data sets as one may.
     """
-    understood = read_file(content, name, choices=choices)
-    if choices.symbol_in_file == EACH and len(understood.symbols) > 1:
-        if choices.symbol:
+    if choices.symbol_in_file == EACH:
+        read = read_each_limited(content, name, choices=choices, limits=_limits())
+        if choices.symbol and len(read) > 1:
             raise InvalidInput(
                 f"The file's symbols keep their names: leave symbol={choices.symbol} out, or choose one of them"
             )
-        if len(understood.symbols) > MAX_SYMBOLS:
-            raise DataError(
-                f"{name} holds {len(understood.symbols)} symbols, at most {MAX_SYMBOLS} are stored at once: split it"
-            )
-        each = [read_file(content, name, choices=replace(choices, symbol_in_file=s)) for s in understood.symbols]
-        prices = [one.require() for one in each]
     else:
-        prices = [understood.require()]
+        read = [read_limited(content, name, choices=choices, limits=_limits())]
+    prices = [one.require() for one in read]
     for found in prices:
         if not found.symbol:
             raise DataError(
@@ -120,6 +118,7 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
     quality = prices.quality or quality_report(prices.frame, prices.timeframe)
     folder = Path(settings.MEDIA_ROOT) / "datasets" / str(user.pk)
     folder.mkdir(parents=True, exist_ok=True)
+    _check_room(user, folder)
     key = hashlib.sha256("|".join([sha256, prices.source, _zone(prices), *columns]).encode()).hexdigest()[:24]
     path = folder / f"{key}.parquet"
     handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
@@ -135,6 +134,19 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
         },
     )  # fmt: skip
     return found
+
+
+def _check_room(user: User, folder: Path) -> None:
+    """Raise TooLarge where a user keeps as many data sets, or as much in them, as one may."""
+    count = DataSet.objects.filter(user=user).count()
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
+    if count >= settings.DATASETS_PER_USER:
+        kept = f"{count} data sets, and at most {settings.DATASETS_PER_USER} are kept"
+    elif size >= settings.DATASETS_MB_PER_USER:
+        kept = f"{size:.0f} MiB of data sets, and at most {settings.DATASETS_MB_PER_USER} are kept"
+    else:
+        return
+    raise TooLarge(f"You have {kept}: delete one that is not needed any more (DELETE data/datasets/ID/)")
 
 
 def _zone(prices: PriceData) -> str:

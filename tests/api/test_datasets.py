@@ -215,3 +215,22 @@ def test_a_zone_given_with_the_run_is_that_of_its_prices(api: APIClient) -> None
         tasks.work()
         found = api.get(f"/api/backtests/jobs/{queued['id']}/").json()
         assert (found["status"], found["request"].get("timezone")) == (status, more.get("timezone"))
+
+
+def test_a_user_keeps_so_many_data_sets(api: APIClient, settings: Any) -> None:
+    settings.DATASETS_PER_USER = 2
+    for symbol in ("AAA", "BBB"):
+        assert post(api, "upload", DAILY, symbol=symbol).status_code == 201
+    refused = post(api, "upload", DAILY, symbol="CCC")
+    assert refused.status_code == 413
+    assert "You have 2 data sets, and at most 2 are kept: delete one" in refused.json()["error"]
+    assert api.delete(f"/api/data/datasets/{DataSet.objects.get(symbol='AAA').pk}/").status_code == 204
+    assert post(api, "upload", DAILY, symbol="CCC").status_code == 201
+
+
+def test_a_user_keeps_so_many_mebibytes_of_data_sets(api: APIClient, settings: Any) -> None:
+    assert post(api, "upload", DAILY, symbol="AAA").status_code == 201
+    settings.DATASETS_MB_PER_USER = 0.001
+    refused = post(api, "upload", DAILY, symbol="BBB")
+    assert refused.status_code == 413
+    assert "MiB of data sets, and at most 0.001 are kept" in refused.json()["error"]

@@ -1,6 +1,7 @@
 """Prices out of files as vendors export them: what is understood is shown, what decides prices is never guessed."""
 
+from Backtest.data.importing.limited import ReadingLimits, read_each_limited, read_limited
 from Backtest.data.importing.reading import read_file
 from Backtest.data.importing.understanding import ImportChoices, Question, Understood
 
-__all__ = ["ImportChoices", "Question", "Understood", "read_file"]
+__all__ = ["ImportChoices", "Question", "ReadingLimits", "Understood", "read_each_limited", "read_file", "read_limited"]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
 from Backtest.data.importing.decoding import MAX_UNPACKED, Content, decode
-from Backtest.data.importing.layout import MAX_ROWS, Table, from_rows, is_data_row
+from Backtest.data.importing.layout import MAX_ROWS, Table, check_columns, from_rows, is_data_row
 from Backtest.data.importing.names import BAR, role_of
 from Backtest.data.importing.understanding import Findings, Question
 from Backtest.errors import DataError
@@ -211,7 +211,8 @@ def read_parquet(content: Content) -> Table:
         file = pq.ParquetFile(io.BytesIO(content.data))
         about = file.metadata
         unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-        if about.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED or about.num_columns > 2000:
+        check_columns(about.num_columns, content.name)
+        if about.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED:
             raise DataError(f"{content.name} has {about.num_rows:,} rows, at most {MAX_ROWS:,} are read: split it")
         frame = file.read().to_pandas()
     except (

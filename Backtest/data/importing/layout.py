@@ -15,6 +15,7 @@ from Backtest.data.importing.names import BAR, role_of, split_name
 from Backtest.errors import DataError
 
 MAX_ROWS = 5_000_000
+MAX_COLUMNS = 500
 _SAMPLE_LINES = 200
 _SEPARATORS = (",", ";", "\t", "|", " ")
 MISSING = frozenset(
@@ -91,6 +92,7 @@ def read_text(content: Content) -> Table:
     given = re.fullmatch(r"sep=(.)", lines[0].strip()) if lines else None
     separator = given.group(1) if given else _separator(lines, content.name)
     sample = _split(lines, separator)
+    check_columns(max(map(len, sample)), content.name)
     header = find_header(sample, content.name)
     frame = _load(text, separator, header.data_at, _widths(sample[header.data_at :], header), content.name)
     return _fitted(
@@ -105,8 +107,9 @@ def from_rows(rows: list[list[str]], *, kind: str, name: str, hints: dict[str, s
     """Make a table of rows of text, as a workbook or JSON gives them. DataError where there is none."""
     if len(rows) > MAX_ROWS:
         raise DataError(f"{name} has more than {MAX_ROWS:,} rows: split it")
-    header = find_header(rows[:_SAMPLE_LINES], name)
     width = max(len(row) for row in rows)
+    check_columns(width, name)
+    header = find_header(rows[:_SAMPLE_LINES], name)
     body = [row + [""] * (width - len(row)) for row in rows[header.data_at :]]
     frame = pd.DataFrame(body, columns=range(width), dtype="str")
     return _fitted(
@@ -115,6 +118,14 @@ def from_rows(rows: list[list[str]], *, kind: str, name: str, hints: dict[str, s
             preamble=header.preamble, hints=hints or {},
         )
     )  # fmt: skip
+
+
+def check_columns(count: int, name: str) -> None:
+    """Raise DataError where a file has more columns than are read."""
+    if count > MAX_COLUMNS:
+        raise DataError(
+            f"{name} has {count:,} columns, at most {MAX_COLUMNS} are read: leave out those that are no prices"
+        )
 
 
 def find_header(rows: list[list[str]], name: str) -> Header:

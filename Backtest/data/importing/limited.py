@@ -1,0 +1,248 @@
+"""Reading a file in a process of its own, with limits: a file that unpacks to gigabytes ends that process and nothing else.
+
+The process is forked from one that has imported everything and read nothing, takes some 20 ms, and answers with text
+and plain numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from Backtest import errors
+from Backtest.data.importing.layout import MAX_ROWS
+from Backtest.data.importing.reading import read_file
+from Backtest.data.importing.understanding import ImportChoices, Question, Understood
+from Backtest.data.prices import PriceData
+from Backtest.errors import AlgoAgentError, DataError, Diagnostic
+from Backtest.indicators import PRICE_COLUMNS
+
+MIB = 2**20
+_MAX_TEXT = 16 * MIB
+_FILES, _NO_MEMORY = 64, 3
+_PATIENCE, _ENDING_S = 6, 5  # a busy machine gives a process a part of its time
+MAX_SYMBOLS = 50
+_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+_CONTEXT: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
+if _FORKS:
+    _CONTEXT.set_forkserver_preload([__name__])
+
+
+@dataclass(frozen=True)
+class ReadingLimits:
+    """What reading one file may take.
+
+    Args:
+        memory_mb: MiB of memory; a file gets twenty times its own size where that is more, as an honest one may need it.
+        cpu_s: seconds of processor time, and a fifth of a second more for each MiB of the file.
+    """
+
+    memory_mb: int = 512
+    cpu_s: float = 10.0
+
+    def of(self, size: int) -> ReadingLimits:
+        """Return the limits for a file of so many bytes."""
+        return ReadingLimits(max(self.memory_mb, 20 * size // MIB), self.cpu_s + 0.2 * size / MIB)
+
+
+def read_limited(
+    content: bytes, filename: str, *, choices: ImportChoices | None = None, limits: ReadingLimits | None = None
+) -> Understood:
+    """Read a file of prices as `read_file` does, in a process that ends when it takes too much.
+
+    Raises:
+        DataError: as read_file does, or reading it takes more memory or time than it may.
+    """
+    return _read(read_file, content, filename, choices or ImportChoices(), limits or ReadingLimits())[0]
+
+
+def read_each_limited(
+    content: bytes, filename: str, *, choices: ImportChoices | None = None, limits: ReadingLimits | None = None
+) -> list[Understood]:
+    """Read the prices of every symbol in a file, which together take no more than one file may.
+
+    Raises:
+        DataError: as read_limited does, or there are more than MAX_SYMBOLS.
+    """
+    return _read(_read_each, content, filename, choices or ImportChoices(), limits or ReadingLimits())
+
+
+def _read_each(content: bytes, filename: str, *, choices: ImportChoices) -> list[Understood]:
+    whole = read_file(content, filename, choices=choices)
+    if len(whole.symbols) < 2:
+        return [whole]
+    if len(whole.symbols) > MAX_SYMBOLS:
+        raise DataError(
+            f"{filename} holds {len(whole.symbols)} symbols, at most {MAX_SYMBOLS} are stored at once: split it"
+        )
+    return [read_file(content, filename, choices=replace(choices, symbol_in_file=one)) for one in whole.symbols]
+
+
+def _read(
+    work: Callable[..., Understood | list[Understood]],
+    content: bytes,
+    filename: str,
+    choices: ImportChoices,
+    limits: ReadingLimits,
+) -> list[Understood]:
+    bounds = limits.of(len(content))
+    ours, theirs = _CONTEXT.Pipe()
+    reader = _CONTEXT.Process(target=_attend, args=(theirs, work, filename, choices, bounds), daemon=True)
+    reader.start()
+    theirs.close()
+    try:
+        ours.send_bytes(content)
+        if not ours.poll(_PATIENCE * bounds.cpu_s):
+            raise _too_slow(filename, bounds)
+        answer = json.loads(ours.recv_bytes(_MAX_TEXT))
+        if "error" in answer:
+            raise _error_of(answer["error"])
+        return [_understood_of(told, ours) for told in answer["read"][:MAX_SYMBOLS]]
+    except (EOFError, OSError, ValueError):  # it ended, or answered with more than it may
+        reader.join(_ENDING_S)
+        raise _why_ended(reader.exitcode, filename, bounds) from None
+    finally:
+        ours.close()
+        reader.kill()
+        reader.join()
+        reader.close()
+
+
+def _why_ended(code: int | None, filename: str, limits: ReadingLimits) -> DataError:
+    if hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU:
+        return _too_slow(filename, limits)
+    if code == _NO_MEMORY or (code is not None and code < 0):  # libraries abort where Python raises
+        return _too_much(filename, limits)
+    return DataError(f"{filename} cannot be read: reading it ended with status {code}")
+
+
+def _too_slow(filename: str, limits: ReadingLimits) -> DataError:
+    return DataError(
+        f"{filename} takes more than {limits.cpu_s:.0f} s to read: split it",
+        suggestions=["Leave out columns that are no prices, or upload it in parts"],
+    )
+
+
+def _too_much(filename: str, limits: ReadingLimits) -> DataError:
+    return DataError(
+        f"{filename} takes more than {limits.memory_mb} MiB of memory to read: split it",
+        suggestions=["Leave out columns that are no prices, or upload it in parts"],
+    )
+
+
+# The reading process ---------------------------------------------------------------------------
+
+
+def _attend(
+    line: Connection,
+    work: Callable[..., Understood | list[Understood]],
+    filename: str,
+    choices: ImportChoices,
+    limits: ReadingLimits,
+) -> None:
+    """Read the file that comes over the line, locked up, and answer."""
+    content = line.recv_bytes()
+    _lock_up(limits)
+    try:
+        found = work(content, filename, choices=choices)
+        answers = [_answer(one) for one in (found if isinstance(found, list) else [found])]
+        line.send_bytes(json.dumps({"read": [told for told, _ in answers]}).encode())
+        for _, numbers in answers:
+            line.send_bytes(numbers)
+    except AlgoAgentError as error:
+        if isinstance(error.__cause__, MemoryError):
+            os._exit(_NO_MEMORY)
+        line.send_bytes(json.dumps({"error": _as_text(error)}).encode())
+    except MemoryError:
+        os._exit(_NO_MEMORY)
+
+
+def _lock_up(limits: ReadingLimits) -> None:
+    """Limit this process's memory beyond what it has, its processor time and its files; where the system can."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system: the clock of who asked is the only limit
+        return
+    bounds = [
+        (resource.RLIMIT_CPU, int(limits.cpu_s) + 1),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _FILES),
+    ]
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        has = int(statm.read_text().split()[0]) * resource.getpagesize()
+        bounds.append((resource.RLIMIT_AS, has + limits.memory_mb * MIB))
+    for name, value in bounds:
+        with suppress(ValueError, OSError):  # more than it is allowed already
+            resource.setrlimit(name, (value, value + 1))  # at the upper one the system kills without saying why
+
+
+def _answer(found: Understood) -> tuple[dict[str, Any], bytes]:
+    """Return what was understood as plain values, and times and prices as numbers."""
+    told = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "prices"}
+    told["questions"] = [asdict(question) for question in found.questions]
+    if found.prices is None:
+        return told, b""
+    frame = found.prices.frame
+    index = pd.DatetimeIndex(frame.index)
+    utc = index.tz_convert("UTC").tz_localize(None) if index.tz is not None else index
+    times = utc.to_numpy(dtype="datetime64[us]").astype("<i8")
+    values = frame[list(PRICE_COLUMNS)].to_numpy(dtype="<f8")
+    told["prices"] = {
+        "symbol": found.prices.symbol, "timeframe": found.prices.timeframe, "source": found.prices.source,
+        "adjustment": found.prices.adjustment, "notes": found.prices.notes, "quality": found.prices.quality,
+        "timezone": str(index.tz) if index.tz is not None else "", "rows": len(frame),
+    }  # fmt: skip
+    return told, times.tobytes() + np.ascontiguousarray(values.T).tobytes()
+
+
+def _as_text(error: AlgoAgentError) -> dict[str, Any]:
+    return {
+        "kind": type(error).__name__, "message": error.message, "details": [d.as_dict() for d in error.details],
+        "suggestions": error.suggestions, "questions": error.questions,
+    }  # fmt: skip
+
+
+# What it answered ------------------------------------------------------------------------------
+
+
+def _error_of(told: dict[str, Any]) -> AlgoAgentError:
+    kinds: dict[str, type[AlgoAgentError]] = {"InvalidInput": errors.InvalidInput, "TooLarge": errors.TooLarge}
+    return kinds.get(told["kind"], DataError)(
+        told["message"],
+        details=[Diagnostic(**detail) for detail in told["details"]],
+        suggestions=told["suggestions"],
+        questions=told["questions"],
+    )
+
+
+def _understood_of(told: dict[str, Any], line: Connection) -> Understood:
+    """Return what one answer says, its prices taken from the line."""
+    known = told.pop("prices", None)
+    questions = tuple(Question(**{**q, "choices": tuple(q["choices"])}) for q in told.pop("questions"))
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    rows = int(known.pop("rows")) if known else 0
+    if not 0 <= rows <= MAX_ROWS:
+        raise ValueError(rows)
+    numbers = line.recv_bytes(8 * rows * (1 + len(PRICE_COLUMNS)) or 1)
+    if not known:
+        return Understood(**plain, questions=questions, prices=None)
+    zone = known.pop("timezone")
+    index = pd.DatetimeIndex(np.frombuffer(numbers, "<i8", rows).astype("datetime64[us]"))
+    values = np.frombuffer(numbers, "<f8", offset=rows * 8).reshape(len(PRICE_COLUMNS), rows)
+    frame = pd.DataFrame(dict(zip(PRICE_COLUMNS, values.copy(), strict=True)), index=index)
+    frame = frame.tz_localize("UTC").tz_convert(zone) if zone else frame
+    prices = PriceData(frame=frame, **{**known, "notes": tuple(known["notes"])})
+    return Understood(**plain, questions=questions, prices=prices)
