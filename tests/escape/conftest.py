@@ -72,6 +72,10 @@ def each(attempts: Mapping[str, Any], *names: str) -> pytest.MarkDecorator:
     )
 
 
+# What answers these attempts is the worker or the server, the same in both: a container would show nothing more.
+the_same_in_both = pytest.mark.parametrize("box", ["bubblewrap"], indirect=True)
+
+
 class Reason(str):
     """Why an attempt ended; a test that fails shows what was said as well."""
 

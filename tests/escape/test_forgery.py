@@ -7,7 +7,7 @@ from typing import Any
 
 from Backtest.sandbox.job import EngineSettings, SandboxJob
 from Backtest.sandbox.pool import InterpreterSandbox
-from tests.escape.conftest import TRADES, Outcome, each, prices, strategy
+from tests.escape.conftest import TRADES, Outcome, each, prices, strategy, the_same_in_both
 
 Escape = Callable[..., Outcome]
 
@@ -50,6 +50,7 @@ def test_an_honest_run_passes(escape: Escape) -> None:
     assert result.metrics["Equity Final [$]"] == result.equity["Equity"].iloc[-1]
 
 
+@the_same_in_both
 def test_an_honest_run_can_be_drawn(box: InterpreterSandbox) -> None:
     result = box.run(SandboxJob(strategy(next_=TRADES), prices(), report=True))
     assert result.report_html is not None
@@ -195,11 +196,13 @@ def test_forged_answers(escape: Escape, code: str) -> None:
     assert done.reason in ("violation", "killed", "output"), done.text
 
 
+@the_same_in_both
 def test_huge_json(escape: Escape) -> None:
     done = escape("frames({'status': 'completed', 'error': 'x' * 50_000_000}); os._exit(0)", top=SAY)
     assert done.reason == "output"
 
 
+@the_same_in_both
 def test_a_parquet_bomb_in_place_of_the_numbers(escape: Escape) -> None:
     """An eighth of a gigabyte of zeros, packed: there is nothing that unpacks it."""
     done = escape(
@@ -217,11 +220,13 @@ def test_a_parquet_bomb_in_place_of_the_numbers(escape: Escape) -> None:
     refused(done)
 
 
+@the_same_in_both
 def test_a_report_larger_than_it_may_be(escape: Escape) -> None:
     done = escape("answer(report=10**12)", top=SAY)
     assert done.reason == "output"
 
 
+@the_same_in_both
 def test_the_second_answer_does_not_count(escape: Escape) -> None:
     done = escape(
         "frames({'status': 'error', 'error': 'first'}); METRICS.update({'Return [%]': 500.0}); answer()", top=SAY
@@ -238,6 +243,7 @@ def test_resources_cannot_be_understated(escape: Escape) -> None:
     assert done.error.resources["peak_memory_mb"] > 30
 
 
+@the_same_in_both
 def test_versions_cannot_be_forged(escape: Escape) -> None:
     result = honest(escape, top="import numpy, backtesting; numpy.__version__ = backtesting.__version__ = '99'")
     assert "99" not in result.versions.values()
@@ -246,6 +252,7 @@ def test_versions_cannot_be_forged(escape: Escape) -> None:
 # -- Python's own ways -----------------------------------------------------------------------
 
 
+@the_same_in_both
 def test_subclasses_of_object(escape: Escape) -> None:
     done = escape("""
         found = [c for c in ().__class__.__base__.__subclasses__() if c.__name__ in ('Popen', '_wrap_close')]
@@ -276,6 +283,7 @@ def test_import_hooks(escape: Escape, box: InterpreterSandbox) -> None:
     assert later.metrics["# Trades"] > 3
 
 
+@the_same_in_both
 def test_code_in_the_names_of_files(escape: Escape) -> None:
     done = escape(
         "attempt(lambda: open('/job/$(touch escaped)', 'w').write('x')); attempt(lambda: open('/job/../../escaped', 'w'))"
@@ -301,6 +309,7 @@ def test_the_next_job_finds_nothing_of_this_one(escape: Escape, box: Interpreter
     assert after.metrics == expected.metrics
 
 
+@the_same_in_both
 def test_an_answer_left_for_the_next_job(escape: Escape, box: InterpreterSandbox) -> None:
     escape("frames({'ready': {}}); frames({'status': 'completed', 'begin': 1, 'bars': 60})\nfor _ in range(3):\n    frames({'status': 'completed', 'begin': 1, 'bars': 60})", top=SAY)  # fmt: skip
     after = box.run(SandboxJob(strategy(next_=TRADES), prices()))

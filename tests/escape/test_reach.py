@@ -100,10 +100,12 @@ def test_an_abstract_unix_socket(escape: Escape, listener: Listener) -> None:
     blocked(escape(f"import socket; attempt(lambda: socket.socket(1).connect('\\0{listener.name}'))"), listener)
 
 
-@pytest.mark.parametrize(("family", "kind"), [(2, 3), (16, 3), (17, 3), (38, 5), (40, 1), (31, 3), (44, 3)])
-def test_other_families(escape: Escape, family: int, kind: int) -> None:
+def test_other_families(escape: Escape) -> None:
     """Raw, netlink, packet, the kernel's cryptography, virtual machines, bluetooth, XDP."""
-    assert "CAME" not in escape(f"import socket; attempt(socket.socket, {family}, {kind})").text
+    families = [(2, 3), (16, 3), (17, 3), (38, 5), (40, 1), (31, 3), (44, 3)]
+    done = escape(f"import socket\nfor family, kind in {families}:\n    attempt(socket.socket, family, kind)")
+    assert "CAME" not in done.text
+    assert done.text.count("FAILED") == len(families)
 
 
 def test_a_socket_by_its_number(escape: Escape) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from Backtest.errors import ExecutionError
-from tests.escape.conftest import Outcome
+from tests.escape.conftest import Outcome, the_same_in_both
 
 Escape = Callable[..., Outcome]
 MIB = 1024 * 1024
@@ -123,12 +123,14 @@ def test_inode_fill(escape: Escape) -> None:
     assert os.statvfs("/tmp").f_ffree > before - 1000
 
 
+@the_same_in_both
 def test_output_flood(escape: Escape) -> None:
     done = escape("while True: print('flood ' * 1000)", output_mb=4)
     assert done.reason == "output"
     assert len(done.text) < 200_000
 
 
+@the_same_in_both
 def test_flood_of_the_line_to_the_server(escape: Escape) -> None:
     done = escape("""
         for number in range(3, 64):
@@ -140,6 +142,7 @@ def test_flood_of_the_line_to_the_server(escape: Escape) -> None:
     assert done.reason in ("output", "violation")
 
 
+@the_same_in_both
 def test_flood_of_progress(escape: Escape) -> None:
     done = escape("""
         for number in range(3, 64):
@@ -151,6 +154,7 @@ def test_flood_of_progress(escape: Escape) -> None:
     assert done.reason == "output"
 
 
+@the_same_in_both
 def test_an_answer_that_drips(escape: Escape) -> None:
     done = escape("""
         import time
@@ -165,6 +169,7 @@ def test_an_answer_that_drips(escape: Escape) -> None:
     assert done.reason == "timeout"
 
 
+@the_same_in_both
 @pytest.mark.parametrize("where", ["init", "next_", "top"])
 def test_infinite_loop(escape: Escape, where: str) -> None:
     done = escape(**{where: "while True: pass"}, timeout_s=1)
@@ -172,14 +177,17 @@ def test_infinite_loop(escape: Escape, where: str) -> None:
     assert "exceeded 1 s; shorten the range or simplify" in done.text
 
 
+@the_same_in_both
 def test_sleeping(escape: Escape) -> None:
     assert escape("import time; time.sleep(600)", timeout_s=1).reason == "timeout"
 
 
+@the_same_in_both
 def test_a_loop_inside_c(escape: Escape) -> None:
     assert escape("sum(range(10**12))", timeout_s=1).reason == "timeout"
 
 
+@the_same_in_both
 def test_ignored_signals(escape: Escape) -> None:
     code = """
         import signal
@@ -209,6 +217,7 @@ def test_signals_to_everything(escape: Escape) -> None:
     assert "ALIVE" in done.text or done.reason == "killed"
 
 
+@the_same_in_both
 @pytest.mark.parametrize("start", ["os.system('sleep 97531')", "subprocess.Popen(['sleep', '97531'])",
                                    "os.execv('/bin/sleep', ['sleep', '97531'])", "os.spawnv(os.P_NOWAIT, '/bin/sleep', ['sleep', '97531'])",
                                    "subprocess.run([sys.executable, '-c', 'pass'])"])  # fmt: skip
@@ -239,6 +248,7 @@ def test_staying_alive_after_the_end(escape: Escape) -> None:
     assert "escape-stays" not in names
 
 
+@the_same_in_both
 def test_core_dumps(escape: Escape) -> None:
     before = set(Path("/").iterdir()) | set(Path("/tmp").glob("core*")) | set(Path.cwd().iterdir())
     done = escape("ctypes.string_at(0)")
@@ -247,8 +257,9 @@ def test_core_dumps(escape: Escape) -> None:
     assert not {path for path in after - before if "core" in path.name}
 
 
+@the_same_in_both
 def test_deep_recursion(escape: Escape) -> None:
-    done = escape("sys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + 1\nf(0)")
+    done = escape("sys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + 1\nf(0)", memory_mb=384)
     assert done.reason in ("error", "memory", "killed", "timeout")
 
 
@@ -261,6 +272,7 @@ def test_all_file_descriptors(escape: Escape) -> None:
     assert int(done.text.split("AT ")[1].split()[0]) < 300
 
 
+@the_same_in_both
 def test_raising_its_own_limits(escape: Escape) -> None:
     done = escape("""
         import resource
@@ -282,6 +294,7 @@ def test_cancelling_ends_it_at_once(escape: Escape) -> None:
     assert done.reason == "cancelled"
 
 
+@the_same_in_both
 def test_what_is_printed_cannot_command_a_terminal(escape: Escape) -> None:
     done = escape("print('\\x1b]0;owned\\x07\\x1b[2J harmless')")
     assert "harmless" in done.text

@@ -10,7 +10,7 @@ import pytest
 from Backtest.errors import ExecutionError
 from Backtest.sandbox.job import Limits, SandboxJob, SandboxResult
 from Backtest.sandbox.pool import InterpreterSandbox
-from tests.escape.conftest import TRADES, each, prices, strategy
+from tests.escape.conftest import TRADES, each, prices, strategy, the_same_in_both
 from tests.escape.test_forgery import SAY
 
 Came = list[SandboxResult | ExecutionError]
@@ -35,7 +35,7 @@ def said(came: Came) -> list[str]:
 
 
 def test_a_series_gives_what_single_runs_give(box: InterpreterSandbox) -> None:
-    jobs = [SandboxJob(strategy(next_=TRADES), prices(60 + k)) for k in range(7)]
+    jobs = [SandboxJob(strategy(next_=TRADES), prices(60 + k)) for k in range(5)]
     alone = [box.run(job) for job in jobs]
     for at_once in (1, 3):
         for one, found in zip(alone, box.run_many(jobs, at_once=at_once), strict=True):
@@ -75,6 +75,7 @@ def test_nothing_is_left_for_the_next(series: Callable[..., Came], leave: str, f
     assert ["NOTHING" in log for log in logs] == [True] * 3, logs
 
 
+@the_same_in_both
 def test_chance_differs(series: Callable[..., Came]) -> None:
     logs = said(series("import random, numpy\nprint('DRAWN', random.random(), numpy.random.random())"))
     drawn = [log.split()[log.split().index("DRAWN") + 1 :][:2] for log in logs]
@@ -106,6 +107,7 @@ def test_one_that_ends_badly_ends_no_other(series: Callable[..., Came], act: str
     assert came[2].metrics["# Trades"] > 3
 
 
+@the_same_in_both
 def test_an_answer_left_for_the_next(series: Callable[..., Came]) -> None:
     """Forged answers wait in the pipe when the next job begins, with all that the one before knew."""
     forge = "METRICS.update({'Return [%]': 500.0})\n    for _ in range(3): frames({'status': 'completed', 'metrics': METRICS, 'bars': 61, 'warm_up': 0}, b'\\0' * 488)"  # fmt: skip
@@ -136,12 +138,14 @@ def test_the_memory_of_the_interpreter_is_closed(series: Callable[..., Came]) ->
         assert "CAME" not in log, log
 
 
+@the_same_in_both
 def test_jobs_of_two_codes_share_no_interpreter(box: InterpreterSandbox) -> None:
     jobs = [SandboxJob(strategy(next_=TRADES, top=f"# {k}"), prices()) for k in range(2)]
     with pytest.raises(ValueError, match="same code"):
         list(box.run_many(jobs))
 
 
+@the_same_in_both
 def test_who_stops_listening_stops_the_rest(box: InterpreterSandbox) -> None:
     slow = SandboxJob(strategy("import time; time.sleep(1)", TRADES), prices())
     begun = set()
