@@ -22,6 +22,7 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
+from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY
 from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
@@ -473,12 +474,19 @@ class Conditions:
         )
 
     def _framed_comparison(self) -> AnyCondition | None:
-        """Read a comparison and the time frame behind it, which is that of all its indicators without one."""
+        """Read a comparison and the time frame before or behind it, which is that of all its indicators without one."""
         draft = self.draft
         draft.frame_behind, since = None, len(draft.pairs)
+        leading = self.operands.leading_frame() if "exact" not in draft.flags else None
         found = self._comparison()
         if found is None or "exact" in draft.flags:
             return found
+        if leading is not None:
+            if self.cursor.looking_at("AND", noise=False):
+                frame = TIMEFRAME_WORDS.get(leading, leading)
+                text = f"The {frame} chart is that of the first condition only, not of what follows 'and'"
+                draft.assume("frames", text, f"all of them on {frame} bars")
+            return on_frame(draft, found, leading, since)
         behind = draft.frame_behind
         if behind is not None and behind[0] > draft.predicate_at:
             return on_frame(draft, found, behind[1], since)
@@ -500,6 +508,9 @@ class Conditions:
         if (other := self._of_other_symbol()) is not None:
             return other
         cursor.reset(mark)
+        if (level := self.predicates.of_named_level()) is not None:
+            return level
+        cursor.reset(mark)
         if cursor.words("it", "it's") and (found := self.pronouns.of_it()) is not None:
             return found
         cursor.reset(mark)
@@ -519,7 +530,7 @@ class Conditions:
         elif (reversed_ := self._word_before()) is not None:
             return reversed_
         cursor.reset(mark)
-        if draft.subject is not None or (self.elliptic and draft.mentions):
+        if draft.subject is not None or (self.elliptic and (draft.mentions or cursor.looking_at("ABOVE", noise=False))):
             found = self.pronouns.of_it()
             if found is not None:
                 return found

@@ -289,6 +289,11 @@ class Movements:
         )
         self.draft.ask(f"Over how many bars, or from which price, shall it be {way} {percent:g}%?")
 
+    def level_reached(self) -> AnyCondition | None:
+        """Read the level of "sell at RSI 70"."""
+        named = self.operands.oscillator_and_level()
+        return None if named is None else self._reached(*named)
+
     def touch(self) -> AnyCondition | None:
         """Read the level of "exit at the middle band"."""
         mark = self.cursor.mark()
@@ -308,10 +313,7 @@ class Movements:
         lower = self._is_lower(right)
         if isinstance(subject, IndicatorRef) or isinstance(right, Value):
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):
-                entry = REGISTRY[self.draft.indicators[subject.id].name]
-                middle = sum(entry.bounds) / 2 if entry.bounds else 0.0
-                lower = right.value < middle or (right.value == middle and self.draft.rising_side)
-                return Compare(left=subject, op="<=" if lower else ">=", right=right)
+                return self._reached(subject, right)
             return None
         if isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
             return self.beyond(Price(column="Close"), right)
@@ -319,6 +321,13 @@ class Movements:
         word = "low" if lower else "high"
         self.draft.assume("touch", f"A touch is the bar's {word} at or beyond the level", "the close at or beyond it")
         return Compare(left=side, op="<=" if lower else ">=", right=right)
+
+    def _reached(self, subject: IndicatorRef, level: Value) -> AnyCondition:
+        """Return the condition of a level that is reached from the middle of an indicator's range."""
+        entry = REGISTRY[self.draft.indicators[subject.id].name]
+        middle = sum(entry.bounds) / 2 if entry.bounds else 0.0
+        lower = level.value < middle or (level.value == middle and self.draft.rising_side)
+        return Compare(left=subject, op="<=" if lower else ">=", right=level)
 
     def _is_lower(self, right: AnyOperand) -> bool:
         if isinstance(right, IndicatorRef):

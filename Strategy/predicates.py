@@ -61,6 +61,24 @@ class Predicates:
         self.cursor.reset(mark)
         return self.read(subject)
 
+    def of_named_level(self) -> AnyCondition | None:
+        """Read "above RSI 60" and "it crosses below RSI 70", where the oscillator is what is compared."""
+        cursor = self.cursor
+        cursor.words("it is", "it's", "it")
+        op = cursor.take("ABOVE")
+        direction = cursor.take("CROSS") if op is None else None
+        named = self.operands.oscillator_and_level() if op or direction else None
+        if named is None:
+            return None
+        oscillator, level = named
+        text = f"{level.value:g} is a level of {oscillator.id}"
+        self.draft.assume("level_of_oscillator", text, f"a period of {level.value:g} bars", "indicators")
+        self.draft.subject = oscillator
+        self.draft.mentions += (oscillator,)
+        if direction:
+            return Cross(left=oscillator, direction=direction, right=level)
+        return Compare(left=oscillator, op=op, right=level)
+
     def bare_average(self) -> AnyCondition | None:
         """Read "the 15 crosses above the 30 day EMA", where the 15 is an average as well."""
         cursor = self.cursor
@@ -282,6 +300,9 @@ class Predicates:
             back = self.operands.offset()
             return [] if back is None else [subject.model_copy(update={"offset": subject.offset + back})]
         mark = cursor.mark()
+        if self._is_price(subject) and (named := self.operands.oscillator_and_level()) is not None:
+            self._ask_of_level(start, *named)
+            return [named[0]]
         back = self.operands.offset() if isinstance(subject, Price | IndicatorRef) else None
         if back and isinstance(subject, Price | IndicatorRef):  # "lower than 5 days ago"
             return [subject.model_copy(update={"offset": subject.offset + back})]
@@ -301,29 +322,8 @@ class Predicates:
         if rights == [subject] and cursor.previous_word() in ("it", "they"):
             other = self.draft.mentioned(besides=subject)
             return [] if other is None else [other]
-        if len(rights) == 1 and isinstance(rights[0], Value) and isinstance(subject, IndicatorRef):
-            name, value = self.draft.indicators[subject.id].name, rights[0].value
-            token = cursor.previous()
-            plain = token is not None and token.kind == "num" and not token.money and not token.percent
-            if (
-                "exact" not in self.draft.flags
-                and name in MOVING_AVERAGES
-                and self.draft.indicators[subject.id].source_name in PRICE_COLUMNS[:4]
-                and plain
-                and value.is_integer()
-                and 2 <= value <= 400
-            ):
-                mine = self.draft.indicators[subject.id]
-                self.draft.assume(
-                    "average_of_number",
-                    f"The {value:g} that {name}({mine.params['timeperiod']:g}) is compared with is read as {name}({value:g})",
-                    f"a price of {value:g}",
-                )
-                return [
-                    self.draft.indicator(
-                        name, {"timeperiod": int(value)}, source=mine.source_name, timeframe=mine.timeframe
-                    )
-                ]
+        if len(rights) == 1:
+            rights = [self._average_of_length(subject, rights[0])]
         if not rights:
             cursor.position = start
             if cursor.take("CLOUD"):
@@ -346,6 +346,32 @@ class Predicates:
                     rights[0].model_copy(update={"output": "senkou_b"}),
                 ]
         return rights
+
+    def _ask_of_level(self, start: int, oscillator: IndicatorRef, level: Value) -> None:
+        """Ask about "the price is above RSI 60": no price is compared with an oscillator's level."""
+        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+        message = f"A price is compared with {said!r}, which is a level of {oscillator.id}"
+        self.draft.problem("error", "price_and_level", "text", message, f"Say: {oscillator.id} above {level.value:g}")
+        self.draft.ask(f"What is compared with {said!r}: {oscillator.id} with {level.value:g}, or a price with what?")
+
+    def _average_of_length(self, subject: AnyOperand, right: AnyOperand) -> AnyOperand:
+        """Return the average a number behind an average stands for, as the 200 in "SMA(50) > 200", else `right` itself."""
+        token = self.cursor.previous()
+        plain = token is not None and token.kind == "num" and not token.money and not token.percent
+        if not (plain and isinstance(right, Value) and right.value.is_integer() and 2 <= right.value <= 400):
+            return right
+        if not isinstance(subject, IndicatorRef) or "exact" in self.draft.flags:
+            return right
+        mine = self.draft.indicators[subject.id]
+        if mine.name not in MOVING_AVERAGES or mine.source_name not in PRICE_COLUMNS[:4]:
+            return right
+        length = f"{mine.name}({right.value:g})"
+        text = (
+            f"The {right.value:g} that {mine.name}({mine.params['timeperiod']:g}) is compared with is read as {length}"
+        )
+        self.draft.assume("average_of_number", text, f"a price of {right.value:g}")
+        params = {"timeperiod": int(right.value)}
+        return self.draft.indicator(mine.name, params, source=mine.source_name, timeframe=mine.timeframe)
 
     def _is_price(self, operand: AnyOperand) -> bool:
         """Whether an operand is a price or an average of prices, which a length can follow."""
@@ -426,16 +452,16 @@ class Predicates:
         return Compare(left=subject, op=op, right=before)
 
     def _chained(self, found: AnyCondition) -> AnyCondition:
-        """Read the rest of "EMA(8) > EMA(21) > EMA(55)"."""
+        """Read the rest of "EMA(8) > EMA(21) > EMA(55)", also said as "EMA 8 above 21 above 55"."""
         parts = [found]
         while isinstance(last := parts[-1], Compare) and not isinstance(last.right, Value):
             mark = self.cursor.mark()
-            sign = self.cursor.symbol("<", ">", "<=", ">=")
-            right = self.operands.operand() if sign else None
+            op = self.cursor.take("ABOVE", noise=False)
+            right = self.operands.operand() if op else None
             if right is None:
                 self.cursor.reset(mark)
                 break
-            parts.append(Compare(left=last.right, op=sign, right=right))  # type: ignore[arg-type]
+            parts.append(Compare(left=last.right, op=op, right=self._average_of_length(last.right, right)))
         return joined(parts)
 
     def _number_or_more(self, subject: AnyOperand) -> AnyCondition | None:

@@ -476,7 +476,10 @@ _ENTRIES = (
             Param("kperiod", 3, 1, 500),
             Param("dperiod", 3, 1, 500),
         ),
-        outputs=(Output("k", "STOCHRSI_K"), Output("d", "STOCHRSI_D")),
+        outputs=(
+            Output("k", "STOCHRSI_K", ("k", "%k", "k line", "%k line")),
+            Output("d", "STOCHRSI_D", ("d", "%d", "d line", "%d line", "signal line", "signal")),
+        ),
         scale="percent",
         bounds=(0, 100),
         levels=(20, 80),
