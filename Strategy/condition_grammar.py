@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from Backtest.canonical import (
+    All,
     AnyCondition,
     AnyOf,
     AnyOperand,
@@ -26,7 +27,7 @@ from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY
 from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
-from Strategy.cursor import Cursor
+from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
@@ -99,7 +100,7 @@ class Conditions:
                 break
             self._next_line()
             self.cursor.take("WHEN")
-            more = self._time_to_leave() or self._conjunction()[0]
+            more = self._time_to_leave() or self._conjunction(alternative=True)[0]
             if not more:
                 self.cursor.reset(mark)
                 break
@@ -110,10 +111,29 @@ class Conditions:
                 groups.append(joined(pending))
             pending = more
         groups.append(joined(pending))
-        return groups[0] if len(groups) == 1 else AnyOf(conditions=groups)
+        return groups[0] if len(groups) == 1 else self._with_both(AnyOf(conditions=groups))
 
-    def _conjunction(self) -> tuple[list[AnyCondition], bool]:
-        """Return conditions joined by and, and whether commas alone joined them."""
+    def _with_both(self, either: AnyCondition) -> AnyCondition:
+        """Read ", and C" behind "A or B": the comma sets it apart, so that it must hold with A as well."""
+        mark = self.cursor.mark()
+        if not self._comma_and() or self.at_boundary():
+            self.cursor.reset(mark)
+            return either
+        self._next_line()
+        self.cursor.take("WHEN")
+        parts, _ = self._conjunction()
+        if not parts:
+            self.cursor.reset(mark)
+            return either
+        text = "What stands behind 'A or B, and' must hold with either of the two"
+        self.draft.assume("either", text, "with the second only", "entry_rules")
+        return All(conditions=[either, *parts])
+
+    def _comma_and(self) -> bool:
+        return self.cursor.symbol(",") is not None and self.cursor.take("AND", noise=False) is not None
+
+    def _conjunction(self, *, alternative: bool = False) -> tuple[list[AnyCondition], bool]:
+        """Return conditions joined by and, and whether commas alone joined them; an `alternative` ends at ", and"."""
         start = self.cursor.mark()
         both = self.cursor.words("both")
         first = self._unary()
@@ -125,6 +145,9 @@ class Conditions:
         parts, commas, ands = [first], 0, 0
         while True:
             mark = self.cursor.mark()
+            if alternative and self.nested == 0 and "exact" not in self.draft.flags and self._comma_and():
+                self.cursor.reset(mark)
+                break
             comma = self.cursor.symbol(",")
             unless = self.cursor.take("UNLESS") or self._except_days()
             joined = unless or self.cursor.take("PROVIDED") or self.cursor.take("AND")
@@ -146,6 +169,9 @@ class Conditions:
             if found is None:
                 self.cursor.reset(mark)
                 break
+            if isinstance(found, WithinBars) and "then" in self._said_since(mark):
+                # "A and then B within 5 bars": B comes now, and A was at most 5 bars before.
+                parts[-1], found = WithinBars(condition=parts[-1], bars=min(found.bars + 1, 500)), found.condition
             parts.append(Not(condition=found) if unless else found)
             commas, ands = commas + (not joined), ands + bool(joined)
         if both and len(parts) < 2:  # "both" is said of what was named: "both are falling"
@@ -155,6 +181,9 @@ class Conditions:
         if self.any_listed and commas and not ands:
             return [AnyOf(conditions=parts)], False
         return parts, commas > 0 and not ands
+
+    def _said_since(self, mark: Mark) -> set[str]:
+        return {token.norm for token in self.cursor.tokens[mark.position : self.cursor.position]}
 
     def _next_line(self) -> None:
         """Go on in the next line where a line ends in "and" or "or"."""

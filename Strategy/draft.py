@@ -65,6 +65,7 @@ _BARS_A_UNIT = {
     "1wk": {"week": 1, "month": 4, "year": 52},
     "1mo": {"month": 1, "year": 12},
 }
+_BARS_A_UNIT_ROUND_THE_CLOCK = {**_BARS_A_UNIT, "1d": {"day": 1, "week": 7, "month": 30, "year": 365}}
 _UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
 
 
@@ -77,6 +78,7 @@ class Draft:
     """
 
     timeframe: str = "1d"
+    every_day: bool = False  # whether what is traded has bars on all seven days of a week
     symbols: tuple[str, ...] = ()
     indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
     entries: tuple[tuple[Side, AnyCondition], ...] = ()
@@ -219,8 +221,8 @@ class Draft:
         """Return how many bars of the strategy's time frame a span of time is, at least one."""
         if unit == "bar":
             return max(1, round(count))
-        table = _BARS_A_UNIT.get(self.timeframe, {})
-        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d":
+        table = (_BARS_A_UNIT_ROUND_THE_CLOCK if self.every_day else _BARS_A_UNIT).get(self.timeframe, {})
+        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d" and not self.every_day:
             bars = round(252 * count / 52)
         elif unit in table:
             bars = round(count * table[unit])

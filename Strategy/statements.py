@@ -481,8 +481,10 @@ class Statements:
         return not cursor.looking_at("WHEN")
 
     def _time_first(self) -> bool:
-        """Read "After 15:50, close everything"."""
+        """Read "After 15:50, close everything", where a clause begins: in "buy at 10:30, exit at 15:00" the time is the entry's."""
         cursor = self.cursor
+        if not _starts_clause(cursor.previous()):
+            return False
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.part = "time"
         cursor.take("WHEN", noise=False) if not cursor.looking_at_symbol("after") else None

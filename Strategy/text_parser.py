@@ -33,7 +33,7 @@ from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import ACRONYMS, MOVING_AVERAGES, corrector, vocabulary
+from Strategy.lexicon import ACRONYMS, COMPANIES, MOVING_AVERAGES, corrector, vocabulary
 from Strategy.outside import outside
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
@@ -101,7 +101,9 @@ def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") ->
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     tokens = _tickers(text, tokenize(text, corrector()))
-    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe)
+    named = [COMPANIES.get(t.norm, t.norm) for t in tokens if t.kind == "ticker" or t.norm in COMPANIES]
+    every_day = bool(named) and all(map(is_crypto, named))
+    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, every_day=every_day)
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{TIMEFRAME_WORDS.get(timeframe, timeframe).capitalize()} bars", field="timeframe")
