@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from math import ceil
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -65,7 +66,8 @@ _BARS_A_UNIT = {
     "1wk": {"week": 1, "month": 4, "year": 52},
     "1mo": {"month": 1, "year": 12},
 }
-_BARS_A_UNIT_ROUND_THE_CLOCK = {**_BARS_A_UNIT, "1d": {"day": 1, "week": 7, "month": 30, "year": 365}}
+_BARS_A_UNIT_OF_COINS = {**_BARS_A_UNIT, "1d": {"day": 1, "week": 7, "month": 30, "year": 365}}
+_SESSION_OF_SHARES = 6.5 * 3600  # seconds, 9:30 to 16:00
 _UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
 
 
@@ -78,7 +80,7 @@ class Draft:
     """
 
     timeframe: str = "1d"
-    every_day: bool = False  # whether what is traded has bars on all seven days of a week
+    traded: Literal["shares", "coins", ""] = ""  # decides how many bars a day and a week have; "" where it is not known
     symbols: tuple[str, ...] = ()
     indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
     entries: tuple[tuple[Side, AnyCondition], ...] = ()
@@ -217,12 +219,20 @@ class Draft:
             output = entry.outputs[0].name
         return IndicatorRef(id=item.id, output=output if len(entry.outputs) > 1 else None)
 
+    def _bars_a_unit(self) -> Mapping[str, int]:
+        if self.traded == "coins":
+            return _BARS_A_UNIT_OF_COINS.get(self.timeframe, {})
+        if self.traded == "shares" and is_intraday(self.timeframe):
+            a_day = ceil(_SESSION_OF_SHARES / seconds(self.timeframe))
+            return {unit: days * a_day for unit, days in _BARS_A_UNIT["1d"].items()}
+        return _BARS_A_UNIT.get(self.timeframe, {})
+
     def bars(self, count: float, unit: str) -> int:
         """Return how many bars of the strategy's time frame a span of time is, at least one."""
         if unit == "bar":
             return max(1, round(count))
-        table = (_BARS_A_UNIT_ROUND_THE_CLOCK if self.every_day else _BARS_A_UNIT).get(self.timeframe, {})
-        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d" and not self.every_day:
+        table = self._bars_a_unit()
+        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d" and self.traded != "coins":
             bars = round(252 * count / 52)
         elif unit in table:
             bars = round(count * table[unit])
