@@ -16,7 +16,6 @@ from Backtest.canonical import (
     ForBars,
     Math,
     Not,
-    Operator,
     Price,
     Rising,
     UnrealizedReturn,
@@ -31,7 +30,7 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
-from Strategy.predicates import Predicates, joined
+from Strategy.predicates import MIRRORED, Predicates, joined
 from Strategy.pronouns import Pronouns
 
 _PULLBACKS = (
@@ -46,9 +45,6 @@ _PULLBACKS = (
     "drawdown",
     "sell off",
 )
-
-
-_MIRRORED: dict[str, Operator] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 class Conditions:
@@ -382,7 +378,7 @@ class Conditions:
             if token is None or op == "==":
                 return None
             if loss:
-                return UnrealizedReturn(op=_MIRRORED[op], percent=-token.value)
+                return UnrealizedReturn(op=MIRRORED[op], percent=-token.value)
             return UnrealizedReturn(op=op, percent=token.value)
         if not self.draft.exit_rule:
             return None

@@ -68,7 +68,7 @@ _BARS_A_UNIT = {
 }
 _BARS_A_UNIT_OF_COINS = {**_BARS_A_UNIT, "1d": {"day": 1, "week": 7, "month": 30, "year": 365}}
 _SESSION_OF_SHARES = 6.5 * 3600  # seconds, 9:30 to 16:00
-_UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
+UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
 
 
 @dataclass
@@ -237,7 +237,7 @@ class Draft:
         elif unit in table:
             bars = round(count * table[unit])
         else:
-            exact = count * _UNIT_SECONDS[unit] / seconds(self.timeframe)
+            exact = count * UNIT_SECONDS[unit] / seconds(self.timeframe)
             bars = round(exact)
             if bars < 1 or (exact < 1 and is_intraday(self.timeframe)):
                 span = f"{count:g} {unit}{'s' if count != 1 else ''}"

@@ -17,8 +17,10 @@ from Backtest.canonical import (
     Value,
 )
 from Backtest.indicators import REGISTRY
+from Backtest.timeframes import seconds
 from Strategy.cursor import Cursor
-from Strategy.draft import Draft
+from Strategy.draft import UNIT_SECONDS, Draft
+from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.operands import Operands
 
 
@@ -191,7 +193,26 @@ class Movements:
             elif cursor.words("than", noise=False):
                 cursor.reset(mark)
                 return None
+        if bars is not None and bars > 1:
+            self._ask_of_unit(subject, mark.position, bars)
         return self.direction(subject, way, bars or 1)
+
+    def _ask_of_unit(self, subject: AnyOperand, start: int, bars: int) -> None:
+        """Ask about "up for 3 weeks" on daily bars: fifteen rises in a row, or weeks that closed higher. Averages do rise so long."""
+        average = isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].name in MOVING_AVERAGES
+        units = [
+            u for t in self.cursor.tokens[start : self.cursor.position] if (u := t.norm.rstrip("s")) in UNIT_SECONDS
+        ]
+        if average or "exact" in self.draft.flags or not units:
+            return
+        if UNIT_SECONDS[units[-1]] > seconds(self.draft.timeframe):
+            said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+            message = (
+                f"'Rising or falling {said}' may mean each of {bars} {self.draft.timeframe} bars, or each {units[-1]}"
+            )
+            suggestion = f"Say 'for {bars} bars', or compare with the close {said.removeprefix('for ')} ago"
+            self.draft.problem("error", "rising_unit", "text", message, suggestion)
+            self.draft.ask(f"Does {said!r} mean each of {bars} bars in a row, or a change over that time?")
 
     def _percent_ahead(self) -> bool:
         """Whether a percentage follows: how far something moved, not only that it did."""

@@ -24,6 +24,7 @@ _PERIOD = (
     "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "of length",
     "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with", "lookback", "with a", "using",
 )  # fmt: skip
+_MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -313,6 +314,9 @@ class Operands:
         entry = REGISTRY[name]
         if len(numbers) > len(entry.params):
             return None
+        if name in ("ATR", "STDDEV") and unit is None and len(numbers) == 1 and numbers[0] <= _MOST_MULTIPLE:
+            found = self._finish(entry, [], frame, start=start)  # "a range of over 2 ATR"
+            return None if found is None else Math(left=Value(value=numbers[0]), op="*", right=found)
         period_unit = unit if unit not in (None, "bar") else None
         if period_unit and entry.params:
             bars_frame = self._unit_frame(period_unit)

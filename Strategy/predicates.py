@@ -35,6 +35,7 @@ _WAYS: dict[str, Literal["above", "below"]] = {
     "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above", "up": "above",
     "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
+MIRRORED: dict[Operator, Operator] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 class Predicates:
@@ -321,6 +322,9 @@ class Predicates:
             return []  # a price is no percentage
         if rights == [subject] and cursor.previous_word() in ("it", "they"):
             other = self.draft.mentioned(besides=subject)
+            if other is not None and _same_series(subject, other):
+                # "the previous close was below the SMA and the close is above it": above what the other was below.
+                other = self.draft.compared_with(other)
             return [] if other is None else [other]
         if len(rights) == 1:
             rights = [self._average_of_length(subject, rights[0])]
@@ -433,6 +437,8 @@ class Predicates:
                 cursor.reset(mark)
             return found
         mark, sign = cursor.mark(), cursor.previous()
+        if sign is not None and sign.norm in ("than", "least", "most") and self._distance_below():
+            op = MIRRORED.get(op, op)  # "more than 2 ATR below the SMA" is below the SMA minus 2 ATR
         found = self._right_sides(subject, lambda right: Compare(left=subject, op=op, right=right))
         found = found or self._as_before(mark, subject, op)
         if found is None:
@@ -440,6 +446,14 @@ class Predicates:
         if sign is not None and sign.kind == "word" and op in ("<", ">"):
             self.draft.worded += _parts(found)
         return self._chained(self._by_percent(found))
+
+    def _distance_below(self) -> bool:
+        """Whether "2 ATR below X" stands here. Takes nothing."""
+        cursor = self.cursor
+        mark, token = cursor.mark(), cursor.peek()
+        right = self.operands.term() if token is not None and token.kind == "num" and not token.percent else None
+        cursor.reset(mark)
+        return isinstance(right, Math) and right.op == "-"
 
     def _as_before(self, mark: Mark, subject: AnyOperand, op: Operator) -> AnyCondition | None:
         """Read "sell when it is below": below what it was compared with before."""
@@ -526,6 +540,12 @@ class Predicates:
             item = self.draft.indicators[operand.id]
             return float(next(iter(item.params.values()), 0)) if item.name in MOVING_AVERAGES else 0
         return 0
+
+
+def _same_series(one: AnyOperand, other: AnyOperand) -> bool:
+    """Whether two operands are one price or indicator at different bars."""
+    same = isinstance(one, Price | IndicatorRef) and type(one) is type(other) and one != other
+    return same and one.model_copy(update={"offset": 0}) == other.model_copy(update={"offset": 0})
 
 
 def joined(parts: list[Any]) -> AnyCondition:
