@@ -508,9 +508,9 @@ class Conditions:
             return found
         if leading is not None:
             if self.cursor.looking_at("AND", noise=False):
-                frame = TIMEFRAME_WORDS.get(leading, leading)
-                text = f"The {frame} chart is that of the first condition only, not of what follows 'and'"
-                draft.assume("frames", text, f"all of them on {frame} bars")
+                chart = TIMEFRAME_WORDS.get(leading, leading)
+                text = f"The {chart} chart is that of the first condition only, not of what follows 'and'"
+                draft.assume("frames", text, f"all of them on {chart} bars")
             return on_frame(draft, found, leading, since)
         behind = draft.frame_behind
         if behind is not None and behind[0] > draft.predicate_at:

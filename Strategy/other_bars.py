@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from Backtest.canonical import CanonicalStrategy, IndicatorBase
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic
 from Backtest.indicators import REGISTRY
-from Backtest.timeframes import is_intraday
+from Backtest.timeframes import TIMEFRAMES, Timeframe, is_intraday
 from Strategy.text_parser import parse_strategy
 
 
@@ -51,7 +53,9 @@ def _read_again(strategy: CanonicalStrategy, timeframe: str) -> CanonicalStrateg
     parts = {"indicators", "entry_rules", "exit_rules", "risk"}
     if first is None or first.model_dump(include=parts) != strategy.model_dump(include=parts):
         return None
-    again = parse_strategy(text, timeframe=timeframe).strategy
+    if timeframe not in TIMEFRAMES:
+        return None
+    again = parse_strategy(text, timeframe=cast("Timeframe", timeframe)).strategy
     return again if again is not None and again.timeframe == timeframe else None
 
 

@@ -253,7 +253,10 @@ class Predicates:
         if token is None:
             self.cursor.reset(mark)
             return found
-        return All(conditions=[found, Compare(left=subject, op=op, right=Value(value=token.value))])
+        level = self._average_of_length(subject, Value(value=token.value))
+        # "EMA 9 crosses above 21 above 50": three averages, of which the second is above the third.
+        left = subject if isinstance(level, Value) else found.right
+        return All(conditions=[found, Compare(left=left, op=op, right=level)])
 
     def _plain_cross(self, subject: AnyOperand) -> AnyCondition | None:
         start = self.cursor.position
@@ -374,8 +377,9 @@ class Predicates:
             f"The {right.value:g} that {mine.name}({mine.params['timeperiod']:g}) is compared with is read as {length}"
         )
         self.draft.assume("average_of_number", text, f"a price of {right.value:g}")
-        params = {"timeperiod": int(right.value)}
-        return self.draft.indicator(mine.name, params, source=mine.source_name, timeframe=mine.timeframe)
+        return self.draft.indicator(
+            mine.name, {"timeperiod": int(right.value)}, source=mine.source_name, timeframe=mine.timeframe
+        )
 
     def _is_price(self, operand: AnyOperand) -> bool:
         """Whether an operand is a price or an average of prices, which a length can follow."""
@@ -471,7 +475,11 @@ class Predicates:
         while isinstance(last := parts[-1], Compare) and not isinstance(last.right, Value):
             mark = self.cursor.mark()
             op = self.cursor.take("ABOVE", noise=False)
-            right = self.operands.operand() if op else None
+            start = self.cursor.position
+            named = self.operands.oscillator_and_level() if op and self._is_price(last.right) else None
+            if named is not None:
+                self._ask_of_level(start, *named)
+            right = named[0] if named else self.operands.operand() if op else None
             if right is None:
                 self.cursor.reset(mark)
                 break
