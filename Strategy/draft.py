@@ -84,6 +84,7 @@ class Draft:
     symbols: tuple[str, ...] = ()
     indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
     entries: tuple[tuple[Side, AnyCondition], ...] = ()
+    limits: tuple[int, ...] = ()  # which of the entries were said with "only"
     exits: tuple[Exit, ...] = ()
     filters: tuple[AnyCondition, ...] = ()
     sells: tuple[AnyCondition, ...] = ()
@@ -139,7 +140,9 @@ class Draft:
     def set_execution(self, name: str, value: Any) -> None:
         self.execution = {**self.execution, name: value}
 
-    def add_entry(self, side: Side, when: AnyCondition) -> None:
+    def add_entry(self, side: Side, when: AnyCondition, *, only: bool = False) -> None:
+        """Add an entry; one said with `only` limits the others of its side."""
+        self.limits += (len(self.entries),) if only else ()
         self.entries += ((side, when),)
         self.last_entry, self.last_exit, self.exit_end = (side, when), None, None
 

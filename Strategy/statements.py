@@ -305,6 +305,9 @@ class Statements:
         if kind == "exit":
             short = self.exits.for_short(side, start, lambda: self._condition_of(kind))
             self.exits.add(side, condition, short, start.position)
+        elif kind == "enter" and side is not None:
+            said = cursor.tokens[self.exits.action_start : start.position]
+            draft.add_entry(side, condition, only=any(token.norm == "only" for token in said))
         else:
             self._add(kind, side, condition)
         return True
