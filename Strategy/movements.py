@@ -173,8 +173,11 @@ class Movements:
         way = cursor.take("RISING")
         if way is None or self._percent_ahead():
             return None
+        net = cursor.previous_word() in ("up", "down", "higher", "lower")
         mark = cursor.mark()
         bars = self.span("FOR")
+        if bars is not None and net and cursor.tokens[mark.position].norm in ("over", "in", "during"):
+            return self._changed(subject, way, bars)
         if bars is None:
             cursor.reset(mark)
             bars = self.count_in_a_row()
@@ -196,6 +199,14 @@ class Movements:
         if bars is not None and bars > 1:
             self._ask_of_unit(subject, mark.position, bars)
         return self.direction(subject, way, bars or 1)
+
+    def _changed(self, subject: AnyOperand, way: str, bars: int) -> AnyCondition | None:
+        """Return "is up over the last 5 days": above what it was 5 bars ago, whatever was between."""
+        if not isinstance(subject, Price | IndicatorRef) or "exact" in self.draft.flags:
+            return None
+        before = subject.model_copy(update={"offset": subject.offset + bars})
+        self.draft.assume("net_change", f"Up or down over {bars} bars is the change in all", "on each of those bars")
+        return Compare(left=subject, op=">" if way == "rising" else "<", right=before)
 
     def _ask_of_unit(self, subject: AnyOperand, start: int, bars: int) -> None:
         """Ask about "up for 3 weeks" on daily bars: fifteen rises in a row, or weeks that closed higher. Averages do rise so long."""

@@ -520,11 +520,19 @@ class Predicates:
         if not self.cursor.take("BETWEEN"):
             return None
         low = self.operands.operand()
+        share = token.percent if (token := self.cursor.previous()) is not None else False
         if low is None or not self.cursor.words("and", "to", "-"):
             return None
         high = self.operands.operand()
         if high is None:
             return None
+        if isinstance(low, Value) and share and isinstance(high, Math) and isinstance(high.left, Value):
+            # "between 1% and 3% below the EMA": both are shares of it, on the same side.
+            side = 1 if high.left.value > 1 else -1
+            low = Math(left=Value(value=round(1 + side * low.value / 100, 10)), op=high.op, right=high.right)
+            low, high = (low, high) if side > 0 else (high, low)
+        elif isinstance(low, Value) and share and self._is_price(subject):
+            return None  # a price is no percentage
         if isinstance(low, Value) and isinstance(high, Value) and low.value > high.value:
             low, high = high, low
         return Between(operand=subject, low=low, high=high)
