@@ -18,6 +18,7 @@ from Backtest.canonical import (
     Not,
     Price,
     Rising,
+    Time,
     UnrealizedReturn,
     Value,
     WithinBars,
@@ -110,9 +111,11 @@ class Conditions:
         return groups[0] if len(groups) == 1 else self._with_both(AnyOf(conditions=groups))
 
     def _with_both(self, either: AnyCondition) -> AnyCondition:
-        """Read ", and C" behind "A or B": the comma sets it apart, so that it must hold with A as well."""
+        """Read ", and C" behind "A or B", and "when C" behind two times: it is set apart, and must hold with A as well."""
         mark = self.cursor.mark()
-        if not self._comma_and() or self.at_boundary():
+        times = isinstance(either, AnyOf) and all(isinstance(c, Time) for c in either.conditions)
+        bound = self._comma_and() or (times and self.cursor.take("WHEN", "PROVIDED") is not None)
+        if not bound or self.at_boundary():
             self.cursor.reset(mark)
             return either
         self._next_line()
@@ -121,8 +124,9 @@ class Conditions:
         if not parts:
             self.cursor.reset(mark)
             return either
-        text = "What stands behind 'A or B, and' must hold with either of the two"
-        self.draft.assume("either", text, "with the second only", "entry_rules")
+        if not times:
+            text = "What stands behind 'A or B, and' must hold with either of the two"
+            self.draft.assume("either", text, "with the second only", "entry_rules")
         return All(conditions=[either, *parts])
 
     def _comma_and(self) -> bool:
@@ -141,9 +145,11 @@ class Conditions:
         parts, commas, ands = [first], 0, 0
         while True:
             mark = self.cursor.mark()
-            if alternative and self.nested == 0 and "exact" not in self.draft.flags and self._comma_and():
-                self.cursor.reset(mark)
-                break
+            if alternative and self.nested == 0 and "exact" not in self.draft.flags:
+                when = isinstance(first, Time) and self.cursor.looking_at("WHEN", "PROVIDED", noise=False)
+                if when or self._comma_and():
+                    self.cursor.reset(mark)
+                    break
             comma = self.cursor.symbol(",")
             unless = self.cursor.take("UNLESS") or self._except_days()
             joined = unless or self.cursor.take("PROVIDED") or self.cursor.take("AND")
