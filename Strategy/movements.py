@@ -17,7 +17,7 @@ from Backtest.canonical import (
     Value,
 )
 from Backtest.indicators import REGISTRY
-from Backtest.timeframes import seconds
+from Backtest.timeframes import is_intraday, seconds
 from Strategy.cursor import Cursor
 from Strategy.draft import UNIT_SECONDS, Draft
 from Strategy.lexicon import MOVING_AVERAGES
@@ -183,15 +183,15 @@ class Movements:
             bars = self.count_in_a_row()
         if bars is None:
             cursor.reset(mark)
-            if cursor.words(
-                "from yesterday",
-                "than yesterday",
-                "than the previous close",
-                "than the previous bar",
-                "today",
-                "than the day before",
+            since = cursor.words(
+                "from yesterday", "than yesterday", "than the previous close", "than the previous bar", "today", "than the day before",
                 "from the previous bar",
-            ):
+            )  # fmt: skip
+            if since in ("from yesterday", "than yesterday", "than the day before") and self._of_last_day(subject):
+                return Compare(
+                    left=subject, op=">" if way == "rising" else "<", right=self.operands.of_last_day("Close")
+                )
+            if since:
                 bars = 1
             elif cursor.words("than", noise=False):
                 cursor.reset(mark)
@@ -199,6 +199,11 @@ class Movements:
         if bars is not None and bars > 1:
             self._ask_of_unit(subject, mark.position, bars)
         return self.direction(subject, way, bars or 1)
+
+    def _of_last_day(self, subject: AnyOperand) -> bool:
+        """Whether "than yesterday" is than the last day's close: of a close on bars finer than a day."""
+        close = isinstance(subject, Price) and subject.column == "Close"
+        return close and is_intraday(self.draft.timeframe) and "exact" not in self.draft.flags
 
     def _changed(self, subject: AnyOperand, way: str, bars: int) -> AnyCondition | None:
         """Return "is up over the last 5 days": above what it was 5 bars ago, whatever was between."""

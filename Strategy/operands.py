@@ -25,6 +25,7 @@ _PERIOD = (
     "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with", "lookback", "with a", "using",
 )  # fmt: skip
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
+_DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -185,6 +186,7 @@ class Operands:
         mark = self.cursor.mark()
         if self.cursor.take("FRAME") != self.draft.timeframe:  # "the daily close" of a daily strategy
             self.cursor.reset(mark)
+        start = self.cursor.position
         offset = self.cursor.take("PREVIOUS")
         last = self.cursor.words("last") if offset is None else None
         column = self.cursor.take("PRICE")
@@ -196,7 +198,39 @@ class Operands:
             pass
         if column in ("Open", "High", "Low", "Close"):
             self.cursor.words("of the day", "of the bar", noise=False)
-        return Price(column=column, offset=offset or 0)
+        return self.of_a_day(Price(column=column, offset=offset or 0), start)
+
+    def of_a_day(self, price: Price | IndicatorRef, start: int) -> AnyOperand:
+        """Return what a price of a day is on bars finer than one: yesterday's is that of the last complete day.
+
+        `start` is where its words begin. Today's open, high and low, those of some days ago, and yesterday's indicators, are asked about.
+        """
+        draft = self.draft
+        said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
+        if not said & _DAYS or not is_intraday(draft.timeframe) or "exact" in draft.flags:
+            return price
+        if isinstance(price, IndicatorRef):
+            name, told = price.id, price.offset > 1 or draft.indicators[price.id].timeframe is not None
+        else:
+            name, told = price.column.lower(), price.column == "Close"
+            if price.offset == 1 and price.column != "Volume":
+                return self.of_last_day(price.column)
+        if not told:
+            words = " ".join(token.norm for token in self.cursor.tokens[start : self.cursor.position])
+            words = words if name in words else f"{name} {words}"
+            message = f"{words!r} is a day's, and cannot be told of {draft.timeframe} bars"
+            draft.problem("error", "day_of_bars", "text", message, "Use yesterday's, or that of a number of bars")
+            draft.ask(
+                f"What shall stand for {words!r}: the last complete day's, or that of how many {draft.timeframe} bars?"
+            )
+        return price
+
+    def of_last_day(self, column: str) -> AnyOperand:
+        """Return a price of the last complete day, on bars finer than one."""
+        text = f"{column} of the day before is that of the last complete day"
+        self.draft.assume("last_day", text, f"of the {self.draft.timeframe} bar before")
+        source = None if column == "Close" else column
+        return self.draft.indicator("SMA", {"timeperiod": 1}, source=source, timeframe="1d")
 
     def _close_of_frame(self) -> AnyOperand | None:
         """Read "the weekly close" of daily bars: the average of one week's close, of the last complete week."""
@@ -231,10 +265,12 @@ class Operands:
         return None
 
     def _with_offset(self, operand: AnyOperand) -> AnyOperand:
+        start = self.cursor.position
         back = self.offset()
         if back is None or isinstance(operand, Value | Math):
             return operand
-        return operand.model_copy(update={"offset": operand.offset + back})
+        found = operand.model_copy(update={"offset": operand.offset + back})
+        return self.of_a_day(found, start)
 
     # Indicators ----------------------------------------------------------------------------
 

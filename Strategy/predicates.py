@@ -274,8 +274,8 @@ class Predicates:
             name = self.draft.indicators[rights[0].id].name
             if name in ("HIGHEST", "LOWEST"):
                 return Cross(left=subject, direction="above" if name == "HIGHEST" else "below", right=rights[0])
-        if isinstance(rights[0], Price) and rights[0].column in ("High", "Low"):
-            return Cross(left=subject, direction="above" if rights[0].column == "High" else "below", right=rights[0])
+        if (edge := self._edge(rights[0])) is not None:
+            return Cross(left=subject, direction="above" if edge == "High" else "below", right=rights[0])
         if said := self.cursor.words(*_WAYS, noise=False):
             self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
@@ -284,6 +284,13 @@ class Predicates:
         self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
         self.draft.pairs += ((subject, rights[0], "cross"),)
         return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
+
+    def _edge(self, operand: AnyOperand) -> str | None:
+        """Return High or Low where an operand is that of a bar or of the last day."""
+        item = self.draft.indicators[operand.id] if isinstance(operand, IndicatorRef) else None
+        of_day = item is not None and item.name == "SMA" and item.params["timeperiod"] == 1
+        column = operand.column if isinstance(operand, Price) else item.source_name if of_day and item else None
+        return column if column in ("High", "Low") else None
 
     def _assume_direction(self) -> None:
         text = "A cross without a direction is upward for buying and downward for selling"
@@ -309,7 +316,7 @@ class Predicates:
             return [named[0]]
         back = self.operands.offset() if isinstance(subject, Price | IndicatorRef) else None
         if back and isinstance(subject, Price | IndicatorRef):  # "lower than 5 days ago"
-            return [subject.model_copy(update={"offset": subject.offset + back})]
+            return [self.operands.of_a_day(subject.model_copy(update={"offset": subject.offset + back}), mark.position)]
         cursor.reset(mark)
         # "RSI < 50 and 20 SMA > ...": the 50 is a level, not an average's length.
         one = None if self._is_price(subject) else self.operands.operand()
