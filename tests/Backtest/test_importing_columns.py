@@ -62,3 +62,13 @@ def test_the_last_second_of_a_bar_is_not_its_start() -> None:
     found = read_file(f"time,open,high,low,close,volume\n{body}".encode(), "XYZ.csv")
     assert str(found.require().frame.index[0]) == "2024-01-16 10:00:00"
     assert any("10:59:59" in note and "10:00:00" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "times", [("2024-01-16", "2024-01-17", "2024-01-18"), ("1705363200", "1705449600", "1705536000")]
+)
+def test_the_column_of_times_may_stand_last(times: tuple[str, ...]) -> None:
+    body = "".join(f"40,42,39,41,5,3,40.5,{time}\n" for time in times)
+    found = read_file(f"open,high,low,close,volume,trades,vwap,time\n{body}".encode(), "XYZ.csv").require()
+    assert [str(day.date()) for day in found.frame.index] == ["2024-01-16", "2024-01-17", "2024-01-18"]
+    assert found.frame["Volume"].tolist() == [5, 5, 5]

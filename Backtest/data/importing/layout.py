@@ -27,8 +27,8 @@ _TIME = re.compile(
     r"|(?:1[789]|20)\d{2}$|\d\.\d+e\+\d+|([a-z]{3,9}[., ]+)?\d{1,2}(st|nd|rd|th)?[-/. ]+[a-zéäû]{3,9}\.?[-/., ]+\d{2,4}|[a-z]{3,9}\.? \d{1,2},? \d{4})",
     re.IGNORECASE,
 )
-# Behind the sixth column a number may be a volume or a count: only what cannot be one is a time there.
-_LATE_TIME = re.compile(r"\d{4}-\d\d-\d\d([ T].*)?|1\d{12}|1\d{15}|1\d{18}")
+# Behind the sixth column a number may be a volume or a count: only a written date, or what looks like an epoch, is a time there.
+_LATE_TIME = re.compile(r"\d{4}-\d\d-\d\d([ T].*)?|1\d{9}|1\d{12}|1\d{15}|1\d{18}")
 
 
 @dataclass(frozen=True)
