@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
@@ -646,6 +647,7 @@ def walk(node: Model) -> Iterator[Model]:
 
 
 CODE_HISTORY = 300
+ALL_HISTORY = sys.maxsize
 SETTLED = 10  # after ten periods of an exponential average, what it began with counts for less than a ten thousandth
 SESSIONS = 5  # any five have the evening on which foreign exchange opens, which tells its days from those of the clock
 
@@ -661,6 +663,8 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     """
     if strategy is None:
         return CODE_HISTORY
+    if any(indicator.entry.cumulative for indicator in strategy.indicators):
+        return ALL_HISTORY
     base = seconds(strategy.timeframe)
     longest = 0.0
     reach: dict[str, float] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy
+from Backtest.canonical import ALL_HISTORY, CanonicalStrategy
 from Backtest.conditions import compute_indicators
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.prices import PriceData, PriceRequest, Provider, in_zone
@@ -55,6 +55,8 @@ class DataManager:
 
 def _with_history(provider: Provider, request: PriceRequest) -> PriceData:
     """Return a provider's bars, with the history asked for where it has that."""
+    if request.start and request.history >= ALL_HISTORY:
+        return provider.fetch(replace(request, start=None)).between(request.start, request.end, request.history)
     if request.start and request.history:
         ahead = timedelta(seconds=request.history * seconds(request.timeframe))
         # Markets trade on 5 days of 7, and stocks for 6.5 hours of 24; a week more for holidays.

@@ -27,6 +27,7 @@ from Strategy.statements import opposite
 
 def assemble(draft: Draft) -> None:
     """Settle what "sell", "exit", "opposite" and "reversing" mean, now that all is read."""
+    _limits(draft)
     _sells(draft)
     _sides_of_exits(draft)
     settle_moves(draft)
@@ -37,6 +38,22 @@ def assemble(draft: Draft) -> None:
     _bare_periods(draft)
     if draft.filters:
         draft.entries = tuple((side, _joined(condition, draft.filters)) for side, condition in draft.entries)
+
+
+def _limits(draft: Draft) -> None:
+    """Join "only buy when A" to the other entries of its side: "buy when B" then is A and B."""
+    kept: list[tuple[Side, AnyCondition]] = []
+    for i, (side, condition) in enumerate(draft.entries):
+        same = [j for j, (other, _) in enumerate(draft.entries) if other == side]
+        limits = [j for j in same if j in draft.limits]
+        bound_by = tuple(draft.entries[j][1] for j in limits if j != i)
+        if i in limits and (limits != same or i != limits[0]):
+            continue  # it is part of the others
+        kept.append((side, _joined(condition, bound_by) if bound_by else condition))
+        if bound_by and i not in limits:
+            text = "What an entry was said to need with 'only' limits all entries of its side"
+            draft.assume("only", text, "an entry of its own", "entry_rules")
+    draft.entries, draft.limits = tuple(kept), ()
 
 
 def _joined(condition: AnyCondition, filters: tuple[AnyCondition, ...]) -> AnyCondition:

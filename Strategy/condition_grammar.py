@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from Backtest.canonical import (
+    All,
     AnyCondition,
     AnyOf,
     AnyOperand,
@@ -15,21 +16,22 @@ from Backtest.canonical import (
     ForBars,
     Math,
     Not,
-    Operator,
     Price,
     Rising,
+    Time,
     UnrealizedReturn,
     Value,
     WithinBars,
 )
+from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY
 from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
-from Strategy.cursor import Cursor
+from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
-from Strategy.predicates import Predicates, joined
+from Strategy.predicates import MIRRORED, Predicates, joined
 from Strategy.pronouns import Pronouns
 
 _PULLBACKS = (
@@ -44,9 +46,6 @@ _PULLBACKS = (
     "drawdown",
     "sell off",
 )
-
-
-_MIRRORED: dict[str, Operator] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 class Conditions:
@@ -98,7 +97,7 @@ class Conditions:
                 break
             self._next_line()
             self.cursor.take("WHEN")
-            more = self._time_to_leave() or self._conjunction()[0]
+            more = self._time_to_leave() or self._conjunction(alternative=True)[0]
             if not more:
                 self.cursor.reset(mark)
                 break
@@ -109,10 +108,32 @@ class Conditions:
                 groups.append(joined(pending))
             pending = more
         groups.append(joined(pending))
-        return groups[0] if len(groups) == 1 else AnyOf(conditions=groups)
+        return groups[0] if len(groups) == 1 else self._with_both(AnyOf(conditions=groups))
 
-    def _conjunction(self) -> tuple[list[AnyCondition], bool]:
-        """Return conditions joined by and, and whether commas alone joined them."""
+    def _with_both(self, either: AnyCondition) -> AnyCondition:
+        """Read ", and C" behind "A or B", and "when C" behind two times: it is set apart, and must hold with A as well."""
+        mark = self.cursor.mark()
+        times = isinstance(either, AnyOf) and all(isinstance(c, Time) for c in either.conditions)
+        bound = self._comma_and() or (times and self.cursor.take("WHEN", "PROVIDED") is not None)
+        if not bound or self.at_boundary():
+            self.cursor.reset(mark)
+            return either
+        self._next_line()
+        self.cursor.take("WHEN")
+        parts, _ = self._conjunction()
+        if not parts:
+            self.cursor.reset(mark)
+            return either
+        if not times:
+            text = "What stands behind 'A or B, and' must hold with either of the two"
+            self.draft.assume("either", text, "with the second only", "entry_rules")
+        return All(conditions=[either, *parts])
+
+    def _comma_and(self) -> bool:
+        return self.cursor.symbol(",") is not None and self.cursor.take("AND", noise=False) is not None
+
+    def _conjunction(self, *, alternative: bool = False) -> tuple[list[AnyCondition], bool]:
+        """Return conditions joined by and, and whether commas alone joined them; an `alternative` ends at ", and"."""
         start = self.cursor.mark()
         both = self.cursor.words("both")
         first = self._unary()
@@ -124,6 +145,11 @@ class Conditions:
         parts, commas, ands = [first], 0, 0
         while True:
             mark = self.cursor.mark()
+            if alternative and self.nested == 0 and "exact" not in self.draft.flags:
+                when = isinstance(first, Time) and self.cursor.looking_at("WHEN", "PROVIDED", noise=False)
+                if when or self._comma_and():
+                    self.cursor.reset(mark)
+                    break
             comma = self.cursor.symbol(",")
             unless = self.cursor.take("UNLESS") or self._except_days()
             joined = unless or self.cursor.take("PROVIDED") or self.cursor.take("AND")
@@ -145,6 +171,9 @@ class Conditions:
             if found is None:
                 self.cursor.reset(mark)
                 break
+            if isinstance(found, WithinBars) and "then" in self._said_since(mark):
+                # "A and then B within 5 bars": B comes now, and A was at most 5 bars before.
+                parts[-1], found = WithinBars(condition=parts[-1], bars=min(found.bars + 1, 500)), found.condition
             parts.append(Not(condition=found) if unless else found)
             commas, ands = commas + (not joined), ands + bool(joined)
         if both and len(parts) < 2:  # "both" is said of what was named: "both are falling"
@@ -154,6 +183,9 @@ class Conditions:
         if self.any_listed and commas and not ands:
             return [AnyOf(conditions=parts)], False
         return parts, commas > 0 and not ands
+
+    def _said_since(self, mark: Mark) -> set[str]:
+        return {token.norm for token in self.cursor.tokens[mark.position : self.cursor.position]}
 
     def _next_line(self) -> None:
         """Go on in the next line where a line ends in "and" or "or"."""
@@ -352,7 +384,7 @@ class Conditions:
             if token is None or op == "==":
                 return None
             if loss:
-                return UnrealizedReturn(op=_MIRRORED[op], percent=-token.value)
+                return UnrealizedReturn(op=MIRRORED[op], percent=-token.value)
             return UnrealizedReturn(op=op, percent=token.value)
         if not self.draft.exit_rule:
             return None
@@ -473,12 +505,19 @@ class Conditions:
         )
 
     def _framed_comparison(self) -> AnyCondition | None:
-        """Read a comparison and the time frame behind it, which is that of all its indicators without one."""
+        """Read a comparison and the time frame before or behind it, which is that of all its indicators without one."""
         draft = self.draft
         draft.frame_behind, since = None, len(draft.pairs)
+        leading = self.operands.leading_frame() if "exact" not in draft.flags else None
         found = self._comparison()
         if found is None or "exact" in draft.flags:
             return found
+        if leading is not None:
+            if self.cursor.looking_at("AND", noise=False):
+                chart = TIMEFRAME_WORDS.get(leading, leading)
+                text = f"The {chart} chart is that of the first condition only, not of what follows 'and'"
+                draft.assume("frames", text, f"all of them on {chart} bars")
+            return on_frame(draft, found, leading, since)
         behind = draft.frame_behind
         if behind is not None and behind[0] > draft.predicate_at:
             return on_frame(draft, found, behind[1], since)
@@ -500,6 +539,9 @@ class Conditions:
         if (other := self._of_other_symbol()) is not None:
             return other
         cursor.reset(mark)
+        if (level := self.predicates.of_named_level()) is not None:
+            return level
+        cursor.reset(mark)
         if cursor.words("it", "it's") and (found := self.pronouns.of_it()) is not None:
             return found
         cursor.reset(mark)
@@ -519,7 +561,7 @@ class Conditions:
         elif (reversed_ := self._word_before()) is not None:
             return reversed_
         cursor.reset(mark)
-        if draft.subject is not None or (self.elliptic and draft.mentions):
+        if draft.subject is not None or (self.elliptic and (draft.mentions or cursor.looking_at("ABOVE", noise=False))):
             found = self.pronouns.of_it()
             if found is not None:
                 return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from math import ceil
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -65,7 +66,9 @@ _BARS_A_UNIT = {
     "1wk": {"week": 1, "month": 4, "year": 52},
     "1mo": {"month": 1, "year": 12},
 }
-_UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
+_BARS_A_UNIT_OF_COINS = {**_BARS_A_UNIT, "1d": {"day": 1, "week": 7, "month": 30, "year": 365}}
+_SESSION_OF_SHARES = 6.5 * 3600  # seconds, 9:30 to 16:00
+UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
 
 
 @dataclass
@@ -77,9 +80,11 @@ class Draft:
     """
 
     timeframe: str = "1d"
+    traded: Literal["shares", "coins", ""] = ""  # decides how many bars a day and a week have; "" where it is not known
     symbols: tuple[str, ...] = ()
     indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
     entries: tuple[tuple[Side, AnyCondition], ...] = ()
+    limits: tuple[int, ...] = ()  # which of the entries were said with "only"
     exits: tuple[Exit, ...] = ()
     filters: tuple[AnyCondition, ...] = ()
     sells: tuple[AnyCondition, ...] = ()
@@ -135,7 +140,9 @@ class Draft:
     def set_execution(self, name: str, value: Any) -> None:
         self.execution = {**self.execution, name: value}
 
-    def add_entry(self, side: Side, when: AnyCondition) -> None:
+    def add_entry(self, side: Side, when: AnyCondition, *, only: bool = False) -> None:
+        """Add an entry; one said with `only` limits the others of its side."""
+        self.limits += (len(self.entries),) if only else ()
         self.entries += ((side, when),)
         self.last_entry, self.last_exit, self.exit_end = (side, when), None, None
 
@@ -215,17 +222,25 @@ class Draft:
             output = entry.outputs[0].name
         return IndicatorRef(id=item.id, output=output if len(entry.outputs) > 1 else None)
 
+    def _bars_a_unit(self) -> Mapping[str, int]:
+        if self.traded == "coins":
+            return _BARS_A_UNIT_OF_COINS.get(self.timeframe, {})
+        if self.traded == "shares" and is_intraday(self.timeframe):
+            a_day = ceil(_SESSION_OF_SHARES / seconds(self.timeframe))
+            return {unit: days * a_day for unit, days in _BARS_A_UNIT["1d"].items()}
+        return _BARS_A_UNIT.get(self.timeframe, {})
+
     def bars(self, count: float, unit: str) -> int:
         """Return how many bars of the strategy's time frame a span of time is, at least one."""
         if unit == "bar":
             return max(1, round(count))
-        table = _BARS_A_UNIT.get(self.timeframe, {})
-        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d":
+        table = self._bars_a_unit()
+        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d" and self.traded != "coins":
             bars = round(252 * count / 52)
         elif unit in table:
             bars = round(count * table[unit])
         else:
-            exact = count * _UNIT_SECONDS[unit] / seconds(self.timeframe)
+            exact = count * UNIT_SECONDS[unit] / seconds(self.timeframe)
             bars = round(exact)
             if bars < 1 or (exact < 1 and is_intraday(self.timeframe)):
                 span = f"{count:g} {unit}{'s' if count != 1 else ''}"

@@ -27,6 +27,7 @@ class Exits:
         self.draft = draft
         self.conditions = conditions
         self.risk = risk
+        self.action_start = 0  # where the words of the action begin whose rest is read
 
     def other_side_too(self) -> Side | None:
         """Read "and shorts" behind "close longs when ...": the verb of the exit before it counts for both.
@@ -137,8 +138,12 @@ class Exits:
         if not self.cursor.words("whichever comes first", "whichever happens first", "whichever is first"):
             self.cursor.reset(mark)
 
-    def add(self, side: Side | None, condition: AnyCondition, short: AnyCondition | None = None) -> None:
+    def add(
+        self, side: Side | None, condition: AnyCondition, short: AnyCondition | None = None, start: int | None = None
+    ) -> None:
         """Add an exit, and what follows it behind "or"."""
+        if isinstance(condition, Time) and condition.start is not None:
+            self._ask_of_only(start if start is not None else self.action_start)
         window = self.window()
         if window is not None:
             condition = All(conditions=[condition, window])
@@ -154,6 +159,7 @@ class Exits:
     def window(self) -> AnyCondition | None:
         """Read the time behind "sell when RSI > 60 before 15:50", which is a part of the exit's condition."""
         mark = self.cursor.mark()
+        self.cursor.words("but only", "but", "only", noise=False)
         found = self.conditions.clock.time()
         if found is None:
             self.cursor.reset(mark)
@@ -181,6 +187,8 @@ class Exits:
         if found is None:
             self.cursor.reset(mark)
             return False
+        if not self._goes_on():
+            self._ask_of_only(mark.position)
         self.draft.last_exit = side
         if self._goes_on():
             self.cursor.reset(mark)
@@ -191,6 +199,17 @@ class Exits:
             self.draft.add_exit(side, found, everything=side is None)
         self.draft.exit_end = self.cursor.position
         return True
+
+    def _ask_of_only(self, start: int) -> None:
+        """Ask about "exits only before 15:50", which may limit the other exits or be one itself."""
+        tokens, end = self.cursor.tokens, self.cursor.position
+        if not any(token.norm == "only" for token in tokens[self.action_start : end]):
+            return
+        said = " ".join(token.norm for token in tokens[start:end] if token.norm != "only")
+        message = f"'Exit only {said}' says when other exits count, or when every position is closed"
+        self.draft.problem("error", "exit_window", "text", message, f"Say 'sell when ... {said}' or 'exit {said}'")
+        meanings = f"that rules for leaving a position count only {said}, or that every position is closed {said}"
+        self.draft.ask(f"What does 'exit only {said}' mean: {meanings}?")
 
     def _goes_on(self) -> bool:
         """Whether a condition follows that belongs to the time before it. Takes nothing."""

@@ -17,8 +17,10 @@ from Backtest.canonical import (
     Value,
 )
 from Backtest.indicators import REGISTRY
+from Backtest.timeframes import is_intraday, seconds
 from Strategy.cursor import Cursor
-from Strategy.draft import Draft
+from Strategy.draft import UNIT_SECONDS, Draft
+from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.operands import Operands
 
 
@@ -171,27 +173,62 @@ class Movements:
         way = cursor.take("RISING")
         if way is None or self._percent_ahead():
             return None
+        net = cursor.previous_word() in ("up", "down", "higher", "lower")
         mark = cursor.mark()
         bars = self.span("FOR")
+        if bars is not None and net and cursor.tokens[mark.position].norm in ("over", "in", "during"):
+            return self._changed(subject, way, bars)
         if bars is None:
             cursor.reset(mark)
             bars = self.count_in_a_row()
         if bars is None:
             cursor.reset(mark)
-            if cursor.words(
-                "from yesterday",
-                "than yesterday",
-                "than the previous close",
-                "than the previous bar",
-                "today",
-                "than the day before",
+            since = cursor.words(
+                "from yesterday", "than yesterday", "than the previous close", "than the previous bar", "today", "than the day before",
                 "from the previous bar",
-            ):
+            )  # fmt: skip
+            if since in ("from yesterday", "than yesterday", "than the day before") and self._of_last_day(subject):
+                return Compare(
+                    left=subject, op=">" if way == "rising" else "<", right=self.operands.of_last_day("Close")
+                )
+            if since:
                 bars = 1
             elif cursor.words("than", noise=False):
                 cursor.reset(mark)
                 return None
+        if bars is not None and bars > 1:
+            self._ask_of_unit(subject, mark.position, bars)
         return self.direction(subject, way, bars or 1)
+
+    def _of_last_day(self, subject: AnyOperand) -> bool:
+        """Whether "than yesterday" is than the last day's close: of a close on bars finer than a day."""
+        close = isinstance(subject, Price) and subject.column == "Close"
+        return close and is_intraday(self.draft.timeframe) and "exact" not in self.draft.flags
+
+    def _changed(self, subject: AnyOperand, way: str, bars: int) -> AnyCondition | None:
+        """Return "is up over the last 5 days": above what it was 5 bars ago, whatever was between."""
+        if not isinstance(subject, Price | IndicatorRef) or "exact" in self.draft.flags:
+            return None
+        before = subject.model_copy(update={"offset": subject.offset + bars})
+        self.draft.assume("net_change", f"Up or down over {bars} bars is the change in all", "on each of those bars")
+        return Compare(left=subject, op=">" if way == "rising" else "<", right=before)
+
+    def _ask_of_unit(self, subject: AnyOperand, start: int, bars: int) -> None:
+        """Ask about "up for 3 weeks" on daily bars: fifteen rises in a row, or weeks that closed higher. Averages do rise so long."""
+        average = isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].name in MOVING_AVERAGES
+        units = [
+            u for t in self.cursor.tokens[start : self.cursor.position] if (u := t.norm.rstrip("s")) in UNIT_SECONDS
+        ]
+        if average or "exact" in self.draft.flags or not units:
+            return
+        if UNIT_SECONDS[units[-1]] > seconds(self.draft.timeframe):
+            said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+            message = (
+                f"'Rising or falling {said}' may mean each of {bars} {self.draft.timeframe} bars, or each {units[-1]}"
+            )
+            suggestion = f"Say 'for {bars} bars', or compare with the close {said.removeprefix('for ')} ago"
+            self.draft.problem("error", "rising_unit", "text", message, suggestion)
+            self.draft.ask(f"Does {said!r} mean each of {bars} bars in a row, or a change over that time?")
 
     def _percent_ahead(self) -> bool:
         """Whether a percentage follows: how far something moved, not only that it did."""
@@ -289,6 +326,11 @@ class Movements:
         )
         self.draft.ask(f"Over how many bars, or from which price, shall it be {way} {percent:g}%?")
 
+    def level_reached(self) -> AnyCondition | None:
+        """Read the level of "sell at RSI 70"."""
+        named = self.operands.oscillator_and_level()
+        return None if named is None else self._reached(*named)
+
     def touch(self) -> AnyCondition | None:
         """Read the level of "exit at the middle band"."""
         mark = self.cursor.mark()
@@ -308,10 +350,7 @@ class Movements:
         lower = self._is_lower(right)
         if isinstance(subject, IndicatorRef) or isinstance(right, Value):
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):
-                entry = REGISTRY[self.draft.indicators[subject.id].name]
-                middle = sum(entry.bounds) / 2 if entry.bounds else 0.0
-                lower = right.value < middle or (right.value == middle and self.draft.rising_side)
-                return Compare(left=subject, op="<=" if lower else ">=", right=right)
+                return self._reached(subject, right)
             return None
         if isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
             return self.beyond(Price(column="Close"), right)
@@ -319,6 +358,13 @@ class Movements:
         word = "low" if lower else "high"
         self.draft.assume("touch", f"A touch is the bar's {word} at or beyond the level", "the close at or beyond it")
         return Compare(left=side, op="<=" if lower else ">=", right=right)
+
+    def _reached(self, subject: IndicatorRef, level: Value) -> AnyCondition:
+        """Return the condition of a level that is reached from the middle of an indicator's range."""
+        entry = REGISTRY[self.draft.indicators[subject.id].name]
+        middle = sum(entry.bounds) / 2 if entry.bounds else 0.0
+        lower = level.value < middle or (level.value == middle and self.draft.rising_side)
+        return Compare(left=subject, op="<=" if lower else ">=", right=level)
 
     def _is_lower(self, right: AnyOperand) -> bool:
         if isinstance(right, IndicatorRef):

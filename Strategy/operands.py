@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
+from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY, IndicatorEntry
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 from Strategy.ages import Ages
@@ -23,6 +24,8 @@ _PERIOD = (
     "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "of length",
     "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with", "lookback", "with a", "using",
 )  # fmt: skip
+_MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
+_DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -71,6 +74,7 @@ class Operands:
             self._band,
             self._pivot_level,
             self._average_of,
+            self._close_of_frame,
             self._price,
             self._number,
         ):
@@ -182,6 +186,7 @@ class Operands:
         mark = self.cursor.mark()
         if self.cursor.take("FRAME") != self.draft.timeframe:  # "the daily close" of a daily strategy
             self.cursor.reset(mark)
+        start = self.cursor.position
         offset = self.cursor.take("PREVIOUS")
         last = self.cursor.words("last") if offset is None else None
         column = self.cursor.take("PRICE")
@@ -193,7 +198,50 @@ class Operands:
             pass
         if column in ("Open", "High", "Low", "Close"):
             self.cursor.words("of the day", "of the bar", noise=False)
-        return Price(column=column, offset=offset or 0)
+        return self.of_a_day(Price(column=column, offset=offset or 0), start)
+
+    def of_a_day(self, price: Price | IndicatorRef, start: int) -> AnyOperand:
+        """Return what a price of a day is on bars finer than one: yesterday's is that of the last complete day.
+
+        `start` is where its words begin. Today's open, high and low, those of some days ago, and yesterday's indicators, are asked about.
+        """
+        draft = self.draft
+        said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
+        if not said & _DAYS or not is_intraday(draft.timeframe) or "exact" in draft.flags:
+            return price
+        if isinstance(price, IndicatorRef):
+            name, told = price.id, price.offset > 1 or draft.indicators[price.id].timeframe is not None
+        else:
+            name, told = price.column.lower(), price.column == "Close"
+            if price.offset == 1 and price.column != "Volume":
+                return self.of_last_day(price.column)
+        if not told:
+            words = " ".join(token.norm for token in self.cursor.tokens[start : self.cursor.position])
+            words = words if name in words else f"{name} {words}"
+            message = f"{words!r} is a day's, and cannot be told of {draft.timeframe} bars"
+            draft.problem("error", "day_of_bars", "text", message, "Use yesterday's, or that of a number of bars")
+            draft.ask(
+                f"What shall stand for {words!r}: the last complete day's, or that of how many {draft.timeframe} bars?"
+            )
+        return price
+
+    def of_last_day(self, column: str) -> AnyOperand:
+        """Return a price of the last complete day, on bars finer than one."""
+        text = f"{column} of the day before is that of the last complete day"
+        self.draft.assume("last_day", text, f"of the {self.draft.timeframe} bar before")
+        source = None if column == "Close" else column
+        return self.draft.indicator("SMA", {"timeperiod": 1}, source=source, timeframe="1d")
+
+    def _close_of_frame(self) -> AnyOperand | None:
+        """Read "the weekly close" of daily bars: the average of one week's close, of the last complete week."""
+        frame = self.cursor.take("FRAME")
+        word = self.cursor.words("close", "closes", "closing price", noise=False) if frame is not None else None
+        if word is None or seconds(frame) <= seconds(self.draft.timeframe):
+            return None
+        last = {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}[frame]
+        text = f"The {TIMEFRAME_WORDS[frame]} close is that of the last complete {last}"
+        self.draft.assume("close_of_frame", text, f"the last price of the {last} that is not over")
+        return self.draft.indicator("SMA", {"timeperiod": 1}, timeframe=frame)
 
     def offset(self) -> int | None:
         """Read "3 bars ago", "yesterday", "of the previous bar" or "[1]"."""
@@ -217,10 +265,12 @@ class Operands:
         return None
 
     def _with_offset(self, operand: AnyOperand) -> AnyOperand:
+        start = self.cursor.position
         back = self.offset()
         if back is None or isinstance(operand, Value | Math):
             return operand
-        return operand.model_copy(update={"offset": operand.offset + back})
+        found = operand.model_copy(update={"offset": operand.offset + back})
+        return self.of_a_day(found, start)
 
     # Indicators ----------------------------------------------------------------------------
 
@@ -251,6 +301,18 @@ class Operands:
             before, follows = cursor.previous(), cursor.peek()
             ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", ")", "and", "or", "then")
             if frame is not None and before is not None and (self._said_chart(before.norm) or (bare and ends)):
+                return frame
+        cursor.reset(mark)
+        return None
+
+    def leading_frame(self) -> str | None:
+        """Read "on the daily chart" in front of a comparison; "on" may have been read as a word such as "when"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        if cursor.words("on", "in", "using", noise=False) or cursor.previous_word() in ("on", "the"):
+            frame, said = self._frame(), cursor.previous()
+            if frame is not None and said is not None and self._said_chart(said.norm):
+                cursor.symbol(",", ":")
                 return frame
         cursor.reset(mark)
         return None
@@ -288,6 +350,9 @@ class Operands:
         entry = REGISTRY[name]
         if len(numbers) > len(entry.params):
             return None
+        if name in ("ATR", "STDDEV") and unit is None and len(numbers) == 1 and numbers[0] <= _MOST_MULTIPLE:
+            found = self._finish(entry, [], frame, start=start)  # "a range of over 2 ATR"
+            return None if found is None else Math(left=Value(value=numbers[0]), op="*", right=found)
         period_unit = unit if unit not in (None, "bar") else None
         if period_unit and entry.params:
             bars_frame = self._unit_frame(period_unit)
@@ -382,6 +447,39 @@ class Operands:
         elif entry.params:
             numbers = self._led_period(inner=inner) or self._bare_period(entry)
         return self._finish(entry, numbers, frame, output, source, start, inner=inner)
+
+    def oscillator_and_level(self) -> tuple[IndicatorRef, Value] | None:
+        """Read "RSI 60" or "RSI(2) 95" where a level of an oscillator is meant, behind words such as "sell above".
+
+        A number that is the usual period, or that of the oscillator named before, may as well be the period: None.
+        """
+        cursor, draft = self.cursor, self.draft
+        start = cursor.mark()
+        name = self._name()
+        entry = REGISTRY[name] if name is not None else None
+        if entry is None or "exact" in draft.flags or (entry.levels is None and entry.bounds is None):
+            cursor.reset(start)
+            return None
+        usual = {n for p in entry.params[:1] for n in (p.default, p.tradingview)}
+        in_use = {next(iter(i.params.values())) for i in draft.indicators.values() if i.name == name and i.params}
+        numbers = self._parameters() if cursor.looking_at_symbol("(") else []
+        level = cursor.number(percent=False, noise=False)
+        may_be_period = not numbers and level is not None and level.value in usual | in_use
+        if level is None or may_be_period or cursor.looking_at("UNIT", "ABOVE", "CROSS", "AGO", noise=False):
+            cursor.reset(start)
+            return None
+        found = self._finish(entry, numbers, None)
+        return (found, Value(value=level.value)) if isinstance(found, IndicatorRef) else None
+
+    def _parameters(self) -> list[float]:
+        """Read "(2)" or "(14, 3, 3)"."""
+        mark = self.cursor.mark()
+        self.cursor.symbol("(")
+        numbers = self.number_list(spoken=True)
+        if not self.cursor.symbol(")"):
+            self.cursor.reset(mark)
+            return []
+        return numbers
 
     def _column_argument(self, entry: IndicatorEntry, *, before: bool) -> str | None:
         """Read the price column in "SMA(volume, 20)" or "SMA(20, volume)"."""
@@ -625,7 +723,7 @@ class Operands:
             return draft.indicator("BB", {}, output=output)
         if (word := cursor.words("signal line", "signal", "histogram", "trigger line")) is not None:
             known = [i for i in draft.indicators.values() if i.name == "MACD"]
-            stochastic = [i for i in draft.indicators.values() if i.name == "STOCH"]
+            stochastic = [i for i in draft.indicators.values() if i.name in ("STOCH", "STOCHRSI")]
             if stochastic and not known and word.startswith("signal"):
                 return IndicatorRef(id=stochastic[-1].id, output="d")
             if not known and word != "histogram":
@@ -635,7 +733,7 @@ class Operands:
                 draft.assume_usual(REGISTRY["MACD"], {})
             return IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("MACD", {}, output=output)
         if (word := cursor.words("%k", "%d", "k line", "d line")) is not None:
-            known = [i for i in draft.indicators.values() if i.name == "STOCH"]
+            known = [i for i in draft.indicators.values() if i.name in ("STOCH", "STOCHRSI")]
             output = "k" if "k" in word else "d"
             if not known:
                 draft.assume_usual(REGISTRY["STOCH"], {})

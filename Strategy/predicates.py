@@ -35,6 +35,7 @@ _WAYS: dict[str, Literal["above", "below"]] = {
     "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above", "up": "above",
     "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
+MIRRORED: dict[Operator, Operator] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 class Predicates:
@@ -60,6 +61,24 @@ class Predicates:
     def _again(self, mark: Mark, subject: AnyOperand) -> AnyCondition | None:
         self.cursor.reset(mark)
         return self.read(subject)
+
+    def of_named_level(self) -> AnyCondition | None:
+        """Read "above RSI 60" and "it crosses below RSI 70", where the oscillator is what is compared."""
+        cursor = self.cursor
+        cursor.words("it is", "it's", "it")
+        op = cursor.take("ABOVE")
+        direction = cursor.take("CROSS") if op is None else None
+        named = self.operands.oscillator_and_level() if op or direction else None
+        if named is None:
+            return None
+        oscillator, level = named
+        text = f"{level.value:g} is a level of {oscillator.id}"
+        self.draft.assume("level_of_oscillator", text, f"a period of {level.value:g} bars", "indicators")
+        self.draft.subject = oscillator
+        self.draft.mentions += (oscillator,)
+        if direction:
+            return Cross(left=oscillator, direction=direction, right=level)
+        return Compare(left=oscillator, op=op, right=level)
 
     def bare_average(self) -> AnyCondition | None:
         """Read "the 15 crosses above the 30 day EMA", where the 15 is an average as well."""
@@ -234,7 +253,10 @@ class Predicates:
         if token is None:
             self.cursor.reset(mark)
             return found
-        return All(conditions=[found, Compare(left=subject, op=op, right=Value(value=token.value))])
+        level = self._average_of_length(subject, Value(value=token.value))
+        # "EMA 9 crosses above 21 above 50": three averages, of which the second is above the third.
+        left = subject if isinstance(level, Value) else found.right
+        return All(conditions=[found, Compare(left=left, op=op, right=level)])
 
     def _plain_cross(self, subject: AnyOperand) -> AnyCondition | None:
         start = self.cursor.position
@@ -252,8 +274,8 @@ class Predicates:
             name = self.draft.indicators[rights[0].id].name
             if name in ("HIGHEST", "LOWEST"):
                 return Cross(left=subject, direction="above" if name == "HIGHEST" else "below", right=rights[0])
-        if isinstance(rights[0], Price) and rights[0].column in ("High", "Low"):
-            return Cross(left=subject, direction="above" if rights[0].column == "High" else "below", right=rights[0])
+        if (edge := self._edge(rights[0])) is not None:
+            return Cross(left=subject, direction="above" if edge == "High" else "below", right=rights[0])
         if said := self.cursor.words(*_WAYS, noise=False):
             self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
@@ -262,6 +284,13 @@ class Predicates:
         self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
         self.draft.pairs += ((subject, rights[0], "cross"),)
         return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
+
+    def _edge(self, operand: AnyOperand) -> str | None:
+        """Return High or Low where an operand is that of a bar or of the last day."""
+        item = self.draft.indicators[operand.id] if isinstance(operand, IndicatorRef) else None
+        of_day = item is not None and item.name == "SMA" and item.params["timeperiod"] == 1
+        column = operand.column if isinstance(operand, Price) else item.source_name if of_day and item else None
+        return column if column in ("High", "Low") else None
 
     def _assume_direction(self) -> None:
         text = "A cross without a direction is upward for buying and downward for selling"
@@ -282,9 +311,12 @@ class Predicates:
             back = self.operands.offset()
             return [] if back is None else [subject.model_copy(update={"offset": subject.offset + back})]
         mark = cursor.mark()
+        if self._is_price(subject) and (named := self.operands.oscillator_and_level()) is not None:
+            self._ask_of_level(start, *named)
+            return [named[0]]
         back = self.operands.offset() if isinstance(subject, Price | IndicatorRef) else None
         if back and isinstance(subject, Price | IndicatorRef):  # "lower than 5 days ago"
-            return [subject.model_copy(update={"offset": subject.offset + back})]
+            return [self.operands.of_a_day(subject.model_copy(update={"offset": subject.offset + back}), mark.position)]
         cursor.reset(mark)
         # "RSI < 50 and 20 SMA > ...": the 50 is a level, not an average's length.
         one = None if self._is_price(subject) else self.operands.operand()
@@ -300,30 +332,12 @@ class Predicates:
             return []  # a price is no percentage
         if rights == [subject] and cursor.previous_word() in ("it", "they"):
             other = self.draft.mentioned(besides=subject)
+            if other is not None and _same_series(subject, other):
+                # "the previous close was below the SMA and the close is above it": above what the other was below.
+                other = self.draft.compared_with(other)
             return [] if other is None else [other]
-        if len(rights) == 1 and isinstance(rights[0], Value) and isinstance(subject, IndicatorRef):
-            name, value = self.draft.indicators[subject.id].name, rights[0].value
-            token = cursor.previous()
-            plain = token is not None and token.kind == "num" and not token.money and not token.percent
-            if (
-                "exact" not in self.draft.flags
-                and name in MOVING_AVERAGES
-                and self.draft.indicators[subject.id].source_name in PRICE_COLUMNS[:4]
-                and plain
-                and value.is_integer()
-                and 2 <= value <= 400
-            ):
-                mine = self.draft.indicators[subject.id]
-                self.draft.assume(
-                    "average_of_number",
-                    f"The {value:g} that {name}({mine.params['timeperiod']:g}) is compared with is read as {name}({value:g})",
-                    f"a price of {value:g}",
-                )
-                return [
-                    self.draft.indicator(
-                        name, {"timeperiod": int(value)}, source=mine.source_name, timeframe=mine.timeframe
-                    )
-                ]
+        if len(rights) == 1:
+            rights = [self._average_of_length(subject, rights[0])]
         if not rights:
             cursor.position = start
             if cursor.take("CLOUD"):
@@ -346,6 +360,33 @@ class Predicates:
                     rights[0].model_copy(update={"output": "senkou_b"}),
                 ]
         return rights
+
+    def _ask_of_level(self, start: int, oscillator: IndicatorRef, level: Value) -> None:
+        """Ask about "the price is above RSI 60": no price is compared with an oscillator's level."""
+        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+        message = f"A price is compared with {said!r}, which is a level of {oscillator.id}"
+        self.draft.problem("error", "price_and_level", "text", message, f"Say: {oscillator.id} above {level.value:g}")
+        self.draft.ask(f"What is compared with {said!r}: {oscillator.id} with {level.value:g}, or a price with what?")
+
+    def _average_of_length(self, subject: AnyOperand, right: AnyOperand) -> AnyOperand:
+        """Return the average a number behind an average stands for, as the 200 in "SMA(50) > 200", else `right` itself."""
+        token = self.cursor.previous()
+        plain = token is not None and token.kind == "num" and not token.money and not token.percent
+        if not (plain and isinstance(right, Value) and right.value.is_integer() and 2 <= right.value <= 400):
+            return right
+        if not isinstance(subject, IndicatorRef) or "exact" in self.draft.flags:
+            return right
+        mine = self.draft.indicators[subject.id]
+        if mine.name not in MOVING_AVERAGES or mine.source_name not in PRICE_COLUMNS[:4]:
+            return right
+        length = f"{mine.name}({right.value:g})"
+        text = (
+            f"The {right.value:g} that {mine.name}({mine.params['timeperiod']:g}) is compared with is read as {length}"
+        )
+        self.draft.assume("average_of_number", text, f"a price of {right.value:g}")
+        return self.draft.indicator(
+            mine.name, {"timeperiod": int(right.value)}, source=mine.source_name, timeframe=mine.timeframe
+        )
 
     def _is_price(self, operand: AnyOperand) -> bool:
         """Whether an operand is a price or an average of prices, which a length can follow."""
@@ -407,6 +448,8 @@ class Predicates:
                 cursor.reset(mark)
             return found
         mark, sign = cursor.mark(), cursor.previous()
+        if sign is not None and sign.norm in ("than", "least", "most") and self._distance_below():
+            op = MIRRORED.get(op, op)  # "more than 2 ATR below the SMA" is below the SMA minus 2 ATR
         found = self._right_sides(subject, lambda right: Compare(left=subject, op=op, right=right))
         found = found or self._as_before(mark, subject, op)
         if found is None:
@@ -414,6 +457,14 @@ class Predicates:
         if sign is not None and sign.kind == "word" and op in ("<", ">"):
             self.draft.worded += _parts(found)
         return self._chained(self._by_percent(found))
+
+    def _distance_below(self) -> bool:
+        """Whether "2 ATR below X" stands here. Takes nothing."""
+        cursor = self.cursor
+        mark, token = cursor.mark(), cursor.peek()
+        right = self.operands.term() if token is not None and token.kind == "num" and not token.percent else None
+        cursor.reset(mark)
+        return isinstance(right, Math) and right.op == "-"
 
     def _as_before(self, mark: Mark, subject: AnyOperand, op: Operator) -> AnyCondition | None:
         """Read "sell when it is below": below what it was compared with before."""
@@ -426,16 +477,20 @@ class Predicates:
         return Compare(left=subject, op=op, right=before)
 
     def _chained(self, found: AnyCondition) -> AnyCondition:
-        """Read the rest of "EMA(8) > EMA(21) > EMA(55)"."""
+        """Read the rest of "EMA(8) > EMA(21) > EMA(55)", also said as "EMA 8 above 21 above 55"."""
         parts = [found]
         while isinstance(last := parts[-1], Compare) and not isinstance(last.right, Value):
             mark = self.cursor.mark()
-            sign = self.cursor.symbol("<", ">", "<=", ">=")
-            right = self.operands.operand() if sign else None
+            op = self.cursor.take("ABOVE", noise=False)
+            start = self.cursor.position
+            named = self.operands.oscillator_and_level() if op and self._is_price(last.right) else None
+            if named is not None:
+                self._ask_of_level(start, *named)
+            right = named[0] if named else self.operands.operand() if op else None
             if right is None:
                 self.cursor.reset(mark)
                 break
-            parts.append(Compare(left=last.right, op=sign, right=right))  # type: ignore[arg-type]
+            parts.append(Compare(left=last.right, op=op, right=self._average_of_length(last.right, right)))
         return joined(parts)
 
     def _number_or_more(self, subject: AnyOperand) -> AnyCondition | None:
@@ -472,11 +527,19 @@ class Predicates:
         if not self.cursor.take("BETWEEN"):
             return None
         low = self.operands.operand()
+        share = token.percent if (token := self.cursor.previous()) is not None else False
         if low is None or not self.cursor.words("and", "to", "-"):
             return None
         high = self.operands.operand()
         if high is None:
             return None
+        if isinstance(low, Value) and share and isinstance(high, Math) and isinstance(high.left, Value):
+            # "between 1% and 3% below the EMA": both are shares of it, on the same side.
+            side = 1 if high.left.value > 1 else -1
+            low = Math(left=Value(value=round(1 + side * low.value / 100, 10)), op=high.op, right=high.right)
+            low, high = (low, high) if side > 0 else (high, low)
+        elif isinstance(low, Value) and share and self._is_price(subject):
+            return None  # a price is no percentage
         if isinstance(low, Value) and isinstance(high, Value) and low.value > high.value:
             low, high = high, low
         return Between(operand=subject, low=low, high=high)
@@ -500,6 +563,12 @@ class Predicates:
             item = self.draft.indicators[operand.id]
             return float(next(iter(item.params.values()), 0)) if item.name in MOVING_AVERAGES else 0
         return 0
+
+
+def _same_series(one: AnyOperand, other: AnyOperand) -> bool:
+    """Whether two operands are one price or indicator at different bars."""
+    same = isinstance(one, Price | IndicatorRef) and type(one) is type(other) and one != other
+    return same and one.model_copy(update={"offset": 0}) == other.model_copy(update={"offset": 0})
 
 
 def joined(parts: list[Any]) -> AnyCondition:

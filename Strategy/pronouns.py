@@ -56,6 +56,8 @@ class Pronouns:
         if not readings:
             return None
         best = max(readings, key=lambda r: r.fit)
+        if not named and not best.fit:
+            return None
         rivals = [r for r in readings if r.fit == best.fit]
         found = self.read(best.of)
         if len(named) > 1 and (best.fit == 0 or (len(rivals) > 1 and best.of != same_rule)):

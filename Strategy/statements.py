@@ -112,7 +112,7 @@ class Statements:
             if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
                 return True
             cursor.reset(mark)
-            if cursor.take("WHEN", "WHILE"):
+            if self.conditions.operands.leading_frame() is None and cursor.take("WHEN", "WHILE"):
                 # "and when X, sell" starts a statement of its own when an action follows X.
                 return self._action_follows()
             return False
@@ -163,7 +163,9 @@ class Statements:
         for category, side in (("LONG", "long"), ("SHORT", "short")):
             mark = cursor.mark()
             if cursor.take(category) and (
-                cursor.looking_at("WHEN", "WHILE", "OPPOSITE", noise=False) or self._colon() or self._ticker_ahead()
+                cursor.looking_at("WHEN", "WHILE", "OPPOSITE", "ABOVE", noise=False)
+                or self._colon()
+                or self._ticker_ahead()
             ):
                 return ("enter", side)  # type: ignore[return-value]
             cursor.reset(mark)
@@ -211,6 +213,7 @@ class Statements:
         cursor.take("THEN", noise=False)
         cursor.part = "rule"
         cursor.words(*_DOERS, noise=False)
+        self.exits.action_start = cursor.position
         cursor.words("always", "only", noise=False)
         action = self._take_action()
         if action is None:
@@ -300,7 +303,11 @@ class Statements:
                 draft.exit_end = cursor.position
             return True
         if kind == "exit":
-            self.exits.add(side, condition, self.exits.for_short(side, start, lambda: self._condition_of(kind)))
+            short = self.exits.for_short(side, start, lambda: self._condition_of(kind))
+            self.exits.add(side, condition, short, start.position)
+        elif kind == "enter" and side is not None:
+            said = cursor.tokens[self.exits.action_start : start.position]
+            draft.add_entry(side, condition, only=any(token.norm == "only" for token in said))
         else:
             self._add(kind, side, condition)
         return True
@@ -309,9 +316,10 @@ class Statements:
         """Read the condition of an action, or the level in "exit at the middle band"."""
         condition = self.conditions.condition()
         if condition is None and self.cursor.words("at", "with", noise=False):
-            condition = self.conditions.condition()
+            movements = self.conditions.predicates.movements
+            condition = movements.level_reached() or self.conditions.condition()
             if condition is None and kind != "enter":
-                condition = self.conditions.predicates.movements.touch()
+                condition = movements.touch()
         return condition
 
     def _following(self, action: Action) -> bool:
@@ -476,8 +484,10 @@ class Statements:
         return not cursor.looking_at("WHEN")
 
     def _time_first(self) -> bool:
-        """Read "After 15:50, close everything"."""
+        """Read "After 15:50, close everything", where a clause begins: in "buy at 10:30, exit at 15:00" the time is the entry's."""
         cursor = self.cursor
+        if not _starts_clause(cursor.previous()):
+            return False
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.part = "time"
         cursor.take("WHEN", noise=False) if not cursor.looking_at_symbol("after") else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -33,7 +33,7 @@ from Strategy.cursor import Cursor
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import ACRONYMS, MOVING_AVERAGES, corrector, vocabulary
+from Strategy.lexicon import ACRONYMS, COMPANIES, MOVING_AVERAGES, corrector, vocabulary
 from Strategy.outside import outside
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
@@ -101,7 +101,7 @@ def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") ->
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     tokens = _tickers(text, tokenize(text, corrector()))
-    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe)
+    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, traded=_traded(tokens))
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{TIMEFRAME_WORDS.get(timeframe, timeframe).capitalize()} bars", field="timeframe")
@@ -118,6 +118,16 @@ def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") ->
     except ValidationError as error:
         draft.out_of_bounds(error)
     return _result(text, tokens, cursor, draft, left, name)
+
+
+def _traded(tokens: list[Token]) -> Literal["shares", "coins", ""]:
+    """Return whether all symbols of a text are coins, or shares and funds of exchanges in New York; "" of none and others."""
+    named = [COMPANIES.get(t.norm, t.norm) for t in tokens if t.kind == "ticker" or t.norm in COMPANIES]
+    kinds = {asset_class(symbol) for symbol in named}
+    if kinds == {"crypto"}:
+        return "coins"
+    abroad = any(re.search(r"\.[A-Z]{2,}$|\.(T|L|F|V)$", symbol) for symbol in named)
+    return "shares" if kinds and kinds <= {"stock", "etf"} and not abroad else ""
 
 
 def _bounded(text: str, tokens: list[Token], draft: Draft) -> list[Token]:

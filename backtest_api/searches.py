@@ -27,6 +27,7 @@ from backtest_api import queue
 from backtest_api.models import BacktestRun, RunEvent, SearchChunk
 from backtest_api.services import artifact_folder, run_create, run_guarded, run_store
 from data_api.providers import get_data_manager
+from Strategy.other_bars import on_bars
 from strategy_api import trials
 from strategy_api.engine import get_limits, get_sandbox
 from strategy_api.models import Trial
@@ -81,6 +82,7 @@ def search_create(
         canonical = canonical_of(strategy)
     from Strategy.search_words import read_constraint, read_names
 
+    canonical, of_bars = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
     if isinstance(request.get("parameters"), dict):
         request = {**request, "parameters": read_names(canonical, request["parameters"])}
     if request.get("constraint"):
@@ -88,10 +90,8 @@ def search_create(
         request = {**request, "constraint": read}
     wanted = request_of(request)
     with transaction.atomic():
-        reading = strategy.warnings if strategy else ()
-        run = run_create(
-            user=user, canonical=canonical, strategy=strategy, here=here, **{"reading": reading, **options}
-        )
+        reading = [*options.pop("reading", strategy.warnings if strategy else ()), *of_bars]
+        run = run_create(user=user, canonical=canonical, strategy=strategy, here=here, reading=reading, **options)
         run.search = wanted.model_dump(mode="json")
         run.save(update_fields=["search"])
         plan(load_canonical(run.canonical_json).require(), _prices(run), wanted)
@@ -119,6 +119,7 @@ def search_from_request(
         from Strategy.search_words import read_search
 
         canonical = canonical_of(strategy)
+        canonical, _ = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
         request = {**read_search(canonical, instructions), **request}
     return search_create(user=user, request=request, strategy=strategy, here=here, **options)
 

@@ -34,6 +34,7 @@ from backtest_api import queue, warnings
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from backtest_api.notes import risk_free_rate
 from data_api.providers import get_data_manager
+from Strategy.other_bars import on_bars
 from strategy_api import production, trials
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Trial
@@ -82,17 +83,16 @@ def run_create(
     """
     chosen = _checked_symbol(symbol or (canonical.symbols[0] if canonical.symbols else ""), start_date, end_date)
     given = {k: v for k, v in execution.items() if v is not None}
+    canonical, of_bars = on_bars(canonical, timeframe or canonical.timeframe)
     data = canonical.model_dump(mode="json")
     data["execution"] |= given
     data["execution"]["fractional_unit"] = _unit_of(canonical, chosen)
-    if timeframe:
-        data["timeframe"] = timeframe
     loaded = load_canonical(data)
     checked = loaded.require()
     return BacktestRun.objects.create(
         warnings=warnings.together(
             warnings.of_reading(reading),
-            warnings.of_reading(loaded.warnings),
+            warnings.of_reading([*of_bars, *loaded.warnings]),
             warnings.of_symbols(canonical, chosen, named=symbol is not None),
         ),
         **(_taken() if here else {}),
@@ -212,9 +212,11 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
     canonical: CanonicalStrategy | None = None
     try:
         given = {k: options[k] for k in ("cash", "commission", "spread") if options.get(k) is not None}
-        data = loaded.require().model_dump(mode="json")
+        stored = loaded.require()
+        stored, of_bars = on_bars(stored, options.get("timeframe") or stored.timeframe)
+        cautions += [d.as_dict() for d in of_bars]
+        data = stored.model_dump(mode="json")
         data["execution"] |= given
-        data["timeframe"] = options.get("timeframe") or data["timeframe"]
         canonical = load_canonical(data).require()
         if traded := (options.get("symbol") or next(iter(canonical.symbols), "")):
             unit = {"fractional_unit": _unit_of(canonical, traded.upper())}

@@ -3,7 +3,8 @@
 A market that never closes lacks every hour without a bar; one with sessions is closed at night, at
 weekends and on holidays, and lacks what is missing in the middle of a session, whole sessions of
 an exchange whose holidays are known, or else four trading days at a stretch (Tokyo and Hong Kong
-close for three at their new years).
+close for three at their new years). Days of a market whose exchange is not known lack each weekday
+that is a holiday of no known exchange, where such days are so few that they are no holidays of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _DAY = 86_400
 _WEEK = 7 * _DAY
 _MISSING_BARS = 3
 _MISSING_DAYS = 4
+_OWN_HOLIDAYS = 3  # a year; where more weekdays are missing, they are holidays of an exchange that is not known
 # A market that is open round the clock on weekdays closes for a day on a holiday, no more and no less.
 _HOLIDAY = (20 * 3600, 30 * 3600)
 _XNYS_OPEN, _XNYS_MINUTES, _XNYS_SLACK = 9 * 60 + 30, 390, 60
@@ -58,12 +60,44 @@ def _counted(found: Bools, missing: Ints) -> Ints:
 def _daily(index: pd.DatetimeIndex, days: Ints) -> Ints:
     expected = _weekdays(days)
     missing = _between(days, expected)
-    least = 1 if expected.all() else _MISSING_DAYS
-    found = missing >= least
-    if least > 1 and found.any() and (sessions := _sessions_between(index)) is not None:
-        found &= sessions > 0  # days on which the exchange was closed, such as those of September 2001
-        missing = sessions
+    if expected.all() or not missing.any():
+        return _counted(missing > 0, missing)
+    sessions = _sessions_between(index)
+    if sessions is not None:
+        return _counted((missing > 0) & (sessions > 0), sessions)
+    found = missing >= _MISSING_DAYS
+    if expected.tolist() == [True] * 5 + [False] * 2:
+        open_everywhere = np.where(found, 0, _open_everywhere(days, missing > 0))
+        if (open_everywhere > 0).sum() <= _OWN_HOLIDAYS * max(1.0, (days[-1] - days[0]) / 365.25):
+            return _counted(found | (open_everywhere > 0), np.where(found, missing, open_everywhere))
     return _counted(found, missing)
+
+
+def _open_everywhere(days: Ints, holes: Bools) -> Ints:
+    """Return how many weekdays in each hole between bars are a holiday of no known exchange."""
+    first, last = (
+        int(np.datetime64(int(day), "D").astype("datetime64[Y]").astype(int)) + 1970 for day in (days[0], days[-1])
+    )
+    result = np.zeros(len(holes), np.int64)
+    calendars = [c for venue in VENUES.values() if (c := _calendar_days(venue, first, last)) is not None]
+    if not calendars:
+        return result
+    for at in np.flatnonzero(holes):
+        between = np.arange(days[at] + 1, days[at + 1])
+        weekdays = between[(between + 3) % 7 < 5]
+        result[at] = np.all([np.isin(weekdays, calendar) for calendar in calendars], axis=0).sum()
+    return result
+
+
+def _calendar_days(venue: str, first: int, last: int) -> Ints | None:
+    """Return a venue's trading days since 1970-01-01; None where they are not known for such years."""
+    if first < 1970:
+        return None
+    try:
+        sessions = calendar_of(venue, first, last + 1)[0]
+    except ValueError:
+        return None
+    return np.asarray(sessions.as_unit("s").asi8 // _DAY)
 
 
 def _weekdays(days: Ints) -> Bools:

@@ -56,6 +56,7 @@ class IndicatorEntry:
     `keywords` names the function's keywords of a parameter where they differ from its own name.
     `called` is what plain English calls it, where that is not its name. `by_session` is the indicator that is
     meant instead where no parameter is given and bars are finer than a day: VWAP is then that of the session.
+    `cumulative` is a sum over all bars before, which never forgets where it began.
     """
 
     name: str
@@ -72,6 +73,7 @@ class IndicatorEntry:
     keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     called: str = ""
     by_session: str = ""
+    cumulative: bool = False
 
     @property
     def reads_session(self) -> bool:
@@ -328,6 +330,7 @@ _ENTRIES = (
         (),
         inputs=("source", "Volume"),
         scale="volume",
+        cumulative=True,
     ),
     _entry(
         "WILLR",
@@ -476,7 +479,10 @@ _ENTRIES = (
             Param("kperiod", 3, 1, 500),
             Param("dperiod", 3, 1, 500),
         ),
-        outputs=(Output("k", "STOCHRSI_K"), Output("d", "STOCHRSI_D")),
+        outputs=(
+            Output("k", "STOCHRSI_K", ("k", "%k", "k line", "%k line")),
+            Output("d", "STOCHRSI_D", ("d", "%d", "d line", "%d line", "signal line", "signal")),
+        ),
         scale="percent",
         bounds=(0, 100),
         levels=(20, 80),

@@ -57,3 +57,41 @@ def test_days_on_which_the_exchange_was_closed_are_none() -> None:
     assert not missing_bars(days, "1d").any()
     holed = days[(days < "2002-05-06") | (days > "2002-05-10")]
     assert [n for n in missing_bars(holed, "1d") if n] == [5]
+
+
+def counted(days: pd.DatetimeIndex) -> list[int]:
+    return [int(n) for n in missing_bars(days, "1d") if n]
+
+
+def without(days: pd.DatetimeIndex, *gone: str) -> pd.DatetimeIndex:
+    return days[~days.isin(pd.DatetimeIndex(gone))]
+
+
+def test_single_days_of_an_exchange_are_missing() -> None:
+    """24 May 2022 was a Tuesday, 8 to 10 November Tuesday to Thursday; 4 July and 5 September were holidays."""
+    days = calendar_of("XNYS", 2022, 2022)[0]
+    assert counted(days) == []
+    assert counted(without(days, "2022-05-24")) == [1]
+    assert counted(without(days, "2022-05-24", "2022-11-08", "2022-11-09", "2022-11-10")) == [1, 3]
+    text = "Bars are missing: about 1 1d bar between 2022-05-23 and 2022-05-25"
+    assert gap_notes(frame_of(without(days, "2022-05-24")), "1d") == [text]
+
+
+def test_single_days_are_missing_where_no_exchange_is_known() -> None:
+    """Too few days to tell an exchange by; 15 January and 19 February 2024 were holidays in New York, 16 January none."""
+    days = pd.bdate_range("2024-01-08", "2024-03-15")
+    assert counted(without(days, "2024-01-15", "2024-02-19")) == []
+    assert counted(without(days, "2024-01-16", "2024-02-27", "2024-02-28")) == [1, 2]
+
+
+def test_an_exchange_that_is_not_known_has_its_own_holidays() -> None:
+    days = pd.bdate_range("2021-01-04", "2023-12-29")
+    own = [f"{year}-{day}" for year in (2021, 2022, 2023) for day in ("03-09", "05-12", "07-13", "08-23", "11-16")]
+    assert counted(without(days, *own)) == []
+    week = ["2022-06-13", "2022-06-14", "2022-06-15", "2022-06-16"]
+    assert counted(without(days, *own, *week)) == [4]
+
+
+def test_a_day_of_a_market_that_never_closes_is_missing() -> None:
+    days = pd.date_range("2024-03-01", "2024-04-30")
+    assert counted(without(days, "2024-03-16", "2024-04-01", "2024-04-02")) == [1, 2]

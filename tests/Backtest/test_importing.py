@@ -316,3 +316,47 @@ def test_an_unadjusted_split_is_warned_of() -> None:
 def test_the_time_frame_by_the_distance_of_bars(dates: list[str], timeframe: str) -> None:
     text = "Date,Open,High,Low,Close\n" + "".join(f"{d},1,2,0.5,1\n" for d in dates)
     assert prices(text).timeframe == timeframe
+
+
+def polygon(step_ms: int, first_ms: int = 1704186000000) -> str:
+    """Return aggregates as Polygon answers them: the time is the seventh member. 1704186000 is 09:00 UTC on 2 January 2024."""
+    results = [
+        {"v": v, "vw": o, "o": o, "c": c, "h": h, "l": low, "t": first_ms + i * step_ms, "n": 40}
+        for i, (o, h, low, c, v) in enumerate(BARS)
+    ]
+    return json.dumps({"ticker": "QZX", "queryCount": 3, "results": results, "status": "OK"})
+
+
+def test_polygons_aggregates() -> None:
+    minutes = read(polygon(60_000), "answer.json")
+    assert (minutes.vendor, minutes.timeframe, minutes.symbol) == ("Polygon", "1m", "QZX")
+    assert times(minutes.require())[0] == "2024-01-02 09:00:00+00:00"
+    assert rows(minutes.require()) == list(BARS)
+    days = read(polygon(86_400_000, 1704171600000), "answer.json")  # midnight in New York
+    assert (days.timeframe, times(days.require())[:1]) == ("1d", ["2024-01-02 00:00:00"])
+
+
+def test_polygons_flat_files() -> None:
+    head = "ticker,volume,open,close,high,low,window_start,transactions\n"
+    body = [
+        f"QZX,{v:.0f},{o},{c},{h},{low},{1704186000 + 60 * i}000000000,7" for i, (o, h, low, c, v) in enumerate(BARS)
+    ]
+    found = read(head + "\n".join(body) + "\n", "2024-01-02.csv.gz.csv")
+    assert (found.vendor, found.timeframe, found.symbol, found.epoch_unit) == ("Polygon", "1m", "QZX", "ns")
+    assert rows(found.require()) == list(BARS)
+
+
+def test_tiingos_export_is_named_and_adjusted() -> None:
+    head = "date,close,high,low,open,volume,adjClose,adjHigh,adjLow,adjOpen,adjVolume,divCash,splitFactor\n"
+    body = [
+        f"{t},{c},{h},{low},{o},{v},{c / 2},{h / 2},{low / 2},{o / 2},{2 * v},0.0,1.0"
+        for t, (o, h, low, c, v) in zip(DAYS, BARS, strict=True)
+    ]
+    found = read(head + "\n".join(body) + "\n", "QZX.csv")
+    assert (found.vendor, found.adjustment) == ("Tiingo", "splits and dividends")
+    assert rows(found.require())[0] == (5.25, 5.625, 5.125, 5.5, 1500.0)
+
+
+def test_an_adjusted_close_by_another_name_is_not_called_yahoos() -> None:
+    found = read(lines("{t},{o},{h},{l},{c},{c},{v}", "date,open,high,low,close,adjClose,volume"), "QZX.csv")
+    assert found.vendor == ""

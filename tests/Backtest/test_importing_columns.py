@@ -49,3 +49,26 @@ def test_months_and_years(header: str, times: list[str], first: str) -> None:
     if found.prices is None:  # years are no time frame of ours; they are at least not taken for seconds
         raise AssertionError((found.questions, found.warnings))
     assert str(found.prices.frame.index[0])[:10] == first
+
+
+def test_of_volumes_in_two_currencies_the_coins_is_taken() -> None:
+    text = "Date,Open,High,Low,Close,Volume USD,Volume BTC\n2024-01-02,40,42,39,41,8200,200\n2024-01-03,41,43,40,42,8400,201\n"
+    found = read_file(text.encode(), "BTCUSD.csv").require()
+    assert found.frame["Volume"].tolist() == [200, 201]
+
+
+def test_the_last_second_of_a_bar_is_not_its_start() -> None:
+    body = "".join(f"2024-01-16 {hour}:59:59,40,42,39,41,5\n" for hour in (10, 11, 12, 13))
+    found = read_file(f"time,open,high,low,close,volume\n{body}".encode(), "XYZ.csv")
+    assert str(found.require().frame.index[0]) == "2024-01-16 10:00:00"
+    assert any("10:59:59" in note and "10:00:00" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "times", [("2024-01-16", "2024-01-17", "2024-01-18"), ("1705363200", "1705449600", "1705536000")]
+)
+def test_the_column_of_times_may_stand_last(times: tuple[str, ...]) -> None:
+    body = "".join(f"40,42,39,41,5,3,40.5,{time}\n" for time in times)
+    found = read_file(f"open,high,low,close,volume,trades,vwap,time\n{body}".encode(), "XYZ.csv").require()
+    assert [str(day.date()) for day in found.frame.index] == ["2024-01-16", "2024-01-17", "2024-01-18"]
+    assert found.frame["Volume"].tolist() == [5, 5, 5]

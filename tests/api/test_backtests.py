@@ -167,6 +167,16 @@ def test_what_cannot_be_run(api: APIClient, body: dict[str, Any], status: int, s
     assert set(answer.data) == {"error", "details", "ai_suggestions", "clarifying_questions"}
 
 
+def test_a_text_is_read_again_for_the_bars_of_its_run(api: APIClient) -> None:
+    """Three days of EURUSD are 72 bars of an hour."""
+    text = "Buy EURUSD when RSI < 30, sell after 3 days"
+    answer = api.post("/api/backtests/quick-run/", {"user_description": text, "timeframe": "1h"})
+    assert answer.status_code in (200, 201), answer.data
+    run = BacktestRun.objects.get(pk=answer.data["id"])
+    assert (run.timeframe, run.canonical_json["risk"]["max_bars"]) == ("1h", 72)
+    assert len([w for w in answer.data["warnings"] if "read again for 1h bars" in str(w)]) == 1
+
+
 def test_a_failed_run_keeps_its_reason(api: APIClient) -> None:
     api.post("/api/backtests/quick-run/", {"user_description": SENTENCE, "symbol": "NOPE"})
     (run,) = api.get("/api/backtests/?status=failed").json()["results"]

@@ -13,7 +13,7 @@ from Backtest.errors import DataError
 Rows = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 _RELATIVE = 1e-6
-_AT_MOST = 1e-3
+_AT_MOST, _AT_MOST_OF_WHOLE = 1e-2, 1e-3
 
 
 def rows_to_keep(
@@ -145,7 +145,7 @@ def widened(
     """Return bars whose high and low enclose open and close; rounding is mended and counted.
 
     Rounding is 1e-6 of the price, or half the last digit of the coarser of the two columns (at most
-    0.1% of the price): an open of 1.23456 is 1.2346 in a high of four digits.
+    1% of the price, and 0.1% where that column has whole numbers): an open of 1.23456 is 1.2346 in a high of four digits.
 
     Raises:
         DataError: an open or close lies further outside, or the high is below the low; names the bar.
@@ -179,8 +179,9 @@ def _slack(
     least = _RELATIVE * np.abs(price)
     if edge < 0 or other < 0 or edge == other:
         return least
-    half = 0.5 * 10.0 ** -min(edge, other) * (1 + 1e-9)
-    return np.maximum(least, np.minimum(half, _AT_MOST * np.abs(price)))
+    digits = min(edge, other)
+    half = 0.5 * 10.0**-digits * (1 + 1e-9)
+    return np.maximum(least, np.minimum(half, (_AT_MOST if digits else _AT_MOST_OF_WHOLE) * np.abs(price)))
 
 
 def _outside(frame: pd.DataFrame, at: int, edge: str, other: str, count: int, name: str, line: str) -> DataError:

@@ -14,6 +14,7 @@ from Backtest.data.importing.parts import CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
 from Backtest.errors import DataError
+from Backtest.instruments import CURRENCIES
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,13 @@ def _is_group(table: Table, group: str) -> bool:
 
 
 def _quote_rank(table: Table, currency: str) -> int:
-    """0 for the volume in what is traded ("Volume BTC" of BTC/USD), 1 for any other."""
+    """0 for the volume in what is traded ("Volume BTC" of BTC/USD), 1 for any other; money is traded in no file without a symbol."""
     at = next((i for i, name in enumerate(table.names) if (role_of(name) or ("", 0))[0] == "symbol"), -1)
     pair = str(table.frame.iloc[0, at]) if at >= 0 and len(table.frame) else ""
-    return 0 if pair.upper().startswith(currency.upper()) else 1
+    code = currency.upper()
+    if not pair:
+        return int(code in CURRENCIES or code.startswith("USD") or code.endswith("USD"))
+    return 0 if pair.upper().startswith(code) else 1
 
 
 def _named(table: Table, candidates: _Candidates) -> Columns:

@@ -28,6 +28,8 @@ _TIME = re.compile(
     r"|(?:1[789]|20)\d{2}$|\d\.\d+e\+\d+|([a-z]{3,9}[., ]+)?\d{1,2}(st|nd|rd|th)?[-/. ]+[a-zéäû]{3,9}\.?[-/., ]+\d{2,4}|[a-z]{3,9}\.? \d{1,2},? \d{4})",
     re.IGNORECASE,
 )
+# Behind the sixth column a number may be a volume or a count: only a written date, or what looks like an epoch, is a time there.
+_LATE_TIME = re.compile(r"\d{4}-\d\d-\d\d([ T].*)?|1\d{9}|1\d{12}|1\d{15}|1\d{18}")
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,11 @@ def is_missing(cell: str) -> bool:
 
 
 def is_data_row(cells: list[str]) -> bool:
-    """Whether a row looks like a bar: something like a time first, then numbers or missing values."""
+    """Whether a row looks like a bar: something like a time, mostly first, and numbers or missing values."""
     if len(cells) < 5:
         return False
     times = [i for i, c in enumerate(cells[:6]) if _TIME.match(c.strip())]
+    times += [i for i, c in enumerate(cells[6:], 6) if _LATE_TIME.fullmatch(c.strip())]
     numbers = sum(bool(_NUMBER.fullmatch(c.strip())) for c in cells)
     if not times:
         return False

@@ -10,7 +10,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "time": (
         "open time", "opentime", "unix", "unix timestamp", "unix time", "epoch", "datetime", "date time", "date/time",
         "timestamp", "gmt time", "local time", "utc", "utc time", "date", "time", "t", "ts", "dt", "index", "bar",
-        "begin", "begins at", "start", "start time", "period start", "trade date", "trading date", "trading day", "day", "month", "year", "monat", "jahr", "week",
+        "begin", "begins at", "start", "window start", "start time", "period start", "trade date", "trading date", "trading day", "day", "month", "year", "monat", "jahr", "week",
         "datum", "datum/uhrzeit", "datum/zeit", "zeitpunkt", "zeit", "uhrzeit", "fecha", "hora", "data", "date heure",
         "heure", "czas", "tarih", "дата", "время", "日付", "日時", "日期", "时间", "时刻", "交易日期", "일자", "날짜", "unnamed: 0",
     ),

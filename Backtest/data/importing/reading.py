@@ -112,7 +112,7 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
         parts, times = _forwards(parts, times)
     moments = zones.moments(times)
     reading.timeframe = _timeframe(reading, spacing(moments), moments)
-    placed = _placed(reading, times)
+    placed = _placed(reading, _starts(times, reading.timeframe, findings))
     reading.zone = placed.zone
     frame, rows = _frame(parts, placed, findings), times.local.index.to_numpy()
     above = checks.positive(frame, table, rows, reading.choices.nonpositive, findings)
@@ -198,6 +198,19 @@ def _stated(reading: Reading) -> tuple[str, str]:
     if len(texts) > 1:
         raise DataError(f"{reading.table.name} holds bars of several time frames ({', '.join(texts[:5])}): split it")
     return declared(str(texts[0])) if len(texts) else "", "The file says"
+
+
+def _starts(times: Times, timeframe: str, findings: Findings) -> Times:
+    """Return the times at which bars start, where those of the file are their last second, as 10:59:59 of an hour is."""
+    known = times.local.dropna()
+    if not is_intraday(timeframe) or not len(known) or not (known.dt.second == 59).all():
+        return times
+    local = times.local.dt.floor("s") + pd.Timedelta(seconds=1 - seconds(timeframe))
+    first = known.iloc[0]
+    findings.notes.append(
+        f"The times are the last second of each bar; the bar of {first} is that of {local[known.index[0]]}"
+    )
+    return Times(local, times.offset, times.zone, times.order, times.unit)
 
 
 def _placed(reading: Reading, times: Times) -> zones.Placed:

@@ -40,6 +40,8 @@ DUKASCOPY = Vendor("Dukascopy", date_order="dmy")
 ALPHAVANTAGE = Vendor("Alpha Vantage", "America/New_York")
 YAHOO = Vendor("Yahoo Finance")
 TRADINGVIEW = Vendor("TradingView")
+POLYGON = Vendor("Polygon", "UTC")
+TIINGO = Vendor("Tiingo", "UTC")
 UNKNOWN = Vendor("")
 
 
@@ -52,6 +54,8 @@ def vendor_of(table: Table, columns: Columns) -> Vendor:
         ("cryptodatadownload" in preamble, CRYPTODATADOWNLOAD),
         (bool(names & {"unix", "unix timestamp"}) and "symbol" in names, CRYPTODATADOWNLOAD),
         (bool(names & {"taker buy base asset volume", "taker buy volume", "taker base volume", "quote asset volume"}), BINANCE),
+        ("window start" in names or ({"t", "o", "h", "l", "c", "v", "vw"} <= names and _is_epoch(table, columns)), POLYGON),
+        ({"adj open", "adj volume", "div cash", "split factor"} <= names, TIINGO),
         ({"trade count", "vwap"} <= names or {"t", "o", "h", "l", "c", "v", "n", "vw"} <= names, ALPACA),
         ("<ticker>" in raw and "<per>" in raw, STOOQ),
         ({"otwarcie", "zamkniecie"} <= names, STOOQ),
@@ -60,11 +64,15 @@ def vendor_of(table: Table, columns: Columns) -> Vendor:
         ({"change %", "price"} <= names or "+/- %" in names or "change%" in names, INVESTING),
         ("gmt time" in names or ("local time" in names and _is_dukascopy(table, columns)), DUKASCOPY),
         (bool(raw & {"1. open", "adjusted_close"}) and bool(raw & {"split_coefficient", "8. split coefficient", "1. open"}), ALPHAVANTAGE),
-        ("adj close" in names or bool(names & {"stock splits"}) or any(table.groups), YAHOO),
+        ((any(name.startswith("adj close") for name in raw) and "adj. open" not in raw) or bool(names & {"stock splits"}) or any(table.groups), YAHOO),
         (not table.names, _unnamed(table, columns)),
         (bool(re.match(r"[A-Z0-9]+_[A-Z0-9.!]+, ?\w+", table.name)) and "time" in names, TRADINGVIEW),
     )  # fmt: skip
     return next((vendor for holds, vendor in checks if holds), UNKNOWN)
+
+
+def _is_epoch(table: Table, columns: Columns) -> bool:
+    return bool(re.fullmatch(r"\d{13,19}", str(table.frame[columns.time].iloc[0]).strip()))
 
 
 def _is_dukascopy(table: Table, columns: Columns) -> bool:
