@@ -32,12 +32,10 @@ def _cache_folder() -> str:
     return str(_config.CACHE_DIR)
 
 
-_before = _config.CACHE_DIR
+# It stays: where threads import parts of this package at the same time, one of them may come to its part after this line.
 _config.CACHE_DIR = _cache_folder()
-try:
-    from Backtest.kernel.engine import Kernel, Run, Sweep, warm_up
-    from Backtest.kernel.figures import NAMES
-finally:
-    _config.CACHE_DIR = _before
+
+from Backtest.kernel.engine import Kernel, Run, Sweep, warm_up  # noqa: E402
+from Backtest.kernel.figures import NAMES  # noqa: E402
 
 __all__ = ["NAMES", "Kernel", "Run", "Sweep", "warm_up"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -255,6 +256,17 @@ def test_a_fresh_process_finds_everything_compiled(goog: pd.DataFrame) -> None:
     )
     found: Any = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "1"
+
+
+def test_every_part_keeps_what_it_compiled_in_the_folder_of_these_sources() -> None:
+    """A part that a thread comes to after the others too; elsewhere, an older function it calls would be taken for a new one."""
+    program = (
+        "import importlib, Backtest.kernel; from Backtest.kernel import broker, figures, order_book;"
+        "late = importlib.reload(order_book);"
+        "print(*{f._cache.cache_path.split('/numba-')[1][:16] for f in (broker.simulate, figures.follow, late.follow_decisions)})"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"[0-9a-f]{16}", found.stdout.strip())
 
 
 def test_nothing_is_compiled_after_the_warm_up(run: Callable[..., BacktestResult]) -> None:
