@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +83,7 @@ def _python() -> Iterator[tuple[str, Path]]:
 
 
 def _packages() -> Iterator[tuple[str, Path]]:
-    """Yield the files of what is pinned, and of pip, by their places in site-packages."""
+    """Yield the files of what is pinned, and of pip, compiled as they are here, by their places in site-packages."""
     pinned = re.findall(r"(?m)^([A-Za-z][\w.-]*)(?:\[.*\])?==", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
     for name in (*pinned, "pip"):
         found = importlib.metadata.distribution(name)
@@ -90,6 +91,9 @@ def _packages() -> Iterator[tuple[str, Path]]:
             path = Path(str(found.locate_file(file)))
             if ".." not in file.parts and "__pycache__" not in file.parts and path.is_file():
                 yield str(file), path.resolve()
+                compiled = Path(cache_from_source(str(path)))
+                if path.suffix == ".py" and compiled.is_file():  # else every container compiles all packages again
+                    yield str(Path(file).parent / "__pycache__" / compiled.name), compiled
 
 
 def _libraries(files: object) -> set[Path]:

@@ -432,6 +432,6 @@ def test_the_commands_of_the_procfile_start(tmp_path: Path) -> None:
         assert ended(server, header, submit(server, header))["status"] == "completed"
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{server.url}/api/health/", timeout=60)
