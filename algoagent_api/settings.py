@@ -130,11 +130,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("DATA_UPLOAD_MAX_MEMORY_SIZE", default=102
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 MAX_UPLOAD_MB = env.int("MAX_UPLOAD_MB", default=64)
 
+_redirect = env.bool("SECURE_SSL_REDIRECT", default=False)
+_cookies = env.bool("SECURE_COOKIES", default=True)
+_hsts_seconds = env.int("SECURE_HSTS_SECONDS", default=0)
 if not DEBUG:
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+    SECURE_SSL_REDIRECT = _redirect
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=True)
-    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _cookies
+    SECURE_HSTS_SECONDS = _hsts_seconds
 
 NUM_PROXIES = env.int("NUM_PROXIES", default=0)
 REST_FRAMEWORK = {
@@ -143,7 +146,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["algoagent_api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "algoagent_api.pagination.Pagination",
+    "DEFAULT_PAGINATION_CLASS": "auth_api.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.OrderingFilter",

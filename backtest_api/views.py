@@ -11,11 +11,11 @@ from django_filters.rest_framework import FilterSet, NumberFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from auth_api.pagination import RowPagination
 from auth_api.request_user import user_of
 from auth_api.requests import APIView, GenericAPIView, JSONErrors, ListAPIView, RequestSerializer
 from Backtest.errors import InvalidInput
@@ -188,12 +188,6 @@ class BacktestView(APIView):
 FORMAT = OpenApiParameter("format", str, enum=["json", "csv"], description="csv gives the file")
 
 
-class RowPagination(PageNumberPagination):
-    page_size = 1000
-    page_size_query_param = "page_size"
-    max_page_size = 10_000
-
-
 class _RowsView(GenericAPIView[BacktestRun]):
     filter_backends = ()
     pagination_class = RowPagination
@@ -203,6 +197,10 @@ class _RowsView(GenericAPIView[BacktestRun]):
         run = selectors.completed_run(user=user_of(request), run_id=run_id)
         wanted = request.query_params.get("format", "json")
         if wanted == "csv":
+            if paged := {"page", "page_size"} & set(request.query_params):
+                raise InvalidInput(
+                    f"format=csv is the whole file, which has no pages: leave {' and '.join(sorted(paged))} out"
+                )
             path = selectors.artifact(run=run, name=self.artifact)
             return FileResponse(
                 path.open("rb"), as_attachment=True, filename=f"{run.pk}_{path.name}", content_type="text/csv"
