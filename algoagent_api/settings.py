@@ -300,7 +300,10 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "google_genai")},
+    "loggers": {
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "google_genai")},
+        "yfinance": {"level": "CRITICAL"},  # what fails there is raised here, with its remedy
+    },
 }
 structlog.configure(
     processors=[*_entry, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -9,7 +9,7 @@ from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from auth_api.requests import RequestSerializer
+from auth_api.requests import RequestSerializer, TextOrNumberField
 from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
@@ -97,7 +97,7 @@ class ConfigCheckRequest(RequestSerializer):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False)
     timeframe = TextField(required=False, max_length=10)
-    timezone = TextField(**TIMEZONE)
+    timezone = TextField(**{**TIMEZONE, "validators": []})
     cash = serializers.FloatField(required=False)
     commission = serializers.FloatField(required=False)
     spread = serializers.FloatField(required=False)
@@ -318,7 +318,7 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     ]
 )
 class JobRequestSerializer(RequestSerializer):
-    strategy = serializers.CharField(
+    strategy = TextOrNumberField(
         max_length=10_000,
         trim_whitespace=False,
         help_text="Name or number of a stored strategy, the name of a template (strategies/templates/), or a text",

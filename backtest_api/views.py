@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from django.db.models import QuerySet
+from django.forms import IntegerField
 from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django_filters.rest_framework import FilterSet, NumberFilter
+from django_filters.rest_framework import ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -19,15 +20,20 @@ from auth_api.pagination import RowPagination
 from auth_api.request_user import user_of
 from auth_api.requests import APIView, GenericAPIView, JSONErrors, ListAPIView, RequestSerializer
 from Backtest.errors import InvalidInput
+from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.tasks import ring
 
 
+class WholeNumberFilter(NumberFilter):  # type: ignore[misc] # django-filter carries no types
+    field_class = IntegerField  # NumberFilter's own is of decimals, and 1.5 would find strategy 1
+
+
 class BacktestFilter(FilterSet):  # type: ignore[misc] # django-filter carries no types
-    strategy = NumberFilter(
-        field_name="strategy_id", min_value=0, max_value=2**63 - 1
-    )  # of whose strategy it is, nothing is said
+    # Of whose strategy it is, nothing is said.
+    strategy = WholeNumberFilter(field_name="strategy_id", min_value=0, max_value=2**63 - 1)
+    timeframe = ChoiceFilter(choices=[(name, name) for name in TIMEFRAMES])
 
     class Meta:
         model = BacktestRun

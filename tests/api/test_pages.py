@@ -25,8 +25,8 @@ def test_every_list_has_our_pages() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("page_size", "abc"), ("page_size", "0"), ("page_size", "-1"), ("page_size", "1.5"), ("page_size", ""), ("page_size", "201"),
-        ("page_size", "9" * 30), ("page_size", "²"), ("page", "x"), ("page", "0"), ("page", "-2"), ("page", ""), ("page", "1e3"),
+        ("page_size", "abc"), ("page_size", "0"), ("page_size", "-1"), ("page_size", "1.5"), ("page_size", "201"),
+        ("page_size", "9" * 30), ("page_size", "²"), ("page", "x"), ("page", "0"), ("page", "-2"), ("page", "1e3"),
     ],
 )  # fmt: skip
 def test_what_is_no_page_is_refused(api: APIClient, path: str, name: str, value: str) -> None:
