@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model,
 
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, IndicatorEntry
 from Backtest.indicators.listed import listed
+from Backtest.instruments import traded_unit
 from Backtest.timeframes import TIMEFRAMES, Timeframe, is_intraday, seconds
 
 SCHEMA_VERSION: Literal["1"] = "1"
@@ -587,6 +588,12 @@ class CanonicalStrategy(Model):
         sides: tuple[Side, ...] = ("long", "short")
         return tuple(side for side in sides if self.rules("entry", side))
 
+    def on(self, symbol: str) -> CanonicalStrategy:
+        """Return the strategy as it trades a symbol: in that symbol's smallest unit, unless its text says another one."""
+        text = self.provenance.original_text
+        unit = traded_unit(self.execution.fractional_unit, symbol, symbols=self.symbols, text=text)
+        return self.model_copy(update={"execution": self.execution.model_copy(update={"fractional_unit": unit})})
+
     def trading_core(self) -> dict[str, Any]:
         """Return the parts that decide how it trades, without names, notes and provenance."""
         core = self.model_dump(mode="json")
@@ -696,21 +703,27 @@ def depth(node: Model) -> int:
     return 1 + max((depth(child) for child in children(node)), default=0)
 
 
+# Second names of fields, each with the field it stands for.
+SECOND_NAMES = {"required_indicators": "indicators", "ticker": "symbols", "symbol": "symbols"}
+
+
 def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
     """Bring canonical JSON of an older schema version to the current one.
 
     Version "1" is the first; each later version adds one step here. An unknown version is left
-    as it is, so that validation names it. The second names `required_indicators`, `ticker` and `symbol` are read;
-    one that comes with the first name stays, for validation to refuse.
+    as it is, so that validation names it. SECOND_NAMES are read; one that comes with another name of its field stays,
+    for validation to refuse.
     """
     data = dict(data)
-    if "required_indicators" in data and "indicators" not in data:
-        data["indicators"] = data.pop("required_indicators")
-    for name in ("ticker", "symbol"):
-        if isinstance(data.get(name), str | list) and "symbols" not in data:
-            symbols = data.pop(name)
-            given = [symbols] if isinstance(symbols, str) else symbols
-            data["symbols"] = [s.strip().upper() if isinstance(s, str) else s for s in given]
+    for name, field in SECOND_NAMES.items():
+        names = {field, *(n for n, of in SECOND_NAMES.items() if of == field)}
+        if names & set(data) != {name}:
+            continue
+        value = data.pop(name)
+        if field == "symbols":
+            given = value if isinstance(value, list) else [value]
+            value = [s.strip().upper() if isinstance(s, str) else s for s in given]
+        data[field] = value
     data.setdefault("schema_version", SCHEMA_VERSION)
     return data
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from Backtest.canonical import (
     CONDITION_TYPES,
     MAX_JSON_BYTES,
+    SECOND_NAMES,
     All,
     AnyCondition,
     AnyOperand,
@@ -40,7 +41,7 @@ from Backtest.canonical import (
 from Backtest.describe import condition as condition_text
 from Backtest.errors import Diagnostic, Severity, StrategyError
 from Backtest.indicators import REGISTRY, indicator_name, spoken_names
-from Backtest.indicators.listed import fields_of, nearest
+from Backtest.indicators.listed import LENGTHS, fields_of, nearest
 from Backtest.satisfiability import always, never
 from Backtest.timeframes import is_intraday
 
@@ -81,12 +82,26 @@ def load_canonical(data: Mapping[str, Any]) -> Loaded:
     if size > MAX_JSON_BYTES:
         message = f"The strategy is {size} bytes of JSON, at most {MAX_JSON_BYTES} are taken"
         return Loaded(None, (_error("too_large", "", message, "Use fewer indicators and conditions"),))
+    twice = tuple(_given_twice(data))
     try:
-        strategy = CanonicalStrategy.model_validate(upgrade(data))
+        strategy = CanonicalStrategy.model_validate(upgrade({k: v for k, v in data.items() if k not in _fields(twice)}))
     except ValidationError as error:
-        return Loaded(None, tuple(_from_pydantic(error)))
-    found = tuple(diagnose(strategy))
+        return Loaded(None, (*twice, *_from_pydantic(error)))
+    found = (*twice, *diagnose(strategy))
     return Loaded(None if any(d.severity == "error" for d in found) else strategy, found)
+
+
+def _given_twice(data: Mapping[str, Any]) -> Iterable[Diagnostic]:
+    """Yield a finding for each name of a field that was given under another name as well."""
+    for field in dict.fromkeys(SECOND_NAMES.values()):
+        kept, *others = [n for n in (field, *SECOND_NAMES) if n in data and SECOND_NAMES.get(n, n) == field] or [field]
+        for name in others:
+            message = f"`{name}` and `{kept}` are one field, and both were given"
+            yield _error("given_twice", name, message, f"Leave one of them out: keep `{field}`")
+
+
+def _fields(found: Iterable[Diagnostic]) -> set[str]:
+    return {d.field for d in found}
 
 
 def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
@@ -135,10 +150,12 @@ def _unknown_field(loc: tuple[int | str, ...], where: str) -> Diagnostic:
         known = fields_of(str(loc[2]))
     elif len(loc) == 1:
         known = CanonicalStrategy.model_fields
-        name = {"ticker": "symbols", "symbol": "symbols", "required_indicators": "indicators"}.get(name, name)
     elif len(loc) == 2:
         of = CanonicalStrategy.model_fields.get(part)
         known = getattr(of.annotation, "model_fields", ()) if of is not None else ()
+    if name in LENGTHS and "timeperiod" in known:  # alone it would have been read
+        message = f"{where} is timeperiod by another name, and it was given twice"
+        return _error("given_twice", where, message, "Leave one of them out: keep `timeperiod`")
     near = name if name in known else nearest(name, known)
     message, hint = f"{where} is not a field of a strategy", "Remove it, or check its spelling"
     if near:

@@ -3,13 +3,13 @@
     {"strategy_name": "RSI", "entry_rules": ["RSI < 30"], "exit_rules": ["RSI > 70"],
      "indicators": [{"name": "RSI", "timeperiod": 14}]}
 
-As in the canonical schema, a list of rules means any of them. Whatever else the object has is canonical and stays.
+As in the canonical schema, a list of rules means any of them, which is an assumption that the answer names. Whatever else the object has is canonical and stays.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from Backtest.diagnostics import load_indicators
 from Backtest.errors import StrategyError
 from Backtest.indicators.indicator_registry import REGISTRY
 from Backtest.timeframes import TIMEFRAMES
+from Strategy.draft import Assumption
 from Strategy.text_parser import ParseResult, parse_strategy
 
 _VERB = re.compile(r"(?i)^\s*(?:buy|sell|short|cover|enter|exit|close the|go |open)\b")
@@ -51,9 +52,36 @@ def canonical_json_of(data: Any) -> Any:
     _compare(_listed_indicators(data), strategy.indicators)
     canonical = strategy.model_dump(mode="json")
     kept = {k: v for k, v in data.items() if k not in ("entry_rules", "exit_rules", "indicators")}
-    if isinstance(kept.get("symbol"), str):
-        kept["symbols"] = [kept.pop("symbol").strip().upper(), *kept.get("symbols", [])]
-    return {**canonical, **kept}
+    assumed = [*_any_of(strategy), *(a for a in read.assumptions if not _is_given(kept, a.field))]
+    return ReadRules({**canonical, **kept}, assumed)
+
+
+class ReadRules(dict[str, Any]):
+    """Canonical JSON whose rules were read from strings, with what was assumed in doing so."""
+
+    def __init__(self, data: Mapping[str, Any], assumptions: Iterable[Assumption]) -> None:
+        super().__init__(data)
+        self.assumptions = tuple(assumptions)
+
+
+def assumptions_in(data: Any) -> tuple[Assumption, ...]:
+    """Return what was assumed when the rules of canonical JSON were read; nothing where they were no strings."""
+    return data.assumptions if isinstance(data, ReadRules) else ()
+
+
+def _any_of(strategy: CanonicalStrategy) -> Iterator[Assumption]:
+    """Say how several rules of one kind and side are taken together."""
+    for kind, rules in (("entry", strategy.entry_rules), ("exit", strategy.exit_rules)):
+        for side in ("long", "short"):
+            if (count := sum(rule.side == side for rule in rules)) > 1:
+                text = f"Any one of the {count} {side} {kind} rules is enough"
+                yield Assumption("any_of", text, "all of them at once: one rule with `and` between", f"{kind}_rules")
+
+
+def _is_given(data: Any, path: str) -> bool:
+    """Tell whether JSON has a value at a path such as `execution.commission`."""
+    name, _, rest = path.partition(".")
+    return bool(name) and isinstance(data, Mapping) and name in data and (not rest or _is_given(data[name], rest))
 
 
 def _required(read: ParseResult) -> CanonicalStrategy:

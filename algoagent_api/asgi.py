@@ -11,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
 application = get_asgi_application()
 
 from ai_api.services import get_models, models_configured  # noqa: E402 - the apps must be loaded first
+from algoagent_api.environment import misspelt_warnings  # noqa: E402 - the apps must be loaded first
 from algoagent_api.observability import forget_dead_processes  # noqa: E402 - the apps must be loaded first
 from Backtest.errors import AlgoAgentError  # noqa: E402 - the apps must be loaded first
 from strategy_api.engine import get_sandbox, warm_kernel  # noqa: E402 - the apps must be loaded first
@@ -27,5 +28,7 @@ def _warm_up() -> None:
             logging.getLogger(__name__).error("language models: %s", error.message)
 
 
+for _warning in misspelt_warnings():
+    logging.getLogger(__name__).warning(_warning)
 forget_dead_processes()
 threading.Thread(target=_warm_up, name="start", daemon=True).start()

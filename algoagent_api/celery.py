@@ -1,5 +1,6 @@
 """The Celery application: `celery -A algoagent_api worker`."""
 
+import logging
 import os
 import threading
 from typing import Any
@@ -21,8 +22,11 @@ _stop = threading.Event()
 @worker_ready.connect
 def attend(**_: Any) -> None:
     """Start what a worker does beside its tasks."""
+    from algoagent_api.environment import misspelt_warnings
     from backtest_api.tasks import attend as attend_
 
+    for warning in misspelt_warnings():
+        logging.getLogger(__name__).warning(warning)
     threading.Thread(target=attend_, args=(_stop,), name="attend", daemon=True).start()
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 PROVIDERS = ("bundled", "yahoo")
@@ -27,12 +29,19 @@ DATABASES = ("sqlite", "postgres", "postgresql")
 HOST = r"\*|\.?[A-Za-z0-9_]([\w-]*)(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]"
 
 
+# Names that begin like this are read by AlgoAgent alone, so that a distant likeness is enough to say which was meant.
+OURS = ("THROTTLE_", "BACKTEST_", "SANDBOX_", "AI_BUDGET_")
+ALIKE, ALIKE_OF_OURS = 0.885, 0.7  # DATABASE_USER is 0.88 like DATABASE_URL, and belongs to somebody else
+READ: set[str] = {"JWT_EXPIRY", *EARLIER}  # the names of all variables that are read
+
+
 class Env(environ.Env):  # type: ignore[misc]
-    """Names the variable whose value is not of its type."""
+    """Names the variable whose value is not of its type, and keeps in READ which variables there are."""
 
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
     ) -> Any:
+        READ.add(var)
         written = str(self.ENVIRON.get(var, "")).strip()
         if cast in KINDS and var in self.ENVIRON:
             kind, read = KINDS[cast]
@@ -59,13 +68,28 @@ class Env(environ.Env):  # type: ignore[misc]
         remedy = "write sqlite:///path/of/file or postgres://user:password@host:5432/name"
         if scheme not in DATABASES or not separator:
             raise ImproperlyConfigured(f"{shown} cannot work: {remedy}")
+        encoded = "a / # ? or @ in the password is written %2F, %23, %3F or %40"
         try:
             found = dict(self.db_url_config(url))
+            possible = scheme == "sqlite" or _port_is_possible(url)
         except ValueError:
-            raise ImproperlyConfigured(f"{shown} cannot work: the port is no number; {remedy}") from None
-        if scheme != "sqlite" and not found.get("NAME"):
+            possible = False
+        if not possible:
+            raise ImproperlyConfigured(
+                f"{shown} cannot work: the port is no number from 1 to 65535; {remedy}; {encoded}"
+            )
+        if scheme == "sqlite" and found.get("NAME") in ("", ":memory:"):
+            raise ImproperlyConfigured(
+                f"{shown} cannot work: it names no file, which web server and workers share; {remedy}"
+            )
+        if not found.get("NAME"):
             raise ImproperlyConfigured(f"{shown} cannot work: it names no database; {remedy}")
         return found
+
+
+def _port_is_possible(url: str) -> bool:
+    """Tell whether a URL has no port, or one from 1 to 65535. ValueError where it has something else."""
+    return urlsplit(url).port != 0
 
 
 def folder(name: str, path: Path, *, make: bool = True) -> Path:
@@ -128,6 +152,36 @@ def refuse_earlier(environment: Mapping[str, str]) -> None:
             raise ImproperlyConfigured(f"{name}={value[:20]} cannot be: {why}. Leave {name} out")
 
 
+def misspelt(names: Iterable[str]) -> dict[str, str]:
+    """Return the names that nothing reads and that are nearly those of settings, each with the one that was meant.
+
+    Nearly is a likeness (difflib's ratio) of more than 0.88. A name that begins as only ours do, such as THROTTLE_, needs 0.7.
+
+    >>> misspelt(["THROTTLE_ANNON", "PATH", "DATA_DIR"])  # once the settings are read
+    {'THROTTLE_ANNON': 'THROTTLE_ANON'}
+    """
+    found = {}
+    for name in sorted(set(names) - READ):
+        cutoff = ALIKE_OF_OURS if name.startswith(OURS) else ALIKE
+        if near := difflib.get_close_matches(name, sorted(READ), n=1, cutoff=cutoff):
+            found[name] = near[0]
+    return found
+
+
+def misspelt_warnings() -> list[str]:
+    """Return a sentence for each misspelt setting of this process."""
+    return [
+        f"{name} is set, and nothing reads it: did you mean {meant}? If it is another program's, leave it as it is"
+        for name, meant in misspelt(os.environ).items()
+    ]
+
+
+@checks.register
+def check_names(**_: Any) -> list[checks.CheckMessage]:
+    """Warn of misspelt settings in `manage.py check` and before any other command."""
+    return [checks.Warning(text, id="algoagent.W001") for text in misspelt_warnings()]
+
+
 def check(settings: Mapping[str, Any]) -> None:
     """Refuse settings that cannot work.
 
@@ -141,7 +195,7 @@ def check(settings: Mapping[str, Any]) -> None:
     for vendor, url in settings["LLM_BASE_URLS"].items():
         if url and not _web(url):
             name = f"{'GEMINI' if vendor == 'google-gla' else vendor.upper()}_BASE_URL"
-            raise ImproperlyConfigured(f"{name}={url[:80]} cannot work: {_WEB}")
+            raise ImproperlyConfigured(f"{name}={_shown(url)[:80]} cannot work: {_WEB}")
     secret = settings["SIMPLE_JWT"]["SIGNING_KEY"]
     if not settings["DEBUG"] and len(secret) < 32:
         raise ImproperlyConfigured(
@@ -155,7 +209,8 @@ def check(settings: Mapping[str, Any]) -> None:
 
 
 def _shown(value: Any) -> str:
-    return ",".join(value) if isinstance(value, list) else str(value)
+    """Return a value for an error message, without what stands before the @ of a URL: a name and a password."""
+    return re.sub(r"//.*@", "//...@", ",".join(value) if isinstance(value, list) else str(value))
 
 
 def _at_least(least: float) -> tuple[Callable[[Any], bool], str]:
@@ -176,7 +231,7 @@ _WEB = "write an address such as https://host.example/path"
 def _web(url: str) -> bool:
     try:
         found = urlsplit(url)
-        return found.scheme in ("http", "https") and bool(found.hostname) and (found.port is None or found.port > 0)
+        return found.scheme in ("http", "https") and bool(found.hostname) and _port_is_possible(url)
     except ValueError:
         return False
 
@@ -187,7 +242,13 @@ def _origins(value: list[str]) -> bool:
 
 def _broker(url: str) -> bool:
     scheme, separator, rest = url.partition("://")
-    return scheme in BROKERS and bool(separator) and (bool(rest) or scheme not in ("redis", "rediss", "sentinel"))
+    known = scheme in BROKERS and bool(separator) and (bool(rest) or scheme not in ("redis", "rediss", "sentinel"))
+    if not known or ";" in url or "," in url:  # several servers stand with ; between: each is Celery's to read
+        return known
+    try:
+        return _port_is_possible(url)
+    except ValueError:
+        return False
 
 
 def _models(value: list[str]) -> bool:
@@ -207,7 +268,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("LOG_LEVEL", *_one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
     ("DEPLOY_GATES", _gates, f"it is JSON such as {{\"min_trades\": 1}}; known are {', '.join(GATES)}"),
     ("LLM_MODEL", _models, f"write vendor:model, such as google-gla:gemini-2.5-flash; known are {', '.join(VENDORS)}"),
-    ("CELERY_BROKER_URL", _broker, f"write a URL such as redis://host:6379/0; known are {', '.join(BROKERS)}"),
+    ("CELERY_BROKER_URL", _broker, f"write a URL such as redis://host:6379/0, with a port from 1 to 65535; known are {', '.join(BROKERS)}"),
     ("SEARXNG_ENDPOINT", lambda v: not v or _web(v), _WEB),
     ("ALLOWED_HOSTS", lambda v: all(re.fullmatch(HOST, host) for host in v),
      "write host names without http:// and port, such as example.com,.example.org"),

@@ -134,11 +134,14 @@ UPLOAD_TIMEOUT_S = env.float("UPLOAD_TIMEOUT_S", default=10.0)
 DATASETS_PER_USER = env.int("DATASETS_PER_USER", default=500)
 DATASETS_MB_PER_USER = env.int("DATASETS_MB_PER_USER", default=2048)
 
+_redirect = env.bool("SECURE_SSL_REDIRECT", default=False)
+_cookies = env.bool("SECURE_COOKIES", default=True)
+_hsts_seconds = env.int("SECURE_HSTS_SECONDS", default=0)
 if not DEBUG:
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+    SECURE_SSL_REDIRECT = _redirect
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=True)
-    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _cookies
+    SECURE_HSTS_SECONDS = _hsts_seconds
 
 NUM_PROXIES = env.int("NUM_PROXIES", default=0)
 REST_FRAMEWORK = {
@@ -147,7 +150,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["algoagent_api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "algoagent_api.pagination.Pagination",
+    "DEFAULT_PAGINATION_CLASS": "auth_api.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.OrderingFilter",
@@ -301,7 +304,10 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "google_genai")},
+    "loggers": {
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "google_genai")},
+        "yfinance": {"level": "CRITICAL"},  # what fails there is raised here, with its remedy
+    },
 }
 structlog.configure(
     processors=[*_entry, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
+from django.utils.datastructures import MultiValueDict
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiParameter
@@ -18,6 +20,8 @@ from rest_framework.response import Response
 
 from Backtest.errors import Diagnostic, InvalidInput
 
+SECRET = ("password", "token", "refresh")  # fields whose values no answer repeats
+LONGEST_SHOWN = 80  # characters of a value that an error repeats
 # Two names of one thing. A request may use either, whichever of them its serializer has.
 PAIRS = (
     ("start_date", "from"),
@@ -70,7 +74,7 @@ class RequestSerializer(serializers.Serializer[Any]):
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if self.parent is None and isinstance(data, Mapping):
-            refuse(list(_findings(self, data, "")))
+            refuse([*_findings(self, data, ""), *_wrong_types(self, data, "")])
             data = _renamed(self, data)
             try:
                 return super().run_validation(data)
@@ -97,7 +101,7 @@ def _choices_of(serializer: Any) -> dict[str, Any]:
 
 
 def _with_choices(detail: Any, choices: Any, data: Any) -> Any:
-    """Return the details of an error in which each refused choice names those there are.
+    """Return the details of an error, each with the value that was refused; a refused choice names those there are.
 
     `choices` and `data` have the shape of the details, except that one entry of choices serves all items of a list.
     """
@@ -109,7 +113,7 @@ def _with_choices(detail: Any, choices: Any, data: Any) -> Any:
                 k: _with_choices(v, choices, data[k] if listed and k < len(data) else None) for k, v in detail.items()
             }
         return {
-            k: _with_choices(v, choices.get(k) if nested else None, data.get(k) if given else None)
+            k: _with_choices(v, choices.get(k) if nested else None, data.get(k) if given and k not in SECRET else None)
             for k, v in detail.items()
         }
     if isinstance(detail, list):
@@ -118,6 +122,9 @@ def _with_choices(detail: Any, choices: Any, data: Any) -> Any:
         return [_with_choices(d, choices, data) for d in detail]
     if getattr(detail, "code", "") == "invalid_choice" and choices:
         return ErrorDetail(choice_message(data, choices), code="invalid_choice")
+    plain = isinstance(data, str | int | float) and data != "" and len(str(data)) <= LONGEST_SHOWN
+    if plain and str(data) not in detail:
+        return ErrorDetail(f"{str(detail).rstrip('.')}, got {data!r}", code=getattr(detail, "code", "invalid"))
     return detail
 
 
@@ -149,6 +156,39 @@ def _findings(serializer: serializers.BaseSerializer[Any], data: Any, path: str)
             for i, item in enumerate(value):
                 if isinstance(item, Mapping):
                     yield from _findings(child, item, f"{path}{name}[{i}].")
+
+
+def _wrong_types(serializer: serializers.BaseSerializer[Any], data: Any, path: str) -> Iterator[Diagnostic]:
+    """Yield a finding for each value of JSON that a field would turn into another type: true into 1, 5 into "5"."""
+    if isinstance(data, MultiValueDict):  # of a form, where everything is text
+        return
+    for name, field in _writable(serializer).items():
+        value = data.get(name)
+        if isinstance(field, serializers.Serializer) and isinstance(value, Mapping):
+            yield from _wrong_types(field, value, f"{path}{name}.")
+        child = getattr(field, "child", None)
+        values = value if isinstance(child, serializers.CharField) and isinstance(value, list) else [value]
+        for one in values:
+            wanted = _wanted(child if values is value else field, one)
+            if wanted:
+                message = f"`{name}` is {json.dumps(one)}, and has to be {wanted}"
+                yield Diagnostic("error", "wrong_type", f"{path}{name}", message, f"Send {wanted}")
+
+
+def _wanted(field: Any, value: Any) -> str:
+    """Return which type a value should have had, empty where its type can be read."""
+    if isinstance(value, bool) and isinstance(field, serializers.FloatField | serializers.IntegerField):
+        return "a number"
+    numbers = isinstance(value, int | float) and not isinstance(value, bool)
+    if numbers and isinstance(field, serializers.CharField) and not getattr(field, "takes_numbers", False):
+        return "text in quotes"
+    return ""
+
+
+class TextOrNumberField(serializers.CharField):
+    """Text for which a number stands as well: the name or the number of something."""
+
+    takes_numbers = True
 
 
 def _renamed(serializer: serializers.BaseSerializer[Any], data: Any) -> Any:
@@ -217,6 +257,7 @@ class StrictQuery(views.APIView):
         known = query_parameters(self, request.method or "")
         names = [n for n in given if (n, given[n]) != ("format", "json")]
         findings = unknown_names(names, known, kind="query parameter")
+        findings += [found for name in names if name in known for found in _once(name, given.getlist(name))]
         if "ordering" in known and "ordering" in given:
             orders = [n.strip().lstrip("-") for n in given["ordering"].split(",") if n.strip()]
             findings += unknown_names(orders, _orders(self), kind="ordering")
@@ -230,6 +271,17 @@ class StrictQuery(views.APIView):
                     _with_choices(exc.detail, _choices_of_filters(self), dict(given.items()))
                 )
         return super().handle_exception(exc)
+
+
+def _once(name: str, values: list[str]) -> list[Diagnostic]:
+    """Return what is wrong with how a query parameter is given: empty, or more than once."""
+    if len(values) > 1:
+        message = f"{name} is given {len(values)} times: {', '.join(values)[:80]}"
+        return [Diagnostic("error", "given_twice", name, message, "Give it once")]
+    if not values[0].strip(" ,"):
+        message = f"{name}={values[0]!r} names nothing"
+        return [Diagnostic("error", "empty", name, message, "Give it a value, or leave it out")]
+    return []
 
 
 def _choices_of_filters(view: generics.GenericAPIView[Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from Backtest.kernel.figures import DURATIONS
 from Backtest.sandbox import EngineSettings
 from Backtest.search.ranges import RANGED
 from Backtest.timeframes import is_intraday
+from backtest_api.assumed import still_assumed
 from backtest_api.models import BacktestRun
 from backtest_api.plots import curve_drawing
 from backtest_api.written import MISSING, amount, duration, moment, money, number, percent, price
@@ -112,9 +113,16 @@ def _strategy(run: BacktestRun, canonical: CanonicalStrategy | None, code: str) 
     return {
         "sentences": describe(canonical).splitlines(),
         "text": canonical.provenance.original_text,
-        "assumptions": [a["text"] for a in run.strategy.assumptions] if run.strategy and same else [],
+        "assumptions": _assumptions(run) if same else [],
         "code": code,
     }
+
+
+def _assumptions(run: BacktestRun) -> list[str]:
+    """Return what was assumed about the words of a run's strategy, and was not given with the run."""
+    assert run.strategy is not None
+    read = load_canonical(run.strategy.canonical_json).strategy
+    return [a["text"] for a in still_assumed(run, read, run.strategy.assumptions)]
 
 
 def _settings(settings: EngineSettings, canonical: CanonicalStrategy | None) -> list[tuple[str, str]]:

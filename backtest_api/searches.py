@@ -36,6 +36,7 @@ from strategy_api.selectors import canonical_of
 if TYPE_CHECKING:
     from auth_api.models import User
     from Backtest.search.optimiser import SearchRequest
+    from Backtest.search.page import Heading
     from Backtest.search.space import Floats, Ints
     from Backtest.search.sweeping import Work
     from strategy_api.models import Strategy
@@ -195,7 +196,7 @@ def _execute(run: BacktestRun, workers: int, report: bool) -> None:
         outcome["confirmed"] = True
         outcome["canonical"] = best.model_dump(mode="json")
         _keep_trial(run, work, found, prices, lineage, what)
-        files = _files(folder, work, found, outcome)
+        files = _files(folder, work, found, outcome, _heading(run, best, prices))
         run_store(run, result, outcome=outcome, more=files)
     finally:
         SearchChunk.objects.filter(run=run, attempt=run.attempts).delete()
@@ -222,7 +223,26 @@ def _keep_trial(run: BacktestRun, work: Work, found: Any, prices: PriceData, lin
     )  # fmt: skip
 
 
-def _files(folder: Path, work: Work, found: Any, outcome: dict[str, Any]) -> list[Path]:
+def _heading(run: BacktestRun, best: CanonicalStrategy, prices: PriceData) -> Heading:
+    """Return what stands at the top of a search's page: the strategy with the best numbers, its prices and costs."""
+    from Backtest.search.page import Heading
+
+    execution, graded = best.execution, prices.frame.index[prices.first :]
+    return Heading(
+        f"The best numbers of {run.title} on {run.symbol}",
+        best.describe().splitlines(),
+        (
+            ("Prices", f"{prices.symbol} {prices.timeframe}, {prices.source}, adjusted for {prices.adjustment}"),
+            ("Graded bars", f"{len(graded):,} from {graded[0]:%Y-%m-%d} to {graded[-1]:%Y-%m-%d}"),
+            ("Cash", f"{execution.cash:,.2f}"),
+            ("Commission and spread", f"{execution.commission:.4%} and {execution.spread:.4%} of an order's value"),
+            ("Risk-free rate", f"{execution.risk_free_rate:.2%} a year"),
+        ),
+        run.warnings,
+    )
+
+
+def _files(folder: Path, work: Work, found: Any, outcome: dict[str, Any], heading: Heading) -> list[Path]:
     """Return the files of a search: the table as Parquet, as CSV where it is not too long, and a page."""
     import pandas as pd
 
@@ -233,7 +253,7 @@ def _files(folder: Path, work: Work, found: Any, outcome: dict[str, Any]) -> lis
     if len(found.tried) <= CSV_ROWS:
         pd.read_parquet(files[0]).to_csv(folder / "table.csv", index=False)
         files.append(folder / "table.csv")
-    page = search_page(files[0], work.space, found.objectives[0], outcome)
+    page = search_page(files[0], work.space, found.objectives[0], outcome, heading)
     (folder / "optimisation.html").write_text(page, encoding="utf-8")
     return [*files, folder / "optimisation.html"]
 

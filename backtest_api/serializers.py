@@ -9,10 +9,11 @@ from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from auth_api.requests import RequestSerializer
+from auth_api.requests import RequestSerializer, TextOrNumberField
 from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
+from backtest_api.warnings import of_several
 from data_api.serializers import SYMBOL, TIMEZONE
 from strategy_api.production_serializers import CODE, LookaheadSerializer, RangesField, ResourcesSerializer
 from strategy_api.serializers import AssumptionSerializer, CanonicalField, FindingSerializer, TextField
@@ -96,7 +97,7 @@ class ConfigCheckRequest(RequestSerializer):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False)
     timeframe = TextField(required=False, max_length=10)
-    timezone = TextField(**TIMEZONE)
+    timezone = TextField(**{**TIMEZONE, "validators": []})
     cash = serializers.FloatField(required=False)
     commission = serializers.FloatField(required=False)
     spread = serializers.FloatField(required=False)
@@ -317,7 +318,7 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     ]
 )
 class JobRequestSerializer(RequestSerializer):
-    strategy = serializers.CharField(
+    strategy = TextOrNumberField(
         max_length=10_000,
         trim_whitespace=False,
         help_text="Name or number of a stored strategy, the name of a template (strategies/templates/), or a text",
@@ -380,7 +381,8 @@ class JobRowSerializer(FiguresSerializer):
 
 
 class JobSerializer(serializers.Serializer[BacktestJob]):
-    """What a job has come to. `metrics`, `artifacts` and `container` are those of its only symbol, `warnings` those of all."""
+    """What a job has come to. `metrics`, `artifacts` and `container` are those of its only symbol, `warnings` those of
+    all, with the symbols they belong to where they are not of each."""
 
     id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=BacktestRun.Status.choices)
@@ -405,7 +407,7 @@ class JobSerializer(serializers.Serializer[BacktestJob]):
             "summary": "; ".join(
                 r["summary"] or f"{r['symbol']}: {r['error']}" for r in results if r["summary"] or r["error"]
             ),
-            "warnings": list(dict.fromkeys(w for r in results for w in r["warnings"])),
+            "warnings": of_several((r["symbol"], r["warnings"]) for r in results),
             "metrics": one["metrics"],
             "artifacts": one["artifacts"],
             "container": one["container"],

@@ -28,9 +28,9 @@ from Backtest.errors import (
     SandboxUnavailable,
     StrategyError,
 )
-from Backtest.instruments import traded_unit
 from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue, warnings
+from backtest_api.assumed import still_assumed
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
 from backtest_api.notes import risk_free_rate
 from data_api.providers import get_data_manager
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from auth_api.models import User
     from Backtest.backtesting_adapter import BacktestResult
+    from Strategy.draft import Assumption
     from Strategy.text_parser import ParseResult
     from strategy_api.models import Strategy
 
@@ -84,9 +85,8 @@ def run_create(
     chosen = _checked_symbol(symbol or (canonical.symbols[0] if canonical.symbols else ""), start_date, end_date)
     given = {k: v for k, v in execution.items() if v is not None}
     canonical, of_bars = on_bars(canonical, timeframe or canonical.timeframe)
-    data = canonical.model_dump(mode="json")
+    data = canonical.on(chosen).model_dump(mode="json")
     data["execution"] |= given
-    data["execution"]["fractional_unit"] = _unit_of(canonical, chosen)
     loaded = load_canonical(data)
     checked = loaded.require()
     return BacktestRun.objects.create(
@@ -219,8 +219,7 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
         data["execution"] |= given
         canonical = load_canonical(data).require()
         if traded := (options.get("symbol") or next(iter(canonical.symbols), "")):
-            unit = {"fractional_unit": _unit_of(canonical, traded.upper())}
-            canonical = canonical.model_copy(update={"execution": canonical.execution.model_copy(update=unit)})
+            canonical = canonical.on(traded.upper())
     except AlgoAgentError as error:
         problem("strategy_id", error)
     symbol = options.get("symbol") or next(iter(strategy.canonical_json.get("symbols", [])), "")
@@ -272,11 +271,6 @@ def _seconds(bars: int) -> float:
         ms / 1000 / found["data"]["rows"] for ms, found in rows if ms and found.get("data", {}).get("rows", 0) >= 500
     )
     return START_S + bars * (per_bar[len(per_bar) // 2] if per_bar else BAR_S)
-
-
-def _unit_of(canonical: CanonicalStrategy, symbol: str) -> float:
-    said = canonical.provenance.original_text
-    return traded_unit(canonical.execution.fractional_unit, symbol, symbols=canonical.symbols, text=said)
 
 
 def _checked_symbol(symbol: str, start_date: date | None, end_date: date | None) -> str:
@@ -531,14 +525,18 @@ def quick_run(
 
     Returns the completed run and how it was understood: description and assumptions.
     """
+    from Strategy.older_shape import assumptions_in
     from strategy_api.services import understand
 
     parsed: ParseResult | None = None
+    canonical: CanonicalStrategy | None = None
+    assumed: Iterable[Assumption] = ()
     if strategy_id is not None:
         run = run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options)
     else:
         if canonical_json is not None:
             canonical = load_canonical(canonical_json).require()
+            assumed = assumptions_in(canonical_json)
         else:
             parsed = understand(user=user, text=user_description).parsed
             canonical = parsed.require()
@@ -546,7 +544,11 @@ def quick_run(
         run = run_create(user=user, canonical=canonical, here=True, reading=reading, **options)
     run = ranges_ensure(run=run_execute(run=run))
     description = load_canonical(run.canonical_json).require().describe()
-    assumptions = assumptions_dated(run=run, parsed=parsed) if parsed else []
+    assumptions = (
+        assumptions_dated(run=run, parsed=parsed)
+        if parsed
+        else [{**a, "first_difference": ""} for a in still_assumed(run, canonical, assumed)]
+    )
     return run, {"description": description, "assumptions": assumptions}
 
 
@@ -559,9 +561,9 @@ def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str
     dates = first_differences(canonical, parsed.readings, frame, trades, first)
     dated = {f"{text} is read as": difference for text, difference in dates.items()}
     found = []
-    for assumption in parsed.assumptions:
-        difference = next((d for start, d in dated.items() if assumption.text.startswith(start)), "")
-        found.append({**assumption.__dict__, "first_difference": difference})
+    for assumption in still_assumed(run, parsed.require(), parsed.assumptions):
+        difference = next((d for start, d in dated.items() if assumption["text"].startswith(start)), "")
+        found.append({**assumption, "first_difference": difference})
     return found
 
 

@@ -39,7 +39,7 @@ def print_parse(
     table = Table(box=None, pad_edge=False)
     table.add_column("kind", style="dim")
     table.add_column("what")
-    for assumption in dated or [dict(a.__dict__) for a in parsed.assumptions]:
+    for assumption in dated if dated is not None else [dict(a.__dict__) for a in parsed.assumptions]:
         other = f" (not: {assumption['other']})" if assumption["other"] else ""
         table.add_row("assumed", f"{assumption['text']}{other}")
         if difference := assumption.get("first_difference"):

@@ -6,28 +6,34 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from django.db.models import QuerySet
+from django.forms import IntegerField
 from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django_filters.rest_framework import FilterSet, NumberFilter
+from django_filters.rest_framework import ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from auth_api.pagination import RowPagination
 from auth_api.request_user import user_of
 from auth_api.requests import APIView, GenericAPIView, JSONErrors, ListAPIView, RequestSerializer
 from Backtest.errors import InvalidInput
+from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.tasks import ring
 
 
+class WholeNumberFilter(NumberFilter):  # type: ignore[misc] # django-filter carries no types
+    field_class = IntegerField  # NumberFilter's own is of decimals, and 1.5 would find strategy 1
+
+
 class BacktestFilter(FilterSet):  # type: ignore[misc] # django-filter carries no types
-    strategy = NumberFilter(
-        field_name="strategy_id", min_value=0, max_value=2**63 - 1
-    )  # of whose strategy it is, nothing is said
+    # Of whose strategy it is, nothing is said.
+    strategy = WholeNumberFilter(field_name="strategy_id", min_value=0, max_value=2**63 - 1)
+    timeframe = ChoiceFilter(choices=[(name, name) for name in TIMEFRAMES])
 
     class Meta:
         model = BacktestRun
@@ -188,12 +194,6 @@ class BacktestView(APIView):
 FORMAT = OpenApiParameter("format", str, enum=["json", "csv"], description="csv gives the file")
 
 
-class RowPagination(PageNumberPagination):
-    page_size = 1000
-    page_size_query_param = "page_size"
-    max_page_size = 10_000
-
-
 class _RowsView(GenericAPIView[BacktestRun]):
     filter_backends = ()
     pagination_class = RowPagination
@@ -203,6 +203,10 @@ class _RowsView(GenericAPIView[BacktestRun]):
         run = selectors.completed_run(user=user_of(request), run_id=run_id)
         wanted = request.query_params.get("format", "json")
         if wanted == "csv":
+            if paged := {"page", "page_size"} & set(request.query_params):
+                raise InvalidInput(
+                    f"format=csv is the whole file, which has no pages: leave {' and '.join(sorted(paged))} out"
+                )
             path = selectors.artifact(run=run, name=self.artifact)
             return FileResponse(
                 path.open("rb"), as_attachment=True, filename=f"{run.pk}_{path.name}", content_type="text/csv"

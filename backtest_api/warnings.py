@@ -33,6 +33,20 @@ def of_symbols(canonical: CanonicalStrategy, chosen: str, *, named: bool) -> lis
     ]
 
 
+def of_several(found: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """Return the warnings of runs of several symbols, each once and with the symbols it belongs to, where it is not of all.
+
+    >>> of_several([("AAPL", ["Few trades", "No stop"]), ("GOOG", ["No stop"])])
+    ['AAPL: Few trades', 'No stop']
+    """
+    runs = list(found)
+    owners: dict[str, list[str]] = {}
+    for symbol, texts in runs:
+        for text in dict.fromkeys(texts):
+            owners.setdefault(text, []).append(symbol)
+    return [text if len(of) == len(runs) else f"{_listed(of)}: {text}" for text, of in owners.items()]
+
+
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 

@@ -8,12 +8,14 @@ from rest_framework import serializers
 
 from auth_api.requests import RequestSerializer
 from chat_api.services import MAX_MESSAGE
+from data_api.serializers import TIMEZONE
 from strategy_api.serializers import SESSION, TextField
 
 
 class ChatRequest(RequestSerializer):
     message = TextField(allow_blank=True, trim_whitespace=False, help_text=f"At most {MAX_MESSAGE} characters")
     session_id = TextField(**SESSION)
+    timezone = TextField(**{**TIMEZONE, "help_text": f"{TIMEZONE['help_text']}; the session keeps it"})
 
 
 class ChatSerializer(serializers.Serializer[Any]):

@@ -56,7 +56,7 @@ class Event:
 
 @dataclass
 class Talk:
-    """One exchange under way. `state` is what the session remembers: strategy_id, run_ids, pending."""
+    """One exchange under way. `state` is what the session remembers: strategy_id, run_ids, pending, timezone."""
 
     user: User
     session_id: str
@@ -84,11 +84,18 @@ Reply = Generator[Event | str, None, None]
 
 
 def converse(
-    *, user: User, message: str, session_id: str = "", wait_s: float | None = None, here: bool = False
+    *,
+    user: User,
+    message: str,
+    session_id: str = "",
+    timezone: str = "",
+    wait_s: float | None = None,
+    here: bool = False,
 ) -> Iterator[Event]:
     """Answer a message, yielding what happens; the exchange is remembered whole, whatever comes of it.
 
     Args:
+        timezone: that of intraday prices which do not say it; the session keeps it for its later messages.
         wait_s: how long to wait for a backtest before saying that it is still under way.
         here: run backtests in this process, where no worker is.
 
@@ -98,6 +105,8 @@ def converse(
     """
     talk = _begin(user, message, session_id)
     talk.here = here
+    if timezone:
+        talk.state["timezone"] = timezone
     yield Event("session", {"session_id": talk.session_id})
     text, intent, before = "", "", last_call(user=user)
     try:
@@ -275,7 +284,13 @@ def _deploy(talk: Talk, confirmed: list[int] | None) -> Reply:
 def _queue(talk: Talk, symbol: str | None, since: date | None, until: date | None) -> BacktestRun:
     strategy = _current(talk)
     run = backtests.run_from_strategy(
-        user=talk.user, strategy_id=strategy.pk, symbol=symbol, start_date=since, end_date=until, here=talk.here
+        user=talk.user,
+        strategy_id=strategy.pk,
+        symbol=symbol,
+        start_date=since,
+        end_date=until,
+        here=talk.here,
+        timezone=talk.state.get("timezone"),
     )
     if talk.here:
         with contextlib.suppress(AlgoAgentError):  # what failed is in its row, and told from there
@@ -289,7 +304,11 @@ def _queue(talk: Talk, symbol: str | None, since: date | None, until: date | Non
 def _optimise(talk: Talk, wait_s: float) -> Reply:
     strategy = _current(talk)
     run = searches.search_from_request(
-        user=talk.user, strategy_id=strategy.pk, instructions=talk.message, here=talk.here
+        user=talk.user,
+        strategy_id=strategy.pk,
+        instructions=talk.message,
+        here=talk.here,
+        timezone=talk.state.get("timezone"),
     )
     talk.state["run_ids"] = [*talk.state.get("run_ids", []), run.pk][-20:]
     yield talk.act("queued", run_id=run.pk, symbol=run.symbol)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar, get_args
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -16,7 +17,19 @@ from Backtest.timeframes import Timeframe
 from data_api.models import DataSet
 from data_api.selectors import dataset_preview
 
+
+def known_timezone(name: str) -> None:
+    """Refuse the name of a time zone that does not exist."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise serializers.ValidationError(
+            f"There is no time zone {name!r}: use a name such as America/New_York or UTC"
+        ) from None
+
+
 TIMEZONE: dict[str, Any] = {
+    "validators": [known_timezone],
     "required": False,
     "max_length": 64,
     "help_text": "That of intraday prices which do not say it, such as America/New_York",
@@ -66,7 +79,12 @@ class FetchSerializer(RequestSerializer):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False, help_text="Inclusive")
     interval = serializers.ChoiceField(choices=get_args(Timeframe), required=False)
-    period = serializers.RegexField(PERIOD, required=False, help_text="Such as 60d, 3mo, 2y, ytd or max")
+    period = serializers.RegexField(
+        PERIOD,
+        required=False,
+        help_text="Such as 60d, 3mo, 2y, ytd or max",
+        error_messages={"invalid": "Write a period such as 60d, 12wk, 3mo, 2y, ytd or max"},
+    )
     indicators = IndicatorListField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from django.db import transaction
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auth_api.models import User
-from Backtest.canonical import history_bars
+from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.code_check import check_code
 from Backtest.code_generator import generate_code, safe_slug
 from Backtest.data import PriceRequest
@@ -325,14 +325,15 @@ def deploy(
         )
     canonical = canonical_of(strategy)
     lifecycle.reach(strategy=strategy, to=Strategy.Status.VALIDATED, user=user, reason="schema check")
+    chosen = symbol or next(iter(canonical.symbols), "")
+    if not chosen:
+        raise InvalidInput("No symbol to test on: name one in the request or in the strategy, such as AAPL")
+    canonical = canonical.on(chosen)
     code = generate_code(canonical).code
     issues = [i for i in check_code(code) if i.severity == "error"]
     if issues:
         details = [Diagnostic("error", i.pattern, f"code:{i.line}", i.message, i.suggestion) for i in issues]
         raise StrategyError("The code check found errors", details=details)
-    chosen = symbol or next(iter(canonical.symbols), "")
-    if not chosen:
-        raise InvalidInput("No symbol to test on: name one in the request or in the strategy, such as AAPL")
     test = sandbox_test(
         user=user, code=code, symbol=chosen, start_date=start_date, end_date=end_date, timeframe=canonical.timeframe,
         closely=False, **canonical.execution.model_dump(),
@@ -347,21 +348,22 @@ def deploy(
         strategy,
         message,
         code,
-        canonical.content_hash(),
+        canonical,
         {"run_id": test["run_id"], "symbol": chosen, **test["summary"]},
     )
 
 
 def _commit(
-    user: User, strategy: Strategy, message: str, code: str, canonical_sha256: str, figures: dict[str, Any]
+    user: User, strategy: Strategy, message: str, code: str, canonical: CanonicalStrategy, figures: dict[str, Any]
 ) -> Deployment:
+    canonical_sha256 = canonical.content_hash()
     slug = f"{safe_slug(strategy.name)}-{strategy.pk}"
     tag, folder = f"{slug}-v{strategy.version}", f"strategies/{slug}"
     code_sha256 = hashlib.sha256(code.encode()).hexdigest()
     text = deploy_message(strategy.name, message, figures, code_sha256, canonical_sha256, tag)
     files = {
         "strategy.py": code,
-        "canonical.json": json.dumps(strategy.canonical_json, indent=2, sort_keys=True) + "\n",
+        "canonical.json": json.dumps(canonical.model_dump(mode="json"), indent=2, sort_keys=True) + "\n",
         "figures.json": json.dumps(figures, indent=2) + "\n",
     }
     with transaction.atomic():

@@ -35,6 +35,7 @@ from Backtest.errors import (
 from data_api.providers import get_data_manager
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.model_calls import Question
+from Strategy.older_shape import assumptions_in
 from Strategy.strategy_validator import StrategyValidator, recommend
 from Strategy.templates import TEMPLATES, template_text
 from Strategy.text_parser import ParseResult, parse_strategy
@@ -71,10 +72,10 @@ def strategy_create(
         StrategyError: the text or the JSON is no possible strategy.
         Conflict: the user has a strategy of this name.
     """
-    parsed: ParseResult | None = None
     alternatives: list[dict[str, Any]] = []
     if canonical_json is not None:
         canonical, findings = _loaded(canonical_json)
+        assumed = assumptions_in(canonical_json)
     elif template or user_description.strip():
         user_description, name = (TEMPLATES[template], name or template) if template else (user_description, name)
         analysis = understand(user=user, text=user_description, name=name, session_id=session_id)
@@ -83,11 +84,11 @@ def strategy_create(
         if drafts and can_be_draft(parsed):
             return _draft_create(user=user, parsed=parsed, text=user_description, name=name, session_id=session_id)
         canonical, findings = parsed.require(), [d.as_dict() for d in parsed.diagnostics]
-        alternatives = alternatives_of(user=user, analysis=analysis)
+        alternatives, assumed = alternatives_of(user=user, analysis=analysis), parsed.assumptions
     else:
         raise InvalidInput("Give user_description (the strategy in words), canonical_json, both, or template")
     canonical = canonical.model_copy(update={"strategy_name": name}) if name else canonical
-    assumptions = [] if parsed is None else [a.__dict__ for a in parsed.assumptions]
+    assumptions = [a.__dict__ for a in assumed]
     chosen = name or _free_name(user, canonical.strategy_name)
     data = canonical.model_dump(mode="json")
     with transaction.atomic():
@@ -305,6 +306,7 @@ def strategy_update(
             _change_text(strategy, analysis, session_id)
         elif canonical_json is not None:
             _change_canonical(strategy, canonical_json, session_id)
+            strategy.assumptions = [a.__dict__ for a in assumptions_in(canonical_json)]
         try:
             with transaction.atomic():
                 strategy.save()

@@ -63,13 +63,15 @@ def assess(
     returns = kernel.sweep(work.space.sets(chosen), returns=True).returns
     year = kernel.calendar.periods
     tick(0.1)
-    ratios = np.asarray(sharpe.sharpe_ratio(returns))
+    rate = (1 + work.strategy.execution.risk_free_rate) ** (1 / year) - 1
+    above = returns - rate  # what the figure `Sharpe Ratio` is made of as well
+    ratios = np.asarray(sharpe.sharpe_ratio(above))
     known = np.concatenate([ratios, np.asarray(earlier.sharpe_ratios, dtype=float)])
     total = len(tried) + earlier.count
     independent = sharpe.independent_trials(returns, total)
     deviation = float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
     luck = sharpe.expected_maximum(independent, deviation)
-    deflated = sharpe.deflated_sharpe(returns[0], trials=independent, deviation=deviation)
+    deflated = sharpe.deflated_sharpe(above[0], trials=independent, deviation=deviation)
     snooping = overfitting.data_snooping(returns[:SNOOPED], seed=seed)
     enough = returns.shape[1] >= 4 * overfitting.BLOCKS and len(returns) > 1
     rivals = returns
@@ -106,9 +108,9 @@ def assess(
         },
         "sharpe_ratio": {
             "annual": float(ratios[0] * np.sqrt(year)),
-            "probabilistic": sharpe.probabilistic_sharpe(returns[0]),
+            "probabilistic": sharpe.probabilistic_sharpe(above[0]),
             "deflated": deflated,
-            "minimum_track_record_days": _finite(sharpe.minimum_track_record(returns[0])),
+            "minimum_track_record_days": _finite(sharpe.minimum_track_record(above[0])),
             "minimum_backtest_years": sharpe.minimum_backtest_length(independent),
             "years": kernel.calendar.years(work.first),
         },
@@ -120,7 +122,7 @@ def assess(
         "walk_forward": forward,
         "shuffled_prices": shuffled,
         "intervals": {
-            name: asdict(found) for name, found in resampling.bootstrap(returns[0], days_a_year=year, seed=seed).items()
+            name: asdict(found) for name, found in resampling.bootstrap(returns[0], days_a_year=year, seed=seed, rate=rate).items()
         },
         "ranges": around,
         "regimes": robustness.regimes(kernel.calendar.close[last], returns[0], year),
@@ -154,6 +156,7 @@ def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -
         return {"sharpe_ratio": 0.0, "efficiency": 0.0, "windows": []}
     table = work.space.sets(sets)
     found, tested, promised = [], [], []
+    rate = (1 + work.strategy.execution.risk_free_rate) ** (1 / year) - 1
     for window in parts:
         train = work.frame.iloc[: window.train[1]]
         there = Work(work.strategy, train, work.space, window.train[0]).kernel().sweep(table, returns=True)
@@ -166,17 +169,17 @@ def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -
         run = one.sweep(table[k : k + 1], returns=True).returns[0]
         days = np.flatnonzero(one.days[1:] >= window.test[0])
         tested.append(run[days])
-        inside = float(sharpe.sharpe_ratio(there.returns[k]) * np.sqrt(year))
+        inside = float(sharpe.sharpe_ratio(there.returns[k] - rate) * np.sqrt(year))
         promised.append(inside)
         found.append({
             "from": str(work.frame.index[window.test[0]]), "to": str(work.frame.index[window.test[1] - 1]),
             "values": dict(zip(work.space.names, table[k].tolist(), strict=True)),
             "objective_in_sample": float(goals[k]), "sharpe_in_sample": inside,
-            "sharpe_out_of_sample": float(sharpe.sharpe_ratio(run[days]) * np.sqrt(year)) if len(days) > 2 else 0.0,
+            "sharpe_out_of_sample": float(sharpe.sharpe_ratio(run[days] - rate) * np.sqrt(year)) if len(days) > 2 else 0.0,
             "return_pct": float((np.prod(1 + run[days]) - 1) * 100),
         })  # fmt: skip
     out = np.concatenate(tested) if tested else np.zeros(0)
-    reached = float(sharpe.sharpe_ratio(out) * np.sqrt(year)) if len(out) > 2 else 0.0
+    reached = float(sharpe.sharpe_ratio(out - rate) * np.sqrt(year)) if len(out) > 2 else 0.0
     promise = float(np.mean(promised)) if promised else 0.0
     return {
         "sharpe_ratio": reached,

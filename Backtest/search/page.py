@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import combinations
 from pathlib import Path
@@ -13,15 +15,23 @@ import pandas as pd
 from Backtest.search.objective import Objective
 from Backtest.search.space import Space
 
+
+@dataclass(frozen=True)
+class Heading:
+    """What a search was of: a title, the strategy in sentences, names and values of data and settings, and warnings."""
+
+    title: str
+    strategy: Sequence[str] = ()
+    settings: Sequence[tuple[str, str]] = ()
+    warnings: Sequence[str] = ()
+
+
 MOST_PAIRS = 6
 MOST_CELLS = 250_000
-EVIDENCE = (
-    "trials", "sharpe_ratio", "overfitting", "data_snooping", "walk_forward", "shuffled_prices", "random_entries",
-)  # fmt: skip
 
 
-def search_page(table: Path, space: Space, objective: Objective, outcome: dict[str, Any]) -> str:
-    """Return the HTML page of a search: its verdict, the figures behind it, and a heatmap for each pair of numbers.
+def search_page(table: Path, space: Space, objective: Objective, outcome: dict[str, Any], heading: Heading) -> str:
+    """Return the HTML page of a search: strategy, verdict, the best combinations, the evidence, and a heatmap for each pair of numbers.
 
     A cell has the mean of the objective over the other numbers; a single number has a line.
 
@@ -43,7 +53,7 @@ def search_page(table: Path, space: Space, objective: Objective, outcome: dict[s
     goal = columns[objective.column].replace([np.inf, -np.inf], np.nan)
     columns = columns.assign(**{objective.column: goal})
     best = outcome["best"]["values"]
-    parts: list[Any] = [Div(text=_told(outcome), width=820)]
+    parts: list[Any] = [Div(text=_told(outcome, heading), width=1000)]
     if len(varied) == 1:
         name = varied[0]
         line = columns.groupby(name)[objective.column].mean()
@@ -78,25 +88,98 @@ def search_page(table: Path, space: Space, objective: Objective, outcome: dict[s
     return str(file_html(column(*parts), INLINE, "Optimisation"))
 
 
-def _told(outcome: dict[str, Any]) -> str:
-    """Return the verdict and the figures behind it as HTML."""
-    verdict, statistics = outcome["verdict"], outcome["statistics"]
-    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
-    rows = [(name, value) for part in EVIDENCE for name, value in _figures(part, statistics.get(part) or {})]
-    rows += [(f"kept one step beside {name}", f"{found['kept']:.0%}") for name, found in outcome["stability"].items()]
-    cells = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in rows)
-    values = ", ".join(f"{name} = {value:g}" for name, value in outcome["best"]["values"].items())
+SHOWN = ("Sharpe Ratio", "Return [%]", "CAGR [%]", "Max. Drawdown [%]", "Profit Factor", "# Trades")
+
+
+def _told(outcome: dict[str, Any], heading: Heading) -> str:
+    """Return everything but the heatmaps as HTML: what was searched, the verdict, the best combinations and the evidence."""
+    verdict = outcome["verdict"]
+    searched = [
+        (name, f"{found['values']:,} values from {found['min']:g} to {found['max']:g}")
+        for name, found in outcome["parameters"].items()
+    ]
+    return "".join([
+        f"<h1>{escape(heading.title)}</h1>{_listed(heading.strategy)}",
+        f"<h2>Verdict</h2><p><b>{escape(verdict['text'])}</b></p>{_listed(verdict['reasons'])}",
+        f"<h2>Warnings</h2>{_listed(heading.warnings)}" if heading.warnings else "",
+        f"<h2>Data and settings</h2>{_table([], heading.settings)}",
+        (f"<h2>What was searched</h2><p>{outcome['tried']:,} of {outcome['combinations']:,} combinations by {escape(outcome['method'])}, for the "
+        f"best {escape(', '.join(outcome['objective']))}; {outcome['failed']:,} failed.</p>{_table([], searched)}"),
+        f"<h2>The best combinations</h2><p>Over all graded bars, which is in sample: they were chosen by these figures.</p>{_top(outcome)}",
+        f"<h2>In sample and out of sample</h2>{_walked(outcome['statistics']['walk_forward'])}",
+        f"<h2>The evidence</h2>{_table(['Figure', 'Value', 'What it is'], _evidence(outcome))}",
+    ])  # fmt: skip
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    names = f"<tr>{''.join(f'<th align=left>{escape(name)}</th>' for name in head)}</tr>" if head else ""
+    cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table cellpadding='4'>{names}{cells}</table>"
+
+
+def _number(value: float | None, form: str = ",.2f") -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _top(outcome: dict[str, Any]) -> str:
+    names = list(outcome["best"]["values"])
+    rows = [
+        [*(f"{row['values'][name]:g}" for name in names),
+         *(_number(row["figures"].get(name), ",.0f" if name == "# Trades" else ",.2f") for name in SHOWN)]
+        for row in outcome["top"]
+    ]  # fmt: skip
+    return _table([*names, *SHOWN], rows)
+
+
+def _walked(walked: dict[str, Any]) -> str:
+    """Return the windows of the walk-forward, each with its Sharpe ratio before and after it was chosen."""
+    if not walked["windows"]:
+        return "<p>There are too few bars to choose on a part of them and test on the next.</p>"
+    rows = [
+        [w["from"][:10], w["to"][:10], ", ".join(f"{name} = {value:g}" for name, value in w["values"].items()),
+         _number(w["sharpe_in_sample"]), _number(w["sharpe_out_of_sample"]), f"{_number(w['return_pct'])}%"]
+        for w in walked["windows"]
+    ]  # fmt: skip
+    head = ["Tested from", "to", "Best before", "Sharpe in sample", "Sharpe out of sample", "Return out of sample"]
     return (
-        f"<h1>{escape(verdict['text'])}</h1><ul>{reasons}</ul><p>The best of {outcome['tried']:,} combinations: "
-        f"{escape(values)}</p><table cellpadding='4'>{cells}</table>"
+        "<p>The best combination of the bars before each window, tested on the window. Each Sharpe ratio is of its own window, so none "
+        f"of them is that of all bars above.</p>{_table(head, rows)}"
     )
 
 
-def _figures(part: str, found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the numbers of a part of the statistics with their names."""
-    words = part.replace("_", " ")
-    return [
-        (f"{words}: {name.replace('_', ' ')}", f"{value:,.4g}")
-        for name, value in found.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
+def _evidence(outcome: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return each figure behind the verdict with what it is."""
+    found = outcome["statistics"]
+    tries, ratio, walked, shuffled = (
+        found["trials"],
+        found["sharpe_ratio"],
+        found["walk_forward"],
+        found["shuffled_prices"],
+    )
+    interval, costs, random = (
+        found["intervals"]["sharpe_ratio"],
+        found["ranges"]["sharpe_ratio"],
+        found["random_entries"],
+    )
+    rows = [
+        ("Sharpe ratio, all bars", _number(ratio["annual"]), "Of the best combination, in sample: the same as in the table above"),
+        ("… resampled", f"{_number(interval['low'])} to {_number(interval['high'])}", f"{interval['confidence']:.0%} of histories drawn from its days"),
+        ("… other paths and costs", f"{_number(costs['low'])} to {_number(costs['high'])}", "Over what bars do not tell, and dearer trading"),
+        ("… out of sample", _number(walked["sharpe_ratio"]), f"Of all windows together: {walked['efficiency']:.0%} of that in sample there"),
+        ("… by luck alone", _number(tries["sharpe_ratio_of_luck"]), "What the best of so many tries without skill is expected to reach"),
+        ("Tries", f"{tries['total']:,}", f"{tries['before']:,} of them before this search; as good as {tries['independent']:g} independent ones"),
+        ("Deflated Sharpe ratio", f"{ratio['deflated']:.1%}", "How sure it is that the Sharpe ratio is above that of luck"),
+        ("Years of data", _number(ratio["years"], ".1f"), f"{ratio['minimum_backtest_years']:.1f} are needed after so many tries"),
+        ("Shuffled prices", f"{shuffled['as_good_when_shuffled']:.0%}", "How often the same search found as much in prices without order"),
+        ("Random entries", f"{random['as_good_at_random']:.1%}", "Of as many trades at random bars, how many sets did as well"),
+        ("Buy and hold", f"{_number(found['buy_and_hold_return_pct'])}%", "Over the same bars at the same costs"),
+    ]  # fmt: skip
+    if found["overfitting"]:
+        told = "How often the best of one half of the days was below the median in the other half"
+        rows.append(("Probability of overfitting", f"{found['overfitting']['pbo']:.0%}", told))
+    told = "Of the objective, one step beside the best value"
+    return [*rows, *((f"Kept beside {name}", f"{one['kept']:.0%}", told) for name, one in outcome["stability"].items())]

@@ -30,7 +30,7 @@ class Interval:
 
 
 def bootstrap(
-    returns: Floats, *, days_a_year: float, draws: int = 1000, confidence: float = 0.9, seed: int = 0
+    returns: Floats, *, days_a_year: float, draws: int = 1000, confidence: float = 0.9, seed: int = 0, rate: float = 0.0
 ) -> dict[str, Interval]:
     """Return ranges of the annual Sharpe ratio, CAGR (percent) and maximum drawdown (percent, negative).
 
@@ -39,12 +39,13 @@ def bootstrap(
     Args:
         returns: float64 of shape (days,).
         days_a_year: how many of them make a year.
+        rate: the risk-free rate of a day, which the Sharpe ratio is above.
     """
     drawn = returns[stationary_indexes(len(returns), block_length(returns), draws, seed)]
     edges = [(1 - confidence) / 2, (1 + confidence) / 2]
     found = {}
-    observed = _figures(returns[None, :], days_a_year)
-    for name, values in _figures(drawn, days_a_year).items():
+    observed = _figures(returns[None, :], days_a_year, rate)
+    for name, values in _figures(drawn, days_a_year, rate).items():
         low, high = np.quantile(values, edges)
         found[name] = Interval(float(observed[name][0]), float(low), float(high), confidence)
     return found
@@ -61,9 +62,9 @@ def stationary_indexes(length: int, block: int, draws: int, seed: int) -> np.nda
     return (np.take_along_axis(starts, last, axis=1) + at - last) % length
 
 
-def _figures(returns: Floats, days_a_year: float) -> dict[str, Floats]:
+def _figures(returns: Floats, days_a_year: float, rate: float) -> dict[str, Floats]:
     deviation = returns.std(axis=1, ddof=1)
-    mean = returns.mean(axis=1)
+    mean = returns.mean(axis=1) - rate
     sharpe = np.where(deviation > 1e-15, mean / np.maximum(deviation, 1e-15), 0.0) * np.sqrt(days_a_year)
     worth = np.cumprod(1 + returns, axis=1)
     final = np.maximum(worth[:, -1], 0)

@@ -101,6 +101,64 @@ def test_paths_and_queries(api: APIClient, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("backtests/quick-run/", {"user_description": SENTENCE, "cash": True}, "cash"),
+        ("backtests/quick-run/", {"user_description": SENTENCE, "symbol": 5}, "symbol"),
+        ("backtests/quick-run/", {"user_description": 5}, "user_description"),
+        ("backtests/jobs/", {"strategy": SENTENCE, "symbols": ["GOOG", 5]}, "symbols"),
+        ("backtests/jobs/", {"strategy": SENTENCE, "notes": 5}, "notes"),
+        ("strategies/", {"user_description": SENTENCE, "name": 1.5}, "name"),
+        ("chat/", {"message": 5}, "message"),
+        ("production/strategies/validate-code/", {"code": 5}, "code"),
+        ("production/strategies/1/deploy/", {"gates": {"min_trades": True}}, "gates.min_trades"),
+    ],
+)
+def test_a_value_of_another_type_is_not_turned_into_one(
+    api: APIClient, path: str, body: dict[str, Any], field: str
+) -> None:
+    api.post("/api/strategies/", {"user_description": SENTENCE})
+    path = path.replace("/1/", f"/{Strategy.objects.get().pk}/")
+    answer = api.post(f"/api/{path}", body)
+    assert answer.status_code == 400, answer.content
+    (found,) = answer.json()["details"]
+    assert (found["field"], found["code"]) == (field, "wrong_type")
+    assert found["suggestion"] in ("Send a number", "Send text in quotes")
+
+
+def test_a_job_takes_the_number_of_a_strategy_as_number_or_text(api: APIClient) -> None:
+    number = api.post("/api/strategies/", {"user_description": SENTENCE}).json()["id"]
+    for given in (number, str(number)):
+        assert api.post("/api/backtests/jobs/", {"strategy": given}).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"start_date": "2024-02-30"}, "got '2024-02-30'"),
+        ({"cash": -1}, "got -1"),
+        ({"commission": 200}, "got 200"),
+        ({"cash": "much"}, "got 'much'"),
+        ({"timezone": "Mars/Olympus"}, "There is no time zone 'Mars/Olympus'"),
+    ],
+)
+def test_a_refusal_names_the_value(api: APIClient, body: dict[str, Any], says: str) -> None:
+    for path in ("backtests/quick-run/", "production/backtests/run-sandbox/"):
+        given = {"user_description": SENTENCE} if "quick" in path else {"code": "x = 1", "symbol": "GOOG"}
+        answer = api.post(f"/api/{path}", {**given, **body})
+        assert answer.status_code == 400, answer.content
+        assert says in answer.json()["details"][0]["message"]
+
+
+def test_a_refusal_does_not_repeat_a_password(db: None) -> None:
+    body = {"username": "eve", "email": "nope", "password": "hushhush1"}
+    answer = APIClient().post("/api/auth/register/", body)
+    assert answer.status_code == 400
+    assert "got 'nope'" in answer.content.decode()
+    assert "hush" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
     ("content", "says"),
     [
         (b"", "empty"),

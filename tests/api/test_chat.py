@@ -270,3 +270,13 @@ def test_streams_many_at_once_while_a_worker_tests(vendor: ModelServer, tmp_path
         assert all(sum(kind == "text" for kind, _, _ in e) > 3 for e in all_of_them.values())
         refused = httpx.post(f"{server.url}/api/chat/", json={"message": ""}, headers=mine, timeout=30)
         assert (refused.status_code, refused.headers["content-type"]) == (400, "application/json")
+
+
+def test_a_conversation_keeps_a_time_zone_for_its_backtests(api: APIClient) -> None:
+    first = {"message": SENTENCE, "timezone": "America/New_York"}
+    session = api.post("/api/chat/", first, HTTP_ACCEPT="application/json").json()["session_id"]
+    api.post("/api/chat/", {"message": "test it", "session_id": session}, HTTP_ACCEPT="application/json")
+    assert BacktestRun.objects.latest("id").timezone == "America/New_York"
+    refused = api.post("/api/chat/", {"message": "hi", "timezone": "Mars/Olympus"}, HTTP_ACCEPT="application/json")
+    assert refused.status_code == 400
+    assert "Mars/Olympus" in refused.content.decode()

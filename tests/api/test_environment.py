@@ -42,6 +42,13 @@ def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
         ("DATABASE_URL", "sqlite", "sqlite:///"),
         ("DATABASE_URL", "oracle://x", "postgres://user"),
         ("DATABASE_URL", "postgres://host:port/db", "port is no number"),
+        ("DATABASE_URL", "postgres://host:0/db", "from 1 to 65535"),
+        ("DATABASE_URL", "postgresql://host:65536/db", "from 1 to 65535"),
+        ("DATABASE_URL", "postgres://host:5432/", "no database"),
+        ("DATABASE_URL", "sqlite:///", "no file"),
+        ("DATABASE_URL", "sqlite://:memory:", "no file"),
+        ("CELERY_BROKER_URL", "redis://host:0/1", "from 1 to 65535"),
+        ("CELERY_BROKER_URL", "amqp://host:x//", "from 1 to 65535"),
         ("DATABASE_URL", "postgres://host", "no database"),
         ("DATABASE_URL", "sqlite:////proc/x/db", "Name a folder"),
         ("VAR_DIR", "/proc/x", "Name a folder"),
@@ -68,6 +75,61 @@ def test_what_cannot_work_is_refused_by_its_name(tmp_path: Path, name: str, valu
     assert says in last
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgres://ada:hush-hush@host:0/db"),
+        ("DATABASE_URL", "postgres://ada:hush-hush#1@host:5432/db"),
+        ("DATABASE_URL", "postgres://ada:hush-hush@host:5432/"),
+        ("DATABASE_URL", "oracle://ada:hush-hush@host/db"),
+        ("CELERY_BROKER_URL", "redis://ada:hush-hush@host:0/1"),
+        ("OPENAI_BASE_URL", "ftp://ada:hush-hush@host"),
+    ],
+)
+def test_a_refusal_does_not_tell_the_password(tmp_path: Path, name: str, value: str) -> None:
+    done = check(tmp_path, **{name: value})
+    assert done.returncode != 0
+    assert name in done.stderr
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_a_misspelt_name_is_warned_of_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    done = check(tmp_path, THROTTLE_ANNON="1/min", PORT="80", DATA_DIR="/data")
+    assert done.returncode == 0
+    assert "THROTTLE_ANNON is set, and nothing reads it: did you mean THROTTLE_ANON?" in done.stderr
+    assert done.stderr.count("W001") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DATA_PROVIDER", "DATA_PROVIDERS"),
+        ("DATABASE_ULR", "DATABASE_URL"),
+        ("LOG_LEVLE", "LOG_LEVEL"),
+        ("SECERT_KEY", "SECRET_KEY"),
+        ("SECURE_COOKIE", "SECURE_COOKIES"),
+        ("JWT_EXPIRI", "JWT_EXPIRY"),
+        ("OPENAI_APIKEY", "OPENAI_API_KEY"),
+        ("USE_BACKTESTINGPY", "USE_BACKTESTING_PY"),
+        ("SANDBOX_TIMEOUT", "SANDBOX_TIMEOUT_S"),
+        ("AI_BUDGET_USER", "AI_BUDGET_USER_USD"),
+    ],
+)
+def test_what_is_nearly_a_setting_is_misspelt(name: str, meant: str) -> None:
+    assert environment.misspelt([name, meant]) == {name: meant}
+
+
+def test_what_other_programs_read_is_not_misspelt() -> None:
+    others = (
+        "PATH HOME USER PWD LANG LC_ALL TERM SHELL HOSTNAME TZ PORT CI GITHUB_TOKEN GITHUB_ACTIONS GITLAB_CI BUILD_NUMBER DATA_DIR "
+        "DJANGO_SETTINGS_MODULE PYTHONPATH VIRTUAL_ENV UVICORN_PORT WEB_CONCURRENCY PROMETHEUS_MULTIPROC_DIR XDG_DATA_DIRS "
+        "XDG_CACHE_HOME DATABASE_HOST DATABASE_PORT DATABASE_NAME DATABASE_USER POSTGRES_USER REDIS_URL REDIS_PORT CELERY_BROKER "
+        "CELERY_RESULT_BACKEND OPENAI_API_BASE OPENAI_ORG_ID OLLAMA_HOST GEMINI_MODEL GOOGLE_API_KEY ANTHROPIC_MODEL DEPLOY_ENV "
+        "SECRET_TOKEN JWT_ALGORITHM MEDIA_URL LOG_DIR LOG_FILE DEBUG_MODE CACHE_DIR OMP_NUM_THREADS SSL_CERT_FILE NO_COLOR "
+    )
+    assert environment.misspelt(others.split()) == {}
 
 
 def test_a_short_key_of_tokens_is_refused_in_production(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_second_names_of_a_canonical(api: APIClient, symbol: dict[str, Any], str
         assert checked.json()["valid"], checked.content
     twice = api.post("/api/strategies/", {"canonical_json": {**OBJECTS, "indicators": [], **symbol, "required_indicators": []}})  # fmt: skip
     assert twice.status_code == 422
-    assert "did you mean `indicators`" in twice.content.decode()
+    assert "given_twice" in twice.content.decode()
 
 
 def test_prices_with_indicators_by_name(api: APIClient) -> None:

@@ -260,6 +260,20 @@ def test_validate_config(api: APIClient, strategy: int, other_user: User) -> Non
 # -- Deploying -----------------------------------------------------------------------------------
 
 
+def test_a_strategy_deployed_on_a_coin_trades_fractions_of_it(api: APIClient) -> None:
+    text = "Buy GOOG when Close > SMA(3), sell when Close < SMA(3), monthly bars, start with 100 in cash"
+    made = api.post("/api/strategies/", {"user_description": text}).json()
+    assert made["canonical_json"]["execution"]["fractional_unit"] == 1.0
+    answer = api.post(f"/api/production/strategies/{made['id']}/deploy/", {"symbol": "BTCUSD"})
+    assert answer.status_code == 201, answer.content
+    deployment = answer.json()
+    assert deployment["figures"]["total_trades"] > 0, "100 dollars never bought a whole coin"
+    folder = Path(project_settings.DEPLOY_REPO) / Path(deployment["path"]).parent
+    committed = json.loads((folder / "canonical.json").read_text())
+    assert committed["execution"]["fractional_unit"] == 1e-6
+    assert "fractional_unit=" in (folder / "strategy.py").read_text()
+
+
 def test_deploy(api: APIClient, strategy: int, user: User) -> None:
     answer = api.post(f"/api/production/strategies/{strategy}/deploy/", {"message": "first\n\nTag: forged"})
     assert answer.status_code == 201, answer.json()

@@ -62,7 +62,7 @@ def test_a_search_from_request_to_verdict(api: APIClient, strategy: int) -> None
     text = b"".join(page.streaming_content).decode()  # type: ignore[attr-defined]
     assert "Bokeh" in text
     assert found["verdict"]["text"] in text
-    assert "sharpe ratio: deflated" in text
+    assert "Deflated Sharpe ratio" in text
     assert not re.findall(r"""<(?:script|link|iframe)[^>]+(?:src|href)=["']?http""", text), "it loads nothing"
     told = [e.data.get("text", "") for e in BacktestRun.objects.get(pk=queued["id"]).events.filter(kind="log")]
     assert any("9 combinations" in t for t in told)
@@ -306,3 +306,25 @@ def test_looking_ahead_over_rest(api: APIClient, isolated: None, monkeypatch: py
     )
     assert few.status_code == 422
     assert "60 are needed" in few.json()["error"]
+
+
+def test_the_sharpe_ratio_of_the_evidence_is_that_of_the_table(api: APIClient) -> None:
+    made = api.post("/api/strategies/", {"user_description": f"{CROSS}, risk-free rate 3%"}).json()
+    queued = asked(api, strategy_id=made["id"], parameters=SMALL, end_date="2010-12-31")
+    tasks.work()
+    found = api.get(f"/api/backtests/optimize/{queued['id']}/").json()
+    figure = pytest.approx(found["best"]["figures"]["Sharpe Ratio"], rel=1e-9)
+    assert found["statistics"]["sharpe_ratio"]["annual"] == figure
+    assert found["statistics"]["intervals"]["sharpe_ratio"]["estimate"] == figure
+    for window in found["statistics"]["walk_forward"]["windows"]:
+        assert window["sharpe_in_sample"] == pytest.approx(window["objective_in_sample"], rel=1e-9)
+    page = (artifact_folder(BacktestRun.objects.get(pk=queued["id"])) / "optimisation.html").read_text()
+    for said in (
+        "Position size",
+        "What was searched",
+        "sma_10_period",
+        "In sample and out of sample",
+        "Sharpe ratio, all bars",
+        "3.00% a year",
+    ):
+        assert said in page, said

@@ -153,6 +153,89 @@ def test_the_sentence_of_an_older_shape(data: dict[str, Any], sentence: str) -> 
     assert load_canonical(canonical_json_of(data)).strategy is not None
 
 
+SEVERAL = {
+    "entry_rules": ["RSI(14) < 30", "Close > SMA(200)"],
+    "exit_rules": ["RSI(14) > 70", "EMA falls"],
+    "symbols": ["GOOG"],
+}
+ANY_ENTRY, ANY_EXIT = "Any one of the 2 long entry rules is enough", "Any one of the 2 long exit rules is enough"
+
+
+def test_that_any_of_several_strings_is_enough_is_an_assumption(api: APIClient) -> None:
+    made = api.post("/api/strategies/", {"canonical_json": SEVERAL}).json()
+    assumed = {a["text"]: a for a in made["assumptions"]}
+    assert {ANY_ENTRY, ANY_EXIT} <= set(assumed)
+    assert (assumed[ANY_ENTRY]["code"], assumed[ANY_ENTRY]["field"]) == ("any_of", "entry_rules")
+    assert assumed[ANY_ENTRY]["other"].startswith("all of them at once")
+    assert any(text.startswith("EMA with its usual setting") for text in assumed), "what was assumed of the words stays"
+    run = api.post("/api/backtests/quick-run/", {"canonical_json": SEVERAL}).json()
+    assert {ANY_ENTRY, ANY_EXIT} <= {a["text"] for a in run["assumptions"]}
+
+
+def test_one_string_and_one_of_each_side_assume_nothing_of_the_kind(api: APIClient) -> None:
+    sides = {
+        **SEVERAL,
+        "entry_rules": ["Buy when RSI(14) < 30", "Short when RSI(14) > 70"],
+        "exit_rules": [],
+        "risk": {"max_bars": 9},
+    }
+    for data in (OLDER, sides):
+        made = api.post("/api/strategies/", {"canonical_json": data, "name": str(len(data))}).json()
+        assert "any_of" not in {a["code"] for a in made["assumptions"]}, made
+
+
+def test_what_the_object_gives_is_not_assumed_of_its_strings(api: APIClient) -> None:
+    made = api.post("/api/strategies/", {"canonical_json": {**OLDER, "execution": {"commission": 0.001}}}).json()
+    texts = {a["text"] for a in made["assumptions"]}
+    assert "No spread" in texts
+    assert "No commission" not in texts
+
+
+def test_another_text_or_canonical_takes_the_assumptions_away(api: APIClient) -> None:
+    made = api.post("/api/strategies/", {"canonical_json": SEVERAL}).json()
+    plain = api.patch(f"/api/strategies/{made['id']}/", {"canonical_json": OLDER}).json()
+    assert ANY_ENTRY not in {a["text"] for a in plain["assumptions"]}
+
+
+# -- Two names of one field ----------------------------------------------------------------------
+
+RULE = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "price", "column": "Open"}}
+PLAIN = {"entry_rules": [{"when": RULE}], "risk": {"max_bars": 5}}
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"indicators": [], "required_indicators": []}, "required_indicators"),
+        ({"symbols": ["GOOG"], "symbol": "GOOG"}, "symbol"),
+        ({"symbols": ["GOOG"], "ticker": "AAPL"}, "ticker"),
+        ({"ticker": "GOOG", "symbol": "AAPL"}, "symbol"),
+        ({"symbol": None, "symbols": []}, "symbol"),
+        ({"indicators": [{"name": "RSI", "timeperiod": 3, "period": 4}]}, "indicators[0].period"),
+        ({"indicators": [{"name": "RSI", "timeperiod": 3, "params": {"length": 4}}]}, "indicators[0].length"),
+    ],
+)
+def test_both_names_of_a_field_in_a_canonical_are_one_too_many(
+    api: APIClient, more: dict[str, Any], field: str
+) -> None:
+    answer = api.post("/api/strategies/", {"canonical_json": {**PLAIN, **more}})
+    assert answer.status_code == 422
+    (found,) = [d for d in answer.json()["details"] if d["severity"] == "error"]
+    assert (found["code"], found["field"]) == ("given_twice", field)
+    assert found["suggestion"].startswith("Leave one of them out: keep `")
+
+
+def test_both_names_beside_rules_as_strings(api: APIClient) -> None:
+    answer = api.post("/api/strategies/", {"canonical_json": {**OLDER, "symbol": "AAPL"}})
+    assert (answer.status_code, answer.json()["details"][0]["code"]) == (422, "given_twice")
+
+
+def test_a_second_name_is_validated_as_the_first(api: APIClient) -> None:
+    answer = api.post("/api/strategies/", {"canonical_json": {**PLAIN, "symbol": 5}})
+    assert answer.status_code == 422
+    assert answer.json()["details"][0]["field"] == "symbols[0]"
+
+
 # -- Drafts --------------------------------------------------------------------------------------
 
 

@@ -201,6 +201,14 @@ def test_forms_take_second_names_too(api: APIClient) -> None:
         ("schema/?language=de", 400),
         ("docs/", 200),
         ("docs/?theme=dark", 400),
+        ("strategies/?status=", 400),
+        ("strategies/?name=%20", 400),
+        ("strategies/?ordering=,", 400),
+        ("backtests/?status=queued&status=failed", 400),
+        ("backtests/?page=1&page=2", 400),
+        ("backtests/?strategy=1.5", 400),
+        ("backtests/?timeframe=7m", 400),
+        ("ai/usage/?days=", 400),
     ],
 )
 def test_queries(api: APIClient, query: str, status: int) -> None:

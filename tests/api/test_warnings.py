@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from backtest_api import tasks
 from backtest_api.models import BacktestRun
+from backtest_api.warnings import of_several
 from Strategy.text_parser import parse_strategy
 
 # Without a stop it is warned that nothing bounds a loss; the reading has the warning, no run has it by itself.
@@ -106,3 +107,51 @@ def test_a_try_says_what_it_counts(api: APIClient) -> None:
     made = api.post("/api/strategies/", {"user_description": BARE}).json()
     assert "counting yours of this strategy in all its versions" in text(strategy_id=made["id"])
     assert BacktestRun.objects.count() == 2
+
+
+def test_a_job_says_which_symbol_a_warning_belongs_to(api: APIClient) -> None:
+    job = api.post(
+        "/api/backtests/jobs/", {"strategy": BARE, "symbols": ["GOOG", "FB"], "from": "2004-08-19", "to": "2012-12-31"}
+    ).json()
+    tasks.work()
+    tasks.work()
+    done = api.get(f"/api/backtests/jobs/{job['id']}/").json()
+    goog, fb = (result["warnings"] for result in done["results"])
+    assert set(goog) != set(fb), "the prices of FB begin in 2012"
+    common = [w for w in goog if w in fb]
+    alone = [f"GOOG: {w}" for w in goog if w not in fb] + [f"FB: {w}" for w in fb if w not in goog]
+    assert sorted(done["warnings"]) == sorted([*common, *alone])
+
+
+def test_warnings_of_several_symbols() -> None:
+    found = [("A", ["x", "y", "y"]), ("B", ["y", "z"]), ("C", ["y", "z"])]
+    assert of_several(found) == ["A: x", "y", "B and C: z"]
+    assert of_several([("A", ["x"])]) == ["x"]
+
+
+# -- What a run was given is not assumed ---------------------------------------------------------
+
+
+def assumed(run: dict[str, Any]) -> set[str]:
+    return {a["text"] for a in run["assumptions"]}
+
+
+def test_what_the_request_gives_is_not_assumed(api: APIClient) -> None:
+    text = "Buy when RSI(14) < 30, sell when RSI(14) > 70, stop 5%"
+    plain = api.post("/api/backtests/quick-run/", {"user_description": text, "symbol": "GOOG"}).json()
+    assert {"Start with 100000 in cash", "No commission", "No spread", "Daily bars"} <= assumed(plain)
+    assert not any("symbol" in a for a in assumed(plain)), "the request names one"
+    given = {"symbol": "GOOG", "commission": 0.001, "cash": 5000}
+    run = api.post("/api/backtests/quick-run/", {"user_description": text, **given}).json()
+    assert {"No spread", "Daily bars", "Every trade takes the full equity"} <= assumed(run)
+    assert not assumed(run) & {"No commission", "Start with 100000 in cash"}
+
+
+def test_neither_does_a_report_assume_it(api: APIClient) -> None:
+    made = api.post("/api/strategies/", {"user_description": BARE}).json()
+    run = api.post("/api/backtests/quick-run/", {"strategy_id": made["id"], "commission": 0.002}).json()
+    page = api.get(f"/api/backtests/{run['id']}/report/").content.decode()
+    said = page.partition("<h3>Assumed</h3>")[2].partition("</ul>")[0]
+    assert "No spread" in said
+    assert "No commission" not in said
+    assert "0.2% of an order" in page

@@ -1,0 +1,35 @@
+"""What was assumed when a strategy was read, and holds in a run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from Backtest.canonical import CanonicalStrategy
+from backtest_api.models import BacktestRun
+
+if TYPE_CHECKING:
+    from Strategy.draft import Assumption
+
+
+def still_assumed(
+    run: BacktestRun, read: CanonicalStrategy | None, assumptions: Iterable[Assumption | Mapping[str, str]]
+) -> list[dict[str, str]]:
+    """Return those assumptions about a strategy that hold in a run of it as well.
+
+    What the run was given is not assumed: its symbol, and each setting that is another than that of the strategy as it was read.
+    """
+    if read is None:
+        return []
+    before, after = read.model_dump(mode="json"), run.canonical_json
+    found = [dict(a) if isinstance(a, Mapping) else dict(a.__dict__) for a in assumptions]
+    return [a for a in found if a["code"] != "symbol" and _at(before, a["field"]) == _at(after, a["field"])]
+
+
+def _at(data: Any, path: str) -> Any:
+    """Return the value of JSON at a path such as `execution.commission`, rules and their indicators left out."""
+    if path.partition(".")[0] not in ("execution", "timeframe"):
+        return None
+    for name in path.split("."):
+        data = data.get(name)
+    return data
