@@ -28,6 +28,7 @@ from Backtest.errors import DataError, StrategyError
 from Backtest.explain import exit_reasons
 from Backtest.kernel.figures import cautions
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
+from Backtest.sandbox.audit import backtesting_stats
 from Backtest.sessions import Session
 from Backtest.timeframes import is_intraday
 
@@ -176,7 +177,7 @@ def _result(
         prices=prices,
         code=generated,
         metrics=done.metrics,
-        reference=done.reference,
+        reference=backtesting_stats(done.trades, done.equity, begin, prices.frame, settings.risk_free_rate),
         cautions=uncertain,
         begin=begin,
         summary=summarise(done.metrics, settings.cash),

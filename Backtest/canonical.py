@@ -29,6 +29,7 @@ MAX_JSON_BYTES = 64 * 1024
 
 Side = Literal["long", "short"]
 Operator = Literal["<", "<=", ">", ">=", "=="]
+MIRRORED: dict[Operator, Operator] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}  # what holds with the sides exchanged
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 PriceColumn = Literal["Open", "High", "Low", "Close", "Volume"]
 MAX_NUMBER = 1e12

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from Backtest.canonical import (
+    MIRRORED,
     All,
     AnyCondition,
     AnyOf,
@@ -206,9 +207,13 @@ class Expressions:
             case ForBars() | WithinBars():
                 return self._window(node, path, role, shift, negated)
             case Compare():
-                left = self.operand(node.left, path=f"{path}.left", role=role, shift=shift)
-                right = self.operand(node.right, path=f"{path}.right", role=role, shift=shift, beside=node.left)
-                return self._compare(left, node.op, right, negated)
+                sides, op = [(node.left, "left"), (node.right, "right")], node.op
+                if isinstance(node.left, Value) and op in MIRRORED:  # a number stands behind what is held against it
+                    sides, op = sides[::-1], MIRRORED[op]
+                (first, before), (second, behind) = sides
+                left = self.operand(first, path=f"{path}.{before}", role=role, shift=shift)
+                right = self.operand(second, path=f"{path}.{behind}", role=role, shift=shift, beside=first)
+                return self._compare(left, op, right, negated)
             case Cross():
                 return self._cross(node, path, role, shift, negated)
             case Between():

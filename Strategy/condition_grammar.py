@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from Backtest.canonical import (
+    MIRRORED,
     All,
     AnyCondition,
     AnyOf,
@@ -31,7 +32,7 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
-from Strategy.predicates import MIRRORED, Predicates, joined
+from Strategy.predicates import Predicates, joined
 from Strategy.pronouns import Pronouns
 
 _PULLBACKS = (

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from Backtest.canonical import (
+    MIRRORED,
     All,
     AnyCondition,
     AnyOf,
@@ -35,7 +36,6 @@ _WAYS: dict[str, Literal["above", "below"]] = {
     "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above", "up": "above",
     "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
-MIRRORED: dict[Operator, Operator] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 class Predicates:

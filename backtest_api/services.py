@@ -213,8 +213,11 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
     try:
         given = {k: options[k] for k in ("cash", "commission", "spread") if options.get(k) is not None}
         stored = loaded.require()
-        stored, of_bars = on_bars(stored, options.get("timeframe") or stored.timeframe)
-        cautions += [d.as_dict() for d in of_bars]
+        try:
+            stored, of_bars = on_bars(stored, options.get("timeframe") or stored.timeframe)
+            cautions += [d.as_dict() for d in of_bars]
+        except AlgoAgentError as error:
+            problem("timeframe", error)
         data = stored.model_dump(mode="json")
         data["execution"] |= given
         canonical = load_canonical(data).require()

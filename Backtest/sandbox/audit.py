@@ -65,12 +65,11 @@ class Claim:
 class Settled:
     """What follows from decisions and prices.
 
-    `metrics` are the figures of the bars from the first decision on, `reference` backtesting.py's own statistics of them;
-    `trades` have its columns, `equity` Equity and DrawdownPct of these bars.
+    `metrics` are the figures of the bars from the first decision on; `trades` have backtesting.py's columns, `equity`
+    Equity and DrawdownPct of these bars.
     """
 
     metrics: dict[str, Any]
-    reference: dict[str, Any]
     trades: pd.DataFrame
     equity: pd.DataFrame
 
@@ -103,8 +102,10 @@ def measured(trades: Floats, equity: Floats, begin: int, frame: pd.DataFrame, se
         figures.AT_CLOSE: float(settings.trade_on_close),
     }  # fmt: skip
     metrics = figures.figures(equity, table, frame, terms, begin=begin)
-    reference, curve = _reference(table, equity[begin:], begin, frame, settings.risk_free_rate)
-    return Settled(metrics, reference, table.drop(columns="Duration"), curve)
+    graded = equity[begin:]
+    fall = 1 - graded / np.maximum.accumulate(graded)
+    curve = pd.DataFrame({"Equity": graded, "DrawdownPct": fall}, index=pd.DatetimeIndex(frame.index[begin:]))
+    return Settled(metrics, table, curve)
 
 
 def follow(
@@ -184,7 +185,6 @@ def _trades_frame(trades: Floats, frame: pd.DataFrame, settings: EngineSettings)
     if settings.fractional_unit >= 1:
         table["Size"] = np.round(table["Size"]).astype(np.int64)
     table["EntryTime"], table["ExitTime"] = index[table["EntryBar"]], index[table["ExitBar"]]
-    table["Duration"] = table["ExitTime"] - table["EntryTime"]
     return table
 
 
@@ -193,31 +193,35 @@ def warm_up() -> None:
     index = pd.date_range("2020-01-01", periods=3, unit="us")
     frame = pd.DataFrame({name: [1.0, 2.0, 1.0] for name in ("Open", "High", "Low", "Close")}, index=index)
     claim = Claim(np.empty((0, DECISION)), np.empty((0, len(TRADE_COLUMNS))), np.full(3, EngineSettings().cash), 0)
-    settle(claim, SandboxJob("", frame))
+    settled = settle(claim, SandboxJob("", frame))
+    backtesting_stats(settled.trades, settled.equity, 0, frame, 0.0)
 
 
-def _reference(
-    table: pd.DataFrame, equity: Floats, begin: int, frame: pd.DataFrame, risk_free: float
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return backtesting.py's statistics of the bars from `begin` on, by its own function in this process, and the curve."""
+def backtesting_stats(
+    trades: pd.DataFrame, equity: pd.DataFrame, begin: int, frame: pd.DataFrame, risk_free: float
+) -> dict[str, Any]:
+    """Return backtesting.py's own statistics of the bars from `begin` on, by its own function in this process.
+
+    Args:
+        trades, equity: as Settled has them.
+        risk_free: a year's rate, 0.02 for 2%.
+    """
     from Backtest.sandbox.worker import plot_when_asked
 
     plot_when_asked()
     from backtesting._stats import compute_stats
 
     graded = frame.iloc[begin:]
-    index = pd.DatetimeIndex(graded.index)
-    shifted = table.assign(EntryBar=table["EntryBar"] - begin, ExitBar=table["ExitBar"] - begin)
-    if index.tz is not None:  # it cannot do with zones on today's pandas
+    table = trades.assign(
+        EntryBar=trades["EntryBar"] - begin, ExitBar=trades["ExitBar"] - begin, Duration=trades["ExitTime"] - trades["EntryTime"]
+    )  # fmt: skip
+    if pd.DatetimeIndex(graded.index).tz is not None:  # it cannot do with zones on today's pandas
         graded = graded.tz_convert("UTC").tz_localize(None)
     with np.errstate(all="ignore"):
         try:
-            found: pd.Series = compute_stats(shifted, equity, graded, None, risk_free)
+            found: pd.Series = compute_stats(table, equity["Equity"].to_numpy(), graded, None, risk_free)
         except OverflowError:  # it cannot say what such a gain would be in a year
-            fall = 1 - equity / np.maximum.accumulate(equity)
-            return {}, pd.DataFrame({"Equity": equity, "DrawdownPct": fall}, index=index)
+            return {}
     values = {str(name): plain(value) for name, value in found.items() if not str(name).startswith("_")}
     # Where only the last bar is below its peak, compute_stats gives the depth of the drawdown in the place of its duration.
-    reference = {k: None if k.endswith("Duration") and not isinstance(v, str) else v for k, v in values.items()}
-    curve: pd.DataFrame = found["_equity_curve"][["Equity", "DrawdownPct"]].set_axis(index)
-    return reference, curve
+    return {k: None if k.endswith("Duration") and not isinstance(v, str) else v for k, v in values.items()}

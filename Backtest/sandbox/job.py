@@ -82,14 +82,12 @@ class SandboxResult:
     """What a completed job gave.
 
     `metrics` are the figures (Backtest/kernel/figures.py) of the bars from `begin` on, the first at whose close the code
-    decided; `reference` are backtesting.py's own statistics of them. NaN and infinities are None, durations text; both
-    are computed here, from the trades and the data. `trades` and `equity` have backtesting.py's columns; equity is
+    decided. NaN and infinities are None, durations text; they are computed here, from the trades and the data. `trades` and `equity` have backtesting.py's columns; equity is
     indexed by time and begins with `begin`, bars of trades are rows of the job's frame. `log` is what the strategy printed;
     `container` has name and image where there was one.
     """
 
     metrics: dict[str, Any]
-    reference: dict[str, Any]
     begin: int
     trades: pd.DataFrame
     equity: pd.DataFrame

@@ -294,7 +294,6 @@ class InterpreterSandbox:
         report = rest[claim.size : end].decode("utf-8", errors="replace")
         return SandboxResult(
             metrics=seen.metrics,
-            reference=seen.reference,
             begin=message.begin,
             trades=seen.trades,
             equity=seen.equity,

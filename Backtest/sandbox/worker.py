@@ -42,6 +42,7 @@ MARGIN_PX = 20  # above and below all figures of a chart
 TRADE_COLUMNS = [
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 ]  # fmt: skip
+TRADE_PARTS = ["size", "entry_bar", "exit_bar", "entry_price", "exit_price", "sl", "tp", "pl", "_commissions", "pl_pct"]
 
 
 # -- Before the job --------------------------------------------------------------------------
@@ -393,6 +394,15 @@ def stats_of(compute):
     return computed
 
 
+def without_statistics(trades, equity, strategy_instance, **_):
+    """What the run came to, in the place of backtesting.py's function for statistics, which takes longer than a short run."""
+    import pandas as pd
+
+    parts = zip(TRADE_COLUMNS, TRADE_PARTS, strict=True)
+    columns = {name: [getattr(trade, part) for trade in trades] for name, part in parts}
+    return {"_trades": pd.DataFrame(columns), "_equity_curve": {"Equity": equity}, "_strategy": strategy_instance}
+
+
 def told(bars, say):
     """Go through the bars, saying now and then how many are done."""
     count, step, last = len(bars), max(1, len(bars) // 200), time.monotonic()
@@ -442,7 +452,8 @@ def run(job, prices, say):
     np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
     report, running, decisions = b"", [], Decisions()
     decisions.watch()
-    backtesting.backtesting.compute_stats = stats_of(backtesting.backtesting.compute_stats)
+    statistics = stats_of(backtesting.backtesting.compute_stats) if job["report"] else without_statistics
+    backtesting.backtesting.compute_stats = statistics
     backtesting.backtesting._tqdm = bars_to_decide(running, job["first"], say)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
