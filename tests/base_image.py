@@ -83,13 +83,13 @@ def _python() -> Iterator[tuple[str, Path]]:
 
 
 def _packages() -> Iterator[tuple[str, Path]]:
-    """Yield the files of what is pinned, and of pip, compiled as they are here, by their places in site-packages."""
+    """Yield the files of what is pinned, and of pip, compiled as here and without their tests."""
     pinned = re.findall(r"(?m)^([A-Za-z][\w.-]*)(?:\[.*\])?==", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
     for name in (*pinned, "pip"):
         found = importlib.metadata.distribution(name)
         for file in found.files or ():
             path = Path(str(found.locate_file(file)))
-            if ".." not in file.parts and "__pycache__" not in file.parts and path.is_file():
+            if not {"..", "__pycache__", "tests"} & set(file.parts) and path.is_file():
                 yield str(file), path.resolve()
                 compiled = Path(cache_from_source(str(path)))
                 if path.suffix == ".py" and compiled.is_file():  # else every container compiles all packages again
