@@ -78,8 +78,9 @@ def read_times(
     if pd.api.types.is_numeric_dtype(column) and clock is None:
         column = _digits(column)
     texts = column.astype("str").fillna("").str.strip()
-    texts = texts.str.replace(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", "", case=False, regex=True)
-    texts = texts.str.replace(r"^(\S+) (\d{1,2})-([AP]M)$", r"\1 \2:00 \3", case=False, regex=True)  # 2019-07-01 11-PM
+    texts = texts.str.replace(r"(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", "", regex=True)
+    if texts.str.contains(r"(?i)\d-[AP]M$", regex=True).any():  # 2019-07-01 11-PM
+        texts = texts.str.replace(r"^(\S+) (\d{1,2})-([AP]M)$", r"\1 \2:00 \3", case=False, regex=True)
     if clock is not None:
         texts = _joined(texts, clock)
     elif len(texts) and texts[texts != ""].str.fullmatch(r"(?:1[789]|20)\d{2}").all():
