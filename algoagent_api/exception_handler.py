@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -82,6 +84,15 @@ def _flatten(data: Any, field: str = "") -> list[dict[str, Any]]:
     ]
 
 
+def _passing(error: Exception) -> str:
+    """Return what is said of a fault of the machine that passes; an empty text where it is none."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk of the server is full, so this was not done: try again in a minute"
+    if isinstance(error, OperationalError | InterfaceError):
+        return "The database does not answer, so this was not done: try again in a minute"
+    return ""
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the response for an exception; one that nobody expected is logged and told as such."""
     if isinstance(error, AlgoAgentError):
@@ -116,8 +127,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if not isinstance(error, exceptions.APIException):
         request = getattr(context.get("request"), "_request", None)
         logger.error("server error at %s", getattr(request, "path", "?"), exc_info=error)
-        got_request_exception.send(sender=None, request=request)
         set_rollback()
+        if passing := _passing(error):
+            return Response(error_body(passing), status=503, headers={"Retry-After": "60"})
+        got_request_exception.send(sender=None, request=request)
         return Response(error_body(SERVER_ERROR), status=500)
     set_rollback()
     headers: dict[str, str] = {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from backtest_api.models import BacktestRun
@@ -219,3 +221,25 @@ def test_what_is_deleted_under_a_request(api: APIClient, monkeypatch: pytest.Mon
     monkeypatch.setattr("strategy_api.production.deploy", deleted)
     answer = api.post(f"/api/production/strategies/{made['id']}/deploy/", {})
     assert (answer.status_code, answer.json()["error"]) == (404, "The strategy was deleted while this was being done")
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (OperationalError("database is locked"), "The database does not answer, so this was not done: try again"),
+        (OperationalError('connection to server at "10.1.2.3", port 5432 failed'), "The database does not answer"),
+        (OSError(errno.ENOSPC, "No space left on device", "/srv/var/x"), "The disk of the server is full, so this was not done"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_machine_that_passes(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch, fault: Exception, says: str
+) -> None:
+    def fail(**_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr("data_api.selectors.datasets_of", fail)
+    answer = api.get("/api/data/datasets/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "60")
+    assert answer.json()["error"].startswith(says)
+    assert "10.1.2.3" not in answer.content.decode()
+    assert "/srv" not in answer.content.decode()
