@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from Backtest.canonical import (
     CONDITION_TYPES,
+    MAX_DEPTH,
     MAX_JSON_BYTES,
     SECOND_NAMES,
     All,
@@ -44,6 +45,8 @@ from Backtest.indicators import REGISTRY, indicator_name, spoken_names
 from Backtest.indicators.listed import LENGTHS, fields_of, nearest
 from Backtest.satisfiability import always, never
 from Backtest.timeframes import is_intraday
+
+DEEPEST = 6 * MAX_DEPTH  # parts of a path; a condition adds up to four
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,12 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
     for item in error.errors(include_url=False, include_context=True):
         where = _path(item["loc"])
         kind, message, value = item["type"], item["msg"], item.get("input")
-        if kind == "union_tag_invalid" and where.startswith("indicators"):
+        if len(item["loc"]) > DEEPEST:
+            where = _path(item["loc"][:3])
+            yield _error(
+                "nested_too_deeply", where, f"{where} is nested deeper than {MAX_DEPTH}", "Say it in fewer steps"
+            )
+        elif kind == "union_tag_invalid" and where.startswith("indicators"):
             name = str(value.get("name") if isinstance(value, dict) else value)
             close = get_close_matches(name.upper(), REGISTRY, n=1) or get_close_matches(
                 name.lower(), spoken_names(), n=1

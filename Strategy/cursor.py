@@ -39,6 +39,15 @@ class Mark(NamedTuple):
     snapshot: Any
 
 
+def tangled() -> StrategyError:
+    """Return the error for a text whose reading takes too many steps, or is nested too deeply."""
+    return StrategyError(
+        "The text is too tangled to be read",
+        suggestions=["Shorten it to the rules: when to buy, when to sell, stop and size"],
+        questions=["When exactly should it buy, and when should it sell?"],
+    )
+
+
 class Cursor:
     """Reads tokens left to right; `mark` and `reset` try a reading and take it back.
 
@@ -90,11 +99,7 @@ class Cursor:
         """Return (length, value) of the longest phrase of these categories at a token."""
         self.steps += 1
         if self.steps > MAX_STEPS:
-            raise StrategyError(
-                "The text is too tangled to be read",
-                suggestions=["Shorten it to the rules: when to buy, when to sell, stop and size"],
-                questions=["When exactly should it buy, and when should it sell?"],
-            )
+            raise tangled()
         if start >= len(self.tokens):
             return None
         for words, value in trie(*names).get(self.tokens[start].norm, ()):

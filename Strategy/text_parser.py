@@ -29,7 +29,7 @@ from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
 from Backtest.timeframes import Timeframe, is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
 from Strategy.chart_frames import note_mixed_frames
-from Strategy.cursor import Cursor
+from Strategy.cursor import Cursor, tangled
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
@@ -97,9 +97,17 @@ def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") ->
 
     Raises:
         TooLarge: the text is longer.
+        StrategyError: reading it takes too many steps, or it is nested too deeply.
     """
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
+    try:
+        return _parsed(text, name, timeframe)
+    except RecursionError:
+        raise tangled() from None
+
+
+def _parsed(text: str, name: str, timeframe: Timeframe) -> ParseResult:
     tokens = _tickers(text, tokenize(text, corrector()))
     draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, traded=_traded(tokens))
     tokens = _bounded(text, tokens, draft)

@@ -172,3 +172,17 @@ def test_junk_never_raises(junk: dict[str, Any]) -> None:
     loaded = load_canonical({**EXAMPLE, **junk})
     assert loaded.strategy is None
     assert loaded.errors
+
+
+def test_a_rule_nested_hundreds_of_times_is_named_in_short() -> None:
+    when: dict[str, Any] = {
+        "type": "compare",
+        "left": {"type": "price"},
+        "op": ">",
+        "right": {"type": "value", "value": 1},
+    }
+    for _ in range(700):
+        when = {"type": "not", "condition": when}
+    [found] = load_canonical({"entry_rules": [{"when": when}]}).errors
+    assert (found.code, found.field) == ("nested_too_deeply", "entry_rules[0].when")
+    assert found.message == "entry_rules[0].when is nested deeper than 8"

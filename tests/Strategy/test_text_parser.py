@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from Backtest.errors import StrategyError
 from Backtest.indicators import REGISTRY
 from Strategy.text_parser import parse_strategy
 
@@ -103,3 +104,13 @@ def test_parameters_left_open_are_said_and_tradingviews_where_they_differ(rule, 
 @pytest.mark.parametrize("rule", ["STOCH(14, 1, 3).k < 20", "CCI(20) < -100", "the 9-day ROC > 0", "OBV is rising"])
 def test_parameters_that_were_said_are_no_assumption(rule):
     assert "default_period" not in {a.code for a in parse_strategy(f"Buy when {rule}, stop 5%").assumptions}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Buy when " + "(" * 400 + "RSI < 30" + ")" * 400, "Buy when close > " + "3 * " * 1500 + "3", "Buy when close > " + "EMA of " * 250 + "close"],
+    ids=["brackets", "products", "averages of averages"],
+)  # fmt: skip
+def test_what_is_nested_too_deeply_is_said_to_be(text: str) -> None:
+    with pytest.raises(StrategyError, match="too tangled to be read"):
+        parse_strategy(text)
