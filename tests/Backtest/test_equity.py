@@ -14,10 +14,6 @@ from Backtest.backtesting_adapter import BacktestResult
 from Backtest.equity import drawdowns, holding_curve, holding_figures, yearly_returns
 from Backtest.sandbox import EngineSettings
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import quantstats.stats as qs
-
 CASH = 100_000.0
 SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
 
@@ -67,6 +63,10 @@ def test_nothing_is_returned_on_an_account_that_lost_everything() -> None:
 
 
 def test_months_of_a_run_are_those_of_quantstats_and_make_its_return(run: Callable[..., BacktestResult]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import quantstats.stats as qs  # takes seconds
+
     result = run(SENTENCE)
     equity = result.equity["Equity"]
     years = yearly_returns(equity, CASH)

@@ -16,12 +16,6 @@ from Backtest.kernel import figures
 from Backtest.kernel.definitions import DEFINITIONS, NOTATION
 from Backtest.kernel.figures import NAMES
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import empyrical
-    import quantstats.stats as qs
-np.NINF = -np.inf  # type: ignore[attr-defined]  # empyrical asks for it, NumPy 2 has it no more
-
 DOCS = Path(__file__).parents[2] / "docs" / "figures.md"
 BEGIN, END = "<!-- made by tests/Backtest/test_figures.py -->\n", "<!-- end -->"
 DEFINITIONS_BEGIN = "<!-- definitions, made by tests/Backtest/test_figures.py -->\n"
@@ -120,6 +114,10 @@ def referees(name: str, rate: float = 0.0) -> dict[str, list[float]]:
     daily_rate = (1 + rate) ** (1 / periods) - 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import empyrical  # here, as they take seconds to import and every process of the tests reads this file
+        import quantstats.stats as qs
+
+        np.NINF = -np.inf  # type: ignore[attr-defined]  # empyrical asks for it, NumPy 2 has it no more
         greeks = qs.greeks(returns - daily_rate, others - daily_rate, periods)
         return {
             "Volatility (Ann.) [%]": [

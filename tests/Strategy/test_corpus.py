@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent.parent / "corpus"
 ENTRIES = [
     pytest.param(entry, id=f"{path.stem}-{number}")
     for path in sorted(FOLDER.glob("*.yaml"))
-    for number, entry in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")), start=1)
+    for number, entry in enumerate(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), start=1)
 ]
 
 
