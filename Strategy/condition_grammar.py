@@ -109,7 +109,13 @@ class Conditions:
                 groups.append(joined(pending))
             pending = more
         groups.append(joined(pending))
-        return groups[0] if len(groups) == 1 else self._with_both(AnyOf(conditions=groups))
+        if len(groups) == 1:
+            return groups[0]
+        either = self._with_both(AnyOf(conditions=groups))
+        if isinstance(either, AnyOf) and any(isinstance(group, All) for group in groups) and not self.nested:
+            text = "Of 'and' and 'or', 'and' binds first: A or (B and C)"
+            self.draft.assume("and_first", text, "(A or B) and C: put brackets around what belongs together")
+        return either
 
     def _with_both(self, either: AnyCondition) -> AnyCondition:
         """Read ", and C" behind "A or B", and "when C" behind two times: it is set apart, and must hold with A as well."""

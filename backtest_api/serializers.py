@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from auth_api.requests import RequestSerializer, TextOrNumberField
+from Backtest.search.ranges import RANGED
 from Backtest.timeframes import Timeframe
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
@@ -438,7 +439,16 @@ def _result(run: BacktestRun) -> dict[str, Any]:
         "metrics": figures if done else None,
         "artifacts": artifacts_of(run) if done else [],
         "container": container,
-        "ranges": run.ranges,
+        "ranges": _fractions(run.ranges) if run.ranges else run.ranges,
+    }
+
+
+def _fractions(ranges: dict[str, Any]) -> dict[str, Any]:
+    """Return ranges with percentages as fractions, as all figures of the envelope are."""
+    percentages = {key for key, column in RANGED.items() if column.endswith("[%]")}
+    return {
+        key: {end: _fraction(value) for end, value in found.items()} if key in percentages else found
+        for key, found in ranges.items()
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +23,11 @@ from Backtest.data import PriceData, PriceRequest
 from Backtest.describe import changes
 from Backtest.diagnostics import Loaded, load_canonical
 from Backtest.errors import (
+    AlgoAgentError,
     BudgetExceeded,
     Conflict,
     DataError,
+    Diagnostic,
     ExecutionError,
     InvalidInput,
     ModelUnavailable,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 
 Interaction = ConversationMemory.Interaction
 EXAMPLE = "GOOG"
+TEXT_NOT_USED = "text_not_used"
 MEASURED = ("total_return_pct", "sharpe_ratio", "max_drawdown", "total_trades", "profit_factor")
 
 
@@ -75,6 +79,7 @@ def strategy_create(
     alternatives: list[dict[str, Any]] = []
     if canonical_json is not None:
         canonical, findings = _loaded(canonical_json)
+        findings += _beside(user_description, canonical)
         assumed = assumptions_in(canonical_json)
     elif template or user_description.strip():
         user_description, name = (TEMPLATES[template], name or template) if template else (user_description, name)
@@ -306,6 +311,8 @@ def strategy_update(
             _change_text(strategy, analysis, session_id)
         elif canonical_json is not None:
             _change_canonical(strategy, canonical_json, session_id)
+            beside = _beside(strategy.user_description, load_canonical(strategy.canonical_json).require())
+            strategy.warnings = [w for w in strategy.warnings if w["code"] != TEXT_NOT_USED] + beside
             strategy.assumptions = [a.__dict__ for a in assumptions_in(canonical_json)]
         try:
             with transaction.atomic():
@@ -313,6 +320,20 @@ def strategy_update(
         except IntegrityError as error:
             raise _name_taken(strategy.name) from error
     return strategy
+
+
+def _beside(text: str, canonical: CanonicalStrategy) -> list[dict[str, str]]:
+    """Say so where a text that is kept beside a canonical is not what the strategy trades."""
+    if not text.strip():
+        return []
+    with suppress(AlgoAgentError):
+        read = parse_strategy(template_text(text), timeframe=canonical.timeframe).strategy
+        read = read and read.model_copy(update={"symbols": read.symbols or canonical.symbols})
+        if read is not None and read.trading_core() == canonical.trading_core():
+            return []
+    message = "The strategy is that of canonical_json; user_description says something else, or cannot be read, and is a note only"
+    hint = "Leave canonical_json out where the text is meant"
+    return [Diagnostic("warning", TEXT_NOT_USED, "user_description", message, hint).as_dict()]
 
 
 def _is_automatic(strategy: Strategy) -> bool:

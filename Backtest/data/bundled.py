@@ -22,6 +22,8 @@ SYMBOLS = {
     "GOOG": "1d", "EURUSD": "1h", "BTCUSD": "1mo", "AAPL": "1d", "IBM": "1d", "MSFT": "1d", "FB": "1d",
 }  # fmt: skip
 ALIASES = {"EURUSD=X": "EURUSD", "BTC-USD": "BTCUSD", "GOOGL": "GOOG", "META": "FB"}
+# What is not the same under another name, and what it is taken for.
+STAND_INS = {"GOOGL": "GOOG, the other share of the company", "META": "FB, its name until 2022"}
 
 
 class BundledProvider:
@@ -47,6 +49,11 @@ class BundledProvider:
         if request.timeframe != native:
             frame, notes = resample(until(frame, request.end), request.timeframe)
             quality = {}
+        if request.symbol in STAND_INS:
+            notes = [
+                f"The bundled prices have no {request.symbol}: these are those of {STAND_INS[request.symbol]}",
+                *notes,
+            ]
         return PriceData(symbol, request.timeframe, frame, self.name, adjustment, tuple(notes), quality)
 
 

@@ -143,8 +143,11 @@ def in_zone(prices: PriceData, timezone: str) -> PriceData:
         InvalidInput: they bear another one, or a time that clocks jumped over.
     """
     index = pd.DatetimeIndex(prices.frame.index)
-    if not timezone or not is_intraday(prices.timeframe):
+    if not timezone:
         return prices
+    if not is_intraday(prices.timeframe):
+        note = f"{prices.timeframe} bars bear a date and no time: timezone={timezone} changes nothing"
+        return replace(prices, notes=(*prices.notes, note))
     if index.tz is not None:
         if str(index.tz) == timezone:
             return prices
