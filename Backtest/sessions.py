@@ -132,10 +132,13 @@ class Session:
         return np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1).astype(np.int64)
 
     def _minutes(self, index: pd.DatetimeIndex) -> Ints:
-        """Return the minutes from the beginning of each bar's trading day."""
+        """Return the minutes from the beginning of each bar's trading day; before it, and from 1440 on, those of bars beside the week."""
         local = self._local(index)
         minutes = np.asarray(local.hour * 60 + local.minute, dtype=np.int64) - self.opens
-        return minutes % DAY_MIN if self.rolls else minutes
+        if not self.rolls or not self.intraday:
+            return minutes % DAY_MIN if self.rolls else minutes
+        begins = self.days(index) - pd.Timedelta(days=1) + pd.Timedelta(minutes=self.opens)
+        return np.asarray((local - begins) // pd.Timedelta(minutes=1), dtype=np.int64)
 
     def _next_days(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """Return the trading day after each, by the venue's calendar or the weekdays on which the market trades."""

@@ -281,3 +281,30 @@ def test_no_period_is_over_while_bars_of_it_follow(
     ended = (number >= 0) & (complete == number + 1)
     assert not (ended[:-1] & (number[1:] == number[:-1])).any()
     assert ((complete == number) | ended | (number < 0)).all()
+
+
+@pytest.mark.parametrize("timeframe", ["2h", "3h", "4h", "6h", "12h"])
+def test_bars_beside_the_week_of_foreign_exchange_are_bars_of_their_own(timeframe: str) -> None:
+    """One at 17:00 on Friday, when the week is over, and one at 16:00 on Sunday, before it begins; New York's time."""
+    hours = pd.date_range("2023-05-07 17:00", "2023-07-14 17:00", freq="1h", tz="America/New_York")
+    week = ~(
+        ((hours.day_of_week == 4) & (hours.hour >= 17))
+        | (hours.day_of_week == 5)
+        | ((hours.day_of_week == 6) & (hours.hour < 17))
+    )
+    lone = [
+        pd.Timestamp("2023-06-09 17:00", tz="America/New_York"),
+        pd.Timestamp("2023-06-25 16:00", tz="America/New_York"),
+    ]
+    index = hours[week].append(pd.DatetimeIndex(lone)).sort_values()
+    for stamps in (index, index.tz_convert("UTC")):
+        bars, notes = resample(prices(stamps), timeframe)
+        assert bars.index.is_monotonic_increasing
+        assert bars.index.is_unique
+        assert any("17:00" in note for note in notes)
+        friday = bars.loc[bars.index == lone[0]]
+        assert friday[["Open", "Close"]].to_numpy().tolist() == [
+            prices(stamps).loc[lone[0], ["Open", "Close"]].tolist()
+        ]
+        before = bars.loc[bars.index < lone[0]].iloc[-1]
+        assert before["Close"] == prices(stamps).loc[pd.Timestamp("2023-06-09 16:00", tz="America/New_York"), "Close"]
