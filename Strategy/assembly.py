@@ -8,14 +8,18 @@ from typing import Any
 from Backtest.canonical import (
     All,
     AnyCondition,
+    AnyOf,
     Compare,
     Cross,
+    ForBars,
     IndicatorRef,
+    Not,
     Price,
     Rule,
     Side,
     Time,
     Value,
+    WithinBars,
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
@@ -30,6 +34,8 @@ def assemble(draft: Draft) -> None:
     _limits(draft)
     _sells(draft)
     _sides_of_exits(draft)
+    _sides_of_levels(draft)
+    _one_zone(draft)
     settle_moves(draft)
     _opposites(draft)
     _reversal(draft)
@@ -150,6 +156,71 @@ def _sides_of_exits(draft: Draft) -> None:
         else:
             settled.append(said)
     draft.exits = tuple(settled)
+
+
+LEVELS = {"stop_loss": "stop", "take_profit": "target", "trailing_stop": "trailing stop", "max_bars": "time limit"}
+
+
+def _sides_of_levels(draft: Draft) -> None:
+    """Ask about a stop, target or limit of time that is said of one side: a strategy has one for both."""
+    sides = {side for side, _ in draft.entries}
+    if len(sides) < 2 or draft.flags & {"exact", "reversing"}:
+        return
+    for name, called in LEVELS.items():
+        near = draft.levels_near.get(name)
+        if name in draft.risk and near is not None:
+            other = "short" if near == "long" else "long"
+            message = f"The {called} is said of the {near} side, and would be that of the {other} side too"
+            remedy = "Say it behind the rules of both sides, or leave it out"
+            draft.problem("error", "level_side", "text", message, remedy)
+            draft.ask(f"Shall the {called} of the {near} side be that of the {other} side as well?")
+        elif name in draft.risk:
+            draft.assume("levels", f"The {called} is that of both sides", "of one side only", f"risk.{name}")
+
+
+def _one_zone(draft: Draft) -> None:
+    """Give times without a zone the one that the text names for others; ask where it names several."""
+    times = [node for rule in _rules(draft) for node in walk(rule) if isinstance(node, Time) and node.start is not None]
+    zones = sorted({node.timezone for node in times if node.timezone})
+    if not zones or all(node.timezone for node in times) or "exact" in draft.flags:
+        return
+    bare = next(node for node in times if not node.timezone)
+    clock = bare.start if bare.end in (None, "00:00") else f"{bare.start} to {bare.end}"
+    if len(zones) > 1:
+        message = f"The text names the zones {' and '.join(zones)}, and none for {clock}"
+        draft.problem("error", "time_zone", "text", message, "Name the zone of each time")
+        draft.ask(f"In which zone is {clock}: {' or '.join(zones)}?")
+        return
+    draft.assume("one_zone", f"All times are in {zones[0]}, which is named once", "those of the prices for the others")
+
+    def zoned(condition: AnyCondition) -> AnyCondition:
+        return _with_zone(condition, zones[0])
+
+    draft.entries = tuple((side, zoned(condition)) for side, condition in draft.entries)
+    draft.filters = tuple(zoned(condition) for condition in draft.filters)
+    draft.exits = tuple(replace(e, when=zoned(e.when), short=zoned(e.short) if e.short else None) for e in draft.exits)
+
+
+def _rules(draft: Draft) -> list[AnyCondition]:
+    return [
+        *(c for _, c in draft.entries),
+        *draft.filters,
+        *(e.when for e in draft.exits),
+        *(e.short for e in draft.exits if e.short),
+    ]
+
+
+def _with_zone(condition: AnyCondition, zone: str) -> AnyCondition:
+    """Return a condition with the zone in all its times of day that have none."""
+    if isinstance(condition, Time):
+        return (
+            condition.model_copy(update={"timezone": zone}) if condition.start and not condition.timezone else condition
+        )
+    if isinstance(condition, All | AnyOf):
+        return condition.model_copy(update={"conditions": [_with_zone(c, zone) for c in condition.conditions]})
+    if isinstance(condition, Not | ForBars | WithinBars):
+        return condition.model_copy(update={"condition": _with_zone(condition.condition, zone)})
+    return condition
 
 
 def _leaves_otherwise(draft: Draft) -> bool:

@@ -84,6 +84,9 @@ class Draft:
     symbols: tuple[str, ...] = ()
     indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
     entries: tuple[tuple[Side, AnyCondition], ...] = ()
+    levels_near: Mapping[str, Side | None] = field(
+        default_factory=dict
+    )  # among whose rules a stop or a limit of time stands
     limits: tuple[int, ...] = ()  # which of the entries were said with "only"
     exits: tuple[Exit, ...] = ()
     filters: tuple[AnyCondition, ...] = ()
@@ -136,6 +139,9 @@ class Draft:
         if name in self.risk and self.risk[name] != value:
             self.said_twice = {**self.said_twice, name: (self.risk[name], value)}
         self.risk = {**self.risk, name: value}
+        entered = {side for side, _ in self.entries}
+        near = self.block_side or self.section_side or (self.entries[-1][0] if len(entered) == 1 else None)
+        self.levels_near = {**self.levels_near, name: near}
 
     def set_execution(self, name: str, value: Any) -> None:
         self.execution = {**self.execution, name: value}

@@ -403,7 +403,7 @@ CATEGORIES: dict[str, Phrases] = {
         "from the entry price, from entry price, from the entry, from entry, below entry, below the entry, below the entry price, below entry price, "
         "above entry, above the entry, above the entry price, above entry price, below my entry, above my entry, from the fill, of entry, of the entry price, "
         "from my entry, under entry, under the entry, below purchase price, below the purchase price, above the purchase price, above purchase price, "
-        "below cost, over entry, below the buy price, above the buy price, away, off the entry, below where i bought, on each trade, of price, "
+        "below cost, over entry, below the buy price, above the buy price, away, off the entry, below where i bought, on each trade, on every trade, on all trades, for all trades, for every trade, for both sides, on both sides, of price, "
         "from the entry point, below the entry point, above the entry point, from the buy price, of the price, behind, behind price, behind the price"
     ),
     "FROM_EXTREME": _each(

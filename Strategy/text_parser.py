@@ -20,6 +20,7 @@ from Backtest.canonical import (
     Cross,
     IndicatorRef,
     Rule,
+    Side,
     walk,
 )
 from Backtest.describe import TIMEFRAME_WORDS
@@ -121,11 +122,33 @@ def _parsed(text: str, name: str, timeframe: Timeframe) -> ParseResult:
     cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
     left = leftover(text, tokens, cursor, draft)
+    _levels_of_one_side(tokens, draft)
     try:
         assemble(draft)
     except ValidationError as error:
         draft.out_of_bounds(error)
     return _result(text, tokens, cursor, draft, left, name)
+
+
+_LEVEL_WORDS = {
+    "stop": "stop_loss", "stops": "stop_loss", "target": "take_profit", "targets": "take_profit", "profit": "take_profit",
+    "trail": "trailing_stop", "trailing": "trailing_stop", "hold": "max_bars",
+}  # fmt: skip
+_SIDES_SAID: dict[Side, str] = {"long": "longs", "short": "shorts"}
+
+
+def _levels_of_one_side(tokens: list[Token], draft: Draft) -> None:
+    """Note where a sentence says a level of "the shorts" or "longs" alone: "only the shorts have a 3% stop"."""
+    sentence: set[str] = set()
+    for token in [*tokens, Token("nl", "", 0, 0)]:
+        if token.kind != "nl" and token.norm not in (".", ";"):
+            sentence.add(token.norm)
+            continue
+        said = [side for side, word in _SIDES_SAID.items() if word in sentence]
+        if len(said) == 1:
+            near = {_LEVEL_WORDS[word]: said[0] for word in sentence & set(_LEVEL_WORDS)}
+            draft.levels_near = {name: side or near.get(name) for name, side in draft.levels_near.items()}
+        sentence = set()
 
 
 def _traded(tokens: list[Token]) -> Literal["shares", "coins", ""]:
