@@ -13,11 +13,18 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import DatabaseError, InterfaceError
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"The settings cannot work: {error}")
+    except (DatabaseError, InterfaceError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        from algoagent_api.tables import told
+
+        sys.exit(told(error))
 
 
 if __name__ == "__main__":

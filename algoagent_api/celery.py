@@ -9,9 +9,11 @@ from celery import Celery
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from kombu.transport import TRANSPORT_ALIASES
 
+from algoagent_api.environment import isolation_warnings, misspelt_warnings, settings_or_exit
+
 TRANSPORT_ALIASES["filesystem"] = "algoagent_api.broker:Transport"
 os.umask(0o077)  # what is written is nobody else's
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
+settings_or_exit()
 app = Celery("algoagent_api")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -22,10 +24,9 @@ _stop = threading.Event()
 @worker_ready.connect
 def attend(**_: Any) -> None:
     """Start what a worker does beside its tasks."""
-    from algoagent_api.environment import misspelt_warnings
     from backtest_api.tasks import attend as attend_
 
-    for warning in misspelt_warnings():
+    for warning in misspelt_warnings() + isolation_warnings():
         logging.getLogger(__name__).warning(warning)
     threading.Thread(target=attend_, args=(_stop,), name="attend", daemon=True).start()
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import json
+import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import environ
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
-PROVIDERS = ("bundled", "yahoo")
-VENDORS = ("google-gla", "anthropic", "openai", "openrouter", "ollama")
-GATES = ("min_trades", "min_sharpe", "max_drawdown", "min_profit_factor", "min_return_pct")
-BROKERS = ("filesystem", "memory", "redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs")
+from algoagent_api.rules import DAY_S, RULES, port_is_possible
+
 # What the settings of earlier documents are called here. What they turned on is how it is; what they turned off does not exist.
 EARLIER = {
     "USE_BACKTESTING_PY": "there is no other engine to take: the compiled one and backtesting.py make the same trades",
@@ -25,44 +25,64 @@ EARLIER = {
 }
 TRUE = ("true", "1", "yes", "on")
 FALSE = ("false", "0", "no", "off")
+# Names that are not spelt like the setting that was meant: those of the project's first plans, and of vendors' keys.
+OTHER_NAMES = {
+    "ATLAS_SEARXNG_ENDPOINT": "SEARXNG_ENDPOINT",
+    "ATLAS_MCP_URL": "SEARXNG_ENDPOINT",
+    "ATLAS_MCP_ENDPOINT": "SEARXNG_ENDPOINT",
+    "ATLAS_BACKTEST_IMAGE": "SANDBOX_IMAGE",
+    "GEMINI_KEY": "GEMINI_API_KEY",
+}
+NO_ISOLATION = (
+    "There is no isolation on this server, so that code which AlgoAgent did not generate cannot run: install "
+    "bubblewrap (apt install bubblewrap libseccomp2), or Docker and set SANDBOX_BACKEND=docker"
+)
 DATABASES = ("sqlite", "postgres", "postgresql")
-HOST = r"\*|\.?[A-Za-z0-9_]([\w-]*)(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]"
 
 
 # Names that begin like this are read by AlgoAgent alone, so that a distant likeness is enough to say which was meant.
 OURS = ("THROTTLE_", "BACKTEST_", "SANDBOX_", "AI_BUDGET_")
 ALIKE, ALIKE_OF_OURS = 0.885, 0.7  # DATABASE_USER is 0.88 like DATABASE_URL, and belongs to somebody else
 READ: set[str] = {"JWT_EXPIRY", *EARLIER}  # the names of all variables that are read
+WRONG: list[str] = []  # a sentence for each setting that cannot work; `check` refuses all of them in one message
+_refused: set[Path] = set()  # the folders that are in WRONG
 
 
 class Env(environ.Env):  # type: ignore[misc]
-    """Names the variable whose value is not of its type, and keeps in READ which variables there are."""
+    """Reads variables; of one that cannot work, keeps in WRONG its name, value and remedy, and goes on with its default."""
 
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
     ) -> Any:
         READ.add(var)
-        written = str(self.ENVIRON.get(var, "")).strip()
-        if cast in KINDS and var in self.ENVIRON:
-            kind, read = KINDS[cast]
-            try:
-                return read(written)
-            except ValueError:
-                raise ImproperlyConfigured(
-                    f"{var}={written[:40]} is not {kind}: write one, or leave {var} out"
-                ) from None
-        try:
+        if var not in self.ENVIRON:
             return super().get_value(var, cast, default, parse_default)
-        except (ValueError, TypeError) as error:
-            raise ImproperlyConfigured(f"{var} is not what it has to be: {error}") from None
+        written = str(self.ENVIRON[var]).strip()
+        allowed, means = RULES.get(var, (lambda _: True, ""))
+        try:
+            if cast in KINDS:
+                kind, read = KINDS[cast]
+                value = read(written)
+            else:
+                kind = "what it has to be"
+                value = super().get_value(var, cast, default, parse_default)
+        except (ValueError, TypeError, RecursionError):
+            WRONG.append(f"{var}={_shown(written)[:40]} is not {kind}: {means or 'write one'}; or leave {var} out")
+            return default
+        if not allowed(value):
+            WRONG.append(f"{var}={_shown(written)[:80]} cannot work: {means}")
+            return default
+        return value
 
     def database(self, var: str, default: str) -> dict[str, Any]:
-        """Return the settings of the database that a variable's URL names.
+        """Return the settings of the database that a variable's URL names."""
+        try:
+            return self._database(var, self.str(var, default=default) or default)
+        except ImproperlyConfigured as error:
+            WRONG.append(str(error))
+            return self._database(var, default)
 
-        Raises:
-            ImproperlyConfigured: it is no URL of a database that there is a driver for.
-        """
-        url = self.str(var, default=default) or default
+    def _database(self, var: str, url: str) -> dict[str, Any]:
         scheme, separator, _rest = url.partition("://")
         shown = f"{var}={scheme}://..." if separator else f"{var}={url[:40]}"
         remedy = "write sqlite:///path/of/file or postgres://user:password@host:5432/name"
@@ -71,7 +91,7 @@ class Env(environ.Env):  # type: ignore[misc]
         encoded = "a / # ? or @ in the password is written %2F, %23, %3F or %40"
         try:
             found = dict(self.db_url_config(url))
-            possible = scheme == "sqlite" or _port_is_possible(url)
+            possible = scheme == "sqlite" or port_is_possible(url)
         except ValueError:
             possible = False
         if not possible:
@@ -87,19 +107,11 @@ class Env(environ.Env):  # type: ignore[misc]
         return found
 
 
-def _port_is_possible(url: str) -> bool:
-    """Tell whether a URL has no port, or one from 1 to 65535. ValueError where it has something else."""
-    return urlsplit(url).port != 0
-
-
 def folder(name: str, path: Path, *, make: bool = True) -> Path:
-    """Return a setting's folder, made where it is missing.
+    """Return a setting's folder, made where it is missing; keep in WRONG one that cannot be, or cannot be written to.
 
     Args:
         make: whether it is made; otherwise only whether it could be is looked at.
-
-    Raises:
-        ImproperlyConfigured: it cannot be, or cannot be written to.
     """
     why = ""
     try:
@@ -112,9 +124,23 @@ def folder(name: str, path: Path, *, make: bool = True) -> Path:
             why = f"{there} cannot be written to"
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", "") or str(error)
-    if why:
-        raise ImproperlyConfigured(f"{name}={path} cannot work: {why}. Name a folder that this user may write to")
+    # The default of MEDIA_ROOT is below VAR_DIR: where VAR_DIR cannot be, that alone is said.
+    if why and not _refused.intersection((path, *path.parents)):
+        _refused.add(path)
+        WRONG.append(f"{name}={path} cannot work: {why}. Name a folder that this user may write to")
     return path
+
+
+def database_folder(file: Path, var_dir: Path) -> None:
+    """Make the folder of an SQLite file: anything below VAR_DIR, and elsewhere one folder in another that exists."""
+    outer = file.parent.parent
+    if file.is_relative_to(var_dir) or os.path.exists(outer):
+        folder("DATABASE_URL's folder", file.parent)
+    else:
+        WRONG.append(
+            f"DATABASE_URL=sqlite:///{file} cannot work: there is no folder {outer}, and only the last folder is made. "
+            f"Make {file.parent}, or name a file below VAR_DIR"
+        )
 
 
 def _truth(written: str) -> bool:
@@ -124,32 +150,34 @@ def _truth(written: str) -> bool:
     return known[written.casefold()]
 
 
+def _finite(written: str) -> float:
+    if not math.isfinite(value := float(written)):
+        raise ValueError(written)
+    return value
+
+
 KINDS: dict[Any, tuple[str, Callable[[str], Any]]] = {
     int: ("a whole number", int),
-    float: ("a number", float),
+    float: ("a number", _finite),
     bool: ("True or False", _truth),
+    json.loads: ("JSON", json.loads),
 }
 
 
 def earlier_expiry(env: Env) -> int:
-    """Return how many seconds an access token is good for where JWT_ACCESS_SECONDS does not say it: what JWT_EXPIRY says.
-
-    Raises:
-        ImproperlyConfigured: both are set.
-    """
-    if "JWT_EXPIRY" not in os.environ:
+    """Return how many seconds an access token is good for where JWT_ACCESS_SECONDS does not say it: what JWT_EXPIRY says."""
+    if "JWT_EXPIRY" in os.environ and "JWT_ACCESS_SECONDS" in os.environ:
+        WRONG.append("JWT_EXPIRY and JWT_ACCESS_SECONDS are one setting: keep JWT_ACCESS_SECONDS")
         return 3600
-    if "JWT_ACCESS_SECONDS" in os.environ:
-        raise ImproperlyConfigured("JWT_EXPIRY and JWT_ACCESS_SECONDS are one setting: keep JWT_ACCESS_SECONDS")
-    return int(env.int("JWT_EXPIRY"))
+    return int(env.int("JWT_EXPIRY", default=3600))
 
 
 def refuse_earlier(environment: Mapping[str, str]) -> None:
-    """Refuse a setting of earlier documents that asks for what does not exist."""
+    """Keep in WRONG each setting of earlier documents that asks for what does not exist."""
     for name, why in EARLIER.items():
         value = environment.get(name, "true")
         if value.strip().casefold() not in TRUE:
-            raise ImproperlyConfigured(f"{name}={value[:20]} cannot be: {why}. Leave {name} out")
+            WRONG.append(f"{name}={value[:20]} cannot be: {why}. Leave {name} out")
 
 
 def misspelt(names: Iterable[str]) -> dict[str, str]:
@@ -162,6 +190,9 @@ def misspelt(names: Iterable[str]) -> dict[str, str]:
     """
     found = {}
     for name in sorted(set(names) - READ):
+        if name in OTHER_NAMES:
+            found[name] = OTHER_NAMES[name]
+            continue
         cutoff = ALIKE_OF_OURS if name.startswith(OURS) else ALIKE
         if near := difflib.get_close_matches(name, sorted(READ), n=1, cutoff=cutoff):
             found[name] = near[0]
@@ -182,105 +213,85 @@ def check_names(**_: Any) -> list[checks.CheckMessage]:
     return [checks.Warning(text, id="algoagent.W001") for text in misspelt_warnings()]
 
 
+def isolation_warnings() -> list[str]:
+    """Return what to say where strategy code is not kept from the machine as the settings would have it.
+
+    `process` is without isolation by its name, and ALLOW_UNISOLATED_CODE says that all code may run without: nothing is said.
+    """
+    from django.conf import settings
+
+    from Backtest.errors import SandboxUnavailable
+    from strategy_api.engine import get_sandbox
+
+    named = settings.SANDBOX_BACKEND
+    if named == "process" or (named == "auto" and settings.ALLOW_UNISOLATED_CODE):
+        return []
+    try:
+        sandbox = get_sandbox()
+        why = sandbox.problem()
+    except SandboxUnavailable as error:
+        why = error.message
+    else:
+        if named == "auto" and not sandbox.isolated:
+            return [NO_ISOLATION]
+    return [f"SANDBOX_BACKEND={named} does not work, so that runs fail: {why}"] if why else []
+
+
+@checks.register
+def check_isolation(**_: Any) -> list[checks.CheckMessage]:
+    """Warn of missing isolation in `manage.py check` and before any other command."""
+    return [checks.Warning(text, id="algoagent.W002") for text in isolation_warnings()]
+
+
 def check(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that cannot work.
+    """Refuse settings that cannot work, alone or together.
 
     Raises:
-        ImproperlyConfigured: names the variable, its value and what it may be.
+        ImproperlyConfigured: names each variable, its value and what it may be.
     """
-    for name, allowed, means in RULES:
-        value = settings[name]
-        if not allowed(value):
-            raise ImproperlyConfigured(f"{name}={_shown(value)} cannot work: {means}")
-    for vendor, url in settings["LLM_BASE_URLS"].items():
-        if url and not _web(url):
-            name = f"{'GEMINI' if vendor == 'google-gla' else vendor.upper()}_BASE_URL"
-            raise ImproperlyConfigured(f"{name}={_shown(url)[:80]} cannot work: {_WEB}")
-    secret = settings["SIMPLE_JWT"]["SIGNING_KEY"]
-    if not settings["DEBUG"] and len(secret) < 32:
-        raise ImproperlyConfigured(
-            "JWT_SECRET is shorter than 32 characters, and DEBUG is off: set it to a long random text"
+    wrong = [*WRONG, *_wrong_together(settings)]
+    WRONG.clear()
+    _refused.clear()
+    if len(wrong) == 1:
+        raise ImproperlyConfigured(wrong[0])
+    if wrong:
+        raise ImproperlyConfigured("\n  ".join((f"{len(wrong)} are wrong", *wrong)))
+
+
+def _wrong_together(settings: Mapping[str, Any]) -> Iterator[str]:
+    if not settings["DEBUG"]:
+        if settings["SECRET_KEY"] == settings["DEVELOPMENT_KEY"] or len(settings["SECRET_KEY"]) < 32:
+            yield "DEBUG is off and SECRET_KEY is the default or shorter than 32 characters: set SECRET_KEY to a long random text"
+        elif len(settings["SIMPLE_JWT"]["SIGNING_KEY"]) < 32:
+            yield "JWT_SECRET is shorter than 32 characters, and DEBUG is off: set it to a long random text"
+        if not settings["ALLOWED_HOSTS"]:
+            yield "ALLOWED_HOSTS= cannot work with DEBUG off, for every request would be refused: write the host names of this server"
+    access, days = settings["JWT_ACCESS_SECONDS"], settings["JWT_REFRESH_DAYS"]
+    if access > days * DAY_S:
+        name = "JWT_EXPIRY" if "JWT_EXPIRY" in os.environ else "JWT_ACCESS_SECONDS"
+        yield (
+            f"{name}={access} cannot work: it is longer than JWT_REFRESH_DAYS={days}, which is {days * DAY_S} seconds. "
+            "Write fewer seconds, or more days"
         )
-    for scope, rate in settings["REST_FRAMEWORK"]["DEFAULT_THROTTLE_RATES"].items():
-        if not re.fullmatch(r"[1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day)", rate):
-            raise ImproperlyConfigured(
-                f"THROTTLE_{scope.upper()}={rate} cannot work: write a number a sec, min, hour or day, such as 60/min"
-            )
+    user, total = settings["AI_BUDGET_USER_USD"], settings["AI_BUDGET_TOTAL_USD"]
+    if user > total:
+        yield (
+            f"AI_BUDGET_USER_USD={user:g} cannot work: it is above AI_BUDGET_TOTAL_USD={total:g}, which is everybody's together. "
+            "Lower the one, or raise the other"
+        )
 
 
-def _shown(value: Any) -> str:
+def settings_or_exit() -> None:
+    """Load the settings; where they cannot work, end this process with what is wrong and without a traceback."""
+    from django.conf import settings
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
+    try:
+        _ = settings.DEBUG
+    except ImproperlyConfigured as error:
+        sys.exit(f"The settings cannot work: {error}")
+
+
+def _shown(written: str) -> str:
     """Return a value for an error message, without what stands before the @ of a URL: a name and a password."""
-    return re.sub(r"//.*@", "//...@", ",".join(value) if isinstance(value, list) else str(value))
-
-
-def _at_least(least: float) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: bool(value >= least), f"it has to be at least {least:g}"
-
-
-def _above(least: float) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: bool(value > least), f"it has to be above {least:g}"
-
-
-def _one_of(*known: str) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: value in known, f"known are {', '.join(known)}"
-
-
-_WEB = "write an address such as https://host.example/path"
-
-
-def _web(url: str) -> bool:
-    try:
-        found = urlsplit(url)
-        return found.scheme in ("http", "https") and bool(found.hostname) and _port_is_possible(url)
-    except ValueError:
-        return False
-
-
-def _origins(value: list[str]) -> bool:
-    return all(_web(origin.replace("*.", "")) and not urlsplit(origin).path for origin in value)
-
-
-def _broker(url: str) -> bool:
-    scheme, separator, rest = url.partition("://")
-    known = scheme in BROKERS and bool(separator) and (bool(rest) or scheme not in ("redis", "rediss", "sentinel"))
-    if not known or ";" in url or "," in url:  # several servers stand with ; between: each is Celery's to read
-        return known
-    try:
-        return _port_is_possible(url)
-    except ValueError:
-        return False
-
-
-def _models(value: list[str]) -> bool:
-    return all(name.partition(":")[0] in VENDORS and name.partition(":")[2] for name in value)
-
-
-def _gates(value: Any) -> bool:
-    numbers = isinstance(value, dict) and all(isinstance(v, int | float) for v in value.values())
-    return numbers and set(value) <= set(GATES)
-
-
-RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("DATA_PROVIDERS", lambda v: bool(v) and set(v) <= set(PROVIDERS) and len(set(v)) == len(v),
-     f"name each at most once; known are {', '.join(PROVIDERS)}"),
-    ("SANDBOX_BACKEND", *_one_of("auto", "bubblewrap", "docker", "process")),
-    ("LOG_FORMAT", *_one_of("console", "json")),
-    ("LOG_LEVEL", *_one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-    ("DEPLOY_GATES", _gates, f"it is JSON such as {{\"min_trades\": 1}}; known are {', '.join(GATES)}"),
-    ("LLM_MODEL", _models, f"write vendor:model, such as google-gla:gemini-2.5-flash; known are {', '.join(VENDORS)}"),
-    ("CELERY_BROKER_URL", _broker, f"write a URL such as redis://host:6379/0, with a port from 1 to 65535; known are {', '.join(BROKERS)}"),
-    ("SEARXNG_ENDPOINT", lambda v: not v or _web(v), _WEB),
-    ("ALLOWED_HOSTS", lambda v: all(re.fullmatch(HOST, host) for host in v),
-     "write host names without http:// and port, such as example.com,.example.org"),
-    ("CSRF_TRUSTED_ORIGINS", _origins, "write origins with their scheme, such as https://example.com"),
-    ("CORS_ALLOWED_ORIGINS", _origins, "write origins with their scheme, such as https://example.com"),
-    ("DATA_UPLOAD_MAX_MEMORY_SIZE", *_above(0)), ("MAX_UPLOAD_MB", *_above(0)), ("UPLOAD_MEMORY_MB", *_at_least(64)), ("UPLOAD_TIMEOUT_S", *_above(0)),
-    ("DATASETS_PER_USER", *_at_least(1)), ("DATASETS_MB_PER_USER", *_at_least(1)), ("YAHOO_TIMEOUT_S", *_above(0)),
-    ("SANDBOX_READY", *_at_least(0)), ("SANDBOX_TIMEOUT_S", *_above(0)), ("SANDBOX_MEMORY_MB", *_at_least(256)),
-    ("BACKTEST_CONCURRENCY", *_at_least(1)), ("BACKTEST_PER_USER", *_at_least(1)), ("ARTIFACT_RETENTION_DAYS", *_at_least(0)),
-    ("LLM_TIMEOUT_S", *_above(0)), ("LLM_TRIES", *_at_least(1)), ("AI_BUDGET_USER_USD", *_at_least(0)),
-    ("AI_BUDGET_TOTAL_USD", *_at_least(0)),
-    ("AI_BUDGET_RESERVE_PERCENT", lambda v: 0 <= v <= 100, "it is a percentage from 0 to 100"),
-    ("CHAT_WAIT_S", *_at_least(0)), ("JWT_ACCESS_SECONDS", *_at_least(1)), ("JWT_REFRESH_DAYS", *_at_least(1)),
-    ("NUM_PROXIES", *_at_least(0)),
-)  # fmt: skip
+    return re.sub(r"//.*@", "//...@", written)

@@ -26,7 +26,9 @@ _remembered: dict[str, tuple[float, str]] = {}
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=["ok", "failing"])
+    status = serializers.ChoiceField(
+        choices=["ok", "degraded", "failing"], help_text="degraded: it answers, and broker or sandbox do not work"
+    )
     version = serializers.CharField()
     uptime_s = serializers.FloatField()
     database = serializers.CharField(help_text="Its kind, or why it does not answer")
@@ -57,9 +59,10 @@ class LiveView(_Open):
 class HealthView(_Open):
     @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer}, auth=[])
     def get(self, request: Request) -> Response:
-        """Report on the parts of the service; 503 when the database does not answer."""
+        """Report on the parts of the service; 503 when the database does not answer. Without broker or sandbox it is degraded."""
         body, parts = _report()
-        return _answer(body, ok=parts["database"])
+        works = parts["broker"] and parts["sandbox"]
+        return _answer(body, ok=parts["database"], well="ok" if works else "degraded")
 
 
 class ReadyView(_Open):
@@ -70,8 +73,8 @@ class ReadyView(_Open):
         return _answer(body, ok=all(parts.values()))
 
 
-def _answer(body: dict[str, Any], *, ok: bool) -> Response:
-    body["status"] = "ok" if ok else "failing"
+def _answer(body: dict[str, Any], *, ok: bool, well: str = "ok") -> Response:
+    body["status"] = well if ok else "failing"
     return Response(body, status=status.HTTP_200_OK if ok else status.HTTP_503_SERVICE_UNAVAILABLE)
 
 
@@ -130,4 +133,5 @@ def _sandbox() -> tuple[str, bool, str]:
         sandbox = get_sandbox()
     except SandboxUnavailable as error:
         return settings.SANDBOX_BACKEND, False, error.message
-    return sandbox.backend, sandbox.isolated, _once("sandbox", sandbox.problem)
+    problem = _once("sandbox", sandbox.problem)
+    return sandbox.backend, sandbox.isolated and not problem, problem

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from algoagent_api import environment
@@ -24,10 +23,6 @@ environment.refuse_earlier(os.environ)
 DEVELOPMENT_KEY = "development-only-key-that-production-refuses-to-start-with"
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_KEY)
-if not DEBUG and (SECRET_KEY == DEVELOPMENT_KEY or len(SECRET_KEY) < 32):
-    raise ImproperlyConfigured(
-        "DEBUG is off and SECRET_KEY is the default or shorter than 32 characters: set SECRET_KEY to a long random text"
-    )
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
@@ -39,7 +34,7 @@ MEDIA_ROOT = environment.folder("MEDIA_ROOT", BASE_DIR / env.str("MEDIA_ROOT", d
 DATA_CACHE_DIR = environment.folder(
     "DATA_CACHE_DIR", BASE_DIR / env.str("DATA_CACHE_DIR", default=str(VAR_DIR / "data"))
 )
-with contextlib.suppress(PermissionError):
+with contextlib.suppress(OSError):
     VAR_DIR.chmod(0o700)  # of an earlier version, or made by the system: only the owner may
 
 INSTALLED_APPS = [
@@ -95,7 +90,7 @@ TEMPLATES = [
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["NAME"] = str(BASE_DIR / DATABASES["default"]["NAME"])
-    environment.folder("DATABASE_URL's folder", Path(DATABASES["default"]["NAME"]).parent)
+    environment.database_folder(Path(DATABASES["default"]["NAME"]), VAR_DIR)
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -240,8 +235,8 @@ if not LLM_MODEL and LLM_KEYS["google-gla"]:
     LLM_MODEL = ["google-gla:gemini-2.5-flash"]
 LLM_TIMEOUT_S = env.float("LLM_TIMEOUT_S", default=60.0)
 LLM_TRIES = env.int("LLM_TRIES", default=3)
-AI_BUDGET_USER_USD = env.float("AI_BUDGET_USER_USD", default=1.0)
 AI_BUDGET_TOTAL_USD = env.float("AI_BUDGET_TOTAL_USD", default=20.0)
+AI_BUDGET_USER_USD = env.float("AI_BUDGET_USER_USD", default=min(1.0, AI_BUDGET_TOTAL_USD))
 AI_BUDGET_RESERVE_PERCENT = env.float("AI_BUDGET_RESERVE_PERCENT", default=5.0)
 
 # How long a conversation waits for a backtest before it says that it is still under way.
@@ -253,8 +248,8 @@ SEARXNG_CATEGORIES = env.list("SEARXNG_CATEGORIES", default=["general"])
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")
 if CELERY_BROKER_URL.startswith("filesystem:"):
     _broker = VAR_DIR / "broker"
-    for _folder in ("messages", "control"):
-        (_broker / _folder).mkdir(parents=True, exist_ok=True)
+    for _name in ("messages", "control"):
+        environment.folder("VAR_DIR", _broker / _name)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_broker / "messages"),
         "data_folder_out": str(_broker / "messages"),

@@ -1,8 +1,8 @@
 """The WSGI application."""
 
-import os
-
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "algoagent_api.settings")
+from algoagent_api.environment import settings_or_exit
+
+settings_or_exit()
 application = get_wsgi_application()

@@ -6,7 +6,6 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, ProgrammingError
 
 from Backtest.errors import AlgoAgentError, InvalidInput
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class UserCommand(BaseCommand):
-    """A command that works for one user; domain errors and those of the database are told in words, without a traceback."""
+    """A command that works for one user; domain errors are told in words, without a traceback; manage.py tells those of the database."""
 
     requires_system_checks = ()  # they would import every view
 
@@ -27,8 +26,6 @@ class UserCommand(BaseCommand):
             self.work(local_user(options.pop("user")), **options)
         except AlgoAgentError as error:
             raise CommandError(error_text(error)) from None
-        except (OperationalError, ProgrammingError) as error:
-            raise CommandError(f"The database says: {error}. Make its tables with: manage.py migrate") from None
 
     def work(self, user: User, **options: Any) -> None:
         raise NotImplementedError

@@ -51,8 +51,24 @@ def call(db: None, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     return called
 
 
-def test_a_database_without_tables(tmp_path: Path) -> None:
-    assert "manage.py migrate" in manage(tmp_path, "backtest", SENTENCE, status=1)
+@pytest.mark.parametrize(
+    "command", [("backtest", SENTENCE), ("create_demo_user",), ("prune_artifacts",), ("ai_budget",), ("rerun", "1")]
+)
+def test_a_database_without_tables(tmp_path: Path, command: tuple[str, ...]) -> None:
+    said = manage(tmp_path, *command, status=1)
+    assert said.startswith("The database has no tables")
+    assert "make them with: manage.py migrate" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("backtest", SENTENCE), ("create_demo_user",)])
+def test_a_database_server_that_is_down_is_not_one_without_tables(tmp_path: Path, command: tuple[str, ...]) -> None:
+    said = manage(tmp_path, *command, status=1, DATABASE_URL="postgres://ada:hush@127.0.0.1:1/db")
+    assert "cannot be reached" in said
+    assert "check DATABASE_URL" in said
+    assert "migrate" not in said
+    assert "hush" not in said
+    assert len(said.splitlines()) == 1
 
 
 def test_backtest_shows_what_it_understood_and_what_came_of_it(folder: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from algoagent_api import environment
+from algoagent_api import environment, rules
 from data_api.providers import PROVIDERS
 from strategy_api.production import Gates
-from tests.live import ROOT, Server, web
+from tests.live import ROOT, Server, serve, web
 from tests.live import environment as live_environment
 
 
@@ -33,7 +33,7 @@ def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
         ("DATA_PROVIDERS", "bundled,binance", "bundled, yahoo"),
         ("JWT_REFRESH_DAYS", "soon", "whole number"),
         ("USE_BACKTESTING_PY", "False", "no other engine"),
-        ("BACKTEST_CONCURRENCY", "0", "at least 1"),
+        ("BACKTEST_CONCURRENCY", "0", "from 1 to 256"),
         ("DEPLOY_GATES", '{"minsharpe": 1}', "min_sharpe"),
         ("LLM_MODEL", "gpt", "vendor:model"),
         ("CELERY_BROKER_URL", "kafka://x", "redis"),
@@ -63,6 +63,28 @@ def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
         ("ALLOWED_HOSTS", "http://a.b", "without http://"),
         ("ALLOWED_HOSTS", "a.b:80", "port"),
         ("CORS_ALLOWED_ORIGINS", "a.b", "scheme"),
+        ("JWT_REFRESH_DAYS", "99999999999", "from 1 to 3650"),
+        ("JWT_ACCESS_SECONDS", "99999999999999", "from 1 to 315360000"),
+        ("JWT_ACCESS_SECONDS", "1209601", "longer than JWT_REFRESH_DAYS=14"),
+        ("JWT_EXPIRY", "soon", "JWT_EXPIRY=soon is not a whole number"),
+        ("JWT_EXPIRY", "0", "JWT_EXPIRY=0 cannot work"),
+        ("JWT_EXPIRY", "1209601", "JWT_EXPIRY=1209601 cannot work"),
+        ("DEPLOY_GATES", "[1]", "DEPLOY_GATES=[1] cannot work: write JSON"),
+        ("DEPLOY_GATES", '{"min_trades": NaN}', "must be a number"),
+        ("DEPLOY_GATES", '{"min_trades": 1e999}', "must be a number"),
+        ("DEPLOY_GATES", '{"min_trades": "5"}', "must be a number"),
+        ("DEPLOY_GATES", '{"min_trades": true}', "must be a number"),
+        ("DEPLOY_GATES", '{"min_trades"', 'DEPLOY_GATES={"min_trades" is not JSON'),
+        ("SANDBOX_TIMEOUT_S", "inf", "SANDBOX_TIMEOUT_S=inf is not a number"),
+        ("SANDBOX_TIMEOUT_S", "86401", "at most 86400"),
+        ("SANDBOX_MEMORY_MB", "1048577", "from 256 to 1048576"),
+        ("SANDBOX_READY", "65", "from 0 to 64"),
+        ("SANDBOX_IMAGE", "", "name an image"),
+        ("BACKTEST_CONCURRENCY", "257", "from 1 to 256"),
+        ("SECURE_HSTS_SECONDS", "-1", "at least 0"),
+        ("AI_BUDGET_USER_USD", "21", "above AI_BUDGET_TOTAL_USD=20"),
+        ("AI_BUDGET_RESERVE_PERCENT", "nan", "AI_BUDGET_RESERVE_PERCENT=nan is not a number"),
+        ("DATABASE_URL", "sqlite:////nonexistent/dir/db.sqlite3", "no folder /nonexistent"),
         ("CHAT_WAIT_S", "x", "CHAT_WAIT_S=x is not a number"),
         ("CHAT_WAIT_S", "3x0", "CHAT_WAIT_S=3x0 is not a number"),
     ],
@@ -75,6 +97,75 @@ def test_what_cannot_work_is_refused_by_its_name(tmp_path: Path, name: str, valu
     assert says in last
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+SEVERAL = {
+    "JWT_EXPIRY": "-1",
+    "SANDBOX_READY": "many",
+    "DEPLOY_GATES": "[1]",
+    "VAR_DIR": "/proc/x",
+    "THROTTLE_ANON": "5/month",
+}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [("uvicorn", "algoagent_api.asgi:application", "--port", "0"), ("celery", "--app", "algoagent_api", "worker"), ()],
+)  # fmt: skip
+def test_all_that_cannot_work_is_named_at_once_by_whatever_starts(tmp_path: Path, module: tuple[str, ...]) -> None:
+    command = ["-m", *module] if module else ["manage.py", "check"]
+    production = {"DEBUG": "False", "SECRET_KEY": "s" * 40, "ALLOWED_HOSTS": ""}
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=live_environment(tmp_path, **SEVERAL, **production),
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    first, *lines = done.stderr.strip().splitlines()
+    assert first == "The settings cannot work: 6 are wrong"
+    assert {line.strip().partition("=")[0] for line in lines} == {*SEVERAL, "ALLOWED_HOSTS"}
+    assert len(lines) == 6, "what follows from VAR_DIR is not said again"
+
+
+def test_a_smaller_budget_of_all_is_a_users_too(tmp_path: Path) -> None:
+    done = check(tmp_path, AI_BUDGET_TOTAL_USD="0")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_sqlite_file_outside_var_makes_one_folder(tmp_path: Path) -> None:
+    for below, status in (("one", 0), ("two/three", 1)):
+        done = check(tmp_path / "var", DATABASE_URL=f"sqlite:///{tmp_path / below / 'db.sqlite3'}")
+        assert done.returncode == status, done.stderr
+        assert (tmp_path / below).exists() is (status == 0)
+    assert not (tmp_path / "two").exists()
+    assert (
+        check(tmp_path / "var", DATABASE_URL=f"sqlite:///{tmp_path / 'var' / 'a' / 'b' / 'db.sqlite3'}").returncode == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({}, "code which AlgoAgent did not generate cannot run: install bubblewrap"),
+        ({"SANDBOX_BACKEND": "bubblewrap"}, "SANDBOX_BACKEND=bubblewrap does not work, so that runs fail: bubblewrap is missing"),
+        ({"ALLOW_UNISOLATED_CODE": "True"}, ""),
+        ({"SANDBOX_BACKEND": "process"}, ""),
+    ],
+)  # fmt: skip
+def test_missing_isolation_is_warned_of(tmp_path: Path, more: dict[str, str], says: str) -> None:
+    done = check(tmp_path, PATH="/nowhere", **more)
+    assert done.returncode == 0
+    assert says in done.stderr
+    assert done.stderr.count("algoagent.W002") == bool(says)
+
+
+def test_web_server_and_worker_log_that_isolation_is_missing(tmp_path: Path) -> None:
+    with serve(tmp_path, workers=1, PATH="/nowhere") as server:
+        until = time.monotonic() + 60
+        while (tmp_path / "server.log").read_text().count(environment.NO_ISOLATION) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        body = httpx.get(f"{server.url}/api/health/", timeout=60).json()
+        assert (body["status"], body["sandbox_backend"], body["sandbox_isolated"]) == ("ok", "process", False)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +206,9 @@ def test_a_misspelt_name_is_warned_of_with_the_one_that_was_meant(tmp_path: Path
         ("USE_BACKTESTINGPY", "USE_BACKTESTING_PY"),
         ("SANDBOX_TIMEOUT", "SANDBOX_TIMEOUT_S"),
         ("AI_BUDGET_USER", "AI_BUDGET_USER_USD"),
+        ("ATLAS_SEARXNG_ENDPOINT", "SEARXNG_ENDPOINT"),
+        ("ATLAS_MCP_URL", "SEARXNG_ENDPOINT"),
+        ("GEMINI_KEY", "GEMINI_API_KEY"),
     ],
 )
 def test_what_is_nearly_a_setting_is_misspelt(name: str, meant: str) -> None:
@@ -168,8 +262,8 @@ def test_the_names_of_earlier_documents(tmp_path: Path) -> None:
 
 
 def test_the_known_names_are_those_of_the_code() -> None:
-    assert set(environment.PROVIDERS) == set(PROVIDERS)
-    assert set(environment.GATES) == set(Gates.model_fields)
+    assert set(rules.PROVIDERS) == set(PROVIDERS)
+    assert set(rules.GATES) == set(Gates.model_fields)
 
 
 def test_a_database_without_tables_says_so_once(tmp_path: Path) -> None:

@@ -42,6 +42,18 @@ def test_a_broker_and_a_sandbox_that_do_not_work(
     body = client.get("/api/health/ready/").json()
     assert body["broker"].startswith("redis does not answer")
     assert body["sandbox_problem"] == "broken today"
+    health_ = client.get("/api/health/")
+    assert (health_.status_code, health_.json()["status"]) == (200, "degraded")
+
+
+def test_a_sandbox_that_does_not_work_isolates_nothing(client: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = type(health.get_sandbox())
+    for problem, shown in (("", ("ok", True, "")), ("no bwrap", ("degraded", False, "no bwrap"))):
+        health._remembered.clear()
+        monkeypatch.setattr(sandbox, "isolated", True)
+        monkeypatch.setattr(sandbox, "problem", lambda self, problem=problem: problem)
+        body = client.get("/api/health/").json()
+        assert (body["status"], body["sandbox_isolated"], body["sandbox_problem"]) == shown
 
 
 def test_everything_works_on_a_real_server(tmp_path: Path) -> None:
