@@ -159,10 +159,16 @@ def _findings(serializer: serializers.BaseSerializer[Any], data: Any, path: str)
 
 
 def _wrong_types(serializer: serializers.BaseSerializer[Any], data: Any, path: str) -> Iterator[Diagnostic]:
-    """Yield a finding for each value of JSON that a field would turn into another type: true into 1, 5 into "5"."""
+    """Yield a finding for each value of JSON that a field would turn into another type: true into 1, 5 into "5".
+
+    A second name, such as `ticker`, is held to what the field it stands for takes.
+    """
     if isinstance(data, MultiValueDict):  # of a form, where everything is text
         return
-    for name, field in _writable(serializer).items():
+    fields = _writable(serializer)
+    second = {name: other for other, name in second_names(fields).items()}
+    for first, field in fields.items():
+        name = second[first] if first not in data and first in second else first
         value = data.get(name)
         if isinstance(field, serializers.Serializer) and isinstance(value, Mapping):
             yield from _wrong_types(field, value, f"{path}{name}.")
@@ -171,14 +177,17 @@ def _wrong_types(serializer: serializers.BaseSerializer[Any], data: Any, path: s
         for one in values:
             wanted = _wanted(child if values is value else field, one)
             if wanted:
-                message = f"`{name}` is {json.dumps(one)}, and has to be {wanted}"
-                yield Diagnostic("error", "wrong_type", f"{path}{name}", message, f"Send {wanted}")
+                message = f"`{name}` is {json.dumps(one, ensure_ascii=False)[:LONGEST_SHOWN]}, and has to be {wanted}"
+                without = ", without quotes" if isinstance(one, str) else ""
+                yield Diagnostic("error", "wrong_type", f"{path}{name}", message, f"Send {wanted}{without}")
 
 
 def _wanted(field: Any, value: Any) -> str:
     """Return which type a value should have had, empty where its type can be read."""
-    if isinstance(value, bool) and isinstance(field, serializers.FloatField | serializers.IntegerField):
+    if isinstance(value, bool | str) and isinstance(field, serializers.FloatField | serializers.IntegerField):
         return "a number"
+    if isinstance(value, int | float | str) and isinstance(field, serializers.BooleanField):
+        return "" if isinstance(value, bool) else "true or false"
     numbers = isinstance(value, int | float) and not isinstance(value, bool)
     if numbers and isinstance(field, serializers.CharField) and not getattr(field, "takes_numbers", False):
         return "text in quotes"

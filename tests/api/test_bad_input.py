@@ -114,6 +114,12 @@ def test_paths_and_queries(api: APIClient, path: str) -> None:
         ("chat/", {"message": 5}, "message"),
         ("production/strategies/validate-code/", {"code": 5}, "code"),
         ("production/strategies/1/deploy/", {"gates": {"min_trades": True}}, "gates.min_trades"),
+        ("production/strategies/1/deploy/", {"gates": {"min_trades": "1"}}, "gates.min_trades"),
+        ("backtests/quick-run/", {"user_description": SENTENCE, "cash": "1000"}, "cash"),
+        ("backtests/quick-run/", {"user_description": SENTENCE, "ticker": 5}, "ticker"),
+        ("backtests/", {"strategy_id": "1"}, "strategy_id"),
+        ("strategies/1/recommendations/", {"measure": 0}, "measure"),
+        ("strategies/1/recommendations/", {"measure": "no"}, "measure"),
     ],
 )
 def test_a_value_of_another_type_is_not_turned_into_one(
@@ -125,7 +131,46 @@ def test_a_value_of_another_type_is_not_turned_into_one(
     assert answer.status_code == 400, answer.content
     (found,) = answer.json()["details"]
     assert (found["field"], found["code"]) == (field, "wrong_type")
-    assert found["suggestion"] in ("Send a number", "Send text in quotes")
+    assert found["suggestion"].removesuffix(", without quotes") in (
+        "Send a number", "Send text in quotes", "Send true or false",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("own", [{"canonical_json": {}}, {"user_description": ""}, {"user_description": SENTENCE}])
+def test_an_empty_strategy_is_none_beside_a_stored_one(api: APIClient, own: dict[str, Any]) -> None:
+    number = api.post("/api/strategies/", {"user_description": SENTENCE}).json()["id"]
+    answer = api.post("/api/backtests/quick-run/", {"strategy_id": number, **own})
+    assert answer.status_code == 400, answer.content
+    assert f"strategy_id and {next(iter(own))} were given" in answer.json()["details"][0]["message"]
+    assert api.post("/api/strategies/", {"template": "ema_crossover", **own}).status_code == 400
+
+
+@pytest.mark.parametrize("own", [{"canonical_json": {}}, {"user_description": ""}])
+def test_an_empty_strategy_is_no_strategy(api: APIClient, own: dict[str, Any]) -> None:
+    answer = api.post("/api/backtests/quick-run/", own)
+    assert answer.status_code == 400, answer.content
+    assert f"{next(iter(own))} is empty" in answer.json()["details"][0]["message"]
+
+
+def test_a_search_takes_parameters_or_instructions(api: APIClient) -> None:
+    number = api.post("/api/strategies/", {"user_description": SENTENCE}).json()["id"]
+    for body in ({}, {"parameters": {}, "instructions": "the RSI period from 5 to 30"}):
+        answer = api.post("/api/backtests/optimize/", {"strategy_id": number, **body})
+        assert (answer.status_code, answer.json()["details"][0]["field"]) == (400, "parameters"), answer.content
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b'{"cash": 1000, "cash": 500000, "strategy_id": 1}', ["cash"]),
+        (b'{"canonical_json": {"risk": {"max_bars": 1, "max_bars": 2}}}', ["max_bars"]),
+        (b'{"canonical_json": {"indicators": [{"name": "RSI", "name": "SMA", "a": 1, "a": 2}]}}', ["name", "a"]),
+    ],
+)
+def test_a_name_of_json_given_twice_is_refused(api: APIClient, content: bytes, names: list[str]) -> None:
+    answer = api.post("/api/backtests/quick-run/", data=content, content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    assert [(d["code"], d["field"]) for d in answer.json()["details"]] == [("given_twice", name) for name in names]
 
 
 def test_a_job_takes_the_number_of_a_strategy_as_number_or_text(api: APIClient) -> None:
@@ -140,7 +185,7 @@ def test_a_job_takes_the_number_of_a_strategy_as_number_or_text(api: APIClient) 
         ({"start_date": "2024-02-30"}, "got '2024-02-30'"),
         ({"cash": -1}, "got -1"),
         ({"commission": 200}, "got 200"),
-        ({"cash": "much"}, "got 'much'"),
+        ({"cash": "much"}, '`cash` is "much", and has to be a number'),
         ({"timezone": "Mars/Olympus"}, "There is no time zone 'Mars/Olympus'"),
     ],
 )
