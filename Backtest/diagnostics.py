@@ -44,7 +44,7 @@ from Backtest.errors import Diagnostic, Severity, StrategyError
 from Backtest.indicators import REGISTRY, indicator_name, spoken_names
 from Backtest.indicators.listed import LENGTHS, fields_of, nearest
 from Backtest.satisfiability import always, never
-from Backtest.timeframes import is_intraday
+from Backtest.timeframes import TIMEFRAMES, is_intraday, meant_timeframe
 
 DEEPEST = 6 * MAX_DEPTH  # parts of a path; a condition adds up to four
 
@@ -129,6 +129,8 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
             yield _error("unknown_indicator", f"{where}.name", f"Unknown indicator {name[:40]!r}", hint)
         elif kind == "too_short" and where in ("entry_rules", ""):
             yield _error("no_entry", "entry_rules", "The strategy has no entry rule", "Say when to buy")
+        elif kind == "missing" and item["loc"][-1] == "id" and item["loc"][0] == "indicators":
+            yield from _not_numbers(value, where.removesuffix(".id"))
         elif kind == "missing":
             yield _error("missing", where, f"{where} is missing", f"Add {where}")
         elif kind == "extra_forbidden":
@@ -140,6 +142,10 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
                 f"`{meant[:40]}`: did you mean `name`?" if meant else 'Write it as in {"name": "RSI", "timeperiod": 14}'
             )
             yield _error("missing", f"{where}.name", f"{where} has no name", hint)
+        elif kind == "literal_error" and where.endswith("timeframe"):
+            meant = meant_timeframe(str(value))
+            hint = f"did you mean `{meant}`?" if meant else f"There are {', '.join(TIMEFRAMES)}"
+            yield _error("invalid", where, f"{where}: {str(value)[:40]!r} is no time frame: {hint}", hint)
         elif kind == "value_error":
             text = message.removeprefix("Value error, ")
             prefix, _, rest = text.partition(": ")
@@ -148,6 +154,20 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
         else:
             shown = f", got {value!r}"[:80] if isinstance(value, str | int | float | bool) else ""
             yield _error("invalid", where, f"{where}: {message}{shown}")
+
+
+def _not_numbers(indicator: Any, where: str) -> Iterable[Diagnostic]:
+    """Yield a finding for each parameter of an indicator that is no number, and for which it got no id."""
+    name = str(indicator.get("name")) if isinstance(indicator, Mapping) else ""
+    params = REGISTRY[name].params if name in REGISTRY else ()
+    wrong = [p.name for p in params if not isinstance(indicator.get(p.name, p.default), int | float)]
+    for param in wrong:
+        value = indicator[param]
+        what = f"text, {value!r}"[:60] if isinstance(value, str) else "null" if value is None else "no number"
+        message = f"{where}.{param} is {what}, and must be a number"
+        yield _error("wrong_type", f"{where}.{param}", message, "Send a number, without quotes")
+    if not wrong:
+        yield _error("missing", f"{where}.id", f"{where}.id is missing", f"Add {where}.id")
 
 
 def _unknown_field(loc: tuple[int | str, ...], where: str) -> Diagnostic:

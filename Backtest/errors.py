@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, Self
 
 Severity = Literal["error", "warning", "info"]
 
@@ -68,6 +68,12 @@ class AlgoAgentError(Exception):
         self.details = tuple(details)
         self.suggestions = tuple(suggestions)
         self.questions = tuple(questions)
+
+    def at(self, field: str) -> Self:
+        """Say which field of the request is at fault, where no finding says it yet."""
+        if not self.details:
+            self.details = (Diagnostic("error", "invalid", field, self.message, "; ".join(self.suggestions)),)
+        return self
 
 
 class InvalidInput(AlgoAgentError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, get_args
 
 Timeframe = Literal[
@@ -10,6 +11,30 @@ Timeframe = Literal[
 TIMEFRAMES: tuple[str, ...] = get_args(Timeframe)
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "wk": 7 * 86400, "mo": 30 * 86400, "y": 365 * 86400}
+_WORDS = {
+    "m": "minute min mins minutes minutely t", "h": "hour hr hrs hours hourly", "d": "day days daily", "wk": "w week weeks wks weekly",
+    "mo": "mn mon month months monthly", "3mo": "q quarter quarters quarterly", "y": "year years yr yrs yearly annual annually",
+}  # fmt: skip
+_UNITS = {word: unit for unit, words in _WORDS.items() for word in (unit, *words.split())}
+_WRITTEN = re.compile(r"([0-9]{0,4})[ _-]*([A-Za-z]*)[ _-]*([0-9]{0,4})")
+
+
+def meant_timeframe(text: str) -> str:
+    """Return the time frame that is meant by words such as "1 day", "weekly", "60m", "H4" or "D"; empty where none is."""
+    found = _WRITTEN.fullmatch(text.strip())
+    if not found or not found[0] or (found[1] and found[3]):
+        return ""
+    word = found[2]
+    # A capital M is a month in "1M" and alone, and minutes in "M15". A number alone is minutes, as charts have it.
+    unit = "mo" if word == "M" and not found[3] else _UNITS.get(word.lower() or "m", "")
+    if not unit:
+        return ""
+    count = int(found[1] or found[3] or 1)
+    if unit == "3mo":
+        unit, count = "mo", 3 * count
+    if unit == "mo" and count == 12:
+        return "1y"
+    return next((known for known in TIMEFRAMES if seconds(known) == count * _SECONDS[unit]), "")
 
 
 def seconds(timeframe: str) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from Backtest.days import day_of
+from Backtest.errors import InvalidInput
 from Strategy.text_parser import parse_strategy
 
 Intent = Literal[
@@ -79,7 +81,10 @@ class Wanted:
 
 
 def wanted(message: str, *, has_strategy: bool) -> Wanted:
-    """Return what a message asks for. Words inside a long text, which may be pasted, are no order."""
+    """Return what a message asks for. Words inside a long text, which may be pasted, are no order.
+
+    InvalidInput: it says since or until when, and there is no such day.
+    """
     text = " ".join(message.split())
     words = len(text.split())
     parsed = parse_strategy(message)
@@ -210,6 +215,6 @@ def _day(pattern: re.Pattern[str], text: str, *, end: bool = False) -> date | No
     if len(found[1]) == 4:
         return date(int(found[1]), 12, 31) if end else date(int(found[1]), 1, 1)
     try:
-        return date.fromisoformat(found[1])
-    except ValueError:
-        return None
+        return day_of(found[1])
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None

@@ -158,10 +158,12 @@ class Tester:
             self._run("")
 
     def _day(self, argument: str) -> date | None:
+        from Backtest.days import day_of
+
         try:
-            return date.fromisoformat(argument) if argument else None
-        except ValueError:
-            raise self._bad(f"{argument[:20]!r} is no date: use a form such as 2005-01-01") from None
+            return day_of(argument) if argument else None
+        except ValueError as error:
+            raise self._bad(str(error)) from None
 
     def _from(self, argument: str) -> None:
         self.start = self._day(argument)

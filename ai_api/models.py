@@ -7,6 +7,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+PURPOSES = ("chat", "code", "edit", "improve", "research", "understand")  # what models are asked for
+
 
 class ModelCall(models.Model):
     """One request of one model. While it is under way, `cost_usd` is the most it may come to."""

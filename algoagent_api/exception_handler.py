@@ -79,7 +79,7 @@ def _flatten(data: Any, field: str = "") -> list[dict[str, Any]]:
             "code": getattr(data, "code", "invalid"),
             "field": name,
             "message": str(data),
-            "suggestion": "",
+            "suggestion": getattr(data, "suggestion", ""),
         }
     ]
 
@@ -91,6 +91,29 @@ def _passing(error: Exception) -> str:
     if isinstance(error, OperationalError | InterfaceError):
         return "The database does not answer, so this was not done: try again in a minute"
     return ""
+
+
+def _allowed(context: dict[str, Any]) -> list[str]:
+    return [
+        str(method)
+        for method in getattr(context.get("view"), "allowed_methods", ())
+        if method not in ("HEAD", "OPTIONS")
+    ]
+
+
+def _remedied(error: exceptions.APIException, context: dict[str, Any]) -> str:
+    """Return the message of an error of HTTP, and what is to be sent instead."""
+    message = str(error.detail.get("detail", "") if isinstance(error.detail, dict) else error.detail).rstrip(".")
+    view = context.get("view")
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        types = [str(parser.media_type) for parser in getattr(view, "parser_classes", ())]
+        return f"{message}. Send the header Content-Type: {' or '.join(types)}" if types else message
+    if isinstance(error, exceptions.MethodNotAllowed) and (allowed := _allowed(context)):
+        return f"{message}. Use {' or '.join(allowed)}"
+    if isinstance(error, exceptions.NotAcceptable):
+        types = [str(renderer.media_type) for renderer in getattr(view, "renderer_classes", ())]
+        return f"{message}. Given is {' or '.join(types)}: ask for it in the header Accept, or leave that out"
+    return str(error.detail.get("detail", "") if isinstance(error.detail, dict) else error.detail)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -141,7 +164,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, exceptions.ValidationError):
         details = _flatten(error.detail)
         return Response(error_body("The request is not valid", details), status=status.HTTP_400_BAD_REQUEST)
-    message = error.detail.get("detail", "") if isinstance(error.detail, dict) else error.detail
+    message = _remedied(error, context)
     return Response(error_body(str(message)), status=error.status_code, headers=headers)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from Backtest.days import day_of
 from Backtest.errors import AlgoAgentError, InvalidInput
 
 if TYPE_CHECKING:
@@ -29,6 +31,14 @@ class UserCommand(BaseCommand):
 
     def work(self, user: User, **options: Any) -> None:
         raise NotImplementedError
+
+
+def day(text: str) -> date:
+    """Return the day an option names; the command's error says what is wrong with it."""
+    try:
+        return day_of(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def local_user(name: str) -> User:
@@ -61,6 +71,9 @@ def error_text(error: AlgoAgentError) -> str:
     """Return an error with its findings, remedies and questions as lines of text."""
     lines = [error.message]
     for found in error.details:
+        if found.message == error.message:  # said already
+            lines += [f"  {found.suggestion}"] if found.suggestion else []
+            continue
         lines.append(f"  {found.severity}: {found.message}" + (f" ({found.suggestion})" if found.suggestion else ""))
     if not error.details:
         lines += [f"  {suggestion}" for suggestion in error.suggestions]

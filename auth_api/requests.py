@@ -18,7 +18,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from Backtest.days import no_such_day
 from Backtest.errors import Diagnostic, InvalidInput
+from Backtest.timeframes import TIMEFRAMES, meant_timeframe
 
 SECRET = ("password", "token", "refresh")  # fields whose values no answer repeats
 LONGEST_SHOWN = 80  # characters of a value that an error repeats
@@ -79,14 +81,74 @@ class RequestSerializer(serializers.Serializer[Any]):
             try:
                 return super().run_validation(data)
             except serializers.ValidationError as error:
-                raise serializers.ValidationError(_with_choices(error.detail, _choices_of(self), data)) from None
+                raise _refusal(_with_choices(error.detail, _choices_of(self), data)) from None
         return super().run_validation(data)
+
+    def is_valid(self, *, raise_exception: bool = False) -> bool:
+        valid = super().is_valid()
+        if raise_exception and not valid:
+            raise _refusal(self.errors)
+        return valid
+
+
+def _refusal(detail: Any) -> serializers.ValidationError:
+    """Return an error with its details as they are: those it makes of what it is given have no suggestions."""
+    error = serializers.ValidationError("")
+    error.detail = detail
+    return error
+
+
+class Refused(ErrorDetail):
+    """What is wrong with a field's value, and what to send instead."""
+
+    suggestion: str
+
+    def __new__(cls, message: str, code: str, suggestion: str) -> Refused:
+        made: Refused = super().__new__(cls, message, code)
+        made.suggestion = suggestion
+        return made
+
+
+_REMEDIES = {  # by the codes of Django REST framework
+    "required": "Add `{name}`",
+    "null": "Give `{name}` a value, or leave it out",
+    "blank": "Give `{name}` a value, or leave it out",
+    "not_a_list": "Send a list, in square brackets",
+    "not_a_dict": "Send an object, in curly braces",
+}
+_KINDS = (
+    ("integer", "a whole number"),
+    ("number", "a number"),
+    ("string", "text in quotes"),
+    ("boolean", "true or false"),
+)
+
+
+def _with_remedy(detail: ErrorDetail, name: str, value: Any) -> ErrorDetail:
+    """Return an error that names its field and says what to do, where its own words do not."""
+    message, code = str(detail).rstrip("."), detail.code or "invalid"
+    if not name or hasattr(detail, "suggestion"):
+        return detail
+    if isinstance(value, list) and code == "invalid" and name in ("symbol", "ticker"):
+        several = "Send one symbol; a job (backtests/jobs/) takes several, as `symbols`"
+        return Refused(f"`{name}` is a list, and has to be one symbol", code, several)
+    remedy = _REMEDIES.get(code, "").format(name=name)
+    if code == "invalid" and message.startswith(("A valid", "Not a valid", "Must be a valid")):
+        kind = next((kind for word, kind in _KINDS if word in message), "")
+        remedy = f"Send {kind}" if kind else ""
+        if isinstance(value, list | Mapping):
+            message += f", got {'a list' if isinstance(value, list) else 'an object'}"
+    if not remedy:
+        return detail
+    return Refused(message.replace("This field", f"`{name}`").replace("A valid", f"`{name}`: a valid"), code, remedy)
 
 
 def choice_message(value: Any, choices: Iterable[Any]) -> str:
     """Say that a value is none of the choices, which they are, and which it is nearest to."""
     names = [str(c) for c in choices if str(c)]
     near = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
+    if set(TIMEFRAMES) <= set(names) and any(c.isalnum() for c in str(value)):
+        near = [meant_timeframe(str(value))] if meant_timeframe(str(value)) else []
     meant = f", did you mean `{near[0]}`?" if near else ""
     return f'"{str(value)[:80]}" is not a valid choice{meant or "."} There are {", ".join(names)}'
 
@@ -100,7 +162,7 @@ def _choices_of(serializer: Any) -> dict[str, Any]:
     return found
 
 
-def _with_choices(detail: Any, choices: Any, data: Any) -> Any:
+def _with_choices(detail: Any, choices: Any, data: Any, name: str = "") -> Any:
     """Return the details of an error, each with the value that was refused; a refused choice names those there are.
 
     `choices` and `data` have the shape of the details, except that one entry of choices serves all items of a list.
@@ -113,19 +175,23 @@ def _with_choices(detail: Any, choices: Any, data: Any) -> Any:
                 k: _with_choices(v, choices, data[k] if listed and k < len(data) else None) for k, v in detail.items()
             }
         return {
-            k: _with_choices(v, choices.get(k) if nested else None, data.get(k) if given and k not in SECRET else None)
+            k: _with_choices(
+                v, choices.get(k) if nested else None, data.get(k) if given and k not in SECRET else None, str(k)
+            )
             for k, v in detail.items()
         }
     if isinstance(detail, list):
         if len(detail) > 1 and isinstance(data, list) and len(data) == len(detail):
-            return [_with_choices(d, choices, value) for d, value in zip(detail, data, strict=True)]
-        return [_with_choices(d, choices, data) for d in detail]
+            return [_with_choices(d, choices, value, name) for d, value in zip(detail, data, strict=True)]
+        return [_with_choices(d, choices, data, name) for d in detail]
     if getattr(detail, "code", "") == "invalid_choice" and choices:
         return ErrorDetail(choice_message(data, choices), code="invalid_choice")
+    if isinstance(data, str) and str(detail).startswith("Date has wrong format") and (why := no_such_day(data)):
+        return ErrorDetail(why, code="invalid")
     plain = isinstance(data, str | int | float) and data != "" and len(str(data)) <= LONGEST_SHOWN
     if plain and str(data) not in detail:
-        return ErrorDetail(f"{str(detail).rstrip('.')}, got {data!r}", code=getattr(detail, "code", "invalid"))
-    return detail
+        detail = ErrorDetail(f"{str(detail).rstrip('.')}, got {data!r}", code=getattr(detail, "code", "invalid"))
+    return _with_remedy(detail, name, data) if isinstance(detail, ErrorDetail) else detail
 
 
 def _writable(serializer: serializers.BaseSerializer[Any]) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -159,10 +225,16 @@ def _findings(serializer: serializers.BaseSerializer[Any], data: Any, path: str)
 
 
 def _wrong_types(serializer: serializers.BaseSerializer[Any], data: Any, path: str) -> Iterator[Diagnostic]:
-    """Yield a finding for each value of JSON that a field would turn into another type: true into 1, 5 into "5"."""
+    """Yield a finding for each value of JSON that a field would turn into another type: true into 1, 5 into "5".
+
+    A second name, such as `ticker`, is held to what the field it stands for takes.
+    """
     if isinstance(data, MultiValueDict):  # of a form, where everything is text
         return
-    for name, field in _writable(serializer).items():
+    fields = _writable(serializer)
+    second = {name: other for other, name in second_names(fields).items()}
+    for first, field in fields.items():
+        name = second[first] if first not in data and first in second else first
         value = data.get(name)
         if isinstance(field, serializers.Serializer) and isinstance(value, Mapping):
             yield from _wrong_types(field, value, f"{path}{name}.")
@@ -171,14 +243,17 @@ def _wrong_types(serializer: serializers.BaseSerializer[Any], data: Any, path: s
         for one in values:
             wanted = _wanted(child if values is value else field, one)
             if wanted:
-                message = f"`{name}` is {json.dumps(one)}, and has to be {wanted}"
-                yield Diagnostic("error", "wrong_type", f"{path}{name}", message, f"Send {wanted}")
+                message = f"`{name}` is {json.dumps(one, ensure_ascii=False)[:LONGEST_SHOWN]}, and has to be {wanted}"
+                without = ", without quotes" if isinstance(one, str) else ""
+                yield Diagnostic("error", "wrong_type", f"{path}{name}", message, f"Send {wanted}{without}")
 
 
 def _wanted(field: Any, value: Any) -> str:
     """Return which type a value should have had, empty where its type can be read."""
-    if isinstance(value, bool) and isinstance(field, serializers.FloatField | serializers.IntegerField):
+    if isinstance(value, bool | str) and isinstance(field, serializers.FloatField | serializers.IntegerField):
         return "a number"
+    if isinstance(value, int | float | str) and isinstance(field, serializers.BooleanField):
+        return "" if isinstance(value, bool) else "true or false"
     numbers = isinstance(value, int | float) and not isinstance(value, bool)
     if numbers and isinstance(field, serializers.CharField) and not getattr(field, "takes_numbers", False):
         return "text in quotes"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentParser
-from datetime import date
 from typing import Any
 
-from auth_api.cli import UserCommand
+from auth_api.cli import UserCommand, day
+from Backtest.errors import InvalidInput
 
 
 class RunCommand(UserCommand):
@@ -16,8 +17,8 @@ class RunCommand(UserCommand):
         super().add_arguments(parser)
         parser.add_argument("strategy", help="a sentence, a .json or .txt file, or a strategy's id")
         parser.add_argument("--symbol", help="such as GOOG; the strategy's first by default")
-        parser.add_argument("--start", type=date.fromisoformat, help="first day, such as 2005-01-01")
-        parser.add_argument("--end", type=date.fromisoformat, help="last day")
+        parser.add_argument("--start", type=day, help="first day, such as 2005-01-01")
+        parser.add_argument("--end", type=day, help="last day")
         parser.add_argument("--timeframe", help="such as 1d or 1h")
         parser.add_argument("--timezone", help="of intraday prices that do not say it, such as America/New_York")
         parser.add_argument("--cash", type=float)
@@ -39,4 +40,8 @@ class RunCommand(UserCommand):
     def run_options(options: dict[str, Any]) -> dict[str, Any]:
         """Return the options of `run_create`."""
         same = {name: options[name] for name in ("symbol", "timeframe", "timezone", "cash", "commission", "spread")}
+        for name in ("cash", "commission", "spread"):
+            if same[name] is not None and not math.isfinite(same[name]):
+                such = "10000" if name == "cash" else "0.001"
+                raise InvalidInput(f"--{name} {same[name]:g} is no amount: give a number such as {such}")
         return {**same, "start_date": options["start"], "end_date": options["end"]}

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
+from auth_api.requests import unknown_names
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
@@ -55,11 +56,25 @@ def request_of(data: dict[str, Any]) -> SearchRequest:
     try:
         return SearchRequest.model_validate(data)
     except ValidationError as error:
-        found = max(error.errors(), key=lambda e: len(e["loc"]))  # of the forms it may have, the one that was meant
-        where = ".".join(str(part) for part in found["loc"] if not re.match(r"Range$|list\[|constrained-", str(part)))
-        raise InvalidInput(
-            f"{where}: {found['msg']}", suggestions=["A parameter is {min, max, step} or a list of numbers"]
-        ) from error
+        raise _malformed(error) from error
+
+
+def _malformed(error: ValidationError) -> InvalidInput:
+    from Backtest.search.space import Range
+
+    found = max(error.errors(), key=lambda e: len(e["loc"]))  # of the forms it may have, the one that was meant
+    parts = [str(part) for part in found["loc"] if not re.match(r"Range$|list\[|constrained-", str(part))]
+    where, value = ".".join(parts), found["input"]
+    if found["type"] == "extra_forbidden":
+        known = Range.model_fields if "Range" in found["loc"] else ("min", "max", "step")
+        return InvalidInput(
+            "The request is not valid",
+            details=unknown_names(parts[-1:], known, path="".join(f"{p}." for p in parts[:-1])),
+        )
+    shown = f", got {value!r}"[:80] if isinstance(value, str | int | float) else ""
+    return InvalidInput(
+        f"{where}: {found['msg']}{shown}", suggestions=["A parameter is {min, max, step} or a list of numbers"]
+    ).at(where)
 
 
 def search_create(
@@ -85,9 +100,15 @@ def search_create(
 
     canonical, of_bars = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
     if isinstance(request.get("parameters"), dict):
-        request = {**request, "parameters": read_names(canonical, request["parameters"])}
+        try:
+            request = {**request, "parameters": read_names(canonical, request["parameters"])}
+        except InvalidInput as error:
+            raise error.at("parameters") from None
     if request.get("constraint"):
-        read = read_constraint(canonical, str(request["constraint"]), list(request.get("parameters") or ()))
+        try:
+            read = read_constraint(canonical, str(request["constraint"]), list(request.get("parameters") or ()))
+        except InvalidInput as error:
+            raise error.at("constraint") from None
         request = {**request, "constraint": read}
     wanted = request_of(request)
     with transaction.atomic():

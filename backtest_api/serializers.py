@@ -64,9 +64,10 @@ class QuickRunSerializer(RunOptionsSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
-        given = [k for k in ("strategy_id", "canonical_json", "user_description") if attrs.get(k)]
-        if len(given) != 1:
+        given = [k for k in ("strategy_id", "canonical_json", "user_description") if k in attrs]
+        if len(given) != 1 or not attrs[given[0]]:
             said = f"{' and '.join(given)} were given" if given else "none was given"
+            said = f"{given[0]} is empty" if len(given) == 1 else said
             raise serializers.ValidationError(f"Give one of strategy_id, canonical_json and user_description; {said}")
         return attrs
 
@@ -337,6 +338,12 @@ class JobRequestSerializer(RequestSerializer):
         start, end = attrs.get("from"), attrs.get("to")
         if start and end and start > end:
             raise serializers.ValidationError({"from": f"{start} is after to {end}: swap them"})
+        symbols = [symbol.upper() for symbol in attrs["symbols"]]
+        if twice := [symbol for symbol in dict.fromkeys(symbols) if symbols.count(symbol) > 1]:
+            told = (
+                f"{', '.join(twice)} {'is' if len(twice) == 1 else 'are'} given more than once: name each symbol once"
+            )
+            raise serializers.ValidationError({"symbols": [serializers.ErrorDetail(told, code="given_twice")]})
         return attrs
 
 
@@ -519,8 +526,10 @@ class SearchCreateSerializer(RunOptionsSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
-        if bool(attrs.get("parameters")) == bool(attrs.get("instructions")):
-            raise serializers.ValidationError("Give one of parameters and instructions")
+        given = [name for name in ("parameters", "instructions") if name in attrs]
+        if len(given) != 1:
+            said = "both were given" if given else "none was given"
+            raise serializers.ValidationError({"parameters": f"Give one of parameters and instructions; {said}"})
         return attrs
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from django.utils.timezone import now
 
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
+from Backtest.days import no_such_day
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import (
     AlgoAgentError,
@@ -652,12 +655,17 @@ def parse_time(text: str) -> pd.Timestamp:
     """Return a date or time. InvalidInput when it is none."""
     import pandas as pd
 
+    such = "use a form such as 2008-03-03 or 2008-03-03T15:00"
+    if not text.strip():
+        raise InvalidInput(f"Give at, the day or time to explain: {such}").at("at")
+    if why := no_such_day(text):
+        raise InvalidInput(why).at("at")
     try:
         found = pd.Timestamp(text)
     except (ValueError, OverflowError):
         found = None
     if found is None or pd.isna(found):
-        raise InvalidInput(f"at={text[:40]!r} is no time: use a form such as 2008-03-03 or 2008-03-03T15:00")
+        raise InvalidInput(f"at={text[:40]!r} is no time: {such}").at("at")
     return found
 
 
@@ -685,6 +693,17 @@ def artifacts_prune(*, days: int, dry_run: bool = False, clock: Callable[[], dat
 
 
 # -- Jobs: one strategy on several symbols -------------------------------------------------------
+
+
+def _named_like(text: str, names: Iterable[str]) -> str:
+    """Return the strategy or template whose name one word is a slip of the pen for; empty where there is none."""
+    from Strategy.templates import TEMPLATES, template_text
+
+    word = text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*", word) or template_text(word) != word:
+        return ""
+    near = difflib.get_close_matches(word.lower(), [*TEMPLATES, *list(names)[:1000]], n=1, cutoff=0.75)
+    return near[0] if near else ""
 
 
 def job_create(
@@ -719,6 +738,11 @@ def job_create(
     if stored is not None:
         canonical, reading = canonical_of(stored), stored.warnings
     else:
+        if near := _named_like(strategy, strategies_of(user=user).values_list("name", flat=True)):
+            raise InvalidInput(
+                f"There is no strategy or template {strategy.strip()[:80]!r}: did you mean `{near}`?",
+                suggestions=[f"did you mean `{near}`?"],
+            ).at("strategy")
         parsed = understand(user=user, text=strategy).parsed
         canonical, reading = parsed.require(), parsed.diagnostics
     wanted = list(dict.fromkeys(s.upper() for s in symbols)) or list(canonical.symbols)

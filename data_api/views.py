@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
+from django_filters.rest_framework import ChoiceFilter, FilterSet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 
 from auth_api.request_user import user_of
 from auth_api.requests import APIView, ListAPIView
+from Backtest.timeframes import TIMEFRAMES
 from data_api import selectors, serializers, services
 from data_api.models import DataSet
 
@@ -32,12 +34,24 @@ class IndicatorsView(APIView):
         return Response(selectors.indicator_catalogue())
 
 
+SOURCES = ("bundled", "uploaded", "yahoo")
+
+
+class DataSetFilter(FilterSet):  # type: ignore[misc] # django-filter carries no types
+    timeframe = ChoiceFilter(choices=[(name, name) for name in TIMEFRAMES])
+    source = ChoiceFilter(choices=[(name, name) for name in SOURCES])
+
+    class Meta:
+        model = DataSet
+        fields = ("symbol", "timeframe", "source")
+
+
 class DataSetListView(ListAPIView[DataSet]):
     """The user's data sets, newest first."""
 
     queryset = DataSet.objects.none()
     serializer_class = serializers.DataSetSerializer
-    filterset_fields = ("symbol", "timeframe", "source")
+    filterset_class = DataSetFilter
     ordering_fields = ("id", "symbol", "rows", "created_at")
 
     def get_queryset(self) -> QuerySet[DataSet]:

@@ -68,7 +68,7 @@ class StrategyCreateSerializer(RequestSerializer):
     session_id = TextField(**SESSION)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs.get("template") and (attrs.get("user_description") or attrs.get("canonical_json")):
+        if "template" in attrs and ("user_description" in attrs or "canonical_json" in attrs):
             raise serializers.ValidationError({"template": "Give a template, or a strategy of your own: not both"})
         return attrs
 

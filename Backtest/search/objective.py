@@ -48,7 +48,7 @@ class Objective:
             raise InvalidInput(
                 f"There is no figure {wanted[:60]!r} to optimise",
                 suggestions=[f"Use {', '.join(folded[n] for n in near) or ', '.join(API_NAMES)}"],
-            )
+            ).at("objective")
         column = API_NAMES.get(found, found)
         sign = (-1 if column in SMALLER else 1) * (-1 if name.strip().startswith("-") else 1)
         return cls(name, column, sign)

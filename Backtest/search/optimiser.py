@@ -208,7 +208,7 @@ def _none_left(space: Space) -> InvalidInput:
     return InvalidInput(
         f"No combination meets the constraint {space.constraint!r}",
         suggestions=["Widen the ranges or turn the comparison round"],
-    )
+    ).at("constraint")
 
 
 def _order(goals: Floats) -> Ints:

@@ -30,9 +30,9 @@ class Range(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min: Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
-    max: Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
-    step: Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)] = 1
+    min: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e12, le=1e12)]
+    max: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e12, le=1e12)]
+    step: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e12, le=1e12)] = 1
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,27 @@ class Space:
         """
         if not parameters:
             known = ", ".join(sorted(numbers(strategy)))
-            raise InvalidInput("No parameter to vary: name one with a range", suggestions=[f"There are {known}"])
+            raise InvalidInput("No parameter to vary: name one with a range", suggestions=[f"There are {known}"]).at(
+                "parameters"
+            )
         if len(parameters) > MOST_PARAMETERS:
-            raise InvalidInput(f"{len(parameters)} parameters, at most {MOST_PARAMETERS} can be varied at once")
+            raise InvalidInput(f"{len(parameters)} parameters, at most {MOST_PARAMETERS} can be varied at once").at(
+                "parameters"
+            )
         attributes = {path: name for name, path in _attributes(strategy).items()}
         paths: list[str] = []
         values: list[tuple[float, ...]] = []
         names: list[str] = []
         for given, wanted in parameters.items():
-            path = resolve(strategy, given)
-            if path in paths:
-                raise InvalidInput(f"{given} is named twice")
-            found = _values(given, wanted)
-            for value in (found[0], found[-1]) if isinstance(wanted, Range) else found[:50]:
-                with_values(strategy, {path: value})
+            try:
+                path = resolve(strategy, given)
+                if path in paths:
+                    raise InvalidInput(f"{given} is named twice")
+                found = _values(given, wanted)
+                for value in (found[0], found[-1]) if isinstance(wanted, Range) else found[:50]:
+                    with_values(strategy, {path: value})
+            except InvalidInput as error:
+                raise error.at(f"parameters.{given}") from None
             paths.append(path)
             values.append(found)
             names.append(given if given != path else attributes.get(path, path))
@@ -86,7 +93,7 @@ class Space:
             raise InvalidInput(
                 f"{space.size:,} combinations, at most {most:,} are tried: {space._smaller(most)}",
                 suggestions=["Use a larger step, a shorter range, or method random or tpe with max_tries"],
-            )
+            ).at("parameters")
         if constraint:
             space.allowed(np.arange(1))
         return space
@@ -176,7 +183,10 @@ def _values(name: str, wanted: Range | Sequence[float]) -> tuple[float, ...]:
         raise InvalidInput(f"{name}: {len(values):,} values, at most {MOST_VALUES:,}")
     if not all(math.isfinite(v) for v in values):
         raise InvalidInput(f"{name}: a value is not a finite number")
-    return tuple(dict.fromkeys(values))
+    if len(set(values)) < len(values):
+        twice = next(v for k, v in enumerate(values) if v in values[:k])
+        raise InvalidInput(f"{name}: {twice:g} is listed twice: list each value once")
+    return values
 
 
 class Condition:
@@ -215,7 +225,7 @@ class Condition:
         return InvalidInput(
             f"The constraint {self.text!r}: {why}; write a comparison such as fast < slow",
             suggestions=[f"Its names are {', '.join(n for n in self.known if not n.startswith('path_'))}"],
-        )
+        ).at("constraint")
 
     def holds(self, columns: Mapping[str, Floats]) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return where it holds; columns by path, float64 of one length."""

@@ -114,6 +114,12 @@ def test_paths_and_queries(api: APIClient, path: str) -> None:
         ("chat/", {"message": 5}, "message"),
         ("production/strategies/validate-code/", {"code": 5}, "code"),
         ("production/strategies/1/deploy/", {"gates": {"min_trades": True}}, "gates.min_trades"),
+        ("production/strategies/1/deploy/", {"gates": {"min_trades": "1"}}, "gates.min_trades"),
+        ("backtests/quick-run/", {"user_description": SENTENCE, "cash": "1000"}, "cash"),
+        ("backtests/quick-run/", {"user_description": SENTENCE, "ticker": 5}, "ticker"),
+        ("backtests/", {"strategy_id": "1"}, "strategy_id"),
+        ("strategies/1/recommendations/", {"measure": 0}, "measure"),
+        ("strategies/1/recommendations/", {"measure": "no"}, "measure"),
     ],
 )
 def test_a_value_of_another_type_is_not_turned_into_one(
@@ -125,7 +131,46 @@ def test_a_value_of_another_type_is_not_turned_into_one(
     assert answer.status_code == 400, answer.content
     (found,) = answer.json()["details"]
     assert (found["field"], found["code"]) == (field, "wrong_type")
-    assert found["suggestion"] in ("Send a number", "Send text in quotes")
+    assert found["suggestion"].removesuffix(", without quotes") in (
+        "Send a number", "Send text in quotes", "Send true or false",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("own", [{"canonical_json": {}}, {"user_description": ""}, {"user_description": SENTENCE}])
+def test_an_empty_strategy_is_none_beside_a_stored_one(api: APIClient, own: dict[str, Any]) -> None:
+    number = api.post("/api/strategies/", {"user_description": SENTENCE}).json()["id"]
+    answer = api.post("/api/backtests/quick-run/", {"strategy_id": number, **own})
+    assert answer.status_code == 400, answer.content
+    assert f"strategy_id and {next(iter(own))} were given" in answer.json()["details"][0]["message"]
+    assert api.post("/api/strategies/", {"template": "ema_crossover", **own}).status_code == 400
+
+
+@pytest.mark.parametrize("own", [{"canonical_json": {}}, {"user_description": ""}])
+def test_an_empty_strategy_is_no_strategy(api: APIClient, own: dict[str, Any]) -> None:
+    answer = api.post("/api/backtests/quick-run/", own)
+    assert answer.status_code == 400, answer.content
+    assert f"{next(iter(own))} is empty" in answer.json()["details"][0]["message"]
+
+
+def test_a_search_takes_parameters_or_instructions(api: APIClient) -> None:
+    number = api.post("/api/strategies/", {"user_description": SENTENCE}).json()["id"]
+    for body in ({}, {"parameters": {}, "instructions": "the RSI period from 5 to 30"}):
+        answer = api.post("/api/backtests/optimize/", {"strategy_id": number, **body})
+        assert (answer.status_code, answer.json()["details"][0]["field"]) == (400, "parameters"), answer.content
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b'{"cash": 1000, "cash": 500000, "strategy_id": 1}', ["cash"]),
+        (b'{"canonical_json": {"risk": {"max_bars": 1, "max_bars": 2}}}', ["max_bars"]),
+        (b'{"canonical_json": {"indicators": [{"name": "RSI", "name": "SMA", "a": 1, "a": 2}]}}', ["name", "a"]),
+    ],
+)
+def test_a_name_of_json_given_twice_is_refused(api: APIClient, content: bytes, names: list[str]) -> None:
+    answer = api.post("/api/backtests/quick-run/", data=content, content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    assert [(d["code"], d["field"]) for d in answer.json()["details"]] == [("given_twice", name) for name in names]
 
 
 def test_a_job_takes_the_number_of_a_strategy_as_number_or_text(api: APIClient) -> None:
@@ -137,10 +182,13 @@ def test_a_job_takes_the_number_of_a_strategy_as_number_or_text(api: APIClient) 
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ({"start_date": "2024-02-30"}, "got '2024-02-30'"),
+        ({"start_date": "2024-02-30"}, "2024-02-30 does not exist: February 2024 has 29 days"),
+        ({"start_date": "2024-13-01"}, "2024-13-01 does not exist: a year has 12 months"),
+        ({"start_date": "spring"}, "got 'spring'"),
+        ({"timeframe": "1 day"}, "did you mean `1d`?"),
         ({"cash": -1}, "got -1"),
         ({"commission": 200}, "got 200"),
-        ({"cash": "much"}, "got 'much'"),
+        ({"cash": "much"}, '`cash` is "much", and has to be a number'),
         ({"timezone": "Mars/Olympus"}, "There is no time zone 'Mars/Olympus'"),
     ],
 )
@@ -243,3 +291,99 @@ def test_a_fault_of_the_machine_that_passes(
     assert answer.json()["error"].startswith(says)
     assert "10.1.2.3" not in answer.content.decode()
     assert "/srv" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "message", "suggestion"),
+    [
+        ("backtests/", {}, "strategy_id", "`strategy_id` is required", "Add `strategy_id`"),
+        ("backtests/", {"strategy_id": None}, "strategy_id", "`strategy_id` may not be null", "Give `strategy_id` a value"),
+        ("backtests/", {"strategy_id": 1.5}, "strategy_id", "`strategy_id`: a valid integer is required, got 1.5", "Send a whole number"),
+        ("backtests/", {"strategy_id": [1]}, "strategy_id", "a valid integer is required, got a list", "Send a whole number"),
+        ("backtests/", {"strategy_id": 1, "symbol": ["GOOG"]}, "symbol", "`symbol` is a list, and has to be one symbol", "Send one symbol; a job"),
+        ("data/fetch/", {"symbol": "GOOG", "indicators": [{"name": "RSI", "timeperiod": "14"}]}, "indicators[0].timeperiod",
+         "indicators[0].timeperiod is text, '14', and must be a number", "Send a number"),
+        ("backtests/jobs/", {"strategy": SENTENCE, "symbols": ["GOOG", "goog"]}, "symbols", "GOOG is given more than once", ""),
+        ("backtests/jobs/", {"strategy": "ema_crosover"}, "strategy", "did you mean `ema_crossover`?", "did you mean `ema_crossover`?"),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_the_field_and_the_remedy(
+    api: APIClient, path: str, body: dict[str, Any], field: str, message: str, suggestion: str
+) -> None:
+    answer = api.post(f"/api/{path}", body)
+    assert answer.status_code in (400, 422), answer.content
+    (found,) = answer.json()["details"]
+    assert found["field"] == field
+    assert message in found["message"]
+    assert found["suggestion"].startswith(suggestion)
+
+
+def test_errors_of_http_say_what_to_send(api: APIClient) -> None:
+    form = api.post("/api/strategies/", data="{}", content_type="application/x-www-form-urlencoded")
+    assert form.status_code == 415
+    assert "Send the header Content-Type: application/json" in form.json()["error"]
+    deleted = api.delete("/api/strategies/")
+    assert deleted.status_code == 405
+    assert deleted.json()["error"].endswith("Use GET or POST")
+    xml = api.get("/api/strategies/", HTTP_ACCEPT="application/xml")
+    assert xml.status_code == 406
+    assert "Given is application/json" in xml.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("data/datasets/?timeframe=zzz", "There are 1m, 2m"),
+        ("data/datasets/?timeframe=60m", "did you mean `1h`?"),
+        ("data/datasets/?source=zzz", "bundled, uploaded, yahoo"),
+        ("ai/calls/?purpose=zzz", "chat, code"),
+        ("backtests/?timeframe=weekly", "did you mean `1wk`?"),
+    ],
+)
+def test_a_filter_names_its_choices(api: APIClient, query: str, says: str) -> None:
+    answer = api.get(f"/api/{query}")
+    assert answer.status_code == 400, answer.content
+    assert says in answer.json()["details"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [("", "Give at"), ("?at=2010-02-30", "February 2010 has 28 days"), ("?at=zzz", "is no time")],
+)
+def test_what_to_explain(api: APIClient, query: str, says: str) -> None:
+    run = api.post("/api/backtests/quick-run/", {"user_description": SENTENCE}).json()["id"]
+    answer = api.get(f"/api/backtests/{run}/explain/{query}")
+    assert answer.status_code == 400, answer.content
+    (found,) = answer.json()["details"]
+    assert found["field"] == "at"
+    assert says in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "says"),
+    [
+        ({"parameters": {"rsi_period": {"min": 5, "max": 30, "setp": 2}}}, "parameters.rsi_period.setp", "did you mean `step`?"),
+        ({"parameters": {"rsi_period": {"min": "5", "max": 30}}}, "parameters.rsi_period.min", "valid number"),
+        ({"parameters": {"rsi_period": [14, 14]}}, "parameters.rsi_period", "14 is listed twice"),
+        ({"parameters": {"rsi_period": {"min": 30, "max": 5}}}, "parameters.rsi_period", "swap them"),
+        ({"parameters": {"rsi_period": [5, 14]}, "objective": "sharp"}, "objective", "There is no figure 'sharp'"),
+        ({"parameters": {"rsi_period": [5, 14]}, "constraint": "import os"}, "constraint", "constraint"),
+        ({"parameters": {"nothing_here": [5, 14]}}, "parameters.nothing_here", "no number 'nothing_here'"),
+    ],
+)  # fmt: skip
+def test_a_search_names_the_field_at_fault(api: APIClient, given: dict[str, Any], field: str, says: str) -> None:
+    number = api.post("/api/strategies/", {"user_description": SENTENCE}).json()["id"]
+    answer = api.post("/api/backtests/optimize/", {"strategy_id": number, **given})
+    assert answer.status_code == 400, answer.content
+    (found,) = answer.json()["details"]
+    assert found["field"].replace("indicators.rsi_14.timeperiod", "rsi_period") == field
+    assert says in found["message"]
+
+
+def test_a_command_names_the_day_and_the_amount(db: None) -> None:
+    from django.core.management import CommandError, call_command
+
+    with pytest.raises(CommandError, match="2010-02-30 does not exist: February 2010 has 28 days"):
+        call_command("backtest", SENTENCE, "--start", "2010-02-30")
+    with pytest.raises(CommandError, match="--cash nan is no amount"):
+        call_command("backtest", SENTENCE, "--cash", "nan")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from auth_api.cli import UserCommand
+from auth_api.cli import UserCommand, day
 from Backtest.timeframes import TIMEFRAMES
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ class Command(UserCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("symbol", help="such as GOOG")
-        parser.add_argument("--start", type=date.fromisoformat, help="first day, such as 2005-01-01")
-        parser.add_argument("--end", type=date.fromisoformat, help="last day")
+        parser.add_argument("--start", type=day, help="first day, such as 2005-01-01")
+        parser.add_argument("--end", type=day, help="last day")
         parser.add_argument("--period", default="", help="instead of dates: 60d, 3mo, 2y, ytd or max")
         parser.add_argument(
             "--interval", default="1d", choices=TIMEFRAMES, metavar="INTERVAL",

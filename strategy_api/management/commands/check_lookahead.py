@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auth_api.cli import UserCommand
+from auth_api.cli import UserCommand, day
 from Backtest.errors import InvalidInput, StrategyError
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ class Command(UserCommand):
         super().add_arguments(parser)
         parser.add_argument("file", type=Path, help="Python with one Strategy class")
         parser.add_argument("--symbol", default="GOOG")
-        parser.add_argument("--start", type=date.fromisoformat, help="first day, such as 2005-01-01")
-        parser.add_argument("--end", type=date.fromisoformat, help="last day")
+        parser.add_argument("--start", type=day, help="first day, such as 2005-01-01")
+        parser.add_argument("--end", type=day, help="last day")
         parser.add_argument("--timeframe", default="1d")
         parser.add_argument(
             "--timezone", default="", help="of intraday prices that do not say it, such as America/New_York"
