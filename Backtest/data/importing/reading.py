@@ -119,7 +119,8 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
     frame, rows = frame[above], rows[above]
     if frame.empty:
         raise DataError(f"{table.name} has no usable bar: no row has prices above zero")
-    frame = checks.widened(frame, parts, table, rows, findings)
+    if not any(question.field == "columns" for question in findings.questions):
+        frame = checks.widened(frame, parts, table, rows, findings)
     if not findings.blocked:
         frame = checks.without_duplicates(frame, reading.choices.duplicates, findings)
     frame = frame.sort_index(kind="stable")
