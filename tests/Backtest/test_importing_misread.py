@@ -66,3 +66,65 @@ def test_the_usual_orders_of_unnamed_columns_need_no_question(order: tuple[int, 
     found = read(text)
     assert asked(found) == {}
     assert found.require().frame.iloc[0].tolist() == [100, 102, 99, 101, 5000]
+
+
+# Prices in fractions ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["94'24", "94’24", "94 24", "94'245", "94'24+", "94'24.5", "94'2"])
+def test_prices_in_32nds_are_refused_naming_the_cell(cell: str) -> None:
+    days = ("2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05")
+    text = "Date,Open,High,Low,Close\n" + "".join(f"{day},{cell},{cell},{cell},{cell}\n" for day in days)
+    with pytest.raises(DataError, match="the open .* in line 2, .*32nds") as refused:
+        read(text)
+    assert cell in str(refused.value)
+    assert "94.75" in refused.value.suggestions[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("1'234.5", 1234.5), ("1’234’567.25", 1234567.25), ("12'345", 12345), ("1 234.5", 1234.5), ("$ 94.5", 94.5), ("'94.5", 94.5), ("94.5 ", 94.5)],
+)  # fmt: skip
+def test_apostrophes_and_spaces_before_three_digits_group_thousands(cell: str, value: float) -> None:
+    text = f"Date;Open;High;Low;Close\n2024-01-02;{cell};{cell};{cell};{cell}\n2024-01-03;94.5;94.5;94.5;94.5\n"
+    assert read(text).require().frame["Open"].tolist() == [value, 94.5]
+
+
+# Several instruments ---------------------------------------------------------------------------
+
+DAYS = ("2024-01-02", "2024-01-03", "2024-01-04")
+
+
+@pytest.mark.parametrize("name", ["Contract", "Expiry", "Expiration Date", "Series", "Exchange"])
+def test_a_column_with_several_contracts_or_exchanges_is_asked_about(name: str) -> None:
+    text = f"Date,{name},Open,High,Low,Close,Volume\n" + "".join(
+        f"{day},A1,10,12,9,11,5\n{day},B2,20,22,19,21,6\n" for day in DAYS
+    )
+    assert asked(read(text)) == {"symbol_in_file": ("A1", "B2", "*")}
+    assert read(text, symbol_in_file="B2").require().frame["Close"].tolist() == [21, 21, 21]
+
+
+def test_a_column_with_one_contract_or_series_is_no_symbol() -> None:
+    text = "Date,Series,Open,High,Low,Close\n" + "".join(f"{day},EQ,10,12,9,11\n" for day in DAYS)
+    assert read(text, "INFY.csv").require().symbol == "INFY"
+    several = "Date,Symbol,Expiry,Open,High,Low,Close\n" + "".join(
+        f"{day},ES,{month},10,12,9,11\n" for day in DAYS for month in ("2024-03", "2024-06")
+    )
+    assert asked(read(several)) == {"symbol_in_file": ("2024-03", "2024-06", "*")}
+
+
+@pytest.mark.parametrize("group", ["HA", "Avg", "Adj", "SPY", "Heikin Ashi"])
+def test_columns_beside_plain_prices_name_no_symbol(group: str) -> None:
+    own = ",".join(f"{group} {part}" for part in ("Open", "High", "Low", "Close"))
+    for header, cells in ((f"Open,High,Low,Close,{own}", "10,12,9,11,1,4,1,2"), (f"{own},Open,High,Low,Close", "1,4,1,2,10,12,9,11")):  # fmt: skip
+        text = f"Date,{header},Volume\n" + "".join(f"{day},{cells},5\n" for day in DAYS)
+        found = read(text, "MSFT.csv", adjustment="none").require()
+        assert (found.symbol, found.frame.iloc[0].tolist()) == ("MSFT", [10, 12, 9, 11, 5])
+
+
+def test_heikin_ashi_alone_is_refused_and_the_symbol_ha_is_read() -> None:
+    header = "Date,HA.Open,HA.High,HA.Low,HA.Close"
+    with pytest.raises(DataError, match="lacks the columns"):
+        read(header + "\n2024-01-02,10,12,9,11\n2024-01-03,10,12,9,11\n")
+    text = header + ",HA.Volume\n2024-01-02,10,12,9,11,5\n2024-01-03,10,12,9,11,5\n"
+    assert read(text).require().symbol == "HA"

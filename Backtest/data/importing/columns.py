@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing.layout import Table
-from Backtest.data.importing.names import BAR, NAMES, folded, role_of, split_name
+from Backtest.data.importing.layout import MISSING, Table
+from Backtest.data.importing.names import BAR, NAMES, SERIES, folded, is_derived, role_of, split_name
 from Backtest.data.importing.parts import CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
@@ -48,6 +48,8 @@ def find_columns(table: Table, choices: ImportChoices, findings: Findings) -> li
     if not table.names:
         return [Side("", unnamed_columns(table, findings))]
     groups, shared = _by_group(table)
+    if shared.found.keys() >= {*BAR} and not any(table.groups):
+        return [Side("", _named(table, shared))]
     if len(groups) == 1:
         name, candidates = next(iter(groups.items()))
         for part, items in candidates.found.items():
@@ -88,10 +90,8 @@ def _by_group(table: Table) -> tuple[dict[str, _Candidates], _Candidates]:
                     shared.add("volume", 50 + _quote_rank(table, group), at)
                 else:
                     groups.setdefault(group, _Candidates()).add(inner[0], inner[1], at)
-    # A group without a whole bar is an indicator's ("Volume MA", "High 52w"), nobody's symbol; nor is "Adj. Open".
-    return {
-        g: c for g, c in groups.items() if len(c.found.keys() & {*BAR}) >= 3 and not g.lower().startswith("adj")
-    }, shared
+    # A group without a whole bar is an indicator's ("Volume MA", "High 52w"), nobody's symbol; nor is "Adj. Open" or "HA Open".
+    return {g: c for g, c in groups.items() if len(c.found.keys() & {*BAR}) >= 3 and not is_derived(g, c.found)}, shared
 
 
 def _is_group(table: Table, group: str) -> bool:
@@ -118,9 +118,21 @@ def _named(table: Table, candidates: _Candidates) -> Columns:
     time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))])
     return Columns(
         time=time, clock=clock, open=bar["open"], high=bar["high"], low=bar["low"], close=bar["close"],
-        volume=_volume(table, candidates), adj_close=candidates.best("adj_close"), symbol=candidates.best("symbol"),
+        volume=_volume(table, candidates), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
         per=candidates.best("per"),
     )  # fmt: skip
+
+
+def _symbol(table: Table, candidates: _Candidates) -> int:
+    """Return the column of symbols; where it has no two, one of contracts, expiries, series or exchanges that has."""
+    named = [at for _, at in sorted(candidates.found.get("symbol", []))]
+    others = [at for at, name in enumerate(table.names) if folded(name) in SERIES]
+    return next((at for at in (*named, *others) if _has_several(table.frame[at])), named[0] if named else -1)
+
+
+def _has_several(column: pd.Series) -> bool:
+    texts = column.astype("str").fillna("").str.strip()
+    return texts[~texts.str.lower().isin(list(MISSING))].nunique() > 1
 
 
 def _volume(table: Table, candidates: _Candidates) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container
 
 # The first names of a part are preferred where a file has several, as "Close" is to "Price".
 NAMES: dict[str, tuple[str, ...]] = {
@@ -46,6 +47,30 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "per": ("per", "period", "interval", "timeframe", "resolution"),
 }  # fmt: skip
+# Columns that tell instruments apart only where they have several values.
+SERIES = frozenset(
+    {
+        "contract", "contract name", "contract code", "contract month", "delivery", "delivery month", "expiry", "expiry date", "expiration",
+        "expiration date", "maturity", "maturity date", "series", "exchange", "venue",
+    }
+)  # fmt: skip
+# What is derived from prices and stands before a part's name, such as Heikin Ashi's "HA Open".
+_DERIVED = frozenset(
+    {
+        "ha",
+        "heikin",
+        "heikinashi",
+        "avg",
+        "average",
+        "mean",
+        "smoothed",
+        "normalized",
+        "norm",
+        "prev",
+        "previous",
+        "prior",
+    }
+)
 BAR = ("open", "high", "low", "close")
 _ROLE = {name: (role, rank) for role, names in NAMES.items() for rank, name in enumerate(names)}
 _WORDS = {"open", "high", "low", "close", "volume", "adjusted", "adj close"}
@@ -92,6 +117,12 @@ def split_name(name: str) -> tuple[str, str]:
             if group and folded(" ".join(part)) in _WORDS:
                 return "_".join(g for g in group if g), " ".join(part)
     return "", ""
+
+
+def is_derived(group: str, parts: Container[str]) -> bool:
+    """Whether a group of columns is made of other prices and no symbol: HA, Adj, Avg; HA with a volume is Hawaiian Holdings."""
+    first = re.split(r"[^a-z]", group.lower())[0]
+    return first.startswith("adj") or (first in _DERIVED and "volume" not in parts)
 
 
 _ZONE_NAMES = {

@@ -11,7 +11,7 @@ from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
 from Backtest.data.importing.layout import Table, read_text
 from Backtest.data.importing.names import zone_in
-from Backtest.data.importing.numbers import Numbers, decimal_mark, to_numbers
+from Backtest.data.importing.numbers import Numbers, decimal_mark, fraction_in, to_numbers
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.shown import understood
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
@@ -75,7 +75,16 @@ def _numbers(reading: Reading) -> dict[str, Numbers]:
             Question("decimal", f"Is {example} {thousands} (decimal .) or {fraction} (decimal ,)?", (".", ","))
         )
     reading.mark = mark or "."
-    return {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
+    read = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
+    for part in _PRICES:
+        texts = table[columns[part]]
+        if (at := fraction_in(texts, read[part].unreadable)) >= 0:
+            cell, line = str(texts.iloc[at]).strip(), reading.table.line(int(reading.rows[at]))
+            raise DataError(
+                f"{reading.table.name} has the {part} {cell!r} in {line}, which looks like a price in fractions such as 32nds",
+                suggestions=["Export decimal prices: 94'24 in 32nds is 94.75, as 24/32 is 0.75"],
+            )
+    return read
 
 
 def _times(reading: Reading) -> None:
