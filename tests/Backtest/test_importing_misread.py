@@ -75,7 +75,7 @@ def test_the_usual_orders_of_unnamed_columns_need_no_question(order: tuple[int, 
 def test_prices_in_32nds_are_refused_naming_the_cell(cell: str) -> None:
     days = ("2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05")
     text = "Date,Open,High,Low,Close\n" + "".join(f"{day},{cell},{cell},{cell},{cell}\n" for day in days)
-    with pytest.raises(DataError, match="the open .* in line 2, .*32nds") as refused:
+    with pytest.raises(DataError, match=r"the open .* in line 2, .*32nds") as refused:
         read(text)
     assert cell in str(refused.value)
     assert "94.75" in refused.value.suggestions[0]
@@ -128,3 +128,43 @@ def test_heikin_ashi_alone_is_refused_and_the_symbol_ha_is_read() -> None:
         read(header + "\n2024-01-02,10,12,9,11\n2024-01-03,10,12,9,11\n")
     text = header + ",HA.Volume\n2024-01-02,10,12,9,11,5\n2024-01-03,10,12,9,11,5\n"
     assert read(text).require().symbol == "HA"
+
+
+# Unfinished bars, German clocks ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "yes", "no"), [("complete", "True", "False"), ("complete", "true", "false"), ("closed", "1", "0"), ("is_final", "yes", "no"), ("isFinal", "TRUE", "FALSE")])  # fmt: skip
+def test_a_bar_that_is_not_finished_is_left_out_and_counted(name: str, yes: str, no: str) -> None:
+    text = f"Date,{name},Open,High,Low,Close\n" + "".join(f"{day},{yes},10,12,9,11\n" for day in DAYS)
+    found = read(text + f"2024-01-05,{no},11,11.5,11,11.2\n")
+    assert len(found.require().frame) == 3
+    assert found.counts["unfinished"] == 1
+    assert any(name in warning and "line 5" in warning for warning in found.warnings)
+
+
+def test_a_column_that_calls_no_bar_finished_leaves_out_none() -> None:
+    text = "Date,closed,Open,High,Low,Close\n" + "".join(f"{day},0,10,12,9,11\n" for day in DAYS)
+    found = read(text)
+    assert len(found.require().frame) == 3
+    assert any("closed" in warning for warning in found.warnings)
+    other = read(text.replace(",0,", ",0.5,"))
+    assert not any("closed" in warning for warning in other.warnings)
+
+
+def test_the_unfinished_candle_of_oandas_json_is_left_out() -> None:
+    candles = ",".join(
+        f'{{"complete": {"true" if day < 5 else "false"}, "volume": 7, "time": "2024-01-0{day}T00:00:00Z", '
+        '"mid": {"o": "1.10", "h": "1.12", "l": "1.09", "c": "1.11"}}'
+        for day in (2, 3, 4, 5)
+    )
+    found = read(f'{{"instrument": "EUR_USD", "granularity": "D", "candles": [{candles}]}}', "oanda.json")
+    assert len(found.require().frame) == 3
+
+
+@pytest.mark.parametrize("clocks", [("15.30", "16.30", "17.30"), ("15.00", "16.00", "17.00"), ("9.30", "10.30", "11.30"), ("09.30.00", "10.30.00", "11.30.00"), ("9.30 Uhr", "10.30 Uhr", "11.30 Uhr")])  # fmt: skip
+def test_clocks_with_dots_beside_dates_with_dots(clocks: tuple[str, ...]) -> None:
+    text = "Date;Time;Open;High;Low;Close\n" + "".join(f"18.03.24;{clock};10;12;9;11\n" for clock in clocks)
+    found = read(text).require()
+    assert found.timeframe == "1h"
+    first = clocks[0].split(".")
+    assert str(found.frame.index[0]) == f"2024-03-18 {int(first[0]):02}:{first[1][:2]}:00"

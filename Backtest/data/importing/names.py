@@ -54,6 +54,22 @@ SERIES = frozenset(
         "expiration date", "maturity", "maturity date", "series", "exchange", "venue",
     }
 )  # fmt: skip
+# Columns that say whether a bar is finished.
+FINISHED = frozenset(
+    {
+        "complete",
+        "completed",
+        "is complete",
+        "closed",
+        "is closed",
+        "final",
+        "is final",
+        "isfinal",
+        "confirm",
+        "confirmed",
+        "finished",
+    }
+)
 # What is derived from prices and stands before a part's name, such as Heikin Ashi's "HA Open".
 _DERIVED = frozenset(
     {

@@ -44,6 +44,7 @@ def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = 
     vendor = vendors.vendor_of(table, side.columns)
     reading = Reading(table, choices, findings, side.columns, vendor, found, chosen, rows)
     findings.counts["read"] = len(rows)
+    reading.rows = checks.finished(table, rows, findings)
     numbers = _numbers(reading)
     _times(reading)
     _bars(reading, numbers)
