@@ -10,7 +10,7 @@ import pandas as pd
 
 from Backtest.data.importing.layout import MISSING, Table
 from Backtest.data.importing.names import BAR, NAMES, SERIES, folded, is_derived, role_of, split_name
-from Backtest.data.importing.parts import CLOCK, DOTTED_CLOCK, Columns, has_clock, sample
+from Backtest.data.importing.parts import CLOCK, CLOCK_NAMES, DOTTED_CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
 from Backtest.errors import DataError
@@ -155,7 +155,7 @@ def _time_columns(table: Table, found: list[int]) -> tuple[int, int]:
             suggestions=["Give the names of the columns in their order with the choice `columns`"],
         )
     clocks = [at for at in found if _is_clock(table.frame[at])]
-    dotted = [at for at in found if at not in clocks and _is_dotted_clock(table.frame[at])]
+    dotted = [at for at in found if at not in clocks and _is_dotted_clock(table.names[at], table.frame[at])]
     clocks += dotted if len(dotted) + len(clocks) < len(found) else []
     if clocks == found and all(re.fullmatch(r"(?:1[789]|20)\d{2}", text) for text in sample(table.frame[found[0]])):
         clocks = []  # years
@@ -179,10 +179,12 @@ def _is_clock(column: pd.Series) -> bool:
     )
 
 
-def _is_dotted_clock(column: pd.Series) -> bool:
-    """Whether a column beside a date is called a time and holds 15.30 or 09.30.00, as German exports write it."""
+def _is_dotted_clock(name: str, column: pd.Series) -> bool:
+    """Whether a column called a time holds 15.30 or 09.30.00, as German exports write it; 18.03.24 under Date is a day."""
     texts = sample(column)
-    return bool(texts) and all(DOTTED_CLOCK.fullmatch(text) for text in texts)
+    if not texts or not all(DOTTED_CLOCK.fullmatch(text) for text in texts):
+        return False
+    return all(text.count(".") == 1 for text in texts) or folded(name) in CLOCK_NAMES
 
 
 def _counts_rows(column: pd.Series) -> bool:
