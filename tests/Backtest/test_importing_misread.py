@@ -168,3 +168,60 @@ def test_clocks_with_dots_beside_dates_with_dots(clocks: tuple[str, ...]) -> Non
     assert found.timeframe == "1h"
     first = clocks[0].split(".")
     assert str(found.frame.index[0]) == f"2024-03-18 {int(first[0]):02}:{first[1][:2]}:00"
+
+
+# Zones a file gives ----------------------------------------------------------------------------
+
+
+def hours(header: str, row: str, days: tuple[str, ...] = ("2024-07-01",), begin: int = 9, end: int = 16) -> str:
+    times = [f"{day} {hour:02}:30" for day in days for hour in range(begin, end)]
+    return f"{header}\n" + "".join(row.format(t=t) + "\n" for t in times)
+
+
+def first(found: Understood) -> str:
+    return str(found.require().frame.index[0].tz_convert("UTC"))
+
+
+@pytest.mark.parametrize(("said", "utc"), [("America/New_York", "13:30"), ("UTC", "09:30"), ("Europe/Berlin", "07:30")])
+def test_a_column_of_one_zone_is_that_of_the_times(said: str, utc: str) -> None:
+    found = read(hours("Datetime,Open,High,Low,Close,Volume,timezone", f"{{t}},10,12,9,11,5,{said}"))
+    assert first(found) == f"2024-07-01 {utc}:00+00:00"
+    assert any("timezone" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("offset", ["-05:00", "-0500", "-5", "-18000", "UTC-05:00"])
+def test_a_column_of_offsets_places_the_times(offset: str) -> None:
+    found = read(hours("Datetime,UTC Offset,Open,High,Low,Close", f"{{t}},{offset},10,12,9,11"))
+    assert first(found) == "2024-07-01 14:30:00+00:00"
+    assert any("UTC Offset" in note for note in found.notes)
+
+
+def test_of_local_times_and_utc_those_in_utc_are_taken() -> None:
+    text = "Local Time,UTC Time,Open,High,Low,Close\n" + "".join(
+        f"2024-07-01 {hour:02}:00,2024-07-01 {hour + 5:02}:00,10,12,9,11\n" for hour in range(9, 15)
+    )
+    found = read(text)
+    assert (found.columns["time"], found.timezone) == ("UTC Time", "UTC")
+    assert first(found) == "2024-07-01 14:00:00+00:00"
+    assert any("UTC Time" in note for note in found.notes)
+
+
+SUMMER, WINTER = tuple(f"2024-07-{d:02}" for d in range(1, 9)), tuple(f"2024-01-{d:02}" for d in range(1, 9))
+
+
+@pytest.mark.parametrize("days", [SUMMER, ("2024-03-11", "2024-03-12")])
+def test_est_is_asked_about_in_summer(days: tuple[str, ...]) -> None:
+    text = hours("Time (EST),Open,High,Low,Close", "{t},10,12,9,11", days)
+    assert asked(read(text)) == {"timezone": ("America/New_York", "Etc/GMT+5")}
+    assert first(read(text, timezone="America/New_York")) == f"{days[0]} 13:30:00+00:00"
+    assert first(read(text, timezone="Etc/GMT+5")) == f"{days[0]} 14:30:00+00:00"
+
+
+def test_est_is_told_by_winter_alone_and_by_sessions() -> None:
+    header, row = "Time (EST),Open,High,Low,Close", "{t},10,12,9,11"
+    assert first(read(hours(header, row, WINTER))) == "2024-01-01 14:30:00+00:00"
+    winter = hours(header, row, WINTER)
+    same = winter + hours("", row, SUMMER).lstrip()
+    assert read(same).timezone == "America/New_York"
+    earlier = winter + hours("", row, SUMMER, 8, 15).lstrip()
+    assert read(earlier).timezone == "Etc/GMT+5"

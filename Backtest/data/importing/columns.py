@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.layout import MISSING, Table
-from Backtest.data.importing.names import BAR, NAMES, SERIES, folded, is_derived, role_of, split_name
+from Backtest.data.importing.names import BAR, NAMES, SERIES, folded, is_derived, role_of, split_name, zone_in
 from Backtest.data.importing.parts import CLOCK, CLOCK_NAMES, DOTTED_CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
@@ -49,23 +49,23 @@ def find_columns(table: Table, choices: ImportChoices, findings: Findings) -> li
         return [Side("", unnamed_columns(table, findings))]
     groups, shared = _by_group(table)
     if shared.found.keys() >= {*BAR} and not any(table.groups):
-        return [Side("", _named(table, shared))]
+        return [Side("", _named(table, shared, findings))]
     if len(groups) == 1:
         name, candidates = next(iter(groups.items()))
         for part, items in candidates.found.items():
             shared.found.setdefault(part, []).extend(items)
-        return [Side(_symbol_like(name), _named(table, shared))]
+        return [Side(_symbol_like(name), _named(table, shared, findings))]
     if shared.found.keys() >= {*BAR}:
-        return [Side("", _named(table, shared))]
+        return [Side("", _named(table, shared, findings))]
     whole = {name: c for name, c in groups.items() if {*BAR} <= c.found.keys() | shared.found.keys()}
     if not whole:
-        return [Side("", _named(table, shared))]
+        return [Side("", _named(table, shared, findings))]
     sides = []
     for name, candidates in whole.items():
         joined = _Candidates({p: list(items) for p, items in shared.found.items()})
         for part, items in candidates.found.items():
             joined.found[part] = items
-        sides.append(Side(name, _named(table, joined)))
+        sides.append(Side(name, _named(table, joined, findings)))
     return sides
 
 
@@ -108,14 +108,14 @@ def _quote_rank(table: Table, currency: str) -> int:
     return 0 if pair.upper().startswith(code) else 1
 
 
-def _named(table: Table, candidates: _Candidates) -> Columns:
+def _named(table: Table, candidates: _Candidates, findings: Findings) -> Columns:
     bar = {part: candidates.best(part) for part in BAR}
     if missing := [part.capitalize() for part, at in bar.items() if at < 0]:
         raise DataError(
             f"{table.name} lacks the columns {', '.join(missing)}; Open, High, Low and Close are needed",
             suggestions=["Name the columns in the file, or give them in their order with the choice `columns`"],
         )
-    time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))])
+    time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))], findings)
     return Columns(
         time=time, clock=clock, open=bar["open"], high=bar["high"], low=bar["low"], close=bar["close"],
         volume=_volume(table, candidates), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
@@ -144,7 +144,7 @@ def _volume(table: Table, candidates: _Candidates) -> int:
     return found[0][1] if found else -1
 
 
-def _time_columns(table: Table, found: list[int]) -> tuple[int, int]:
+def _time_columns(table: Table, found: list[int], findings: Findings) -> tuple[int, int]:
     """Return the column of times, and that of times of day where they stand apart from the date."""
     if not found and table.names and not table.names[0].strip():
         found = [0]  # the nameless index pandas writes first
@@ -164,6 +164,10 @@ def _time_columns(table: Table, found: list[int]) -> tuple[int, int]:
         raise DataError(
             f"{table.name} has times of day without dates in {table.names[clocks[0]] or 'its first column'}"
         )
+    in_utc = [at for at in dates if zone_in(table.names[at]) == "UTC" and has_clock(table.frame[at])]
+    if in_utc and in_utc[0] != dates[0] and has_clock(table.frame[dates[0]]):
+        findings.notes.append(f"Of the columns of times {table.names[in_utc[0]]} is taken, as its zone is known")
+        return in_utc[0], -1
     numbers = [at for at in dates if pd.api.types.is_numeric_dtype(table.frame[at])]
     return (numbers or dates)[0], clocks[0] if clocks and not has_clock(table.frame[dates[0]]) else -1
 

@@ -152,7 +152,16 @@ def zone_in(name: str) -> str:
     """Return the zone a time column's name says ("Gmt time", "Date (UTC)", "Time (EET)"), else an empty text."""
     if re.search(r"(^|[^a-z])(utc|gmt)([^a-z+\-]|$)", name.lower().replace("_", " ")):
         return "UTC"
+    inside = abbreviation_in(name)
+    return inside if "/" in inside else zone_called(inside)
+
+
+def abbreviation_in(name: str) -> str:
+    """Return what stands in brackets at the end of a time column's name, such as EST; else an empty text."""
     inside = re.search(r"[(\[]\s*([A-Za-z]{2,4}|[A-Z][A-Za-z]+/[A-Za-z_/]+)\s*[)\]]\s*$", name)
-    if inside is None:
-        return ""
-    return inside[1] if "/" in inside[1] else _ZONE_NAMES.get(inside[1].upper(), "")
+    return inside[1] if inside else ""
+
+
+def zone_called(text: str) -> str:
+    """Return the zone an abbreviation stands for, else an empty text."""
+    return _ZONE_NAMES.get(text.upper(), "")

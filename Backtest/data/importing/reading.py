@@ -10,13 +10,14 @@ from Backtest.data.importing.adjustments import adjust
 from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
 from Backtest.data.importing.layout import Table, read_text
-from Backtest.data.importing.names import zone_in
+from Backtest.data.importing.names import abbreviation_in, zone_called, zone_in
 from Backtest.data.importing.numbers import Numbers, decimal_mark, fraction_in, to_numbers
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.shown import understood
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
 from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
+from Backtest.data.importing.zone_columns import WINTER, told_by_sessions, with_offsets, zone_of_rows
 from Backtest.errors import DataError
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 
@@ -96,6 +97,7 @@ def _times(reading: Reading) -> None:
     reading.times = read_times(
         frame[columns.time], clock, order=order, unit=choices.epoch_unit, findings=reading.findings
     )
+    reading.times = with_offsets(reading.table, reading.rows, reading.times, reading.findings)
     local = reading.times.local
     if not local.notna().any():
         name = reading.table.names[columns.time] if reading.table.names else "the first"
@@ -232,7 +234,7 @@ def _placed(reading: Reading, times: Times) -> zones.Placed:
                 f"{reading.timeframe} bars keep the date they bear; the zone {choices.timezone} is not needed"
             )
         return zones.days(times, choices.timezone, findings)
-    known, why = _known_zone(reading)
+    known, why = ("", "") if choices.timezone or times.offset.notna().any() else _known_zone(reading, times)
     placed = zones.intraday(
         times, timezone=choices.timezone, known_zone=known, why=why, step=seconds(reading.timeframe), findings=findings
     )
@@ -249,16 +251,36 @@ def _placed(reading: Reading, times: Times) -> zones.Placed:
     return placed
 
 
-def _known_zone(reading: Reading) -> tuple[str, str]:
-    table, vendor = reading.table, reading.vendor
-    column = table.names[reading.columns.time] if table.names else ""
-    if zone := zone_in(column):
-        return zones.named_zone(zone).key, f"the column is called {column}"
+def _known_zone(reading: Reading, times: Times) -> tuple[str, str]:
+    table, vendor, columns = reading.table, reading.vendor, reading.columns
+    for at in (columns.time, columns.clock) if table.names else ():
+        name = table.names[at] if at >= 0 else ""
+        if zone := zone_in(name):
+            return _meant(reading, times, zone, abbreviation_in(name)), f"the column is called {name}"
+    said, column = zone_of_rows(table, reading.rows)
+    if said:
+        return _meant(reading, times, zone_called(said) or said, said), f"the column {column} says {said}"
     if hint := table.hints.get("timezone", ""):
         return zones.named_zone(hint).key, "the file says so"
     if vendor.timezone:
         return vendor.timezone, f"it is an export of {vendor.name}"
     return "", ""
+
+
+def _meant(reading: Reading, times: Times, zone: str, said: str) -> str:
+    """Return the zone that is meant; whether EST is New York's time or winter's all the year is asked unless dates tell."""
+    key = zones.named_zone(zone).key
+    if said.upper() not in WINTER:
+        return key
+    both = WINTER[said.upper()]
+    told = told_by_sessions(times.local, both[0])
+    if told is None:
+        text = (
+            f"{said.upper()} is winter's time: do the times follow {both[0]} with its daylight saving, or {said.upper()} all the year "
+            f"({both[1]})? They differ by an hour in summer."
+        )
+        reading.findings.questions.append(Question("timezone", text, both))
+    return both[1] if told is False else both[0]
 
 
 def _adjusted(reading: Reading, frame: pd.DataFrame) -> pd.DataFrame:
