@@ -225,3 +225,8 @@ def test_est_is_told_by_winter_alone_and_by_sessions() -> None:
     assert read(same).timezone == "America/New_York"
     earlier = winter + hours("", row, SUMMER, 8, 15).lstrip()
     assert read(earlier).timezone == "Etc/GMT+5"
+
+
+def test_a_column_zone_that_names_no_time_zone_says_nothing() -> None:
+    found = read(hours("Datetime,Open,High,Low,Close,zone", "{t},10,12,9,11,Supply"))
+    assert (found.timezone, asked(found)) == ("", {})

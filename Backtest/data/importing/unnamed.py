@@ -56,7 +56,7 @@ def unnamed_columns(table: Table, findings: Findings) -> Columns:
         volume = start + parts.index("volume")
     if others:
         shown = tuple(",".join((*names, *_with_volume(order, values.shape[1]))) for order in others)
-        text = f"The file names no columns, and {why}: which order have the columns?"
+        text = f"The file names no columns, and {why}: which order have the columns (- skips one)?"
         findings.questions.append(Question("columns", text, shown))
     said = ", ".join(p for p, _ in sorted(bar.items(), key=lambda item: item[1]))
     findings.notes.append(

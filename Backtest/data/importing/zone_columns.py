@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.layout import MISSING, Table
-from Backtest.data.importing.names import folded
+from Backtest.data.importing.names import folded, zone_called
 from Backtest.data.importing.times import Times
 from Backtest.data.importing.understanding import Findings
+from Backtest.data.importing.zones import named_zone
 from Backtest.errors import DataError
 
 _ZONES = frozenset(
     {"timezone", "time zone", "tz", "zone", "exchange timezone", "exchange timezone name", "timezone name", "zeitzone"}
 )
-_OFFSETS = frozenset({"utc offset", "gmt offset", "utcoffset", "gmtoffset", "tz offset", "timezone offset", "offset"})
+_OFFSETS = frozenset({"utc offset", "gmt offset", "utcoffset", "gmtoffset", "tz offset", "timezone offset"})
 # Winter's name is said of the whole year by some exports, and of New York's own time by others.
 WINTER = {"EST": ("America/New_York", "Etc/GMT+5"), "CST": ("America/Chicago", "Etc/GMT+6"), "PST": ("America/Los_Angeles", "Etc/GMT+8")}  # fmt: skip
 
@@ -28,15 +28,25 @@ def zone_of_rows(table: Table, rows: pd.Index) -> tuple[str, str]:
         if folded(name) not in _ZONES:
             continue
         texts = table.frame.loc[rows, at].astype("str").fillna("").str.strip()
-        found = texts[~texts.str.lower().isin(list(MISSING))].unique()
+        found = [str(t) for t in texts[~texts.str.lower().isin(list(MISSING))].unique()]
+        if not found or not all(_is_zone(text) for text in found[:20]):
+            continue
         if len(found) > 1:
             raise DataError(
-                f"{table.name} has times of several zones in {name} ({', '.join(map(str, found[:5]))}): "
-                "export them in one, such as UTC"
+                f"{table.name} has times of several zones in {name} ({', '.join(found[:5])}): export them in one, such as UTC"
             )
-        if len(found) and re.fullmatch(r"[A-Za-z]{2,5}|[A-Z][A-Za-z]+/[A-Za-z_/+\-0-9]+", str(found[0])):
-            return str(found[0]), name
+        return found[0], name
     return "", ""
+
+
+def _is_zone(text: str) -> bool:
+    if zone_called(text):
+        return True
+    try:
+        named_zone(text)
+    except DataError:
+        return False
+    return True
 
 
 def with_offsets(table: Table, rows: pd.Index, times: Times, findings: Findings) -> Times:
