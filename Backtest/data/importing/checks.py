@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.layout import Table
+from Backtest.data.importing.names import FINISHED, folded
 from Backtest.data.importing.numbers import Numbers
 from Backtest.data.importing.understanding import Duplicates, Findings, Nonpositive, Question
 from Backtest.errors import DataError
@@ -56,6 +57,27 @@ def rows_to_keep(
     dropped = left & missing
     findings.count("missing_price", int(dropped.sum()), _said(dropped, table, rows, "without a price"))
     return np.asarray(left & ~missing)
+
+
+def finished(table: Table, rows: pd.Index, findings: Findings) -> pd.Index:
+    """Return the rows without the bars a column such as `complete` calls unfinished, which are counted.
+
+    Where no bar is called finished the column is none of that kind, or says nothing.
+    """
+    for at, name in enumerate(table.names):
+        if folded(name) not in FINISHED:
+            continue
+        texts = table.frame.loc[rows, at].astype("str").fillna("").str.strip().str.lower()
+        no, yes = texts.isin(["false", "0", "0.0", "no", "n", "f"]), texts.isin(["true", "1", "1.0", "yes", "y", "t"])
+        if not (no | yes | (texts == "")).all() or not no.any():
+            continue
+        if not yes.any():
+            findings.warnings.append(f"The column {name} calls no bar finished; all are kept")
+            continue
+        mask = no.to_numpy(dtype=bool)
+        findings.count("unfinished", int(mask.sum()), _said(mask, table, rows, f"that {name} calls unfinished"))
+        rows = rows[~mask]
+    return rows
 
 
 def _spread(at: np.ndarray[tuple[int, ...], np.dtype[np.int64]], mask: pd.Series, length: int) -> Bools:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing.layout import Table
-from Backtest.data.importing.names import BAR, NAMES, folded, role_of, split_name
-from Backtest.data.importing.parts import CLOCK, Columns, has_clock, sample
+from Backtest.data.importing.layout import MISSING, Table
+from Backtest.data.importing.names import BAR, NAMES, SERIES, folded, is_derived, role_of, split_name, zone_in
+from Backtest.data.importing.parts import CLOCK, CLOCK_NAMES, DOTTED_CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
 from Backtest.errors import DataError
@@ -48,22 +48,24 @@ def find_columns(table: Table, choices: ImportChoices, findings: Findings) -> li
     if not table.names:
         return [Side("", unnamed_columns(table, findings))]
     groups, shared = _by_group(table)
+    if shared.found.keys() >= {*BAR} and not any(table.groups):
+        return [Side("", _named(table, shared, findings))]
     if len(groups) == 1:
         name, candidates = next(iter(groups.items()))
         for part, items in candidates.found.items():
             shared.found.setdefault(part, []).extend(items)
-        return [Side(_symbol_like(name), _named(table, shared))]
+        return [Side(_symbol_like(name), _named(table, shared, findings))]
     if shared.found.keys() >= {*BAR}:
-        return [Side("", _named(table, shared))]
+        return [Side("", _named(table, shared, findings))]
     whole = {name: c for name, c in groups.items() if {*BAR} <= c.found.keys() | shared.found.keys()}
     if not whole:
-        return [Side("", _named(table, shared))]
+        return [Side("", _named(table, shared, findings))]
     sides = []
     for name, candidates in whole.items():
         joined = _Candidates({p: list(items) for p, items in shared.found.items()})
         for part, items in candidates.found.items():
             joined.found[part] = items
-        sides.append(Side(name, _named(table, joined)))
+        sides.append(Side(name, _named(table, joined, findings)))
     return sides
 
 
@@ -88,10 +90,8 @@ def _by_group(table: Table) -> tuple[dict[str, _Candidates], _Candidates]:
                     shared.add("volume", 50 + _quote_rank(table, group), at)
                 else:
                     groups.setdefault(group, _Candidates()).add(inner[0], inner[1], at)
-    # A group without a whole bar is an indicator's ("Volume MA", "High 52w"), nobody's symbol; nor is "Adj. Open".
-    return {
-        g: c for g, c in groups.items() if len(c.found.keys() & {*BAR}) >= 3 and not g.lower().startswith("adj")
-    }, shared
+    # A group without a whole bar is an indicator's ("Volume MA", "High 52w"), nobody's symbol; nor is "Adj. Open" or "HA Open".
+    return {g: c for g, c in groups.items() if len(c.found.keys() & {*BAR}) >= 3 and not is_derived(g, c.found)}, shared
 
 
 def _is_group(table: Table, group: str) -> bool:
@@ -108,19 +108,31 @@ def _quote_rank(table: Table, currency: str) -> int:
     return 0 if pair.upper().startswith(code) else 1
 
 
-def _named(table: Table, candidates: _Candidates) -> Columns:
+def _named(table: Table, candidates: _Candidates, findings: Findings) -> Columns:
     bar = {part: candidates.best(part) for part in BAR}
     if missing := [part.capitalize() for part, at in bar.items() if at < 0]:
         raise DataError(
             f"{table.name} lacks the columns {', '.join(missing)}; Open, High, Low and Close are needed",
             suggestions=["Name the columns in the file, or give them in their order with the choice `columns`"],
         )
-    time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))])
+    time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))], findings)
     return Columns(
         time=time, clock=clock, open=bar["open"], high=bar["high"], low=bar["low"], close=bar["close"],
-        volume=_volume(table, candidates), adj_close=candidates.best("adj_close"), symbol=candidates.best("symbol"),
+        volume=_volume(table, candidates), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
         per=candidates.best("per"),
     )  # fmt: skip
+
+
+def _symbol(table: Table, candidates: _Candidates) -> int:
+    """Return the column of symbols; where it has no two, one of contracts, expiries, series or exchanges that has."""
+    named = [at for _, at in sorted(candidates.found.get("symbol", []))]
+    others = [at for at, name in enumerate(table.names) if folded(name) in SERIES]
+    return next((at for at in (*named, *others) if _has_several(table.frame[at])), named[0] if named else -1)
+
+
+def _has_several(column: pd.Series) -> bool:
+    texts = column.astype("str").fillna("").str.strip()
+    return texts[~texts.str.lower().isin(list(MISSING))].nunique() > 1
 
 
 def _volume(table: Table, candidates: _Candidates) -> int:
@@ -132,7 +144,7 @@ def _volume(table: Table, candidates: _Candidates) -> int:
     return found[0][1] if found else -1
 
 
-def _time_columns(table: Table, found: list[int]) -> tuple[int, int]:
+def _time_columns(table: Table, found: list[int], findings: Findings) -> tuple[int, int]:
     """Return the column of times, and that of times of day where they stand apart from the date."""
     if not found and table.names and not table.names[0].strip():
         found = [0]  # the nameless index pandas writes first
@@ -143,6 +155,8 @@ def _time_columns(table: Table, found: list[int]) -> tuple[int, int]:
             suggestions=["Give the names of the columns in their order with the choice `columns`"],
         )
     clocks = [at for at in found if _is_clock(table.frame[at])]
+    dotted = [at for at in found if at not in clocks and _is_dotted_clock(table.names[at], table.frame[at])]
+    clocks += dotted if len(dotted) + len(clocks) < len(found) else []
     if clocks == found and all(re.fullmatch(r"(?:1[789]|20)\d{2}", text) for text in sample(table.frame[found[0]])):
         clocks = []  # years
     dates = [at for at in found if at not in clocks]
@@ -150,6 +164,10 @@ def _time_columns(table: Table, found: list[int]) -> tuple[int, int]:
         raise DataError(
             f"{table.name} has times of day without dates in {table.names[clocks[0]] or 'its first column'}"
         )
+    in_utc = [at for at in dates if zone_in(table.names[at]) == "UTC" and has_clock(table.frame[at])]
+    if in_utc and in_utc[0] != dates[0] and has_clock(table.frame[dates[0]]):
+        findings.notes.append(f"Of the columns of times {table.names[in_utc[0]]} is taken, as its zone is known")
+        return in_utc[0], -1
     numbers = [at for at in dates if pd.api.types.is_numeric_dtype(table.frame[at])]
     return (numbers or dates)[0], clocks[0] if clocks and not has_clock(table.frame[dates[0]]) else -1
 
@@ -165,8 +183,18 @@ def _is_clock(column: pd.Series) -> bool:
     )
 
 
+def _is_dotted_clock(name: str, column: pd.Series) -> bool:
+    """Whether a column called a time holds 15.30 or 09.30.00, as German exports write it; 18.03.24 under Date is a day."""
+    texts = sample(column)
+    if not texts or not all(DOTTED_CLOCK.fullmatch(text) for text in texts):
+        return False
+    return all(text.count(".") == 1 for text in texts) or folded(name) in CLOCK_NAMES
+
+
 def _counts_rows(column: pd.Series) -> bool:
     """Whether it numbers the rows 0, 1, 2 …, as pandas does for an index without times."""
+    if not all(re.fullmatch(r"\d+(\.0)?", text) for text in sample(column)[:50]):
+        return False  # 15.00, 16.00 … are hours
     numbers = pd.to_numeric(column.head(50), errors="coerce").to_numpy(dtype=float)
     return len(numbers) > 1 and bool((np.diff(numbers) == 1).all()) and numbers[0] < 1000
 

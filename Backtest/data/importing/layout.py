@@ -21,7 +21,7 @@ _SEPARATORS = (",", ";", "\t", "|", " ")
 MISSING = frozenset(
     {"", "-", "--", "—", "–", ".", "null", "nan", "none", "na", "n/a", "#n/a", "n.a.", "<na>", "nil", "inf", "-inf", "undefined", "?", "nat", "#value!", "#div/0!"}
 )  # fmt: skip
-_NUMBER = re.compile(r"[\s$€£¥(+-]*\.?\d[\d.,'’\s\u00a0\u202f]*([eE][+-]?\d+)?\)?\s*([KkMBTbm]|%|[A-Z]{3})?")
+_NUMBER = re.compile(r"[\s$€£¥('’+-]*\.?\d[\d.,'’\s\u00a0\u202f]*\+?([eE][+-]?\d+)?\)?\s*([KkMBTbm]|%|[A-Z]{3})?")
 _TIME = re.compile(
     r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? )?"
     r"(\d{4}[-/.年]\d{1,2}([-/.月]\d{1,2})?|\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2,4}|\d{8}|\d{12,19}|\d{9,10}|\d{5,6}(\.\d+)?$|\d{9,}"

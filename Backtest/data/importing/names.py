@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container
 
 # The first names of a part are preferred where a file has several, as "Close" is to "Price".
 NAMES: dict[str, tuple[str, ...]] = {
@@ -46,6 +47,46 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "per": ("per", "period", "interval", "timeframe", "resolution"),
 }  # fmt: skip
+# Columns that tell instruments apart only where they have several values.
+SERIES = frozenset(
+    {
+        "contract", "contract name", "contract code", "contract month", "delivery", "delivery month", "expiry", "expiry date", "expiration",
+        "expiration date", "maturity", "maturity date", "series", "exchange", "venue",
+    }
+)  # fmt: skip
+# Columns that say whether a bar is finished.
+FINISHED = frozenset(
+    {
+        "complete",
+        "completed",
+        "is complete",
+        "closed",
+        "is closed",
+        "final",
+        "is final",
+        "isfinal",
+        "confirm",
+        "confirmed",
+        "finished",
+    }
+)
+# What is derived from prices and stands before a part's name, such as Heikin Ashi's "HA Open".
+_DERIVED = frozenset(
+    {
+        "ha",
+        "heikin",
+        "heikinashi",
+        "avg",
+        "average",
+        "mean",
+        "smoothed",
+        "normalized",
+        "norm",
+        "prev",
+        "previous",
+        "prior",
+    }
+)
 BAR = ("open", "high", "low", "close")
 _ROLE = {name: (role, rank) for role, names in NAMES.items() for rank, name in enumerate(names)}
 _WORDS = {"open", "high", "low", "close", "volume", "adjusted", "adj close"}
@@ -94,6 +135,12 @@ def split_name(name: str) -> tuple[str, str]:
     return "", ""
 
 
+def is_derived(group: str, parts: Container[str]) -> bool:
+    """Whether a group of columns is made of other prices and no symbol: HA, Adj, Avg; HA with a volume is Hawaiian Holdings."""
+    first = re.split(r"[^a-z]", group.lower())[0]
+    return first.startswith("adj") or (first in _DERIVED and "volume" not in parts)
+
+
 _ZONE_NAMES = {
     "UTC": "UTC", "GMT": "UTC", "EET": "EET", "EEST": "EET", "CET": "CET", "CEST": "CET", "MEZ": "CET", "EST": "America/New_York",
     "EDT": "America/New_York", "ET": "America/New_York", "CST": "America/Chicago", "CDT": "America/Chicago", "PST": "America/Los_Angeles",
@@ -105,7 +152,16 @@ def zone_in(name: str) -> str:
     """Return the zone a time column's name says ("Gmt time", "Date (UTC)", "Time (EET)"), else an empty text."""
     if re.search(r"(^|[^a-z])(utc|gmt)([^a-z+\-]|$)", name.lower().replace("_", " ")):
         return "UTC"
+    inside = abbreviation_in(name)
+    return inside if "/" in inside else zone_called(inside)
+
+
+def abbreviation_in(name: str) -> str:
+    """Return what stands in brackets at the end of a time column's name, such as EST; else an empty text."""
     inside = re.search(r"[(\[]\s*([A-Za-z]{2,4}|[A-Z][A-Za-z]+/[A-Za-z_/]+)\s*[)\]]\s*$", name)
-    if inside is None:
-        return ""
-    return inside[1] if "/" in inside[1] else _ZONE_NAMES.get(inside[1].upper(), "")
+    return inside[1] if inside else ""
+
+
+def zone_called(text: str) -> str:
+    """Return the zone an abbreviation stands for, else an empty text."""
+    return _ZONE_NAMES.get(text.upper(), "")

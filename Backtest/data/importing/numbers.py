@@ -13,7 +13,11 @@ from Backtest.data.importing.layout import MISSING
 
 _FACTORS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _SAMPLE = 5000
-_NOISE = r"[\s\u00a0\u202f'’$€£¥₹₽₿\"]|(?<=\d)_(?=\d)"
+# An apostrophe or space inside of a number groups thousands only before exactly three digits: 94'24 is a bond's 32nds.
+_GAP = r"\s\u00a0\u202f'’"
+_NOISE = rf"[$€£¥₹₽₿\"]|(?<![\d])[{_GAP}]|[{_GAP}](?!\d)|(?<=\d)[{_GAP}](?=\d{{3}}(?!\d))|(?<=\d)_(?=\d)"
+_FRACTION = r"\d+(?:['’^]|\s|-)(?:[0-2]?\d|3[01])(?:\d?[+]?|\.\d+|/\d+)"
+_EIGHTHS = r"\d{2,3}['’](?:[0-2]\d|3[01])[0257]"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,23 @@ def to_numbers(column: pd.Series, mark: str) -> Numbers:
         values = values.mask(left, _cleaned(texts[left], mark).reindex(values.index))
     values = values.mask(missing)
     return Numbers(values, missing, values.isna().to_numpy() & ~missing, _decimals(texts, mark))
+
+
+def fraction_in(texts: pd.Series, unreadable: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> int:
+    """Return at which place a price in fractions stands, as 94'24 is 94 and 24/32; -1 where none does.
+
+    Where every cell is like 94'240, 32nds and eighths of them are meant and no thousands.
+    """
+    if pd.api.types.is_numeric_dtype(texts):
+        return -1
+    if unreadable.any():
+        at = np.flatnonzero(unreadable)
+        found = texts.iloc[at].astype("str").str.strip().str.fullmatch(_FRACTION).to_numpy(dtype=bool)
+        if found.any():
+            return int(at[int(found.argmax())])
+    plain = texts.head(_SAMPLE).astype("str").str.strip()
+    plain = plain[plain != ""]
+    return 0 if len(plain) >= 4 and bool(plain.str.fullmatch(_EIGHTHS).all()) else -1
 
 
 def _cleaned(texts: pd.Series, mark: str) -> pd.Series:

@@ -9,6 +9,9 @@ import pandas as pd
 
 CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?|\d{3,6}")
 
+DOTTED_CLOCK = re.compile(r"([01]?\d|2[0-4])\.[0-5]\d(\.[0-5]\d)?( ?Uhr)?")
+CLOCK_NAMES = frozenset({"time", "zeit", "uhrzeit", "hora", "heure", "czas", "время"})
+
 
 @dataclass(frozen=True)
 class Columns:

@@ -10,13 +10,14 @@ from Backtest.data.importing.adjustments import adjust
 from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
 from Backtest.data.importing.layout import Table, read_text
-from Backtest.data.importing.names import zone_in
-from Backtest.data.importing.numbers import Numbers, decimal_mark, to_numbers
+from Backtest.data.importing.names import abbreviation_in, zone_called, zone_in
+from Backtest.data.importing.numbers import Numbers, decimal_mark, fraction_in, to_numbers
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.shown import understood
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
 from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
+from Backtest.data.importing.zone_columns import WINTER, told_by_sessions, with_offsets, zone_of_rows
 from Backtest.errors import DataError
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 
@@ -44,6 +45,7 @@ def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = 
     vendor = vendors.vendor_of(table, side.columns)
     reading = Reading(table, choices, findings, side.columns, vendor, found, chosen, rows)
     findings.counts["read"] = len(rows)
+    reading.rows = checks.finished(table, rows, findings)
     numbers = _numbers(reading)
     _times(reading)
     _bars(reading, numbers)
@@ -75,7 +77,16 @@ def _numbers(reading: Reading) -> dict[str, Numbers]:
             Question("decimal", f"Is {example} {thousands} (decimal .) or {fraction} (decimal ,)?", (".", ","))
         )
     reading.mark = mark or "."
-    return {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
+    read = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
+    for part in _PRICES:
+        texts = table[columns[part]]
+        if (at := fraction_in(texts, read[part].unreadable)) >= 0:
+            cell, line = str(texts.iloc[at]).strip(), reading.table.line(int(reading.rows[at]))
+            raise DataError(
+                f"{reading.table.name} has the {part} {cell!r} in {line}, which looks like a price in fractions such as 32nds",
+                suggestions=["Export decimal prices: 94'24 in 32nds is 94.75, as 24/32 is 0.75"],
+            )
+    return read
 
 
 def _times(reading: Reading) -> None:
@@ -86,6 +97,7 @@ def _times(reading: Reading) -> None:
     reading.times = read_times(
         frame[columns.time], clock, order=order, unit=choices.epoch_unit, findings=reading.findings
     )
+    reading.times = with_offsets(reading.table, reading.rows, reading.times, reading.findings)
     local = reading.times.local
     if not local.notna().any():
         name = reading.table.names[columns.time] if reading.table.names else "the first"
@@ -119,7 +131,8 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
     frame, rows = frame[above], rows[above]
     if frame.empty:
         raise DataError(f"{table.name} has no usable bar: no row has prices above zero")
-    frame = checks.widened(frame, parts, table, rows, findings)
+    if not any(question.field == "columns" for question in findings.questions):
+        frame = checks.widened(frame, parts, table, rows, findings)
     if not findings.blocked:
         frame = checks.without_duplicates(frame, reading.choices.duplicates, findings)
     frame = frame.sort_index(kind="stable")
@@ -221,7 +234,7 @@ def _placed(reading: Reading, times: Times) -> zones.Placed:
                 f"{reading.timeframe} bars keep the date they bear; the zone {choices.timezone} is not needed"
             )
         return zones.days(times, choices.timezone, findings)
-    known, why = _known_zone(reading)
+    known, why = ("", "") if choices.timezone or times.offset.notna().any() else _known_zone(reading, times)
     placed = zones.intraday(
         times, timezone=choices.timezone, known_zone=known, why=why, step=seconds(reading.timeframe), findings=findings
     )
@@ -238,16 +251,36 @@ def _placed(reading: Reading, times: Times) -> zones.Placed:
     return placed
 
 
-def _known_zone(reading: Reading) -> tuple[str, str]:
-    table, vendor = reading.table, reading.vendor
-    column = table.names[reading.columns.time] if table.names else ""
-    if zone := zone_in(column):
-        return zones.named_zone(zone).key, f"the column is called {column}"
+def _known_zone(reading: Reading, times: Times) -> tuple[str, str]:
+    table, vendor, columns = reading.table, reading.vendor, reading.columns
+    for at in (columns.time, columns.clock) if table.names else ():
+        name = table.names[at] if at >= 0 else ""
+        if zone := zone_in(name):
+            return _meant(reading, times, zone, abbreviation_in(name)), f"the column is called {name}"
+    said, column = zone_of_rows(table, reading.rows)
+    if said:
+        return _meant(reading, times, zone_called(said) or said, said), f"the column {column} says {said}"
     if hint := table.hints.get("timezone", ""):
         return zones.named_zone(hint).key, "the file says so"
     if vendor.timezone:
         return vendor.timezone, f"it is an export of {vendor.name}"
     return "", ""
+
+
+def _meant(reading: Reading, times: Times, zone: str, said: str) -> str:
+    """Return the zone that is meant; whether EST is New York's time or winter's all the year is asked unless dates tell."""
+    key = zones.named_zone(zone).key
+    if said.upper() not in WINTER:
+        return key
+    both = WINTER[said.upper()]
+    told = told_by_sessions(times.local, both[0])
+    if told is None:
+        text = (
+            f"{said.upper()} is winter's time: do the times follow {both[0]} with its daylight saving, or {said.upper()} all the year "
+            f"({both[1]})? They differ by an hour in summer."
+        )
+        reading.findings.questions.append(Question("timezone", text, both))
+    return both[1] if told is False else both[0]
 
 
 def _adjusted(reading: Reading, frame: pd.DataFrame) -> pd.DataFrame:

@@ -117,6 +117,7 @@ def _joined(dates: pd.Series, clock: pd.Series) -> pd.Series:
     days = dates.str.replace(r"[T ]+\d{1,2}:\d{2}(:\d{2})?(\.\d+)?$", "", regex=True)
     times = clock.astype("str").fillna("").str.strip()
     times = times.str.replace(r"^\d{4}-\d{2}-\d{2}[T ]", "", regex=True)
+    times = times.str.replace(r"^(\d{1,2})\.(\d\d)(?:\.(\d\d))?(?: ?Uhr)?$", r"\1:\2:\3", regex=True).str.rstrip(":")
     plain = times.str.fullmatch(r"\d{1,6}").astype(bool)
     width = 6 if plain.any() and times[plain].str.len().max() > 4 else 4
     padded = times.str.zfill(width).str.replace(r"^(\d\d)(\d\d)(\d\d)?$", r"\1:\2:\3", regex=True).str.rstrip(":")

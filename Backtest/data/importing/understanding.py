@@ -99,7 +99,7 @@ class Understood:
     `prices` is None while a blocking question is open. `columns` maps the parts of a bar to the
     names the file gives them. `first_rows` and `last_rows` are bars as they would be stored, or
     the file's own rows while a question is open. `counts` are rows of the file: read, blank,
-    footer, missing_price, nonpositive, duplicate, conflicting_duplicate, widened.
+    footer, unfinished, missing_price, nonpositive, duplicate, conflicting_duplicate, widened.
     """
 
     filename: str

@@ -15,6 +15,7 @@ from Backtest.data.importing.understanding import Findings, Question
 from Backtest.errors import DataError
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+_FAR = 0.45  # of the price: a wick that is so long in most bars belongs to no price
 _BINANCE = ("time", *BAR, "volume", "-", "-", "-", "-", "-", "-")
 
 
@@ -37,24 +38,36 @@ def unnamed_columns(table: Table, findings: Findings) -> Columns:
     start = max(time, clock) + 1
     if frame.shape[1] < start + 4:
         raise DataError(f"{table.name} has no names of columns and fewer than four columns of prices")
-    prices = pd.concat(
-        [
-            to_numbers(frame[start + i], decimal_mark([frame[start + j] for j in range(4)])[0] or ".").values
-            for i in range(4)
-        ],
-        axis=1,
-    )
-    falling = _falls(frame[time])
-    order = _order(prices.dropna().head(5000).to_numpy(dtype=float), table.name, falling, findings)
-    bar = {part: start + order.index(part) for part in BAR}
-    volume = start + 4 if frame.shape[1] > start + 4 else -1
+    mark = decimal_mark([frame[start + j] for j in range(4)])[0] or "."
+    numbers = pd.concat([to_numbers(frame[at], mark).values for at in range(start, frame.shape[1])], axis=1)
+    values = numbers.head(5000).to_numpy(dtype=float)
+    lead = {"symbol": symbol, "per": per, "time": time, "clock": clock}
+    names = [next((part for part, place in lead.items() if place == at), "-") for at in range(start)]
+    parts, others, why = _order(values, table.name, _falls(frame[time]))
+    rest = values.shape[1] - 4 - parts.count("-")
+    volume = start + 4 if not parts.count("-") and rest else -1
     if frame.shape[1] == start + 7 and start == 1 and _is_kraken_rest(frame):
         volume = start + 5
-    shown = ", ".join(p for p, _ in sorted(bar.items(), key=lambda item: item[1]))
+    elif parts == BAR and rest and not others and _is_inside(values, 4):
+        more = ("volume",) if rest > 1 else ()
+        others, why = ((*BAR, "volume"), (*BAR, "adj_close", *more)), "the column behind the prices is at their level"
+    bar = {part: start + parts.index(part) for part in BAR}
+    if "volume" in parts:
+        volume = start + parts.index("volume")
+    if others:
+        shown = tuple(",".join((*names, *_with_volume(order, values.shape[1]))) for order in others)
+        text = f"The file names no columns, and {why}: which order have the columns (- skips one)?"
+        findings.questions.append(Question("columns", text, shown))
+    said = ", ".join(p for p, _ in sorted(bar.items(), key=lambda item: item[1]))
     findings.notes.append(
-        f"The file names no columns; by their values they are time, {shown}" + (", volume" if volume >= 0 else "")
+        f"The file names no columns; by their values they are time, {said}" + (", volume" if volume >= 0 else "")
     )
     return Columns(time, **bar, volume=volume, clock=clock, symbol=symbol, per=per)
+
+
+def _with_volume(order: tuple[str, ...], width: int) -> tuple[str, ...]:
+    free = width > len(order) and not {"volume", "adj_close"} & {*order}
+    return (*order, "volume") if free else order
 
 
 def _first(column: pd.Series) -> str:
@@ -92,39 +105,101 @@ def _is_kraken_rest(frame: pd.DataFrame) -> bool:
     return bool((inside | (rows[5] == 0)).all()) and bool((rows[7] % 1 == 0).all())
 
 
-def _order(values: Floats, name: str, falling: bool, findings: Findings) -> tuple[str, ...]:
-    if not len(values):
-        return BAR
+_USUAL = (BAR, ("open", "close", "high", "low"), ("low", "high", "open", "close"))
+
+
+def _order(values: Floats, name: str, falling: bool) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], str]:
+    """Return the order of the columns, and where it is not certain the orders to ask about, and why.
+
+    Only the usual orders of the first four columns are taken without a question, and only where high
+    and low are at the level of open and close: a volume before the prices is above or below all of them.
+    """
+    first = _complete(values[:, :4])
+    if not len(first):
+        return BAR, (), ""
+    for parts in _USUAL:
+        if _holds(first, parts, 0.98):
+            if _is_level(first, parts):
+                return _checked(first, parts, falling)
+            break
+    for skip in range(1, values.shape[1] - 3):
+        later = _complete(values[:, skip : skip + 4])
+        for parts in _USUAL if len(later) else ():
+            if _holds(later, parts, 0.98) and _is_level(later, parts):
+                before = ("-",) * (skip - 1)
+                choices = ((*before, "volume", *parts), (*before, "-", *parts))
+                return choices[0], choices, "the prices are not the first of them by their values"
+    if _holds(first, BAR, 0.8) and _is_level(first, BAR):
+        return BAR, (), ""  # the bars that break the order are refused by name later
+    high, low = (int(share.argmax()) for share in _extremes(first))
+    rest = [i for i in range(4) if i not in (high, low)]
+    if high != low:
+        orders = tuple(_named_order(high, low, *pair) for pair in (rest, rest[::-1]))
+        if _holds(first, orders[0], 0.98):
+            why = "their order is none of the usual ones"
+            if not _is_level(first, orders[0]):
+                why += ", and their highest or lowest column may be no price"
+            return orders[0], orders, why
+    raise DataError(
+        f"{name} has no names of columns, and no two of its columns are the high and the low of every bar",
+        suggestions=["Write the names of the columns into the first line: Date,Open,High,Low,Close,Volume"],
+    )
+
+
+def _checked(
+    values: Floats, parts: tuple[str, ...], falling: bool
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], str]:
+    along = values[::-1] if falling else values
+    if not _open_is_far(along[:, parts.index("open")], along[:, parts.index("close")]):
+        return parts, (), ""
+    swapped = tuple({"open": "close", "close": "open"}.get(p, p) for p in parts)
+    return parts, (swapped, parts), "its bars continue each other better if the close stands before the open"
+
+
+def _complete(values: Floats) -> Floats:
+    return np.asarray(values[~np.isnan(values).any(axis=1)])
+
+
+def _named_order(high: int, low: int, first: int, second: int) -> tuple[str, ...]:
+    order = {high: "high", low: "low", first: "open", second: "close"}
+    return tuple(order[i] for i in range(4))
+
+
+def _extremes(values: Floats) -> tuple[Floats, Floats]:
+    """Return in which share of the rows each column is the highest and the lowest."""
     slack = 1e-6 * np.abs(values).max(axis=1, keepdims=True)
     highest = (values >= values.max(axis=1, keepdims=True) - slack).mean(axis=0)
     lowest = (values <= values.min(axis=1, keepdims=True) + slack).mean(axis=0)
-    for high, low in ((1, 2), (2, 3), (1, 0)):
-        if highest[high] >= 0.98 and lowest[low] >= 0.98:
-            break
-    else:
-        high, low = int(highest.argmax()), int(lowest.argmax())
-        if high == low or highest[high] < 0.98 or lowest[low] < 0.98:
-            if highest[1] >= 0.8 and lowest[2] >= 0.8:
-                return BAR  # the bars that break the order are refused by name later
-            raise DataError(
-                f"{name} has no names of columns, and no two of its columns are the high and the low of every bar",
-                suggestions=["Write the names of the columns into the first line: Date,Open,High,Low,Close,Volume"],
-            )
-    rest = [i for i in range(4) if i not in (high, low)]
-    order = {high: "high", low: "low", rest[0]: "open", rest[1]: "close"}
-    parts = tuple(order[i] for i in range(4))
-    along = values[::-1] if falling else values
-    if _open_is_far(along[:, rest[0]], along[:, rest[1]]):
-        swapped = tuple({"open": "close", "close": "open"}.get(p, p) for p in parts)
-        findings.questions.append(
-            Question(
-                "columns",
-                "The file names no columns, and its bars continue each other better if the close stands before the open: "
-                "which order have the columns?",
-                (",".join(("time", *swapped, "volume")), ",".join(("time", *parts, "volume"))),
-            )
-        )
-    return parts
+    return highest, lowest
+
+
+def _holds(values: Floats, parts: tuple[str, ...], share: float) -> bool:
+    highest, lowest = _extremes(values)
+    return bool(highest[parts.index("high")] >= share and lowest[parts.index("low")] >= share)
+
+
+def _is_level(values: Floats, parts: tuple[str, ...]) -> bool:
+    """Whether high and low are at the level of open and close.
+
+    A column that usually is a multiple of the others, or of many bars never comes near them, is a volume.
+    """
+    part = {name: values[:, parts.index(name)] for name in BAR}
+    top, bottom = np.maximum(part["open"], part["close"]), np.minimum(part["open"], part["close"])
+    above, below, body = part["high"] - top, bottom - part["low"], top - bottom
+    size = np.median(np.abs(values), axis=1)
+    for gap, other in ((above, below), (below, above)):
+        if np.median(gap) > _FAR * float(np.median(size)):
+            return False
+        if len(values) >= 10 and gap.min() > 2 * float(np.median(body + np.maximum(other, 0.0))):
+            return False
+    return True
+
+
+def _is_inside(values: Floats, at: int) -> bool:
+    """Whether a column behind open, high, low, close lies between low and high, as a price does and no volume."""
+    known = _complete(values[:, [0, 1, 2, 3, at]])
+    between = (known[:, 4] >= known[:, 2]) & (known[:, 4] <= known[:, 1])
+    return len(known) >= 3 and bool(between.mean() > 0.95)
 
 
 def _falls(times: pd.Series) -> bool:
