@@ -18,7 +18,7 @@ TEXT = "Buy GOOG when RSI < 30, sell when RSI > 70"
 @pytest.mark.parametrize(
     ("url", "body", "says"),
     [
-        ("data/fetch/", {"symbol": "GOOG", "interval": "7m"}, ("1m", "5m", "1wk", "did you mean")),
+        ("data/fetch/", {"symbol": "GOOG", "interval": "7m"}, ("1m", "5m", "1wk", "7m")),
         ("strategies/", {"template": "nonsense"}, ("There are ", "golden")),
         ("backtests/quick-run/", {"user_description": TEXT, "timeframe": "1w"}, ("did you mean `1wk`?", "1mo")),
     ],

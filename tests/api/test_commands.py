@@ -143,7 +143,7 @@ def test_create_demo_user_prints_a_password_that_works_until_the_next_one(call: 
     [
         (("backtest", "make me rich"), "understood"),
         (("backtest", "buy when RSI < 30, sell when RSI > 70"), "symbol"),
-        (("backtest", SENTENCE, "--start", "soon"), "invalid"),
+        (("backtest", SENTENCE, "--start", "soon"), "'soon' is no date"),
         (("backtest", SENTENCE, "--commission", "7"), "commission"),
         (("backtest", SENTENCE, "--timeframe", "7m"), "7m"),
         (("backtest", "4711"), "4711"),
@@ -155,7 +155,7 @@ def test_mistakes_are_told_in_a_line_or_two(call: Callable[..., str], arguments:
 
 
 def test_mistakes_end_a_process_with_a_status_and_without_a_traceback(folder: Path) -> None:
-    assert "invalid" in manage(folder, "backtest", SENTENCE, "--start", "soon", status=2)
+    assert "'soon' is no date" in manage(folder, "backtest", SENTENCE, "--start", "soon", status=2)
     assert "understood" in manage(folder, "backtest", "make me rich", status=1)
 
 
