@@ -338,12 +338,6 @@ class JobRequestSerializer(RequestSerializer):
         start, end = attrs.get("from"), attrs.get("to")
         if start and end and start > end:
             raise serializers.ValidationError({"from": f"{start} is after to {end}: swap them"})
-        symbols = [symbol.upper() for symbol in attrs["symbols"]]
-        if twice := [symbol for symbol in dict.fromkeys(symbols) if symbols.count(symbol) > 1]:
-            told = (
-                f"{', '.join(twice)} {'is' if len(twice) == 1 else 'are'} given more than once: name each symbol once"
-            )
-            raise serializers.ValidationError({"symbols": [serializers.ErrorDetail(told, code="given_twice")]})
         return attrs
 
 
