@@ -308,12 +308,12 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-RUNS = 60
+RUNS = 100
 
 
 @needs_redis
 def test_killing_everything_at_random(tmp_path: Path) -> None:
-    """Sixty runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
+    """A hundred runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
 
     No run may be lost, stuck, or completed twice; one that met two killed workers may have failed of it.
     """

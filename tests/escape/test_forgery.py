@@ -195,7 +195,6 @@ def test_forged_answers(escape: Escape, code: str) -> None:
     assert done.reason in ("violation", "killed", "output"), done.text
 
 
-@the_same_in_both
 def test_huge_json(escape: Escape) -> None:
     done = escape("frames({'status': 'completed', 'error': 'x' * 50_000_000}); os._exit(0)", top=SAY)
     assert done.reason == "output"
@@ -219,7 +218,6 @@ def test_a_parquet_bomb_in_place_of_the_numbers(escape: Escape) -> None:
     refused(done)
 
 
-@the_same_in_both
 def test_a_report_larger_than_it_may_be(escape: Escape) -> None:
     done = escape("answer(report=10**12)", top=SAY)
     assert done.reason == "output"
@@ -308,7 +306,6 @@ def test_the_next_job_finds_nothing_of_this_one(escape: Escape, box: Interpreter
     assert after.metrics == expected.metrics
 
 
-@the_same_in_both
 def test_an_answer_left_for_the_next_job(escape: Escape, box: InterpreterSandbox) -> None:
     escape("frames({'ready': {}}); frames({'status': 'completed', 'begin': 1, 'bars': 60})\nfor _ in range(3):\n    frames({'status': 'completed', 'begin': 1, 'bars': 60})", top=SAY)  # fmt: skip
     after = box.run(SandboxJob(strategy(next_=TRADES), prices()))

@@ -107,7 +107,6 @@ def test_one_that_ends_badly_ends_no_other(series: Callable[..., Came], act: str
     assert came[2].metrics["# Trades"] > 3
 
 
-@the_same_in_both
 def test_an_answer_left_for_the_next(series: Callable[..., Came]) -> None:
     """Forged answers wait in the pipe when the next job begins, with all that the one before knew."""
     forge = "METRICS.update({'Return [%]': 500.0})\n    for _ in range(3): frames({'status': 'completed', 'metrics': METRICS, 'bars': 61, 'warm_up': 0}, b'\\0' * 488)"  # fmt: skip
@@ -145,7 +144,6 @@ def test_jobs_of_two_codes_share_no_interpreter(box: InterpreterSandbox) -> None
         list(box.run_many(jobs))
 
 
-@the_same_in_both
 def test_who_stops_listening_stops_the_rest(box: InterpreterSandbox) -> None:
     slow = SandboxJob(strategy("import time; time.sleep(1)", TRADES), prices())
     begun = set()
