@@ -672,6 +672,7 @@ def serve_forks(control, versions):
 
 def main():
     folder, packages = sys.argv[1:3]
+    gc.disable()  # nothing that is imported goes away again
     if packages:
         sys.path.insert(0, packages)
     versions = imports()
@@ -679,6 +680,7 @@ def main():
         rehearse()
     gc.collect()
     gc.freeze()
+    gc.enable()
     if "--forks" in sys.argv:
         serve_forks(socket.socket(fileno=0), versions)
     else:

@@ -11,6 +11,15 @@ import httpx
 
 from tests.live import Server
 
+# A busy machine may take long to answer. What happens to a run that nothing takes up is a stream without an end.
+TIMEOUTS = """
+request-timeout = 120
+
+[[operations]]
+include-path = "/api/backtests/{run_id}/events/"
+request-timeout = 2
+"""
+
 
 def test_schemathesis_on_a_live_server(server: Server, tmp_path: Path) -> None:
     token = server.token("schemathesis")
@@ -21,6 +30,7 @@ def test_schemathesis_on_a_live_server(server: Server, tmp_path: Path) -> None:
         timeout=60,
     )
     assert made.status_code == 201
+    (tmp_path / "schemathesis.toml").write_text(TIMEOUTS)
     command = [
         str(Path(sys.executable).parent / "schemathesis"), "run", f"{server.url}/api/schema/",
         "--header", f"Authorization: Bearer {token}", "--phases", "examples,coverage,fuzzing", "--max-examples", "5",

@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 
 from Backtest.errors import ExecutionError
-from Backtest.sandbox import EngineSettings, Limits, SandboxJob, choose_sandbox
+from Backtest.sandbox import EngineSettings, Limits, SandboxJob, SandboxResult, choose_sandbox
 from Backtest.sandbox.bubblewrap import problem
+from Backtest.sandbox.docker_engine import DockerSandbox
 from Backtest.sandbox.pool import InterpreterSandbox
 from tests.docker_daemon import WHY_NOT, docker_daemon
 
@@ -130,9 +131,40 @@ def strategy(init: str = "pass", next_: str = "pass", top: str = "") -> str:
         textwrap.dedent(top),
         "class S(Strategy):",
         "    def init(self):",
+        "        BARS = len(self.data.df)",
         textwrap.indent(textwrap.dedent(init), " " * 8),
     ]
     return "\n".join([*parts, "    def next(self):", textwrap.indent(textwrap.dedent(next_).strip("\n"), " " * 8)])
+
+
+def ended(came: SandboxResult | ExecutionError) -> Outcome:
+    if isinstance(came, ExecutionError):
+        return Outcome(came.exit_reason, f"{came.message}\n{came.traceback}\n{came.log}", error=came)
+    return Outcome("completed", came.log, result=came)
+
+
+@pytest.fixture
+def in_forks(box: InterpreterSandbox) -> Callable[..., dict[str, Outcome]]:
+    """Make each attempt, code of `init`, in a fork of one interpreter that starts again when a fork ended badly.
+
+    Starting one for each takes several times as long. `docker_takes` is 5 where each attempt ends its interpreter: every fifth
+    is made in Docker then, as with `each`.
+    """
+
+    def run(
+        attempts: Mapping[str, str], *, next_: str = "pass", top: str = "", docker_takes: int = 1, **limits: Any
+    ) -> dict[str, Outcome]:
+        if isinstance(box, DockerSandbox):
+            attempts = dict(list(attempts.items())[::docker_takes])
+        init = "NUMBER = BARS - 60\n" + "\n".join(
+            f"if NUMBER == {number}:\n{textwrap.indent(code, '    ')}" for number, code in enumerate(attempts.values())
+        )
+        code = strategy(init, next_, top)
+        bounds = Limits(**{"timeout_s": 20, "memory_mb": 1024, "output_mb": 16, **limits})
+        jobs = [SandboxJob(code, prices(60 + k), limits=bounds, name="escape") for k in range(len(attempts))]
+        return dict(zip(attempts, map(ended, box.run_many(jobs, at_once=1)), strict=True))
+
+    return run
 
 
 @pytest.fixture
@@ -145,10 +177,9 @@ def escape(box: InterpreterSandbox) -> Callable[..., Outcome]:
         limits = {"timeout_s": 20, "memory_mb": 1024, "output_mb": 16, **limits}
         job = SandboxJob(strategy(init, next_, top), prices(), settings, Limits(**limits), name="escape", tick=tick)
         try:
-            result = box.run(job)
+            return ended(box.run(job))
         except ExecutionError as error:
-            return Outcome(error.exit_reason, f"{error.message}\n{error.traceback}\n{error.log}", error=error)
-        return Outcome("completed", result.log, result=result)
+            return ended(error)
 
     return run
 

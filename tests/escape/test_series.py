@@ -10,7 +10,7 @@ import pytest
 from Backtest.errors import ExecutionError
 from Backtest.sandbox.job import Limits, SandboxJob, SandboxResult
 from Backtest.sandbox.pool import InterpreterSandbox
-from tests.escape.conftest import TRADES, each, prices, strategy, the_same_in_both
+from tests.escape.conftest import TRADES, Outcome, prices, strategy, the_same_in_both
 from tests.escape.test_forgery import SAY
 
 Came = list[SandboxResult | ExecutionError]
@@ -21,7 +21,7 @@ def series(box: InterpreterSandbox) -> Callable[..., Came]:
     """Run hostile code three times in one interpreter; `DAY` in it is 1, 2 and 3."""
 
     def run(init: str = "pass", *, next_: str = TRADES, top: str = "", **limits: float) -> Came:
-        code = strategy(f"DAY = len(self.data.df) - 59\n{init}", next_, top)
+        code = strategy(f"DAY = BARS - 59\n{init}", next_, top)
         bounds = Limits(**{"timeout_s": 20, "memory_mb": 1024, "output_mb": 16, **limits})  # type: ignore[arg-type]
         jobs = [SandboxJob(code, prices(59 + day), limits=bounds, name="escape") for day in (1, 2, 3)]
         return list(box.run_many(jobs, at_once=1))
@@ -68,11 +68,17 @@ LEFT = {
 }  # fmt: skip
 
 
-@each(LEFT, "leave", "found")
-def test_nothing_is_left_for_the_next(series: Callable[..., Came], leave: str, found: str) -> None:
-    body = "\n".join(f"    {line}" for line in leave.splitlines())
-    logs = said(series(f"print('LEFT' if {found} else 'NOTHING')\nif DAY == 1:\n{body}"))
-    assert ["NOTHING" in log for log in logs] == [True] * 3, logs
+def test_nothing_is_left_for_the_next(in_forks: Callable[..., dict[str, Outcome]]) -> None:
+    """One leaves something, the next looks for it, and so on in one interpreter."""
+    attempts = {}
+    for name, (leave, found) in LEFT.items():
+        attempts[name] = (
+            f"print('NOTHING' if not ({found}) else 'THERE ALREADY')\n{leave}\nprint('AFTER', bool({found}))"
+        )
+        attempts[f"after {name}"] = f"print('LEFT' if {found} else 'NOTHING')"
+    for name, done in in_forks(attempts, next_=TRADES).items():
+        assert done.reason == "completed", (name, done.text)
+        assert "NOTHING" in done.text, name
 
 
 @the_same_in_both
@@ -95,16 +101,20 @@ ENDS = {
 }
 
 
-@each(ENDS, "act", "reason")
-def test_one_that_ends_badly_ends_no_other(series: Callable[..., Came], act: str, reason: str) -> None:
-    quick = reason == "timeout" or "_exit(3)" in act or "getppid" in act
-    came = series(f"if DAY == 2:\n    {act}", timeout_s=3 if quick else 20)
-    assert isinstance(came[0], SandboxResult)
-    assert isinstance(came[1], ExecutionError), came[1]
-    allowed = {reason, "timeout", "killed"} if "getppid" in act or "_exit(3)" in act else {reason}
-    assert came[1].exit_reason in allowed, came[1]
-    assert isinstance(came[2], SandboxResult), came[2]
-    assert came[2].metrics["# Trades"] > 3
+QUICK = ("claims to have answered", "kills who started it", "stops who started it", "never ends")
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_one_that_ends_badly_ends_no_other(in_forks: Callable[..., dict[str, Outcome]], quick: bool) -> None:
+    """An honest one comes first, and after each that ends badly."""
+    attempts, expected = {"honest": "pass"}, {}
+    for name, (act, reason) in ENDS.items():
+        if (name in QUICK) == quick:
+            attempts |= {name: act, f"after one that {name}": "pass"}
+            expected[name] = {reason, "timeout", "killed"} if "getppid" in act or "_exit(3)" in act else {reason}
+    for name, done in in_forks(attempts, next_=TRADES, timeout_s=3 if quick else 20).items():
+        assert done.reason in expected.get(name, {"completed"}), (name, done.text)
+        assert done.result is None or done.result.metrics["# Trades"] > 3
 
 
 def test_an_answer_left_for_the_next(series: Callable[..., Came]) -> None:
