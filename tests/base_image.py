@@ -83,13 +83,17 @@ def _python() -> Iterator[tuple[str, Path]]:
 
 
 def _packages() -> Iterator[tuple[str, Path]]:
-    """Yield the files of what is pinned, and of pip, compiled as here and without their tests."""
+    """Yield the files of what is pinned, and of pip, compiled as here, without tests, headers and stubs."""
     pinned = re.findall(r"(?m)^([A-Za-z][\w.-]*)(?:\[.*\])?==", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
     for name in (*pinned, "pip"):
         found = importlib.metadata.distribution(name)
         for file in found.files or ():
             path = Path(str(found.locate_file(file)))
-            if not {"..", "__pycache__", "tests"} & set(file.parts) and path.is_file():
+            if (
+                not {"..", "__pycache__", "tests", "include"} & set(file.parts)
+                and file.suffix != ".pyi"
+                and path.is_file()
+            ):
                 yield str(file), path.resolve()
                 compiled = Path(cache_from_source(str(path)))
                 if path.suffix == ".py" and compiled.is_file():  # else every container compiles all packages again

@@ -16,6 +16,7 @@ import pytest
 
 from tests.base_image import ROOT, write_base
 from tests.docker_daemon import WHY_NOT, docker_daemon
+from tests.live import http
 
 PLANTED = (".env", "var/db.sqlite3", ".git/config", ".venv/secret", "Backtest/codes/mine.py")
 PATH = "ENV PATH=/usr/local/bin:/usr/bin:/bin"
@@ -106,16 +107,16 @@ def test_it_serves_with_debug_off_and_no_backtest_waits_for_a_compiler(docker: l
     try:
         _until_it_answers(url, docker)
         body = {"username": "ada", "email": "ada@example.com", "password": "correct horse battery"}
-        token = httpx.post(f"{url}/api/auth/register/", json=body).raise_for_status().json()["access"]
+        token = http.post(f"{url}/api/auth/register/", json=body).raise_for_status().json()["access"]
         header = {"Authorization": f"Bearer {token}"}
         sentence = {"user_description": "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"}
-        run = httpx.post(f"{url}/api/backtests/quick-run/", json=sentence, headers=header, timeout=120)
+        run = http.post(f"{url}/api/backtests/quick-run/", json=sentence, headers=header, timeout=120)
         assert run.status_code == 200, run.text
         written = subprocess.run([*docker, "diff", "server"], capture_output=True, text=True, check=True).stdout
         assert not [line for line in written.split() if line.endswith((".nbi", ".nbc"))], (
             "the engine was compiled before"
         )
-        unknown = httpx.get(f"{url}/nothing/")
+        unknown = http.get(f"{url}/nothing/")
         assert unknown.json()["error"] == "There is nothing at /nothing/", "DEBUG is off"
     finally:
         subprocess.run([*docker, "rm", "--force", "server"], check=False, capture_output=True)
@@ -125,7 +126,7 @@ def _until_it_answers(url: str, docker: list[str]) -> None:
     until = time.monotonic() + 90
     while True:
         try:
-            if httpx.get(f"{url}/api/health/", timeout=5).status_code == 200:
+            if http.get(f"{url}/api/health/", timeout=5).status_code == 200:
                 return
         except httpx.HTTPError:
             pass

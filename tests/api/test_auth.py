@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
@@ -14,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from algoagent_api import settings as project_settings
 from auth_api.models import User
 from auth_api.services import tokens_for
-from tests.live import Server
+from tests.live import Server, http
 
 ADA = {"username": "ada", "email": "Ada@Example.com", "password": "correct horse battery"}
 
@@ -63,10 +62,10 @@ def test_a_refresh_token_that_is_used_again_ends_its_session(client: APIClient, 
 
 def test_of_eight_at_once_one_wins(server: Server) -> None:
     body = {**ADA, "username": "eve", "email": "eve@example.com"}
-    refresh = httpx.post(f"{server.url}/api/auth/register/", json=body, timeout=60).json()["refresh"]
+    refresh = http.post(f"{server.url}/api/auth/register/", json=body, timeout=60).json()["refresh"]
 
     def use(_: int) -> int:
-        return httpx.post(f"{server.url}/api/auth/refresh/", json={"refresh": refresh}, timeout=60).status_code
+        return http.post(f"{server.url}/api/auth/refresh/", json={"refresh": refresh}, timeout=60).status_code
 
     with ThreadPoolExecutor(8) as threads:
         assert sorted(threads.map(use, range(8))) == [200, *[401] * 7]

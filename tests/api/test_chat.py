@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from rest_framework.test import APIClient
 
@@ -17,7 +16,7 @@ from backtest_api import tasks
 from backtest_api.models import BacktestRun
 from strategy_api.models import ConversationMemory, Strategy
 from tests.conftest import SENTENCE, client_of
-from tests.live import serve
+from tests.live import http, serve
 from tests.model_server import ModelServer, Reply
 
 JSON = {"accept": "application/json"}
@@ -245,7 +244,7 @@ def test_streams_many_at_once_while_a_worker_tests(vendor: ModelServer, tmp_path
 
         def talk(message: str, session: str) -> list[tuple[str, dict[str, Any], float]]:
             body = {"message": message, "session_id": session}
-            with httpx.stream("POST", f"{server.url}/api/chat/", json=body, headers=mine, timeout=120) as answer:
+            with http.stream("POST", f"{server.url}/api/chat/", json=body, headers=mine, timeout=120) as answer:
                 assert answer.status_code == 200
                 assert answer.headers["content-type"] == "text/event-stream"
                 return events_of(answer.iter_lines())
@@ -268,7 +267,7 @@ def test_streams_many_at_once_while_a_worker_tests(vendor: ModelServer, tmp_path
         assert {e[-1][0] for e in all_of_them.values()} == {"done"}
         assert {e[-1][1]["text"][:22] for e in all_of_them.values()} == {"This is a rather long "}
         assert all(sum(kind == "text" for kind, _, _ in e) > 3 for e in all_of_them.values())
-        refused = httpx.post(f"{server.url}/api/chat/", json={"message": ""}, headers=mine, timeout=30)
+        refused = http.post(f"{server.url}/api/chat/", json={"message": ""}, headers=mine, timeout=30)
         assert (refused.status_code, refused.headers["content-type"]) == (400, "application/json")
 
 

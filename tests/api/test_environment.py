@@ -14,7 +14,7 @@ import pytest
 from algoagent_api import environment, rules
 from data_api.providers import PROVIDERS
 from strategy_api.production import Gates
-from tests.live import ROOT, Server, serve, web
+from tests.live import ROOT, Server, http, serve, web
 from tests.live import environment as live_environment
 
 
@@ -164,7 +164,7 @@ def test_web_server_and_worker_log_that_isolation_is_missing(tmp_path: Path) -> 
         while (tmp_path / "server.log").read_text().count(environment.NO_ISOLATION) < 2:
             assert time.monotonic() < until
             time.sleep(0.1)
-        body = httpx.get(f"{server.url}/api/health/", timeout=60).json()
+        body = http.get(f"{server.url}/api/health/", timeout=60).json()
         assert (body["status"], body["sandbox_backend"], body["sandbox_isolated"]) == ("ok", "process", False)
 
 
@@ -279,7 +279,7 @@ def test_a_database_without_tables_says_so_once(tmp_path: Path) -> None:
             assert "manage.py migrate" in health.json()["database"]
             body = {"username": "ada", "email": "a@example.com", "password": "a-long-pass-phrase"}
             for _ in range(2):
-                answer = httpx.post(f"{server.url}/api/auth/register/", json=body, timeout=60)
+                answer = http.post(f"{server.url}/api/auth/register/", json=body, timeout=60)
                 assert answer.status_code == 503
                 assert "manage.py migrate" in answer.json()["error"]
         finally:
@@ -292,7 +292,7 @@ def _answered(url: str) -> httpx.Response:
     until = time.monotonic() + 60
     while True:
         try:
-            return httpx.get(url, timeout=5)
+            return http.get(url, timeout=5)
         except httpx.HTTPError:
             assert time.monotonic() < until
             time.sleep(0.1)

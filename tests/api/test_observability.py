@@ -7,13 +7,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from algoagent_api import health
 from algoagent_api.redaction import HIDDEN, redact
 from tests.conftest import SENTENCE
-from tests.live import serve
+from tests.live import http, serve
 
 
 @pytest.fixture(autouse=True)
@@ -60,22 +59,22 @@ def test_everything_works_on_a_real_server(tmp_path: Path) -> None:
     with serve(tmp_path, workers=1, LOG_FORMAT="json", SECRET_KEY="s" * 40, METRICS_TOKEN="count-me-in") as server:
         token = server.token()
         header = {"Authorization": f"Bearer {token}", "X-Request-ID": "my-request-1"}
-        answer = httpx.post(
+        answer = http.post(
             f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, headers=header, timeout=60
         )
         assert answer.headers["X-Request-ID"] == "my-request-1"
-        made = httpx.post(
+        made = http.post(
             f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
         ).json()
-        run = httpx.post(
+        run = http.post(
             f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=header, timeout=60
         ).json()["id"]
         from tests.api.test_workers import ended
 
         assert ended(server, header, run)["status"] == "completed"
-        assert httpx.get(f"{server.url}/api/health/ready/", timeout=20).json()["status"] == "ok"
-        assert httpx.get(f"{server.url}/metrics", timeout=60).status_code == 403
-        shown = httpx.get(f"{server.url}/metrics", headers={"Authorization": "Bearer count-me-in"}, timeout=60).text
+        assert http.get(f"{server.url}/api/health/ready/", timeout=20).json()["status"] == "ok"
+        assert http.get(f"{server.url}/metrics", timeout=60).status_code == 403
+        shown = http.get(f"{server.url}/metrics", headers={"Authorization": "Bearer count-me-in"}, timeout=60).text
     figures = dict(line.rsplit(" ", 1) for line in shown.splitlines() if not line.startswith("#"))
     assert figures['algoagent_backtests{status="completed"}'] == "2.0"
     assert figures["algoagent_workers"] == "1.0"

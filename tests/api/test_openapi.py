@@ -7,9 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
-
-from tests.live import Server
+from tests.live import Server, http
 
 # A busy machine may take long to answer. What happens to a run that nothing takes up is a stream without an end.
 TIMEOUTS = """
@@ -23,7 +21,7 @@ request-timeout = 2
 
 def test_schemathesis_on_a_live_server(server: Server, tmp_path: Path) -> None:
     token = server.token("schemathesis")
-    made = httpx.post(
+    made = http.post(
         f"{server.url}/api/strategies/",
         json={"user_description": "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"},
         headers={"Authorization": f"Bearer {token}"},
@@ -44,15 +42,15 @@ def test_schemathesis_on_a_live_server(server: Server, tmp_path: Path) -> None:
 
 
 def test_swagger_works_without_a_network(server: Server) -> None:
-    page = httpx.get(f"{server.url}/api/docs/", timeout=60).raise_for_status().text
+    page = http.get(f"{server.url}/api/docs/", timeout=60).raise_for_status().text
     assert "swagger-ui" in page
     assert "https://" not in page.replace("https://www.w3.org", "")
     for asset in re.findall(r'(?:src|href)="(/[^"]+)"', page):
-        assert httpx.get(server.url + asset, timeout=60).status_code == 200, asset
+        assert http.get(server.url + asset, timeout=60).status_code == 200, asset
 
 
 def test_every_operation_documents_the_error_body_and_has_a_summary_or_text(server: Server) -> None:
-    schema = httpx.get(f"{server.url}/api/schema/", headers={"Accept": "application/json"}, timeout=60).json()
+    schema = http.get(f"{server.url}/api/schema/", headers={"Accept": "application/json"}, timeout=60).json()
     assert schema["info"]["title"] == "AlgoAgent"
     operations = [
         o

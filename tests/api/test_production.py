@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from django.conf import settings as project_settings
 from django.db import DatabaseError
@@ -21,7 +20,7 @@ from strategy_api import engine, lifecycle, production
 from strategy_api.models import Deployment, StateChange, Strategy
 from strategy_api.repository import DeployRepository
 from tests.conftest import SENTENCE, client_of
-from tests.live import Server
+from tests.live import Server, http
 
 DeploymentSave = Deployment.save
 GOOD = """
@@ -470,12 +469,12 @@ def test_others_may_not(api: APIClient, strategy: int, other_user: User) -> None
 def test_on_a_real_server(server: Server) -> None:
     header = {"Authorization": f"Bearer {server.token()}"}
     body = {"code": GOOD, "symbol": "GOOG"}
-    found = httpx.post(f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=60)
+    found = http.post(f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=60)
     assert found.json()["isolated"] is True
-    made = httpx.post(
+    made = http.post(
         f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
     ).json()
-    deployed = httpx.post(
+    deployed = http.post(
         f"{server.url}/api/production/strategies/{made['id']}/deploy/", json={}, headers=header, timeout=60
     )
     assert deployed.status_code == 201

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 import algoagent_api.settings
-from tests.live import ROOT, environment, serve
+from tests.live import ROOT, environment, http, serve
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
@@ -93,7 +93,7 @@ def test_sqlite_files_are_in_wal_mode_and_a_front_end_is_let_in(tmp_path: Path) 
             headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
             answer = httpx.options(f"{server.url}/api/strategies/", headers=headers)
             assert (answer.headers.get("access-control-allow-origin") == origin) is let_in
-        httpx.post(f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, timeout=60,
+        http.post(f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, timeout=60,
                    headers={"Authorization": f"Bearer {server.token()}"}).raise_for_status()  # fmt: skip
         kept = [
             p
@@ -104,11 +104,11 @@ def test_sqlite_files_are_in_wal_mode_and_a_front_end_is_let_in(tmp_path: Path) 
         assert others == [], "a user of the machine who is not the server's can read them"
         # Who has no proxy in front of it believes nobody who says for whom they ask.
         logins = [
-            httpx.post(f"{server.url}/api/auth/login/", json={"username": "x", "password": "y"}, timeout=60,
+            http.post(f"{server.url}/api/auth/login/", json={"username": "x", "password": "y"}, timeout=60,
                        headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code for n in range(5)
         ]  # fmt: skip
         assert logins == [401, 401, 401, 429, 429]
-        health = httpx.get(f"{server.url}/api/health/", timeout=60).json()
+        health = http.get(f"{server.url}/api/health/", timeout=60).json()
         assert (health["status"], health["database"], health["sandbox_backend"]) in (
             ("ok", "sqlite", "bubblewrap"),
             ("ok", "sqlite", "process"),
@@ -118,10 +118,10 @@ def test_sqlite_files_are_in_wal_mode_and_a_front_end_is_let_in(tmp_path: Path) 
 def test_runs_queued_before_a_restart_are_taken_up(tmp_path: Path) -> None:
     with serve(tmp_path) as server:
         header = {"Authorization": f"Bearer {server.token()}"}
-        made = httpx.post(
+        made = http.post(
             f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
         ).json()
-        done = httpx.post(
+        done = http.post(
             f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=header, timeout=60
         ).json()
         assert done["status"] == "queued"
@@ -133,7 +133,7 @@ def wait(url: str, run: int, header: dict[str, str]) -> dict[str, object]:
     import time
 
     for _ in range(300):
-        found = httpx.get(f"{url}/api/backtests/{run}/", headers=header, timeout=60).json()
+        found = http.get(f"{url}/api/backtests/{run}/", headers=header, timeout=60).json()
         if found["status"] not in ("queued", "running"):
             return dict(found)
         time.sleep(0.1)
@@ -181,16 +181,16 @@ def postgres(folder: Path) -> Iterator[str]:
 def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     with postgres(tmp_path) as url, serve(tmp_path / "var", workers=1, DATABASE_URL=url) as server:
-        assert httpx.get(f"{server.url}/api/health/", timeout=60).json()["database"] == "postgresql"
+        assert http.get(f"{server.url}/api/health/", timeout=60).json()["database"] == "postgresql"
         header = {"Authorization": f"Bearer {server.token()}"}
-        made = httpx.post(
+        made = http.post(
             f"{server.url}/api/strategies/",
             json={"user_description": SENTENCE, "name": "N"},
             headers=header,
             timeout=60,
         )
         assert made.status_code == 201
-        again = httpx.post(
+        again = http.post(
             f"{server.url}/api/strategies/",
             json={"user_description": SENTENCE, "name": "N"},
             headers=header,
@@ -199,32 +199,32 @@ def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
         assert again.status_code == 409
         canonical = made.json()["canonical_json"]
         canonical["entry_rules"][0]["when"]["right"]["value"] = 25
-        changed = httpx.patch(
+        changed = http.patch(
             f"{server.url}/api/strategies/{made.json()['id']}/",
             json={"canonical_json": canonical},
             headers=header,
             timeout=60,
         )
         assert changed.json()["version"] == 2
-        queued = httpx.post(
+        queued = http.post(
             f"{server.url}/api/backtests/", json={"strategy_id": made.json()["id"]}, headers=header, timeout=60
         )
         assert wait(server.url, queued.json()["id"], header)["status"] == "completed"
-        quick = httpx.post(
+        quick = http.post(
             f"{server.url}/api/backtests/quick-run/", json={"user_description": SENTENCE}, headers=header, timeout=60
         )
         assert quick.json()["total_trades"] > 10
-        nul = httpx.post(
+        nul = http.post(
             f"{server.url}/api/strategies/",
             json={"user_description": SENTENCE, "name": "a\x00b"},
             headers=header,
             timeout=60,
         )
         assert nul.status_code == 400
-        assert httpx.get(f"{server.url}/api/conversations/", headers=header, timeout=60).json()["count"] >= 1
+        assert http.get(f"{server.url}/api/conversations/", headers=header, timeout=60).json()["count"] >= 1
         for message, action in ((SENTENCE, "created"), ("make the stop 3%", "changed"), ("test it", "queued")):
             said = {"message": message, "session_id": "s"}
-            talk = httpx.post(
+            talk = http.post(
                 f"{server.url}/api/chat/", json=said, headers={**header, "Accept": "application/json"}, timeout=60
             )
             assert talk.json()["actions"][0]["action"] == action

@@ -27,7 +27,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import SENTENCE
-from tests.live import ROOT, Server, environment, serve, web, worker
+from tests.live import ROOT, Server, environment, http, serve, web, worker
 
 
 def headers(server: Server, name: str = "ada") -> dict[str, str]:
@@ -35,9 +35,9 @@ def headers(server: Server, name: str = "ada") -> dict[str, str]:
 
 
 def submit(server: Server, header: dict[str, str], text: str = SENTENCE, **more: Any) -> int:
-    made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": text}, headers=header, timeout=30)
+    made = http.post(f"{server.url}/api/strategies/", json={"user_description": text}, headers=header, timeout=30)
     body = {"strategy_id": made.json()["id"], **more}
-    answer = httpx.post(f"{server.url}/api/backtests/", json=body, headers=header, timeout=30)
+    answer = http.post(f"{server.url}/api/backtests/", json=body, headers=header, timeout=30)
     assert answer.status_code == 202, answer.text
     return int(answer.json()["id"])
 
@@ -45,7 +45,7 @@ def submit(server: Server, header: dict[str, str], text: str = SENTENCE, **more:
 def ended(server: Server, header: dict[str, str], run: int, patience_s: float = 60) -> dict[str, Any]:
     deadline = time.monotonic() + patience_s
     while True:
-        found = httpx.get(f"{server.url}/api/backtests/{run}/", headers=header, timeout=30).json()
+        found = http.get(f"{server.url}/api/backtests/{run}/", headers=header, timeout=30).json()
         if found["status"] not in ("queued", "running"):
             return dict(found)
         assert time.monotonic() < deadline, found
@@ -62,7 +62,7 @@ def test_events_from_beginning_to_end(working: Server) -> None:
     header = headers(working)
     run = submit(working, header)
     url = f"{working.url}/api/backtests/{run}/events/"
-    with httpx.stream("GET", url, headers={**header, "Accept": "text/event-stream"}, timeout=60) as answer:
+    with http.stream("GET", url, headers={**header, "Accept": "text/event-stream"}, timeout=60) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         text = answer.read().decode()
     events = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
@@ -72,20 +72,20 @@ def test_events_from_beginning_to_end(working: Server) -> None:
     numbers = [int(e["id"]) for e in events]
     assert numbers == sorted(numbers)
     half = numbers[len(numbers) // 2]
-    rest = httpx.get(url, headers={**header, "Last-Event-ID": str(half)}, timeout=60).text
+    rest = http.get(url, headers={**header, "Last-Event-ID": str(half)}, timeout=60).text
     assert [int(line[4:]) for line in rest.splitlines() if line.startswith("id: ")] == [n for n in numbers if n > half]
-    assert httpx.get(url, headers={**headers(working, "bob")}, timeout=60).status_code == 404
-    assert httpx.get(url, headers={"Accept": "text/event-stream"}, timeout=60).json()["error"]
+    assert http.get(url, headers={**headers(working, "bob")}, timeout=60).status_code == 404
+    assert http.get(url, headers={"Accept": "text/event-stream"}, timeout=60).json()["error"]
 
 
 def test_clients_that_hang_hold_nobody_up(working: Server) -> None:
     """Sixty connections that ask for the events of a run that waits, and read nothing."""
     header = headers(working)
-    made = httpx.post(
+    made = http.post(
         f"{working.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
     ).json()
     working.manage("shell", "-c", f"from backtest_api.models import *; r = BacktestRun(user_id={made['user_id']}, canonical_json={{}}, symbol='X', timeframe='1d', status='running', worker='elsewhere/1/1', lease_until='2099-01-01T00:00Z'); r.save(); print(r.pk)")  # fmt: skip
-    run = httpx.get(f"{working.url}/api/backtests/?symbol=X", headers=header, timeout=60).json()["results"][0]["id"]
+    run = http.get(f"{working.url}/api/backtests/?symbol=X", headers=header, timeout=60).json()["results"][0]["id"]
     host, port = working.url.removeprefix("http://").split(":")
     lines = []
     for _ in range(60):
@@ -95,7 +95,7 @@ def test_clients_that_hang_hold_nobody_up(working: Server) -> None:
         )
         lines.append(line)
     for _ in range(10):
-        assert httpx.get(f"{working.url}/api/auth/me/", headers=header, timeout=60).status_code == 200
+        assert http.get(f"{working.url}/api/auth/me/", headers=header, timeout=60).status_code == 200
     assert ended(working, header, submit(working, header))["status"] == "completed"
     for line in lines:
         line.close()
@@ -118,9 +118,9 @@ def test_workers_share_a_search_and_redo_what_is_lost(tmp_path: Path) -> None:
         while len(rows_of(tmp_path, "select name from backtest_api_worker")) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": text}, headers=header, timeout=30)
+        made = http.post(f"{server.url}/api/strategies/", json={"user_description": text}, headers=header, timeout=30)
         body = {"strategy_id": made.json()["id"], "parameters": parameters}
-        asked = httpx.post(f"{server.url}/api/backtests/optimize/", json=body, headers=header, timeout=60)
+        asked = http.post(f"{server.url}/api/backtests/optimize/", json=body, headers=header, timeout=60)
         assert asked.status_code == 202, asked.text
         run = int(asked.json()["id"])
         helper = 0
@@ -134,7 +134,7 @@ def test_workers_share_a_search_and_redo_what_is_lost(tmp_path: Path) -> None:
         os.kill(helper, signal.SIGKILL)
         done = ended(server, header, run, 120)
         assert done["status"] == "completed", done["error"]
-        answer = httpx.get(f"{server.url}/api/backtests/{run}/artifacts/table.parquet/", headers=header, timeout=60)
+        answer = http.get(f"{server.url}/api/backtests/{run}/artifacts/table.parquet/", headers=header, timeout=60)
     table = pd.read_parquet(io.BytesIO(answer.content))
     assert len(table) == 60 * 80 * 10
     from Backtest.data import PriceRequest
@@ -163,17 +163,17 @@ def test_cancelling_stops_the_sandbox(working: Server) -> None:
     frame.to_parquet(file)
     files = {"file": ("p.parquet", file.getvalue())}
     upload = f"{working.url}/api/data/datasets/upload/"
-    stored = httpx.post(upload, data={"symbol": "LONG", "timeframe": "1m"}, files=files, headers=header, timeout=60)
+    stored = http.post(upload, data={"symbol": "LONG", "timeframe": "1m"}, files=files, headers=header, timeout=60)
     assert stored.status_code == 201, stored.text
     run = submit(working, header, "On 1m bars buy when RSI < 45, sell when RSI > 55", symbol="LONG")
     for _ in range(400):
-        found = httpx.get(f"{working.url}/api/backtests/{run}/", headers=header, timeout=60).json()
+        found = http.get(f"{working.url}/api/backtests/{run}/", headers=header, timeout=60).json()
         if found["progress"] > 0:
             break
         assert found["status"] in ("queued", "running"), found
         time.sleep(0.05)
     assert 0 < found["progress"] < 1
-    httpx.post(f"{working.url}/api/backtests/{run}/cancel/", headers=header, timeout=60)
+    http.post(f"{working.url}/api/backtests/{run}/cancel/", headers=header, timeout=60)
     found = ended(working, header, run)
     assert found["status"] == "cancelled"
     assert found["progress"] < 1
@@ -321,7 +321,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
     log = (tmp_path / "workers.log").open("w")
     with redis(tmp_path) as broker, serve(tmp_path, CELERY_BROKER_URL=broker.url) as server:
         header = headers(server)
-        made = httpx.post(
+        made = http.post(
             f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
         ).json()
         script = (
@@ -368,7 +368,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
             while True:
                 url = f"{server.url}/api/backtests/?page_size=1&status=queued"
                 try:
-                    waiting = httpx.get(url, headers=header, timeout=60).json()["count"]
+                    waiting = http.get(url, headers=header, timeout=60).json()["count"]
                 except httpx.HTTPError:
                     waiting = -1  # the web server has just been killed
                 if waiting == 0:
@@ -424,7 +424,7 @@ def test_the_commands_of_the_procfile_start(tmp_path: Path) -> None:
     try:
         for _ in range(200):
             try:
-                if httpx.get(f"{server.url}/api/health/", timeout=60).status_code == 200:
+                if http.get(f"{server.url}/api/health/", timeout=60).status_code == 200:
                     break
             except httpx.HTTPError:
                 time.sleep(0.1)
@@ -434,4 +434,4 @@ def test_the_commands_of_the_procfile_start(tmp_path: Path) -> None:
         process.terminate()
         process.wait(timeout=120)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{server.url}/api/health/", timeout=60)
+        http.get(f"{server.url}/api/health/", timeout=60)

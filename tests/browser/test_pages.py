@@ -12,11 +12,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import httpx
 import pytest
 
 from backtest_api.services import REPORT_POLICY
-from tests.live import Server
+from tests.live import Server, http
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
@@ -63,21 +62,21 @@ def made(server: Server) -> dict[str, Any]:
     shown = server.manage("create_demo_user", "--username", "boss", "--staff").stdout
     password = re.findall(r"\S{12,}", shown)[-1]
     session = (
-        httpx.post(f"{server.url}/api/auth/login/", json={"username": "boss", "password": password}, timeout=60)
+        http.post(f"{server.url}/api/auth/login/", json={"username": "boss", "password": password}, timeout=60)
         .raise_for_status()
         .json()
     )
     header = {"Authorization": f"Bearer {session['access']}"}
-    strategy = httpx.post(
+    strategy = http.post(
         f"{server.url}/api/strategies/", json={"user_description": SENTENCE, "name": "Dip"}, headers=header, timeout=60
     ).json()
-    httpx.post(
+    http.post(
         f"{server.url}/api/strategies/{strategy['id']}/generate-code/", json={}, headers=header, timeout=60
     ).raise_for_status()
-    run = httpx.post(
+    run = http.post(
         f"{server.url}/api/backtests/quick-run/", json={"strategy_id": strategy["id"]}, headers=header, timeout=60
     ).json()
-    html = httpx.get(f"{server.url}/api/backtests/{run['id']}/report/", headers=header, timeout=60).text
+    html = http.get(f"{server.url}/api/backtests/{run['id']}/report/", headers=header, timeout=60).text
     return {"password": password, "strategy": strategy, "run": run, "report": html}
 
 
