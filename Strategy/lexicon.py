@@ -141,6 +141,31 @@ def _choices() -> Phrases:
     )
 
 
+def _both_sides() -> Phrases:
+    """Return the phrases for the positions of both sides: "longs and shorts", "both long and short trades"."""
+    nouns = ("positions", "trades", "sides")
+    pairs = [("longs", "shorts"), *((f"long {noun}", f"short {noun}") for noun in nouns)]
+    pairs += [("long", f"short {noun}") for noun in nouns]
+    turned = [(second, first) for first, second in pairs[:4]] + [("short", f"long {noun}") for noun in nouns]
+    phrases = [
+        f"{first} {join} {second}"
+        for first, second in (*pairs, *turned)
+        for join in ("and", "as well as", "and the", "and my")
+    ]
+    return _each([*phrases, *(f"both {phrase}" for phrase in phrases), "both sides", "both directions"])
+
+
+def _time_limits() -> Phrases:
+    """Return the names of the longest time a position is held: "time stop", "maximum holding period"."""
+    most = [f"{how} {what}" for how, what in product(
+        ("max", "maximum", "maximal"),
+        ("holding period", "holding", "holding time", "hold", "hold time", "hold period", "duration", "trade duration", "trade length", "time in trade", "time in the trade", "time in a trade",
+         "time in market", "time in the market", "time in position"),
+    )]  # fmt: skip
+    named = "holding period, holding time, hold period, time stop, time exit, time limit, time based exit, time based stop, trade duration, holding max, holding maximum"
+    return _each(most) | _each(named)
+
+
 CATEGORIES: dict[str, Phrases] = {
     "CHOICE": _choices(),
     "AND": _each("and, and also, plus also, as well as, along with, but, and then, together with, while also, yet"),
@@ -459,16 +484,31 @@ CATEGORIES: dict[str, Phrases] = {
         "r, the risk, the stop, the stop loss, the stop distance, times the risk, times risk, x risk, times my risk, r multiple, times the stop, times the stop loss, times the stop distance, risk units, times initial risk, x the risk"
     ),
     "COOLDOWN": _each(
-        "cooldown, cool down, cooldown of, cooldown period, cooling off, wait, pause, cool off, wait at least, cooling period, re entry delay, no re entry for, no new entries for, no new trade for, no new trades for, no trade for, no trades for"
+        "cooldown, cool down, cooldown of, cooldown period, cooling off, wait, pause, cool off, wait at least, cooling period, re entry delay, no re entry for, no new entries for, no new trade for, no new trades for, no trade for, no trades for, "
+        "cooldown period of, cool down of, cool down period, cool down period of, cooling off period, cooling off period of, cooldown time, re entry delay of, no reentry for, do not re enter for, don't re enter for, no re entries for, no new entry for, no entry for, no new position for, no new positions for"
     ),
     "AFTER_EXIT": _each(
         "after an exit before the next entry, after exit, after each exit, after every exit, after closing, between trades, before re entering, before entering again, before the next trade, "
-        "before the next entry, after an exit, before reentering, after each trade, before trading again, before a new entry, after a trade, after exiting, before buying again, after every trade, before new trades, before another entry, after selling, between entries, before another trade"
+        "before the next entry, after an exit, before reentering, after each trade, before trading again, before a new entry, after a trade, after exiting, before buying again, after every trade, before new trades, before another entry, after selling, between entries, before another trade, "
+        "after the exit, after any exit, after closing a trade, after closing a position, before i re enter, before re entry, before reentry, before opening a new position, before opening another trade, before taking another trade, before taking a new trade, before the next buy"
+    ),
+    # A pause that follows some exits only.
+    "AFTER_SOME_EXITS": _each(
+        "after a loss, after each loss, after every loss, after losses, after a losing trade, after each losing trade, after every losing trade, after losing trades, after a loser, "
+        "after a stop, after each stop, after every stop, after a stop out, after each stop out, after a stop loss, after each stop loss, after every stop loss, after being stopped out, "
+        "after getting stopped out, after a stop loss is hit, after a stop is hit, after the stop is hit, following a loss, following a losing trade, following a stop, "
+        "after a win, after each win, after a winning trade, after a winner, after a profitable trade, after a target is hit, after a profit"
     ),
     "HOLD": _each(
-        "hold for, hold, holding period, max holding period, maximum holding period, hold it for, hold for at most, hold for no more than, hold at most, time stop, time stop of, time exit, "
-        "maximum hold, hold up to, keep for, hold the position for, time limit, max hold, hold no longer than, hold for a maximum of, hold for up to, time based exit, keep it for, hold max, holding time, max bars, hold each trade for, maximum holding time, hold positions for, hold position for, max holding time, holding for"
-    ),
+        "hold for, hold, hold it for, hold for at most, hold for no more than, hold at most, time stop of, "
+        "hold up to, keep for, hold the position for, hold no longer than, hold for a maximum of, hold for up to, keep it for, hold max, max bars, hold each trade for, hold positions for, hold position for, holding for, "
+        "hold maximum, hold a maximum of, hold no more than, hold not more than, never hold longer than, never hold for longer than, never hold more than, don't hold longer than, do not hold longer than, don't hold more than, "
+        "no trade lasts more than, no trade lasts longer than, no position lasts more than, no position lasts longer than, no position is held longer than, no trade is held longer than, no position is held for more than, "
+        "trades last at most, trades last no more than, trades last no longer than, a trade lasts at most, positions are held at most, positions are held for at most, positions are held no longer than, held at most, held for at most, held no longer than, held for no longer than, held no more than, held for no more than, held up to, "
+        "max bars held, max bars in trade, max bars in the trade, maximum bars held, maximum bars in trade, maximum bars in the trade, maximum bars, bars to hold"
+    )
+    | _time_limits(),
+    "TIME_LIMIT": _time_limits(),
     "IN_A_ROW": _each(
         "in a row, straight, consecutive, consecutively, successive, running, in succession, back to back"
     ),

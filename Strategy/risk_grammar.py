@@ -7,6 +7,7 @@ from typing import Any
 from Backtest.canonical import IndicatorRef, Side
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
+from Strategy.holding import Holding
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.price_moves import FROM_EXTREME, PriceMoves
@@ -21,6 +22,7 @@ class Risk:
         self.cursor = cursor
         self.draft = draft
         self.moves = PriceMoves(cursor, draft)
+        self.holding = Holding(cursor, draft)
         self._category = ""  # of the level that is being read, and whether it is measured from the best price
         self._from_extreme = False
 
@@ -83,7 +85,7 @@ class Risk:
         try:
             if cursor.looking_at("TRAIL", "COOLDOWN", "HOLD", "COMMISSION", "LEVERAGE", "RATIO", "FIXED", "SPREAD"):
                 return True
-            if cursor.looking_at("STOP", "TARGET"):
+            if cursor.looking_at("STOP", "TARGET") or self.holding.ahead():
                 return True
             cursor.words("with", "use", "and", "set", "place", "using", "risk", "add", "risking", "invest", "allocate")
             if cursor.looking_at("TRAIL", "STOP", "TARGET"):
@@ -124,8 +126,8 @@ class Risk:
             self._trailing,
             self._stop,
             self._target,
-            self._hold,
-            self._cooldown,
+            self.holding.limit,
+            self.holding.pause,
             self._size,
         ):
             cursor.words(
@@ -353,58 +355,6 @@ class Risk:
         ratio = max(numbers) / min(numbers) if len(numbers) == 2 and min(numbers) > 0 else numbers[0]
         cursor.take("TARGET", noise=False)
         self.draft.set_risk("take_profit", {"type": "risk_reward", "ratio": ratio})
-        return True
-
-    def _hold(self) -> bool:
-        """Read "hold for 10 days", "time stop after 20 bars"."""
-        cursor = self.cursor
-        if not cursor.take("HOLD"):
-            return False
-        cursor.words(
-            "position",
-            "positions",
-            "trades",
-            "the trade",
-            "for",
-            "of",
-            "after",
-            "at most",
-            "a maximum of",
-            "no more than",
-            "up to",
-            "is",
-            "for at most",
-        )
-        cursor.symbol(":")
-        cursor.words("at most", "a maximum of", "no more than", "up to", "max", "maximum")
-        token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
-        if token is None or unit is None:
-            return False
-        cursor.words(
-            "at most", "max", "maximum", "then sell", "then exit", "and then sell", "and then exit", noise=True
-        )
-        self.draft.set_risk("max_bars", self.draft.bars(token.value, unit))
-        return True
-
-    def _cooldown(self) -> bool:
-        cursor = self.cursor
-        before = cursor.number(percent=False)
-        length = cursor.take("UNIT", noise=False) if before else None
-        if not cursor.take("COOLDOWN"):
-            return False
-        if before is not None:
-            if length:
-                self.draft.set_risk("cooldown_bars", self.draft.bars(before.value, length))
-            return bool(length)
-        cursor.words("of", "for", "at least", "is")
-        cursor.symbol(":")
-        token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
-        if token is None or unit is None:
-            return False
-        cursor.take("AFTER_EXIT", noise=True)
-        self.draft.set_risk("cooldown_bars", self.draft.bars(token.value, unit))
         return True
 
     def _size(self) -> bool:
