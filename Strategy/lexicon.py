@@ -372,7 +372,8 @@ CATEGORIES: dict[str, Phrases] = {
         "close the short position, close the short, exit the short, exit the short position, buy back, short exit, exit short position, close short position, "
         "exit short positions, close short positions, buy it back, close the short trade, cover it, cover short position, buy to close, cover the trade, cover the position, exits short"
     ),
-    "EXIT": _each(
+    "EXIT": _each(f"{verb} {what}" for verb, what in product(_LEAVE, _both_sides()))
+    | _each(
         "exit, exits, exiting, square off, square off all positions, square off positions, square off everything, close all trades, close all open positions, "
         "close all open trades, close any open trade, close any open trades, close any open positions, close every position, close every trade, exit all trades, "
         "all positions are closed, all positions closed, everything is closed, all trades are closed, trades are closed, positions are closed, close all of it, close out all positions, "
@@ -439,6 +440,7 @@ CATEGORIES: dict[str, Phrases] = {
         "above the low, off the low, off its low, above the lowest low, from the high since entry, from the highest close since entry, "
         "from the peak since entry, from the highest high since entry, from the low since entry"
     ),
+    "BOTH_SIDES": _both_sides(),
     "SIZE": _each(
         "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, put up, use, using, uses, risk, risks, risking, stake, deploy, commit, size positions at, size position, "
         "size per trade, position, bet, put, put in, fixed size, fixed position size, size positions to risk, trade with, order size, lot size, size of, capital per trade, size each position at, amount per trade, spend, quantity, with"

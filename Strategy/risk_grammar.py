@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from Backtest.canonical import IndicatorRef, Side
@@ -13,6 +14,10 @@ from Strategy.operands import Operands
 from Strategy.price_moves import FROM_EXTREME, PriceMoves
 
 Level = dict[str, Any]
+_HAVE = (
+    "have", "has", "use", "get", "take", "share", "come with", "both have", "both use", "both get", "all have", "each have", "are given",
+    "have both", "we use", "i use", "apply", "set",
+)  # fmt: skip
 
 
 class Risk:
@@ -119,6 +124,37 @@ class Risk:
         """Read a stop, target, trailing stop, time limit, cooldown or size."""
         cursor = self.cursor
         cursor.part = "risk"
+        first, known = cursor.position, self.draft.risk
+        if self._for_both_sides() or self._setting():
+            self._note_both(first, known)
+            return True
+        return False
+
+    def _for_both_sides(self) -> bool:
+        """Read "longs and shorts have a 6% stop", "for both longs and shorts: 6% stop"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words("for", "on", "in", "and", "also", noise=False)
+        cursor.words("all", "the", "my", noise=False)
+        if cursor.take("BOTH_SIDES", noise=False):
+            cursor.symbol(",", ":")
+            cursor.words(*_HAVE)
+            size = self.draft.risk.get("position_size")
+            if self._setting() and self.draft.risk.get("position_size") is size:
+                return True
+        cursor.reset(mark)
+        return False
+
+    def _note_both(self, first: int, known: Mapping[str, Any]) -> None:
+        """Note that what was read since `first` is said of both sides, where it is."""
+        said = {token.norm for token in self.cursor.tokens[first : self.cursor.position]}
+        both = "both" in said or (said & {"long", "longs"} and said & {"short", "shorts"})
+        if both:
+            levels = {name: None for name, value in self.draft.risk.items() if known.get(name) is not value}
+            self.draft.levels_near = {**self.draft.levels_near, **levels}
+
+    def _setting(self) -> bool:
+        cursor = self.cursor
         start = cursor.mark()
         for reader in (
             self._none,
@@ -182,10 +218,14 @@ class Risk:
         if (level := self._atr_first(category)) is not None:
             return level
         if cursor.take(category):
+            behind = cursor.mark()
+            if not (cursor.words("of", "for", "on", noise=False) and cursor.take("BOTH_SIDES")):
+                cursor.reset(behind)
             level = self._level()
             if level is not None:
                 if category == "TRAIL":
                     cursor.words("stop", "stop loss", noise=False)
+                self._of_both()
                 return level
             cursor.reset(start)
             return None
@@ -193,9 +233,16 @@ class Risk:
         if level is not None and cursor.take(category):
             cursor.take("FROM_ENTRY", noise=True)
             self._read_extreme()
+            self._of_both()
             return level
         cursor.reset(start)
         return None
+
+    def _of_both(self) -> None:
+        """Read "for longs and shorts" behind a level."""
+        mark = self.cursor.mark()
+        if not (self.cursor.words("for", "on", "of", noise=False) and self.cursor.take("BOTH_SIDES")):
+            self.cursor.reset(mark)
 
     def _read_extreme(self) -> None:
         """Read "from the highest close" behind the distance of a stop: such a stop follows the market."""
