@@ -58,6 +58,11 @@ _BELOW = ["below", "under", "back below", "beneath", "down through", "down below
 def _crosses() -> Phrases:
     phrases: Phrases = {f"{v} {d}": "above" for v, d in product(_UP_VERBS, _ABOVE)}
     phrases |= {f"{v} {d}": "below" for v, d in product(_DOWN_VERBS, _BELOW)}
+    back = ("close", "closes", "closing", "closed")
+    phrases |= {f"{v} back {d}": "above" for v, d in product(back, ("above", "over", "up above", "up over"))}
+    phrases |= {
+        f"{v} back {d}": "below" for v, d in product(back, ("below", "under", "beneath", "down below", "underneath"))
+    }
     for verbs, others, way in ((_UP_VERBS, _DOWN_VERBS, "above"), (_DOWN_VERBS, _UP_VERBS, "below")):
         phrases |= {f"{v} {d}": way for v, d in product(verbs, ("past", "beyond", "through")) if v not in others}
     phrases |= _each(
