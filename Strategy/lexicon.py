@@ -667,8 +667,9 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "SCALING": _each(
         "scale in, scale out, scaling in, scaling out, pyramid, pyramiding, average down, averaging down, martingale, dca, dollar cost average, dollar cost averaging, add to the position, add to my position, "
-        "add to winners, double down, grid, grid trading, sell half, close half, half of the position, half the position, partial, partials, partial exit, take half off, in tranches, tranches, add to the position every, sell half, half at, the rest, remaining half, add another, double the size, double the position, double my position, sell a third, add more, buy more, take partial profits, add to position, sell one third, sell 50 percent of the position, half off, anti martingale, move the stop to breakeven, move stop to breakeven, break even, breakeven, move stop to break even"
+        "add to winners, double down, grid, grid trading, sell half, close half, half of the position, half the position, partial, partials, partial exit, take half off, in tranches, tranches, add to the position every, sell half, half at, the rest, remaining half, add another, double the size, double the position, double my position, sell a third, add more, buy more, take partial profits, add to position, sell one third, sell 50 percent of the position, half off, anti martingale"
     ),
+    "BREAK_EVEN": _each("break even, breakeven, break even stop, breakeven stop"),
     "FUNDAMENTAL": _each(
         "earnings, pe ratio, p / e, p / e ratio, price to earnings, p e, dividend, dividends, news, sentiment, revenue, fundamentals, tweet, tweets, twitter, interest rates, fed, cpi, inflation, eps, analyst, analysts, ceo, insider, insiders, report, vix, fear and greed, options flow, order flow, order book, open interest, funding rate, short interest, on chain, reddit, book value, market cap, ai prediction, machine learning, neural network, headline, headlines, gdp, unemployment"
     ),
