@@ -550,6 +550,9 @@ CATEGORIES: dict[str, Phrases] = {
         "mean reversion, trend following, swing trading, momentum trading, breakout trading, mean reverting, day trading, "
         "swing trade, trend follower, trend trading"
     ),
+    "DEVIATIONS": _each(
+        "standard deviations, standard deviation, std devs, std dev, std deviations, std deviation, stdevs, stdev, stds, std, sds, sd, sigma, sigmas, σ, deviations, standard devs"
+    ),
     "HIGHLOW": {
         **_each("high, highs, highest high, highest, max, maximum, peak, top", "high"),
         **_each("low, lows, lowest low, lowest, min, minimum, bottom, trough", "low"),

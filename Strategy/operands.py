@@ -13,6 +13,7 @@ from Backtest.indicators import REGISTRY, IndicatorEntry
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 from Strategy.ages import Ages
 from Strategy.cursor import Cursor, Mark
+from Strategy.deviations import Deviations, lies_above
 from Strategy.draft import Draft
 from Strategy.lexicon import MOVING_AVERAGES
 
@@ -37,6 +38,7 @@ class Operands:
         self.cursor = cursor
         self.draft = draft
         self.ages = Ages(cursor, draft, self.highest_or_lowest)
+        self.deviations = Deviations(cursor, draft, self.term)
 
     # Entry points --------------------------------------------------------------------------
 
@@ -151,6 +153,11 @@ class Operands:
             )
             factor = round((1 + sign * token.value / 100) if sign else token.value / 100, 10)
             return Math(left=Value(value=factor), op="*", right=base)
+        before = self.cursor.peek(-2)
+        if (away := self.deviations.away(token.value)) is not None:
+            # "close > 2 sigma below the mean" may mean farther away, or above that level.
+            unclear = before is not None and before.norm in (">", ">=", "above", "over")
+            return away if lies_above(away) or not unclear else None
         if self.cursor.take("MULTIPLE", noise=False):
             pass
         atr = self._indicator()

@@ -142,7 +142,7 @@ class Predicates:
                 return Not(condition=Compare(left=subject, op="==", right=right))
             cursor.reset(mark)
         for reader in (
-            self._trend, self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self._between, self._level,
+            self._trend, self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self.operands.deviations.beyond, self._between, self._level,
             self.movements.extreme, self.movements.percent_move, self.movements.touched_level, self.movements.reaches_extreme, self.movements.is_extreme, self._plain_cross, self.movements.moves, self._is_multiple,
         ):  # fmt: skip
             found = reader(subject)
