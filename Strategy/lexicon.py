@@ -557,6 +557,10 @@ CATEGORIES: dict[str, Phrases] = {
         **_each("high, highs, highest high, highest, max, maximum, peak, top", "high"),
         **_each("low, lows, lowest low, lowest, min, minimum, bottom, trough", "low"),
     },
+    # The change of a price over some bars, in percent.
+    "RETURN": _each(
+        "return, returns, roi, price return, rate of return, performance, percent change, percentage change, price change in percent"
+    ),
     "ENTRY_PRICE": _each(
         "entry price, my entry, the entry price, purchase price, buy price, entry, cost basis, my entry price"
     ),
