@@ -541,6 +541,10 @@ CATEGORIES: dict[str, Phrases] = {
             "red",
         ),
     },
+    "BAR_SHAPE": {
+        f"{shape} {unit}": (shape, unit)
+        for shape, unit in product(("inside", "outside"), ("bar", "candle", "candlestick", "day", "week", "session"))
+    },
     "NEW": _each(
         "new, a new, fresh, makes a new, sets a new, hits a new, makes new, at a new, at a, at an, reaches a new, prints a new, closes at a new, at its, at the, makes a, hits a, breaks to a new, hits its, hits the, reaches a, posts a new, closes at a"
     ),
@@ -681,7 +685,7 @@ CATEGORIES: dict[str, Phrases] = {
         "earnings, pe ratio, p / e, p / e ratio, price to earnings, p e, dividend, dividends, news, sentiment, revenue, fundamentals, tweet, tweets, twitter, interest rates, fed, cpi, inflation, eps, analyst, analysts, ceo, insider, insiders, report, vix, fear and greed, options flow, order flow, order book, open interest, funding rate, short interest, on chain, reddit, book value, market cap, ai prediction, machine learning, neural network, headline, headlines, gdp, unemployment"
     ),
     "PATTERN": _each(
-        "hammer, doji, engulfing, bullish engulfing, bearish engulfing, head and shoulders, double top, double bottom, triangle, wedge, flag, cup and handle, elliott, fibonacci, fib, support, resistance, trendline, trend line, divergence, bullish divergence, bearish divergence, harmonic, pivot, pivot point, pivot points, gap up, gap down, gaps, gap, fair value gap, order block, liquidity sweep, shooting star, morning star, evening star, inside bar, outside bar, pin bar, market structure, break of structure, supply zone, demand zone, heikin ashi, renko, uptrend, downtrend, trend, sideways, consolidation, volatility squeeze, squeeze, spinning top, three white soldiers, hanging man, swing high, swing low, higher timeframe trend, bull market, bear market"
+        "hammer, doji, engulfing, bullish engulfing, bearish engulfing, head and shoulders, double top, double bottom, triangle, wedge, flag, cup and handle, elliott, fibonacci, fib, support, resistance, trendline, trend line, divergence, bullish divergence, bearish divergence, harmonic, pivot, pivot point, pivot points, gap up, gap down, gaps, gap, fair value gap, order block, liquidity sweep, shooting star, morning star, evening star, pin bar, market structure, break of structure, supply zone, demand zone, heikin ashi, renko, uptrend, downtrend, trend, sideways, consolidation, volatility squeeze, squeeze, spinning top, three white soldiers, hanging man, swing high, swing low, higher timeframe trend, bull market, bear market"
     ),
     "PROMISE": _each(
         "guaranteed to make money, to make money, 100 guaranteed, guaranteed profit, guaranteed profits, risk free profit, risk free profits, risk free returns, guaranteed returns, guaranteed, guarantee, guarantees, can't lose, cannot lose, never loses, never lose, risk free profit, no risk, zero risk, sure thing, 100 percent win, always wins, always win, always profitable, get rich, holy grail, without any risk, cannot fail, can't fail, foolproof, surefire, riskless, risk free money, risk free, free money, never fails, double your money, win every time"
@@ -690,7 +694,8 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, number, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones, "
+        "nr, wr, narrowest, tightest, widest, largest, biggest, formation, pattern, bell"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "
