@@ -92,6 +92,10 @@ class Clock:
             message = f"The bar of {said!r} cannot be told of the other {draft.timeframe} bars of the day"
             draft.problem("error", "fill_day", "text", message, "Say the time of the bar, such as: Fridays after 15:55")
             draft.ask(f"At what time is {said!r}?")
+        elif draft.timeframe != "1d":
+            message = f"{said!r} is that of a day, and cannot be told of {draft.timeframe} bars"
+            draft.problem("error", "fill_day", "text", message, "Trade on daily bars")
+            draft.ask(f"Shall it trade on daily bars, so that {said!r} can be told?")
         elif price.startswith("open"):
             self._ask_of_open(said)
         else:
