@@ -378,6 +378,7 @@ CATEGORIES: dict[str, Phrases] = {
         "exit short positions, close short positions, buy it back, close the short trade, cover it, cover short position, buy to close, cover the trade, cover the position, exits short"
     ),
     "EXIT": _each(f"{verb} {what}" for verb, what in product(_LEAVE, _both_sides()))
+    | _each(f"{what} {done}" for what, done in product(_both_sides(), ("exit", "close", "are closed", "are exited")))
     | _each(
         "exit, exits, exiting, square off, square off all positions, square off positions, square off everything, close all trades, close all open positions, "
         "close all open trades, close any open trade, close any open trades, close any open positions, close every position, close every trade, exit all trades, "
@@ -563,7 +564,7 @@ CATEGORIES: dict[str, Phrases] = {
     },
     # The change of a price over some bars, in percent.
     "RETURN": _each(
-        "return, returns, roi, price return, rate of return, performance, percent change, percentage change, price change in percent"
+        "return, returns, roi, price return, price performance, rate of return, performance, percent change, percentage change, price change in percent"
     ),
     "ENTRY_PRICE": _each(
         "entry price, my entry, the entry price, purchase price, buy price, entry, cost basis, my entry price"

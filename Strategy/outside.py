@@ -31,7 +31,7 @@ _END = r"(?= (?:[.;,\n]|and|then) | ?$)"
 _TRADES = r"(?:trades?|entries|entry|positions?|signals?|orders?|buys|round trips?|transactions?)"
 _COUNT = r"(?:(?:no more than|not more than|more than|at most|max|maximum|maximum of|a maximum of|only|up to|limit|limited to|limit to|only take|take at most|take) )*"
 _DISTANCE = r"(?:stop loss|stoploss|stop|sl|take profit|takeprofit|tp|profit target|target|trailing stop|trailing stop loss|trail|trailing)"
-_MONEY = r"(?:N\$|N dollars?|N bucks?|N cents?)"
+_MONEY = r"(?:(?:N\$|N dollars?|N bucks?|N cents?)(?: (?:per|a) share)?)"
 _LEVEL = (
     r"(?:(?:initial |hard |protective |fixed |catastrophic )?(?:stop loss|stoploss|stops?|sl)(?: order)?|take profits?|takeprofit|tp|profit target|target profit|price target|target|"
     r"(?:max|maximum) loss|trailing (?:stop loss|stop)|trail(?: the stop)?|cut (?:my |the )?loss(?:es)?)"
@@ -40,7 +40,7 @@ _NO_SIZE = r"(?! (?:per trade|per position|each|of (?:my|the)|worth|in cash|in c
 _OFF_ENTRY = r"(?: (?:below|above|under|over|from|off|away from)(?: (?:the|my|our))? (?:entry|fill|purchase|buy|buying|cost)(?: price| point)?)?"
 _TO_ENTRY = (
     r"(?:(?:the |my )*(?:break even|breakeven)(?: (?:price|point|level))?|be(?= (?:after|once|when|if|[.;,\n]))|"
-    r"(?:the |my |our )*(?:entry|entry price|entry point|entry level|cost|purchase price|buy price))"
+    r"(?:the |my |our )*(?:entry|entry price|entry point|entry level|cost|purchase price|buy price)(?! (?:minus|less|plus|-|\+)))"
 )
 _MOVES = r"(?:moves?|moving|raises?|raising|brings?|shifts?|lifts?|pulls?|slide|trail|adjust|tighten|put|set|lower)"
 _ONCE_AHEAD = r"(?:(?:(?<=[.;\n] )|^)(?:once|when|after|at|if|as soon as) (?:[^.;,\n ]+ ){1,8}?(?:, )?(?:then )?)?"
