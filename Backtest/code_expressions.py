@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Literal, Protocol
 
 from Backtest.canonical import (
@@ -104,7 +105,7 @@ def returned(expression: Expression, indent: int) -> list[str]:
     if isinstance(expression, Each):
         return [f"return {expression.word}(", *_each(expression, indent), ")"]
     if isinstance(expression, str):
-        return ["return (", f"    {expression}", ")"]
+        return _split_call(expression, indent) or ["return (", *_compared(expression, "", indent), ")"]
     if len(expression.parts) == 2 and (_opens(expression.parts[0]) or _closes(expression.parts[1])):
         # Of two parts in brackets a formatter splits the brackets: two statements read better.
         fits = [p for p in expression.parts if indent + len(f"if {one_line(p)}:") <= LINE]
@@ -170,8 +171,36 @@ def _broken(expression: Joined, indent: int) -> list[str]:
             nested = [f"    {line}" for line in _each(part, indent + 4)]
             lines += [f"    {lead}{part.word}(", *nested, "    )"]
         else:
-            lines.append(f"    {lead}{text}")
+            lines += _compared(text, lead, indent)
     return lines
+
+
+def _split_call(text: str, indent: int) -> list[str]:
+    """Return the lines of one comparison that is too long and ends with a call: its arguments go on a line of their own."""
+    opening = next((i for i in range(len(text) - 1, 0, -1) if text[i] == "(" and _outside_brackets(text[i:])), 0)
+    head = f"return {text[: opening + 1]}"
+    if not text.endswith(")") or not opening or len(_signs(text)) != 1 or indent + len(head) > LINE:
+        return []
+    return [head, f"    {text[opening + 1 : -1]}", ")"]
+
+
+def _compared(text: str, lead: str, indent: int) -> list[str]:
+    """Return the lines of a comparison, broken in front of its signs where it is too long for one."""
+    if indent + 4 + len(lead) + len(text) <= LINE:
+        return [f"    {lead}{text}"]
+    ends = [*_signs(text), len(text)]
+    rest = [text[start + 1 : end] for start, end in pairwise(ends)]
+    return [f"    {lead}{text[: ends[0]]}", *(f"    {part}" for part in rest)]
+
+
+def _signs(text: str) -> list[int]:
+    """Return where the signs of a comparison stand, those in brackets left out."""
+    found = (match.start() for match in re.finditer(r" (?:[<>]=?|==|!=) ", text))
+    return [at for at in found if _outside_brackets(text[:at])]
+
+
+def _outside_brackets(text: str) -> bool:
+    return text.count("(") == text.count(")") and text.count("[") == text.count("]")
 
 
 class Expressions:

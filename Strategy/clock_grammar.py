@@ -9,8 +9,8 @@ from Backtest.canonical import (
     Time,
     Weekday,
 )
-from Backtest.timeframes import seconds
-from Strategy.cursor import Cursor
+from Backtest.timeframes import is_intraday, seconds
+from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 
 _UNTIL = (
@@ -25,6 +25,20 @@ _EVERY_DAY = (
     "every day", "each day", "daily", "the same day", "on the same day", "same day", "regardless", "no matter what", "in any case", "sharp", "today",
     "of the same day", "of each day", "of every day", "on each day",
 )  # fmt: skip
+_AT_OPEN = (
+    "at the open",
+    "on the open",
+    "at open",
+    "at the market open",
+    "at market open",
+    "at the opening",
+    "at the opening bell",
+)
+_EACH = ("every", "each", "on every", "on each", "only every", "only on every")
+_NAMES: dict[Weekday, str] = {
+    "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
+}  # fmt: skip
+_OF_WEEKDAY: dict[str, Weekday] = {f"{name.lower()}'s": day for day, name in _NAMES.items()}
 
 
 class Clock:
@@ -40,16 +54,69 @@ class Clock:
         if (session := self._session()) is not None:
             return session
         mark = cursor.mark()
-        cursor.words("on", "only on", noise=False)
+        cursor.words("on", "only on", *_EACH, noise=False)
+        if (close := self._weekdays_close(mark)) is not None:
+            return close
         days = self.weekdays()
         if not days:
             cursor.reset(mark)
+        elif cursor.words(*_AT_OPEN, noise=False) or self._behind_open(mark):
+            self._ask_of_open("at the open of " + " and ".join(_NAMES[day] for day in days))
         window = self._clock_window()
         if not days and window is None:
             return None
         zone = self._zone() if window or lead else None
         start, end = window or (None, None)
         return Time(weekdays=days, start=start, end=end, timezone=zone)
+
+    def _weekdays_close(self, start: Mark) -> Time | None:
+        """Read "every Friday's close": an order of that day which is filled at its close. Ask about "Monday's open"."""
+        cursor, draft = self.cursor, self.draft
+        cursor.words("at", "at the", "at each", "at every", noise=False)
+        token = cursor.peek()
+        day = _OF_WEEKDAY.get(token.norm) if token is not None else None
+        if day is None:
+            cursor.reset(start)
+            cursor.words("on", "only on", *_EACH, noise=False)
+            return None
+        cursor.advance(1)
+        price = cursor.words(
+            "closing price", "closing bell", "close", "opening price", "opening bell", "open", noise=False
+        )
+        if price is None or cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING", "BETWEEN", noise=True):
+            cursor.reset(start)
+            cursor.words("on", "only on", *_EACH, noise=False)
+            return None
+        said = f"{cursor.tokens[cursor.position - len(price.split()) - 1].norm} {price}".capitalize()
+        if is_intraday(draft.timeframe):
+            message = f"The bar of {said!r} cannot be told of the other {draft.timeframe} bars of the day"
+            draft.problem("error", "fill_day", "text", message, "Say the time of the bar, such as: Fridays after 15:55")
+            draft.ask(f"At what time is {said!r}?")
+        elif draft.timeframe != "1d":
+            message = f"{said!r} is that of a day, and cannot be told of {draft.timeframe} bars"
+            draft.problem("error", "fill_day", "text", message, "Trade on daily bars")
+            draft.ask(f"Shall it trade on daily bars, so that {said!r} can be told?")
+        elif price.startswith("open"):
+            self._ask_of_open(said)
+        else:
+            draft.set_execution("trade_on_close", True)
+            draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
+        return Time(weekdays=[day])
+
+    def _behind_open(self, start: Mark) -> bool:
+        """Whether "at the open" stands right before a day: "buy at the open on Mondays"."""
+        said = [token.norm for token in self.cursor.tokens[max(0, start.position - 5) : start.position]]
+        said = said[:-1] if said and said[-1] in ("on", "of", "every", "each") else said
+        return any(said[-len(words.split()) :] == words.split() for words in _AT_OPEN)
+
+    def _ask_of_open(self, said: str) -> None:
+        """Ask at which close an order is decided that is to be filled at a day's open, on bars of a day or longer."""
+        if is_intraday(self.draft.timeframe) or "exact" in self.draft.flags:
+            return
+        message = f"No order can be filled at {said!r}: a rule is judged at a bar's close and filled there or at the next bar's open"
+        remedy = "Say the day at whose close it is decided, such as: buy on Fridays, filled at the next open"
+        self.draft.problem("error", "fill_day", "text", message, remedy)
+        self.draft.ask(f"At which day's close shall the order {said!r} be decided?")
 
     def exit_ahead(self) -> bool:
         """Whether a time of day at which a position is left stands here. Takes nothing."""

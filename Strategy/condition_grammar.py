@@ -26,6 +26,7 @@ from Backtest.canonical import (
 )
 from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY
+from Strategy.bar_shapes import BarShapes
 from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor, Mark
@@ -59,6 +60,7 @@ class Conditions:
         self.predicates = Predicates(cursor, draft, self.operands)
         self.pronouns = Pronouns(cursor, draft, self.predicates.read)
         self.clock = Clock(cursor, draft)
+        self.shapes = BarShapes(cursor, draft)
         self.at_boundary = at_boundary
         self.depth = 0
         self.nested = 0
@@ -273,7 +275,7 @@ class Conditions:
                 return self._window_suffix(inner)
             cursor.reset(mark)
         readers: tuple[Callable[[], AnyCondition | None], ...] = (
-            self.clock.time, self._position, self._named_cross, self.operands.ages.condition, self._bar_pattern, self._framed_comparison,
+            self.clock.time, self._position, self._named_cross, self.operands.ages.condition, self.shapes.condition, self._bar_pattern, self._framed_comparison,
         )  # fmt: skip
         for reader in readers:
             found = reader()

@@ -110,6 +110,7 @@ class Draft:
     mentions: tuple[AnyOperand, ...] = ()
     pairs: tuple[tuple[AnyOperand, AnyOperand, str], ...] = ()  # what was compared with what: "cross" or "level"
     predicate_at: int = 0  # where what is said of the last subject begins
+    return_at: int | None = None  # where "the 10-day return" was said: its levels are percentages
     frame_behind: tuple[int, str] | None = None  # a time frame said behind an operand, and where it ends
     beside: tuple[tuple[AnyOperand, AnyOperand], ...] = ()  # further right sides: "above SMA(20) and SMA(50)"
     repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side

@@ -81,7 +81,7 @@ class Exits:
         if self.risk.exit_level("long" if kind == "sell" and side is None else side):
             return self.more(side, kind)
         cursor.reset(start)
-        cursor.words("position", "trade")
+        cursor.words("position", "trade", "at the latest")
         after = cursor.words("after", "at the end of", "in", "within")
         cursor.words("at most", "a maximum of", "maximum of", "no more than", "max", "maximum")
         if after and (token := cursor.number(percent=False)):

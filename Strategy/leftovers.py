@@ -18,6 +18,10 @@ _UNSUPPORTED = {
         "Pending limit and stop orders, and stops at a price, are not supported: orders are market orders",
     ),
     "SCALING": ("unsupported_scaling", "Scaling in and out is not supported: a position is opened and closed whole"),
+    "BREAK_EVEN": (
+        "unsupported_break_even",
+        "Break-even stops cannot be said yet: a stop stays where it was put, or trails the closes",
+    ),
     "FUNDAMENTAL": ("unsupported_data", "Only prices and volume are known here, no news, fundamentals or other data"),
     "PATTERN": ("undefined_term", "This term has no exact meaning here"),
 }

@@ -58,6 +58,11 @@ _BELOW = ["below", "under", "back below", "beneath", "down through", "down below
 def _crosses() -> Phrases:
     phrases: Phrases = {f"{v} {d}": "above" for v, d in product(_UP_VERBS, _ABOVE)}
     phrases |= {f"{v} {d}": "below" for v, d in product(_DOWN_VERBS, _BELOW)}
+    back = ("close", "closes", "closing", "closed")
+    phrases |= {f"{v} back {d}": "above" for v, d in product(back, ("above", "over", "up above", "up over"))}
+    phrases |= {
+        f"{v} back {d}": "below" for v, d in product(back, ("below", "under", "beneath", "down below", "underneath"))
+    }
     for verbs, others, way in ((_UP_VERBS, _DOWN_VERBS, "above"), (_DOWN_VERBS, _UP_VERBS, "below")):
         phrases |= {f"{v} {d}": way for v, d in product(verbs, ("past", "beyond", "through")) if v not in others}
     phrases |= _each(
@@ -139,6 +144,31 @@ def _choices() -> Phrases:
         )
         | _each("all three, all three of them", ("all", False, False))
     )
+
+
+def _both_sides() -> Phrases:
+    """Return the phrases for the positions of both sides: "longs and shorts", "both long and short trades"."""
+    nouns = ("positions", "trades", "sides")
+    pairs = [("longs", "shorts"), *((f"long {noun}", f"short {noun}") for noun in nouns)]
+    pairs += [("long", f"short {noun}") for noun in nouns]
+    turned = [(second, first) for first, second in pairs[:4]] + [("short", f"long {noun}") for noun in nouns]
+    phrases = [
+        f"{first} {join} {second}"
+        for first, second in (*pairs, *turned)
+        for join in ("and", "as well as", "and the", "and my")
+    ]
+    return _each([*phrases, *(f"both {phrase}" for phrase in phrases), "both sides", "both directions"])
+
+
+def _time_limits() -> Phrases:
+    """Return the names of the longest time a position is held: "time stop", "maximum holding period"."""
+    most = [f"{how} {what}" for how, what in product(
+        ("max", "maximum", "maximal"),
+        ("holding period", "holding", "holding time", "hold", "hold time", "hold period", "duration", "trade duration", "trade length", "time in trade", "time in the trade", "time in a trade",
+         "time in market", "time in the market", "time in position"),
+    )]  # fmt: skip
+    named = "holding period, holding time, hold period, time stop, time exit, time limit, time based exit, time based stop, trade duration, holding max, holding maximum"
+    return _each(most) | _each(named)
 
 
 CATEGORIES: dict[str, Phrases] = {
@@ -347,7 +377,9 @@ CATEGORIES: dict[str, Phrases] = {
         "close the short position, close the short, exit the short, exit the short position, buy back, short exit, exit short position, close short position, "
         "exit short positions, close short positions, buy it back, close the short trade, cover it, cover short position, buy to close, cover the trade, cover the position, exits short"
     ),
-    "EXIT": _each(
+    "EXIT": _each(f"{verb} {what}" for verb, what in product(_LEAVE, _both_sides()))
+    | _each(f"{what} {done}" for what, done in product(_both_sides(), ("exit", "close", "are closed", "are exited")))
+    | _each(
         "exit, exits, exiting, square off, square off all positions, square off positions, square off everything, close all trades, close all open positions, "
         "close all open trades, close any open trade, close any open trades, close any open positions, close every position, close every trade, exit all trades, "
         "all positions are closed, all positions closed, everything is closed, all trades are closed, trades are closed, positions are closed, close all of it, close out all positions, "
@@ -414,6 +446,7 @@ CATEGORIES: dict[str, Phrases] = {
         "above the low, off the low, off its low, above the lowest low, from the high since entry, from the highest close since entry, "
         "from the peak since entry, from the highest high since entry, from the low since entry"
     ),
+    "BOTH_SIDES": _both_sides(),
     "SIZE": _each(
         "position size, size, position sizing, sizing, trade size, size each trade, allocate, allocation, invest, investing, put up, use, using, uses, risk, risks, risking, stake, deploy, commit, size positions at, size position, "
         "size per trade, position, bet, put, put in, fixed size, fixed position size, size positions to risk, trade with, order size, lot size, size of, capital per trade, size each position at, amount per trade, spend, quantity, with"
@@ -459,16 +492,31 @@ CATEGORIES: dict[str, Phrases] = {
         "r, the risk, the stop, the stop loss, the stop distance, times the risk, times risk, x risk, times my risk, r multiple, times the stop, times the stop loss, times the stop distance, risk units, times initial risk, x the risk"
     ),
     "COOLDOWN": _each(
-        "cooldown, cool down, cooldown of, cooldown period, cooling off, wait, pause, cool off, wait at least, cooling period, re entry delay, no re entry for, no new entries for, no new trade for, no new trades for, no trade for, no trades for"
+        "cooldown, cool down, cooldown of, cooldown period, cooling off, wait, pause, cool off, wait at least, cooling period, re entry delay, no re entry for, no new entries for, no new trade for, no new trades for, no trade for, no trades for, "
+        "cooldown period of, cool down of, cool down period, cool down period of, cooling off period, cooling off period of, cooldown time, re entry delay of, no reentry for, do not re enter for, don't re enter for, no re entries for, no new entry for, no entry for, no new position for, no new positions for"
     ),
     "AFTER_EXIT": _each(
         "after an exit before the next entry, after exit, after each exit, after every exit, after closing, between trades, before re entering, before entering again, before the next trade, "
-        "before the next entry, after an exit, before reentering, after each trade, before trading again, before a new entry, after a trade, after exiting, before buying again, after every trade, before new trades, before another entry, after selling, between entries, before another trade"
+        "before the next entry, after an exit, before reentering, after each trade, before trading again, before a new entry, after a trade, after exiting, before buying again, after every trade, before new trades, before another entry, after selling, between entries, before another trade, "
+        "after the exit, after any exit, after closing a trade, after closing a position, before i re enter, before re entry, before reentry, before opening a new position, before opening another trade, before taking another trade, before taking a new trade, before the next buy"
+    ),
+    # A pause that follows some exits only.
+    "AFTER_SOME_EXITS": _each(
+        "after a loss, after each loss, after every loss, after losses, after a losing trade, after each losing trade, after every losing trade, after losing trades, after a loser, "
+        "after a stop, after each stop, after every stop, after a stop out, after each stop out, after a stop loss, after each stop loss, after every stop loss, after being stopped out, "
+        "after getting stopped out, after a stop loss is hit, after a stop is hit, after the stop is hit, following a loss, following a losing trade, following a stop, "
+        "after a win, after each win, after a winning trade, after a winner, after a profitable trade, after a target is hit, after a profit"
     ),
     "HOLD": _each(
-        "hold for, hold, holding period, max holding period, maximum holding period, hold it for, hold for at most, hold for no more than, hold at most, time stop, time stop of, time exit, "
-        "maximum hold, hold up to, keep for, hold the position for, time limit, max hold, hold no longer than, hold for a maximum of, hold for up to, time based exit, keep it for, hold max, holding time, max bars, hold each trade for, maximum holding time, hold positions for, hold position for, max holding time, holding for"
-    ),
+        "hold for, hold, hold it for, hold for at most, hold for no more than, hold at most, time stop of, "
+        "hold up to, keep for, hold the position for, hold no longer than, hold for a maximum of, hold for up to, keep it for, hold max, max bars, hold each trade for, hold positions for, hold position for, holding for, "
+        "hold maximum, hold a maximum of, hold no more than, hold not more than, never hold longer than, never hold for longer than, never hold more than, don't hold longer than, do not hold longer than, don't hold more than, "
+        "no trade lasts more than, no trade lasts longer than, no position lasts more than, no position lasts longer than, no position is held longer than, no trade is held longer than, no position is held for more than, "
+        "trades last at most, trades last no more than, trades last no longer than, a trade lasts at most, positions are held at most, positions are held for at most, positions are held no longer than, held at most, held for at most, held no longer than, held for no longer than, held no more than, held for no more than, held up to, "
+        "max bars held, max bars in trade, max bars in the trade, maximum bars held, maximum bars in trade, maximum bars in the trade, maximum bars, bars to hold"
+    )
+    | _time_limits(),
+    "TIME_LIMIT": _time_limits(),
     "IN_A_ROW": _each(
         "in a row, straight, consecutive, consecutively, successive, running, in succession, back to back"
     ),
@@ -494,6 +542,10 @@ CATEGORIES: dict[str, Phrases] = {
             "red",
         ),
     },
+    "BAR_SHAPE": {
+        f"{shape} {unit}": (shape, unit)
+        for shape, unit in product(("inside", "outside"), ("bar", "candle", "candlestick", "day", "week", "session"))
+    },
     "NEW": _each(
         "new, a new, fresh, makes a new, sets a new, hits a new, makes new, at a new, at a, at an, reaches a new, prints a new, closes at a new, at its, at the, makes a, hits a, breaks to a new, hits its, hits the, reaches a, posts a new, closes at a"
     ),
@@ -503,10 +555,17 @@ CATEGORIES: dict[str, Phrases] = {
         "mean reversion, trend following, swing trading, momentum trading, breakout trading, mean reverting, day trading, "
         "swing trade, trend follower, trend trading"
     ),
+    "DEVIATIONS": _each(
+        "standard deviations, standard deviation, std devs, std dev, std deviations, std deviation, stdevs, stdev, stds, std, sds, sd, sigma, sigmas, σ, deviations, standard devs"
+    ),
     "HIGHLOW": {
         **_each("high, highs, highest high, highest, max, maximum, peak, top", "high"),
         **_each("low, lows, lowest low, lowest, min, minimum, bottom, trough", "low"),
     },
+    # The change of a price over some bars, in percent.
+    "RETURN": _each(
+        "return, returns, roi, price return, price performance, rate of return, performance, percent change, percentage change, price change in percent"
+    ),
     "ENTRY_PRICE": _each(
         "entry price, my entry, the entry price, purchase price, buy price, entry, cost basis, my entry price"
     ),
@@ -620,13 +679,14 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "SCALING": _each(
         "scale in, scale out, scaling in, scaling out, pyramid, pyramiding, average down, averaging down, martingale, dca, dollar cost average, dollar cost averaging, add to the position, add to my position, "
-        "add to winners, double down, grid, grid trading, sell half, close half, half of the position, half the position, partial, partials, partial exit, take half off, in tranches, tranches, add to the position every, sell half, half at, the rest, remaining half, add another, double the size, double the position, double my position, sell a third, add more, buy more, take partial profits, add to position, sell one third, sell 50 percent of the position, half off, anti martingale, move the stop to breakeven, move stop to breakeven, break even, breakeven, move stop to break even"
+        "add to winners, double down, grid, grid trading, sell half, close half, half of the position, half the position, partial, partials, partial exit, take half off, in tranches, tranches, add to the position every, sell half, half at, the rest, remaining half, add another, double the size, double the position, double my position, sell a third, add more, buy more, take partial profits, add to position, sell one third, sell 50 percent of the position, half off, anti martingale"
     ),
+    "BREAK_EVEN": _each("break even, breakeven, break even stop, breakeven stop"),
     "FUNDAMENTAL": _each(
         "earnings, pe ratio, p / e, p / e ratio, price to earnings, p e, dividend, dividends, news, sentiment, revenue, fundamentals, tweet, tweets, twitter, interest rates, fed, cpi, inflation, eps, analyst, analysts, ceo, insider, insiders, report, vix, fear and greed, options flow, order flow, order book, open interest, funding rate, short interest, on chain, reddit, book value, market cap, ai prediction, machine learning, neural network, headline, headlines, gdp, unemployment"
     ),
     "PATTERN": _each(
-        "hammer, doji, engulfing, bullish engulfing, bearish engulfing, head and shoulders, double top, double bottom, triangle, wedge, flag, cup and handle, elliott, fibonacci, fib, support, resistance, trendline, trend line, divergence, bullish divergence, bearish divergence, harmonic, pivot, pivot point, pivot points, gap up, gap down, gaps, gap, fair value gap, order block, liquidity sweep, shooting star, morning star, evening star, inside bar, outside bar, pin bar, market structure, break of structure, supply zone, demand zone, heikin ashi, renko, uptrend, downtrend, trend, sideways, consolidation, volatility squeeze, squeeze, spinning top, three white soldiers, hanging man, swing high, swing low, higher timeframe trend, bull market, bear market"
+        "hammer, doji, engulfing, bullish engulfing, bearish engulfing, head and shoulders, double top, double bottom, triangle, wedge, flag, cup and handle, elliott, fibonacci, fib, support, resistance, trendline, trend line, divergence, bullish divergence, bearish divergence, harmonic, pivot, pivot point, pivot points, gap up, gap down, gaps, gap, fair value gap, order block, liquidity sweep, shooting star, morning star, evening star, pin bar, market structure, break of structure, supply zone, demand zone, heikin ashi, renko, uptrend, downtrend, trend, sideways, consolidation, volatility squeeze, squeeze, spinning top, three white soldiers, hanging man, swing high, swing low, higher timeframe trend, bull market, bear market"
     ),
     "PROMISE": _each(
         "guaranteed to make money, to make money, 100 guaranteed, guaranteed profit, guaranteed profits, risk free profit, risk free profits, risk free returns, guaranteed returns, guaranteed, guarantee, guarantees, can't lose, cannot lose, never loses, never lose, risk free profit, no risk, zero risk, sure thing, 100 percent win, always wins, always win, always profitable, get rich, holy grail, without any risk, cannot fail, can't fail, foolproof, surefire, riskless, risk free money, risk free, free money, never fails, double your money, win every time"
@@ -635,7 +695,8 @@ CATEGORIES: dict[str, Phrases] = {
     "NAMED": _each(
         "nor, number, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
-        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones"
+        "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones, "
+        "nr, wr, narrowest, tightest, widest, largest, biggest, formation, pattern, bell"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "

@@ -13,6 +13,7 @@ from Backtest.indicators import REGISTRY, IndicatorEntry
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 from Strategy.ages import Ages
 from Strategy.cursor import Cursor, Mark
+from Strategy.deviations import Deviations, lies_above
 from Strategy.draft import Draft
 from Strategy.lexicon import MOVING_AVERAGES
 
@@ -37,6 +38,7 @@ class Operands:
         self.cursor = cursor
         self.draft = draft
         self.ages = Ages(cursor, draft, self.highest_or_lowest)
+        self.deviations = Deviations(cursor, draft, self.term)
 
     # Entry points --------------------------------------------------------------------------
 
@@ -70,6 +72,7 @@ class Operands:
             self.ages.operand,
             self.highest_or_lowest,
             self._numbered_indicator,
+            self._return_over,
             self._indicator,
             self._band,
             self._pivot_level,
@@ -151,6 +154,11 @@ class Operands:
             )
             factor = round((1 + sign * token.value / 100) if sign else token.value / 100, 10)
             return Math(left=Value(value=factor), op="*", right=base)
+        before = self.cursor.peek(-2)
+        if (away := self.deviations.away(token.value)) is not None:
+            # "close > 2 sigma below the mean" may mean farther away, or above that level.
+            unclear = before is not None and before.norm in (">", ">=", "above", "over")
+            return away if lies_above(away) or not unclear else None
         if self.cursor.take("MULTIPLE", noise=False):
             pass
         atr = self._indicator()
@@ -344,6 +352,8 @@ class Operands:
         if unit:
             cursor.words("period", "lookback", noise=False)
         name = self._name(paced=bool(pace))
+        of_return = name is None and unit is not None and len(numbers) == 1 and not pace and self._return_word()
+        name = "ROC" if of_return else name
         if name is None:
             # "its 20-day average", "20-day average volume"
             return None
@@ -355,12 +365,45 @@ class Operands:
             return None if found is None else Math(left=Value(value=numbers[0]), op="*", right=found)
         period_unit = unit if unit not in (None, "bar") else None
         if period_unit and entry.params:
-            bars_frame = self._unit_frame(period_unit)
+            bars_frame = self._return_frame(period_unit) if of_return else self._unit_frame(period_unit)
             if bars_frame is not None:
                 frame = bars_frame
             elif self.draft.bars(1, period_unit) != 1:
                 numbers = [float(self.draft.bars(n, period_unit)) for n in numbers]
         return self._finish(entry, numbers, frame, start=start)
+
+    def _return_word(self) -> bool:
+        """Take "return" or "ROI", a price's change in percent; the draft keeps where it was said."""
+        if "exact" in self.draft.flags or not self.cursor.take("RETURN", noise=False):
+            return False
+        self.draft.return_at = self.cursor.position
+        return True
+
+    def _return_frame(self, unit: str) -> str | None:
+        """Return the bars of a return: on daily bars that of 3 months is counted in days, on finer ones in whole days."""
+        return self._unit_frame(unit) if is_intraday(self.draft.timeframe) else None
+
+    def _return_over(self) -> AnyOperand | None:
+        """Read "the return over the last 10 days" and, on daily bars, "the daily return"."""
+        cursor, draft = self.cursor, self.draft
+        start = cursor.position
+        cursor.skip_noise()
+        frame = cursor.take("FRAME", noise=False)
+        if not self._return_word():
+            return None
+        if frame is not None:
+            return self._finish(REGISTRY["ROC"], [1.0], None, start=start) if frame == draft.timeframe else None
+        token = (
+            cursor.number(percent=False)
+            if cursor.words(*_OVER, "in the last", "of the past", "for the past", noise=False)
+            else None
+        )
+        unit = cursor.take("UNIT", noise=False) if token is not None else None
+        if token is None or unit is None:
+            return None
+        coarser = self._return_frame(unit) if unit != "bar" else None
+        bars = token.value if coarser or unit == "bar" else float(draft.bars(token.value, unit))
+        return self._finish(REGISTRY["ROC"], [bars], coarser, start=start)
 
     def _unit_frame(self, unit: str) -> str | None:
         """Return the coarser time frame a period's unit names, as "50-day SMA" does on hourly bars."""

@@ -27,10 +27,23 @@ _STOP_TRADING = (
     r"(?:stop|halt|quit|cease|suspend|pause)(?: all)? trading(?: for the (?:day|week|month)| today)? "
     r"(?:after|if|when|once|at|on|upon)"
 )
-_END = r"(?= (?:[.;,\n]|and|then) |$)"
+_END = r"(?= (?:[.;,\n]|and|then) | ?$)"
 _TRADES = r"(?:trades?|entries|entry|positions?|signals?|orders?|buys|round trips?|transactions?)"
 _COUNT = r"(?:(?:no more than|not more than|more than|at most|max|maximum|maximum of|a maximum of|only|up to|limit|limited to|limit to|only take|take at most|take) )*"
 _DISTANCE = r"(?:stop loss|stoploss|stop|sl|take profit|takeprofit|tp|profit target|target|trailing stop|trailing stop loss|trail|trailing)"
+_MONEY = r"(?:(?:N\$|N dollars?|N bucks?|N cents?)(?: (?:per|a) share)?)"
+_LEVEL = (
+    r"(?:(?:initial |hard |protective |fixed |catastrophic )?(?:stop loss|stoploss|stops?|sl)(?: order)?|take profits?|takeprofit|tp|profit target|target profit|price target|target|"
+    r"(?:max|maximum) loss|trailing (?:stop loss|stop)|trail(?: the stop)?|cut (?:my |the )?loss(?:es)?)"
+)
+_NO_SIZE = r"(?! (?:per trade|per position|each|of (?:my|the)|worth|in cash|in capital|starting|initial|capital|cash|account|commission|fee))"
+_OFF_ENTRY = r"(?: (?:below|above|under|over|from|off|away from)(?: (?:the|my|our))? (?:entry|fill|purchase|buy|buying|cost)(?: price| point)?)?"
+_TO_ENTRY = (
+    r"(?:(?:the |my )*(?:break even|breakeven)(?: (?:price|point|level))?|be(?= (?:after|once|when|if|[.;,\n]))|"
+    r"(?:the |my |our )*(?:entry|entry price|entry point|entry level|cost|purchase price|buy price)(?! (?:minus|less|plus|-|\+)))"
+)
+_MOVES = r"(?:moves?|moving|raises?|raising|brings?|shifts?|lifts?|pulls?|slide|trail|adjust|tighten|put|set|lower)"
+_ONCE_AHEAD = r"(?:(?:(?<=[.;\n] )|^)(?:once|when|after|at|if|as soon as) (?:[^.;,\n ]+ ){1,8}?(?:, )?(?:then )?)?"
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,30 @@ _KINDS = (
         (
             rf"(?:{_DISTANCE} )?{_LEAD}N (?:pips?|ticks?|pipettes?)(?: {_DISTANCE})?",
             rf"{_DISTANCE} {_LEAD}N (?:points?|handles?)",
+        ),
+    ),
+    _Kind(
+        "unsupported_break_even",
+        "Break-even stops cannot be said yet: a stop stays where it was put, or trails the closes",
+        "Leave it out, or use a trailing stop, such as: trailing stop 3%, trailing stop 2 ATR",
+        "Shall {said!r} be left out, or shall a trailing stop take its place, and of how many percent or ATR?",
+        (
+            rf"{_ONCE_AHEAD}{_MOVES} (?:the |my |your |its )*(?:trailing )?(?:stop loss|stoploss|stops?|sl)(?: (?:order|up|down))?(?: up)? (?:to|at) {_TO_ENTRY}(?: [^.;,\n ]+)*?{_END}",
+            rf"{_ONCE_AHEAD}(?:the |my )?(?:stop loss|stoploss|stops?|sl) (?:is |gets |goes )?(?:moved |raised |up )?to {_TO_ENTRY}(?: [^.;,\n ]+)*?{_END}",
+            rf"(?:a |the )?(?:break even|breakeven) (?:stop loss|stops?)(?: [^.;,\n ]+)*?{_END}",
+            rf"{_ONCE_AHEAD}(?:go|goes) (?:to )?(?:break even|breakeven)(?: [^.;,\n ]+)*?{_END}",
+        ),
+    ),
+    _Kind(
+        "distance_in_money",
+        "A stop or target at an amount of money, or at a price, is not supported",
+        "Say how far from the entry it is, in percent of the price or in ATR, such as: stop loss 2%, stop loss 2 ATR",
+        "How far from the entry is {said!r}, in percent of the price or in ATR?",
+        (
+            rf"(?<!sell )(?<!buy )(?<!stop ){_LEVEL} {_LEAD}{_MONEY}{_OFF_ENTRY}{_NO_SIZE}",
+            rf"{_MONEY} {_LEVEL}(?! {_LEAD}N)(?! (?:loss|losses|order|target)\b){_OFF_ENTRY}",
+            rf"(?:gains?|makes|earns|loses|profit|loss) {_LEAD}{_MONEY}{_NO_SIZE}",
+            rf"{_MONEY} (?:of )?(?:profit|gain|loss)(?! (?:target|goal|limit)\b)",
         ),
     ),
 )  # fmt: skip

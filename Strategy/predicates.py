@@ -117,9 +117,27 @@ class Predicates:
         """Read what is said of a subject."""
         self.draft.compared, self.draft.predicate_at = subject, self.cursor.position
         try:
-            return self._said_of(subject)
+            found = self._said_of(subject)
+            if found is not None and self.draft.return_at == self.draft.predicate_at:
+                self._in_percent(found)
+            return found
         finally:
             self.draft.compared = None
+
+    def _in_percent(self, found: AnyCondition) -> None:
+        """Say that a return's level is in percent where no % was said; a level below 1 may as well be a fraction."""
+        said = self.cursor.tokens[self.draft.predicate_at : self.cursor.position]
+        bare = [t for t in said if t.kind == "num" and not t.percent and t.value]
+        levels = {abs(n.value) for n in walk(found) if isinstance(n, Value)}
+        for token in bare:
+            if abs(token.value) not in levels:
+                continue
+            if abs(token.value) < 1:
+                message = f"A return of {token.norm} may be {token.value:g}% or {token.value * 100:g}%"
+                self.draft.problem("error", "percent_or_fraction", "text", message, "Say it in percent")
+                self.draft.ask(f"Is a return of {token.norm} meant as {token.value:g}% or as {token.value * 100:g}%?")
+            else:
+                self.draft.assume("percent", f"A return of {token.norm} is {token.value:g}%", f"{token.value * 100:g}%")
 
     def _said_of(self, subject: AnyOperand) -> AnyCondition | None:
         cursor = self.cursor
@@ -142,7 +160,7 @@ class Predicates:
                 return Not(condition=Compare(left=subject, op="==", right=right))
             cursor.reset(mark)
         for reader in (
-            self._trend, self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self._between, self._level,
+            self._trend, self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self.operands.deviations.beyond, self._between, self._level,
             self.movements.extreme, self.movements.percent_move, self.movements.touched_level, self.movements.reaches_extreme, self.movements.is_extreme, self._plain_cross, self.movements.moves, self._is_multiple,
         ):  # fmt: skip
             found = reader(subject)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from Backtest.canonical import IndicatorRef, Side
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
+from Strategy.holding import Holding
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.price_moves import FROM_EXTREME, PriceMoves
 
 Level = dict[str, Any]
+_HAVE = (
+    "have", "has", "use", "get", "take", "share", "come with", "both have", "both use", "both get", "all have", "each have", "are given",
+    "have both", "we use", "i use", "apply", "set",
+)  # fmt: skip
 
 
 class Risk:
@@ -21,6 +27,7 @@ class Risk:
         self.cursor = cursor
         self.draft = draft
         self.moves = PriceMoves(cursor, draft)
+        self.holding = Holding(cursor, draft)
         self._category = ""  # of the level that is being read, and whether it is measured from the best price
         self._from_extreme = False
 
@@ -83,7 +90,7 @@ class Risk:
         try:
             if cursor.looking_at("TRAIL", "COOLDOWN", "HOLD", "COMMISSION", "LEVERAGE", "RATIO", "FIXED", "SPREAD"):
                 return True
-            if cursor.looking_at("STOP", "TARGET"):
+            if cursor.looking_at("STOP", "TARGET") or self.holding.ahead():
                 return True
             cursor.words("with", "use", "and", "set", "place", "using", "risk", "add", "risking", "invest", "allocate")
             if cursor.looking_at("TRAIL", "STOP", "TARGET"):
@@ -117,6 +124,37 @@ class Risk:
         """Read a stop, target, trailing stop, time limit, cooldown or size."""
         cursor = self.cursor
         cursor.part = "risk"
+        first, known = cursor.position, self.draft.risk
+        if self._for_both_sides() or self._setting():
+            self._note_both(first, known)
+            return True
+        return False
+
+    def _for_both_sides(self) -> bool:
+        """Read "longs and shorts have a 6% stop", "for both longs and shorts: 6% stop"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words("for", "on", "in", "and", "also", noise=False)
+        cursor.words("all", "the", "my", noise=False)
+        if cursor.take("BOTH_SIDES", noise=False):
+            cursor.symbol(",", ":")
+            cursor.words(*_HAVE)
+            size = self.draft.risk.get("position_size")
+            if self._setting() and self.draft.risk.get("position_size") is size:
+                return True
+        cursor.reset(mark)
+        return False
+
+    def _note_both(self, first: int, known: Mapping[str, Any]) -> None:
+        """Note that what was read since `first` is said of both sides, where it is."""
+        said = {token.norm for token in self.cursor.tokens[first : self.cursor.position]}
+        both = "both" in said or (said & {"long", "longs"} and said & {"short", "shorts"})
+        if both:
+            levels = {name: None for name, value in self.draft.risk.items() if known.get(name) is not value}
+            self.draft.levels_near = {**self.draft.levels_near, **levels}
+
+    def _setting(self) -> bool:
+        cursor = self.cursor
         start = cursor.mark()
         for reader in (
             self._none,
@@ -124,8 +162,8 @@ class Risk:
             self._trailing,
             self._stop,
             self._target,
-            self._hold,
-            self._cooldown,
+            self.holding.limit,
+            self.holding.pause,
             self._size,
         ):
             cursor.words(
@@ -180,10 +218,14 @@ class Risk:
         if (level := self._atr_first(category)) is not None:
             return level
         if cursor.take(category):
+            behind = cursor.mark()
+            if not (cursor.words("of", "for", "on", noise=False) and cursor.take("BOTH_SIDES")):
+                cursor.reset(behind)
             level = self._level()
             if level is not None:
                 if category == "TRAIL":
                     cursor.words("stop", "stop loss", noise=False)
+                self._of_both()
                 return level
             cursor.reset(start)
             return None
@@ -191,9 +233,16 @@ class Risk:
         if level is not None and cursor.take(category):
             cursor.take("FROM_ENTRY", noise=True)
             self._read_extreme()
+            self._of_both()
             return level
         cursor.reset(start)
         return None
+
+    def _of_both(self) -> None:
+        """Read "for longs and shorts" behind a level."""
+        mark = self.cursor.mark()
+        if not (self.cursor.words("for", "on", "of", noise=False) and self.cursor.take("BOTH_SIDES")):
+            self.cursor.reset(mark)
 
     def _read_extreme(self) -> None:
         """Read "from the highest close" behind the distance of a stop: such a stop follows the market."""
@@ -353,58 +402,6 @@ class Risk:
         ratio = max(numbers) / min(numbers) if len(numbers) == 2 and min(numbers) > 0 else numbers[0]
         cursor.take("TARGET", noise=False)
         self.draft.set_risk("take_profit", {"type": "risk_reward", "ratio": ratio})
-        return True
-
-    def _hold(self) -> bool:
-        """Read "hold for 10 days", "time stop after 20 bars"."""
-        cursor = self.cursor
-        if not cursor.take("HOLD"):
-            return False
-        cursor.words(
-            "position",
-            "positions",
-            "trades",
-            "the trade",
-            "for",
-            "of",
-            "after",
-            "at most",
-            "a maximum of",
-            "no more than",
-            "up to",
-            "is",
-            "for at most",
-        )
-        cursor.symbol(":")
-        cursor.words("at most", "a maximum of", "no more than", "up to", "max", "maximum")
-        token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
-        if token is None or unit is None:
-            return False
-        cursor.words(
-            "at most", "max", "maximum", "then sell", "then exit", "and then sell", "and then exit", noise=True
-        )
-        self.draft.set_risk("max_bars", self.draft.bars(token.value, unit))
-        return True
-
-    def _cooldown(self) -> bool:
-        cursor = self.cursor
-        before = cursor.number(percent=False)
-        length = cursor.take("UNIT", noise=False) if before else None
-        if not cursor.take("COOLDOWN"):
-            return False
-        if before is not None:
-            if length:
-                self.draft.set_risk("cooldown_bars", self.draft.bars(before.value, length))
-            return bool(length)
-        cursor.words("of", "for", "at least", "is")
-        cursor.symbol(":")
-        token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
-        if token is None or unit is None:
-            return False
-        cursor.take("AFTER_EXIT", noise=True)
-        self.draft.set_risk("cooldown_bars", self.draft.bars(token.value, unit))
         return True
 
     def _size(self) -> bool:

@@ -23,7 +23,7 @@ from Strategy.draft import Draft
 from Strategy.exit_grammar import Exits
 from Strategy.layout import Layout
 from Strategy.lexer import Token
-from Strategy.lexicon import COMPANIES, vocabulary
+from Strategy.lexicon import COMPANIES, trie, vocabulary
 from Strategy.predicates import joined
 from Strategy.risk_grammar import Risk
 from Strategy.settings_grammar import Settings
@@ -405,7 +405,7 @@ class Statements:
         before = cursor.previous()
         cursor.words("and", "then", "also", "or", noise=False)
         cursor.part = "rule"
-        introduced = cursor.take("WHEN", "WHILE") or cursor.looking_at("NAMED_CROSS")
+        introduced = cursor.take("WHEN", "WHILE") or cursor.looking_at("NAMED_CROSS") or self._every_day_named()
         start = cursor.mark()
         read = self._condition_and_action(start)
         if read is None:
@@ -423,6 +423,15 @@ class Statements:
         else:
             self._add(action[0], action[1], condition)
         return True
+
+    def _every_day_named(self) -> bool:
+        """Whether "every Monday" stands here, as in "Every Monday, buy". Takes nothing."""
+        follows = self.cursor.peek(1)
+        return (
+            (self.cursor.looking_at_symbol("every") or self.cursor.looking_at_symbol("each"))
+            and follows is not None
+            and any(words == (follows.norm,) for words, _ in trie("WEEKDAY").get(follows.norm, ()))
+        )
 
     def _condition_and_action(self, start: Mark) -> tuple[AnyCondition, Action] | None:
         """Read "RSI < 30, buy"; the direction of undirected words depends on the action, so it is read twice."""

@@ -46,7 +46,7 @@ def strategy_timeframe(tokens: list[Token]) -> str | None:
             continue
         words = [t.norm for t in tokens[max(0, i - 5) : i] if t.norm not in ("the", "a")][-3:]
         follows = tokens[after].norm if after < len(tokens) else ""
-        names_indicator = bool(trie("INDICATOR", "PIVOT_LEVEL").get(follows)) or (
+        names_indicator = bool(trie("INDICATOR", "PIVOT_LEVEL", "RETURN").get(follows)) or (
             after < len(tokens) and tokens[after].kind == "num"
         )
         before = words[-1] if words else ""

@@ -1,0 +1,145 @@
+"""The grammar of how long a position is held at most, and how long is waited after it."""
+
+from __future__ import annotations
+
+from Backtest.timeframes import is_intraday
+from Strategy.cursor import Cursor
+from Strategy.draft import Draft
+
+_MOST = ("max", "maximum", "a max of", "a maximum of", "max of", "maximum of")
+_AT_MOST = (*_MOST, "at most", "no more than", "not more than", "no longer than", "not longer than", "up to")
+_HELD = (
+    "in the trade", "in a trade", "in trade", "in the position", "in a position", "in position", "in the market", "per trade", "per position", "holding",
+    "holding period", "holding time", "hold", "of holding", "of holding time", "held",
+)  # fmt: skip
+# What may stand before "max 20 bars" where these words are a limit of their own.
+_CLAUSE_STARTS = ("\n", ",", ".", ";", ":", "-", "*", "(", "and", "with", "plus", "or")
+_CLAUSE_ENDS = ("\n", ",", ".", ";", ")", "and", "or", "then", "!")
+
+
+class Holding:
+    """Reads time limits and pauses; each method returns whether it read one."""
+
+    def __init__(self, cursor: Cursor, draft: Draft) -> None:
+        self.cursor = cursor
+        self.draft = draft
+
+    def ahead(self) -> bool:
+        """Whether "max 20 bars" or "12 bar time stop" starts here. Takes nothing."""
+        mark = self.cursor.mark()
+        found = self._bare_limit() is not None or self._limit_behind() is not None
+        self.cursor.reset(mark)
+        return found
+
+    def limit(self) -> bool:
+        """Read "hold for 10 days", "time stop after 20 bars", "max holding 15 days", "12 bar time stop", "max 20 bars"."""
+        mark = self.cursor.mark()
+        for read in (self._named_limit, self._limit_behind, self._bare_limit):
+            bars = read()
+            if bars is not None:
+                self.draft.set_risk("max_bars", bars)
+                return True
+            self.cursor.reset(mark)
+        return False
+
+    def _named_limit(self) -> int | None:
+        cursor = self.cursor
+        start = cursor.position
+        if not cursor.take("HOLD"):
+            return None
+        said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
+        cursor.words(
+            "position", "positions", "trades", "the trade", "for", "of", "after", "at most", "a maximum of", "no more than", "up to", "is", "for at most",
+        )  # fmt: skip
+        cursor.symbol(":", "=")
+        cursor.words("at most", "a maximum of", "no more than", "up to", "max", "maximum")
+        if cursor.previous_word() in ("max", "maximum"):
+            cursor.symbol(".")
+        token = cursor.number(percent=False)
+        if token is None or token.money:
+            return None
+        unit: str | None = cursor.take("UNIT", noise=False)
+        if unit is None and "bars" in said:
+            unit = "bar"
+        elif unit is None and said.startswith(("max", "holding")):
+            unit = self._bars_unsaid(f"{said} {token.value:g}", token.value)
+        if unit is None:
+            return None
+        cursor.words(
+            "at most", "max", "maximum", "then sell", "then exit", "and then sell", "and then exit", noise=True
+        )
+        return self.draft.bars(token.value, unit)
+
+    def _bars_unsaid(self, said: str, count: float) -> str | None:
+        """Take a number without a unit for bars, where it ends a clause and no finer bars leave its unit open."""
+        if not self._at_clause_end() or not float(count).is_integer():
+            return None
+        if is_intraday(self.draft.timeframe):
+            message = f"{said!r} does not say whether bars, hours or days are meant"
+            self.draft.problem("error", "no_unit", "text", message, f"Say: {said} bars")
+            self.draft.ask(f"What does the number in {said!r} count: bars, hours or days?")
+        else:
+            self.draft.assume("bars", f"{said!r} is meant in bars", "in another unit")
+        return "bar"
+
+    def _limit_behind(self) -> int | None:
+        """Read "12 bar time stop", "10-day maximum holding period"."""
+        token = self.cursor.number(percent=False)
+        unit = self.cursor.take("UNIT", noise=False) if token is not None else None
+        if token is None or unit is None or not self.cursor.take("TIME_LIMIT", noise=False):
+            return None
+        return self.draft.bars(token.value, unit)
+
+    def _bare_limit(self) -> int | None:
+        """Read "max 20 bars" as a clause of its own, and "at most 8 days in the trade" anywhere."""
+        cursor = self.cursor
+        before = cursor.previous()
+        most = cursor.words(*_AT_MOST, noise=False)
+        token = cursor.number(percent=False, noise=False) if most else None
+        unit = cursor.take("UNIT", noise=False) if token is not None else None
+        if token is None or unit is None:
+            return None
+        held = cursor.words(*_HELD, noise=False)
+        own = most in _MOST and (before is None or before.norm in _CLAUSE_STARTS) and self._at_clause_end()
+        return self.draft.bars(token.value, unit) if held or own else None
+
+    def _at_clause_end(self) -> bool:
+        follows = self.cursor.peek()
+        return follows is None or follows.norm in _CLAUSE_ENDS
+
+    def pause(self) -> bool:
+        """Read "wait 5 bars after each exit", "after an exit, wait 5 bars", "cooldown: 5", "4-bar cooldown"."""
+        cursor = self.cursor
+        if cursor.take("AFTER_EXIT", noise=False):
+            cursor.symbol(",")
+        before = cursor.number(percent=False)
+        length = cursor.take("UNIT", noise=False) if before else None
+        start = cursor.position
+        if not cursor.take("COOLDOWN"):
+            return False
+        if before is not None:
+            return self._paused(self.draft.bars(before.value, length)) if length is not None else False
+        said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
+        cursor.words("of", "for", "at least", "is")
+        cursor.symbol(":", "=")
+        token = cursor.number(percent=False)
+        unit = cursor.take("UNIT", noise=False) if token else None
+        if token is None or token.money:
+            return False
+        if unit is None and "cool" in said:
+            unit = self._bars_unsaid(f"{said} {token.value:g}", token.value)
+        return self._paused(self.draft.bars(token.value, unit)) if unit is not None else False
+
+    def _paused(self, bars: int) -> bool:
+        """Read after what is waited; a pause after losses or stops alone is asked about."""
+        cursor = self.cursor
+        while cursor.take("AFTER_EXIT", noise=True):
+            pass
+        start = cursor.position
+        if cursor.take("AFTER_SOME_EXITS", noise=False):
+            said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
+            message = f"A pause that follows some exits only, {said!r}, is not supported: it follows every exit"
+            self.draft.problem("error", "unsupported_pause", "text", message, f"Say: wait {bars} bars after each exit")
+            self.draft.ask(f"Shall the pause of {bars} bars follow every exit, or be left out?")
+        self.draft.set_risk("cooldown_bars", bars)
+        return True
