@@ -169,7 +169,7 @@ def _evidence(outcome: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("Sharpe ratio, all bars", _number(ratio["annual"]), "Of the best combination, in sample: the same as in the table above"),
         ("… resampled", f"{_number(interval['low'])} to {_number(interval['high'])}", f"{interval['confidence']:.0%} of histories drawn from its days"),
         ("… other paths and costs", f"{_number(costs['low'])} to {_number(costs['high'])}", "Over what bars do not tell, and dearer trading"),
-        ("… out of sample", _number(walked["sharpe_ratio"]), f"Of all windows together: {walked['efficiency']:.0%} of that in sample there"),
+        ("… out of sample", _number(walked["sharpe_ratio"]), f"Of all windows together: {walked['efficiency']:.0%} of the mean in-sample Sharpe of its windows"),
         ("… by luck alone", _number(tries["sharpe_ratio_of_luck"]), "What the best of so many tries without skill is expected to reach"),
         ("Tries", f"{tries['total']:,}", f"{tries['before']:,} of them before this search; as good as {tries['independent']:g} independent ones"),
         ("Deflated Sharpe ratio", f"{ratio['deflated']:.1%}", "How sure it is that the Sharpe ratio is above that of luck"),
