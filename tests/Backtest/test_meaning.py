@@ -201,7 +201,7 @@ def test_an_order_that_cannot_be_paid_for_is_reported(run: Any) -> None:
     [
         ("Buy 7 shares.", "$500 of equity does not pay for it. Give more cash, or order less"),  # 7 at 110 are 770
         ("Invest $100 per trade.", "its size came to less than one share. Give more cash, or a smallest fraction such as "
-         + "0.01 where the market allows fractions"),  # decided at a close of 110
+          "0.01 where the market allows fractions"),  # decided at a close of 110
     ],
 )  # fmt: skip
 def test_an_order_that_is_too_large_or_too_small_says_what_it_lacked(size: str, lacked: str, run: Any) -> None:
