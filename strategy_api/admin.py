@@ -42,7 +42,7 @@ class VersionInline(TabularInline):
 
 @admin.register(Strategy)
 class StrategyAdmin(ReadOnlyAdmin):
-    list_display = ("id", "name", "user", "status", "version", "runs", "updated_at")
+    list_display = ("id", "name", "user", "status", "is_complete", "version", "runs", "updated_at")
     list_display_links = ("id", "name")
     list_filter = ("status", "created_at")
     list_select_related = ("user",)
@@ -50,18 +50,21 @@ class StrategyAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     inlines = (VersionInline,)
     fieldsets: ClassVar = (
-        (None, {"fields": ("name", "user", "status", "version", "runs", "created_at", "updated_at")}),
+        (None, {"fields": ("name", "user", "status", "is_complete", "version", "runs", "created_at", "updated_at")}),
         ("Meaning", {"fields": ("user_description", "plain_english", "assumed", "findings")}),
         ("Code", {"fields": ("code_path", "code")}),
         ("Canonical", {"fields": ("canonical",)}),
     )
 
+    @admin.display(description="complete", boolean=True)
+    def is_complete(self, strategy: Strategy) -> bool:
+        return strategy.complete
+
     @admin.display(description="in plain English")
     def plain_english(self, strategy: Strategy) -> SafeString:
-        from Backtest.diagnostics import load_canonical  # keeps the start of every command fast
+        from strategy_api.selectors import description_of  # keeps the start of every command fast
 
-        loaded = load_canonical(strategy.canonical_json)
-        return bullet_list(loaded.strategy.describe().splitlines() if loaded.strategy else ["not valid any more"])
+        return bullet_list(description_of(strategy).splitlines() or ["not valid any more"])
 
     @admin.display(description="assumptions")
     def assumed(self, strategy: Strategy) -> SafeString:
