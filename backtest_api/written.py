@@ -41,6 +41,21 @@ def price(value: float | None) -> str:
     return _without_zeros(f"{value:,.{2 if size >= 100 else 5 if size >= 0.1 else 10}f}", 2)
 
 
+def figure(name: str, value: Any) -> str:
+    """Return a figure as its name says: per cent, money, a length of time, a count or a plain number."""
+    from Backtest.kernel.figures import DURATIONS  # keeps the start of every command fast
+
+    if value is None:
+        return MISSING
+    if name in DURATIONS:
+        return duration(value)
+    if isinstance(value, str):  # the times of the first and last bar
+        return value.removesuffix(" 00:00:00")
+    if name == "# Trades":
+        return f"{value:,}"
+    return percent(value) if name.endswith("[%]") else money(value) if name.endswith("[$]") else number(value)
+
+
 def amount(value: float | None) -> str:
     """Return a number of units such as `355` or `0.01666`."""
     return MISSING if value is None else _without_zeros(f"{value:,.8f}", 0)

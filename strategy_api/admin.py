@@ -113,22 +113,42 @@ class StateChangeAdmin(ReadOnlyAdmin):
 
 @admin.register(Trial)
 class TrialAdmin(ReadOnlyAdmin):
-    list_display = ("id", "user", "lineage", "symbol", "timeframe", "kind", "count", "days", "created_at")
+    list_display = ("id", "user", "of", "symbol", "timeframe", "kind", "count", "days", "created_at")
     list_filter = ("kind", "symbol", "created_at")
     list_select_related = ("user",)
     search_fields = ("lineage", "user__username")
     fields = (
         "user",
-        "lineage",
+        "of",
         "symbol",
         "timeframe",
         "kind",
         "content",
         "count",
-        "sharpe_ratios",
+        "ratios",
         "days",
         "created_at",
     )
+
+    @admin.display(description="lineage", ordering="lineage")
+    def of(self, trial: Trial) -> SafeString | str:
+        """Say what a trial is a trial of; see trials.lineage_of."""
+        kind, _, key = trial.lineage.partition(":")
+        if kind == "strategy" and key.isdigit():
+            strategy = Strategy.objects.filter(pk=key).first()
+            if strategy is None:
+                return f"strategy {key}, which was deleted"
+            url = reverse("admin:strategy_api_strategy_change", args=[strategy.pk])
+            return format_html('<a href="{}">strategy {}: {}</a>', url, strategy.pk, strategy.name)
+        what = {"form": "strategies", "code": "code"}.get(kind)
+        return f"{what} of one form, whatever its numbers ({key[:12]}…)" if what else trial.lineage[:60]
+
+    @admin.display(description="Sharpe ratios (of days)")
+    def ratios(self, trial: Trial) -> str:
+        found = sorted(trial.sharpe_ratios)
+        if len(found) < 4:
+            return ", ".join(f"{ratio:.4f}" for ratio in found) or "-"
+        return f"{len(found):,} from {found[0]:.4f} to {found[-1]:.4f}, the middle one {found[len(found) // 2]:.4f}"
 
 
 @admin.register(ConversationMemory)
