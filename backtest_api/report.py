@@ -27,7 +27,7 @@ from Backtest.timeframes import is_intraday
 from backtest_api.assumed import still_assumed
 from backtest_api.models import BacktestRun
 from backtest_api.plots import curve_drawing
-from backtest_api.written import MISSING, amount, duration, figure, moment, money, percent, price
+from backtest_api.written import MISSING, amount, duration, figure, moment, money, percent, price, share
 
 MOST_TRADES = 500
 MOST_DRAWDOWNS = 5
@@ -127,9 +127,12 @@ def _settings(settings: EngineSettings, canonical: CanonicalStrategy | None) -> 
     """Return every setting of the engine with its name, and how much a trade buys."""
     told = {
         "cash": ("Cash at the start", money(settings.cash)),
-        "commission": ("Commission", f"{_fraction(settings.commission)} of an order's value"),
-        "commission_fixed": ("Fixed commission", f"{money(settings.commission_fixed)} an order"),
-        "spread": ("Spread", _fraction(settings.spread)),
+        "commission": ("Commission", share(settings.commission, " of an order's value")),
+        "commission_fixed": (
+            "Fixed commission",
+            f"{money(settings.commission_fixed)} an order" if settings.commission_fixed else "none",
+        ),
+        "spread": ("Spread", share(settings.spread)),
         "margin": (
             "Margin",
             "none: positions up to the equity"
@@ -141,7 +144,7 @@ def _settings(settings: EngineSettings, canonical: CanonicalStrategy | None) -> 
             "at the close of the bar that decides" if settings.trade_on_close else "at the open of the next bar",
         ),
         "fractional_unit": ("Smallest unit traded", amount(settings.fractional_unit)),
-        "risk_free_rate": ("Risk-free rate", f"{_fraction(settings.risk_free_rate)} a year"),
+        "risk_free_rate": ("Risk-free rate", share(settings.risk_free_rate, " a year")),
     }
     others = {k: (k.replace("_", " ").capitalize(), str(v)) for k, v in settings.model_dump().items() if k not in told}
     size = position_size(canonical) if canonical else "as the code orders"

@@ -19,7 +19,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from auth_api.requests import unknown_names
-from Backtest.canonical import CanonicalStrategy, history_bars
+from Backtest.canonical import CanonicalStrategy, Execution, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import InvalidInput
@@ -27,6 +27,7 @@ from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
 from backtest_api.models import BacktestRun, RunEvent, SearchChunk
 from backtest_api.services import artifact_folder, run_create, run_guarded, run_store
+from backtest_api.written import money, share
 from data_api.providers import get_data_manager
 from Strategy.other_bars import on_bars
 from strategy_api import trials
@@ -255,12 +256,21 @@ def _heading(run: BacktestRun, best: CanonicalStrategy, prices: PriceData) -> He
         (
             ("Prices", f"{prices.symbol} {prices.timeframe}, {prices.source}, adjusted for {prices.adjustment}"),
             ("Graded bars", f"{len(graded):,} from {graded[0]:%Y-%m-%d} to {graded[-1]:%Y-%m-%d}"),
-            ("Cash", f"{execution.cash:,.2f}"),
-            ("Commission and spread", f"{execution.commission:.4%} and {execution.spread:.4%} of an order's value"),
-            ("Risk-free rate", f"{execution.risk_free_rate:.2%} a year"),
+            ("Cash", money(execution.cash)),
+            ("Commission and spread", _costs(execution)),
+            ("Risk-free rate", share(execution.risk_free_rate, " a year")),
         ),
         run.warnings,
     )
+
+
+def _costs(execution: Execution) -> str:
+    """Return what an order costs, such as `commission 0.1% of an order's value and $2.00 an order, spread 0.05%`, or `none`."""
+    told = [share(execution.commission, " of an order's value")] if execution.commission else []
+    told += [f"{money(execution.commission_fixed)} an order"] if execution.commission_fixed else []
+    parts = [f"commission {' and '.join(told)}"] if told else []
+    parts += [f"spread {share(execution.spread)}"] if execution.spread else []
+    return ", ".join(parts) or "none"
 
 
 def _files(folder: Path, work: Work, found: Any, outcome: dict[str, Any], heading: Heading) -> list[Path]:

@@ -159,9 +159,11 @@ def sparkline(values: list[float], width: int = 60) -> str:
 
 def print_search(run: BacktestRun, folder: Path, console: Console | None = None) -> None:
     """Print what a search found: the best combinations, the verdict with its reasons, and where the files are."""
+    from Backtest.search.objective import Objective  # keeps the start of every command fast
+
     console = console or Console(highlight=False)
     found = run.outcome
-    objective = found["objective"][0]
+    objective = Objective.of_name(found["objective"][0]).label
     colour = {"robust": "green", "fragile": "yellow", "likely overfit": "red"}[found["verdict"]["word"]]
     console.print(
         f"\n[bold]{found['tried']:,} of {found['combinations']:,} combinations[/bold] of {run.symbol} {run.timeframe}, "

@@ -25,6 +25,11 @@ def percent(value: float | None) -> str:
     return number(value, "%")
 
 
+def share(fraction: float, of: str = "") -> str:
+    """Return a cost or rate that is given as a fraction, such as `0.1% a year` of 0.001 and ` a year`; one of 0 is `none`."""
+    return f"{fraction * 100:.6g}%{of}" if fraction else "none"
+
+
 def money(value: float | None) -> str:
     """Return an amount such as `-$1,234.50`."""
     if value is None:

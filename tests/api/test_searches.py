@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from auth_api.models import User
+from Backtest.canonical import Execution
 from Backtest.sandbox.owners import own_name
 from backtest_api import searches, tasks
 from backtest_api.models import BacktestRun, SearchChunk, Worker
@@ -63,11 +65,28 @@ def test_a_search_from_request_to_verdict(api: APIClient, strategy: int) -> None
     assert "Bokeh" in text
     assert found["verdict"]["text"] in text
     assert "Deflated Sharpe ratio" in text
+    assert "for the best Sharpe Ratio; 0 failed" in text
+    assert "mean Sharpe Ratio; the best is marked" in text
+    assert "sharpe_ratio" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert "<td>Commission and spread</td><td>none</td>" in html.unescape(text)
     assert not re.findall(r"""<(?:script|link|iframe)[^>]+(?:src|href)=["']?http""", text), "it loads nothing"
     told = [e.data.get("text", "") for e in BacktestRun.objects.get(pk=queued["id"]).events.filter(kind="log")]
     assert any("9 combinations" in t for t in told)
     assert any("Confirming" in t for t in told)
     assert not list(artifact_folder(BacktestRun.objects.get(pk=queued["id"])).parent.glob("*.search"))
+
+
+@pytest.mark.parametrize(
+    ("costs", "told"),
+    [
+        ({}, "none"),
+        ({"commission": 0.001}, "commission 0.1% of an order's value"),
+        ({"commission_fixed": 2, "spread": 0.0005}, "commission $2.00 an order, spread 0.05%"),
+        ({"commission": 0.002, "commission_fixed": 1.5}, "commission 0.2% of an order's value and $1.50 an order"),
+    ],
+)
+def test_costs_in_words(costs: dict[str, float], told: str) -> None:
+    assert searches._costs(Execution(**costs)) == told
 
 
 def test_a_search_in_words(api: APIClient, strategy: int) -> None:
@@ -325,6 +344,6 @@ def test_the_sharpe_ratio_of_the_evidence_is_that_of_the_table(api: APIClient) -
         "sma_10_period",
         "In sample and out of sample",
         "Sharpe ratio, all bars",
-        "3.00% a year",
+        "3% a year",
     ):
         assert said in page, said
