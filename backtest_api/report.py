@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.utils.text import slugify
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.data.quality import quality_report
+from Backtest.data.quality import doubts
 from Backtest.describe import describe, position_size
 from Backtest.diagnostics import load_canonical
 from Backtest.equity import Drawdown, drawdowns, holding_curve, holding_figures, yearly_returns
@@ -171,15 +171,9 @@ def _data(run: BacktestRun, files: Files) -> list[tuple[str, str]]:
         ("Last graded bar", moment(index[-1], clock=clock)),
         ("Graded bars", f"{len(index) - begin:,}"),
         ("History before them", before),
-        ("Doubtful", _doubts(files.frame, run.timeframe)),
+        ("Doubtful", "; ".join(doubts(files.frame, run.timeframe)) or "nothing"),
         ("SHA-256", f"{data['sha256'][:12]}…"),
     ]
-
-
-def _doubts(frame: pd.DataFrame, timeframe: str) -> str:
-    found = quality_report(frame, timeframe)
-    counts = [(k.replace("_", " "), v["count"]) for k, v in found.items() if isinstance(v, dict) and v["count"]]
-    return ", ".join(f"{name}: {count:,}" for name, count in counts) or "nothing"
 
 
 def _figures(run: BacktestRun, compared: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from backtest_api.written import money, number, percent
+from Backtest.describe import spaced
+from backtest_api.written import amount, money, number, percent
 
 if TYPE_CHECKING:
     from backtest_api.models import BacktestRun
@@ -96,25 +97,25 @@ def print_trades(folder: Path, console: Console | None = None) -> None:
 def print_explanation(found: dict[str, Any], console: Console | None = None) -> None:
     """Print what happened at a bar, rule by rule."""
     console = console or Console(highlight=False)
-    prices = ", ".join(f"{name} {value:.6g}" for name, value in found["prices"].items())
+    prices = ", ".join(f"{name} {spaced(value)}" for name, value in found["prices"].items())
     console.print(f"[bold]{found['time']}[/bold] (bar {found['bar']}): {prices}")
     if held := found["position"]:
         console.print(
-            f"{held['side']} {held['size']:g} since {held['entry_time']} at {held['entry_price']:.6g}, "
+            f"{held['side']} {amount(held['size'])} since {held['entry_time']} at {spaced(held['entry_price'])}, "
             f"bar {held['bars_held']} of the trade, {held['unrealized_return_pct']:+.2f}%"
         )
     for rule in found["rules"]:
         console.print(f"{rule['kind']} {rule['side']}", style="dim")
         _print_clause(rule, 1, console)
     for order in found["orders"]:
-        console.print(f"filled in this bar: {order['side']} {order['order']} at {order['price']:.6g}")
+        console.print(f"filled in this bar: {order['side']} {order['order']} at {spaced(order['price'])}")
     console.print(found["answer"], markup=False, soft_wrap=True)
 
 
 def _print_clause(clause: dict[str, Any], depth: int, console: Console) -> None:
     sign = {True: "yes", False: "no ", None: "n/a"}[clause["truth"]]
     values = ", ".join(
-        f"{k} = {'missing' if v is None else v if isinstance(v, str) else format(v, '.6g')}"
+        f"{k} = {'missing' if v is None else v if isinstance(v, str) else spaced(v)}"
         for k, v in clause["values"].items()
         if not k.replace(".", "", 1).lstrip("-").isdigit()
     )
