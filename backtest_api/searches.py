@@ -22,7 +22,7 @@ from auth_api.requests import unknown_names
 from Backtest.canonical import CanonicalStrategy, Execution, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import InvalidInput
+from Backtest.errors import InvalidInput, StrategyError
 from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
 from backtest_api.models import BacktestRun, RunEvent, SearchChunk
@@ -103,12 +103,12 @@ def search_create(
     if isinstance(request.get("parameters"), dict):
         try:
             request = {**request, "parameters": read_names(canonical, request["parameters"])}
-        except InvalidInput as error:
+        except (InvalidInput, StrategyError) as error:
             raise error.at("parameters") from None
     if request.get("constraint"):
         try:
             read = read_constraint(canonical, str(request["constraint"]), list(request.get("parameters") or ()))
-        except InvalidInput as error:
+        except (InvalidInput, StrategyError) as error:
             raise error.at("constraint") from None
         request = {**request, "constraint": read}
     wanted = request_of(request)
@@ -136,14 +136,20 @@ def search_from_request(
     from strategy_api.selectors import strategy_get
 
     strategy = strategy_get(user=user, strategy_id=strategy_id)
+    try:
+        canonical = canonical_of(strategy)
+    except StrategyError as error:
+        raise error.at("strategy_id") from None
     request = {k: given.pop(k) for k in REQUEST if given.get(k) is not None}
     options = {k: v for k, v in given.items() if k not in REQUEST}
     if instructions:
         from Strategy.search_words import read_search
 
-        canonical = canonical_of(strategy)
         canonical, _ = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
-        request = {**read_search(canonical, instructions), **request}
+        try:
+            request = {**read_search(canonical, instructions), **request}
+        except (InvalidInput, StrategyError) as error:
+            raise error.at("instructions") from None
     return search_create(user=user, request=request, strategy=strategy, here=here, **options)
 
 

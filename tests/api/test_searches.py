@@ -134,6 +134,32 @@ def test_bad_requests_are_named_and_store_nothing(
     assert not BacktestRun.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"instructions": "make me rich"}, "instructions"),
+        ({"instructions": "the moon from 1 to 5"}, "instructions"),
+        ({"instructions": "the fast period from 5 to 15 where period < 20"}, "instructions"),
+        ({"parameters": {"period": [5, 10]}}, "parameters"),  # of two averages
+        ({"parameters": SMALL, "constraint": "period < 20"}, "constraint"),
+        ({"parameters": {"stop_loss_pct": [5, 500]}}, "parameters.stop_loss_pct"),
+    ],
+)
+def test_what_is_understood_but_not_possible_names_its_field(
+    api: APIClient, strategy: int, body: Any, field: str
+) -> None:
+    answer = api.post("/api/backtests/optimize/", {"strategy_id": strategy, **body})
+    assert answer.status_code == 422, answer.json()
+    assert {found["field"] for found in answer.json()["details"]} == {field}, answer.json()
+
+
+def test_a_search_of_a_draft_names_the_field_of_the_strategy(api: APIClient) -> None:
+    draft = api.post("/api/strategies/", {"user_description": "Buy when RSI < 30 for AAPL"}).json()["id"]
+    for body in ({"instructions": "the RSI period from 5 to 10"}, {"parameters": {"rsi_period": [5, 10]}}):
+        answer = api.post("/api/backtests/optimize/", {"strategy_id": draft, **body})
+        assert (answer.status_code, answer.json()["details"][0]["field"]) == (422, "strategy_id")
+
+
 def test_a_search_without_a_trade_fails_with_a_reason(api: APIClient) -> None:
     made = api.post(
         "/api/strategies/", {"user_description": "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"}
