@@ -199,7 +199,7 @@ def print_search(run: BacktestRun, folder: Path, console: Console | None = None)
         ("Data", f"{sharpe['years']:.1f} years; {sharpe['minimum_backtest_years']:.1f} are needed after so many tries"),
         ("Sharpe (of days)", f"{interval['low']:.2f} to {interval['high']:.2f}, {interval['confidence']:.0%} of resampled histories"),
         ("Sharpe, other paths and costs", f"{number(ranges['low'])} to {number(ranges['high'])}"),
-        ("Sharpe in walk-forward", f"{walked['sharpe_ratio']:.2f}, {walked['efficiency']:.0%} of the mean in-sample Sharpe of its windows"),
+        ("Sharpe in walk-forward", f"{walked['sharpe_ratio']:.2f}, {walked['efficiency']:.0%} of what its windows had in sample"),
         ("Random entries", f"{random['as_good_at_random']:.1%} of them did as well"),
         ("Break-even commission", "above 9.9%" if even is None else f"{even:.3%}"),
         ("Buy and hold", percent(statistics["buy_and_hold_return_pct"])),

@@ -65,7 +65,7 @@ def doubts(frame: pd.DataFrame, timeframe: str) -> list[str]:
         text = f"{kind.replace('_', ' ')}: {counted['count']:,}{' on' if counted['count'] == 1 else ', first on'} {first.removesuffix(' 00:00:00')}"
         if kind in ("outliers", "split_suspects"):
             close = frame["Close"][~frame.index.duplicated(keep="last")].sort_index()
-            at = int(close.index.get_indexer([pd.Timestamp(first)])[0])
+            at = int(np.flatnonzero(close.index == pd.Timestamp(first))[0])
             before, after = float(close.iloc[at - 1]), float(close.iloc[at])
             text += f", close {after:,.8g} after {before:,.8g} ({after / before - 1:+.2%})"
         found.append(text)
