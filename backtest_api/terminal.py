@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from Backtest.describe import spaced
-from backtest_api.written import amount, money, number, percent
+from backtest_api.written import MISSING, amount, money, number, percent
 
 if TYPE_CHECKING:
     from backtest_api.models import BacktestRun
@@ -98,7 +98,7 @@ def print_explanation(found: dict[str, Any], console: Console | None = None) -> 
     """Print what happened at a bar, rule by rule."""
     console = console or Console(highlight=False)
     prices = ", ".join(f"{name} {spaced(value)}" for name, value in found["prices"].items())
-    console.print(f"[bold]{found['time']}[/bold] (bar {found['bar']}): {prices}")
+    console.print(f"[bold]{found['time']}[/bold] (bar {found['bar']:,}): {prices}", soft_wrap=True)
     if held := found["position"]:
         console.print(
             f"{held['side']} {amount(held['size'])} since {held['entry_time']} at {spaced(held['entry_price'])}, "
@@ -168,18 +168,22 @@ def print_search(run: BacktestRun, folder: Path, console: Console | None = None)
     colour = {"robust": "green", "fragile": "yellow", "likely overfit": "red"}[found["verdict"]["word"]]
     console.print(
         f"\n[bold]{found['tried']:,} of {found['combinations']:,} combinations[/bold] of {run.symbol} {run.timeframe}, "
-        f"{run.start_date} to {run.end_date}, best {objective} first"
+        f"{run.start_date} to {run.end_date}, best {objective} first",
+        soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False)
     names = list(found["best"]["values"])
     for name in names:
         table.add_column(name, justify="right")
-    shown = ("Return [%]", "Sharpe Ratio", "Max. Drawdown [%]", "# Trades", "Profit Factor")
+    shown = ("Return [%]", "Sharpe Ratio", "Max. Drawdown [%]", "Profit Factor", "# Trades")
     for name in shown:
         table.add_column(name, justify="right")
     for row in found["top"][:10]:
-        figures = (number(row["figures"].get(name)) for name in shown)
-        table.add_row(*(f"{row['values'][n]:g}" for n in names), *figures)
+        figures = (number(row["figures"].get(name)) for name in shown[:-1])
+        trades = row["figures"].get("# Trades")
+        table.add_row(
+            *(f"{row['values'][n]:g}" for n in names), *figures, MISSING if trades is None else f"{trades:,.0f}"
+        )
     console.print(table)
     console.print(f"\n[bold {colour}]{found['verdict']['text']}[/bold {colour}]")
     for reason in found["verdict"]["reasons"]:
