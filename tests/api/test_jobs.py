@@ -305,6 +305,7 @@ def test_a_job_on_several_symbols(api: APIClient) -> None:
     assert found["status"] == "completed"
     assert [r["status"] for r in found["results"]] == ["completed", "completed", "failed"]
     assert "NOPE" in found["results"][2]["error"]
+    assert [r["isolated"] for r in found["results"]] == [False, False, False]  # tests run code in plain processes
     for row, result in zip(found["table"], found["results"], strict=False):
         assert result["ranges"]["sharpe_ratio"]["low"] < row["sharpe"] <= result["ranges"]["sharpe_ratio"]["high"]
     assert found["results"][2]["ranges"] is None

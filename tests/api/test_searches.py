@@ -50,6 +50,7 @@ def test_a_search_from_request_to_verdict(api: APIClient, strategy: int) -> None
     )
     assert found["verdict"]["word"] in ("robust", "fragile", "likely overfit")
     assert found["verdict"]["reasons"]
+    assert found["isolated"] is False
     assert set(found["best"]["values"]) == {"sma_10_period", "sma_30_period"}
     assert len(found["top"]) == 9
     names = {a["name"] for a in found["artifacts"]}
