@@ -7,6 +7,7 @@ everything needed to get the same figures again.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from Backtest.conditions import compute_indicators, first_decision_bar, time_mas
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.quality import gap_notes, split_suspects
 from Backtest.data_manager import DataManager
+from Backtest.describe import dollars, plain
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
 from Backtest.explain import exit_reasons
@@ -31,6 +33,11 @@ from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, Sandbo
 from Backtest.sandbox.audit import backtesting_stats
 from Backtest.sessions import Session
 from Backtest.timeframes import is_intraday
+
+# How backtesting.py and generated code say that an order was not placed; the bar is a row of the prices.
+_LACKING = re.compile(
+    r"time=(?P<bar>\d{1,9}): (?:Broker canceled .*\(equity=(?P<equity>-?\d{1,15}(?:\.\d+)?)|no order)"
+)
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,7 @@ def _result(
     for what in dict.fromkeys(uncertain.values()):
         warnings.append(f"{what}: {', '.join(name for name, why in uncertain.items() if why == what)}")
     if cancelled:
-        warnings.append(f"{len(cancelled)} orders were not placed for lack of cash or size; the first: {cancelled[0]}")
+        warnings.append(_not_placed(cancelled, prices, settings))
     warnings += [w for w in dict.fromkeys(done.warnings) if w not in cancelled]
     return BacktestResult(
         strategy=strategy,
@@ -195,6 +202,37 @@ def _result(
             "log": done.log,
         },
     )
+
+
+def _not_placed(told: list[str], prices: PriceData, settings: EngineSettings) -> str:
+    """Say how many orders were not placed, and of the first what it lacked; `told` are the engine's own words for each."""
+    orders = "1 order was" if len(told) == 1 else f"{len(told):,} orders were"
+    text, first = f"{orders} not placed for lack of cash or size", _LACKING.match(told[0])
+    bar = int(first["bar"]) if first else len(prices.frame)
+    if first is None or bar >= len(prices.frame):
+        return text
+    decided = first["equity"] is None or settings.trade_on_close
+    price = float(prices.frame["Close" if decided else "Open"].iloc[bar])
+    text += f"; the first on {_day(prices.frame.index[bar])}, at a price of {dollars(round(price, 6))}"
+    if first["equity"] is None:
+        return (
+            f"{text}: its size came to less than {_unit(settings.fractional_unit)}. {_more(settings.fractional_unit)}"
+        )
+    equity = float(first["equity"])
+    if equity < price * settings.fractional_unit:
+        return f"{text}: {dollars(equity)} does not buy {_unit(settings.fractional_unit)}. {_more(settings.fractional_unit)}"
+    return f"{text}: {dollars(equity)} of equity does not pay for it. Give more cash, or order less"
+
+
+def _unit(size: float) -> str:
+    return "one share" if size == 1 else f"{plain(size)} of a unit"
+
+
+def _more(unit: float) -> str:
+    fraction = (
+        "a smallest fraction such as 0.01 where the market allows fractions" if unit == 1 else "a smaller fraction"
+    )
+    return f"Give more cash, or {fraction}"
 
 
 def _too_few(prices: PriceData) -> DataError:
@@ -283,10 +321,12 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     start = first_decision_bar(series, set(series)) - prices.first
     if len(notes) == said and start > (len(frame) - prices.first) / 2:
         notes.append(f"The indicators warm up for {start} of {len(frame) - prices.first} bars")
-    dearest = float(frame["Close"].max()) * strategy.execution.fractional_unit
+    unit = strategy.execution.fractional_unit
+    dearest = float(frame["Close"].max()) * unit
     if dearest > strategy.execution.cash:
         notes.append(
-            f"One unit costs up to {dearest:g}, more than the cash of {strategy.execution.cash:g}: use a smaller fraction"
+            f"The cash of {dollars(strategy.execution.cash)} does not buy {_unit(unit)} of {prices.symbol} at its highest close, where that "
+            f"costs {dollars(round(dearest, 6))}. {_more(unit)}"
         )
     return notes
 

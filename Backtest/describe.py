@@ -6,6 +6,7 @@ property test holds the two together.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -68,6 +69,20 @@ def plain(value: float) -> str:
     return text.removesuffix(".0")
 
 
+def dollars(value: float) -> str:
+    """Return an amount of money such as `$100,000` or `$0.5`."""
+    text = format(Decimal(repr(float(value))), ",f")
+    return f"${text.removesuffix('.0')}"
+
+
+def spaced(value: float) -> str:
+    """Return a value that was seen, to six digits or to the unit where it has more, such as `6,580,300` or `152.375`."""
+    if not math.isfinite(value):
+        return str(value)
+    text = format(Decimal(repr(float(f"{value:.6g}") if abs(value) < 1e6 else float(round(value)))), ",f")
+    return text.removesuffix(".0")
+
+
 def _level(level: PercentLevel | AtrLevel | RiskReward) -> str:
     if isinstance(level, PercentLevel):
         return f"{plain(level.value)}% from the entry price"
@@ -102,7 +117,7 @@ def position_size(strategy: CanonicalStrategy) -> str:
     if isinstance(size, FixedUnits):
         return f"{plain(size.value)} units"
     if isinstance(size, FixedCash):
-        return f"${plain(size.value)}"
+        return dollars(size.value)
     if isinstance(size, RiskPercent):
         return f"risk {plain(size.value)}% of equity per trade"
     return ""
@@ -114,11 +129,11 @@ def _percent(fraction: float) -> str:
 
 def _execution(strategy: CanonicalStrategy) -> list[str]:
     e = strategy.execution
-    lines = [f"Start with ${plain(e.cash)} in cash."]
+    lines = [f"Start with {dollars(e.cash)} in cash."]
     if e.commission:
         lines.append(f"Commission: {_percent(e.commission)}%.")
     if e.commission_fixed:
-        lines.append(f"Fixed commission: ${plain(e.commission_fixed)}.")
+        lines.append(f"Fixed commission: {dollars(e.commission_fixed)}.")
     if e.spread:
         lines.append(f"Spread: {_percent(e.spread)}%.")
     if e.margin != 1:

@@ -47,9 +47,9 @@ from Backtest.conditions import (
 )
 from Backtest.describe import condition as condition_text
 from Backtest.describe import operand as operand_text
-from Backtest.describe import plain
+from Backtest.describe import spaced
 from Backtest.errors import DataError
-from Backtest.timeframes import seconds
+from Backtest.timeframes import is_intraday, seconds
 
 Action = Literal["none", "enter", "exit", "reverse"]
 
@@ -75,7 +75,6 @@ class TradeRow:
     size: float
     entry_bar: int
     exit_bar: int
-    entry_time: str
     entry_price: float
     exit_price: float
     stop_loss: float
@@ -88,7 +87,6 @@ def _trade_rows(trades: pd.DataFrame) -> list[TradeRow]:
         trades = trades.assign(exit_reason="")
     kinds = TradeRow.__dataclass_fields__
     columns = {name: trades[name].tolist() for name in kinds}
-    columns["entry_time"] = [str(t) for t in columns["entry_time"]]
     return [TradeRow(*values) for values in zip(*columns.values(), strict=True)]
 
 
@@ -198,15 +196,22 @@ class Explainer:
         bar = int(index.searchsorted(at, side="right")) - 1
         end_of_day = index[-1].normalize() + pd.Timedelta(days=1)
         if bar < 0 or at >= end_of_day:
-            raise DataError(f"{at} is outside the backtest's data, {index[0]} to {index[-1]}: choose a time within")
+            asked = str(at).removesuffix(" 00:00:00")
+            raise DataError(
+                f"{asked} is outside the backtest's data, {self._when(0)} to {self._when(len(index) - 1)}: choose a time within"
+            )
         return bar
 
     def _instead(self, bar: int, at: pd.Timestamp) -> str:
         """Say that a day has no bar, and which one is answered for."""
-        time = self.frame.index[bar]
-        if seconds(self.strategy.timeframe) > 86400 or at.date() <= time.date():
+        if seconds(self.strategy.timeframe) > 86400 or at.date() <= self.frame.index[bar].date():
             return ""
-        return f"There is no bar on {at.date()}; this is the bar before, {str(time).removesuffix(' 00:00:00')}. "
+        return f"There is no bar on {at.date()}; this is the bar before, {self._when(bar)}. "
+
+    def _when(self, bar: int) -> str:
+        """Return the time of a bar; of bars of days and longer the date."""
+        time = self.frame.index[bar]
+        return str(time) if is_intraday(self.strategy.timeframe) else str(time.date())
 
     def explain(self, at: pd.Timestamp) -> dict[str, Any]:
         """Return position, every rule with the values it saw, and what was decided at a bar."""
@@ -215,7 +220,7 @@ class Explainer:
         row = self.frame.iloc[bar]
         return {
             "bar": bar,
-            "time": str(self.frame.index[bar]),
+            "time": self._when(bar),
             "prices": {name.lower(): float(row[name]) for name in ("Open", "High", "Low", "Close", "Volume")},
             "warming_up": bar < self.start,
             "first_decision_bar": self.start,
@@ -238,7 +243,7 @@ class Explainer:
         return {
             "side": row.side,
             "size": row.size,
-            "entry_time": row.entry_time,
+            "entry_time": self._when(row.entry_bar),
             "entry_price": row.entry_price,
             "bars_held": int(state.bars_held[bar]),
             "unrealized_return_pct": float(state.unrealized_return_pct[bar]),
@@ -257,7 +262,7 @@ class Explainer:
     def _answer(self, bar: int, action: Action, side: Side | None) -> str:
         when = "at this close" if self.close_fill else "at the next open"
         if bar < self.start:
-            first = self.frame.index[min(self.start, len(self.frame) - 1)]
+            first = self._when(min(self.start, len(self.frame) - 1))
             return f"The indicators are warming up: the first decision is at the close of {first}."
         if action == "enter" and not any(t.entry_bar == bar + (not self.close_fill) for t in self.trades):
             return f"The {side} entry is true, but its order was not filled: the equity does not pay for it."
@@ -318,7 +323,7 @@ class Explainer:
             if isinstance(node, Cross | Rising | Falling) and bar:
                 values[f"{operand_text(self.strategy, operand)} a bar before"] = _number(array[bar - 1])
         if isinstance(node, Time):
-            values["time"] = str(self.frame.index[bar])
+            values["time"] = self._when(bar)
         state = self.bars.position
         if isinstance(node, BarsHeld) and state is not None:
             values["bars held"] = _number(state.bars_held[bar])
@@ -372,7 +377,7 @@ def _number(value: Any) -> float | None:
 
 
 def _shown(value: float | str | None) -> str:
-    return "missing" if value is None else value if isinstance(value, str) else plain(float(f"{value:.6g}"))
+    return "missing" if value is None else value if isinstance(value, str) else spaced(value)
 
 
 def _left_by_level(row: TradeRow, frame: pd.DataFrame) -> bool:

@@ -270,7 +270,7 @@ class Tester:
             "run": None if run is None else {
                 "id": run.pk, "symbol": run.symbol, "timeframe": run.timeframe, "data_source": run.data_source,
                 "summary": run.summary, "metrics": run.metrics, "warnings": run.warnings,
-                "ranges": run.ranges, "trials": run.outcome.get("trials"),
+                "ranges": run.ranges, "trials": run.outcome.get("trials"), "isolated": run.isolated,
             },
         }  # fmt: skip
 
@@ -355,8 +355,24 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     import django
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import DatabaseError, InterfaceError
 
-    django.setup()
+    try:
+        django.setup()
+        return start(options, parser)
+    except ImproperlyConfigured as error:
+        print(f"The settings cannot work: {error}", file=sys.stderr)
+        return 2
+    except (DatabaseError, InterfaceError) as error:
+        from algoagent_api.tables import told
+
+        print(told(error), file=sys.stderr)
+        return 1
+
+
+def start(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Make the tables that are missing, and answer or converse; Django is set up."""
     from django.core.management import call_command
     from rich.console import Console
 

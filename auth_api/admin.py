@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db import models
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -20,7 +21,28 @@ admin.site.unregister(Group)
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Objects that the API and jobs write: here they are looked at, searched and deleted."""
+    """Objects that the API and jobs write: here they are looked at, searched and deleted.
+
+    Numbers with decimals are rounded, and JSON is coloured, on the page of an object.
+    """
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        found = super().get_fieldsets(request, obj)
+        return [(title, {**made, "fields": [self._shown(name) for name in made["fields"]]}) for title, made in found]
+
+    def _shown(self, name: Any) -> Any:
+        """Return the name under which a field is shown: of numbers and JSON that of a method that writes them for people."""
+        field = next((f for f in self.opts.concrete_fields if f.name == name), None)
+        if not isinstance(field, models.FloatField | models.JSONField | models.DecimalField):
+            return name
+
+        @admin.display(description=field.verbose_name, empty_value="-")
+        def shown(of: Any) -> Any:
+            value = getattr(of, name)
+            return written_json(value) if isinstance(field, models.JSONField) else written_number(value)
+
+        setattr(self, f"{name}_shown", shown)
+        return f"{name}_shown"
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False
@@ -40,7 +62,39 @@ def highlighted(text: str, language: str) -> SafeString:
 
 
 def highlighted_json(value: Any) -> SafeString:
-    return highlighted(json.dumps(value, indent=2), "json")
+    """Return JSON as coloured HTML, its numbers rounded."""
+    return highlighted(json.dumps(_rounded(value), indent=2, ensure_ascii=False), "json")
+
+
+def written_json(value: Any) -> SafeString:
+    """Return a list of sentences or findings as lines, and any other JSON as coloured HTML."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return bullet_list(value)
+    if isinstance(value, list) and all(isinstance(one, dict) and "message" in one for one in value):
+        return bullet_list([f"{one.get('severity', 'note')}: {one['message']}" for one in value])
+    return highlighted_json(value)
+
+
+def written_number(value: float | None) -> str | None:
+    """Return a number such as `1,234.57`, `0.0012` or `0.00001235`."""
+    if value is None:
+        return None
+    whole, _, decimals = f"{value:,.{_decimals(float(value))}f}".partition(".")
+    return f"{whole}.{decimals}".rstrip("0").rstrip(".")
+
+
+def _decimals(value: float) -> int:
+    size = abs(value)
+    return 2 if size >= 100 else 4 if size >= 0.001 or not size else 8
+
+
+def _rounded(value: Any) -> Any:
+    """Return JSON with its numbers as `written_number` rounds them."""
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, _decimals(value)) if isinstance(value, float) else value
 
 
 def bullet_list(lines: list[str]) -> SafeString:

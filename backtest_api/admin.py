@@ -12,8 +12,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from auth_api.admin import ReadOnlyAdmin, bullet_list, highlighted, highlighted_json
+from Backtest.kernel.definitions import label
 from backtest_api.models import BacktestJob, BacktestRun, Worker
-from backtest_api.written import number
+from backtest_api.written import figure, number
 
 
 @admin.register(BacktestJob)
@@ -97,7 +98,7 @@ class BacktestRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="metrics")
     def figures(self, run: BacktestRun) -> SafeString:
-        rows = ((k, "-" if v is None else f"{v:,.4g}" if isinstance(v, float) else v) for k, v in run.metrics.items())
+        rows = ((label(name), figure(name, value)) for name, value in run.metrics.items())
         return format_html(
             "<table>{}</table>", format_html_join("", '<tr><td style="padding-right:2em">{}</td><td>{}</td></tr>', rows)
         )

@@ -112,6 +112,11 @@ class BacktestRun(models.Model):
         return found
 
     @property
+    def isolated(self) -> bool:
+        """Tell whether its code was kept from the machine; False until it has run."""
+        return bool(self.manifest.get("sandbox", {}).get("isolated", False))
+
+    @property
     def ranges(self) -> dict[str, Any] | None:
         """Return its figures as ranges over intrabar paths and costs; services.ranges_ensure sees to it that there are."""
         found: dict[str, Any] | None = self.outcome.get("ranges") or self.outcome.get("statistics", {}).get("ranges")

@@ -16,19 +16,18 @@ from django.template.loader import render_to_string
 from django.utils.text import slugify
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.data.quality import quality_report
+from Backtest.data.quality import doubts
 from Backtest.describe import describe, position_size
 from Backtest.diagnostics import load_canonical
 from Backtest.equity import Drawdown, drawdowns, holding_curve, holding_figures, yearly_returns
-from Backtest.kernel.definitions import DEFINITIONS, NOTATION, Definition
-from Backtest.kernel.figures import DURATIONS
+from Backtest.kernel.definitions import DEFINITIONS, NOTATION, Definition, label
 from Backtest.sandbox import EngineSettings
 from Backtest.search.ranges import RANGED
 from Backtest.timeframes import is_intraday
 from backtest_api.assumed import still_assumed
 from backtest_api.models import BacktestRun
 from backtest_api.plots import curve_drawing
-from backtest_api.written import MISSING, amount, duration, moment, money, number, percent, price
+from backtest_api.written import MISSING, amount, duration, figure, moment, money, percent, price, share
 
 MOST_TRADES = 500
 MOST_DRAWDOWNS = 5
@@ -38,7 +37,6 @@ CHART_PX = range(200, 3001)  # heights that a chart may ask for; without one of 
 DEFAULT_CHART_PX = 720
 # What the same figure of buy-and-hold says nothing about, or what it has no part in.
 NOT_COMPARED = ("Buy & Hold Return [%]", "Beta", "Alpha [%]", "Exposure Time [%]", "Commissions [$]")
-TWO_UNITS = ("Expectancy [$]", "Expectancy [%]")  # their names alone would not tell them apart
 CLASS_NAME = re.compile(r"^class\s+(\w+)\s*\([^)]*Strategy", re.MULTILINE)
 
 
@@ -129,9 +127,12 @@ def _settings(settings: EngineSettings, canonical: CanonicalStrategy | None) -> 
     """Return every setting of the engine with its name, and how much a trade buys."""
     told = {
         "cash": ("Cash at the start", money(settings.cash)),
-        "commission": ("Commission", f"{_fraction(settings.commission)} of an order's value"),
-        "commission_fixed": ("Fixed commission", f"{money(settings.commission_fixed)} an order"),
-        "spread": ("Spread", _fraction(settings.spread)),
+        "commission": ("Commission", share(settings.commission, " of an order's value")),
+        "commission_fixed": (
+            "Fixed commission",
+            f"{money(settings.commission_fixed)} an order" if settings.commission_fixed else "none",
+        ),
+        "spread": ("Spread", share(settings.spread)),
         "margin": (
             "Margin",
             "none: positions up to the equity"
@@ -143,7 +144,7 @@ def _settings(settings: EngineSettings, canonical: CanonicalStrategy | None) -> 
             "at the close of the bar that decides" if settings.trade_on_close else "at the open of the next bar",
         ),
         "fractional_unit": ("Smallest unit traded", amount(settings.fractional_unit)),
-        "risk_free_rate": ("Risk-free rate", f"{_fraction(settings.risk_free_rate)} a year"),
+        "risk_free_rate": ("Risk-free rate", share(settings.risk_free_rate, " a year")),
     }
     others = {k: (k.replace("_", " ").capitalize(), str(v)) for k, v in settings.model_dump().items() if k not in told}
     size = position_size(canonical) if canonical else "as the code orders"
@@ -170,15 +171,9 @@ def _data(run: BacktestRun, files: Files) -> list[tuple[str, str]]:
         ("Last graded bar", moment(index[-1], clock=clock)),
         ("Graded bars", f"{len(index) - begin:,}"),
         ("History before them", before),
-        ("Doubtful", _doubts(files.frame, run.timeframe)),
+        ("Doubtful", "; ".join(doubts(files.frame, run.timeframe)) or "nothing"),
         ("SHA-256", f"{data['sha256'][:12]}…"),
     ]
-
-
-def _doubts(frame: pd.DataFrame, timeframe: str) -> str:
-    found = quality_report(frame, timeframe)
-    counts = [(k.replace("_", " "), v["count"]) for k, v in found.items() if isinstance(v, dict) and v["count"]]
-    return ", ".join(f"{name}: {count:,}" for name, count in counts) or "nothing"
 
 
 def _figures(run: BacktestRun, compared: dict[str, Any]) -> dict[str, Any]:
@@ -199,27 +194,16 @@ def _figure(run: BacktestRun, definition: Definition, compared: dict[str, Any]) 
     ranged = next((run.ranges[key] for key, column in RANGED.items() if column == name), None) if run.ranges else None
     return {
         "name": name,
-        "label": name if name in TWO_UNITS else name.partition(" [")[0],
+        "label": label(name),
         "anchor": slugify(name.replace("%", "percent").replace("$", "money")),
         "group": definition.group,
-        "value": _written(name, run.metrics.get(name)),
-        "range": f"{_written(name, ranged['low'])} to {_written(name, ranged['high'])}" if ranged else "",
-        "holding": _written(name, hold) if comparable and compared else "",
+        "value": figure(name, run.metrics.get(name)),
+        "range": f"{figure(name, ranged['low'])} to {figure(name, ranged['high'])}" if ranged else "",
+        "holding": figure(name, hold) if comparable and compared else "",
         "definition": definition.text,
         "source": definition.source.replace("`", ""),
         "caution": run.outcome.get("cautions", {}).get(name, ""),
     }
-
-
-def _written(name: str, value: Any) -> str:
-    """Return a figure as its name says: per cent, money, a length of time, a count or a plain number."""
-    if value is None:
-        return MISSING
-    if name in DURATIONS:
-        return duration(value)
-    if name == "# Trades":
-        return f"{value:,}"
-    return percent(value) if name.endswith("[%]") else money(value) if name.endswith("[$]") else number(value)
 
 
 def _ranges(run: BacktestRun) -> dict[str, str] | None:

@@ -19,14 +19,15 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from auth_api.requests import unknown_names
-from Backtest.canonical import CanonicalStrategy, history_bars
+from Backtest.canonical import CanonicalStrategy, Execution, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import InvalidInput
+from Backtest.errors import InvalidInput, StrategyError
 from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
 from backtest_api.models import BacktestRun, RunEvent, SearchChunk
 from backtest_api.services import artifact_folder, run_create, run_guarded, run_store
+from backtest_api.written import money, share
 from data_api.providers import get_data_manager
 from Strategy.other_bars import on_bars
 from strategy_api import trials
@@ -102,12 +103,12 @@ def search_create(
     if isinstance(request.get("parameters"), dict):
         try:
             request = {**request, "parameters": read_names(canonical, request["parameters"])}
-        except InvalidInput as error:
+        except (InvalidInput, StrategyError) as error:
             raise error.at("parameters") from None
     if request.get("constraint"):
         try:
             read = read_constraint(canonical, str(request["constraint"]), list(request.get("parameters") or ()))
-        except InvalidInput as error:
+        except (InvalidInput, StrategyError) as error:
             raise error.at("constraint") from None
         request = {**request, "constraint": read}
     wanted = request_of(request)
@@ -135,14 +136,20 @@ def search_from_request(
     from strategy_api.selectors import strategy_get
 
     strategy = strategy_get(user=user, strategy_id=strategy_id)
+    try:
+        canonical = canonical_of(strategy)
+    except StrategyError as error:
+        raise error.at("strategy_id") from None
     request = {k: given.pop(k) for k in REQUEST if given.get(k) is not None}
     options = {k: v for k, v in given.items() if k not in REQUEST}
     if instructions:
         from Strategy.search_words import read_search
 
-        canonical = canonical_of(strategy)
         canonical, _ = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
-        request = {**read_search(canonical, instructions), **request}
+        try:
+            request = {**read_search(canonical, instructions), **request}
+        except (InvalidInput, StrategyError) as error:
+            raise error.at("instructions") from None
     return search_create(user=user, request=request, strategy=strategy, here=here, **options)
 
 
@@ -255,12 +262,21 @@ def _heading(run: BacktestRun, best: CanonicalStrategy, prices: PriceData) -> He
         (
             ("Prices", f"{prices.symbol} {prices.timeframe}, {prices.source}, adjusted for {prices.adjustment}"),
             ("Graded bars", f"{len(graded):,} from {graded[0]:%Y-%m-%d} to {graded[-1]:%Y-%m-%d}"),
-            ("Cash", f"{execution.cash:,.2f}"),
-            ("Commission and spread", f"{execution.commission:.4%} and {execution.spread:.4%} of an order's value"),
-            ("Risk-free rate", f"{execution.risk_free_rate:.2%} a year"),
+            ("Cash", money(execution.cash)),
+            ("Commission and spread", _costs(execution)),
+            ("Risk-free rate", share(execution.risk_free_rate, " a year")),
         ),
         run.warnings,
     )
+
+
+def _costs(execution: Execution) -> str:
+    """Return what an order costs, such as `commission 0.1% of an order's value and $2.00 an order, spread 0.05%`, or `none`."""
+    told = [share(execution.commission, " of an order's value")] if execution.commission else []
+    told += [f"{money(execution.commission_fixed)} an order"] if execution.commission_fixed else []
+    parts = [f"commission {' and '.join(told)}"] if told else []
+    parts += [f"spread {share(execution.spread)}"] if execution.spread else []
+    return ", ".join(parts) or "none"
 
 
 def _files(folder: Path, work: Work, found: Any, outcome: dict[str, Any], heading: Heading) -> list[Path]:

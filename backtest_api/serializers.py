@@ -151,6 +151,9 @@ class TrialsSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+ISOLATED = "Whether its code was kept from the machine by bubblewrap or Docker; false until it has run"
+
+
 class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     strategy_id = serializers.IntegerField(allow_null=True)
     metrics = serializers.DictField(help_text="All figures (docs/figures.md); null where there is none")
@@ -174,6 +177,7 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
         allow_null=True, help_text="The backtest that was queued for `lookahead` and `ranges` of this one's code"
     )
     resources = serializers.SerializerMethodField(help_text="What it took; null until it is completed")
+    isolated = serializers.BooleanField(help_text=ISOLATED)
     trials = serializers.SerializerMethodField(
         help_text="How often this was tried on these prices, and what that means"
     )
@@ -186,6 +190,7 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
             "metrics", "cautions", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings",
             "duration_ms", "attempts", "created_at", "started_at", "finished_at", "ranges", "lookahead", "follow_up", "trials", "resources",
+            "isolated",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
 
@@ -376,6 +381,7 @@ class JobResultSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="backend; name and image where there is a container"
     )
     ranges = RangesField(allow_null=True)
+    isolated = serializers.BooleanField(help_text=ISOLATED)
 
 
 class JobRowSerializer(FiguresSerializer):
@@ -441,6 +447,7 @@ def _result(run: BacktestRun) -> dict[str, Any]:
         "artifacts": artifacts_of(run) if done else [],
         "container": container,
         "ranges": _fractions(run.ranges) if run.ranges else run.ranges,
+        "isolated": run.isolated,
     }
 
 
@@ -562,6 +569,7 @@ class SearchSerializer(serializers.Serializer[BacktestRun]):
     verdict = VerdictSerializer(allow_null=True)
     warnings = serializers.ListField(child=serializers.CharField())
     confirmed = serializers.BooleanField(help_text="backtesting.py made the same trades in the sandbox")
+    isolated = serializers.BooleanField(help_text=ISOLATED)
     canonical_json = serializers.DictField(allow_null=True, help_text="The strategy with the best numbers")
     artifacts = ArtifactSerializer(many=True)
     created_at = serializers.DateTimeField()
@@ -571,6 +579,7 @@ class SearchSerializer(serializers.Serializer[BacktestRun]):
         found = run.outcome
         return {
             "id": run.pk, "strategy_id": run.strategy_id, "status": run.status, "progress": run.progress, "error": run.error,
+            "isolated": run.isolated,
             "summary": run.summary, "symbol": run.symbol, "timeframe": run.timeframe, "request": run.search,
             "combinations": found.get("combinations"), "tried": found.get("tried"), "failed": found.get("failed"),
             "best": found.get("best"), "top": found.get("top", []), "pareto": found.get("pareto", []),

@@ -93,6 +93,7 @@ def attend(stop: threading.Event) -> None:
     """Until `stop`: say that this worker lives, queue again what lost workers held, and find work that no bell rang for."""
     sandbox = get_sandbox()
     sandbox.warm_up()
+    isolated = sandbox.isolated and not sandbox.problem()
     started = timezone.now()
     while True:
         try:
@@ -101,7 +102,7 @@ def attend(stop: threading.Event) -> None:
                 name=own_name(),
                 defaults={
                     "concurrency": settings.BACKTEST_CONCURRENCY, "sandbox": sandbox.backend,
-                    "isolated": sandbox.isolated, "started_at": started, "seen_at": now,
+                    "isolated": isolated, "started_at": started, "seen_at": now,
                 },
             )  # fmt: skip
             Worker.objects.filter(seen_at__lt=now - timedelta(seconds=10 * SEEN_S)).delete()

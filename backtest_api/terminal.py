@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from backtest_api.written import money, number, percent
+from Backtest.describe import spaced
+from backtest_api.written import MISSING, amount, money, number, percent
 
 if TYPE_CHECKING:
     from backtest_api.models import BacktestRun
@@ -96,25 +97,25 @@ def print_trades(folder: Path, console: Console | None = None) -> None:
 def print_explanation(found: dict[str, Any], console: Console | None = None) -> None:
     """Print what happened at a bar, rule by rule."""
     console = console or Console(highlight=False)
-    prices = ", ".join(f"{name} {value:.6g}" for name, value in found["prices"].items())
-    console.print(f"[bold]{found['time']}[/bold] (bar {found['bar']}): {prices}")
+    prices = ", ".join(f"{name} {spaced(value)}" for name, value in found["prices"].items())
+    console.print(f"[bold]{found['time']}[/bold] (bar {found['bar']:,}): {prices}", soft_wrap=True)
     if held := found["position"]:
         console.print(
-            f"{held['side']} {held['size']:g} since {held['entry_time']} at {held['entry_price']:.6g}, "
+            f"{held['side']} {amount(held['size'])} since {held['entry_time']} at {spaced(held['entry_price'])}, "
             f"bar {held['bars_held']} of the trade, {held['unrealized_return_pct']:+.2f}%"
         )
     for rule in found["rules"]:
         console.print(f"{rule['kind']} {rule['side']}", style="dim")
         _print_clause(rule, 1, console)
     for order in found["orders"]:
-        console.print(f"filled in this bar: {order['side']} {order['order']} at {order['price']:.6g}")
+        console.print(f"filled in this bar: {order['side']} {order['order']} at {spaced(order['price'])}")
     console.print(found["answer"], markup=False, soft_wrap=True)
 
 
 def _print_clause(clause: dict[str, Any], depth: int, console: Console) -> None:
     sign = {True: "yes", False: "no ", None: "n/a"}[clause["truth"]]
     values = ", ".join(
-        f"{k} = {'missing' if v is None else v if isinstance(v, str) else format(v, '.6g')}"
+        f"{k} = {'missing' if v is None else v if isinstance(v, str) else spaced(v)}"
         for k, v in clause["values"].items()
         if not k.replace(".", "", 1).lstrip("-").isdigit()
     )
@@ -159,24 +160,30 @@ def sparkline(values: list[float], width: int = 60) -> str:
 
 def print_search(run: BacktestRun, folder: Path, console: Console | None = None) -> None:
     """Print what a search found: the best combinations, the verdict with its reasons, and where the files are."""
+    from Backtest.search.objective import Objective  # keeps the start of every command fast
+
     console = console or Console(highlight=False)
     found = run.outcome
-    objective = found["objective"][0]
+    objective = Objective.of_name(found["objective"][0]).label
     colour = {"robust": "green", "fragile": "yellow", "likely overfit": "red"}[found["verdict"]["word"]]
     console.print(
         f"\n[bold]{found['tried']:,} of {found['combinations']:,} combinations[/bold] of {run.symbol} {run.timeframe}, "
-        f"{run.start_date} to {run.end_date}, best {objective} first"
+        f"{run.start_date} to {run.end_date}, best {objective} first",
+        soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False)
     names = list(found["best"]["values"])
     for name in names:
         table.add_column(name, justify="right")
-    shown = ("Return [%]", "Sharpe Ratio", "Max. Drawdown [%]", "# Trades", "Profit Factor")
+    shown = ("Return [%]", "Sharpe Ratio", "Max. Drawdown [%]", "Profit Factor", "# Trades")
     for name in shown:
         table.add_column(name, justify="right")
     for row in found["top"][:10]:
-        figures = (number(row["figures"].get(name)) for name in shown)
-        table.add_row(*(f"{row['values'][n]:g}" for n in names), *figures)
+        figures = (number(row["figures"].get(name)) for name in shown[:-1])
+        trades = row["figures"].get("# Trades")
+        table.add_row(
+            *(f"{row['values'][n]:g}" for n in names), *figures, MISSING if trades is None else f"{trades:,.0f}"
+        )
     console.print(table)
     console.print(f"\n[bold {colour}]{found['verdict']['text']}[/bold {colour}]")
     for reason in found["verdict"]["reasons"]:
@@ -196,7 +203,7 @@ def print_search(run: BacktestRun, folder: Path, console: Console | None = None)
         ("Data", f"{sharpe['years']:.1f} years; {sharpe['minimum_backtest_years']:.1f} are needed after so many tries"),
         ("Sharpe (of days)", f"{interval['low']:.2f} to {interval['high']:.2f}, {interval['confidence']:.0%} of resampled histories"),
         ("Sharpe, other paths and costs", f"{number(ranges['low'])} to {number(ranges['high'])}"),
-        ("Sharpe in walk-forward", f"{walked['sharpe_ratio']:.2f}, {walked['efficiency']:.0%} of what was promised"),
+        ("Sharpe in walk-forward", f"{walked['sharpe_ratio']:.2f}, {walked['efficiency']:.0%} of what its windows had in sample"),
         ("Random entries", f"{random['as_good_at_random']:.1%} of them did as well"),
         ("Break-even commission", "above 9.9%" if even is None else f"{even:.3%}"),
         ("Buy and hold", percent(statistics["buy_and_hold_return_pct"])),

@@ -25,6 +25,11 @@ def percent(value: float | None) -> str:
     return number(value, "%")
 
 
+def share(fraction: float, of: str = "") -> str:
+    """Return a cost or rate that is given as a fraction, such as `0.1% a year` of 0.001 and ` a year`; one of 0 is `none`."""
+    return f"{fraction * 100:.6g}%{of}" if fraction else "none"
+
+
 def money(value: float | None) -> str:
     """Return an amount such as `-$1,234.50`."""
     if value is None:
@@ -39,6 +44,21 @@ def price(value: float | None) -> str:
         return MISSING
     size = abs(value)
     return _without_zeros(f"{value:,.{2 if size >= 100 else 5 if size >= 0.1 else 10}f}", 2)
+
+
+def figure(name: str, value: Any) -> str:
+    """Return a figure as its name says: per cent, money, a length of time, a count or a plain number."""
+    from Backtest.kernel.figures import DURATIONS  # keeps the start of every command fast
+
+    if value is None:
+        return MISSING
+    if name in DURATIONS:
+        return duration(value)
+    if isinstance(value, str):  # the times of the first and last bar
+        return value.removesuffix(" 00:00:00")
+    if name == "# Trades":
+        return f"{value:,}"
+    return percent(value) if name.endswith("[%]") else money(value) if name.endswith("[$]") else number(value)
 
 
 def amount(value: float | None) -> str:

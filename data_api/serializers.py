@@ -139,7 +139,9 @@ class PreviewRequestSerializer(RequestSerializer):
         help_text="Leave out bars with a price at or below zero; without it the file is refused",
     )
     duplicates = serializers.ChoiceField(
-        choices=["first", "last"], required=False, help_text="Which of several bars of one time counts"
+        choices=["first", "last", "refuse"],
+        required=False,
+        help_text="Which of several bars of one time with different prices counts, or refuse such a file",
     )
 
     def validate_file(self, file: UploadedFile[Any]) -> UploadedFile[Any]:

@@ -42,7 +42,7 @@ class VersionInline(TabularInline):
 
 @admin.register(Strategy)
 class StrategyAdmin(ReadOnlyAdmin):
-    list_display = ("id", "name", "user", "status", "version", "runs", "updated_at")
+    list_display = ("id", "name", "user", "status", "is_complete", "version", "runs", "updated_at")
     list_display_links = ("id", "name")
     list_filter = ("status", "created_at")
     list_select_related = ("user",)
@@ -50,18 +50,21 @@ class StrategyAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     inlines = (VersionInline,)
     fieldsets: ClassVar = (
-        (None, {"fields": ("name", "user", "status", "version", "runs", "created_at", "updated_at")}),
+        (None, {"fields": ("name", "user", "status", "is_complete", "version", "runs", "created_at", "updated_at")}),
         ("Meaning", {"fields": ("user_description", "plain_english", "assumed", "findings")}),
         ("Code", {"fields": ("code_path", "code")}),
         ("Canonical", {"fields": ("canonical",)}),
     )
 
+    @admin.display(description="complete", boolean=True)
+    def is_complete(self, strategy: Strategy) -> bool:
+        return strategy.complete
+
     @admin.display(description="in plain English")
     def plain_english(self, strategy: Strategy) -> SafeString:
-        from Backtest.diagnostics import load_canonical  # keeps the start of every command fast
+        from strategy_api.selectors import description_of  # keeps the start of every command fast
 
-        loaded = load_canonical(strategy.canonical_json)
-        return bullet_list(loaded.strategy.describe().splitlines() if loaded.strategy else ["not valid any more"])
+        return bullet_list(description_of(strategy).splitlines() or ["not valid any more"])
 
     @admin.display(description="assumptions")
     def assumed(self, strategy: Strategy) -> SafeString:
@@ -110,22 +113,42 @@ class StateChangeAdmin(ReadOnlyAdmin):
 
 @admin.register(Trial)
 class TrialAdmin(ReadOnlyAdmin):
-    list_display = ("id", "user", "lineage", "symbol", "timeframe", "kind", "count", "days", "created_at")
+    list_display = ("id", "user", "of", "symbol", "timeframe", "kind", "count", "days", "created_at")
     list_filter = ("kind", "symbol", "created_at")
     list_select_related = ("user",)
     search_fields = ("lineage", "user__username")
     fields = (
         "user",
-        "lineage",
+        "of",
         "symbol",
         "timeframe",
         "kind",
         "content",
         "count",
-        "sharpe_ratios",
+        "ratios",
         "days",
         "created_at",
     )
+
+    @admin.display(description="lineage", ordering="lineage")
+    def of(self, trial: Trial) -> SafeString | str:
+        """Say what a trial is a trial of; see trials.lineage_of."""
+        kind, _, key = trial.lineage.partition(":")
+        if kind == "strategy" and key.isdigit():
+            strategy = Strategy.objects.filter(pk=key).first()
+            if strategy is None:
+                return f"strategy {key}, which was deleted"
+            url = reverse("admin:strategy_api_strategy_change", args=[strategy.pk])
+            return format_html('<a href="{}">strategy {}: {}</a>', url, strategy.pk, strategy.name)
+        what = {"form": "strategies", "code": "code"}.get(kind)
+        return f"{what} of one form, whatever its numbers ({key[:12]}…)" if what else trial.lineage[:60]
+
+    @admin.display(description="Sharpe ratios (of days)")
+    def ratios(self, trial: Trial) -> str:
+        found = sorted(trial.sharpe_ratios)
+        if len(found) < 4:
+            return ", ".join(f"{ratio:.4f}" for ratio in found) or "-"
+        return f"{len(found):,} from {found[0]:.4f} to {found[-1]:.4f}, the middle one {found[len(found) // 2]:.4f}"
 
 
 @admin.register(ConversationMemory)

@@ -44,6 +44,11 @@ class Strategy(models.Model):
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
 
+    @property
+    def complete(self) -> bool:
+        """Tell whether nothing is open: a draft that is complete can be run, and only was not validated yet."""
+        return not self.questions
+
 
 class StrategyVersion(models.Model):
     """A canonical a strategy had, and how it differs from the one before."""

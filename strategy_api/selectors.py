@@ -36,6 +36,15 @@ def canonical_of(strategy: Strategy) -> CanonicalStrategy:
     return load_canonical(strategy.canonical_json).require()
 
 
+def description_of(strategy: Strategy) -> str:
+    """Return a strategy in plain English; of one with open questions its own words, and what is open."""
+    if strategy.questions:
+        words = " ".join(strategy.user_description.split())
+        return "\n".join([f"Not complete yet: {words}", *(f"Open: {question}" for question in strategy.questions)])
+    loaded = load_canonical(strategy.canonical_json)
+    return loaded.strategy.describe() if loaded.strategy else ""
+
+
 def sessions_of(*, user: User) -> QuerySet[Any, Any]:
     """Return the user's sessions, newest first: session_id, entries, started_at, last_at."""
     entries = ConversationMemory.objects.filter(user=user).order_by().values("session_id")

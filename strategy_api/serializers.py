@@ -138,7 +138,16 @@ class ChooseSerializer(RequestSerializer):
 
 class StrategySerializer(serializers.ModelSerializer[Strategy]):
     canonical_json = CanonicalField()
-    description = serializers.SerializerMethodField(help_text="The strategy in plain English")
+    description = serializers.SerializerMethodField(
+        help_text="The strategy in plain English; of one that is not complete its own words, and what is open"
+    )
+    status = serializers.ChoiceField(
+        choices=Strategy.Status.choices,
+        help_text="How far it has come. A draft is not validated yet; whether it can be run is said by `complete`",
+    )
+    complete = serializers.BooleanField(
+        help_text="Whether nothing is open, so that it can be run; false while there are `questions`"
+    )
     warnings = FindingSerializer(many=True)
     assumptions = AssumptionSerializer(many=True)
     alternatives = AlternativeSerializer(many=True, help_text="Not empty: choose a reading before it is deployed")
@@ -151,7 +160,7 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
     class Meta:
         model = Strategy
         fields: ClassVar = [
-            "id", "name", "user_id", "version", "status", "user_description", "description", "canonical_json", "answered_by",
+            "id", "name", "user_id", "version", "status", "complete", "user_description", "description", "canonical_json", "answered_by",
             "generated_code", "code_path", "warnings", "assumptions", "alternatives", "questions", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields: ClassVar = fields
@@ -160,10 +169,9 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
         return str(strategy.canonical_json.get("provenance", {}).get("parser", "none"))
 
     def get_description(self, strategy: Strategy) -> str:
-        from Backtest.diagnostics import load_canonical
+        from strategy_api.selectors import description_of  # keeps the start of every command fast
 
-        loaded = load_canonical(strategy.canonical_json)
-        return loaded.strategy.describe() if loaded.strategy else ""
+        return description_of(strategy)
 
 
 class UrlRequest(RequestSerializer):

@@ -52,6 +52,26 @@ def quality_report(frame: pd.DataFrame, timeframe: str) -> dict[str, Any]:
     return report
 
 
+def doubts(frame: pd.DataFrame, timeframe: str) -> list[str]:
+    """Say of each kind of doubtful rows how many there are and where the first is, of an outlier also its size.
+
+    An example: `outliers: 1 on 2010-01-22, close 120 after 100 (+20.00%)`.
+    """
+    found = []
+    for kind, counted in quality_report(frame, timeframe).items():
+        if not isinstance(counted, dict) or not counted["count"]:
+            continue
+        first = counted["examples"][0]
+        text = f"{kind.replace('_', ' ')}: {counted['count']:,}{' on' if counted['count'] == 1 else ', first on'} {first.removesuffix(' 00:00:00')}"
+        if kind in ("outliers", "split_suspects"):
+            close = frame["Close"][~frame.index.duplicated(keep="last")].sort_index()
+            at = int(np.flatnonzero(close.index == pd.Timestamp(first))[0])
+            before, after = float(close.iloc[at - 1]), float(close.iloc[at])
+            text += f", close {after:,.8g} after {before:,.8g} ({after / before - 1:+.2%})"
+        found.append(text)
+    return found
+
+
 def gap_notes(frame: pd.DataFrame, timeframe: str) -> list[str]:
     """Say where bars are missing, and how many, where some are."""
     index = pd.DatetimeIndex(frame.index)

@@ -18,6 +18,14 @@ class Definition:
     source: str = ""
 
 
+_TWO_UNITS = ("Expectancy [$]", "Expectancy [%]")  # their names alone would not tell them apart
+
+
+def label(name: str) -> str:
+    """Return a figure's name as people read it, such as `Max. Drawdown` of `Max. Drawdown [%]`."""
+    return name if name in _TWO_UNITS else name.partition(" [")[0]
+
+
 # The letters that stand in definitions.
 NOTATION = {
     "r": "the returns of trading days: equity at the last close of a day over that of the day before, less 1; where bars are "

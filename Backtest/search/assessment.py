@@ -125,7 +125,7 @@ def assess(
             name: asdict(found) for name, found in resampling.bootstrap(returns[0], days_a_year=year, seed=seed, rate=rate).items()
         },
         "ranges": around,
-        "regimes": robustness.regimes(kernel.calendar.close[last], returns[0], year),
+        "regimes": robustness.regimes(kernel.calendar.close[last], returns[0], year, rate=rate),
         "random_entries": robustness.random_entries(_from(run.trades, work.first), kernel.raw["Open"][work.first :], seed=seed),
         "buy_and_hold_return_pct": run.metrics["Buy & Hold Return [%]"],
         "stability": stability,

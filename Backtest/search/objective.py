@@ -10,6 +10,7 @@ import numpy as np
 
 from Backtest.errors import InvalidInput
 from Backtest.kernel import NAMES
+from Backtest.kernel.definitions import label
 from Backtest.search.space import Floats
 
 API_NAMES = {
@@ -52,6 +53,11 @@ class Objective:
         column = API_NAMES.get(found, found)
         sign = (-1 if column in SMALLER else 1) * (-1 if name.strip().startswith("-") else 1)
         return cls(name, column, sign)
+
+    @property
+    def label(self) -> str:
+        """The name people read, such as `Sharpe Ratio`."""
+        return label(self.column) + (" (turned round)" if self.name.strip().startswith("-") else "")
 
     def of(self, table: Floats) -> Floats:
         """Return the objective of each row of figures, greater being better; NaN where it has no value or the run failed."""

@@ -57,7 +57,7 @@ def search_page(table: Path, space: Space, objective: Objective, outcome: dict[s
     if len(varied) == 1:
         name = varied[0]
         line = columns.groupby(name)[objective.column].mean()
-        plot = figure(width=800, height=400, x_axis_label=name, y_axis_label=objective.name, toolbar_location=None)
+        plot = figure(width=800, height=400, x_axis_label=name, y_axis_label=objective.label, toolbar_location=None)
         plot.line(line.index.to_numpy(), line.to_numpy(), line_width=2)
         plot.scatter(line.index.to_numpy(), line.to_numpy(), size=6)
         parts.append(plot)
@@ -77,11 +77,11 @@ def search_page(table: Path, space: Space, objective: Objective, outcome: dict[s
         plot = figure(
             width=820, height=620, x_range=labels[0],
             y_range=labels[1], x_axis_label=x, y_axis_label=y,
-            title=f"mean {objective.name}; the best is marked", toolbar_location=None,
+            title=f"mean {objective.label}; the best is marked", toolbar_location=None,
         )  # fmt: skip
         plot.rect(x="x", y="y", width=1, height=1, source=cells, fill_color=transform("goal", mapper), line_color=None)
         plot.scatter([f"{best[x]:g}"], [f"{best[y]:g}"], marker="x", size=14, line_color="red", line_width=3)
-        plot.add_tools(HoverTool(tooltips=[(x, "@x"), (y, "@y"), (objective.name, "@goal")]))
+        plot.add_tools(HoverTool(tooltips=[(x, "@x"), (y, "@y"), (objective.label, "@goal")]))
         plot.xaxis.major_label_orientation = 1.0
         plot.add_layout(ColorBar(color_mapper=mapper), "right")
         parts.append(plot)
@@ -104,11 +104,15 @@ def _told(outcome: dict[str, Any], heading: Heading) -> str:
         f"<h2>Warnings</h2>{_listed(heading.warnings)}" if heading.warnings else "",
         f"<h2>Data and settings</h2>{_table([], heading.settings)}",
         (f"<h2>What was searched</h2><p>{outcome['tried']:,} of {outcome['combinations']:,} combinations by {escape(outcome['method'])}, for the "
-        f"best {escape(', '.join(outcome['objective']))}; {outcome['failed']:,} failed.</p>{_table([], searched)}"),
+        f"best {escape(_goals(outcome))}; {outcome['failed']:,} failed.</p>{_table([], searched)}"),
         f"<h2>The best combinations</h2><p>Over all graded bars, which is in sample: they were chosen by these figures.</p>{_top(outcome)}",
         f"<h2>In sample and out of sample</h2>{_walked(outcome['statistics']['walk_forward'])}",
         f"<h2>The evidence</h2>{_table(['Figure', 'Value', 'What it is'], _evidence(outcome))}",
     ])  # fmt: skip
+
+
+def _goals(outcome: dict[str, Any]) -> str:
+    return ", ".join(Objective.of_name(name).label for name in outcome["objective"])
 
 
 def _listed(lines: Sequence[str]) -> str:
@@ -169,7 +173,7 @@ def _evidence(outcome: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("Sharpe ratio, all bars", _number(ratio["annual"]), "Of the best combination, in sample: the same as in the table above"),
         ("… resampled", f"{_number(interval['low'])} to {_number(interval['high'])}", f"{interval['confidence']:.0%} of histories drawn from its days"),
         ("… other paths and costs", f"{_number(costs['low'])} to {_number(costs['high'])}", "Over what bars do not tell, and dearer trading"),
-        ("… out of sample", _number(walked["sharpe_ratio"]), f"Of all windows together: {walked['efficiency']:.0%} of that in sample there"),
+        ("… out of sample", _number(walked["sharpe_ratio"]), f"Of all windows together: {walked['efficiency']:.0%} of the mean in-sample Sharpe of its windows"),
         ("… by luck alone", _number(tries["sharpe_ratio_of_luck"]), "What the best of so many tries without skill is expected to reach"),
         ("Tries", f"{tries['total']:,}", f"{tries['before']:,} of them before this search; as good as {tries['independent']:g} independent ones"),
         ("Deflated Sharpe ratio", f"{ratio['deflated']:.1%}", "How sure it is that the Sharpe ratio is above that of luck"),

@@ -7,7 +7,7 @@ import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.code_generator import generate_code
-from Backtest.errors import InvalidInput
+from Backtest.errors import InvalidInput, StrategyError
 from Backtest.parameters import numbers, resolve, with_values
 
 MOST = 10_000_000
@@ -84,6 +84,9 @@ class Space:
                 for value in (found[0], found[-1]) if isinstance(wanted, Range) else found[:50]:
                     with_values(strategy, {path: value})
             except InvalidInput as error:
+                raise error.at(f"parameters.{given}") from None
+            except StrategyError as error:  # its findings name places of the strategy, not what was asked for
+                error.details = tuple(replace(found, field=f"parameters.{given}") for found in error.details)
                 raise error.at(f"parameters.{given}") from None
             paths.append(path)
             values.append(found)

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from Backtest.statistics.sharpe import sharpe_ratio
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 REGIME_DAYS = 100
 
 
-def regimes(close: Floats, returns: Floats, days_a_year: float) -> dict[str, dict[str, float]]:
+def regimes(close: Floats, returns: Floats, days_a_year: float, *, rate: float = 0.0) -> dict[str, dict[str, float]]:
     """Return how the days of rising, falling, calm and wild markets did.
 
     A day's regime is that of the days before it: rising where the close was above that of 100 days ago, wild where the
@@ -20,9 +22,10 @@ def regimes(close: Floats, returns: Floats, days_a_year: float) -> dict[str, dic
     Args:
         close: closes at the ends of days, float64 of shape (days + 1,).
         returns: the strategy's returns of those days, float64 of shape (days,).
+        rate: the risk-free rate of a day, which the Sharpe ratios are above.
 
     Returns:
-        regime to days, share of days, return (percent, compounded) and annual Sharpe ratio.
+        regime to days, share of days, return (percent, compounded) and annual Sharpe ratio, 0 for fewer than three days.
     """
     changes = np.diff(np.log(close))
     trend = pd.Series(close[:-1]).pct_change(REGIME_DAYS).to_numpy()
@@ -34,12 +37,12 @@ def regimes(close: Floats, returns: Floats, days_a_year: float) -> dict[str, dic
         ("rising", trend > 0), ("falling", trend <= 0), ("wild", wild == 1), ("calm", wild == 0),
     ):  # fmt: skip
         part = returns[inside]
-        deviation = float(part.std(ddof=1)) if len(part) > 2 else 0.0
+        ratio = float(sharpe_ratio(part - rate)) if len(part) > 2 else 0.0
         found[name] = {
             "days": len(part),
             "share": len(part) / len(returns) if len(returns) else 0.0,
             "return_pct": float((np.prod(1 + part) - 1) * 100),
-            "sharpe_ratio": float(part.mean() / deviation * np.sqrt(days_a_year)) if deviation > 1e-15 else 0.0,
+            "sharpe_ratio": ratio * float(np.sqrt(days_a_year)),
         }
     return found
 

@@ -69,7 +69,7 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.out_of_sample_sharpe <= 0 or evidence.efficiency < LEAST_EFFICIENCY:
         weak.append(
             f"chosen on the past, it had a Sharpe ratio of {evidence.out_of_sample_sharpe:.2f} on what came after, "
-            f"{evidence.efficiency:.0%} of what was promised"
+            f"{evidence.efficiency:.0%} of the mean in-sample Sharpe of its windows"
         )
     if evidence.kept < LEAST_KEPT:
         weak.append(f"one step beside its numbers only {max(evidence.kept, 0):.0%} of the objective is left")

@@ -15,7 +15,7 @@ import pytest
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.cache import CachedProvider
-from Backtest.data.quality import quality_report
+from Backtest.data.quality import doubts, quality_report
 from Backtest.data.yahoo import YahooProvider
 from Backtest.data_manager import DataIngestionModel, DataManager
 from Backtest.errors import AlgoAgentError, DataError, DataRangeError, ProviderError, StrategyError
@@ -223,6 +223,17 @@ def test_the_quality_report_counts_what_is_doubtful() -> None:
     assert counts["duplicates"] == 1
     assert counts["gaps"] == 1
     assert counts["outside_range"] >= 2
+
+
+def test_a_doubt_names_the_first_day_and_of_an_outlier_its_size() -> None:
+    index = pd.date_range("2023-01-02", periods=60, freq="B")
+    close = np.where(np.arange(60) % 2, 101.0, 100.0)
+    close[30:] *= 1.3  # from 101 on 2023-02-10 to 130 on 2023-02-13
+    frame = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close"), close), index).assign(Volume=5.0)
+    assert doubts(frame, "1d") == ["outliers: 1 on 2023-02-13, close 130 after 101 (+28.71%)"]
+    frame.iloc[[3, 4], 4] = 0
+    assert doubts(frame, "1d")[0] == "zero volume: 2, first on 2023-01-05"
+    assert doubts(frame.head(3), "1d") == []
 
 
 def naive_hours() -> PriceData:

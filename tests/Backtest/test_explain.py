@@ -10,7 +10,10 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from Backtest.backtesting_adapter import api_trades
 from Backtest.canonical import CanonicalStrategy
+from Backtest.describe import spaced
+from Backtest.errors import DataError
 from Backtest.explain import Explainer
+from backtest_api.terminal import print_explanation
 from tests.Backtest.parity import reference
 from tests.random_strategies import frames, strategies
 
@@ -99,3 +102,35 @@ def test_an_order_at_the_last_bar_makes_no_profit_out_of_nothing(run: Any) -> No
     result = run("Buy when close > 11, stop 5%", frame)
     assert result.summary["total_trades"] == 0
     assert result.summary["total_pnl"] == 0
+
+
+def test_days_are_dates_and_volumes_have_separators(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.DataFrame(
+        {"Open": 10.0, "High": 12.0, "Low": 9.0, "Close": [10.0] * 4 + [11.5] * 6, "Volume": 6_580_300.0},
+        index=pd.date_range("2020-01-01", periods=10, unit="us"),
+    )
+    result = run("Buy when close > 11 and volume > 5000000, stop 50%", frame)
+    explainer = Explainer(result.strategy, result.prices.frame, result.trades)
+    found = explainer.explain(pd.Timestamp("2020-01-07"))
+    assert (found["time"], found["position"]["entry_time"]) == ("2020-01-07", "2020-01-06")
+    print_explanation(found)
+    shown = capsys.readouterr().out
+    assert shown.startswith("2020-01-07 (bar 6): open 10, high 12, low 9, close 11.5, volume 6,580,300\n")
+    assert "Volume = 6,580,300" in shown
+    assert "00:00:00" not in shown
+    assert (
+        "Volume was 6,580,300, needed > 7000000"
+        in Explainer(run("Buy when volume > 7000000, stop 5%", frame).strategy, frame, result.trades.head(0)).explain(
+            pd.Timestamp("2020-01-07")
+        )["answer"]
+    )
+    with pytest.raises(DataError, match=r"^2021-01-01 is outside the backtest's data, 2020-01-01 to 2020-01-10:"):
+        explainer.explain(pd.Timestamp("2021-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(6_580_300.0, "6,580,300"), (1234.5678, "1,234.57"), (152.375, "152.375"), (1.08345, "1.08345"), (0.00001234, "0.00001234"), (1e6, "1,000,000")],
+)  # fmt: skip
+def test_values_that_were_seen(value: float, shown: str) -> None:
+    assert spaced(value) == shown

@@ -230,3 +230,39 @@ def test_est_is_told_by_winter_alone_and_by_sessions() -> None:
 def test_a_column_zone_that_names_no_time_zone_says_nothing() -> None:
     found = read(hours("Datetime,Open,High,Low,Close,zone", "{t},10,12,9,11,Supply"))
     assert (found.timezone, asked(found)) == ("", {})
+
+
+@pytest.mark.parametrize(
+    ("order", "volume"),
+    [
+        ("open,high,volume,low,close", 51_300),
+        ("open,volume,high,low,close", 51_300),
+        ("open,high,low,volume,close", 51_300),
+        ("open,close,volume,high,low", 51_300),
+        ("low,high,volume,open,close", 51_300),
+        ("open,high,volume,low,close", 8),  # near the prices, and whole where they are not
+        ("open,high,volume,low,close", 0.013),
+    ],
+)
+def test_a_volume_among_unnamed_prices_is_proposed_and_asked_about(order: str, volume: float) -> None:
+    rows = [
+        {"open": 10.25 + day % 3, "high": 12.75 + day % 3, "low": 9.5 + day % 3, "close": 11.25 + day % 3, "volume": volume + day * volume / 8}
+        for day in range(12)
+    ]  # fmt: skip
+    if volume == 8:
+        rows = [{**row, "volume": 6 + day % 3} for day, row in enumerate(rows)]
+    text = "".join(
+        f"2024-01-{day + 1:02d},{','.join(f'{row[part]:g}' for part in order.split(','))}\n"
+        for day, row in enumerate(rows)
+    )
+    found = read(text)
+    assert asked(found) == {"columns": (f"time,{order}", f"time,{order.replace('volume', '-')}")}
+    assert "a column among the prices is a volume by its values" in found.questions[0].text
+    first = read(text, columns=asked(found)["columns"][0]).require().frame.iloc[0]
+    assert first.tolist() == [rows[0][part] for part in ("open", "high", "low", "close", "volume")]
+    assert read(text, columns=asked(found)["columns"][1]).require().frame["Volume"].sum() == 0
+
+
+def test_whole_numbers_in_a_price_are_no_volume() -> None:
+    text = "".join(f"2024-01-{day:02d},{10 + day}.5,{12 + day}.5,{9 + day},{11 + day}.5,500\n" for day in range(1, 13))
+    assert read(text).require().frame.iloc[0].tolist() == [11.5, 13.5, 10, 12.5, 500]

@@ -241,12 +241,46 @@ def test_columns_without_names_whose_order_is_unclear_are_asked_about() -> None:
         read(body, columns="time,close,high,low")
 
 
-def test_many_differing_bars_of_one_time_are_asked_about_and_few_are_counted() -> None:
+def test_bars_of_one_time_with_different_prices_are_asked_about() -> None:
     twice = [f"2024-01-{d:02d}" for d in (2, 3, 4, 2, 3, 4)]
-    assert asked(read(bars(twice))) == {"duplicates": ("first", "last")}
+    found = read(bars(twice))
+    assert asked(found) == {"duplicates": ("first", "last", "refuse")}
+    assert found.questions[0].text == (
+        "3 rows with another bar of the same time, the first of 2024-01-02 (closes 10 and 13): does the file hold more than one "
+        "series? If not, which bar of a time counts?"
+    )
     assert read(bars(twice), duplicates="first").require().frame["Close"].tolist() == [10, 11, 12]
-    once = read(bars([f"2024-01-{d:02d}" for d in (*range(1, 29), 28)]))
-    assert (once.counts["conflicting_duplicate"], once.require().frame["Close"].iloc[-1]) == (1, 38)
+    assert read(bars(twice), duplicates="last").require().frame["Close"].tolist() == [13, 14, 15]
+    once = bars([f"2024-01-{d:02d}" for d in (*range(1, 29), 28)])
+    found = read(once)
+    assert asked(found) == {"duplicates": ("first", "last", "refuse")}
+    assert found.questions[0].text == (
+        "1 row with another bar of the same time, the first of 2024-01-28 (closes 37 and 38): which bar of a time counts?"
+    )
+    for choice, close in (("first", 37), ("last", 38)):
+        one = read(once, duplicates=choice)
+        assert (one.counts["conflicting_duplicate"], one.require().frame["Close"].iloc[-1]) == (1, close)
+        assert any(f"the {choice} one is kept" in said for said in one.warnings)
+    with pytest.raises(DataError, match=r"there is 1 row with another bar of the same time, the first of 2024-01-28"):
+        read(once, duplicates="refuse")
+
+
+@pytest.mark.parametrize(
+    ("again", "counted", "close"),
+    [
+        ("10.0,11.0,9.0,10.25,500", "duplicate", 10.25),  # the same bar
+        ("10.0,11.0,9.0,10.25,700", "duplicate", 10.25),  # another volume
+        ("10.0,11.0,9.0,10.3,500", "conflicting_duplicate", 10.3),  # 10.25 with one decimal place
+    ],
+)
+def test_bars_of_one_time_that_differ_by_rounding_or_volume_are_only_counted(
+    again: str, counted: str, close: float
+) -> None:
+    rows = [f"2024-01-{d:02d},10.0,11.0,9.0,10.25,500" for d in range(1, 29)]
+    for choice in ("", "refuse"):
+        found = read("Date,Open,High,Low,Close,Volume\n" + "\n".join([*rows, f"2024-01-28,{again}"]), duplicates=choice)
+        assert (found.blocking, found.counts[counted]) == ((), 1)
+        assert found.require().frame["Close"].iloc[-1] == close
 
 
 # Bars that cannot be ---------------------------------------------------------------------------

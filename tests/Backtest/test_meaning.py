@@ -185,8 +185,32 @@ def test_an_order_that_cannot_be_paid_for_is_reported(run: Any) -> None:
         "Buy when close > 105, exit after 1 bar. Start with $50.", bars(FLAT, FLAT, SIGNAL, *[(110, 111, 109, 104)] * 3)
     )
     assert result.trades.empty
-    assert any("not placed for lack of cash" in w for w in result.warnings)
-    assert any("One unit costs up to" in w for w in result.warnings)
+    (told,) = [w for w in result.warnings if "not placed" in w]
+    day = result.prices.frame.index[3].date()
+    assert told == (
+        f"1 order was not placed for lack of cash or size; the first on {day}, at a price of $110: $50 does not buy one share. "
+        "Give more cash, or a smallest fraction such as 0.01 where the market allows fractions"
+    )
+    assert any(
+        "The cash of $50 does not buy one share of" in w and "costs $110. Give more cash" in w for w in result.warnings
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "lacked"),
+    [
+        ("Buy 7 shares.", "$500 of equity does not pay for it. Give more cash, or order less"),  # 7 at 110 are 770
+        ("Invest $100 per trade.", "its size came to less than one share. Give more cash, or a smallest fraction"),  # the close is 110
+    ],
+)  # fmt: skip
+def test_an_order_that_is_too_large_or_too_small_says_what_it_lacked(size: str, lacked: str, run: Any) -> None:
+    entry = "Buy 7 shares when" if "7 shares" in size else "Buy when"
+    rest = "" if "7 shares" in size else size
+    text = f"{entry} close > 105, exit after 1 bar. {rest} Start with $500."
+    result = run(text, bars(FLAT, FLAT, SIGNAL, *[(110, 111, 109, 104)] * 3))
+    (told,) = [w for w in result.warnings if "not placed" in w]
+    assert lacked in told
+    assert not any("time=" in w or "margin_available" in w for w in result.warnings)
 
 
 def test_commission_and_spread_are_paid(run: Any) -> None:

@@ -254,6 +254,15 @@ def test_regimes() -> None:
     assert found["rising"]["return_pct"] > 0 > found["falling"]["return_pct"]
 
 
+def test_the_sharpe_ratio_of_a_regime_is_above_the_risk_free_rate() -> None:
+    close = 100 * 1.01 ** np.arange(201)  # the last 100 of 200 days are rising
+    returns = np.tile([0.0, 0.02], 100)
+    # mean 0.01, deviation 0.01 × √(100/99); a rate of 0.005 a day leaves half of it, one of 0.01 nothing
+    for rate, expected in ((0.0, np.sqrt(0.99 * 252)), (0.005, 0.5 * np.sqrt(0.99 * 252)), (0.01, 0.0)):
+        found = robustness.regimes(close, returns, 252, rate=rate)["rising"]
+        assert (found["days"], found["sharpe_ratio"]) == (100, pytest.approx(expected, abs=1e-12))
+
+
 # -- Verdict ------------------------------------------------------------------------------------
 
 GOOD = {
@@ -270,7 +279,11 @@ GOOD = {
         ({"deflated_sharpe": 0.6}, "likely overfit", "deflated Sharpe 60%"),
         ({"pbo": 0.6}, "likely overfit", "60% of the time"),
         ({"pbo": 0.45}, "fragile", "45% of the time"),
-        ({"out_of_sample_sharpe": -0.5, "efficiency": -0.3}, "fragile", "-0.50 on what came after"),
+        (
+            {"out_of_sample_sharpe": -0.5, "efficiency": -0.3},
+            "fragile",
+            "-0.50 on what came after, -30% of the mean in-sample Sharpe of its windows",
+        ),
         ({"kept": 0.2}, "fragile", "only 20% of the objective"),
         ({"trades": 4}, "fragile", "4 trades are few"),
         ({"margin": 1.1}, "fragile", "costs 1.1 times as high"),

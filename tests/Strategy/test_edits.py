@@ -40,7 +40,7 @@ ENTRY = "Buy when RSI(14) is below 30 and Close is above SMA(200)"
         ("use weekly bars", [("Trade GOOG on daily bars.", "Trade GOOG on weekly bars.")]),
         ("commission 0.1%", [("", "Commission: 0.1%.")]),
         ("risk 1% per trade", [("Position size: 100% of equity.", "Position size: risk 1% of equity per trade.")]),
-        ("start with 50k", [("Start with $100000 in cash.", "Start with $50000 in cash.")]),
+        ("start with 50k", [("Start with $100,000 in cash.", "Start with $50,000 in cash.")]),
         ("don't trade on Fridays", [(f"{ENTRY}.", f"{ENTRY} and not (the bar falls on Friday).")]),
         ("only buy when volume is above its 20-day average", [(f"{ENTRY}.", f"{ENTRY} and Volume is above SMA(20) of Volume.")]),
         ("also sell when the close is below the 50-day average", [("", "Exit long when Close is below SMA(50).")]),
@@ -90,7 +90,7 @@ def test_what_is_said_counts_where_it_is_a_default() -> None:
         "Buy GOOG when RSI < 30, sell when RSI > 70, use 50% of equity, commission 0.2%, start with 5000"
     ).require()
     for words, told in (
-        ("use 100% of equity", "Position size: 100% of equity."), ("no commission", ""), ("start with 100000", "Start with $100000 in cash."),
+        ("use 100% of equity", "Position size: 100% of equity."), ("no commission", ""), ("start with 100000", "Start with $100,000 in cash."),
     ):  # fmt: skip
         edit = edit_by_rules(strategy, words)
         assert edit is not None

@@ -73,6 +73,7 @@ def test_a_run_says_what_it_was_made_of(run_: dict[str, Any]) -> None:
         "bundled",
     )  # RSI(14) has its first value on that day
     assert len(run_["data_sha256"]) == len(run_["code_sha256"]) == 64
+    assert run_["isolated"] is False  # tests run code in plain processes
     assert run_["description"].startswith("Trade GOOG")
     assert run_["summary"]
     assert run_["duration_ms"] > 0

@@ -93,6 +93,7 @@ def test_backtest_as_json_then_explain_rerun_and_prune(call: Callable[..., str])
     result = json.loads(call("backtest", SENTENCE, *options))
     run = str(result["id"])
     assert result["total_trades"] > 3
+    assert result["isolated"] is False  # tests run code in plain processes
     told = call("explain", run, "--at", "2006-03-01")
     assert "RSI(14)" in told
     assert "needed" in told or "held" in told
@@ -180,6 +181,25 @@ def test_the_interactive_tester_piped(folder: Path) -> None:
     )  # fmt: skip
     assert refused.returncode == 1
     assert "moon" in refused.stdout + refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status", "told"),
+    [
+        ("SANDBOX_TIMEOUT_S", "-3", 2, "The settings cannot work: SANDBOX_TIMEOUT_S=-3 cannot work: it is seconds, above 0"),
+        ("DATABASE_URL", "postgres://ada:hush@127.0.0.1:1/db", 1, "The database cannot be reached: see that its server runs"),
+    ],
+)  # fmt: skip
+def test_the_interactive_tester_tells_what_is_set_wrong_in_one_line(
+    folder: Path, name: str, value: str, status: int, told: str
+) -> None:
+    command = [sys.executable, "Strategy/interactive_strategy_tester.py"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(folder, **{name: value}), input=SENTENCE, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith(told)
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_interactive_tester_in_a_terminal(folder: Path, tmp_path: Path) -> None:

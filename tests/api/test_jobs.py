@@ -273,6 +273,21 @@ def test_attending_keeps_the_list_of_workers(user: User) -> None:
     assert queue.workers_seen() == [worker]
 
 
+@pytest.mark.parametrize(("problem", "isolated"), [("", True), ("bubblewrap does not start", False)])
+def test_a_worker_whose_sandbox_does_not_work_is_not_isolated(
+    user: User, monkeypatch: pytest.MonkeyPatch, problem: str, isolated: bool
+) -> None:
+    import threading
+
+    sandbox = type(tasks.get_sandbox())
+    monkeypatch.setattr(sandbox, "isolated", True)
+    monkeypatch.setattr(sandbox, "problem", lambda self: problem)
+    stop = threading.Event()
+    stop.set()
+    tasks.attend(stop)
+    assert Worker.objects.get().isolated is isolated
+
+
 # -- The envelope --------------------------------------------------------------------------------
 
 
@@ -290,6 +305,7 @@ def test_a_job_on_several_symbols(api: APIClient) -> None:
     assert found["status"] == "completed"
     assert [r["status"] for r in found["results"]] == ["completed", "completed", "failed"]
     assert "NOPE" in found["results"][2]["error"]
+    assert [r["isolated"] for r in found["results"]] == [False, False, False]  # tests run code in plain processes
     for row, result in zip(found["table"], found["results"], strict=False):
         assert result["ranges"]["sharpe_ratio"]["low"] < row["sharpe"] <= result["ranges"]["sharpe_ratio"]["high"]
     assert found["results"][2]["ranges"] is None

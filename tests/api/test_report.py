@@ -81,7 +81,7 @@ def test_it_tells_strategy_settings_data_warnings_and_figures(api: APIClient) ->
     assert "Buy when RSI(14) is below 30." in section(page, "strategy")
     assert SENTENCE in section(page, "strategy")
     told = section(page, "settings")
-    for row in ("Cash at the start | $50,000.00", "Commission | 0.12% of an order's value", "Risk-free rate | 0% a year",
+    for row in ("Cash at the start | $50,000.00", "Commission | 0.12% of an order's value", "Risk-free rate | none",
                 "Position size | 100% of equity", "Orders are filled | at the open of the next bar"):  # fmt: skip
         assert row in told
     told = section(page, "data")

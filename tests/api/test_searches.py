@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from auth_api.models import User
+from Backtest.canonical import Execution
 from Backtest.sandbox.owners import own_name
 from backtest_api import searches, tasks
 from backtest_api.models import BacktestRun, SearchChunk, Worker
@@ -48,6 +50,7 @@ def test_a_search_from_request_to_verdict(api: APIClient, strategy: int) -> None
     )
     assert found["verdict"]["word"] in ("robust", "fragile", "likely overfit")
     assert found["verdict"]["reasons"]
+    assert found["isolated"] is False
     assert set(found["best"]["values"]) == {"sma_10_period", "sma_30_period"}
     assert len(found["top"]) == 9
     names = {a["name"] for a in found["artifacts"]}
@@ -63,11 +66,28 @@ def test_a_search_from_request_to_verdict(api: APIClient, strategy: int) -> None
     assert "Bokeh" in text
     assert found["verdict"]["text"] in text
     assert "Deflated Sharpe ratio" in text
+    assert "for the best Sharpe Ratio; 0 failed" in text
+    assert "mean Sharpe Ratio; the best is marked" in text
+    assert "sharpe_ratio" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert "<td>Commission and spread</td><td>none</td>" in html.unescape(text)
     assert not re.findall(r"""<(?:script|link|iframe)[^>]+(?:src|href)=["']?http""", text), "it loads nothing"
     told = [e.data.get("text", "") for e in BacktestRun.objects.get(pk=queued["id"]).events.filter(kind="log")]
     assert any("9 combinations" in t for t in told)
     assert any("Confirming" in t for t in told)
     assert not list(artifact_folder(BacktestRun.objects.get(pk=queued["id"])).parent.glob("*.search"))
+
+
+@pytest.mark.parametrize(
+    ("costs", "told"),
+    [
+        ({}, "none"),
+        ({"commission": 0.001}, "commission 0.1% of an order's value"),
+        ({"commission_fixed": 2, "spread": 0.0005}, "commission $2.00 an order, spread 0.05%"),
+        ({"commission": 0.002, "commission_fixed": 1.5}, "commission 0.2% of an order's value and $1.50 an order"),
+    ],
+)
+def test_costs_in_words(costs: dict[str, float], told: str) -> None:
+    assert searches._costs(Execution(**costs)) == told
 
 
 def test_a_search_in_words(api: APIClient, strategy: int) -> None:
@@ -113,6 +133,32 @@ def test_bad_requests_are_named_and_store_nothing(
     assert said in json.dumps(answer.json()), answer.json()
     assert answer.status_code in (status, 400, 422), answer.json()
     assert not BacktestRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"instructions": "make me rich"}, "instructions"),
+        ({"instructions": "the moon from 1 to 5"}, "instructions"),
+        ({"instructions": "the fast period from 5 to 15 where period < 20"}, "instructions"),
+        ({"parameters": {"period": [5, 10]}}, "parameters"),  # of two averages
+        ({"parameters": SMALL, "constraint": "period < 20"}, "constraint"),
+        ({"parameters": {"stop_loss_pct": [5, 500]}}, "parameters.stop_loss_pct"),
+    ],
+)
+def test_what_is_understood_but_not_possible_names_its_field(
+    api: APIClient, strategy: int, body: Any, field: str
+) -> None:
+    answer = api.post("/api/backtests/optimize/", {"strategy_id": strategy, **body})
+    assert answer.status_code == 422, answer.json()
+    assert {found["field"] for found in answer.json()["details"]} == {field}, answer.json()
+
+
+def test_a_search_of_a_draft_names_the_field_of_the_strategy(api: APIClient) -> None:
+    draft = api.post("/api/strategies/", {"user_description": "Buy when RSI < 30 for AAPL"}).json()["id"]
+    for body in ({"instructions": "the RSI period from 5 to 10"}, {"parameters": {"rsi_period": [5, 10]}}):
+        answer = api.post("/api/backtests/optimize/", {"strategy_id": draft, **body})
+        assert (answer.status_code, answer.json()["details"][0]["field"]) == (422, "strategy_id")
 
 
 def test_a_search_without_a_trade_fails_with_a_reason(api: APIClient) -> None:
@@ -325,6 +371,6 @@ def test_the_sharpe_ratio_of_the_evidence_is_that_of_the_table(api: APIClient) -
         "sma_10_period",
         "In sample and out of sample",
         "Sharpe ratio, all bars",
-        "3.00% a year",
+        "3% a year",
     ):
         assert said in page, said

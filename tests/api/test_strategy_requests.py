@@ -244,6 +244,11 @@ def test_what_was_read_is_kept_as_a_draft_with_its_question(api: APIClient) -> N
     assert answer.status_code == 201, answer.content
     draft = answer.json()
     assert (draft["status"], draft["questions"]) == ("draft", ["When should the position be closed?"])
+    assert draft["complete"] is False
+    assert (
+        draft["description"]
+        == "Not complete yet: Buy when RSI < 30 for AAPL\nOpen: When should the position be closed?"
+    )
     assert draft["canonical_json"]["symbols"] == ["AAPL"]
     assert draft["canonical_json"]["entry_rules"]
     assert draft["generated_code"] == ""
@@ -270,6 +275,8 @@ def test_a_draft_becomes_a_strategy_by_the_whole_text(api: APIClient) -> None:
         f"/api/strategies/{draft['id']}/", {"user_description": "Buy AAPL when RSI < 30, sell when RSI > 70"}
     ).json()
     assert (whole["questions"], whole["canonical_json"]["symbols"]) == ([], ["AAPL"])
+    assert (whole["status"], whole["complete"]) == ("draft", True)
+    assert whole["description"].splitlines()[1] == "Buy when RSI(14) is below 30."
     assert api.post("/api/backtests/quick-run/", {"strategy_id": draft["id"]}).json()["status"] == "completed"
 
 

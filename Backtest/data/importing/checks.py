@@ -129,10 +129,13 @@ def positive(frame: pd.DataFrame, table: Table, rows: Rows, choice: Nonpositive,
 
 
 def without_duplicates(frame: pd.DataFrame, choice: Duplicates, findings: Findings) -> pd.DataFrame:
-    """Keep one bar of each time: equal ones silently counted, differing ones as chosen, the last by default.
+    """Keep one bar of each time: equal ones are counted, those with other prices asked about unless they are the same but for rounding.
 
-    Where over a tenth of the times has differing bars, the file holds more than one series, and
-    the user is asked.
+    Of bars that differ by rounding alone the last is kept. Where over a tenth of the times has differing bars, the file
+    may hold more than one series, and the question says so.
+
+    Raises:
+        DataError: there are bars with other prices, and such a file shall be refused.
     """
     index = pd.DatetimeIndex(frame.index)
     if not index.has_duplicates:
@@ -143,22 +146,56 @@ def without_duplicates(frame: pd.DataFrame, choice: Duplicates, findings: Findin
     conflicting = repeated & ~equal
     findings.count("duplicate", int(equal.sum()), f"Left out: {many(int(equal.sum()), 'row')} that repeat a bar")
     if conflicting.any():
-        first = index[conflicting][0]
-        which = choice or "last"
-        findings.count(
-            "conflicting_duplicate",
-            int(conflicting.sum()),
-            f"{many(int(conflicting.sum()), 'row')} with another bar of the same time, the first of {when(first)}; the {which} one is kept",
-        )
-        if not choice and conflicting.sum() > 0.1 * index.nunique() and conflicting.sum() > 1:
+        differing = conflicting & _prices_differ(frame, index)
+        said = differing if differing.any() else conflicting
+        time = index[said][0]
+        closes = " and ".join(f"{close:.10g}" for close in frame["Close"][index == time])
+        text = f"{many(int(said.sum()), 'row')} with another bar of the same time, the first of {when(time)} (closes {closes})"
+        if choice == "refuse" and differing.any():
+            raise DataError(
+                f"Refused as asked: there {'is' if said.sum() == 1 else 'are'} {text}",
+                suggestions=["Correct the file, or give duplicates=first or duplicates=last"],
+            )
+        asks = not choice and (differing.any() or (conflicting.sum() > 0.1 * index.nunique() and conflicting.sum() > 1))
+        kept = "" if asks else f"; the {'first' if choice == 'first' else 'last'} one is kept"
+        findings.count("conflicting_duplicate", int(conflicting.sum()), text + kept)
+        if asks:
+            series = (
+                "does the file hold more than one series? If not, " if conflicting.sum() > 0.1 * index.nunique() else ""
+            )
             findings.questions.append(
-                Question(
-                    "duplicates",
-                    f"{many(int(conflicting.sum()), 'row')} have another bar of the same time, the first of {when(first)}: does the file hold more than one series? If not, which bar of a time counts?",
-                    ("first", "last"),
-                )
-            )  # fmt: skip
+                Question("duplicates", f"{text}: {series}which bar of a time counts?", ("first", "last", "refuse"))
+            )
     return frame[~index.duplicated(keep="first" if choice == "first" else "last")]
+
+
+def _prices_differ(frame: pd.DataFrame, index: pd.DatetimeIndex) -> Bools:
+    """Return which bars are of a time whose bars have other prices than its last one, by more than rounding.
+
+    Rounding is what `_slack` takes for it, between the decimal places of two rows in place of two columns.
+    """
+    prices = frame[["Open", "High", "Low", "Close"]].to_numpy(dtype=float)
+    last = pd.Series(np.arange(len(frame))).groupby(index.asi8).transform("last").to_numpy()
+    far = np.abs(prices - prices[last]) > _RELATIVE * np.abs(prices)
+    result = np.zeros(len(frame), bool)
+    at = np.flatnonzero(far.any(axis=1))
+    own, other = _places(prices[at]), _places(prices[last[at]])
+    digits = np.minimum(own, other)[:, None]
+    half, most = 0.5 * 10.0**-digits * (1 + 1e-9), np.where(digits, _AT_MOST, _AT_MOST_OF_WHOLE) * np.abs(prices[at])
+    slack = np.where((own != other)[:, None], np.minimum(half, most), 0.0)
+    result[at] = (far[at] & (np.abs(prices[at] - prices[last[at]]) > slack)).any(axis=1)
+    return np.asarray(pd.Series(result).groupby(index.asi8).transform("any").to_numpy(dtype=bool))
+
+
+def _places(
+    prices: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Return to how many decimal places each row of prices is written, up to 12."""
+    found = np.full(len(prices), 12)
+    for places in range(11, -1, -1):
+        exact = np.abs(np.round(prices, places) - prices) <= 1e-12 * np.abs(prices)
+        found[exact.all(axis=1)] = places
+    return found
 
 
 def widened(

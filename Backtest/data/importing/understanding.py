@@ -14,7 +14,7 @@ DateOrder = Literal["", "dmy", "mdy", "ymd"]
 EpochUnit = Literal["", "s", "ms", "us", "ns", "excel"]
 Adjustment = Literal["", "adjusted", "none"]
 Nonpositive = Literal["", "drop"]
-Duplicates = Literal["", "first", "last"]
+Duplicates = Literal["", "first", "last", "refuse"]
 Decimal = Literal["", ".", ","]
 _KINDS = {
     "date_order": DateOrder, "epoch_unit": EpochUnit, "decimal": Decimal, "adjustment": Adjustment, "nonpositive": Nonpositive,

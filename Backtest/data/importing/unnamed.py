@@ -117,6 +117,9 @@ def _order(values: Floats, name: str, falling: bool) -> tuple[tuple[str, ...], t
     first = _complete(values[:, :4])
     if not len(first):
         return BAR, (), ""
+    if among := _volume_among(values):
+        dropped = tuple("-" if part == "volume" else part for part in among)
+        return among, (among, dropped), "a column among the prices is a volume by its values"
     for parts in _USUAL:
         if _holds(first, parts, 0.98):
             if _is_level(first, parts):
@@ -144,6 +147,29 @@ def _order(values: Floats, name: str, falling: bool) -> tuple[tuple[str, ...], t
         f"{name} has no names of columns, and no two of its columns are the high and the low of every bar",
         suggestions=["Write the names of the columns into the first line: Date,Open,High,Low,Close,Volume"],
     )
+
+
+def _volume_among(values: Floats) -> tuple[str, ...]:
+    """Return the order of the first five columns where the one volume among them stands between prices, or nothing.
+
+    It is a volume by its values alone: ten times above or below the others, or the only one of whole numbers. The other
+    four have to have a usual order in every row.
+    """
+    known = _complete(values[:, :5])
+    if known.shape[1] < 5 or len(known) < 3:
+        return ()
+    middle = np.median(np.abs(known), axis=0)
+    whole = (known == np.round(known)).all(axis=0)
+    found = []
+    for at in range(5):
+        usual = float(np.median(np.delete(middle, at)))
+        if not usual / 10 <= middle[at] <= usual * 10 or (whole[at] and whole.sum() == 1):
+            found.append(at)
+    if len(found) != 1 or found[0] in (0, 4):
+        return ()
+    prices = np.delete(known, found[0], axis=1)
+    orders = [parts for parts in _USUAL if _holds(prices, parts, 1.0) and _is_level(prices, parts)]
+    return (*orders[0][: found[0]], "volume", *orders[0][found[0] :]) if len(orders) == 1 else ()
 
 
 def _checked(

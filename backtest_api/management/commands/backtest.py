@@ -44,7 +44,8 @@ class Command(RunCommand):
         if options["json"]:
             figures = {name: getattr(run, name) for name in SUMMARY_FIELDS}
             understood = {"description": named.canonical.describe(), "assumptions": assumptions}
-            found = {"id": run.pk, "summary": run.summary, **figures, "metrics": run.metrics, "warnings": run.warnings}
+            found = {"id": run.pk, "summary": run.summary, **figures, "metrics": run.metrics, "warnings": run.warnings,
+                     "isolated": run.isolated}  # fmt: skip
             self.stdout.write(json.dumps(found | run.outcome | understood))
             return
         if named.parsed is not None:

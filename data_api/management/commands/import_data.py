@@ -45,7 +45,10 @@ class Command(UserCommand):
         )
         parser.add_argument("--nonpositive", default="", choices=["drop"], help="leave out prices at or below zero")
         parser.add_argument(
-            "--duplicates", default="", choices=["first", "last"], help="which of several bars of one time"
+            "--duplicates",
+            default="",
+            choices=["first", "last", "refuse"],
+            help="which of several bars of one time, or none of them",
         )
 
     def work(self, user: User, **options: Any) -> None:
