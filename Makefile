@@ -14,12 +14,15 @@ install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pytho
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
-setup: $(VENV)/.installed ## install everything into .venv
+setup: $(VENV)/.compiled ## install everything into .venv, and compile the engine
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.txt)"
 	@$(call install,-r requirements.txt -r requirements-dev.txt)
+	@touch $@
+
+$(VENV)/.compiled: $(VENV)/.installed $(wildcard Backtest/kernel/*.py)
 	@$(BIN)/python -m Backtest.kernel
 	@touch $@
 
@@ -58,7 +61,7 @@ bench: setup ## what is fast, as ratios against plain backtesting.py, Backtest.o
 	@$(BIN)/python -m bench.engine
 	@$(BIN)/python -m bench.load
 
-lint: setup ## ruff, format check, mypy, import-linter, drift of migrations and schema
+lint: $(VENV)/.installed ## ruff, format check, mypy, import-linter, drift of migrations and schema
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
@@ -67,10 +70,10 @@ lint: setup ## ruff, format check, mypy, import-linter, drift of migrations and 
 	@$(BIN)/python manage.py export_schema --check Backtest/canonical_schema.json
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-format: setup ## let ruff format and fix
+format: $(VENV)/.installed ## let ruff format and fix
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-lock: setup ## compile the pinned requirements from the .in files
+lock: $(VENV)/.installed ## compile the pinned requirements from the .in files
 	@$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header requirements-bench.in -o requirements-bench.txt

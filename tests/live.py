@@ -54,7 +54,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "VAR_DIR": str(folder),
         "CODES_DIR": str(folder / "codes"),
         "DATA_PROVIDERS": "bundled",
-        "SANDBOX_READY": "1",
+        "SANDBOX_READY": "0",
     }
     return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
 

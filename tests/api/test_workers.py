@@ -54,7 +54,7 @@ def ended(server: Server, header: dict[str, str], run: int, patience_s: float = 
 
 @pytest.fixture(scope="module")
 def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serve(tmp_path_factory.mktemp("working"), workers=1) as running:
+    with serve(tmp_path_factory.mktemp("working"), workers=1, SANDBOX_READY="1") as running:
         yield running
 
 
@@ -110,7 +110,7 @@ def test_workers_share_a_search_and_redo_what_is_lost(tmp_path: Path) -> None:
     """Two workers; the one that only helps is killed. The table is that of one process, bit for bit."""
     text = "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%"
     parameters = {
-        "sma_10_period": {"min": 2, "max": 61}, "sma_30_period": {"min": 125, "max": 204}, "stop_loss_pct": {"min": 1, "max": 10}
+        "sma_10_period": {"min": 2, "max": 61}, "sma_30_period": {"min": 165, "max": 204}, "stop_loss_pct": {"min": 1, "max": 10}
     }  # fmt: skip
     with serve(tmp_path, workers=2, BACKTEST_CONCURRENCY="1") as server:
         header = headers(server)
@@ -136,7 +136,7 @@ def test_workers_share_a_search_and_redo_what_is_lost(tmp_path: Path) -> None:
         assert done["status"] == "completed", done["error"]
         answer = http.get(f"{server.url}/api/backtests/{run}/artifacts/table.parquet/", headers=header, timeout=60)
     table = pd.read_parquet(io.BytesIO(answer.content))
-    assert len(table) == 60 * 80 * 10
+    assert len(table) == 60 * 40 * 10
     from Backtest.data import PriceRequest
     from Backtest.data.bundled import BundledProvider
     from Backtest.kernel import NAMES, Kernel
@@ -308,18 +308,18 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-RUNS = 100
+RUNS = 70
 
 
 @needs_redis
 def test_killing_everything_at_random(tmp_path: Path) -> None:
-    """A hundred runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
+    """Seventy runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
 
     No run may be lost, stuck, or completed twice; one that met two killed workers may have failed of it.
     """
     choose, kills = random.Random(7), Counter[str]()
     log = (tmp_path / "workers.log").open("w")
-    with redis(tmp_path) as broker, serve(tmp_path, CELERY_BROKER_URL=broker.url) as server:
+    with redis(tmp_path) as broker, serve(tmp_path, CELERY_BROKER_URL=broker.url, SANDBOX_READY="1") as server:
         header = headers(server)
         made = http.post(
             f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
@@ -337,7 +337,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
 
         def kill() -> None:
             first = ["worker", "sandbox", "broker", "web", "sandbox", "worker", "sandbox", "worker"]
-            while not stop.wait(choose.uniform(0.5, 4)):
+            while not stop.wait(choose.uniform(0.3, 2.8)):
                 number = choose.randrange(2)
                 others = choose.choices(["worker", "sandbox", "broker", "web"], [2, 6, 1, 1])[0]
                 victim = first.pop(0) if first else others

@@ -35,7 +35,7 @@ def said(came: Came) -> list[str]:
 
 
 def test_a_series_gives_what_single_runs_give(box: InterpreterSandbox) -> None:
-    jobs = [SandboxJob(strategy(next_=TRADES), prices(60 + k)) for k in range(5)]
+    jobs = [SandboxJob(strategy(next_=TRADES), prices(60 + k)) for k in range(3)]
     alone = [box.run(job) for job in jobs]
     for at_once in (1, 3):
         for one, found in zip(alone, box.run_many(jobs, at_once=at_once), strict=True):
@@ -112,7 +112,7 @@ def test_one_that_ends_badly_ends_no_other(in_forks: Callable[..., dict[str, Out
         if (name in QUICK) == quick:
             attempts |= {name: act, f"after one that {name}": "pass"}
             expected[name] = {reason, "timeout", "killed"} if "getppid" in act or "_exit(3)" in act else {reason}
-    for name, done in in_forks(attempts, next_=TRADES, timeout_s=3 if quick else 20).items():
+    for name, done in in_forks(attempts, next_=TRADES, timeout_s=2 if quick else 20).items():
         assert done.reason in expected.get(name, {"completed"}), (name, done.text)
         assert done.result is None or done.result.metrics["# Trades"] > 3
 
