@@ -106,6 +106,10 @@ class ModelUnavailable(ProviderError):
     """No language model is configured, or none answered as it should; the message says why."""
 
 
+class TooBusy(AlgoAgentError):
+    """This user has as much under way as one may have; the message says what and how it goes on."""
+
+
 class BudgetExceeded(AlgoAgentError):
     """A call of a language model might cost more than the day's budget has left; it was not made."""
 

@@ -27,6 +27,7 @@ from Backtest.errors import (
     ProviderError,
     SandboxUnavailable,
     StrategyError,
+    TooBusy,
     TooLarge,
 )
 
@@ -39,6 +40,7 @@ _STATUS: tuple[tuple[type[AlgoAgentError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (BudgetExceeded, 429),
+    (TooBusy, 429),
     (ProviderError, 503),
     (SandboxUnavailable, 503),
     (DataError, 422),

@@ -1,4 +1,4 @@
-"""The user of an authenticated request, with its type."""
+"""The user of an authenticated request, with its type, and as the one for whom the sandbox works."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from typing import cast
 from rest_framework.request import Request
 
 from auth_api.models import User
+from Backtest.errors import ExecutionError
+from Backtest.sandbox.places import Asker
 
 
 def user_of(request: Request) -> User:
     return cast("User", request.user)
+
+
+def asker_of(request: Request) -> Asker:
+    """Return who asks: the user's runs wait for one another, and end when the client has hung up."""
+    gone = getattr(request._request, "scope", {}).get("gone")
+
+    def check() -> None:
+        if gone is not None and gone.is_set():
+            raise ExecutionError("The client hung up, so the run was ended", exit_reason="cancelled")
+
+    return Asker(f"user {request.user.pk}" if request.user.pk else "nobody", check)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.datastructures import MultiValueDict
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.extensions import OpenApiSerializerExtension
@@ -18,8 +21,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from auth_api.request_user import asker_of
 from Backtest.days import no_such_day
 from Backtest.errors import Diagnostic, InvalidInput
+from Backtest.sandbox.places import working_for
 from Backtest.timeframes import TIMEFRAMES, meant_timeframe
 
 SECRET = ("password", "token", "refresh")  # fields whose values no answer repeats
@@ -319,13 +324,18 @@ class JSONErrors(views.APIView):
 
 
 class StrictQuery(views.APIView):
-    """A view that refuses query parameters it does not read.
+    """A view that refuses query parameters it does not read, and whose runs in the sandbox count as the user's.
 
     It reads those of its filters, ordering and pagination, and those its description of the operation lists.
     """
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with ExitStack() as self.working:
+            return super().dispatch(request, *args, **kwargs)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        self.working.enter_context(working_for(asker_of(request)))
         given = request.query_params
         if not given:
             return

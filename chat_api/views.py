@@ -16,8 +16,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_api.request_user import user_of
+from auth_api.request_user import asker_of, user_of
 from auth_api.requests import APIView
+from Backtest.sandbox.places import Asker, working_for
 from backtest_api.views import EventStream, StreamingView
 from chat_api import serializers, services
 
@@ -44,17 +45,18 @@ class ChatView(StreamingView):
         if request.accepted_media_type == "application/json":
             *_, last = events
             return Response(last.data)
-        return self.streamed(_streamed(first, events))
+        return self.streamed(_streamed(first, events, asker_of(request)))
 
 
-async def _streamed(first: services.Event, events: Iterator[services.Event]) -> AsyncIterator[bytes]:
+async def _streamed(first: services.Event, events: Iterator[services.Event], who: Asker) -> AsyncIterator[bytes]:
     """Yield events as they come. They are made in a thread of their own; a client that hangs holds no worker."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[services.Event | None]()
 
     def make() -> None:
         try:
-            for event in events:
-                loop.call_soon_threadsafe(queue.put_nowait, event)
+            with working_for(who):
+                for event in events:
+                    loop.call_soon_threadsafe(queue.put_nowait, event)
         except Exception:
             logger.exception("a conversation failed")
             loop.call_soon_threadsafe(queue.put_nowait, services.Event("error", {"error": FAILED}))

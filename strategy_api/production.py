@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
+import time
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -24,6 +26,7 @@ from Backtest.code_generator import generate_code, safe_slug
 from Backtest.data import PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Conflict, DataError, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
+from Backtest.sandbox.places import asker, no_later_than
 from data_api.providers import get_data_manager
 from strategy_api import lifecycle
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
@@ -78,7 +81,8 @@ def sandbox_test(
 ) -> dict[str, Any]:
     """Run code on prices in isolation and tell how it went; what the code does wrong is an answer, not an error.
 
-    Code that runs gets a closer look, where that takes no more than two seconds; otherwise `wait_s` says how many it would take.
+    Code that runs gets a closer look, where that takes no more than two seconds and `limits` leave the time: they hold for all its
+    runs together. Otherwise `wait_s` says how many seconds it would take.
     `closely` False leaves it out, for code that was generated here.
 
     Raises:
@@ -89,12 +93,12 @@ def sandbox_test(
     from Backtest.sandbox import EngineSettings
 
     require_isolation()
-    sandbox, run_id = get_sandbox(), uuid4().hex[:12]
+    sandbox, run_id, started = get_sandbox(), uuid4().hex[:12], time.monotonic()
     prices = get_data_manager(user=user).fetch(
         PriceRequest(symbol.upper(), timeframe, start_date, end_date, history_bars(None), timezone)
     )
     used = get_limits()
-    wanted = {k: min(v, getattr(used, k)) for k, v in (limits or {}).items()}
+    used = used.model_copy(update={k: min(v, getattr(used, k)) for k, v in (limits or {}).items()})
     engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     answer: dict[str, Any] = {
         "run_id": run_id, "success": False, "exit_reason": "completed", "error": "", "traceback": "", "metrics": {}, "summary": {},
@@ -102,9 +106,7 @@ def sandbox_test(
         "backend": sandbox.backend, "isolated": sandbox.isolated, "lookahead": None, "ranges": None, "wait_s": 0.0,
     }  # fmt: skip
     try:
-        result = run_code(
-            code, prices, engine, sandbox=sandbox, limits=used.model_copy(update=wanted), name=f"test-{run_id}"
-        )
+        result = run_code(code, prices, engine, sandbox=sandbox, limits=used, name=f"test-{run_id}")
     except ExecutionError as error:
         logger.info("sandbox test %s of user %s: %s", run_id, user.pk, error.exit_reason)
         resources = {name: round(error.resources.get(name, 0.0), 3) for name in ("wall_ms", "cpu_ms", "peak_memory_mb")}
@@ -117,11 +119,12 @@ def sandbox_test(
         return {**answer, **failed, "resources": resources}
     logger.info("sandbox test %s of user %s: completed", run_id, user.pk)
     if closely:
-        wait = closer_look_s(result.resources)
-        if wait <= CLOSELY_S:
-            answer |= closer_look(code, prices, engine, result)
-        else:
-            answer["wait_s"] = wait
+        wait, left = closer_look_s(result.resources), started + used.timeout_s - time.monotonic()
+        answer["wait_s"] = wait
+        if wait <= min(CLOSELY_S, left):
+            # Code that is slow only now has a backtest of its own for it, like any that takes long.
+            with contextlib.suppress(ExecutionError), no_later_than(started + used.timeout_s):
+                answer |= closer_look(code, prices, engine, result, tick=lambda _: asker().check()) | {"wait_s": 0.0}
     return {
         **answer,
         "success": True,

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import SandboxJob, Trace
+from Backtest.sandbox.places import asker
 from Backtest.sessions import with_periods
 
 TICK_S = 0.25
@@ -119,6 +120,7 @@ class Inbox:
     def _receive(self) -> None:
         """Hold what comes next. Raises when time, output or the interpreter come to an end."""
         while True:
+            asker().check()
             self._job.tick(self._progress)
             left = self._deadline - time.monotonic()
             if left <= 0:

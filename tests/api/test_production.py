@@ -14,8 +14,10 @@ from django.db import DatabaseError
 from rest_framework.test import APIClient
 
 from auth_api.models import User
+from Backtest.data import PriceRequest
 from Backtest.errors import Conflict
 from backtest_api import tasks
+from data_api.providers import get_data_manager
 from strategy_api import engine, lifecycle, production
 from strategy_api.models import Deployment, StateChange, Strategy
 from strategy_api.repository import DeployRepository
@@ -221,6 +223,17 @@ def test_a_closer_look_that_would_take_long_is_a_backtest_of_its_own(
     assert not later["lookahead"]["clean"]
     assert {found["what"] for found in later["lookahead"]["findings"]} >= {"indicator"}
     assert later["ranges"]["total_return_pct"]["worse_path"] == later["total_return_pct"]
+
+
+def test_limits_hold_for_all_runs_of_a_test_together(api: APIClient) -> None:
+    """The code is quick where it sees all bars, and sleeps where some are cut off: only a closer look shows that."""
+    bars = len(get_data_manager().fetch(PriceRequest("GOOG")).frame)
+    sleeps = GOOD.replace("pass", f"if len(self.data.df) < {bars}:\n            import time; time.sleep(30)")
+    body = {"code": sleeps, "symbol": "GOOG", "limits": {"timeout_s": 3}}
+    found = api.post("/api/production/strategies/sandbox-test/", body).json()
+    assert (found["success"], found["lookahead"], found["ranges"]) == (True, None, None)
+    assert found["trades_count"] > 10
+    assert f"backtest {found['follow_up']} is queued" in found["warnings"][-1]
 
 
 def test_run_sandbox_with_a_strategy(api: APIClient, strategy: int) -> None:

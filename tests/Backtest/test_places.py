@@ -1,0 +1,145 @@
+"""Places for jobs are shared: nobody waits behind the many jobs of another."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from Backtest.errors import ExecutionError, TooBusy
+from Backtest.sandbox.places import Asker, Places, working_for
+
+
+class Holder(threading.Thread):
+    """A job of somebody's that holds its place until it is let go."""
+
+    def __init__(self, places: Places, name: str, order: list[str], check: Callable[[], None] = lambda: None) -> None:
+        super().__init__(daemon=True)
+        self.places, self.asker, self.order = places, Asker(name, check), order
+        self.has, self.release, self.error = threading.Event(), threading.Event(), ""
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with working_for(self.asker), self.places.one():
+                self.order.append(self.asker.name)
+                self.has.set()
+                self.release.wait(30)
+        except (TooBusy, ExecutionError) as error:
+            self.error = error.message
+            self.has.set()
+
+
+def settled(places: Places, waiting: int) -> None:
+    """Wait until so many wait."""
+    until = time.monotonic() + 30
+    while len(places._waiting) != waiting:
+        assert time.monotonic() < until, places._waiting
+        time.sleep(0.01)
+
+
+def test_one_asker_has_a_share_and_another_is_not_held_up() -> None:
+    places, order = Places(4, share=2, queue=8), []
+    ada = [Holder(places, "ada", order) for _ in range(6)]
+    settled(places, 4)
+    bob = Holder(places, "bob", order)
+    assert bob.has.wait(30), "four of ada's wait, and his runs"
+    assert order == ["ada", "ada", "bob"]
+    bob.release.set()
+    bob.join(30)
+    for one in ada:
+        one.release.set()
+    for one in ada:
+        one.join(30)
+    assert order == ["ada", "ada", "bob", *["ada"] * 4]
+    assert places._held.total() == 0
+
+
+def test_the_last_place_is_kept_for_who_holds_none() -> None:
+    places, order = Places(4, share=2, queue=8), []
+    held = [Holder(places, name, order) for name in ("ada", "ada", "bob")]
+    for one in held:
+        assert one.has.wait(30)
+    held.append(Holder(places, "bob", order))
+    settled(places, 1)
+    cleo = Holder(places, "cleo", order)
+    assert cleo.has.wait(30)
+    assert order[-1] == "cleo"
+    assert order.count("bob") == 1
+    for one in (*held, cleo):
+        one.release.set()
+        one.join(30)
+    assert order.count("bob") == 2
+
+
+def test_who_holds_the_fewest_comes_first_and_then_who_came_first() -> None:
+    places, order = Places(2, share=2, queue=8), []
+    first = Holder(places, "ada", order)
+    assert first.has.wait(30)
+    system = Holder(places, "", order)
+    assert system.has.wait(30)
+    waiting = []
+    for number, name in enumerate(("ada", "ada", "bob", "cleo"), start=1):
+        waiting.append(Holder(places, name, order))
+        settled(places, number)
+    system.release.set()
+    assert waiting[2].has.wait(30), "bob holds none, ada one"
+    first.release.set()
+    assert waiting[0].has.wait(30), "neither holds one, and hers came before cleo's"
+    for one in waiting:
+        one.release.set()
+        one.join(30)
+    assert order[:4] == ["ada", "", "bob", "ada"]
+
+
+def test_more_than_may_wait_are_refused_with_what_to_do() -> None:
+    places, order = Places(2, share=1, queue=3), []
+    held = [Holder(places, "ada", order) for _ in range(4)]
+    settled(places, 3)
+    refused = Holder(places, "ada", order)
+    assert refused.has.wait(30)
+    assert refused.error.startswith("1 of your runs are under way and 3 wait: wait until they are done, or queue")
+    assert Holder(places, "bob", order).has.wait(30)
+    for one in held:
+        one.release.set()
+
+
+def test_who_hung_up_waits_no_longer() -> None:
+    places, order, gone = Places(2, share=1, queue=3), [], threading.Event()
+
+    def check() -> None:
+        if gone.is_set():
+            raise ExecutionError("The client hung up", exit_reason="cancelled")
+
+    held = Holder(places, "ada", order)
+    assert held.has.wait(30)
+    waits = Holder(places, "ada", order, check)
+    settled(places, 1)
+    gone.set()
+    assert waits.has.wait(30)
+    assert waits.error == "The client hung up"
+    settled(places, 0)
+    held.release.set()
+    held.join(30)
+    assert places._held.total() == 0
+
+
+def test_the_system_has_no_share() -> None:
+    places, order = Places(3, share=1, queue=1), []
+    held = [Holder(places, "", order) for _ in range(3)]
+    for one in held:
+        assert one.has.wait(30)
+        one.release.set()
+
+
+@pytest.mark.parametrize("total", [1, 2])
+def test_few_places_are_all_used(total: int) -> None:
+    places, order = Places(total, share=max(1, total // 2), queue=8), []
+    held = [Holder(places, name, order) for name in ("ada", "bob", "cleo")]
+    settled(places, 3 - total)
+    for one in held:
+        one.release.set()
+        one.join(30)
+    assert sorted(order) == ["ada", "bob", "cleo"]
