@@ -207,8 +207,8 @@ ALLOW_UNISOLATED_CODE = env.bool("ALLOW_UNISOLATED_CODE", default=False)
 SANDBOX_READY = env.int("SANDBOX_READY", default=2)
 SANDBOX_TIMEOUT_S = env.float("SANDBOX_TIMEOUT_S", default=600.0)
 SANDBOX_MEMORY_MB = env.int("SANDBOX_MEMORY_MB", default=4096)
-BACKTEST_CONCURRENCY = env.int("BACKTEST_CONCURRENCY", default=2)
-BACKTEST_PER_USER = env.int("BACKTEST_PER_USER", default=2)
+BACKTEST_CONCURRENCY = env.int("BACKTEST_CONCURRENCY", default=3)
+BACKTEST_PER_USER = env.int("BACKTEST_PER_USER", default=max(1, BACKTEST_CONCURRENCY - 1))
 DEPLOY_REPO = environment.folder(
     "DEPLOY_REPO", BASE_DIR / env.str("DEPLOY_REPO", default=str(VAR_DIR / "deploy")), make=False
 )
