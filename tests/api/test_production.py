@@ -208,7 +208,7 @@ def test_a_closer_look_that_would_take_long_is_a_backtest_of_its_own(
         "if not self.position:", "if not self.position and self.later[-1] > self.data.Close[-1]:"
     )
     monkeypatch.setattr(production, "CLOSELY_S", 0.0)
-    body = {"code": "import numpy as np\n" + peeks, "symbol": "GOOG", "start_date": "2010-01-01"}
+    body = {"code": "import numpy as np\n" + peeks, "symbol": "GOOG", "start_date": "2012-01-01"}
     now = api.post(f"/api/production/{path}", body).json()
     assert (now["ranges"], now["lookahead"]) == (None, None)
     assert now["metrics"]["# Trades"] > 1

@@ -41,7 +41,7 @@ def refused(done: Outcome) -> None:
 
 
 def honest(escape: Escape, **more: Any) -> Any:
-    done = escape(next_=TRADES, **more)
+    done = escape(next_=TRADES, alone=True, **more)
     assert done.reason == "completed", done.text
     return done.result
 
@@ -243,7 +243,7 @@ def test_the_second_answer_does_not_count(escape: Escape) -> None:
 
 def test_resources_cannot_be_understated(escape: Escape) -> None:
     """They are the kernel's figures, not the worker's."""
-    done = escape("sum(range(30_000_000)); frames({'status': 'error', 'error': 'x', 'cpu_ms': 0.001, 'peak_memory_mb': 0.1}); import time; time.sleep(1)", top=SAY)  # fmt: skip
+    done = escape("sum(range(30_000_000)); frames({'status': 'error', 'error': 'x', 'cpu_ms': 0.001, 'peak_memory_mb': 0.1}); import time; time.sleep(1)", top=SAY, alone=True)  # fmt: skip
     assert done.error is not None
     assert done.error.resources["cpu_ms"] > 100
     assert done.error.resources["peak_memory_mb"] > 30

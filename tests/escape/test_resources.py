@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ from tests.escape.conftest import Outcome, the_same_in_both
 
 Escape = Callable[..., Outcome]
 MIB = 1024 * 1024
+
+
+@pytest.fixture
+def escape(escape: Escape) -> Escape:
+    """Each in an interpreter of its own: what it uses is measured and limited there."""
+    return partial(escape, alone=True)
 
 
 def processes() -> str:
