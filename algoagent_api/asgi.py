@@ -1,14 +1,16 @@
 """The ASGI application."""
 
+import json
 import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from algoagent_api.environment import isolation_warnings, misspelt_warnings, settings_or_exit
+from algoagent_api.environment import isolation_warnings, misspelt_warnings, on_this_machine, settings_or_exit
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -18,6 +20,7 @@ settings_or_exit()
 _django = get_asgi_application()
 
 from ai_api.services import get_models, models_configured  # noqa: E402 - the apps must be loaded first
+from algoagent_api.exception_handler import error_body  # noqa: E402 - the apps must be loaded first
 from algoagent_api.observability import forget_dead_processes  # noqa: E402 - the apps must be loaded first
 from Backtest.errors import AlgoAgentError  # noqa: E402 - the apps must be loaded first
 from strategy_api.engine import get_sandbox, warm_kernel  # noqa: E402 - the apps must be loaded first
@@ -36,8 +39,21 @@ def _warm_up() -> None:
             logging.getLogger(__name__).error("language models: %s", error.message)
 
 
+async def _refuse(send: Send) -> None:
+    """Say that a server with DEBUG on is there for its own machine alone."""
+    text = "This server has DEBUG on and answers its own machine only: set DEBUG=False, SECRET_KEY and ALLOWED_HOSTS"
+    body = json.dumps(error_body(text)).encode()
+    head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": head})
+    await send({"type": "http.response.body", "body": body})
+
+
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer as Django does; `gone` in the scope of a request is set when its client has hung up, for who works in a thread."""
+    client = scope.get("client")
+    if settings.DEBUG and scope["type"] == "http" and client and not on_this_machine(client[0]):
+        await _refuse(send)
+        return
     gone = threading.Event()
 
     async def hear() -> dict[str, Any]:

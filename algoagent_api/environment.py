@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import ipaddress
 import json
 import math
 import os
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -38,6 +41,7 @@ NO_ISOLATION = (
     "bubblewrap (apt install bubblewrap libseccomp2), or Docker and set SANDBOX_BACKEND=docker"
 )
 DATABASES = ("sqlite", "postgres", "postgresql")
+PUBLIC_KEY = "development-only-key-that-production-refuses-to-start-with"  # the default of earlier versions
 
 
 # Names that begin like this are read by AlgoAgent alone, so that a distant likeness is enough to say which was meant.
@@ -129,6 +133,32 @@ def folder(name: str, path: Path, *, make: bool = True) -> Path:
         _refused.add(path)
         WRONG.append(f"{name}={path} cannot work: {why}. Name a folder that this user may write to")
     return path
+
+
+def own_key(file: Path) -> str:
+    """Return the key that a file of VAR_DIR holds; make both at the first start, so that no key is known to others.
+
+    Web server and workers may start at the same moment: the one that links its file first has made the key of all.
+    """
+    with contextlib.suppress(OSError):
+        if not file.exists():
+            made = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+                new.write(secrets.token_urlsafe(48))
+            with contextlib.suppress(FileExistsError):
+                os.link(made, file)
+            made.unlink()
+        if len(key := file.read_text(encoding="utf-8").strip()) >= 32:
+            return key
+    return secrets.token_urlsafe(48)  # the folder cannot be used, which is refused by its own name
+
+
+def on_this_machine(host: str) -> bool:
+    """Tell whether an address is one that other machines cannot reach; an empty one is."""
+    try:
+        return host in ("", "localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def database_folder(file: Path, var_dir: Path) -> None:
@@ -260,12 +290,17 @@ def check(settings: Mapping[str, Any]) -> None:
 
 def _wrong_together(settings: Mapping[str, Any]) -> Iterator[str]:
     if not settings["DEBUG"]:
-        if settings["SECRET_KEY"] == settings["DEVELOPMENT_KEY"] or len(settings["SECRET_KEY"]) < 32:
-            yield "DEBUG is off and SECRET_KEY is the default or shorter than 32 characters: set SECRET_KEY to a long random text"
+        if settings["SECRET_KEY"] == PUBLIC_KEY or len(settings["SECRET_KEY"]) < 32:
+            yield "DEBUG is off and SECRET_KEY is missing, public or shorter than 32 characters: set SECRET_KEY to a long random text"
         elif len(settings["SIMPLE_JWT"]["SIGNING_KEY"]) < 32:
             yield "JWT_SECRET is shorter than 32 characters, and DEBUG is off: set it to a long random text"
         if not settings["ALLOWED_HOSTS"]:
             yield "ALLOWED_HOSTS= cannot work with DEBUG off, for every request would be refused: write the host names of this server"
+    elif not on_this_machine(host := os.environ.get("UVICORN_HOST", "")):
+        yield (
+            f"UVICORN_HOST={host} cannot work with DEBUG on, which shows the inside of the server to whoever asks: set DEBUG=False, "
+            "SECRET_KEY and ALLOWED_HOSTS, or listen on 127.0.0.1"
+        )
     access, days = settings["JWT_ACCESS_SECONDS"], settings["JWT_REFRESH_DAYS"]
     if access > days * DAY_S:
         name = "JWT_EXPIRY" if "JWT_EXPIRY" in os.environ else "JWT_ACCESS_SECONDS"

@@ -20,9 +20,8 @@ env = environment.Env()
 environment.Env.read_env(BASE_DIR / ".env")
 environment.refuse_earlier(os.environ)
 
-DEVELOPMENT_KEY = "development-only-key-that-production-refuses-to-start-with"
 DEBUG = env.bool("DEBUG", default=True)
-SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_KEY)
+SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
@@ -36,6 +35,8 @@ DATA_CACHE_DIR = environment.folder(
 )
 with contextlib.suppress(OSError):
     VAR_DIR.chmod(0o700)  # of an earlier version, or made by the system: only the owner may
+if DEBUG and not SECRET_KEY:
+    SECRET_KEY = environment.own_key(VAR_DIR / "secret_key")
 
 INSTALLED_APPS = [
     "unfold",

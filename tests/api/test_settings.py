@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 import algoagent_api.settings
+from algoagent_api.environment import on_this_machine, own_key
 from tests.live import ROOT, environment, http, serve
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -30,11 +32,63 @@ def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_production_refuses_a_default_or_short_key(tmp_path: Path) -> None:
-    for key in ({}, {"SECRET_KEY": "short"}):
+    public = "development-only-key-that-production-refuses-to-start-with"
+    for key in ({}, {"SECRET_KEY": "short"}, {"SECRET_KEY": public}):
         done = check(tmp_path, DEBUG="0", **key)
         assert done.returncode != 0
         assert "set SECRET_KEY" in done.stderr
     assert check(tmp_path, DEBUG="0", SECRET_KEY="x7" * 25).returncode == 0
+
+
+def test_a_first_start_makes_a_key_of_its_own(tmp_path: Path) -> None:
+    script = "import algoagent_api.settings as s; print(s.SECRET_KEY, s.SIMPLE_JWT['SIGNING_KEY'])"
+
+    def keys(folder: Path) -> list[str]:
+        command, env = [sys.executable, "-c", script], environment(folder)
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout.split()
+
+    first, second, other = keys(tmp_path / "one"), keys(tmp_path / "one"), keys(tmp_path / "two")
+    assert first == second
+    assert first[0] == first[1] != other[0]
+    assert len(first[0]) == 64
+    assert (tmp_path / "one" / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in (tmp_path / "one").iterdir() if "secret" in p.name] == ["secret_key"]
+
+
+def test_keys_made_at_once_are_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(lambda _: own_key(tmp_path / "secret_key"), range(64)))) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_debug_is_for_this_machine_alone(tmp_path: Path) -> None:
+    done = check(tmp_path, UVICORN_HOST="0.0.0.0")
+    assert done.returncode != 0
+    assert "UVICORN_HOST=0.0.0.0 cannot work with DEBUG on" in done.stderr
+    for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
+        assert on_this_machine(host)
+    for host in ("::", "192.168.1.7", "10.0.0.1", "example.com", "::ffff:10.0.0.1"):
+        assert not on_this_machine(host)
+    script = """
+import asyncio, json
+from algoagent_api.asgi import application
+
+async def ask(client):
+    sent, left = [], [{"type": "http.request", "body": b"", "more_body": False}]
+    async def receive(): return left.pop() if left else await asyncio.sleep(60)
+    async def send(message): sent.append(message)
+    scope = {"type": "http", "method": "GET", "path": "/api/docs/", "raw_path": b"/api/docs/", "query_string": b"", "root_path": "",
+             "headers": [(b"host", b"localhost")], "client": client, "server": ("127.0.0.1", 8000), "scheme": "http", "http_version": "1.1"}
+    await application(scope, receive, send)
+    return [sent[0]["status"], b"".join(m.get("body", b"") for m in sent[1:]).decode()[:200]]
+
+print(json.dumps([asyncio.run(ask(client)) for client in (("127.0.0.1", 1), None, ("10.0.0.7", 1), ("::ffff:10.0.0.7", 1))]))
+"""
+    command, env = [sys.executable, "-c", script], environment(tmp_path)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    answers = json.loads(done.stdout.splitlines()[-1])
+    assert [status for status, _ in answers] == [200, 200, 403, 403]
+    assert "answers its own machine only" in answers[2][1]
 
 
 def test_production_is_hardened(tmp_path: Path) -> None:
