@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,6 +21,7 @@ from auth_api.pagination import RowPagination
 from auth_api.request_user import user_of
 from auth_api.requests import APIView, GenericAPIView, JSONErrors, ListAPIView, RequestSerializer
 from Backtest.errors import InvalidInput
+from Backtest.sandbox.places import Bound
 from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
@@ -79,6 +81,20 @@ class EventStream(BaseRenderer):
         return b"data: " + JSONRenderer().render(data) + b"\n\n"
 
 
+STREAMS = Bound(64, "streams of events or conversations")
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Events of an answer that counts as open until Django closes it, whether anything was read of it or not."""
+
+    events: AsyncIterator[bytes]
+    close: Callable[[], None]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.events
+
+
 class StreamingView(JSONErrors, APIView):
     """A view that answers with server-sent events."""
 
@@ -86,7 +102,8 @@ class StreamingView(JSONErrors, APIView):
 
     @staticmethod
     def streamed(events: AsyncIterator[bytes]) -> StreamingHttpResponse:
-        response = StreamingHttpResponse(events)
+        """Answer with events as they come. TooBusy where the user has too many such answers open."""
+        response = StreamingHttpResponse(_Counted(events, STREAMS.take()))
         response["Content-Type"] = "text/event-stream"
         response["Cache-Control"] = "no-store"
         response["X-Accel-Buffering"] = "no"

@@ -22,9 +22,13 @@ from Backtest.data.importing.symbols import EACH
 from Backtest.data.quality import quality_report
 from Backtest.data_manager import add_indicators, last_period
 from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
+from Backtest.sandbox.places import Places
 from Backtest.timeframes import is_intraday
 from data_api.models import DataSet
 from data_api.providers import get_data_manager
+
+# Reading one may take 512 MiB and ten seconds of a processor.
+READING = Places(4, share=2, queue=4, what="files")
 
 
 def dataset_fetch(
@@ -76,7 +80,8 @@ def dataset_file_content(*, path: Path) -> bytes:
 
 def dataset_preview_file(*, name: str, content: bytes, choices: ImportChoices) -> Understood:
     """Return what is understood of a file; nothing is stored. DataError when it cannot be read."""
-    return read_limited(content, name, choices=choices, limits=_limits())
+    with READING.one():
+        return read_limited(content, name, choices=choices, limits=_limits())
 
 
 def _limits() -> ReadingLimits:
@@ -91,13 +96,15 @@ def dataset_upload(*, user: User, name: str, content: bytes, choices: ImportChoi
         TooLarge: the user has as many data sets as one may.
     """
     if choices.symbol_in_file == EACH:
-        read = read_each_limited(content, name, choices=choices, limits=_limits())
+        with READING.one():
+            read = read_each_limited(content, name, choices=choices, limits=_limits())
         if choices.symbol and len(read) > 1:
             raise InvalidInput(
                 f"The file's symbols keep their names: leave symbol={choices.symbol} out, or choose one of them"
             )
     else:
-        read = [read_limited(content, name, choices=choices, limits=_limits())]
+        with READING.one():
+            read = [read_limited(content, name, choices=choices, limits=_limits())]
     prices = [one.require() for one in read]
     for found in prices:
         if not found.symbol:

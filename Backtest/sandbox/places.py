@@ -74,10 +74,13 @@ class Places:
         total: how many there are.
         share: how many one asker may hold.
         queue: how many jobs of one asker may wait; one more is refused.
+        what: what the jobs are called, in the plural.
+        instead: what whoever is refused may do but wait.
     """
 
-    def __init__(self, total: int, *, share: int, queue: int) -> None:
+    def __init__(self, total: int, *, share: int, queue: int, what: str, instead: str = "") -> None:
         self.total, self.share, self.queue = total, share, queue
+        self.what, self.instead = what, instead
         self._held: Counter[str] = Counter()
         self._waiting: list[_Waiting] = []
         self._lock = threading.Lock()
@@ -96,10 +99,8 @@ class Places:
         mine = _Waiting(who.name)
         with self._lock:
             if who.name and sum(w.name == who.name for w in self._waiting) >= self.queue:
-                raise TooBusy(
-                    f"{self._held[who.name]} of your runs are under way and {self.queue} wait: wait until they are done, or "
-                    "queue a backtest (POST /api/backtests/), which takes its turn without holding a connection"
-                )
+                under_way = f"{self._held[who.name]} of your {self.what} are under way and {self.queue} wait"
+                raise TooBusy(f"{under_way}: wait until they are done{', or ' if self.instead else ''}{self.instead}")
             self._waiting.append(mine)
             self._grant()
         try:
@@ -126,3 +127,37 @@ class Places:
             self._waiting.remove(next_)
             self._held[next_.name] += 1
             next_.granted.set()
+
+
+class Bound:
+    """A bound on what one asker has open at a time, such as streams, which nobody waits for.
+
+    Args:
+        most: how many one may have.
+        what: what they are called, in the plural.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most, self.what = most, what
+        self._open: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self) -> Callable[[], None]:
+        """Count one more for this thread's asker; return what is to be called, once or more often, when it is closed.
+
+        Raises:
+            TooBusy: so many are open already.
+        """
+        name, closed = asker().name, threading.Event()
+        with self._lock:
+            if name and self._open[name] >= self.most:
+                raise TooBusy(f"You have {self.most} {self.what} open: close one, and try again")
+            self._open[name] += 1
+
+        def close() -> None:
+            with self._lock:
+                if not closed.is_set():
+                    closed.set()
+                    self._open[name] -= 1
+
+        return close

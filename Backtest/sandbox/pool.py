@@ -28,6 +28,7 @@ from Backtest.sandbox.places import Places
 
 Run = Callable[[SandboxJob], SandboxResult]
 MOST_WAITING = 8  # jobs of one asker
+QUEUE_INSTEAD = "queue a backtest (POST /api/backtests/), which takes its turn without holding a connection"
 
 
 class Forks:
@@ -92,7 +93,7 @@ class InterpreterSandbox:
         self._waiting: deque[Interpreter] = deque()
         self._lock = threading.Lock()
         places = at_once or max(4, 2 * (os.cpu_count() or 1))
-        self._places = Places(places, share=max(1, places // 2), queue=MOST_WAITING)
+        self._places = Places(places, share=max(1, places // 2), queue=MOST_WAITING, what="runs", instead=QUEUE_INSTEAD)
         self._closed = self._refills = False
         # bubblewrap ends with the thread that started it: one thread starts all and lives as long as we do.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-start")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from Backtest.errors import ExecutionError, TooBusy
-from Backtest.sandbox.places import Asker, Places, working_for
+from Backtest.sandbox.places import Asker, Bound, Places, no_later_than, working_for
 
 
 class Holder(threading.Thread):
@@ -41,7 +41,7 @@ def settled(places: Places, waiting: int) -> None:
 
 
 def test_one_asker_has_a_share_and_another_is_not_held_up() -> None:
-    places, order = Places(4, share=2, queue=8), []
+    places, order = Places(4, share=2, queue=8, what="runs"), []
     ada = [Holder(places, "ada", order) for _ in range(6)]
     settled(places, 4)
     bob = Holder(places, "bob", order)
@@ -58,7 +58,7 @@ def test_one_asker_has_a_share_and_another_is_not_held_up() -> None:
 
 
 def test_the_last_place_is_kept_for_who_holds_none() -> None:
-    places, order = Places(4, share=2, queue=8), []
+    places, order = Places(4, share=2, queue=8, what="runs"), []
     held = [Holder(places, name, order) for name in ("ada", "ada", "bob")]
     for one in held:
         assert one.has.wait(30)
@@ -75,7 +75,7 @@ def test_the_last_place_is_kept_for_who_holds_none() -> None:
 
 
 def test_who_holds_the_fewest_comes_first_and_then_who_came_first() -> None:
-    places, order = Places(2, share=2, queue=8), []
+    places, order = Places(2, share=2, queue=8, what="runs"), []
     first = Holder(places, "ada", order)
     assert first.has.wait(30)
     system = Holder(places, "", order)
@@ -95,19 +95,19 @@ def test_who_holds_the_fewest_comes_first_and_then_who_came_first() -> None:
 
 
 def test_more_than_may_wait_are_refused_with_what_to_do() -> None:
-    places, order = Places(2, share=1, queue=3), []
+    places, order = Places(2, share=1, queue=3, what="runs"), []
     held = [Holder(places, "ada", order) for _ in range(4)]
     settled(places, 3)
     refused = Holder(places, "ada", order)
     assert refused.has.wait(30)
-    assert refused.error.startswith("1 of your runs are under way and 3 wait: wait until they are done, or queue")
+    assert refused.error == "1 of your runs are under way and 3 wait: wait until they are done"
     assert Holder(places, "bob", order).has.wait(30)
     for one in held:
         one.release.set()
 
 
 def test_who_hung_up_waits_no_longer() -> None:
-    places, order, gone = Places(2, share=1, queue=3), [], threading.Event()
+    places, order, gone = Places(2, share=1, queue=3, what="runs"), [], threading.Event()
 
     def check() -> None:
         if gone.is_set():
@@ -127,7 +127,7 @@ def test_who_hung_up_waits_no_longer() -> None:
 
 
 def test_the_system_has_no_share() -> None:
-    places, order = Places(3, share=1, queue=1), []
+    places, order = Places(3, share=1, queue=1, what="runs"), []
     held = [Holder(places, "", order) for _ in range(3)]
     for one in held:
         assert one.has.wait(30)
@@ -136,10 +136,42 @@ def test_the_system_has_no_share() -> None:
 
 @pytest.mark.parametrize("total", [1, 2])
 def test_few_places_are_all_used(total: int) -> None:
-    places, order = Places(total, share=max(1, total // 2), queue=8), []
+    places, order = Places(total, share=max(1, total // 2), queue=8, what="runs"), []
     held = [Holder(places, name, order) for name in ("ada", "bob", "cleo")]
     settled(places, 3 - total)
     for one in held:
         one.release.set()
         one.join(30)
     assert sorted(order) == ["ada", "bob", "cleo"]
+
+
+def test_what_is_open_is_bounded_and_counts_until_it_is_closed() -> None:
+    streams = Bound(2, "streams")
+    with working_for(Asker("ada")):
+        close, _ = streams.take(), streams.take()
+        with pytest.raises(TooBusy, match="You have 2 streams open: close one"):
+            streams.take()
+        close()
+        close()  # once more changes nothing
+        streams.take()
+        with pytest.raises(TooBusy):
+            streams.take()
+    with working_for(Asker("bob")):
+        streams.take()
+    for _ in range(5):
+        streams.take()  # the system's own
+
+
+def test_a_time_for_all_ends_who_waits_and_asks_the_one_before() -> None:
+    places, order, asked = Places(1, share=1, queue=3, what="runs"), [], []
+    held = Holder(places, "bob", order)
+    assert held.has.wait(30)
+    with (
+        working_for(Asker("ada", lambda: asked.append(1))),
+        no_later_than(time.monotonic() + 0.3),
+        pytest.raises(ExecutionError, match="The time given for all runs together is over"),
+        places.one(),
+    ):
+        raise AssertionError("bob holds the only place")
+    assert asked
+    held.release.set()

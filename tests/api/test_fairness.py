@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlsplit
 
 import httpx
@@ -27,7 +28,7 @@ class Sleeps(Strategy):
     def next(self):
         pass
 """
-SHARE, QUEUE = 2, 8  # of four places, on two cores
+SHARE, QUEUE = max(4, 2 * (os.cpu_count() or 1)) // 2, 8
 
 
 class Client:
@@ -53,28 +54,22 @@ class Client:
 
 @pytest.fixture
 def sleepers(server: Server) -> Iterator[list[Client]]:
-    """As many clients of mallory's as may run and wait."""
+    """One client of mallory's more than may run and wait."""
     header = {"Authorization": f"Bearer {server.token('mallory')}"}
     with ExitStack() as stack:
-        clients = [Client(server, header) for _ in range(SHARE + QUEUE)]
+        clients = [Client(server, header) for _ in range(SHARE + QUEUE + 1)]
         for one in clients:
             stack.callback(one.hang_up)
         yield clients
 
 
-def waited_until_refused(server: Server) -> httpx.Response:
-    """Return the answer to mallory's next request once all places of hers are taken."""
-    header = {"Authorization": f"Bearer {server.token('mallory')}"}
+def refused(sleepers: list[Client]) -> tuple[Client, HTTPResponse]:
+    """Return the one that is refused once all places are taken, and its answer."""
     until = time.monotonic() + 60
-    while True:
-        answer = http.post(
-            f"{server.url}/api/production/strategies/sandbox-test/",
-            json={"code": SLEEPS, "symbol": "GOOG", "limits": {"timeout_s": 1}},
-            headers=header,
-            timeout=120,
-        )
-        if answer.status_code == 429 or time.monotonic() > until:
-            return answer
+    while not (answered := [one for one in sleepers if one.answered]):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return answered[0], answered[0].line.getresponse()
 
 
 def quick_run(server: Server) -> httpx.Response:
@@ -85,16 +80,17 @@ def quick_run(server: Server) -> httpx.Response:
 
 
 def test_a_user_who_sleeps_in_every_place_holds_nobody_up(server: Server, sleepers: list[Client]) -> None:
-    refused = waited_until_refused(server)
-    assert refused.status_code == 429
-    assert "2 of your runs are under way and 8 wait" in refused.json()["error"]
-    assert "POST /api/backtests/" in refused.json()["error"]
+    one, answer = refused(sleepers)
+    error = json.load(answer)["error"]
+    assert answer.status == 429
+    assert f"{SHARE} of your runs are under way and {QUEUE} wait" in error
+    assert "POST /api/backtests/" in error
     assert quick_run(server).status_code == 200
-    assert not any(one.answered for one in sleepers), "they sleep for longer than this"
+    assert not any(other.answered for other in sleepers if other is not one), "they sleep for longer than this"
 
 
 def test_what_nobody_waits_for_ends(server: Server, sleepers: list[Client]) -> None:
-    assert waited_until_refused(server).status_code == 429
+    assert refused(sleepers)[1].status == 429
     for one in sleepers:
         one.hang_up()
     until = time.monotonic() + 60
@@ -105,3 +101,28 @@ def test_what_nobody_waits_for_ends(server: Server, sleepers: list[Client]) -> N
         assert time.monotonic() < until, answer.text
         time.sleep(0.2)
     assert answer.json()["success"], answer.text
+
+
+def test_streams_of_one_user_are_bounded(server: Server) -> None:
+    """Those that are open count, and those that were closed do not."""
+    header = {"Authorization": f"Bearer {server.token('mallory')}"}
+    body = {"user_description": SENTENCE}
+    made = http.post(f"{server.url}/api/strategies/", json=body, headers=header, timeout=200).json()
+    run = http.post(f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=header, timeout=60).json()
+    url = f"{server.url}/api/backtests/{run['id']}/events/"
+    with ExitStack() as stack:
+        for _ in range(64):
+            answer = stack.enter_context(http.stream("GET", url, headers=header, timeout=60))
+            assert answer.status_code == 200
+        refused = http.get(url, headers=header, timeout=60)
+        assert refused.status_code == 429
+        assert "You have 64 streams of events or conversations open" in refused.json()["error"]
+        other = {"Authorization": f"Bearer {server.token('ada')}"}
+        assert http.get(url, headers=other, timeout=60).status_code == 404
+    until = time.monotonic() + 60
+    while True:
+        with http.stream("GET", url, headers=header, timeout=60) as answer:
+            if answer.status_code == 200:
+                break
+        assert time.monotonic() < until
+        time.sleep(0.1)
