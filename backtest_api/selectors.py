@@ -6,7 +6,9 @@ import asyncio
 import csv
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +85,26 @@ _TEXT = {"side", "entry_time", "exit_time", "exit_reason", "time"}
 _WHOLE = {"entry_bar", "exit_bar"}
 
 
-def rows_of(*, run: BacktestRun, name: str) -> list[dict[str, Any]]:
-    """Return the rows of a CSV artifact, numbers as numbers and empty cells as None."""
-    with artifact(run=run, name=name).open(encoding="utf-8", newline="") as file:
-        return [{key: _value(key, text) for key, text in row.items()} for row in csv.DictReader(file)]
+class Rows(Sequence[dict[str, Any]]):
+    """The rows of a CSV artifact, numbers as numbers and empty cells as None; of a page no more is read than the page.
+
+    No cell holds a line break, so that a row is a line.
+    """
+
+    def __init__(self, *, run: BacktestRun, name: str) -> None:
+        self._path = artifact(run=run, name=name)
+
+    def __len__(self) -> int:
+        with self._path.open("rb") as file:
+            return max(0, sum(part.count(b"\n") for part in iter(partial(file.read, 2**20), b"")) - 1)
+
+    def __getitem__(self, rows: Any) -> Any:
+        if not isinstance(rows, slice):
+            return self[rows : rows + 1][0]
+        with self._path.open(encoding="utf-8", newline="") as file:
+            head = next(csv.reader(file))
+            read = csv.DictReader(islice(file, rows.start, rows.stop), head)
+            return [{key: _value(key, text) for key, text in row.items()} for row in read]
 
 
 def _value(key: str, text: str) -> Any:

@@ -230,7 +230,7 @@ class _RowsView(GenericAPIView[BacktestRun]):
             )
         if wanted != "json":
             raise InvalidInput(f"Unknown format {wanted[:20]!r}: use json or csv")
-        page = self.paginate_queryset(selectors.rows_of(run=run, name=self.artifact))
+        page = self.paginate_queryset(selectors.Rows(run=run, name=self.artifact))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 

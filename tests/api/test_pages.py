@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 from rest_framework.generics import GenericAPIView
 from rest_framework.test import APIClient
 
 from auth_api.pagination import Pagination
+from backtest_api import selectors
+from backtest_api.models import BacktestRun
+from backtest_api.services import artifact_folder
 from tests.api.test_unknown_fields import ROUTES
 from tests.conftest import SENTENCE
 
@@ -50,6 +54,29 @@ def test_pages_go_from_the_first_to_the_last(api: APIClient) -> None:
     assert api.get("/api/strategies/", {"page_size": 200}).status_code == 200
     beyond = api.get("/api/strategies/", {"page": 3, "page_size": 2})
     assert (beyond.status_code, beyond.json()["error"]) == (404, "There is no page 3: the last is 2")
+
+
+def test_pages_of_rows_are_the_file_and_no_more_is_read(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = api.post("/api/backtests/quick-run/", {"user_description": SENTENCE, "symbol": "GOOG"}).json()
+    path = artifact_folder(BacktestRun.objects.get(pk=run["id"])) / "equity_curve.csv"
+    whole, cells, value = pd.read_csv(path), [], selectors._value
+    monkeypatch.setattr(selectors, "_value", lambda key, text: cells.append(text) or value(key, text))
+    rows, page, size = [], 1, 700
+    while True:
+        found = api.get(f"/api/backtests/{run['id']}/equity/", {"page": page, "page_size": size}).json()
+        assert found["count"] == len(whole)
+        assert len(cells) == len(found["results"]) * len(whole.columns)
+        cells.clear()
+        rows += found["results"]
+        page += 1
+        if not found["next"]:
+            break
+    assert page - 1 == -(-len(whole) // size) > 2
+    assert [row["time"] for row in rows] == whole["time"].to_list()
+    assert [row["Equity"] for row in rows] == whole["Equity"].to_list()
+    last = api.get(f"/api/backtests/{run['id']}/equity/", {"page": "last", "page_size": size}).json()["results"]
+    assert last == rows[-(len(whole) % size) :]
+    assert api.get(f"/api/backtests/{run['id']}/equity/", {"page": page, "page_size": size}).status_code == 404
 
 
 def test_rows_of_a_run_come_in_larger_pages(api: APIClient) -> None:
