@@ -26,6 +26,7 @@ from Backtest.sessions import with_periods
 
 TICK_S = 0.25
 LINE_BYTES = 4 * 1024 * 1024
+REPORT_MIB = 64
 PACKAGES = "backtesting, numpy, pandas, talib and Python's own"
 
 
@@ -91,6 +92,15 @@ class Inbox:
             self._progress = min(max(message.progress or 0.0, self._progress), 1.0)
         if message.token != self.token:
             raise _violation("it is the answer to another job")
+        if message.report and not self._job.report:
+            raise _violation("it brings a chart nobody asked for")
+        if message.report > REPORT_MIB * MIB:
+            raise ExecutionError(
+                f"The chart has {message.report / MIB:,.0f} MiB, at most {REPORT_MIB} are kept: shorten the range",
+                exit_reason="output",
+            )
+        if (message.orders or message.indicators) and not self._job.trace:
+            raise _violation("it brings orders and indicators nobody asked for")
         if message.bars not in (0, len(self._job.frame)):
             raise _violation(f"it tells of {message.bars} bars, there are {len(self._job.frame)}")
         return message

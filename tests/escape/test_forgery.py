@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from Backtest.errors import ExecutionError
 from Backtest.sandbox.job import EngineSettings, SandboxJob
 from Backtest.sandbox.pool import InterpreterSandbox
 from tests.escape.conftest import TRADES, Outcome, each, prices, strategy, the_same_in_both
@@ -184,6 +185,9 @@ ANSWERS = {
     "1e999 in the JSON": 'frames({}, b\'{"status": "completed", "token": "TOKEN", "cpu_ms": 1e999}\\n\'); os._exit(0)',
     "a beginning outside the data": "answer(begin=10**9)",
     "a beginning before the first bar": "answer(begin=-1)",
+    "a chart nobody asked for": "frames({'status': 'completed', 'begin': 1, 'bars': BARS, 'report': 10**8}, b'x' * (BARS * 8 + 10**7)); os._exit(0)",
+    "indicators nobody asked for": "answer(indicators=['SMA'] * 60)",
+    "orders nobody asked for": "answer(orders=[[5, [[1.0, None, None, None, None, 0.0]]]])",
     "deep JSON": "frames({}, b'[' * 1000000 + b']' * 1000000 + b'\\n'); os._exit(0)",
     "no JSON": "frames({}, b'\\x80\\x04\\x95cos\\nsystem\\n(S\"true\"\\ntR.\\n'); os._exit(0)",
     "keys without end": "frames({}, json.dumps({'status': 'completed', 'token': 'TOKEN', 'metrics': {str(i): 1 for i in range(100000)}}).encode() + b'\\n'); os._exit(0)",
@@ -228,8 +232,15 @@ def test_a_parquet_bomb_in_place_of_the_numbers(escape: Escape) -> None:
 
 
 def test_a_report_larger_than_it_may_be(escape: Escape) -> None:
-    done = escape("answer(report=10**12)", top=SAY)
-    assert done.reason == "output"
+    """Nobody asked for one; where one was asked for, it is refused by its size before it is read."""
+    assert escape("answer(report=10**12)", top=SAY).reason == "violation"
+
+
+@the_same_in_both
+def test_a_report_that_was_asked_for_is_bounded(box: InterpreterSandbox) -> None:
+    with pytest.raises(ExecutionError, match="at most 64 are kept") as refused:
+        box.run(SandboxJob(strategy("answer(report=10**9)", top=SAY), prices(), report=True))
+    assert refused.value.exit_reason == "output"
 
 
 @the_same_in_both
