@@ -295,6 +295,20 @@ class ClauseSerializer(serializers.Serializer[Any]):
     clauses = serializers.ListField(child=serializers.DictField(), required=False)
 
 
+class DayEventSerializer(serializers.Serializer[Any]):
+    bar = serializers.IntegerField()
+    time = serializers.CharField()
+    decision = serializers.DictField()
+    orders = serializers.ListField(child=serializers.DictField())
+    answer = serializers.CharField()
+
+
+class ExplainedDaySerializer(serializers.Serializer[Any]):
+    date = serializers.DateField()
+    bars = serializers.IntegerField()
+    events = DayEventSerializer(many=True, help_text="The bars with fills or decisions")
+
+
 class ExplanationSerializer(serializers.Serializer[Any]):
     bar = serializers.IntegerField()
     time = serializers.CharField()
@@ -304,8 +318,9 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     position = serializers.DictField(allow_null=True)
     rules = ClauseSerializer(many=True)
     decision = serializers.DictField()
-    orders = serializers.ListField(child=serializers.DictField())
-    answer = serializers.CharField()
+    orders = serializers.ListField(child=serializers.DictField(), help_text="What was filled in this bar")
+    answer = serializers.CharField(help_text="What was filled, what was decided, and why")
+    day = ExplainedDaySerializer(required=False, help_text="Where a day of bars within a day was asked for")
 
 
 # -- The envelope of a job -----------------------------------------------------------------------

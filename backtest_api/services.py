@@ -619,11 +619,14 @@ def _chart_ensure(run: BacktestRun) -> str:
     return ""
 
 
-def run_explain(*, run: BacktestRun, at: Any) -> dict[str, Any]:
-    """Explain what a completed run did at a time. DataError outside its data."""
+def run_explain(*, run: BacktestRun, at: pd.Timestamp | date) -> dict[str, Any]:
+    """Explain what a completed run did at a time or on a day. DataError outside its data."""
+    import pandas as pd
+
     from Backtest.explain import Explainer
 
-    return Explainer(*_what_ran(run)).explain(at)
+    explainer = Explainer(*_what_ran(run))
+    return explainer.explain(at) if isinstance(at, pd.Timestamp) else explainer.explain_day(at)
 
 
 def _first(run: BacktestRun) -> int:
@@ -651,8 +654,11 @@ def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.Dat
     return canonical, pd.read_parquet(folder / "prices.parquet"), trades, _first(run)
 
 
-def parse_time(text: str) -> pd.Timestamp:
-    """Return a date or time. InvalidInput when it is none."""
+_CLOCK = re.compile(r":|\d[T ]\d{1,2}(?:$|[Z+-])", re.IGNORECASE)
+
+
+def parse_time(text: str) -> pd.Timestamp | date:
+    """Return a time, or a date where no time of day is said. InvalidInput when it is none."""
     import pandas as pd
 
     such = "use a form such as 2008-03-03 or 2008-03-03T15:00"
@@ -666,7 +672,7 @@ def parse_time(text: str) -> pd.Timestamp:
         found = None
     if found is None or pd.isna(found):
         raise InvalidInput(f"at={text[:40]!r} is no time: {such}").at("at")
-    return found
+    return found if found != found.normalize() or _CLOCK.search(text.strip()) else found.date()
 
 
 def artifacts_prune(*, days: int, dry_run: bool = False, clock: Callable[[], datetime] = now) -> tuple[int, int]:

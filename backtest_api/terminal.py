@@ -107,8 +107,6 @@ def print_explanation(found: dict[str, Any], console: Console | None = None) -> 
     for rule in found["rules"]:
         console.print(f"{rule['kind']} {rule['side']}", style="dim")
         _print_clause(rule, 1, console)
-    for order in found["orders"]:
-        console.print(f"filled in this bar: {order['side']} {order['order']} at {spaced(order['price'])}")
     console.print(found["answer"], markup=False, soft_wrap=True)
 
 

@@ -275,12 +275,18 @@ class CodeView(APIView):
 class ExplainView(APIView):
     @extend_schema(
         parameters=[
-            OpenApiParameter("at", str, required=True, description="A date or time within the data", examples=[])
+            OpenApiParameter(
+                "at",
+                str,
+                required=True,
+                description="A time within the data, or a date for all of its bars",
+                examples=[],
+            )
         ],
         responses={200: serializers.ExplanationSerializer},
     )
     def get(self, request: Request, run_id: int) -> Response:
-        """Why there was a trade at a bar, or why there was none."""
+        """Why there was a trade at a bar or on a day, or why there was none."""
         run = selectors.completed_run(user=user_of(request), run_id=run_id)
         at = services.parse_time(request.query_params.get("at", ""))
         return Response(services.run_explain(run=run, at=at))
