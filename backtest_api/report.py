@@ -24,7 +24,7 @@ from Backtest.kernel.definitions import DEFINITIONS, NOTATION, Definition, label
 from Backtest.sandbox import EngineSettings
 from Backtest.search.ranges import RANGED
 from Backtest.timeframes import is_intraday
-from backtest_api.assumed import still_assumed
+from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestRun
 from backtest_api.plots import curve_drawing
 from backtest_api.written import MISSING, amount, duration, figure, moment, money, percent, price, share
@@ -107,20 +107,12 @@ def _strategy(run: BacktestRun, canonical: CanonicalStrategy | None, code: str) 
     if canonical is None:
         found = CLASS_NAME.search(code)
         return {"class_name": found[1] if found else "", "code": code}
-    same = run.strategy is not None and run.strategy.version == run.strategy_version
     return {
         "sentences": describe(canonical).splitlines(),
         "text": canonical.provenance.original_text,
-        "assumptions": _assumptions(run) if same else [],
+        "assumptions": [a["text"] for a in assumptions_of(run)],
         "code": code,
     }
-
-
-def _assumptions(run: BacktestRun) -> list[str]:
-    """Return what was assumed about the words of a run's strategy, and was not given with the run."""
-    assert run.strategy is not None
-    read = load_canonical(run.strategy.canonical_json).strategy
-    return [a["text"] for a in still_assumed(run, read, run.strategy.assumptions)]
 
 
 def _settings(settings: EngineSettings, canonical: CanonicalStrategy | None) -> list[tuple[str, str]]:

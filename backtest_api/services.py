@@ -526,10 +526,10 @@ def quick_run(
     canonical_json: dict[str, Any] | None = None,
     user_description: str = "",
     **options: Any,
-) -> tuple[BacktestRun, dict[str, Any]]:
+) -> tuple[BacktestRun, str]:
     """Run a stored strategy, a canonical or a text at once.
 
-    Returns the completed run and how it was understood: description and assumptions.
+    Returns the completed run and the strategy in plain English. What was assumed about a canonical or text is kept with the run.
     """
     from Strategy.older_shape import assumptions_in
     from strategy_api.services import understand
@@ -549,18 +549,22 @@ def quick_run(
         reading = parsed.diagnostics if parsed else ()
         run = run_create(user=user, canonical=canonical, here=True, reading=reading, **options)
     run = ranges_ensure(run=run_execute(run=run))
-    description = load_canonical(run.canonical_json).require().describe()
-    assumptions = (
+    if parsed:
         assumptions_dated(run=run, parsed=parsed)
-        if parsed
-        else [{**a, "first_difference": ""} for a in still_assumed(run, canonical, assumed)]
-    )
-    return run, {"description": description, "assumptions": assumptions}
+    elif canonical:
+        _keep_assumptions(run, [{**a, "first_difference": ""} for a in still_assumed(run, canonical, assumed)])
+    return run, load_canonical(run.canonical_json).require().describe()
+
+
+def _keep_assumptions(run: BacktestRun, found: list[dict[str, str]]) -> list[dict[str, str]]:
+    run.outcome = {**run.outcome, "assumptions": found}
+    run.save(update_fields=["outcome"])
+    return found
 
 
 def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str, str]]:
     """Return what was assumed about a text; where it could be read in two ways, with `first_difference`,
-    the first date of a completed run on which the other reading would have traded differently."""
+    the first date of a completed run on which the other reading would have traded differently. They are kept with the run."""
     from Strategy.readings import first_differences
 
     canonical, frame, trades, first = _what_ran(run)
@@ -570,7 +574,7 @@ def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str
     for assumption in still_assumed(run, parsed.require(), parsed.assumptions):
         difference = next((d for start, d in dated.items() if assumption["text"].startswith(start)), "")
         found.append({**assumption, "first_difference": difference})
-    return found
+    return _keep_assumptions(run, found)
 
 
 # What the page and the chart in it may do: draw, with scripts and styles of their own. They may load and send nothing.

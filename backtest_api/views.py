@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.forms import IntegerField
 from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django_filters.rest_framework import ChoiceFilter, FilterSet, NumberFilter
+from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -34,6 +34,7 @@ class BacktestFilter(FilterSet):  # type: ignore[misc] # django-filter carries n
     # Of whose strategy it is, nothing is said.
     strategy = WholeNumberFilter(field_name="strategy_id", min_value=0, max_value=2**63 - 1)
     timeframe = ChoiceFilter(choices=[(name, name) for name in TIMEFRAMES])
+    symbol = CharFilter(lookup_expr="iexact")
 
     class Meta:
         model = BacktestRun
@@ -47,7 +48,7 @@ class BacktestListView(ListAPIView[BacktestRun]):
     ordering_fields = ("id", "created_at", "total_return_pct", "sharpe_ratio", "max_drawdown", "total_trades")
 
     def get_queryset(self) -> QuerySet[BacktestRun]:
-        return selectors.runs_of(user=user_of(self.request))
+        return selectors.runs_of(user=user_of(self.request)).select_related("strategy")
 
     @extend_schema(request=serializers.RunCreateSerializer, responses={202: serializers.RunSerializer})
     def post(self, request: Request) -> Response:
@@ -180,8 +181,8 @@ class QuickRunView(APIView):
         """Backtest a stored strategy, a canonical or a sentence, and answer when it is done."""
         body = serializers.QuickRunSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        run, understood = services.quick_run(user=user_of(request), **body.validated_data)
-        return Response({**serializers.RunSerializer(run).data, **understood})
+        run, description = services.quick_run(user=user_of(request), **body.validated_data)
+        return Response({**serializers.RunSerializer(run).data, "description": description})
 
 
 class BacktestView(APIView):
