@@ -436,13 +436,14 @@ def summary_text(run: BacktestRun) -> str:
     total, hold = run.total_return_pct, run.buy_and_hold_return_pct
     if not run.total_trades:
         return f"{name} on {run.symbol} made no trade from {run.start_date} to {run.end_date}"
-    trades = f"{run.total_trades} trade{'s' if run.total_trades > 1 else ''}"
+    trades = f"{run.total_trades:,} trade{'s' if run.total_trades > 1 else ''}"
     if total is None or hold is None:
         return f"{name} on {run.symbol}: {trades}"
-    if f"{abs(total - hold):.1f}" == "0.0":
-        return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and matched buy-and-hold"
+    returned, apart = f"{round(total, 1) + 0:,.1f}%", f"{abs(total - hold):,.1f}"  # + 0: -0.0 is written as 0.0
+    if apart == "0.0":
+        return f"{name} on {run.symbol} returned {returned} in {trades} and matched buy-and-hold"
     verb = "beat" if total > hold else "trailed"
-    return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and {verb} buy-and-hold by {abs(total - hold):.1f} points"
+    return f"{name} on {run.symbol} returned {returned} in {trades} and {verb} buy-and-hold by {apart} points"
 
 
 def artifact_folder(run: BacktestRun) -> Path:
