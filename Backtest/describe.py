@@ -83,6 +83,14 @@ def spaced(value: float) -> str:
     return text.removesuffix(".0")
 
 
+def bars_of(timeframe: str, count: int | None = None) -> str:
+    """Return bars with their time frame, such as `daily bars`, `1 daily bar` or `3 bars of 15m`."""
+    word = TIMEFRAME_WORDS.get(timeframe)
+    bars = "bar" if count == 1 else "bars"
+    text = f"{word} {bars}" if word else f"{bars} of {timeframe}"
+    return text if count is None else f"{count:,} {text}"
+
+
 def _level(level: PercentLevel | AtrLevel | RiskReward) -> str:
     if isinstance(level, PercentLevel):
         return f"{plain(level.value)}% from the entry price"

@@ -6,7 +6,9 @@ generated code, and the decision reached here must be the order the next bar sho
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 import numpy as np
@@ -167,7 +169,7 @@ class Explainer:
             if other in sides and not self.strategy.risk.cooldown_bars and not last and self._enters(bar, other):
                 return "reverse", other
             return "exit", side
-        if last or bar - int(self.account.flat_since[bar]) < self.strategy.risk.cooldown_bars:
+        if last or self._cooldown_left(bar) > 0:
             return "none", None
         for side in sides:
             if self._enters(bar, side):
@@ -206,6 +208,10 @@ class Explainer:
         """Say that a day has no bar, and which one is answered for."""
         if seconds(self.strategy.timeframe) > 86400 or at.date() <= self.frame.index[bar].date():
             return ""
+        if bar + 1 < len(self.frame) and self.frame.index[bar + 1].date() == at.date():
+            return (
+                f"The bars of {at.date()} begin at {self._clock(bar + 1)}; this is the bar before, {self._when(bar)}. "
+            )
         return f"There is no bar on {at.date()}; this is the bar before, {self._when(bar)}. "
 
     def _when(self, bar: int) -> str:
@@ -234,6 +240,82 @@ class Explainer:
             "answer": self._instead(bar, at) + self._answer(bar, action, side),
         }
 
+    def explain_day(self, day: date) -> dict[str, Any]:
+        """Return what `explain` does, of bars within a day for all bars of a day: `day` has its fills and decisions.
+
+        Rules and values are those of one bar, which the answer names: the first on which something happened, or the last.
+        """
+        days = pd.DatetimeIndex(self.frame.index).tz_localize(None).normalize()
+        bars = np.flatnonzero(days == pd.Timestamp(day)).tolist()
+        if not is_intraday(self.strategy.timeframe) or not bars:
+            return self.explain(pd.Timestamp(day))
+        busy = [bar for bar in bars if self.decision(bar)[0] != "none" or self._orders(bar)]
+        shown = self.explain(pd.Timestamp(self.frame.index[busy[0] if busy else bars[-1]]))
+        events = [self._event(bar) for bar in busy]
+        parts = [
+            f"{day} has {len(bars)} bar{'s' * (len(bars) > 1)}, {self._clock(bars[0])} to {self._clock(bars[-1])}."
+        ]
+        parts += [f"{self._clock(bar)}: {event['answer']}" for bar, event in zip(busy, events, strict=True)]
+        if quiet := [bar for bar in bars if bar not in set(busy)]:
+            parts.append(self._quiet(quiet, begin="In the others nothing" if busy else "Nothing"))
+        parts.append(f"Rules and values are those of {self._clock(shown['bar'])}.")
+        return {**shown, "answer": " ".join(parts), "day": {"date": str(day), "bars": len(bars), "events": events}}
+
+    def _event(self, bar: int) -> dict[str, Any]:
+        action, side = self.decision(bar)
+        return {
+            "bar": bar,
+            "time": self._when(bar),
+            "decision": {"action": action, "side": side},
+            "orders": self._orders(bar),
+            "answer": self._answer(bar, action, side),
+        }
+
+    def _quiet(self, bars: list[int], *, begin: str) -> str:
+        """Say why nothing was decided on some bars of a day, how often each, and what the last of them lacked."""
+        counts = Counter(self._why_quiet(bar) for bar in bars)
+        why = ", ".join(f"{reason} ({count} bar{'s' * (count > 1)})" for reason, count in counts.items())
+        return f"{begin} was decided: {why}. {self._clock(bars[-1])}: {self._answer(bars[-1], 'none', None)}"
+
+    def _why_quiet(self, bar: int) -> str:
+        if bar < self.start:
+            return "the indicators are warming up"
+        if self.account.side[bar]:
+            return "the position is held"
+        if bar < len(self.frame) - 1 and self._cooldown_left(bar) > 0:
+            return "the cooldown is not over"
+        return "no entry is true"
+
+    def _cooldown_left(self, bar: int) -> int:
+        """Return for how many bars, this one counted, there is no entry after the last exit; 0 or less when there may be."""
+        return self.strategy.risk.cooldown_bars - (bar - int(self.account.flat_since[bar]))
+
+    def _clock(self, bar: int) -> str:
+        """Return the time of day of a bar."""
+        time = self.frame.index[bar]
+        return f"{time:%H:%M:%S}" if time.second else f"{time:%H:%M}"
+
+    def _fills(self, bar: int) -> str:
+        """Say what was filled in this bar, in its order: what was open before is closed first."""
+        said: list[str] = []
+        order = "at the close" if self.close_fill else "at the open (order of the bar before)"
+        leaving = [t for t in self.trades if t.exit_bar == bar]
+        said += [self._exit_text(t) for t in leaving if t.entry_bar < bar]
+        said += [f"Entered {t.side} at {spaced(t.entry_price)} {order}." for t in self.trades if t.entry_bar == bar]
+        said += [self._exit_text(t) for t in leaving if t.entry_bar == bar]
+        return " ".join(said)
+
+    def _exit_text(self, row: TradeRow) -> str:
+        order = "at the close" if self.close_fill else "at the open (order of the bar before)"
+        price = spaced(row.exit_price)
+        if row.exit_reason == "end_of_data":
+            return f"The {row.side} position was open to the end and is marked at the last close, {price}."
+        if row.exit_reason == "exit_rule":
+            return f"The {row.side} exit closed it at {price} {order}."
+        if row.exit_reason == "max_bars":
+            return f"The limit of {self.strategy.risk.max_bars} bars closed it at {price} {order}."
+        return f"The {row.exit_reason.replace('_', ' ') or 'exit'} closed it at {price}."
+
     def _position(self, bar: int) -> dict[str, Any] | None:
         index = int(self.account.trade[bar])
         if index < 0:
@@ -260,6 +342,10 @@ class Explainer:
         return orders
 
     def _answer(self, bar: int, action: Action, side: Side | None) -> str:
+        """Say what was filled in a bar, and what was decided at its close and why."""
+        return " ".join(part for part in (self._fills(bar), self._decided(bar, action, side)) if part)
+
+    def _decided(self, bar: int, action: Action, side: Side | None) -> str:
         when = "at this close" if self.close_fill else "at the next open"
         if bar < self.start:
             first = self._when(min(self.start, len(self.frame) - 1))
@@ -276,9 +362,10 @@ class Explainer:
             return "The position is held: no exit is true."
         if bar == len(self.frame) - 1:
             return "This is the last bar: no order could be filled after it."
-        wait = self.strategy.risk.cooldown_bars - (bar - int(self.account.flat_since[bar]))
+        wait = self._cooldown_left(bar)
         if wait > 0:
-            return f"No entry for {wait} more bars: the cooldown after the last exit is not over."
+            after = f" and for {wait - 1} more bar{'s' * (wait > 2)}" if wait > 1 else ""
+            return f"No entry at this bar{after}: the cooldown after the last exit is not over."
         reasons = []
         for rule in self.strategy.entry_rules:
             if evaluate(self.strategy, rule.when, self.bars).true[bar]:

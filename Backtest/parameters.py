@@ -12,11 +12,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from Backtest.canonical import CanonicalStrategy, default_id
+from Backtest.canonical import (
+    CanonicalStrategy,
+    PercentLevel,
+    PercentOfEquity,
+    RiskPercent,
+    UnrealizedReturn,
+    default_id,
+)
 from Backtest.code_generator import generate_code
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import InvalidInput, StrategyError
 from Backtest.indicators import REGISTRY
+from Backtest.indicators.indicator_registry import Param
 
 # Prices are scaled by the unit, so it is not a number to search over.
 _FIXED = {"execution.fractional_unit"}
@@ -93,7 +101,7 @@ def with_values(strategy: CanonicalStrategy, values: Mapping[str, float]) -> Can
         if path not in places:
             raise InvalidInput(f"The strategy has no number {path!r}")
         node, key = places[path]
-        if isinstance(node[key], int) and not float(value).is_integer() and not _may_be_fraction(strategy, path):
+        if not float(value).is_integer() and is_whole(strategy, path):
             raise InvalidInput(f"{path} is a whole number, not {value:g}: use whole steps")
         node[key] = int(value) if float(value).is_integer() else float(value)
     for indicator in data["indicators"]:
@@ -107,18 +115,38 @@ def with_values(strategy: CanonicalStrategy, values: Mapping[str, float]) -> Can
     return loaded.strategy
 
 
-def _may_be_fraction(strategy: CanonicalStrategy, path: str) -> bool:
-    """Return whether a number that happens to be whole is a float of the schema."""
+def is_whole(strategy: CanonicalStrategy, path: str) -> bool:
+    """Return whether a number takes whole values alone, as periods, limits of bars and cooldowns do."""
+    if param := _param(strategy, path):
+        return param.kind is int
+    return isinstance(_value_at(strategy, path), int)
+
+
+def is_percent(strategy: CanonicalStrategy, path: str) -> bool:
+    """Return whether a number is in percent: of the price, of the equity, or a return."""
+    node = _value_at(strategy, path.rpartition(".")[0]) if not path.startswith("indicators.") else None
+    return isinstance(node, PercentLevel | PercentOfEquity | RiskPercent | UnrealizedReturn)
+
+
+def bounds(strategy: CanonicalStrategy, path: str) -> tuple[float, float] | None:
+    """Return the least and the most that an indicator's number may be; None for a number of rules, risk and execution."""
+    param = _param(strategy, path)
+    return (param.minimum, param.maximum) if param else None
+
+
+def _param(strategy: CanonicalStrategy, path: str) -> Param | None:
+    if not path.startswith("indicators."):
+        return None
+    indicator_id, _, name = path.removeprefix("indicators.").rpartition(".")
+    return next((p for p in strategy.indicator(indicator_id).entry.params if p.name == name), None)
+
+
+def _value_at(strategy: CanonicalStrategy, path: str) -> Any:
+    """Return what stands at a path of rules, risk or execution, such as the level at `risk.stop_loss`."""
     node: Any = strategy
-    steps = re.findall(r"[^.\[\]]+", path)
-    if steps[0] == "indicators":
-        where = path.removeprefix("indicators.")
-        indicator_id, _, name = where.rpartition(".")
-        kinds = {p.name: p.kind for p in strategy.indicator(indicator_id).entry.params}
-        return kinds[name] is float
-    for step in steps[:-1]:
+    for step in re.findall(r"[^.\[\]]+", path):
         node = node[int(step)] if isinstance(node, list) else getattr(node, step)
-    return isinstance(getattr(node, steps[-1]), float)
+    return node
 
 
 def rename_indicator(data: dict[str, Any], indicator: dict[str, Any]) -> None:

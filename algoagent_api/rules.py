@@ -93,7 +93,7 @@ def _rate(value: str) -> bool:
 _ORIGIN_MEANS = "write origins with their scheme, such as https://example.com"
 RULES: dict[str, Rule] = {
     "DATA_PROVIDERS": (lambda v: bool(v) and set(v) <= set(PROVIDERS) and len(set(v)) == len(v),
-                       f"name each at most once; known are {', '.join(PROVIDERS)}"),
+                       f"name at least one, and each at most once; known are {', '.join(PROVIDERS)}"),
     "SANDBOX_BACKEND": _one_of("auto", "bubblewrap", "docker", "process"),
     "SANDBOX_IMAGE": (lambda v: bool(v.strip()), "name an image, such as algoagent-sandbox"),
     "LOG_FORMAT": _one_of("console", "json"),

@@ -12,8 +12,25 @@ if TYPE_CHECKING:
     from Strategy.draft import Assumption
 
 
+def assumptions_of(run: BacktestRun) -> list[dict[str, str]]:
+    """Return what was assumed about the words of a run's strategy, and was not given with the run.
+
+    Of a text or canonical that was run at once they are kept with the run. Those of a stored strategy stand with it; once it
+    has another version they are of other words, and the run has none.
+    """
+    kept: list[dict[str, str]] | None = run.outcome.get("assumptions")
+    if kept is not None:
+        return kept
+    strategy = run.strategy
+    if strategy is None or strategy.version != run.strategy_version:
+        return []
+    return [{**a, "first_difference": ""} for a in still_assumed(run, strategy.canonical_json, strategy.assumptions)]
+
+
 def still_assumed(
-    run: BacktestRun, read: CanonicalStrategy | None, assumptions: Iterable[Assumption | Mapping[str, str]]
+    run: BacktestRun,
+    read: CanonicalStrategy | Mapping[str, Any] | None,
+    assumptions: Iterable[Assumption | Mapping[str, str]],
 ) -> list[dict[str, str]]:
     """Return those assumptions about a strategy that hold in a run of it as well.
 
@@ -21,7 +38,8 @@ def still_assumed(
     """
     if read is None:
         return []
-    before, after = read.model_dump(mode="json"), run.canonical_json
+    before = read if isinstance(read, Mapping) else read.model_dump(mode="json")
+    after = run.canonical_json
     found = [dict(a) if isinstance(a, Mapping) else dict(a.__dict__) for a in assumptions]
     return [a for a in found if a["code"] != "symbol" and _at(before, a["field"]) == _at(after, a["field"])]
 
@@ -31,5 +49,5 @@ def _at(data: Any, path: str) -> Any:
     if path.partition(".")[0] not in ("execution", "timeframe"):
         return None
     for name in path.split("."):
-        data = data.get(name)
+        data = (data or {}).get(name)
     return data

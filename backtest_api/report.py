@@ -17,17 +17,17 @@ from django.utils.text import slugify
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data.quality import doubts
-from Backtest.describe import describe, position_size
+from Backtest.describe import bars_of, describe, position_size
 from Backtest.diagnostics import load_canonical
 from Backtest.equity import Drawdown, drawdowns, holding_curve, holding_figures, yearly_returns
 from Backtest.kernel.definitions import DEFINITIONS, NOTATION, Definition, label
 from Backtest.sandbox import EngineSettings
 from Backtest.search.ranges import RANGED
 from Backtest.timeframes import is_intraday
-from backtest_api.assumed import still_assumed
+from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestRun
 from backtest_api.plots import curve_drawing
-from backtest_api.written import MISSING, amount, duration, figure, moment, money, percent, price, share
+from backtest_api.written import MISSING, amount, duration, figure, moment, money, percent, prices, share
 
 MOST_TRADES = 500
 MOST_DRAWDOWNS = 5
@@ -84,6 +84,7 @@ def report_page(run: BacktestRun, folder: Path, *, policy: str, no_chart: str = 
     page = {
         "policy": policy,
         "run": run,
+        "bars": bars_of(run.timeframe),
         "strategy": _strategy(run, canonical, files.code),
         "settings": _settings(settings, canonical),
         "data": _data(run, files),
@@ -107,20 +108,12 @@ def _strategy(run: BacktestRun, canonical: CanonicalStrategy | None, code: str) 
     if canonical is None:
         found = CLASS_NAME.search(code)
         return {"class_name": found[1] if found else "", "code": code}
-    same = run.strategy is not None and run.strategy.version == run.strategy_version
     return {
         "sentences": describe(canonical).splitlines(),
         "text": canonical.provenance.original_text,
-        "assumptions": _assumptions(run) if same else [],
+        "assumptions": [a["text"] for a in assumptions_of(run)],
         "code": code,
     }
-
-
-def _assumptions(run: BacktestRun) -> list[str]:
-    """Return what was assumed about the words of a run's strategy, and was not given with the run."""
-    assert run.strategy is not None
-    read = load_canonical(run.strategy.canonical_json).strategy
-    return [a["text"] for a in still_assumed(run, read, run.strategy.assumptions)]
 
 
 def _settings(settings: EngineSettings, canonical: CanonicalStrategy | None) -> list[tuple[str, str]]:
@@ -259,14 +252,17 @@ def _trades(files: Files, run: BacktestRun) -> dict[str, Any]:
     """Return the last trades, in order of entry, and how many there are."""
     index, clock = files.graded.index, is_intraday(run.timeframe)
 
-    def row(trade: Any) -> dict[str, Any]:
+    shown = files.trades.tail(MOST_TRADES)
+    paid = prices([*shown["entry_price"], *shown["exit_price"]])
+
+    def row(trade: Any, entry_price: str, exit_price: str) -> dict[str, Any]:
         return {
             "side": trade.side,
             "size": amount(trade.size),
             "entry_time": moment(index[trade.entry_bar], clock=clock),
-            "entry_price": price(trade.entry_price),
+            "entry_price": entry_price,
             "exit_time": moment(index[trade.exit_bar], clock=clock),
-            "exit_price": price(trade.exit_price),
+            "exit_price": exit_price,
             "profit": money(trade.pnl),
             "return": percent(trade.return_pct),
             "sign": "loss" if trade.pnl < 0 else "gain" if trade.pnl > 0 else "",
@@ -274,8 +270,8 @@ def _trades(files: Files, run: BacktestRun) -> dict[str, Any]:
             "reason": str(trade.exit_reason).replace("_", " "),
         }
 
-    shown = files.trades.tail(MOST_TRADES)
-    return {"trades": [row(trade) for trade in shown.itertuples()], "trade_count": len(files.trades)}
+    rows = zip(shown.itertuples(), paid[: len(shown)], paid[len(shown) :], strict=True)
+    return {"trades": [row(*given) for given in rows], "trade_count": len(files.trades)}
 
 
 def _chart(folder: Path, no_chart: str) -> dict[str, Any]:

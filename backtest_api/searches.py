@@ -20,9 +20,11 @@ from pydantic import ValidationError
 
 from auth_api.requests import unknown_names
 from Backtest.canonical import CanonicalStrategy, Execution, history_bars
+from Backtest.code_generator import generate_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import InvalidInput, StrategyError
+from Backtest.parameters import is_percent
 from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
 from backtest_api.models import BacktestRun, RunEvent, SearchChunk
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from auth_api.models import User
     from Backtest.search.optimiser import SearchRequest
     from Backtest.search.page import Heading
-    from Backtest.search.space import Floats, Ints
+    from Backtest.search.space import Floats, Ints, Range
     from Backtest.search.sweeping import Work
     from strategy_api.models import Strategy
 
@@ -100,11 +102,14 @@ def search_create(
     from Strategy.search_words import read_constraint, read_names
 
     canonical, of_bars = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
+    words: dict[str, str] = {}  # for a path: what the request calls it
     if isinstance(request.get("parameters"), dict):
         try:
-            request = {**request, "parameters": read_names(canonical, request["parameters"])}
+            named = read_names(canonical, request["parameters"])
         except (InvalidInput, StrategyError) as error:
             raise error.at("parameters") from None
+        words = {path: word for word, path in zip(request["parameters"], named, strict=True) if word != path}
+        request = {**request, "parameters": named}
     if request.get("constraint"):
         try:
             read = read_constraint(canonical, str(request["constraint"]), list(request.get("parameters") or ()))
@@ -112,6 +117,8 @@ def search_create(
             raise error.at("constraint") from None
         request = {**request, "constraint": read}
     wanted = request_of(request)
+    for path, word in words.items():  # a name such as stop_loss_pct says the unit, a word such as stop does not
+        _ask_unit(canonical, path, word, wanted.parameters[path], f"parameters.{word}")
     with transaction.atomic():
         reading = [*options.pop("reading", strategy.warnings if strategy else ()), *of_bars]
         run = run_create(user=user, canonical=canonical, strategy=strategy, here=here, reading=reading, **options)
@@ -119,6 +126,40 @@ def search_create(
         run.save(update_fields=["search"])
         plan(load_canonical(run.canonical_json).require(), _prices(run), wanted)
     return run
+
+
+def search_in_words(canonical: CanonicalStrategy, text: str) -> dict[str, Any]:
+    """Return a search's request as a text says it.
+
+    Raises:
+        StrategyError: a name or range is missing or fits several, or a percentage may be meant as a fraction; the questions
+            say what to ask.
+    """
+    from Strategy.search_words import read_search
+
+    request = read_search(canonical, text)
+    said = {float(number) for number in re.findall(r"(\d*\.?\d+)\s*%", text)}
+    for path, values in request_of(request).parameters.items():
+        if not said & set(_named_values(values)):
+            _ask_unit(canonical, path, generate_code(canonical).parameters.get(path, path), values, "instructions")
+    return request
+
+
+def _named_values(values: Range | list[float]) -> list[float]:
+    return values if isinstance(values, list) else [values.min, values.max, values.step]
+
+
+def _ask_unit(canonical: CanonicalStrategy, path: str, name: str, values: Range | list[float], field: str) -> None:
+    """Ask whether a percentage that is below 1 everywhere is meant as a fraction, where nobody said its unit."""
+    ends = [values.min, values.max] if not isinstance(values, list) else values
+    if not ends or not all(0 < value < 1 for value in ends) or not is_percent(canonical, path):
+        return
+    high = max(ends)
+    raise StrategyError(
+        f"{name} of {high:g} may be {high:g}% or {high * 100:g}%",
+        suggestions=[f"Say it in percent, such as from {min(ends) * 100:g}% to {high * 100:g}%"],
+        questions=[f"Is {high:g} meant as {high:g}% or as {high * 100:g}%?"],
+    ).at(field)
 
 
 REQUEST = ("parameters", "constraint", "objective", "method", "max_tries", "seed")
@@ -143,11 +184,9 @@ def search_from_request(
     request = {k: given.pop(k) for k in REQUEST if given.get(k) is not None}
     options = {k: v for k, v in given.items() if k not in REQUEST}
     if instructions:
-        from Strategy.search_words import read_search
-
         canonical, _ = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
         try:
-            request = {**read_search(canonical, instructions), **request}
+            request = {**search_in_words(canonical, instructions), **request}
         except (InvalidInput, StrategyError) as error:
             raise error.at("instructions") from None
     return search_create(user=user, request=request, strategy=strategy, here=here, **options)

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from auth_api.requests import RequestSerializer, TextOrNumberField
 from Backtest.search.ranges import RANGED
 from Backtest.timeframes import Timeframe
+from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
 from backtest_api.warnings import of_several
@@ -151,6 +152,12 @@ class TrialsSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class DatedAssumptionSerializer(AssumptionSerializer):
+    first_difference = serializers.CharField(
+        allow_blank=True, help_text="When the reading not taken would first have traded differently"
+    )
+
+
 ISOLATED = "Whether its code was kept from the machine by bubblewrap or Docker; false until it has run"
 
 
@@ -161,6 +168,9 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
         help_text="Figures that rest on too little, each with what it rests on, such as 3 trades"
     )
     warnings = serializers.ListField(child=serializers.CharField())
+    assumptions = serializers.SerializerMethodField(
+        help_text="What nobody said and was assumed when the strategy was read; none once it has another version"
+    )
     artifacts = serializers.SerializerMethodField()
     trades_csv = serializers.SerializerMethodField()
     equity_csv = serializers.SerializerMethodField()
@@ -188,7 +198,7 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
             "id", "strategy_id", "strategy_version", "status", "progress", "symbol", "timeframe", "start_date", "end_date",
             "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
-            "metrics", "cautions", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings",
+            "metrics", "cautions", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings", "assumptions",
             "duration_ms", "attempts", "created_at", "started_at", "finished_at", "ranges", "lookahead", "follow_up", "trials", "resources",
             "isolated",
         ]  # fmt: skip
@@ -198,6 +208,10 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     def get_cautions(self, run: BacktestRun) -> dict[str, str]:
         found: dict[str, str] = run.outcome.get("cautions", {})
         return found
+
+    @extend_schema_field(DatedAssumptionSerializer(many=True))
+    def get_assumptions(self, run: BacktestRun) -> list[dict[str, str]]:
+        return assumptions_of(run)
 
     @extend_schema_field(LookaheadSerializer(allow_null=True))
     def get_lookahead(self, run: BacktestRun) -> dict[str, Any] | None:
@@ -241,20 +255,13 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
         return artifacts_of(run)
 
 
-class DatedAssumptionSerializer(AssumptionSerializer):
-    first_difference = serializers.CharField(
-        allow_blank=True, help_text="When the reading not taken would first have traded differently"
-    )
-
-
 class QuickRunResultSerializer(RunSerializer):
     """A run with how its text was understood."""
 
     description = serializers.CharField(help_text="The strategy in plain English")
-    assumptions = DatedAssumptionSerializer(many=True)
 
     class Meta(RunSerializer.Meta):
-        fields: ClassVar = [*RunSerializer.Meta.fields, "description", "assumptions"]
+        fields: ClassVar = [*RunSerializer.Meta.fields, "description"]
 
 
 class TradeRowSerializer(serializers.Serializer[Any]):
@@ -295,6 +302,20 @@ class ClauseSerializer(serializers.Serializer[Any]):
     clauses = serializers.ListField(child=serializers.DictField(), required=False)
 
 
+class DayEventSerializer(serializers.Serializer[Any]):
+    bar = serializers.IntegerField()
+    time = serializers.CharField()
+    decision = serializers.DictField()
+    orders = serializers.ListField(child=serializers.DictField())
+    answer = serializers.CharField()
+
+
+class ExplainedDaySerializer(serializers.Serializer[Any]):
+    date = serializers.DateField()
+    bars = serializers.IntegerField()
+    events = DayEventSerializer(many=True, help_text="The bars with fills or decisions")
+
+
 class ExplanationSerializer(serializers.Serializer[Any]):
     bar = serializers.IntegerField()
     time = serializers.CharField()
@@ -304,8 +325,9 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     position = serializers.DictField(allow_null=True)
     rules = ClauseSerializer(many=True)
     decision = serializers.DictField()
-    orders = serializers.ListField(child=serializers.DictField())
-    answer = serializers.CharField()
+    orders = serializers.ListField(child=serializers.DictField(), help_text="What was filled in this bar")
+    answer = serializers.CharField(help_text="What was filled, what was decided, and why")
+    day = ExplainedDaySerializer(required=False, help_text="Where a day of bars within a day was asked for")
 
 
 # -- The envelope of a job -----------------------------------------------------------------------

@@ -436,13 +436,14 @@ def summary_text(run: BacktestRun) -> str:
     total, hold = run.total_return_pct, run.buy_and_hold_return_pct
     if not run.total_trades:
         return f"{name} on {run.symbol} made no trade from {run.start_date} to {run.end_date}"
-    trades = f"{run.total_trades} trade{'s' if run.total_trades > 1 else ''}"
+    trades = f"{run.total_trades:,} trade{'s' if run.total_trades > 1 else ''}"
     if total is None or hold is None:
         return f"{name} on {run.symbol}: {trades}"
-    if f"{abs(total - hold):.1f}" == "0.0":
-        return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and matched buy-and-hold"
+    returned, apart = f"{round(total, 1) + 0:,.1f}%", f"{abs(total - hold):,.1f}"  # + 0: -0.0 is written as 0.0
+    if apart == "0.0":
+        return f"{name} on {run.symbol} returned {returned} in {trades} and matched buy-and-hold"
     verb = "beat" if total > hold else "trailed"
-    return f"{name} on {run.symbol} returned {total:.1f}% in {trades} and {verb} buy-and-hold by {abs(total - hold):.1f} points"
+    return f"{name} on {run.symbol} returned {returned} in {trades} and {verb} buy-and-hold by {apart} points"
 
 
 def artifact_folder(run: BacktestRun) -> Path:
@@ -526,10 +527,10 @@ def quick_run(
     canonical_json: dict[str, Any] | None = None,
     user_description: str = "",
     **options: Any,
-) -> tuple[BacktestRun, dict[str, Any]]:
+) -> tuple[BacktestRun, str]:
     """Run a stored strategy, a canonical or a text at once.
 
-    Returns the completed run and how it was understood: description and assumptions.
+    Returns the completed run and the strategy in plain English. What was assumed about a canonical or text is kept with the run.
     """
     from Strategy.older_shape import assumptions_in
     from strategy_api.services import understand
@@ -549,18 +550,22 @@ def quick_run(
         reading = parsed.diagnostics if parsed else ()
         run = run_create(user=user, canonical=canonical, here=True, reading=reading, **options)
     run = ranges_ensure(run=run_execute(run=run))
-    description = load_canonical(run.canonical_json).require().describe()
-    assumptions = (
+    if parsed:
         assumptions_dated(run=run, parsed=parsed)
-        if parsed
-        else [{**a, "first_difference": ""} for a in still_assumed(run, canonical, assumed)]
-    )
-    return run, {"description": description, "assumptions": assumptions}
+    elif canonical:
+        _keep_assumptions(run, [{**a, "first_difference": ""} for a in still_assumed(run, canonical, assumed)])
+    return run, load_canonical(run.canonical_json).require().describe()
+
+
+def _keep_assumptions(run: BacktestRun, found: list[dict[str, str]]) -> list[dict[str, str]]:
+    run.outcome = {**run.outcome, "assumptions": found}
+    run.save(update_fields=["outcome"])
+    return found
 
 
 def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str, str]]:
     """Return what was assumed about a text; where it could be read in two ways, with `first_difference`,
-    the first date of a completed run on which the other reading would have traded differently."""
+    the first date of a completed run on which the other reading would have traded differently. They are kept with the run."""
     from Strategy.readings import first_differences
 
     canonical, frame, trades, first = _what_ran(run)
@@ -570,7 +575,7 @@ def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str
     for assumption in still_assumed(run, parsed.require(), parsed.assumptions):
         difference = next((d for start, d in dated.items() if assumption["text"].startswith(start)), "")
         found.append({**assumption, "first_difference": difference})
-    return found
+    return _keep_assumptions(run, found)
 
 
 # What the page and the chart in it may do: draw, with scripts and styles of their own. They may load and send nothing.
@@ -619,11 +624,14 @@ def _chart_ensure(run: BacktestRun) -> str:
     return ""
 
 
-def run_explain(*, run: BacktestRun, at: Any) -> dict[str, Any]:
-    """Explain what a completed run did at a time. DataError outside its data."""
+def run_explain(*, run: BacktestRun, at: pd.Timestamp | date) -> dict[str, Any]:
+    """Explain what a completed run did at a time or on a day. DataError outside its data."""
+    import pandas as pd
+
     from Backtest.explain import Explainer
 
-    return Explainer(*_what_ran(run)).explain(at)
+    explainer = Explainer(*_what_ran(run))
+    return explainer.explain(at) if isinstance(at, pd.Timestamp) else explainer.explain_day(at)
 
 
 def _first(run: BacktestRun) -> int:
@@ -651,8 +659,11 @@ def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.Dat
     return canonical, pd.read_parquet(folder / "prices.parquet"), trades, _first(run)
 
 
-def parse_time(text: str) -> pd.Timestamp:
-    """Return a date or time. InvalidInput when it is none."""
+_CLOCK = re.compile(r":|\d[T ]\d{1,2}(?:$|[Z+-])", re.IGNORECASE)
+
+
+def parse_time(text: str) -> pd.Timestamp | date:
+    """Return a time, or a date where no time of day is said. InvalidInput when it is none."""
     import pandas as pd
 
     such = "use a form such as 2008-03-03 or 2008-03-03T15:00"
@@ -666,7 +677,7 @@ def parse_time(text: str) -> pd.Timestamp:
         found = None
     if found is None or pd.isna(found):
         raise InvalidInput(f"at={text[:40]!r} is no time: {such}").at("at")
-    return found
+    return found if found != found.normalize() or _CLOCK.search(text.strip()) else found.date()
 
 
 def artifacts_prune(*, days: int, dry_run: bool = False, clock: Callable[[], datetime] = now) -> tuple[int, int]:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from Backtest.describe import spaced
-from backtest_api.written import MISSING, amount, money, number, percent
+from Backtest.describe import bars_of, spaced
+from backtest_api.written import MISSING, amount, money, number, percent, prices
 
 if TYPE_CHECKING:
     from backtest_api.models import BacktestRun
@@ -56,7 +56,9 @@ def print_run(run: BacktestRun, folder: Path, console: Console | None = None) ->
     """Print the figures, the last trades, an equity sparkline and where the files are."""
     console = console or Console(highlight=False)
     console.print(f"\n[bold]{run.summary}[/bold]")
-    console.print(f"{run.symbol} {run.timeframe} from {run.start_date} to {run.end_date}, {run.data_source} prices")
+    console.print(
+        f"{run.symbol}, {bars_of(run.timeframe)} from {run.start_date} to {run.end_date}, {run.data_source} prices"
+    )
     table = Table(box=None, show_header=False, pad_edge=False)
     rows = (
         ("Return", percent(run.total_return_pct)), ("Buy and hold", percent(run.buy_and_hold_return_pct)),
@@ -107,8 +109,6 @@ def print_explanation(found: dict[str, Any], console: Console | None = None) -> 
     for rule in found["rules"]:
         console.print(f"{rule['kind']} {rule['side']}", style="dim")
         _print_clause(rule, 1, console)
-    for order in found["orders"]:
-        console.print(f"filled in this bar: {order['side']} {order['order']} at {spaced(order['price'])}")
     console.print(found["answer"], markup=False, soft_wrap=True)
 
 
@@ -134,10 +134,11 @@ def _trade_table(trades: list[dict[str, str]], total: int) -> Table:
     )
     for name in ("side", "entry", "exit", "entry price", "exit price", "return", "exit reason"):
         table.add_column(name)
-    for row in trades:
+    paid = prices(float(row[name]) for name in ("entry_price", "exit_price") for row in trades)
+    for row, entry, left in zip(trades, paid[: len(trades)], paid[len(trades) :], strict=True):
         table.add_row(
-            row["side"], row["entry_time"][:16], row["exit_time"][:16], f"{float(row['entry_price']):.5g}",
-            f"{float(row['exit_price']):.5g}", f"{float(row['return_pct']):+.2f}%", row["exit_reason"],
+            row["side"], row["entry_time"][:16].removesuffix(" 00:00"), row["exit_time"][:16].removesuffix(" 00:00"), entry, left,
+            f"{float(row['return_pct']):+.2f}%", row["exit_reason"],
         )  # fmt: skip
     return table
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.forms import IntegerField
 from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django_filters.rest_framework import ChoiceFilter, FilterSet, NumberFilter
+from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -36,6 +36,7 @@ class BacktestFilter(FilterSet):  # type: ignore[misc] # django-filter carries n
     # Of whose strategy it is, nothing is said.
     strategy = WholeNumberFilter(field_name="strategy_id", min_value=0, max_value=2**63 - 1)
     timeframe = ChoiceFilter(choices=[(name, name) for name in TIMEFRAMES])
+    symbol = CharFilter(lookup_expr="iexact")
 
     class Meta:
         model = BacktestRun
@@ -49,7 +50,7 @@ class BacktestListView(ListAPIView[BacktestRun]):
     ordering_fields = ("id", "created_at", "total_return_pct", "sharpe_ratio", "max_drawdown", "total_trades")
 
     def get_queryset(self) -> QuerySet[BacktestRun]:
-        return selectors.runs_of(user=user_of(self.request))
+        return selectors.runs_of(user=user_of(self.request)).select_related("strategy")
 
     @extend_schema(request=serializers.RunCreateSerializer, responses={202: serializers.RunSerializer})
     def post(self, request: Request) -> Response:
@@ -197,8 +198,8 @@ class QuickRunView(APIView):
         """Backtest a stored strategy, a canonical or a sentence, and answer when it is done."""
         body = serializers.QuickRunSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        run, understood = services.quick_run(user=user_of(request), **body.validated_data)
-        return Response({**serializers.RunSerializer(run).data, **understood})
+        run, description = services.quick_run(user=user_of(request), **body.validated_data)
+        return Response({**serializers.RunSerializer(run).data, "description": description})
 
 
 class BacktestView(APIView):
@@ -292,12 +293,18 @@ class CodeView(APIView):
 class ExplainView(APIView):
     @extend_schema(
         parameters=[
-            OpenApiParameter("at", str, required=True, description="A date or time within the data", examples=[])
+            OpenApiParameter(
+                "at",
+                str,
+                required=True,
+                description="A time within the data, or a date for all of its bars",
+                examples=[],
+            )
         ],
         responses={200: serializers.ExplanationSerializer},
     )
     def get(self, request: Request, run_id: int) -> Response:
-        """Why there was a trade at a bar, or why there was none."""
+        """Why there was a trade at a bar or on a day, or why there was none."""
         run = selectors.completed_run(user=user_of(request), run_id=run_id)
         at = services.parse_time(request.query_params.get("at", ""))
         return Response(services.run_explain(run=run, at=at))

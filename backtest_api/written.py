@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
 MISSING = "–"
 HUGE, SMALL = 1e12, 0.005
+EVEN = 10  # from this price on a cent is small enough
+LONG_DAYS = 14  # a length from here on is told in days alone
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -46,6 +49,15 @@ def price(value: float | None) -> str:
     return _without_zeros(f"{value:,.{2 if size >= 100 else 5 if size >= 0.1 else 10}f}", 2)
 
 
+def prices(values: Iterable[float]) -> list[str]:
+    """Return the prices of one table, all with as many decimals: two from 10 on, below what the longest needs."""
+    known = list(values)
+    if min((abs(value) for value in known), default=0) >= EVEN:
+        return [f"{value:,.2f}" for value in known]
+    decimals = max((len(price(value).partition(".")[2]) for value in known), default=2)
+    return [f"{value:,.{decimals}f}" for value in known]
+
+
 def figure(name: str, value: Any) -> str:
     """Return a figure as its name says: per cent, money, a length of time, a count or a plain number."""
     from Backtest.kernel.figures import DURATIONS  # keeps the start of every command fast
@@ -72,12 +84,13 @@ def moment(stamp: pd.Timestamp, *, clock: bool) -> str:
 
 
 def duration(value: Any) -> str:
-    """Return a length of time such as `66 days` or `2 days 03:30`."""
+    """Return a length of time such as `2 days 03:30`; from two weeks on in days, such as `77 days`."""
     if value is None:
         return MISSING
     import pandas as pd  # keeps the start of every command fast
 
-    length = pd.Timedelta(value).round("min")
+    length = pd.Timedelta(value)
+    length = length.round("D" if length.days >= LONG_DAYS else "min")
     clock = f"{length.components.hours:02d}:{length.components.minutes:02d}"
     days = f"{length.days:,} day{'' if length.days == 1 else 's'}"
     return clock if not length.days else days if clock == "00:00" else f"{days} {clock}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
-from django_filters.rest_framework import ChoiceFilter, FilterSet
+from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
@@ -39,6 +39,7 @@ SOURCES = ("bundled", "uploaded", "yahoo")
 
 class DataSetFilter(FilterSet):  # type: ignore[misc] # django-filter carries no types
     timeframe = ChoiceFilter(choices=[(name, name) for name in TIMEFRAMES])
+    symbol = CharFilter(lookup_expr="iexact")
     source = ChoiceFilter(choices=[(name, name) for name in SOURCES])
 
     class Meta:

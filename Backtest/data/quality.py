@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.gaps import gaps, missing_bars
+from Backtest.describe import bars_of
 
 OUTLIER_SIGMAS = 12.0
 # New shares for one old one, as companies and funds split; a reverse split is the inverse.
@@ -80,11 +81,11 @@ def gap_notes(frame: pd.DataFrame, timeframe: str) -> list[str]:
     if not len(at):
         return []
     before, after = (str(index[i]).removesuffix(" 00:00:00") for i in (at[0] - 1, at[0]))
-    bars = f"about {missing[at[0]]} {timeframe} bar{'s' if missing[at[0]] > 1 else ''}"
+    bars = f"about {bars_of(timeframe, int(missing[at[0]]))}"
     if len(at) == 1:
         return [f"Bars are missing: {bars} between {before} and {after}"]
     return [
-        f"Bars are missing at {len(at)} places, about {missing.sum()} in all: first {bars} between {before} and {after}"
+        f"Bars are missing at {len(at)} places, about {missing.sum():,} in all: first {bars} between {before} and {after}"
     ]
 
 

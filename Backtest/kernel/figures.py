@@ -344,6 +344,12 @@ OF_TRADES = (
 )  # fmt: skip
 
 
+def _days(years: float) -> str:
+    """Return a length below a year with its verb: `29 days are`, `1 day is`, `less than a day is`."""
+    days = round(years * 365.25)
+    return f"{days} days are" if days > 1 else "1 day is" if days else "less than a day is"
+
+
 def cautions(metrics: Mapping[str, Any], *, bars: int, years: float) -> dict[str, str]:
     """Return for each figure that rests on too little what it rests on, such as `3 trades` for the win rate.
 
@@ -355,7 +361,7 @@ def cautions(metrics: Mapping[str, Any], *, bars: int, years: float) -> dict[str
     trades = int(metrics.get("# Trades") or 0)
     for few, names, what in (
         (bars < FEW_BARS, OF_DAYS, f"{bars} bars are too few to mean much"),
-        (years < FEW_YEARS, OF_YEARS, f"{years:.2f} years are too short to speak of a year"),
+        (years < FEW_YEARS, OF_YEARS, f"{_days(years)} too short to speak of a year"),
         (trades < FEW_TRADES, OF_TRADES, f"{trades} trade{'s' * (trades != 1)} are too few to mean much".replace(
             "1 trade are", "1 trade is")),
     ):  # fmt: skip

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from Backtest.canonical import CanonicalStrategy
 from Backtest.code_generator import generate_code
 from Backtest.errors import InvalidInput, StrategyError
-from Backtest.parameters import numbers, resolve, with_values
+from Backtest.parameters import bounds, is_whole, numbers, resolve, with_values
 
 MOST = 10_000_000
 MOST_VALUES = 100_000
@@ -81,12 +81,10 @@ class Space:
                 if path in paths:
                     raise InvalidInput(f"{given} is named twice")
                 found = _values(given, wanted)
+                _check_kind(strategy, path, given, wanted)
                 for value in (found[0], found[-1]) if isinstance(wanted, Range) else found[:50]:
-                    with_values(strategy, {path: value})
-            except InvalidInput as error:
-                raise error.at(f"parameters.{given}") from None
-            except StrategyError as error:  # its findings name places of the strategy, not what was asked for
-                error.details = tuple(replace(found, field=f"parameters.{given}") for found in error.details)
+                    _check_value(strategy, path, given, value)
+            except (InvalidInput, StrategyError) as error:
                 raise error.at(f"parameters.{given}") from None
             paths.append(path)
             values.append(found)
@@ -190,6 +188,35 @@ def _values(name: str, wanted: Range | Sequence[float]) -> tuple[float, ...]:
         twice = next(v for k, v in enumerate(values) if v in values[:k])
         raise InvalidInput(f"{name}: {twice:g} is listed twice: list each value once")
     return values
+
+
+def _check_kind(strategy: CanonicalStrategy, path: str, name: str, wanted: Range | Sequence[float]) -> None:
+    """Raise InvalidInput at the first part of a range or list that is a fraction where the number is whole."""
+    if not is_whole(strategy, path):
+        return
+    given = wanted.model_dump() if isinstance(wanted, Range) else dict(enumerate(wanted))
+    for part, value in given.items():
+        if not float(value).is_integer():
+            what = f"the {part} {value:g}" if isinstance(wanted, Range) else f"{value:g}"
+            raise InvalidInput(
+                f"{name} is a whole number, and {what} is none: use whole numbers, such as {max(round(value), 1)}"
+            ).at(f"parameters.{name}.{part}")
+
+
+def _check_value(strategy: CanonicalStrategy, path: str, name: str, value: float) -> None:
+    """Raise StrategyError where the strategy is not possible with a value; it names the value as the request does."""
+    if (ends := bounds(strategy, path)) and not ends[0] <= value <= ends[1]:
+        raise StrategyError(f"{name} may be from {ends[0]:g} to {ends[1]:g}, not {value:g}")
+    try:
+        with_values(strategy, {path: value})
+    except StrategyError as error:  # its findings name places of the strategy, not what was asked for
+        if len(error.details) == 1 and (limit := _LIMIT.search(error.details[0].message)):
+            raise StrategyError(f"{name} has to be {limit[1]}, not {value:g}") from None
+        error.details = tuple(replace(found, field=f"parameters.{name}") for found in error.details)
+        raise
+
+
+_LIMIT = re.compile(r"Input should be ((?:greater|less) than (?:or equal to )?[-\d.e+]+), got ")
 
 
 class Condition:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.describe import spaced
 from Backtest.errors import DataError
 from Backtest.explain import Explainer
+from backtest_api.services import parse_time
 from backtest_api.terminal import print_explanation
 from tests.Backtest.parity import reference
 from tests.random_strategies import frames, strategies
@@ -134,3 +136,97 @@ def test_days_are_dates_and_volumes_have_separators(run: Any, capsys: pytest.Cap
 )  # fmt: skip
 def test_values_that_were_seen(value: float, shown: str) -> None:
     assert spaced(value) == shown
+
+
+def hourly() -> pd.DataFrame:
+    """Return three days of six bars; on the second, the close of 10:00 is the only one of a day's first five above 101."""
+    times = [pd.Timestamp(f"2024-02-{day} {hour}:00") for day in (19, 20, 21) for hour in range(10, 16)]
+    flat, low = (100.0,) * 4, (96.0,) * 4
+    rows = [flat] * 6
+    rows += [(100.0, 102.0, 100.0, 102.0), (101.2, 102.0, 101.0, 101.5), (101.0, 101.0, 95.0, 96.0), low, low, low]
+    rows += [low] * 6
+    return pd.DataFrame(
+        rows, columns=["Open", "High", "Low", "Close"], index=pd.DatetimeIndex(times).as_unit("us")
+    ).assign(Volume=1000.0)
+
+
+BREAKOUT = "Trade on hourly bars. Buy when close > 101, sell when close < 50, stop 5%"
+
+
+def test_a_day_of_hours_is_explained_whole(run: Any) -> None:
+    result = run(BREAKOUT, hourly())
+    explainer = Explainer(result.strategy, result.prices.frame, result.trades)
+    told = explainer.explain_day(date(2024, 2, 20))
+    # Bought at the open after 10:00's close; 5% below 101.2 is 96.14, which the low of 12:00 reaches.
+    assert told["answer"] == (
+        "2024-02-20 has 6 bars, 10:00 to 15:00. "
+        "10:00: The long entry is true, so a long order goes out, to be filled at the next open. "
+        "11:00: Entered long at 101.2 at the open (order of the bar before). The position is held: no exit is true. "
+        "12:00: The stop loss closed it at 96.14. No trade. Smallest change for one: long: Close was 96, needed > 101. "
+        "In the others nothing was decided: no entry is true (3 bars). "
+        "15:00: No trade. Smallest change for one: long: Close was 96, needed > 101. "
+        "Rules and values are those of 10:00."
+    )
+    assert told["time"] == "2024-02-20 10:00:00"
+    assert (told["day"]["date"], told["day"]["bars"]) == ("2024-02-20", 6)
+    assert [
+        (e["time"][11:16], e["decision"]["action"], [o["order"] for o in e["orders"]]) for e in told["day"]["events"]
+    ] == [
+        ("10:00", "enter", []),
+        ("11:00", "none", ["entry"]),
+        ("12:00", "none", ["exit"]),
+    ]
+
+
+def test_a_day_without_a_decision_says_what_its_last_bar_lacked(run: Any) -> None:
+    result = run(BREAKOUT, hourly())
+    explainer = Explainer(result.strategy, result.prices.frame, result.trades)
+    told = explainer.explain_day(date(2024, 2, 19))
+    assert told["answer"] == (
+        "2024-02-19 has 6 bars, 10:00 to 15:00. Nothing was decided: no entry is true (6 bars). "
+        "15:00: No trade. Smallest change for one: long: Close was 100, needed > 101. Rules and values are those of 15:00."
+    )
+    assert told["day"]["events"] == []
+    early = explainer.explain(pd.Timestamp("2024-02-20 08:00"))
+    assert early["answer"].startswith(
+        "The bars of 2024-02-20 begin at 10:00; this is the bar before, 2024-02-19 15:00:00. "
+    )
+
+
+def test_a_day_of_daily_bars_is_its_bar(run: Any) -> None:
+    result = run("Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%")
+    explainer = Explainer(result.strategy, result.prices.frame, result.trades)
+    assert explainer.explain_day(date(2008, 2, 28)) == explainer.explain(pd.Timestamp("2008-02-28"))
+    with pytest.raises(DataError, match="outside the backtest's data"):
+        explainer.explain_day(date(1999, 1, 1))
+
+
+def test_a_fill_is_named_before_what_was_decided(run: Any) -> None:
+    days = pd.date_range("2024-01-01", periods=8, unit="us")
+    rows = [(100.0, 102.0, 100.0, 102.0), (101.2, 102.0, 101.0, 101.5), (101.0, 101.0, 99.0, 99.0), *[(98.0,) * 4] * 5]
+    frame = pd.DataFrame(rows, columns=["Open", "High", "Low", "Close"], index=days).assign(Volume=1000.0)
+    result = run("Buy when close > 101.9, sell when close < 100, stop 50%, wait 3 bars after an exit", frame)
+    answers = [Explainer(result.strategy, frame, result.trades).explain(day)["answer"] for day in days[:7]]
+    assert answers[:4] == [
+        "The long entry is true, so a long order goes out, to be filled at the next open.",
+        "Entered long at 101.2 at the open (order of the bar before). The position is held: no exit is true.",
+        "The long exit is true, so the position is closed at the next open.",
+        ("The long exit closed it at 98 at the open (order of the bar before). "
+        "No entry at this bar and for 2 more bars: the cooldown after the last exit is not over."),
+    ]  # fmt: skip
+    assert answers[4] == "No entry at this bar and for 1 more bar: the cooldown after the last exit is not over."
+    assert answers[5] == "No entry at this bar: the cooldown after the last exit is not over."
+    assert answers[6].startswith("No trade. Smallest change for one: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2024-02-20", True), ("20 Feb 2024", True), ("20240220", True), ("2024-02-20T00:00", False), ("2024-02-20 00:00", False),
+        ("2024-02-20T15", False), ("2024-02-20T00:00Z", False),
+    ],
+)  # fmt: skip
+def test_a_time_of_day_is_one_bar_and_a_date_a_day(text: str, day: bool) -> None:
+    found = parse_time(text)
+    assert isinstance(found, pd.Timestamp) is not day
+    assert (found.year, found.month, found.day) == (2024, 2, 20)

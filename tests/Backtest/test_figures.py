@@ -306,6 +306,9 @@ def test_what_rests_on_too_little_is_said() -> None:
     said = figures.cautions(found, bars=3, years=2 / 365.25)
     assert said["Sharpe Ratio"] == "3 bars are too few to mean much"
     assert said["Win Rate [%]"] == "1 trade is too few to mean much"
-    assert "0.01 years" in said["CAGR [%]"]
+    assert said["CAGR [%]"] == "2 days are too short to speak of a year"
+    for years, length in ((1.4 / 365.25, "1 day is"), (0.2 / 365.25, "less than a day is"), (0.1, "37 days are")):
+        told = figures.cautions(found, bars=3, years=years)["CAGR [%]"]
+        assert told == f"{length} too short to speak of a year"
     assert "Profit Factor" not in said  # there is none
     assert figures.cautions({"# Trades": 5, "Sharpe Ratio": 1.0}, bars=30, years=0.5) == {}

@@ -30,7 +30,7 @@ def american(first: str, last: str, zone: str | None = "America/New_York") -> pd
 def test_the_notes_say_what_is_missing_of_hours() -> None:
     hours = pd.date_range("2024-01-01", periods=24 * 20, freq="1h", tz="UTC")
     holed = hours[(hours < "2024-01-10") | (hours >= "2024-01-14")]
-    text = "Bars are missing: about 96 1h bars between 2024-01-09 23:00:00+00:00 and 2024-01-14 00:00:00+00:00"
+    text = "Bars are missing: about 96 hourly bars between 2024-01-09 23:00:00+00:00 and 2024-01-14 00:00:00+00:00"
     assert gap_notes(frame_of(holed), "1h") == [text]
     assert data_notes(PriceData("BTC-USD", "1h", frame_of(holed), "uploaded")) == [text]
     assert text in data_notes(PriceData("BTC-USD", "1h", frame_of(holed), "uploaded", "splits"))
@@ -73,7 +73,7 @@ def test_single_days_of_an_exchange_are_missing() -> None:
     assert counted(days) == []
     assert counted(without(days, "2022-05-24")) == [1]
     assert counted(without(days, "2022-05-24", "2022-11-08", "2022-11-09", "2022-11-10")) == [1, 3]
-    text = "Bars are missing: about 1 1d bar between 2022-05-23 and 2022-05-25"
+    text = "Bars are missing: about 1 daily bar between 2022-05-23 and 2022-05-25"
     assert gap_notes(frame_of(without(days, "2022-05-24")), "1d") == [text]
 
 

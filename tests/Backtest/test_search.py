@@ -21,6 +21,7 @@ from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.errors import DataError, ExecutionError, InvalidInput, StrategyError
 from Backtest.kernel import NAMES, Kernel
+from Backtest.parameters import is_whole, numbers
 from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox
 from Backtest.search.objective import Objective, pareto_front
 from Backtest.search.optimiser import SearchRequest, confirm, outcome, plan, search, winner
@@ -80,8 +81,11 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({FAST: Range(min=5, max=20, step=0)}, "", "the step is 0"),
     ({FAST: Range(min=5, max=20, step=-5)}, "", "use 5"),
     ({FAST: [float("nan")]}, "", "not a finite number"),
-    ({FAST: Range(min=0, max=20)}, "", "timeperiod = 0"),
-    ({FAST: Range(min=5, max=6, step=0.5)}, "", ""),
+    ({FAST: Range(min=0, max=20)}, "", "indicators.SMA_10.timeperiod may be from 1 to 1000, not 0"),
+    ({"sma_10_period": Range(min=-5, max=20)}, "", "sma_10_period may be from 1 to 1000, not -5"),
+    ({STOP: Range(min=-5, max=20)}, "", "risk.stop_loss.value has to be greater than 0, not -5"),
+    ({FAST: Range(min=5, max=6, step=0.5)}, "", "a whole number, and the step 0.5 is none"),
+    ({"sma_10_period": Range(min=5.5, max=10)}, "", "sma_10_period is a whole number, and the min 5.5 is none"),
     ({STOP: Range(min=5, max=150, step=5)}, "", "150% below the entry"),
     ({FAST: [5], "sma_10_period": [6]}, "", "named twice"),
     ({FAST: Range(min=1, max=1000), SLOW: Range(min=1, max=1000), STOP: Range(min=1, max=50)}, "", "50,000,000 combinations"),
@@ -105,6 +109,29 @@ def test_what_cannot_be_searched_is_named(parameters: dict[str, Any], constraint
 def test_halves_of_whole_numbers_are_refused() -> None:
     with pytest.raises(InvalidInput, match="whole number"):
         Space.of(CROSS, {FAST: [5, 5.5]})
+
+
+def test_whole_numbers_are_known_by_their_kind() -> None:
+    made = parse_strategy(
+        "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%, exit after 10 bars, wait 3 bars after an exit"
+    )
+    kinds = {path: is_whole(made.require(), path) for path in numbers(made.require())}
+    whole = {path for path, kind in kinds.items() if kind}
+    assert {"indicators.RSI_14.timeperiod", "risk.max_bars", "risk.cooldown_bars"} <= whole
+    assert not whole & {
+        "entry_rules[0].when.right.value",
+        "risk.stop_loss.value",
+        "execution.cash",
+        "execution.commission",
+    }
+    for path in ("risk.max_bars", "risk.cooldown_bars"):
+        with pytest.raises(InvalidInput, match="whole number") as caught:
+            Space.of(made.require(), {path: Range(min=5, max=6, step=0.5)})
+        assert caught.value.details[0].field == f"parameters.{path}.step"
+    # A level of 30.5, and a stop of 2.5%, are none of them.
+    assert (
+        Space.of(made.require(), {"rsi_entry_level": [30.5], "stop_loss_pct": Range(min=2, max=3, step=0.5)}).size == 3
+    )
 
 
 def test_a_smaller_grid_is_suggested() -> None:

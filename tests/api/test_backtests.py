@@ -11,9 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from rest_framework.test import APIClient
 
+from auth_api.models import User
 from backtest_api.models import BacktestRun
+from backtest_api.services import summary_text
 from tests.conftest import SENTENCE
 
 
@@ -132,6 +136,79 @@ def test_explain_over_rest(api: APIClient, run_: dict[str, Any]) -> None:
         assert api.get(url, {"at": bad}).status_code == 400, bad
 
 
+def test_a_day_of_hours_is_explained_over_rest_and_by_command(
+    api: APIClient, user: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat, low = "100,100,100,100", "96,96,96,96"
+    shown = ["100,102,100,102", "101.2,102,101,101.5", "101,101,95,96"]  # bought at 101.2; 5% below that is 96.14
+    days = {19: [flat] * 6, 20: [flat, *shown, low, low], 21: [low] * 6}
+    rows = [f"2024-02-{day} {10 + k}:00,{row},5" for day, rows in days.items() for k, row in enumerate(rows)]
+    content = "\n".join(["Date,Open,High,Low,Close,Volume", *rows]).encode()
+    file = SimpleUploadedFile("p.csv", content)
+    made = api.post("/api/data/datasets/upload/", {"file": file, "symbol": "ACME"}, format="multipart")
+    assert made.status_code == 201, made.json()
+    text = "Trade ACME on hourly bars. Buy when close > 101, sell when close < 50, stop 5%"
+    answer = api.post("/api/backtests/quick-run/", {"user_description": text})
+    assert answer.status_code == 200, answer.json()
+    run = answer.json()
+    url = f"/api/backtests/{run['id']}/explain/"
+    told = api.get(url, {"at": "2024-02-20"}).json()
+    assert told["answer"].startswith("2024-02-20 has 6 bars, 10:00 to 15:00. 11:00: The long entry is true, ")
+    assert "12:00: Entered long at 101.2 at the open (order of the bar before). " in told["answer"]
+    assert "13:00: The stop loss closed it at 96.14. " in told["answer"]
+    assert [event["time"] for event in told["day"]["events"]] == [f"2024-02-20 {hour}:00:00" for hour in (11, 12, 13)]
+    one = api.get(url, {"at": "2024-02-20T12:00"}).json()
+    assert one["answer"].startswith("Entered long at 101.2 at the open")
+    assert "day" not in one
+    call_command("explain", str(run["id"]), "--at", "2024-02-20", "--user", user.username)
+    assert "13:00: The stop loss closed it at 96.14. " in capsys.readouterr().out
+
+
+def test_assumptions_of_a_run_are_the_same_wherever_it_is_shown(api: APIClient) -> None:
+    text = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%, on daily bars"
+    made = api.post("/api/strategies/", {"user_description": text}).json()
+    quick = api.post("/api/backtests/quick-run/", {"strategy_id": made["id"], "commission": 0.001}).json()
+    fields = [a["field"] for a in made["assumptions"]]
+    assert {"execution.cash", "execution.commission"} <= set(fields)
+    # The commission was given with the run.
+    assert [a["field"] for a in quick["assumptions"]] == [f for f in fields if f != "execution.commission"]
+    shown = api.get(f"/api/backtests/{quick['id']}/").json()
+    assert shown["assumptions"] == quick["assumptions"]
+    assert api.get("/api/backtests/").json()["results"][0]["assumptions"] == quick["assumptions"]
+    words = api.post("/api/backtests/quick-run/", {"user_description": text}).json()
+    assert [a["field"] for a in words["assumptions"]] == fields
+    assert api.get(f"/api/backtests/{words['id']}/").json()["assumptions"] == words["assumptions"]
+    api.patch(f"/api/strategies/{made['id']}/", {"user_description": text.replace("30", "25")})
+    assert api.get(f"/api/backtests/{quick['id']}/").json()["assumptions"] == [], "they are of other words now"
+
+
+@pytest.mark.parametrize("symbol", ["goog", "GOOG", "Goog"])
+def test_a_symbol_is_found_without_case(api: APIClient, run_: dict[str, Any], symbol: str) -> None:
+    assert [r["id"] for r in api.get("/api/backtests/", {"symbol": symbol}).json()["results"]] == [run_["id"]]
+    content = b"Date,Open,High,Low,Close\n2024-01-02,5,5,5,5\n2024-01-03,5,5,5,5\n"
+    api.post(
+        "/api/data/datasets/upload/",
+        {"file": SimpleUploadedFile("p.csv", content), "symbol": "GOOG"},
+        format="multipart",
+    )
+    assert api.get("/api/data/datasets/", {"symbol": symbol}).json()["count"] == 1
+    assert api.get("/api/data/datasets/", {"symbol": "goo"}).json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("total", "hold", "said"),
+    [
+        (-0.04, 12.3, "returned 0.0% in 1,200 trades and trailed buy-and-hold by 12.3 points"),
+        (-0.04, 1527866.76, "returned 0.0% in 1,200 trades and trailed buy-and-hold by 1,527,866.8 points"),
+        (-1.26, -1.25, "returned -1.3% in 1,200 trades and matched buy-and-hold"),
+        (1234.56, 0.0, "returned 1,234.6% in 1,200 trades and beat buy-and-hold by 1,234.6 points"),
+    ],
+)
+def test_the_outcome_in_a_sentence(total: float, hold: float, said: str) -> None:
+    run = BacktestRun(symbol="GOOG", total_trades=1200, total_return_pct=total, buy_and_hold_return_pct=hold)
+    assert summary_text(run).endswith(f" on GOOG {said}")
+
+
 def test_a_phrase_with_two_readings_is_dated(api: APIClient) -> None:
     text = "Buy GOOG when RSI drops below 30, sell when RSI is above 70, stop 3%"
     run = api.post("/api/backtests/quick-run/", {"user_description": text}).json()
@@ -202,8 +279,6 @@ def test_rerun_reproduces_every_figure_and_sees_changed_prices(api: APIClient, r
 
 
 def test_a_user_s_upload_comes_before_bundled_prices(api: APIClient) -> None:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
     days = "\n".join(f"2020-01-{d:02d},{100 + d},{101 + d},{99 + d},{100 + d},5" for d in range(1, 32))
     content = f"Date,Open,High,Low,Close,Volume\n{days}\n".encode()
     made = api.post(
@@ -214,7 +289,7 @@ def test_a_user_s_upload_comes_before_bundled_prices(api: APIClient) -> None:
     assert made.json()["rows"] == 31
     run = api.post("/api/backtests/quick-run/", {"user_description": "Buy GOOG when close > 105, stop 5%"}).json()
     assert (run["data_source"], run["start_date"]) == ("uploaded", "2020-01-01")
-    assert run["cautions"]["CAGR [%]"] == "0.08 years are too short to speak of a year"
+    assert run["cautions"]["CAGR [%]"] == "30 days are too short to speak of a year"
     assert run["cautions"]["Win Rate [%]"] == "1 trade is too few to mean much"
     weekly = api.post("/api/data/fetch/", {"symbol": "GOOG", "interval": "1wk"}).json()
     assert weekly["rows"] == 3  # every day from a Wednesday to a Friday: two parts of weeks are left out
@@ -239,8 +314,6 @@ def test_fetching_gives_a_data_set_with_its_report(api: APIClient) -> None:
 
 
 def test_a_coin_trades_in_fractions_whatever_the_strategy_says(api: APIClient) -> None:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
     days = "\n".join(f"2020-01-{d:02d},60000,60001,59999,60000,5" for d in range(1, 32))
     file = SimpleUploadedFile("p.csv", f"Date,Open,High,Low,Close,Volume\n{days}\n".encode())
     api.post("/api/data/datasets/upload/", {"file": file, "symbol": "SOLUSDT"}, format="multipart")

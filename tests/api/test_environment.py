@@ -29,6 +29,7 @@ CANNOT_WORK = [
     ("THROTTLE_ANON", "60/fortnight", "sec, min, hour or day"),
     ("THROTTLE_LOGIN", "5/month", "sec, min, hour or day"),
     ("DATA_PROVIDERS", "bundled,binance", "bundled, yahoo"),
+    ("DATA_PROVIDERS", "", "name at least one"),
     ("JWT_REFRESH_DAYS", "soon", "whole number"),
     ("USE_BACKTESTING_PY", "False", "no other engine"),
     ("BACKTEST_CONCURRENCY", "0", "from 1 to 256"),

@@ -251,8 +251,11 @@ def test_it_is_its_owner_s(api: APIClient, other_user: Any) -> None:
         (written.price(1.08345), "1.08345"), (written.price(0.00001234), "0.00001234"), (written.amount(355.0), "355"),
         (written.amount(0.0166), "0.0166"), (written.duration("1536 days 00:00:00"), "1,536 days"),
         (written.duration("1 days 03:30:00"), "1 day 03:30"), (written.duration("0 days 00:15:00"), "00:15"),
-        (written.duration(None), "–"),
+        (written.duration(None), "–"), (written.duration("77 days 02:07:03.529412"), "77 days"), (written.duration("13 days 23:30:00"), "13 days 23:30"),
+        (written.prices([107.37, 98.1855, 1200.5]), ["107.37", "98.19", "1,200.50"]),
+        (written.prices([1.0834, 1.1, 1.09]), ["1.0834", "1.1000", "1.0900"]), (written.prices([]), []),
+        (written.figure("Start", "2004-10-28 00:00:00"), "2004-10-28"),
     ],
 )  # fmt: skip
-def test_figures_are_written_for_people(shown: str, text: str) -> None:
+def test_figures_are_written_for_people(shown: str | list[str], text: str | list[str]) -> None:
     assert shown == text

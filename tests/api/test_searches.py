@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -133,6 +133,61 @@ def test_bad_requests_are_named_and_store_nothing(
     assert said in json.dumps(answer.json()), answer.json()
     assert answer.status_code in (status, 400, 422), answer.json()
     assert not BacktestRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field", "said"),
+    [
+        ({"parameters": {"sma_10_period": {"min": 5, "max": 10, "step": 0.5}}}, 400, "parameters.sma_10_period.step",
+         "sma_10_period is a whole number, and the step 0.5 is none: use whole numbers, such as 1"),
+        ({"parameters": {"sma_10_period": [5, 9.5]}}, 400, "parameters.sma_10_period.1", "and 9.5 is none"),
+        ({"instructions": "the fast period from 5 to 10 in steps of 0.5"}, 400,
+         "parameters.indicators.SMA_10.timeperiod.step", "a whole number"),
+        ({"parameters": {"sma_10_period": {"min": -5, "max": 10}}}, 422, "parameters.sma_10_period",
+         "sma_10_period may be from 1 to 1000, not -5"),
+        ({"instructions": "stop from 0.01 to 0.03 in steps of 0.01"}, 422, "instructions", "stop_loss_pct of 0.03 may be 0.03% or 3%"),
+        ({"instructions": "stop over 0.01, 0.02"}, 422, "instructions", "may be 0.02% or 2%"),
+        ({"parameters": {"stop": {"min": 0.01, "max": 0.03, "step": 0.01}}}, 422, "parameters.stop", "stop of 0.03 may be 0.03% or 3%"),
+    ],
+)  # fmt: skip
+def test_fractions_where_none_can_be_meant(
+    api: APIClient, strategy: int, body: Any, status: int, field: str, said: str
+) -> None:
+    answer = api.post("/api/backtests/optimize/", {"strategy_id": strategy, **body})
+    assert (answer.status_code, answer.json()["details"][0]["field"]) == (status, field), answer.json()
+    assert said in answer.json()["error"]
+    assert "pattern" not in json.dumps(answer.json())
+    assert not BacktestRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [
+        ({"instructions": "stop from 0.5% to 0.9% in steps of 0.2%"}, {"min": 0.5, "max": 0.9, "step": 0.2}),
+        ({"instructions": "stop from 0.5 to 2 in steps of 0.5"}, {"min": 0.5, "max": 2, "step": 0.5}),
+    ],
+)
+def test_percent_that_is_said_or_plain(api: APIClient, strategy: int, body: Any, values: Any) -> None:
+    assert asked(api, strategy_id=strategy, **body)["request"]["parameters"] == {"risk.stop_loss.value": values}
+
+
+def test_a_name_with_its_unit_is_not_asked_about(api: APIClient, strategy: int) -> None:
+    made = asked(api, strategy_id=strategy, parameters={"stop_loss_pct": [0.5, 0.9]})
+    assert made["request"]["parameters"] == {"stop_loss_pct": [0.5, 0.9]}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("sma_10_period=5:10:0.5", "sma_10_period is a whole number, and the step 0.5 is none"),
+        ("stop=0.01:0.03:0.01", "stop of 0.03 may be 0.03% or 3%"),
+        ("stop from 0.01 to 0.03 in steps of 0.01", "stop_loss_pct of 0.03 may be 0.03% or 3%"),
+    ],
+)
+def test_fractions_at_the_command_line(words: str, said: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(said)):
+        call_command("optimize", CROSS, words, "--no-report")
 
 
 @pytest.mark.parametrize(

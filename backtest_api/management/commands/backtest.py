@@ -16,6 +16,7 @@ class Command(RunCommand):
 
     def work(self, user: User, **options: Any) -> None:
         self.begin(options)
+        from backtest_api.assumed import assumptions_of
         from backtest_api.services import (
             SUMMARY_FIELDS,
             artifact_folder,
@@ -38,9 +39,9 @@ class Command(RunCommand):
             **self.run_options(options),
         )
         run = ranges_ensure(run=run_execute(run=run, report=not options["no_report"]))
+        assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else assumptions_of(run)
         if not options["no_report"]:
             report_ensure(run=run)
-        assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else []
         if options["json"]:
             figures = {name: getattr(run, name) for name in SUMMARY_FIELDS}
             understood = {"description": named.canonical.describe(), "assumptions": assumptions}

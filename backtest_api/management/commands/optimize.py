@@ -60,11 +60,10 @@ class Command(RunCommand):
 
     def work(self, user: User, **options: Any) -> None:
         self.begin(options)
-        from backtest_api.searches import search_create, search_execute
+        from backtest_api.searches import search_create, search_execute, search_in_words
         from backtest_api.serializers import SearchSerializer
         from backtest_api.services import artifact_folder, report_ensure
         from backtest_api.terminal import print_parse, print_search
-        from Strategy.search_words import read_search
         from strategy_api.cli import load_strategy
 
         named = load_strategy(options["strategy"], user)
@@ -72,7 +71,7 @@ class Command(RunCommand):
         ranges = [*options["parameter"], *(parameter(w) for w in options["words"] if _is_range(w))]
         words = " ".join(w for w in options["words"] if not _is_range(w))
         if words or not ranges:
-            request = read_search(named.canonical, words)
+            request = search_in_words(named.canonical, words)
         request.setdefault("parameters", {}).update(dict(ranges))
         for name in ("constraint", "method", "max_tries", "seed"):
             if options[name]:
