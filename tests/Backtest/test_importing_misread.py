@@ -33,7 +33,7 @@ def test_a_volume_before_unnamed_prices_is_asked_about(volumes: tuple[int, ...])
     found = read(text)
     assert found.prices is None
     assert asked(found)["columns"][0] == order
-    bar = read(text, columns=order).require().frame.iloc[0]
+    bar = read(text, columns=order, decimal=".").require().frame.iloc[0]
     assert bar.tolist() == [100.0, 100.151, 99.9, 100.051, volumes[0]]
 
 

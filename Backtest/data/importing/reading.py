@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -10,13 +12,15 @@ from Backtest.data.importing.adjustments import adjust
 from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
 from Backtest.data.importing.layout import Table, read_text
+from Backtest.data.importing.marks import decimal_mark, mark_of_cells
 from Backtest.data.importing.names import abbreviation_in, zone_called, zone_in
-from Backtest.data.importing.numbers import Numbers, decimal_mark, fraction_in, to_numbers
+from Backtest.data.importing.numbers import SAMPLE, Numbers, fraction_in, to_numbers
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.shown import understood
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
 from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
+from Backtest.data.importing.vendors import DOT
 from Backtest.data.importing.zone_columns import WINTER, told_by_sessions, with_offsets, zone_of_rows
 from Backtest.errors import DataError
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
@@ -68,16 +72,11 @@ def _table(content: bytes, filename: str, choices: ImportChoices, findings: Find
 
 def _numbers(reading: Reading) -> dict[str, Numbers]:
     columns, table = reading.columns.used(), reading.table.frame.loc[reading.rows]
-    mark, example = (
-        (reading.choices.decimal, "") if reading.choices.decimal else decimal_mark([table[columns[p]] for p in _PRICES])
-    )
-    if not mark:
-        thousands, fraction = example.replace(",", ""), example.replace(",", ".")
-        reading.findings.questions.append(
-            Question("decimal", f"Is {example} {thousands} (decimal .) or {fraction} (decimal ,)?", (".", ","))
-        )
-    reading.mark = mark or "."
-    read = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
+    reading.mark = _decimal(reading, table, columns)
+    read = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "adj_close") if p in columns}
+    if "volume" in columns:
+        volume = table[columns["volume"]]
+        read["volume"] = to_numbers(volume, mark_of_cells([volume]) or reading.mark)
     for part in _PRICES:
         texts = table[columns[part]]
         if (at := fraction_in(texts, read[part].unreadable)) >= 0:
@@ -87,6 +86,36 @@ def _numbers(reading: Reading) -> dict[str, Numbers]:
                 suggestions=["Export decimal prices: 94'24 in 32nds is 94.75, as 24/32 is 0.75"],
             )
     return read
+
+
+def _decimal(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> str:
+    """Return the decimal mark of the prices: the user's, that of their own cells, or of other cells; else it is asked for."""
+    if reading.choices.decimal:
+        return reading.choices.decimal
+    mark, example = decimal_mark([table[columns[p]] for p in _PRICES])
+    if mark:
+        return mark
+    no_numbers = {*(columns[p] for p in _PRICES), *(columns.get(p, -1) for p in ("time", "clock", "symbol", "per"))}
+    mark = mark_of_cells([table[at] for at in table.columns if at not in no_numbers])
+    if mark or ("." in example and _writes_dots(reading, table, columns)):
+        return mark or "."
+    dotted, without = example.replace(",", "."), example.replace(",", "").replace(".", "")
+    dot, comma = (without, dotted) if "," in example else (dotted, without)
+    text = f"Is {example} {dot} (decimal .) or {comma} (decimal ,)?"
+    reading.findings.questions.append(Question("decimal", text, (".", ",")))
+    return "."
+
+
+def _writes_dots(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> bool:
+    """Whether 12.345 can be no 12,345: a program wrote it, or commas part the columns and thousands of volume have no dot."""
+    if reading.table.kind == "json" or reading.vendor.name in DOT:
+        return True
+    first = str(next(iter(table[columns["time"]]), ""))
+    if reading.vendor.name == "NinjaTrader" and re.match(r"\d{8} \d{6}", first):
+        return True
+    if reading.table.separator != "," or "volume" not in columns or re.match(r"\d{1,2}\.\d{1,2}\.", first):
+        return False
+    return bool(table[columns["volume"]].head(SAMPLE).astype("str").str.fullmatch(r"\s*\d{4,}(?:\.0)?\s*").any())
 
 
 def _times(reading: Reading) -> None:

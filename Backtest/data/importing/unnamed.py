@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.layout import Table
+from Backtest.data.importing.marks import decimal_mark
 from Backtest.data.importing.names import BAR
-from Backtest.data.importing.numbers import decimal_mark, to_numbers
+from Backtest.data.importing.numbers import to_numbers
 from Backtest.data.importing.parts import CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, Question
 from Backtest.errors import DataError
