@@ -64,3 +64,37 @@ def test_a_volume_has_its_own_decimal_mark() -> None:
         'Date,Open,High,Low,Close,Vol.\n2024-01-02,10.5,11.5,9.5,10.5,"12,3K"\n2024-01-03,10.5,11.5,9.5,10.5,"2,25M"\n'
     )
     assert read(text).require().frame["Volume"].tolist() == [12_300, 2_250_000]
+
+
+# An adjusted close without a name ---------------------------------------------------------------
+
+YAHOO_ROWS = (
+    ("2023-01-02", 100.0, 100.35, 99.92, 100.03, 80.02, 2756713), ("2023-01-03", 100.1, 101.5, 99.8, 101.25, 81.0, 3102288),
+    ("2023-01-04", 101.3, 101.9, 100.2, 100.5, 80.4, 1988104), ("2023-01-05", 100.4, 103.1, 100.4, 102.75, 82.2, 4410020),
+    ("2023-01-06", 102.5, 103.0, 101.0, 101.25, 81.0, 2500000),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("order", "choice"), [((0, 1, 2, 3, 4, 5, 6), "adj_close,volume"), ((0, 1, 2, 3, 4, 6, 5), "volume,adj_close")])  # fmt: skip
+def test_an_adjusted_close_below_unnamed_prices_is_proposed_beside_the_volume(
+    order: tuple[int, ...], choice: str
+) -> None:
+    text = "".join(",".join(str(row[at]) for at in order) + "\n" for row in YAHOO_ROWS)
+    other = choice.replace("adj_close", "-")
+    found = read(text)
+    assert asked(found) == {
+        "columns": (f"time,open,high,low,close,{choice}", f"time,open,high,low,close,{other}"),
+    }
+    traded = read(text, columns=asked(found)["columns"][0], adjustment="none")
+    assert first(traded) == [100.0, 100.35, 99.92, 100.03, 2_756_713]
+    adjusted = first(read(text, columns=asked(found)["columns"][0]))
+    assert adjusted[3:] == [80.02, 2_756_713]
+    assert first(read(text, columns=asked(found)["columns"][1])) == [100.0, 100.35, 99.92, 100.03, 2_756_713]
+
+
+def test_columns_without_names_that_are_not_used_are_said() -> None:
+    text = "".join(f"2023-01-0{day},10,12,9,11,{4000 + day * day},{day % 3}\n" for day in range(1, 7))
+    found = read(text)
+    assert asked(found) == {}
+    assert found.ignored_columns == ("column 7",)
+    assert "column 7 is not used" in found.notes[0]

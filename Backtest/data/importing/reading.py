@@ -96,7 +96,7 @@ def _decimal(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> 
     if mark:
         return mark
     no_numbers = {*(columns[p] for p in _PRICES), *(columns.get(p, -1) for p in ("time", "clock", "symbol", "per"))}
-    mark = mark_of_cells([table[at] for at in table.columns if at not in no_numbers])
+    mark = mark_of_cells([table[at] for at in range(table.shape[1]) if at not in no_numbers])
     if mark or ("." in example and _writes_dots(reading, table, columns)):
         return mark or "."
     dotted, without = example.replace(",", "."), example.replace(",", "").replace(".", "")

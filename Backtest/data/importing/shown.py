@@ -47,7 +47,8 @@ def understood(reading: Reading, filename: str) -> Understood:
         prices = PriceData(symbol, reading.timeframe, clean, SOURCE, reading.adjustment, remarks, quality)
     used = reading.columns.used()
     names = {p: table.names[at] if table.names and table.names[at] else f"column {at + 1}" for p, at in used.items()}
-    ignored = tuple(n for i, n in enumerate(table.names) if n and i not in used.values())
+    every = table.names or tuple(f"column {at + 1}" for at in range(table.frame.shape[1]))
+    ignored = tuple(n for i, n in enumerate(every) if n and i not in used.values())
     rows = _rows(frame) if not findings.blocked else _raw(reading)
     return Understood(
         filename=filename, kind=table.kind, vendor=reading.vendor.name, encoding=table.encoding, separator=table.separator,
