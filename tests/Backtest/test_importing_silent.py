@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.errors import DataError
 
 
 def read(text: str, name: str = "ACME.csv", **choices: Any) -> Understood:
@@ -98,3 +100,69 @@ def test_columns_without_names_that_are_not_used_are_said() -> None:
     assert asked(found) == {}
     assert found.ignored_columns == ("column 7",)
     assert "column 7 is not used" in found.notes[0]
+
+
+# Rows out of order ------------------------------------------------------------------------------
+
+HEADER = "Date,Open,High,Low,Close,Volume\n"
+
+
+def bars(times: list[str]) -> str:
+    return HEADER + "".join(f"{time},10,12,9,11,5\n" for time in times)
+
+
+AFTERNOON = ["09:30", "10:30", "11:30", "12:30", "01:30", "02:30", "03:30"]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_clocks_of_twelve_hours_without_am_and_pm_are_refused(newest_first: bool) -> None:
+    times = [f"2024-01-0{day} {clock}" for day in (2, 3, 4) for clock in AFTERNOON]
+    with pytest.raises(DataError, match="AM and PM") as refused:
+        read(bars(times[::-1] if newest_first else times))
+    where = "on 2024-01-02 in line 18" if newest_first else "on 2024-01-02 in line 6"
+    assert f"back from 12:30 to 01:30 {where}" in str(refused.value)
+
+
+def test_clocks_of_twelve_hours_with_am_and_pm_and_mornings_are_read() -> None:
+    halves = ["09:30 AM", "10:30 AM", "11:30 AM", "12:30 PM", "01:30 PM"]
+    found = read(bars([f"01/{day}/2024 {clock}" for day in (22, 23) for clock in halves]))
+    assert str(found.require().frame.index[4]) == "2024-01-22 13:30:00"
+    assert "unordered" not in found.counts
+    assert (
+        "unordered" not in read(bars([f"2024-01-0{day} {clock}" for day in (2, 3) for clock in AFTERNOON[:4]])).counts
+    )
+
+
+def test_rows_that_are_not_in_order_are_counted_and_the_first_is_named() -> None:
+    found = read(bars(["2024-01-02", "2024-01-03", "2024-01-05", "2024-01-04", "2024-01-08"]))
+    assert found.counts["unordered"] == 1
+    assert any("line 5 (2024-01-04 after 2024-01-05)" in warning for warning in found.warnings)
+    assert found.require().frame.index.is_monotonic_increasing
+    repeated = read(bars([f"2024-11-03 0{t}" for t in ("0:00", "0:30", "1:00", "1:30", "1:00", "1:30", "2:00")]))
+    assert "unordered" not in repeated.counts  # New York's clocks were set back
+    newest_first = read(bars(["2024-01-08", "2024-01-05", "2024-01-04"]))
+    assert "unordered" not in newest_first.counts
+
+
+# Two spacings -----------------------------------------------------------------------------------
+
+
+def test_minutes_that_go_on_as_five_minutes_are_warned_of_by_time() -> None:
+    minutes = pd.date_range("2024-01-02 09:30", periods=100, freq="1min")  # until 11:09
+    fives = pd.date_range("2024-01-02 11:14", periods=60, freq="5min")  # until 16:09
+    found = read(bars([f"{time:%Y-%m-%d %H:%M}" for time in (*minutes, *fives)]))
+    assert found.timeframe == "1m"
+    [said] = [warning for warning in found.warnings if "two spacings" in warning]
+    assert "from 2024-01-02 11:09:00 to 2024-01-02 16:09:00 bars are 5 minutes apart and not 1m" in said
+
+
+def test_days_that_go_on_as_weeks_are_warned_of_and_holidays_are_not() -> None:
+    days = pd.bdate_range("2023-01-02", periods=60)  # until 24 March
+    weeks = pd.date_range("2023-03-31", periods=12, freq="7D")
+    found = read(bars([f"{time:%Y-%m-%d}" for time in (*days, *weeks)]))
+    assert any(
+        "from 2023-03-24 to 2023-06-16 bars are 7 days apart and not 1d" in warning for warning in found.warnings
+    )
+    sessions = [day + pd.Timedelta(minutes=570 + 30 * i) for day in days for i in range(13)]
+    for times in (days, sessions):
+        assert not any("two spacings" in w for w in read(bars([f"{time:%Y-%m-%d %H:%M}" for time in times])).warnings)

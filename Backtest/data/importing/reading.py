@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing import checks, containers, symbols, vendors, zones
+from Backtest.data.importing import checks, containers, order, symbols, vendors, zones
 from Backtest.data.importing.adjustments import adjust
 from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
@@ -122,9 +122,9 @@ def _times(reading: Reading) -> None:
     columns, frame = reading.columns, reading.table.frame.loc[reading.rows]
     choices = reading.choices
     clock = frame[columns.clock] if columns.clock >= 0 else None
-    order = choices.date_order or reading.vendor.date_order
+    date_order = choices.date_order or reading.vendor.date_order
     reading.times = read_times(
-        frame[columns.time], clock, order=order, unit=choices.epoch_unit, findings=reading.findings
+        frame[columns.time], clock, order=date_order, unit=choices.epoch_unit, findings=reading.findings
     )
     reading.times = with_offsets(reading.table, reading.rows, reading.times, reading.findings)
     local = reading.times.local
@@ -152,7 +152,10 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
     if not times.local.is_monotonic_increasing:
         parts, times = _forwards(parts, times)
     moments = zones.moments(times)
+    if not any(question.field == "date_order" for question in findings.questions):
+        order.in_order(times, moments, table, findings)
     reading.timeframe = _timeframe(reading, spacing(moments), moments)
+    order.one_spacing(moments, reading.timeframe, findings)
     placed = _placed(reading, _starts(times, reading.timeframe, findings))
     reading.zone = placed.zone
     frame, rows = _frame(parts, placed, findings), times.local.index.to_numpy()
