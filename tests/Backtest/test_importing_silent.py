@@ -166,3 +166,42 @@ def test_days_that_go_on_as_weeks_are_warned_of_and_holidays_are_not() -> None:
     sessions = [day + pd.Timedelta(minutes=570 + 30 * i) for day in days for i in range(13)]
     for times in (days, sessions):
         assert not any("two spacings" in w for w in read(bars([f"{time:%Y-%m-%d %H:%M}" for time in times])).warnings)
+
+
+# The future, and today --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("written", "year"), [("01/31/63", 1963), ("01/31/99", 1999), ("01/31/05", 2005), ("01/31/24", 2024)])  # fmt: skip
+def test_years_of_two_digits_are_not_in_the_future(written: str, year: int) -> None:
+    index = read(bars([written, written.replace("31", "30")])).require().frame.index
+    assert [str(day.date()) for day in index] == [f"{year}-01-30", f"{year}-01-31"]
+
+
+@pytest.mark.parametrize("last", ["2093-01-04", "01/31/2093", "4 January 2093", "3882297600"])
+def test_a_bar_of_the_future_is_refused_naming_the_line(last: str) -> None:
+    before = {"2": ["2024-01-02", "2024-01-03"], "0": ["01/30/2024"], "4": ["2 January 2024"], "3": ["1704153600"]}[
+        last[0]
+    ]
+    with pytest.raises(DataError, match=rf"2093.* in line {len(before) + 2}, which is in the future"):
+        read(bars([*before, last]))
+
+
+def test_a_month_may_bear_its_last_day() -> None:
+    ahead = (pd.Timestamp.now("UTC").tz_localize(None).normalize() + pd.offsets.MonthEnd(0)).to_period("M")
+    months = [f"{(ahead - n).end_time:%Y-%m-%d}" for n in range(6, -1, -1)]
+    assert len(read(bars(months)).require().frame) == 7
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(("clock", "partial"), [("", " 11:42:10"), (" 00:00:00", " 11:42:00"), (" 14:30:00", " 16:05:31")])  # fmt: skip
+def test_the_bar_of_a_day_that_is_not_over_is_left_out_and_said(clock: str, partial: str, newest_first: bool) -> None:
+    days = [f"2024-06-{day}{clock}" for day in (12, 13, 14, 17)] + [f"2024-06-18{partial}"]
+    found = read(bars(days[::-1] if newest_first else days))
+    assert str(found.require().frame.index[-1].date()) == "2024-06-17"
+    assert found.counts["unfinished"] == 1
+    assert any(f"2024-06-18{partial} in line {2 if newest_first else 6}" in warning for warning in found.warnings)
+
+
+def test_days_whose_hour_changes_with_daylight_saving_are_whole() -> None:
+    days = [f"2024-03-0{day} 14:30" for day in (5, 6, 7, 8)] + ["2024-03-11 13:30"]
+    assert len(read(bars(days)).require().frame) == 5

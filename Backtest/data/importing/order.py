@@ -11,7 +11,7 @@ from Backtest.data.importing.spacing import duration, kinds
 from Backtest.data.importing.times import Times
 from Backtest.data.importing.understanding import Findings
 from Backtest.errors import DataError
-from Backtest.timeframes import seconds
+from Backtest.timeframes import is_intraday, seconds
 
 _HALF_DAY = pd.Timedelta(hours=12)
 _HOUR = pd.Timedelta(hours=1)
@@ -81,3 +81,39 @@ def one_spacing(moments: pd.DatetimeIndex, timeframe: str, findings: Findings) -
         f"The file has two spacings: from {when(known[begin])} to {when(known[end])} bars are {duration(float(steps[begin]))} apart and not "
         f"{timeframe}; all are taken as {timeframe} bars, so split the file"
     )
+
+
+def refuse_future(times: Times, timeframe: str, table: Table, now: pd.Timestamp) -> None:
+    """Raise DataError where a bar begins after now; a day is allowed for zones, and the length of the bar for labels at its end.
+
+    Args:
+        now: in UTC, without a zone.
+    """
+    latest = now + pd.Timedelta(seconds=max(86_400, seconds(timeframe)))
+    if not (late := times.local > latest).any():
+        return
+    at = int(np.flatnonzero(late)[0])
+    raise DataError(
+        f"{table.name} has a bar of {when(times.local.iloc[at])} in {table.line(int(times.local.index[at]))}, which is in the future: "
+        f"it is {now:%Y-%m-%d}",
+        suggestions=["Write years with four digits, give date_order or epoch_unit, or remove forecasts"],
+    )
+
+
+def whole_days(times: Times, timeframe: str) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Return which rows of daily and coarser bars are kept: all but a newest one that alone has another time of day.
+
+    Vendors write today's bar, which is not finished, with the time of its last trade: 2024-06-18 11:42:10 below days
+    without a time, or at 11:42:10 below days that all begin at 14:30, or in winter at 13:30.
+    """
+    keep = np.ones(len(times.local), bool)
+    local = pd.DatetimeIndex(times.local)
+    if is_intraday(timeframe) or len(local) < 4:
+        return keep
+    newest = int(local.asi8.argmax())
+    clock = (local - local.normalize()).total_seconds().to_numpy()
+    others = np.unique(np.delete(clock, newest))
+    of_midnights = len(others) == 1 and others[0] == 0 and clock[newest] != 0
+    if of_midnights or (len(others) <= 3 and not np.isin(clock[newest] % 3600, others % 3600)):
+        keep[newest] = False
+    return keep

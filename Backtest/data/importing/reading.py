@@ -156,6 +156,9 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
         order.in_order(times, moments, table, findings)
     reading.timeframe = _timeframe(reading, spacing(moments), moments)
     order.one_spacing(moments, reading.timeframe, findings)
+    if not any(question.field == "date_order" for question in findings.questions):
+        order.refuse_future(times, reading.timeframe, table, pd.Timestamp.now("UTC").tz_localize(None))
+    parts, times = _without_today(parts, times, reading)
     placed = _placed(reading, _starts(times, reading.timeframe, findings))
     reading.zone = placed.zone
     frame, rows = _frame(parts, placed, findings), times.local.index.to_numpy()
@@ -203,6 +206,18 @@ def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Number
         }
         times = Times(times.local.iloc[::-1], times.offset.iloc[::-1], times.zone, times.order, times.unit)
     return parts, times
+
+
+def _without_today(parts: dict[str, Numbers], times: Times, reading: Reading) -> tuple[dict[str, Numbers], Times]:
+    """Leave out the bar of a day that is not over, which is counted."""
+    keep = order.whole_days(times, reading.timeframe)
+    if keep.all():
+        return parts, times
+    local = times.local[~keep]
+    note = f"Left out: the bar of {local.iloc[0]} in {reading.table.line(int(local.index[0]))}, which alone has such a time of day, as a bar that is not finished"
+    reading.findings.count("unfinished", 1, note)
+    parts = {name: _kept(part, keep) for name, part in parts.items()}
+    return parts, Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit)
 
 
 def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:

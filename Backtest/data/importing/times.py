@@ -203,7 +203,8 @@ def _moments(parts: pd.DataFrame, order: str) -> pd.Series:
 def _days(parts: pd.DataFrame, order: str) -> pd.Series:
     place = dict(zip(order, "abc", strict=True))
     year = pd.to_numeric(parts[place["y"]], errors="coerce")
-    year = year.where(year >= 100, year + np.where(year < 70, 2000, 1900))
+    # Of two digits the century is meant that is not in the future: 63 is 1963 until 2063.
+    year = year.where(year >= 100, year + np.where(year + 2000 <= pd.Timestamp.now("UTC").year, 2000, 1900))
     month = parts[place["m"]]
     if order in ("dmy", "mdy") and month.str.contains(r"[^\d]", regex=True).any():
         month = month.str.lower().str[:3].map(_MONTHS.get)
