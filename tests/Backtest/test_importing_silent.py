@@ -205,3 +205,22 @@ def test_the_bar_of_a_day_that_is_not_over_is_left_out_and_said(clock: str, part
 def test_days_whose_hour_changes_with_daylight_saving_are_whole() -> None:
     days = [f"2024-03-0{day} 14:30" for day in (5, 6, 7, 8)] + ["2024-03-11 13:30"]
     assert len(read(bars(days)).require().frame) == 5
+
+
+# A row of units ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("units", [",USD,USD,USD,USD,shares", "date,[EUR],[EUR],[EUR],[EUR],[pcs]", ",$,$,$,$,", "Unit,USD,USD,USD,USD,USD", "Date,points,points,points,points,contracts", ",USD/bbl,USD/bbl,USD/bbl,USD/bbl,lots"])  # fmt: skip
+@pytest.mark.parametrize("above", [False, True])
+def test_a_row_of_units_names_no_symbol_and_keeps_the_volume(units: str, above: bool) -> None:
+    head = f"{units}\n{HEADER}" if above else f"{HEADER}{units}\n"
+    found = read(head + "2024-01-02,10,12,9,11,500\n2024-01-03,11,13,10,12,600\n", "data.csv")
+    assert (found.symbols, found.symbol) == ((), "")
+    assert first(found) == [10, 12, 9, 11, 500]
+    assert any("units" in note for note in found.notes)
+
+
+def test_a_row_of_tickers_is_no_row_of_units() -> None:
+    for symbol in ("USD", "IBM"):
+        text = f"Price,Close,High,Low,Open,Volume\nTicker,{symbol},{symbol},{symbol},{symbol},{symbol}\nDate,,,,,\n2024-01-02,11,12,9,10,500\n2024-01-03,11,12,9,10,500\n"
+        assert read(text, "data.csv").require().symbol == symbol

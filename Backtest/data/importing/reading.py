@@ -44,6 +44,8 @@ def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = 
     if choices.timezone:
         zones.named_zone(choices.timezone)
     table = _table(content, filename, choices, findings)
+    if units := table.hints.get("units"):
+        findings.notes.append(f"A row beside the names holds units ({units[:60]}) and is skipped")
     sides = find_columns(table, choices, findings)
     found, chosen, side, rows = symbols.choose(table, sides, choices, findings)
     vendor = vendors.vendor_of(table, side.columns)
