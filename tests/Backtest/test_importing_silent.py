@@ -224,3 +224,54 @@ def test_a_row_of_tickers_is_no_row_of_units() -> None:
     for symbol in ("USD", "IBM"):
         text = f"Price,Close,High,Low,Open,Volume\nTicker,{symbol},{symbol},{symbol},{symbol},{symbol}\nDate,,,,,\n2024-01-02,11,12,9,10,500\n2024-01-03,11,12,9,10,500\n"
         assert read(text, "data.csv").require().symbol == symbol
+
+
+# Zones behind the times -------------------------------------------------------------------------
+
+
+def sessions(zone: str, days: tuple[str, ...]) -> str:
+    return bars([f"{day} {hour:02}:30{zone and ' ' + zone}" for day in days for hour in range(9, 16)])
+
+
+SUMMER, WINTER = tuple(f"2024-07-{d:02}" for d in range(1, 9)), tuple(f"2024-01-{d:02}" for d in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("zone", "days", "choices"),
+    [
+        ("EST", SUMMER, ("America/New_York", "Etc/GMT+5")), ("PST", SUMMER, ("America/Los_Angeles", "Etc/GMT+8")),
+        ("EDT", WINTER, ("America/New_York", "Etc/GMT+4")), ("CET", SUMMER, ("Europe/Berlin", "Etc/GMT-1")),
+        ("IST", WINTER, ("Asia/Kolkata", "Asia/Jerusalem", "Europe/Dublin")), ("CST", WINTER, ("America/Chicago", "Etc/GMT+6", "Asia/Shanghai")),
+        ("BST", SUMMER, ("Europe/London", "Asia/Dhaka")), ("XYZ", WINTER, ()),
+    ],
+)  # fmt: skip
+def test_an_abbreviation_that_does_not_tell_the_moments_is_asked_about(
+    zone: str, days: tuple[str, ...], choices: tuple[str, ...]
+) -> None:
+    found = read(sessions(zone, days))
+    assert asked(found) == {"timezone": choices}
+    assert zone in found.blocking[0].text
+    given = read(sessions(zone, days), timezone="Asia/Tokyo").require()
+    assert str(given.frame.index[0]) == f"{days[0]} 09:30:00+09:00"
+
+
+@pytest.mark.parametrize(("zone", "days", "utc"), [("EST", WINTER, "14:30"), ("EDT", SUMMER, "13:30"), ("CET", WINTER, "08:30"), ("CEST", SUMMER, "07:30"), ("JST", SUMMER, "00:30"), ("UTC", WINTER, "09:30"), ("GMT", SUMMER, "09:30")])  # fmt: skip
+def test_an_abbreviation_of_the_season_tells_the_moments(zone: str, days: tuple[str, ...], utc: str) -> None:
+    index = pd.DatetimeIndex(read(sessions(zone, days)).require().frame.index)
+    assert str(index[0].tz_convert("UTC")) == f"{days[0]} {utc}:00+00:00"
+
+
+def test_both_names_of_a_zone_are_as_good_as_offsets() -> None:
+    text = sessions("EST", WINTER) + sessions("EDT", SUMMER).removeprefix(HEADER)
+    assert read(text).require().frame.index.tz.key == "America/New_York"
+
+
+def test_days_keep_their_date_whatever_stands_behind_it() -> None:
+    found = read(bars([f"{day} 00:00:00 IST" for day in SUMMER]))
+    assert (asked(found), str(found.require().frame.index[0])) == ({}, "2024-07-01 00:00:00")
+
+
+@pytest.mark.parametrize(("name", "count"), [("IST", 3), ("CST", 3)])
+def test_a_header_with_a_shared_abbreviation_asks_too(name: str, count: int) -> None:
+    found = read(sessions("", WINTER).replace("Date", f"Time ({name})", 1))
+    assert len(asked(found)["timezone"]) == count

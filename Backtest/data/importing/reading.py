@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,14 @@ from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
 from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
 from Backtest.data.importing.vendors import DOT
-from Backtest.data.importing.zone_columns import WINTER, told_by_sessions, with_offsets, zone_of_rows
+from Backtest.data.importing.zone_columns import (
+    SHARED,
+    WINTER,
+    told_by_sessions,
+    unclear_in_cells,
+    with_offsets,
+    zone_of_rows,
+)
 from Backtest.errors import DataError
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 
@@ -150,7 +158,7 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
     if not keep.any():
         raise DataError(f"{table.name} has no usable bar: every row lacks a price or a time")
     parts = {name: _kept(part, keep) for name, part in numbers.items()}
-    times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit)
+    times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit, times.said)
     if not times.local.is_monotonic_increasing:
         parts, times = _forwards(parts, times)
     moments = zones.moments(times)
@@ -206,7 +214,7 @@ def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Number
         parts = {
             n: Numbers(p.values.iloc[::-1], p.missing[::-1], p.unreadable[::-1], p.decimals) for n, p in parts.items()
         }
-        times = Times(times.local.iloc[::-1], times.offset.iloc[::-1], times.zone, times.order, times.unit)
+        times = Times(times.local.iloc[::-1], times.offset.iloc[::-1], times.zone, times.order, times.unit, times.said)
     return parts, times
 
 
@@ -219,7 +227,7 @@ def _without_today(parts: dict[str, Numbers], times: Times, reading: Reading) ->
     note = f"Left out: the bar of {local.iloc[0]} in {reading.table.line(int(local.index[0]))}, which alone has such a time of day, as a bar that is not finished"
     reading.findings.count("unfinished", 1, note)
     parts = {name: _kept(part, keep) for name, part in parts.items()}
-    return parts, Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit)
+    return parts, replace(times, local=times.local[keep], offset=times.offset[keep])
 
 
 def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:
@@ -272,7 +280,7 @@ def _starts(times: Times, timeframe: str, findings: Findings) -> Times:
     findings.notes.append(
         f"The times are the last second of each bar; the bar of {first} is that of {local[known.index[0]]}"
     )
-    return Times(local, times.offset, times.zone, times.order, times.unit)
+    return replace(times, local=local)
 
 
 def _placed(reading: Reading, times: Times) -> zones.Placed:
@@ -283,6 +291,13 @@ def _placed(reading: Reading, times: Times) -> zones.Placed:
                 f"{reading.timeframe} bars keep the date they bear; the zone {choices.timezone} is not needed"
             )
         return zones.days(times, choices.timezone, findings)
+    unclear = unclear_in_cells(times)
+    if unclear and choices.timezone:
+        findings.notes.append(f"The times say {unclear[0]}; they are in {choices.timezone} as you say")
+    if unclear:
+        times = Times(times.local, times.offset * float("nan"), "", times.order, times.unit)
+    if unclear and not choices.timezone:
+        return zones.Placed(pd.DatetimeIndex(times.local), _asked_zone(reading, *unclear, times))
     known, why = ("", "") if choices.timezone or times.offset.notna().any() else _known_zone(reading, times)
     placed = zones.intraday(
         times, timezone=choices.timezone, known_zone=known, why=why, step=seconds(reading.timeframe), findings=findings
@@ -316,9 +331,20 @@ def _known_zone(reading: Reading, times: Times) -> tuple[str, str]:
     return "", ""
 
 
+def _asked_zone(reading: Reading, said: str, zones_meant: tuple[str, ...], times: Times) -> str:
+    """Ask which zone an abbreviation means, and return the first of those it may."""
+    first = times.local.iloc[0]
+    may = f": it may be {' or '.join(zones_meant)}" if len(zones_meant) > 1 else ""
+    text = f"The times such as {first} {said} do not tell their zone{may}. In which zone are they? Give it by name."
+    reading.findings.questions.append(Question("timezone", text, zones_meant))
+    return zones_meant[0] if zones_meant else ""
+
+
 def _meant(reading: Reading, times: Times, zone: str, said: str) -> str:
     """Return the zone that is meant; whether EST is New York's time or winter's all the year is asked unless dates tell."""
     key = zones.named_zone(zone).key
+    if said.upper() in SHARED and len(SHARED[said.upper()]) > 1:
+        return _asked_zone(reading, said.upper(), SHARED[said.upper()], times)
     if said.upper() not in WINTER:
         return key
     both = WINTER[said.upper()]

@@ -18,8 +18,8 @@ _MONTHS = {
     "jan": 1, "feb": 2, "mar": 3, "mär": 3, "mrz": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9,
     "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12,
 }  # fmt: skip
-_ZONES = {
-    "Z": 0, "UTC": 0, "GMT": 0, "EST": -300, "EDT": -240, "CDT": -300, "PST": -480, "PDT": -420, "CET": 60, "CEST": 120,
+KNOWN_OFFSETS = {
+    "Z": 0, "UTC": 0, "GMT": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "PST": -480, "PDT": -420, "CET": 60, "CEST": 120,
     "EET": 120, "EEST": 180, "JST": 540, "KST": 540, "HKT": 480, "SGT": 480, "AEST": 600, "AEDT": 660, "MSK": 180,
 }  # fmt: skip
 _CLOCK = (
@@ -56,6 +56,7 @@ class Times:
 
     `offset` is minutes east of UTC, NaN where the file gives none; an epoch has 0. `zone` is the
     name of a zone which the type of a Parquet column or the text of all times gives. `order` and `unit` say how they were read.
+    `said` are the abbreviations that stand behind times in place of an offset, such as EST.
     """
 
     local: pd.Series
@@ -63,6 +64,7 @@ class Times:
     zone: str = ""
     order: DateOrder = ""
     unit: EpochUnit = ""
+    said: tuple[str, ...] = ()
 
 
 def read_times(
@@ -143,6 +145,7 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
             return Times(quick_orders[used], offset, order=used)
     used = ""
     regions: set[str] = set()
+    said: set[str] = set()
     forms = [("ymd", _COMPACT_DAY), ("ymd", _COMPACT), *((o, pattern + _CLOCK + _OFFSET) for o, pattern in _DATES)]
     left = texts[texts != ""]
     for form, pattern in forms:
@@ -158,8 +161,9 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
         local.loc[found.index] = found
         offset.loc[found.index] = _offsets(parts.loc[found.index])
         regions |= set(parts["region"].fillna(""))
+        said |= set(parts["zone"].where(parts["offset"].isna() & parts["region"].isna()).dropna())
         left = left.drop(index=found.index)
-    return Times(local, offset, regions.pop() if len(regions) == 1 else "", used)
+    return Times(local, offset, regions.pop() if len(regions) == 1 else "", used, said=tuple(sorted(said)))
 
 
 def _by_one_format(texts: pd.Series) -> pd.Series | None:
@@ -223,7 +227,7 @@ def _days(parts: pd.DataFrame, order: str) -> pd.Series:
 
 def _offsets(parts: pd.DataFrame) -> pd.Series:
     """Return minutes east of UTC; NaN where neither an offset nor a known zone is written."""
-    named = parts["zone"].map(_ZONES).astype("float64")
+    named = parts["zone"].map(KNOWN_OFFSETS).astype("float64")
     digits = parts["offset"].str.replace(":", "", regex=False)
     sign = digits.str.startswith("-").fillna(False).astype(bool).map({True: -1.0, False: 1.0})
     plain = digits.str[1:]
