@@ -7,7 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from Backtest.backtesting_adapter import data_notes
 from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.data.quality import price_spikes, spike_notes
 from Backtest.errors import DataError
 
 
@@ -275,3 +277,55 @@ def test_days_keep_their_date_whatever_stands_behind_it() -> None:
 def test_a_header_with_a_shared_abbreviation_asks_too(name: str, count: int) -> None:
     found = read(sessions("", WINTER).replace("Date", f"Time ({name})", 1))
     assert len(asked(found)["timezone"]) == count
+
+
+# Wrong ticks ------------------------------------------------------------------------------------
+
+
+def frame(closes: list[float], **changed: float) -> pd.DataFrame:
+    """Bars of which all prices are the close, but for what is changed of the fifth."""
+    made = pd.DataFrame(
+        dict.fromkeys(("Open", "High", "Low", "Close"), closes), index=pd.bdate_range("2024-01-01", periods=len(closes))
+    )
+    for column, price in changed.items():
+        made.loc[made.index[4], column] = price
+    return made
+
+
+FLAT = [100.0, 101, 100, 101, 100, 101, 100, 101, 100, 101]
+
+
+@pytest.mark.parametrize(
+    ("bars_", "part", "price"),
+    [
+        (frame([*FLAT[:4], 1002, *FLAT[5:]]), "close", 1002), (frame([*FLAT[:4], 9, *FLAT[5:]]), "close", 9),
+        (frame([*FLAT[:4], 1002, 1003, 1001, *FLAT[7:]]), "close", 1002), (frame(FLAT, High=1002.0), "high", 1002),
+        (frame(FLAT, Low=1.0), "low", 1), (frame([1002, *FLAT]), "close", 1002), (frame([*FLAT[:8], 1002, 101]), "close", 1002),
+    ],
+)  # fmt: skip
+def test_a_price_that_returns_is_a_spike(bars_: pd.DataFrame, part: str, price: float) -> None:
+    spikes = price_spikes(bars_)
+    assert (spikes[0].part, spikes[0].price) == (part, price)
+    assert {spike.price // 10 for spike in spikes} == {price // 10}
+    assert "prices return" in spike_notes(bars_)[0]
+
+
+@pytest.mark.parametrize(
+    "closes",
+    [
+        FLAT, [*FLAT, 1002.0], [*FLAT, *(price * 10 for price in FLAT)], [*FLAT, *(price / 20 for price in FLAT)],
+        [100.0 * 1.5**n for n in range(20)], [*FLAT[:4], 450.0, *FLAT[5:]], [100.0, 1000.0],
+    ],
+)  # fmt: skip
+def test_splits_trends_and_smaller_moves_are_no_spikes(closes: list[float]) -> None:
+    assert price_spikes(frame(closes)) == []
+
+
+def test_a_preview_and_the_kept_notes_say_a_spike() -> None:
+    closes = [*FLAT[:4], 1002.0, *FLAT[5:]]
+    text = HEADER + "".join(f"2024-01-{day:02},{c},{c},{c},{c},5\n" for day, c in enumerate(closes, 1))
+    found = read(text)
+    [said] = [warning for warning in found.warnings if "wrong tick" in warning]
+    assert said.startswith("The close of 2024-01-05 is 1,002 between prices about 101 (+892%)")
+    assert said in found.require().notes
+    assert said in data_notes(found.require())

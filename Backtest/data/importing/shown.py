@@ -11,7 +11,7 @@ from Backtest.data.importing import symbols
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.understanding import Question, Understood
 from Backtest.data.prices import PriceData, clean_frame
-from Backtest.data.quality import gap_notes, quality_report, split_suspects
+from Backtest.data.quality import gap_notes, quality_report, spike_notes, split_suspects
 from Backtest.timeframes import is_intraday
 
 SOURCE = "uploaded"
@@ -26,6 +26,7 @@ def understood(reading: Reading, filename: str) -> Understood:
     if reading.vendor.note and is_intraday(reading.timeframe):
         findings.notes.append(reading.vendor.note)
     findings.warnings += [suspect.message for suspect in split_suspects(frame)]
+    findings.warnings += spike_notes(frame)
     findings.notes += gap_notes(frame, reading.timeframe)
     symbol = (
         reading.choices.symbol
