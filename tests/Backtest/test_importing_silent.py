@@ -329,3 +329,33 @@ def test_a_preview_and_the_kept_notes_say_a_spike() -> None:
     assert said.startswith("The close of 2024-01-05 is 1,002 between prices about 101 (+892%)")
     assert said in found.require().notes
     assert said in data_notes(found.require())
+
+
+# French -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", ["\u202f", "\u00a0", " "])
+def test_a_french_export_with_spaces_for_thousands_euros_and_months(space: str) -> None:
+    bar = f"7{space}530,25{space}€;7{space}585,50{space}€;7{space}500,00{space}€;7{space}560,75{space}€;12{space}500"
+    text = f"Date;Ouv.;+Haut;+Bas;Dernier;Volume\n2 janv. 2023;{bar}\n3 janv. 2023;{bar}\n"
+    assert first(read(text)) == [7530.25, 7585.5, 7500.0, 7560.75, 12_500]
+
+
+@pytest.mark.parametrize(
+    ("names", "day"),
+    [
+        (("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."), "1"),
+        (("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"), "1er"),
+        (("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic"), "1"),
+        (("gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"), "1"),
+        (("Jan", "Feb", "März", "Apr", "Mai", "Juni", "Juli", "Aug", "Sept", "Okt", "Nov", "Dez"), "1."),
+    ],
+)  # fmt: skip
+def test_months_are_read_by_their_names(names: tuple[str, ...], day: str) -> None:
+    index = read(bars([f"{day} {name} 2023" for name in names])).require().frame.index
+    assert [time.month for time in index] == [*range(1, 13)]
+
+
+def test_a_month_of_another_language_is_refused_by_its_cell() -> None:
+    with pytest.raises(DataError, match="1 tammikuuta 2023"):
+        read(bars(["1 tammikuuta 2023", "2 tammikuuta 2023"]))

@@ -14,9 +14,11 @@ from Backtest.data.importing.understanding import DateOrder, EpochUnit, Findings
 from Backtest.errors import DataError
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+# The first three letters, without accents, in English, German, French, Spanish, Italian, Portuguese and Dutch; four where three are two months.
 _MONTHS = {
-    "jan": 1, "feb": 2, "mar": 3, "mär": 3, "mrz": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9,
-    "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12,
+    "jan": 1, "feb": 2, "mar": 3, "mrz": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9,
+    "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12, "fev": 2, "avr": 4, "juin": 6, "juil": 7, "aou": 8,
+    "gen": 1, "mag": 5, "giu": 6, "lug": 7, "set": 9, "ott": 10, "out": 10, "mrt": 3, "maa": 3, "mei": 5,
 }  # fmt: skip
 KNOWN_OFFSETS = {
     "Z": 0, "UTC": 0, "GMT": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "PST": -480, "PDT": -420, "CET": 60, "CEST": 120,
@@ -33,9 +35,12 @@ _OFFSET = (
 _DATES = (
     ("ymd", r"^(?P<a>\d{4})[-/.年](?P<b>\d{1,2})[-/.月](?P<c>\d{1,2})日?"),
     ("", r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{4}|\d{2})(?!\d)"),
-    ("dmy", r"^(?P<a>\d{1,2})(?:st|nd|rd|th)?[-/. ]+(?P<b>[A-Za-zä]{3,9})\.?[-/., ]+(?P<c>\d{4}|\d{2})(?!\d)"),
+    (
+        "dmy",
+        r"^(?P<a>\d{1,2})(?:st|nd|rd|th|er)?[-/. ]+(?:de )?(?P<b>[^\W\d_]{3,10})\.?[-/., ]+(?:de )?(?P<c>\d{4}|\d{2})(?!\d)",
+    ),
     ("ymd", r"^(?P<a>(?:1[789]|20)\d{2})[-/.](?P<b>\d{1,2})(?P<c>)(?![-/.\d])"),
-    ("mdy", r"^(?P<a>[A-Za-zä]{3,9})\.?[- ]+(?P<b>\d{1,2})(?:st|nd|rd|th)?,?[- ]+(?P<c>\d{4})"),
+    ("mdy", r"^(?P<a>[^\W\d_]{3,10})\.?[- ]+(?P<b>\d{1,2})(?:st|nd|rd|th)?,?[- ]+(?P<c>\d{4})"),
 )
 _COMPACT = (
     r"^(?P<a>(?:1[789]|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])"
@@ -80,6 +85,8 @@ def read_times(
     if pd.api.types.is_numeric_dtype(column) and clock is None:
         column = _digits(column)
     texts = column.astype("str").fillna("").str.strip()
+    if texts.str.contains(r"[\u00a0\u202f]", regex=True).any():
+        texts = texts.str.replace(r"[\u00a0\u202f]", " ", regex=True)
     texts = texts.str.replace(r"(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", "", regex=True)
     if texts.str.contains(r"(?i)\d-[AP]M$", regex=True).any():  # 2019-07-01 11-PM
         texts = texts.str.replace(r"^(\S+) (\d{1,2})-([AP]M)$", r"\1 \2:00 \3", case=False, regex=True)
@@ -211,7 +218,8 @@ def _days(parts: pd.DataFrame, order: str) -> pd.Series:
     year = year.where(year >= 100, year + np.where(year + 2000 <= pd.Timestamp.now("UTC").year, 2000, 1900))
     month = parts[place["m"]]
     if order in ("dmy", "mdy") and month.str.contains(r"[^\d]", regex=True).any():
-        month = month.str.lower().str[:3].map(_MONTHS.get)
+        plain = month.str.lower().str.normalize("NFKD").str.replace(r"[^a-z]", "", regex=True)
+        month = plain.str[:4].map(_MONTHS.get).fillna(plain.str[:3].map(_MONTHS.get))
     days = pd.to_datetime(
         pd.DataFrame(
             {
