@@ -86,6 +86,7 @@ def test_an_adjusted_close_below_unnamed_prices_is_proposed_beside_the_volume(
     text = "".join(",".join(str(row[at]) for at in order) + "\n" for row in YAHOO_ROWS)
     other = choice.replace("adj_close", "-")
     found = read(text)
+    assert not any("by their values" in note for note in found.notes)
     assert asked(found) == {
         "columns": (f"time,open,high,low,close,{choice}", f"time,open,high,low,close,{other}"),
     }
@@ -138,7 +139,7 @@ def test_clocks_of_twelve_hours_with_am_and_pm_and_mornings_are_read() -> None:
 def test_rows_that_are_not_in_order_are_counted_and_the_first_is_named() -> None:
     found = read(bars(["2024-01-02", "2024-01-03", "2024-01-05", "2024-01-04", "2024-01-08"]))
     assert found.counts["unordered"] == 1
-    assert any("line 5 (2024-01-04 after 2024-01-05)" in warning for warning in found.warnings)
+    assert any("line 5 (2024-01-04 beside 2024-01-05)" in warning for warning in found.warnings)
     assert found.require().frame.index.is_monotonic_increasing
     repeated = read(bars([f"2024-11-03 0{t}" for t in ("0:00", "0:30", "1:00", "1:30", "1:00", "1:30", "2:00")]))
     assert "unordered" not in repeated.counts  # New York's clocks were set back
@@ -202,6 +203,11 @@ def test_the_bar_of_a_day_that_is_not_over_is_left_out_and_said(clock: str, part
     assert str(found.require().frame.index[-1].date()) == "2024-06-17"
     assert found.counts["unfinished"] == 1
     assert any(f"2024-06-18{partial} in line {2 if newest_first else 6}" in warning for warning in found.warnings)
+
+
+def test_two_days_are_enough_to_know_a_clock_below_them() -> None:
+    found = read(bars(["2024-06-14", "2024-06-17", "2024-06-18 11:42:10"]))
+    assert (found.counts["unfinished"], len(found.require().frame)) == (1, 2)
 
 
 def test_days_whose_hour_changes_with_daylight_saving_are_whole() -> None:

@@ -44,8 +44,8 @@ def in_order(times: Times, moments: pd.DatetimeIndex, table: Table, findings: Fi
     findings.count(
         "unordered",
         len(back),
-        f"The rows are not in the order of time: {many(len(back), 'row')} earlier than the one before, the first is {line} "
-        f"({when(local[at])} after {when(local[at - 1])}); they are sorted, which may hide an error in the times",
+        f"The rows are not in the order of time: {many(len(back), 'row')} out of place, the first is {line} "
+        f"({when(local[at])} beside {when(local[at - 1])}); they are sorted, which may hide an error in the times",
     )
 
 
@@ -108,12 +108,12 @@ def whole_days(times: Times, timeframe: str) -> np.ndarray[tuple[int, ...], np.d
     """
     keep = np.ones(len(times.local), bool)
     local = pd.DatetimeIndex(times.local)
-    if is_intraday(timeframe) or len(local) < 4:
+    if is_intraday(timeframe) or len(local) < 3:
         return keep
     newest = int(local.asi8.argmax())
     clock = (local - local.normalize()).total_seconds().to_numpy()
     others = np.unique(np.delete(clock, newest))
     of_midnights = len(others) == 1 and others[0] == 0 and clock[newest] != 0
-    if of_midnights or (len(others) <= 3 and not np.isin(clock[newest] % 3600, others % 3600)):
+    if of_midnights or (len(others) <= min(3, len(local) - 3) and not np.isin(clock[newest] % 3600, others % 3600)):
         keep[newest] = False
     return keep

@@ -63,11 +63,12 @@ def unnamed_columns(table: Table, findings: Findings) -> Columns:
         findings.questions.append(Question("columns", text, shown))
     said = ", ".join(p for p, _ in sorted(bar.items(), key=lambda item: item[1]))
     unused = [str(at + 1) for at in range(start, frame.shape[1]) if at not in (*bar.values(), volume)]
-    findings.notes.append(
-        f"The file names no columns; by their values they are time, {said}"
-        + (", volume" if volume >= 0 else "")
-        + (f"; column {', '.join(unused)} is not used" if unused else "")
-    )
+    if not others:
+        findings.notes.append(
+            f"The file names no columns; by their values they are time, {said}"
+            + (", volume" if volume >= 0 else "")
+            + (f"; column {', '.join(unused)} is not used" if unused else "")
+        )
     return Columns(time, **bar, volume=volume, clock=clock, symbol=symbol, per=per)
 
 
