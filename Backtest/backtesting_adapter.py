@@ -22,7 +22,7 @@ from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_b
 from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
 from Backtest.conditions import compute_indicators, first_decision_bar, time_mask
 from Backtest.data import PriceData, PriceRequest
-from Backtest.data.quality import gap_notes, split_suspects
+from Backtest.data.quality import gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
 from Backtest.describe import dollars, plain
 from Backtest.diagnostics import load_canonical
@@ -247,10 +247,10 @@ def _day(stamp: pd.Timestamp) -> str:
 
 def data_notes(prices: PriceData) -> list[str]:
     """Return warnings about the prices themselves, whatever runs on them."""
-    missing = gap_notes(prices.frame, prices.timeframe)
+    found = [*gap_notes(prices.frame, prices.timeframe), *spike_notes(prices.frame)]
     if "split" in prices.adjustment:
-        return missing
-    return [*missing, *(suspect.message for suspect in split_suspects(prices.frame)[:3])]
+        return found
+    return [*found, *(suspect.message for suspect in split_suspects(prices.frame)[:3])]
 
 
 def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from django.db.models import QuerySet
 
 from auth_api.models import User
+from Backtest.data.importing.shown import shown_bar
 from Backtest.errors import NotFound
 from Backtest.indicators import REGISTRY
 from data_api.models import DataSet
@@ -34,11 +34,7 @@ def dataset_preview(dataset: DataSet) -> list[dict[str, Any]]:
     if not Path(dataset.path).is_file():
         return []
     tail = pd.read_parquet(dataset.path).tail(PREVIEW_ROWS)
-    rows = []
-    for time, row in tail.iterrows():
-        values = {str(k): float(v) if np.isfinite(v) else None for k, v in row.items()}
-        rows.append({"time": str(time), **values})
-    return rows
+    return [shown_bar(time, row, dataset.timeframe) for time, row in tail.iterrows()]
 
 
 def indicator_catalogue() -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ OUTLIER_SIGMAS = 12.0
 _SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0)
 _SPLIT_SLACK = 0.06
 _SPLIT_SIGMAS = 8.0
+_SPIKE = 5.0  # times, or a fifth
 
 
 def quality_report(frame: pd.DataFrame, timeframe: str) -> dict[str, Any]:
@@ -141,6 +142,64 @@ def split_suspects(frame: pd.DataFrame) -> list[SplitSuspect]:
                 SplitSuspect(time, float(closes[i]), float(opens[i + 1]), nearest if gap[i] > 0 else 1 / nearest)
             )
     return found
+
+
+@dataclass(frozen=True)
+class PriceSpike:
+    """A bar with a price far from the bars around it, which agree. `part` is open, high, low or close."""
+
+    time: pd.Timestamp
+    part: str
+    price: float
+    usual: float
+
+    @property
+    def message(self) -> str:
+        return (
+            f"The {self.part} of {str(self.time).removesuffix(' 00:00:00')} is {self.price:,.6g} between prices about {self.usual:,.6g} ({self.price / self.usual - 1:+.0%}), "
+            "and prices return: a wrong tick decides orders, stops and indicators there"
+        )
+
+
+def price_spikes(frame: pd.DataFrame) -> list[PriceSpike]:
+    """Return the bars with a price over five times, or below a fifth of, the level to which prices return.
+
+    The level is the median of seven closes, three before and three after; where the level itself
+    moves, as at a split, no bar is far from it. The newest bar shows no return and is none.
+
+    Args:
+        frame: OHLC with a DatetimeIndex, sorted.
+    """
+    closes = frame["Close"].to_numpy(dtype=float)
+    if len(closes) < 4:
+        return []
+    prices = frame[["Close", "High", "Low", "Open"]].to_numpy(dtype=float)
+    with np.errstate(all="ignore"):
+        jump = np.maximum(prices.max(axis=1)[1:] / closes[:-1], closes[:-1] / prices.min(axis=1)[1:])
+        first = prices[0].max() / closes[1] > _SPIKE or closes[1] / prices[0].min() > _SPIKE
+    if not first and not (jump > _SPIKE).any():
+        return []
+    around = pd.Series(np.pad(closes, 3, mode="reflect"))  # seven closes at the ends, too
+    level = around.rolling(7, center=True).median().to_numpy()[3:-3]
+    with np.errstate(all="ignore"):
+        away = np.abs(np.log(prices / level[:, None]))
+    far = (np.nan_to_num(away, posinf=np.inf) > np.log(_SPIKE)).any(axis=1)
+    calm = np.flatnonzero(~far)
+    last = int(calm[-1]) if len(calm) else -1
+    parts = ("close", "high", "low", "open")
+    found = []
+    for i in np.flatnonzero(far[:last]) if last >= 0 else ():
+        worst = int(np.nanargmax(away[i]))
+        part = 0 if away[i, 0] > np.log(_SPIKE) else worst
+        found.append(PriceSpike(frame.index[int(i)], parts[part], float(prices[i, part]), float(level[i])))
+    return found
+
+
+def spike_notes(frame: pd.DataFrame) -> list[str]:
+    """Say of up to three wrong ticks where they are, and how many there are in all."""
+    found = price_spikes(frame)
+    more = [f"There are {len(found) - 3:,} more bars with such a price"] if len(found) > 3 else []
+    return [*(spike.message for spike in found[:3]), *more]
 
 
 def _outliers(close: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:

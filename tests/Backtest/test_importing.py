@@ -39,7 +39,7 @@ def rows(data: PriceData) -> list[tuple[float, ...]]:
 def lines(template: str, header: str = "", dates: tuple[str, ...] = DAYS) -> str:
     """Fill a line for each bar: {t} is its date, {o} {h} {l} {c} {v} its numbers."""
     body = [
-        template.format(t=t, o=f"{o:.3f}", h=f"{h:.3f}", l=f"{low:.3f}", c=f"{c:.3f}", v=int(v))
+        template.format(t=t, o=f"{o:.4f}", h=f"{h:.4f}", l=f"{low:.4f}", c=f"{c:.4f}", v=int(v))
         for t, (o, h, low, c, v) in zip(dates, BARS, strict=True)
     ]
     return "\n".join([header, *body] if header else body) + "\n"

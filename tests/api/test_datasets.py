@@ -37,7 +37,7 @@ def test_a_preview_shows_what_is_understood_and_stores_nothing(api: APIClient) -
     assert (shown["symbol"], shown["timeframe"], shown["timezone"], shown["rows"]) == ("ACME", "1d", "", 3)
     assert shown["columns"]["close"] == "Close"
     assert (shown["encoding"], shown["separator"], shown["header_rows"]) == ("utf-8", ",", 1)
-    bar = {"time": "2024-01-02 00:00:00", "Open": 10.0, "High": 11.0, "Low": 9.0, "Close": 10.5, "Volume": 100.0}
+    bar = {"time": "2024-01-02", "Open": 10.0, "High": 11.0, "Low": 9.0, "Close": 10.5, "Volume": 100.0}
     assert shown["first_rows"][0] == bar
     assert shown["last_rows"][-1]["Close"] == 11.25
     assert shown["questions"] == []
@@ -47,7 +47,9 @@ def test_a_preview_shows_what_is_understood_and_stores_nothing(api: APIClient) -
 def test_a_preview_of_a_file_with_an_open_question_shows_its_own_rows(api: APIClient) -> None:
     shown = post(api, "preview", UNCLEAR).json()
     assert shown["rows"] == 0
-    assert shown["first_rows"][0]["time"] == "03/01/2024"
+    assert shown["first_rows"][0] == {
+        "time": "03/01/2024", "Open": "10", "High": "11", "Low": "9", "Close": "10", "Volume": "5",
+    }  # fmt: skip
     assert {q["field"]: (q["choices"], q["blocking"]) for q in shown["questions"]} == {
         "date_order": (["dmy", "mdy"], True), "symbol": ([], False),
     }  # fmt: skip
@@ -99,7 +101,7 @@ def test_what_was_left_out_and_adjusted_is_kept_with_the_data_set(api: APIClient
     text = "Date,Open,High,Low,Close,Adj Close\n2024-01-02,40,44,36,40,20\n2024-01-03,,,,,\n2024-01-04,21,22,20,21,21\n"
     stored = post(api, "upload", text, "ACME.csv").json()
     assert (stored["rows"], stored["adjustment"]) == (2, "splits and dividends")
-    assert stored["preview"][0]["Open"] == 20
+    assert (stored["preview"][0]["time"], stored["preview"][0]["Open"]) == ("2024-01-02", 20)
     assert stored["quality"]["missing_values"]["count"] == 1
     assert any("1 row without a price" in note for note in stored["notes"])
     traded = post(api, "upload", text, "ACME.csv", adjustment="none").json()
@@ -107,6 +109,21 @@ def test_what_was_left_out_and_adjusted_is_kept_with_the_data_set(api: APIClient
     assert traded["quality"]["split_suspects"]["count"] == 0  # two bars tell nothing
     fetched = api.post("/api/data/fetch/", {"symbol": "ACME", "interval": "1d"}).json()
     assert (fetched["source"], fetched["adjustment"]) == ("uploaded", "none")
+
+
+def test_a_wrong_tick_is_warned_of_by_preview_upload_and_run(api: APIClient) -> None:
+    closes = [100.0 + day % 3 for day in range(40)]
+    closes[20] = 1010.0
+    days = pd.bdate_range("2024-01-01", periods=40)  # the 21st is 29 January
+    text = HEADER + "".join(f"{day:%Y-%m-%d},{c},{c},{c},{c},5\n" for day, c in zip(days, closes, strict=True))
+    says = "The close of 2024-01-29 is 1,010 between prices about 101 (+900%)"
+    assert any(says in warning for warning in post(api, "preview", text, symbol="TICK").json()["warnings"])
+    assert any(says in note for note in post(api, "upload", text, symbol="TICK").json()["notes"])
+    made = api.post(
+        "/api/backtests/quick-run/",
+        {"user_description": "Buy TICK when close > 101, exit when close < 101", "symbol": "TICK"},
+    )
+    assert says in str(made.json())
 
 
 def test_a_bar_outside_its_range_is_refused_in_both(api: APIClient) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from Backtest.data.importing.decoding import Content, decode
 from Backtest.data.importing.names import BAR, role_of, split_name
 from Backtest.errors import DataError
+from Backtest.instruments import CURRENCIES
 
 MAX_ROWS = 5_000_000
 MAX_COLUMNS = 500
@@ -21,13 +22,19 @@ _SEPARATORS = (",", ";", "\t", "|", " ")
 MISSING = frozenset(
     {"", "-", "--", "—", "–", ".", "null", "nan", "none", "na", "n/a", "#n/a", "n.a.", "<na>", "nil", "inf", "-inf", "undefined", "?", "nat", "#value!", "#div/0!"}
 )  # fmt: skip
-_NUMBER = re.compile(r"[\s$€£¥('’+-]*\.?\d[\d.,'’\s\u00a0\u202f]*\+?([eE][+-]?\d+)?\)?\s*([KkMBTbm]|%|[A-Z]{3})?")
+_NUMBER = re.compile(
+    r"[\s$€£¥('’+-]*\.?\d[\d.,'’\s\u00a0\u202f]*\+?([eE][+-]?\d+)?\)?\s*([KkMBTbm]|%|[A-Z]{3}|[$€£¥₹])?"
+)
 _TIME = re.compile(
     r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? )?"
     r"(\d{4}[-/.年]\d{1,2}([-/.月]\d{1,2})?|\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2,4}|\d{8}|\d{12,19}|\d{9,10}|\d{5,6}(\.\d+)?$|\d{9,}"
-    r"|(?:1[789]|20)\d{2}$|\d\.\d+e\+\d+|([a-z]{3,9}[., ]+)?\d{1,2}(st|nd|rd|th)?[-/. ]+[a-zéäû]{3,9}\.?[-/., ]+\d{2,4}|[a-z]{3,9}\.? \d{1,2},? \d{4})",
+    r"|(?:1[789]|20)\d{2}$|\d\.\d+e\+\d+|([a-z]{3,9}[., ]+)?\d{1,2}(st|nd|rd|th|er)?[-/. \u00a0\u202f]+(?:de )?[^\W\d_]{3,10}\.?[-/., \u00a0\u202f]+(?:de )?\d{2,4}|[^\W\d_]{3,10}\.? \d{1,2},? \d{4})",
     re.IGNORECASE,
 )
+_UNIT_WORDS = frozenset(
+    {"usdt", "usdc", "us$", "$", "€", "£", "¥", "₹", "euro", "euros", "dollar", "dollars", "gbp", "gbx", "pence", "cents", "usc", "points", "pts", "index points", "punkte",
+     "price", "float", "double", "decimal", "number", "%"}
+)  # fmt: skip
 # Behind the sixth column a number may be a volume or a count: only a written date, or what looks like an epoch, is a time there.
 _LATE_TIME = re.compile(r"\d{4}-\d\d-\d\d([ T].*)?|1\d{9}|1\d{12}|1\d{15}|1\d{18}")
 
@@ -39,7 +46,7 @@ class Table:
     `frame` has the columns 0, 1, …: text, or the types a Parquet file gives. `names` are the
     header's, empty where there is none; `groups` are the symbols of side by side columns.
     `first_line` is the number of the first data row as an editor or spreadsheet counts it.
-    `hints` are symbol and timezone where the file states them outside of the table.
+    `hints` are symbol and timezone where the file states them outside of the table, and the `units` a row gives.
     """
 
     frame: pd.DataFrame
@@ -68,6 +75,7 @@ class Header:
     data_at: int
     header_rows: int
     preamble: tuple[str, ...]
+    units: str = ""
 
 
 def is_missing(cell: str) -> bool:
@@ -101,7 +109,7 @@ def read_text(content: Content) -> Table:
     return _fitted(
         Table(
             frame, header.names, header.groups, header.header_rows, header.data_at + 1, "csv", content.name, encoding,
-            separator, header.preamble,
+            separator, header.preamble, _hints(header),
         )
     )  # fmt: skip
 
@@ -118,7 +126,7 @@ def from_rows(rows: list[list[str]], *, kind: str, name: str, hints: dict[str, s
     return _fitted(
         Table(
             frame, header.names, header.groups, header.header_rows, header.data_at + 1, kind, name,
-            preamble=header.preamble, hints=hints or {},
+            preamble=header.preamble, hints={**(hints or {}), **_hints(header)},
         )
     )  # fmt: skip
 
@@ -149,16 +157,49 @@ def find_header(rows: list[list[str]], name: str) -> Header:
     names = [cell.strip() for cell in rows[named]]
     groups = [""] * len(names)
     used = {named}
+    units = ""
     for i in range(data_at):
         cells = [c.strip() for c in rows[i]]
         if i == named or not any(cells):
             continue
         if role_of(cells[0]) and not any(cells[1:]):
             names[0], used = cells[0], used | {i}
+        elif _are_units(names, cells):
+            units, used = ", ".join(dict.fromkeys(c for c in cells[1:] if c)), used | {i}
         elif len([c for c in cells[1:] if c]) >= 4 and len(cells) == len(names):
             groups, used = ["" if j == 0 else c for j, c in enumerate(cells)], used | {i}
     return Header(
-        tuple(names), tuple(groups), data_at, len(used), _preamble([rows[i] for i in range(data_at) if i not in used])
+        tuple(names),
+        tuple(groups),
+        data_at,
+        len(used),
+        _preamble([rows[i] for i in range(data_at) if i not in used]),
+        units,
+    )
+
+
+def _hints(header: Header) -> dict[str, str]:
+    return {"units": header.units} if header.units else {}
+
+
+def _are_units(names: list[str], cells: list[str]) -> bool:
+    """Whether a row beside the names gives units: a currency or points below each price, and another word below the volume.
+
+    One word for all of them, behind a name such as Ticker, is a symbol: there is a fund called USD.
+    """
+    below = {role[0]: cell for name, cell in zip(names, cells, strict=False) if (role := role_of(name))}
+    if not all(_is_unit(below.get(part, "")) for part in BAR):
+        return False
+    return not role_of(cells[0]) or below.get("volume", "") not in (*(below[part] for part in BAR), "")
+
+
+def _is_unit(cell: str) -> bool:
+    plain = re.sub(r"[\[\](){}.]", "", cell).strip()
+    words = re.split(r"[ /]+", plain)
+    return (
+        plain.upper() in CURRENCIES
+        or plain.lower() in _UNIT_WORDS
+        or (len(words) > 1 and words[0].upper() in CURRENCIES)
     )
 
 

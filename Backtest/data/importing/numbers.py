@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +11,10 @@ import pandas as pd
 from Backtest.data.importing.layout import MISSING
 
 _FACTORS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-_SAMPLE = 5000
+SAMPLE = 5000
 # An apostrophe or space inside of a number groups thousands only before exactly three digits: 94'24 is a bond's 32nds.
 _GAP = r"\s\u00a0\u202f'’"
-_NOISE = rf"[$€£¥₹₽₿\"]|(?<![\d])[{_GAP}]|[{_GAP}](?!\d)|(?<=\d)[{_GAP}](?=\d{{3}}(?!\d))|(?<=\d)_(?=\d)"
+NOISE = rf"[$€£¥₹₽₿\"]|(?<![\d])[{_GAP}]|[{_GAP}](?!\d)|(?<=\d)[{_GAP}](?=\d{{3}}(?!\d))|(?<=\d)_(?=\d)"
 _FRACTION = r"\d+(?:['’^]|\s|-)(?:[0-2]?\d|3[01])(?:\d?[+]?|\.\d+|/\d+)"
 _EIGHTHS = r"\d{2,3}['’](?:[0-2]\d|3[01])[0257]"
 
@@ -59,13 +58,13 @@ def fraction_in(texts: pd.Series, unreadable: np.ndarray[tuple[int, ...], np.dty
         found = texts.iloc[at].astype("str").str.strip().str.fullmatch(_FRACTION).to_numpy(dtype=bool)
         if found.any():
             return int(at[int(found.argmax())])
-    plain = texts.head(_SAMPLE).astype("str").str.strip()
+    plain = texts.head(SAMPLE).astype("str").str.strip()
     plain = plain[plain != ""]
     return 0 if len(plain) >= 4 and bool(plain.str.fullmatch(_EIGHTHS).all()) else -1
 
 
 def _cleaned(texts: pd.Series, mark: str) -> pd.Series:
-    plain = texts.str.replace(_NOISE, "", regex=True).str.replace("−", "-", regex=False)
+    plain = texts.str.replace(NOISE, "", regex=True).str.replace("−", "-", regex=False)
     plain = plain.str.replace(r"^(?:USD|EUR|GBP|US)|(?:USD|EUR|GBP)$", "", regex=True)
     negative = plain.str.match(r"^\(.*\)$")
     plain = plain.str.strip("()%+")
@@ -83,58 +82,5 @@ def _cleaned(texts: pd.Series, mark: str) -> pd.Series:
 
 
 def _decimals(texts: pd.Series, mark: str) -> int:
-    found = texts.head(_SAMPLE).str.extract(rf"\{mark}(\d+)\D*$", expand=False).str.len().max()
+    found = texts.head(SAMPLE).str.extract(rf"\{mark}(\d+)\D*$", expand=False).str.len().max()
     return int(found) if pd.notna(found) else 0
-
-
-def decimal_mark(columns: Sequence[pd.Series]) -> tuple[str, str]:
-    """Return the decimal mark of price columns, and an example where it cannot be told.
-
-    "1,234" alone is one and a quarter, or over a thousand: a factor of 1,000 that no other cell
-    settles is asked about (the mark is empty then).
-    """
-    mark, _ = _decimal_mark([column.head(_SAMPLE) for column in columns])
-    return (mark, "") if mark else _decimal_mark(columns)
-
-
-def _decimal_mark(columns: Sequence[pd.Series]) -> tuple[str, str]:
-    texts = pd.concat(
-        [c.astype("str") for c in columns if not pd.api.types.is_numeric_dtype(c)] or [pd.Series([], dtype="str")]
-    )
-    texts = texts.str.replace(_NOISE, "", regex=True)
-    texts = texts[texts.str.contains(r"[.,]", regex=True)]
-    commas = texts[texts.str.contains(",", regex=False)]
-    if commas.empty:
-        if (texts.str.count(r"\.") > 1).any():
-            return ",", ""
-        grouped = len(texts) > 0 and texts.str.match(r"^-?[1-9]\d{0,2}\.\d{3}$").all()
-        return (_by_continuity(columns, "")[0] or ".", "") if grouped else (".", "")
-    both = commas[commas.str.contains(".", regex=False)]
-    if len(both):
-        last_is_comma = both.str.rfind(",") > both.str.rfind(".")
-        return (",", "") if last_is_comma.mean() > 0.5 else (".", "")
-    if len(commas) < len(texts):
-        dots = texts[~texts.str.contains(",", regex=False)]
-        if not dots.str.match(r"^-?\d{1,3}\.\d{3}$").all():
-            return ".", ""  # 999.5 beside 1,002: the comma groups thousands
-    if (commas.str.count(",") > 1).any():
-        return ".", ""
-    behind = commas.str.extract(r",(\d*)\D*$", expand=False).str.len()
-    if (behind != 3).any() or commas.str.match(r"^-?0,").any():
-        return ",", ""
-    return _by_continuity(columns, str(commas.iloc[0]))
-
-
-def _by_continuity(columns: Sequence[pd.Series], example: str) -> tuple[str, str]:
-    """Tell by the jumps: 998 before 1,002 is a jump by 1,000 under one of the readings."""
-    jumps = {}
-    for mark in (".", ","):
-        closes = to_numbers(columns[-1], mark).values.dropna().to_numpy()
-        closes = closes[closes > 0]
-        jumps[mark] = float(np.abs(np.diff(np.log(closes))).max()) if len(closes) > 1 else 0.0
-    far = np.log(50)
-    if jumps["."] > far >= jumps[","]:
-        return ",", ""
-    if jumps[","] > far >= jumps["."]:
-        return ".", ""
-    return "", example

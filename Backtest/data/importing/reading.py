@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing import checks, containers, symbols, vendors, zones
+from Backtest.data.importing import checks, containers, order, placing, symbols, vendors, zones
 from Backtest.data.importing.adjustments import adjust
 from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
 from Backtest.data.importing.layout import Table, read_text
-from Backtest.data.importing.names import abbreviation_in, zone_called, zone_in
-from Backtest.data.importing.numbers import Numbers, decimal_mark, fraction_in, to_numbers
+from Backtest.data.importing.marks import decimal_mark, mark_of_cells
+from Backtest.data.importing.numbers import SAMPLE, Numbers, fraction_in, to_numbers
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.shown import understood
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
 from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
-from Backtest.data.importing.zone_columns import WINTER, told_by_sessions, with_offsets, zone_of_rows
+from Backtest.data.importing.vendors import DOT
+from Backtest.data.importing.zone_columns import (
+    with_offsets,
+)
 from Backtest.errors import DataError
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
 
@@ -40,6 +46,8 @@ def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = 
     if choices.timezone:
         zones.named_zone(choices.timezone)
     table = _table(content, filename, choices, findings)
+    if units := table.hints.get("units"):
+        findings.notes.append(f"A row beside the names holds units ({units[:60]}) and is skipped")
     sides = find_columns(table, choices, findings)
     found, chosen, side, rows = symbols.choose(table, sides, choices, findings)
     vendor = vendors.vendor_of(table, side.columns)
@@ -68,16 +76,11 @@ def _table(content: bytes, filename: str, choices: ImportChoices, findings: Find
 
 def _numbers(reading: Reading) -> dict[str, Numbers]:
     columns, table = reading.columns.used(), reading.table.frame.loc[reading.rows]
-    mark, example = (
-        (reading.choices.decimal, "") if reading.choices.decimal else decimal_mark([table[columns[p]] for p in _PRICES])
-    )
-    if not mark:
-        thousands, fraction = example.replace(",", ""), example.replace(",", ".")
-        reading.findings.questions.append(
-            Question("decimal", f"Is {example} {thousands} (decimal .) or {fraction} (decimal ,)?", (".", ","))
-        )
-    reading.mark = mark or "."
-    read = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "volume", "adj_close") if p in columns}
+    reading.mark = _decimal(reading, table, columns)
+    read = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "adj_close") if p in columns}
+    if "volume" in columns:
+        volume = table[columns["volume"]]
+        read["volume"] = to_numbers(volume, mark_of_cells([volume]) or reading.mark)
     for part in _PRICES:
         texts = table[columns[part]]
         if (at := fraction_in(texts, read[part].unreadable)) >= 0:
@@ -89,13 +92,43 @@ def _numbers(reading: Reading) -> dict[str, Numbers]:
     return read
 
 
+def _decimal(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> str:
+    """Return the decimal mark of the prices: the user's, that of their own cells, or of other cells; else it is asked for."""
+    if reading.choices.decimal:
+        return reading.choices.decimal
+    mark, example = decimal_mark([table[columns[p]] for p in _PRICES])
+    if mark:
+        return mark
+    no_numbers = {*(columns[p] for p in _PRICES), *(columns.get(p, -1) for p in ("time", "clock", "symbol", "per"))}
+    mark = mark_of_cells([table[at] for at in range(table.shape[1]) if at not in no_numbers])
+    if mark or ("." in example and _writes_dots(reading, table, columns)):
+        return mark or "."
+    dotted, without = example.replace(",", "."), example.replace(",", "").replace(".", "")
+    dot, comma = (without, dotted) if "," in example else (dotted, without)
+    text = f"Is {example} {dot} (decimal .) or {comma} (decimal ,)?"
+    reading.findings.questions.append(Question("decimal", text, (".", ",")))
+    return "."
+
+
+def _writes_dots(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> bool:
+    """Whether 12.345 can be no 12,345: a program wrote it, or commas part the columns and thousands of volume have no dot."""
+    if reading.table.kind == "json" or reading.vendor.name in DOT:
+        return True
+    first = str(next(iter(table[columns["time"]]), ""))
+    if reading.vendor.name == "NinjaTrader" and re.match(r"\d{8} \d{6}", first):
+        return True
+    if reading.table.separator != "," or "volume" not in columns or re.match(r"\d{1,2}\.\d{1,2}\.", first):
+        return False
+    return bool(table[columns["volume"]].head(SAMPLE).astype("str").str.fullmatch(r"\s*\d{4,}(?:\.0)?\s*").any())
+
+
 def _times(reading: Reading) -> None:
     columns, frame = reading.columns, reading.table.frame.loc[reading.rows]
     choices = reading.choices
     clock = frame[columns.clock] if columns.clock >= 0 else None
-    order = choices.date_order or reading.vendor.date_order
+    date_order = choices.date_order or reading.vendor.date_order
     reading.times = read_times(
-        frame[columns.time], clock, order=order, unit=choices.epoch_unit, findings=reading.findings
+        frame[columns.time], clock, order=date_order, unit=choices.epoch_unit, findings=reading.findings
     )
     reading.times = with_offsets(reading.table, reading.rows, reading.times, reading.findings)
     local = reading.times.local
@@ -119,12 +152,18 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
     if not keep.any():
         raise DataError(f"{table.name} has no usable bar: every row lacks a price or a time")
     parts = {name: _kept(part, keep) for name, part in numbers.items()}
-    times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit)
+    times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit, times.said)
     if not times.local.is_monotonic_increasing:
         parts, times = _forwards(parts, times)
     moments = zones.moments(times)
+    if not any(question.field == "date_order" for question in findings.questions):
+        order.in_order(times, moments, table, findings)
     reading.timeframe = _timeframe(reading, spacing(moments), moments)
-    placed = _placed(reading, _starts(times, reading.timeframe, findings))
+    order.one_spacing(moments, reading.timeframe, findings)
+    if not any(question.field == "date_order" for question in findings.questions):
+        order.refuse_future(times, reading.timeframe, table, pd.Timestamp.now("UTC").tz_localize(None))
+    parts, times = _without_today(parts, times, reading)
+    placed = placing.placed(reading, _starts(times, reading.timeframe, findings))
     reading.zone = placed.zone
     frame, rows = _frame(parts, placed, findings), times.local.index.to_numpy()
     above = checks.positive(frame, table, rows, reading.choices.nonpositive, findings)
@@ -169,8 +208,20 @@ def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Number
         parts = {
             n: Numbers(p.values.iloc[::-1], p.missing[::-1], p.unreadable[::-1], p.decimals) for n, p in parts.items()
         }
-        times = Times(times.local.iloc[::-1], times.offset.iloc[::-1], times.zone, times.order, times.unit)
+        times = Times(times.local.iloc[::-1], times.offset.iloc[::-1], times.zone, times.order, times.unit, times.said)
     return parts, times
+
+
+def _without_today(parts: dict[str, Numbers], times: Times, reading: Reading) -> tuple[dict[str, Numbers], Times]:
+    """Leave out the bar of a day that is not over, which is counted."""
+    keep = order.whole_days(times, reading.timeframe)
+    if keep.all():
+        return parts, times
+    local = times.local[~keep]
+    note = f"Left out: the bar of {local.iloc[0]} in {reading.table.line(int(local.index[0]))}, which alone has such a time of day, as a bar that is not finished; write its date alone to keep it"
+    reading.findings.count("unfinished", 1, note)
+    parts = {name: _kept(part, keep) for name, part in parts.items()}
+    return parts, replace(times, local=times.local[keep], offset=times.offset[keep])
 
 
 def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:
@@ -223,64 +274,7 @@ def _starts(times: Times, timeframe: str, findings: Findings) -> Times:
     findings.notes.append(
         f"The times are the last second of each bar; the bar of {first} is that of {local[known.index[0]]}"
     )
-    return Times(local, times.offset, times.zone, times.order, times.unit)
-
-
-def _placed(reading: Reading, times: Times) -> zones.Placed:
-    choices, findings = reading.choices, reading.findings
-    if not is_intraday(reading.timeframe):
-        if choices.timezone and times.offset.isna().all():
-            findings.notes.append(
-                f"{reading.timeframe} bars keep the date they bear; the zone {choices.timezone} is not needed"
-            )
-        return zones.days(times, choices.timezone, findings)
-    known, why = ("", "") if choices.timezone or times.offset.notna().any() else _known_zone(reading, times)
-    placed = zones.intraday(
-        times, timezone=choices.timezone, known_zone=known, why=why, step=seconds(reading.timeframe), findings=findings
-    )
-    if placed.zone:
-        return placed
-    twice = zones.repeats_an_hour(times.local, seconds(reading.timeframe))
-    if twice is not None:
-        text = f"The hour of {twice} is there twice, as where clocks are set back. In which zone are the times? Without it an hour is lost."
-    else:
-        text = "The times have no zone, and rules that name one cannot be run on them. In which zone are they?"
-        findings.notes.append("The times have no zone: they are kept as they are written")
-    examples = ("UTC", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo")
-    findings.questions.append(Question("timezone", text, examples, blocking=twice is not None))
-    return placed
-
-
-def _known_zone(reading: Reading, times: Times) -> tuple[str, str]:
-    table, vendor, columns = reading.table, reading.vendor, reading.columns
-    for at in (columns.time, columns.clock) if table.names else ():
-        name = table.names[at] if at >= 0 else ""
-        if zone := zone_in(name):
-            return _meant(reading, times, zone, abbreviation_in(name)), f"the column is called {name}"
-    said, column = zone_of_rows(table, reading.rows)
-    if said:
-        return _meant(reading, times, zone_called(said) or said, said), f"the column {column} says {said}"
-    if hint := table.hints.get("timezone", ""):
-        return zones.named_zone(hint).key, "the file says so"
-    if vendor.timezone:
-        return vendor.timezone, f"it is an export of {vendor.name}"
-    return "", ""
-
-
-def _meant(reading: Reading, times: Times, zone: str, said: str) -> str:
-    """Return the zone that is meant; whether EST is New York's time or winter's all the year is asked unless dates tell."""
-    key = zones.named_zone(zone).key
-    if said.upper() not in WINTER:
-        return key
-    both = WINTER[said.upper()]
-    told = told_by_sessions(times.local, both[0])
-    if told is None:
-        text = (
-            f"{said.upper()} is winter's time: do the times follow {both[0]} with its daylight saving, or {said.upper()} all the year "
-            f"({both[1]})? They differ by an hour in summer."
-        )
-        reading.findings.questions.append(Question("timezone", text, both))
-    return both[1] if told is False else both[0]
+    return replace(times, local=local)
 
 
 def _adjusted(reading: Reading, frame: pd.DataFrame) -> pd.DataFrame:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from Backtest.data.importing import symbols
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.understanding import Question, Understood
 from Backtest.data.prices import PriceData, clean_frame
-from Backtest.data.quality import gap_notes, quality_report, split_suspects
+from Backtest.data.quality import gap_notes, quality_report, spike_notes, split_suspects
 from Backtest.timeframes import is_intraday
 
 SOURCE = "uploaded"
@@ -26,6 +27,7 @@ def understood(reading: Reading, filename: str) -> Understood:
     if reading.vendor.note and is_intraday(reading.timeframe):
         findings.notes.append(reading.vendor.note)
     findings.warnings += [suspect.message for suspect in split_suspects(frame)]
+    findings.warnings += spike_notes(frame)
     findings.notes += gap_notes(frame, reading.timeframe)
     symbol = (
         reading.choices.symbol
@@ -47,8 +49,9 @@ def understood(reading: Reading, filename: str) -> Understood:
         prices = PriceData(symbol, reading.timeframe, clean, SOURCE, reading.adjustment, remarks, quality)
     used = reading.columns.used()
     names = {p: table.names[at] if table.names and table.names[at] else f"column {at + 1}" for p, at in used.items()}
-    ignored = tuple(n for i, n in enumerate(table.names) if n and i not in used.values())
-    rows = _rows(frame) if not findings.blocked else _raw(reading)
+    every = table.names or tuple(f"column {at + 1}" for at in range(table.frame.shape[1]))
+    ignored = tuple(n for i, n in enumerate(every) if n and i not in used.values())
+    rows = _rows(frame, reading.timeframe) if not findings.blocked else _raw(reading)
     return Understood(
         filename=filename, kind=table.kind, vendor=reading.vendor.name, encoding=table.encoding, separator=table.separator,
         decimal=reading.mark, header_rows=table.header_rows, columns=names, ignored_columns=ignored, symbols=reading.symbols,
@@ -66,15 +69,22 @@ def _counted(counts: Mapping[str, int]) -> dict[str, Any]:
     return {"file_rows": counts["read"], **found}
 
 
-def _rows(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
-    """Return the first and last bars with the time as text."""
+def _rows(frame: pd.DataFrame, timeframe: str) -> list[Mapping[str, Any]]:
+    """Return the first and last bars with the time as text, that of days without a clock; prices are rounded to ten digits."""
     ends = frame if len(frame) <= 2 * SHOWN_ROWS else pd.concat([frame.head(SHOWN_ROWS), frame.tail(SHOWN_ROWS)])
-    return [{"time": str(time), **{str(k): float(v) for k, v in row.items()}} for time, row in ends.iterrows()]
+    return [shown_bar(time, row, timeframe) for time, row in ends.iterrows()]
+
+
+def shown_bar(time: object, row: pd.Series, timeframe: str) -> dict[str, Any]:
+    """Return a bar as it is shown: 99.01 and not 99.00999999999999, and of a day its date; a missing value is None."""
+    text = str(time) if is_intraday(timeframe) else str(time).removesuffix(" 00:00:00")
+    return {"time": text, **{str(k): float(f"{v:.10g}") if np.isfinite(v) else None for k, v in row.items()}}
 
 
 def _raw(reading: Reading) -> list[Mapping[str, Any]]:
-    """Return the first and last rows as the file has them, under the names of the parts."""
+    """Return the first and last rows as the file has them, under the names that bars have."""
     used = reading.columns.used()
     rows = reading.table.frame.loc[reading.rows]
     ends = rows if len(rows) <= 2 * SHOWN_ROWS else pd.concat([rows.head(SHOWN_ROWS), rows.tail(SHOWN_ROWS)])
-    return [{part: str(row[at]) for part, at in used.items()} for _, row in ends.iterrows()]
+    names = {part: part if part in ("time", "clock", "symbol", "per") else part.capitalize() for part in used}
+    return [{names[part]: str(row[at]) for part, at in used.items()} for _, row in ends.iterrows()]

@@ -86,6 +86,16 @@ def _coarse(steps: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Spacing
     return Spacing(best, votes[best], text)
 
 
+def kinds(
+    steps: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return distances in seconds with those of days, weeks, months … as the one length each stands for."""
+    result = np.round(steps)
+    for timeframe, low, high in _COARSE:
+        result[(steps >= low * _DAY) & (steps <= high * _DAY)] = seconds(timeframe)
+    return result
+
+
 def duration(length: float) -> str:
     """Return seconds in words: 90 → "90 seconds", 3600 → "1 hour"."""
     for unit, size in (("day", _DAY), ("hour", 3600), ("minute", 60), ("second", 1)):

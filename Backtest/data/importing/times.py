@@ -14,12 +14,14 @@ from Backtest.data.importing.understanding import DateOrder, EpochUnit, Findings
 from Backtest.errors import DataError
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+# The first three letters, without accents, in English, German, French, Spanish, Italian, Portuguese and Dutch; four where three are two months.
 _MONTHS = {
-    "jan": 1, "feb": 2, "mar": 3, "mär": 3, "mrz": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9,
-    "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12,
+    "jan": 1, "feb": 2, "mar": 3, "mrz": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9,
+    "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12, "fev": 2, "avr": 4, "juin": 6, "juil": 7, "aou": 8,
+    "gen": 1, "mag": 5, "giu": 6, "lug": 7, "set": 9, "ott": 10, "out": 10, "mrt": 3, "maa": 3, "mei": 5,
 }  # fmt: skip
-_ZONES = {
-    "Z": 0, "UTC": 0, "GMT": 0, "EST": -300, "EDT": -240, "CDT": -300, "PST": -480, "PDT": -420, "CET": 60, "CEST": 120,
+KNOWN_OFFSETS = {
+    "Z": 0, "UTC": 0, "GMT": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "PST": -480, "PDT": -420, "CET": 60, "CEST": 120,
     "EET": 120, "EEST": 180, "JST": 540, "KST": 540, "HKT": 480, "SGT": 480, "AEST": 600, "AEDT": 660, "MSK": 180,
 }  # fmt: skip
 _CLOCK = (
@@ -33,9 +35,12 @@ _OFFSET = (
 _DATES = (
     ("ymd", r"^(?P<a>\d{4})[-/.年](?P<b>\d{1,2})[-/.月](?P<c>\d{1,2})日?"),
     ("", r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{4}|\d{2})(?!\d)"),
-    ("dmy", r"^(?P<a>\d{1,2})(?:st|nd|rd|th)?[-/. ]+(?P<b>[A-Za-zä]{3,9})\.?[-/., ]+(?P<c>\d{4}|\d{2})(?!\d)"),
+    (
+        "dmy",
+        r"^(?P<a>\d{1,2})(?:st|nd|rd|th|er)?[-/. ]+(?:de )?(?P<b>[^\W\d_]{3,10})\.?[-/., ]+(?:de )?(?P<c>\d{4}|\d{2})(?!\d)",
+    ),
     ("ymd", r"^(?P<a>(?:1[789]|20)\d{2})[-/.](?P<b>\d{1,2})(?P<c>)(?![-/.\d])"),
-    ("mdy", r"^(?P<a>[A-Za-zä]{3,9})\.?[- ]+(?P<b>\d{1,2})(?:st|nd|rd|th)?,?[- ]+(?P<c>\d{4})"),
+    ("mdy", r"^(?P<a>[^\W\d_]{3,10})\.?[- ]+(?P<b>\d{1,2})(?:st|nd|rd|th)?,?[- ]+(?P<c>\d{4})"),
 )
 _COMPACT = (
     r"^(?P<a>(?:1[789]|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])"
@@ -56,6 +61,7 @@ class Times:
 
     `offset` is minutes east of UTC, NaN where the file gives none; an epoch has 0. `zone` is the
     name of a zone which the type of a Parquet column or the text of all times gives. `order` and `unit` say how they were read.
+    `said` are the abbreviations that stand behind times in place of an offset, such as EST.
     """
 
     local: pd.Series
@@ -63,6 +69,7 @@ class Times:
     zone: str = ""
     order: DateOrder = ""
     unit: EpochUnit = ""
+    said: tuple[str, ...] = ()
 
 
 def read_times(
@@ -78,6 +85,8 @@ def read_times(
     if pd.api.types.is_numeric_dtype(column) and clock is None:
         column = _digits(column)
     texts = column.astype("str").fillna("").str.strip()
+    if texts.str.contains(r"[\u00a0\u202f]", regex=True).any():
+        texts = texts.str.replace(r"[\u00a0\u202f]", " ", regex=True)
     texts = texts.str.replace(r"(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", "", regex=True)
     if texts.str.contains(r"(?i)\d-[AP]M$", regex=True).any():  # 2019-07-01 11-PM
         texts = texts.str.replace(r"^(\S+) (\d{1,2})-([AP]M)$", r"\1 \2:00 \3", case=False, regex=True)
@@ -143,6 +152,7 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
             return Times(quick_orders[used], offset, order=used)
     used = ""
     regions: set[str] = set()
+    said: set[str] = set()
     forms = [("ymd", _COMPACT_DAY), ("ymd", _COMPACT), *((o, pattern + _CLOCK + _OFFSET) for o, pattern in _DATES)]
     left = texts[texts != ""]
     for form, pattern in forms:
@@ -158,8 +168,9 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
         local.loc[found.index] = found
         offset.loc[found.index] = _offsets(parts.loc[found.index])
         regions |= set(parts["region"].fillna(""))
+        said |= set(parts["zone"].where(parts["offset"].isna() & parts["region"].isna()).dropna())
         left = left.drop(index=found.index)
-    return Times(local, offset, regions.pop() if len(regions) == 1 else "", used)
+    return Times(local, offset, regions.pop() if len(regions) == 1 else "", used, said=tuple(sorted(said)))
 
 
 def _by_one_format(texts: pd.Series) -> pd.Series | None:
@@ -203,10 +214,12 @@ def _moments(parts: pd.DataFrame, order: str) -> pd.Series:
 def _days(parts: pd.DataFrame, order: str) -> pd.Series:
     place = dict(zip(order, "abc", strict=True))
     year = pd.to_numeric(parts[place["y"]], errors="coerce")
-    year = year.where(year >= 100, year + np.where(year < 70, 2000, 1900))
+    # Of two digits the century is meant that is not in the future: 63 is 1963 until 2063.
+    year = year.where(year >= 100, year + np.where(year + 2000 <= pd.Timestamp.now("UTC").year, 2000, 1900))
     month = parts[place["m"]]
     if order in ("dmy", "mdy") and month.str.contains(r"[^\d]", regex=True).any():
-        month = month.str.lower().str[:3].map(_MONTHS.get)
+        plain = month.str.lower().str.normalize("NFKD").str.replace(r"[^a-z]", "", regex=True)
+        month = plain.str[:4].map(_MONTHS.get).fillna(plain.str[:3].map(_MONTHS.get))
     days = pd.to_datetime(
         pd.DataFrame(
             {
@@ -222,7 +235,7 @@ def _days(parts: pd.DataFrame, order: str) -> pd.Series:
 
 def _offsets(parts: pd.DataFrame) -> pd.Series:
     """Return minutes east of UTC; NaN where neither an offset nor a known zone is written."""
-    named = parts["zone"].map(_ZONES).astype("float64")
+    named = parts["zone"].map(KNOWN_OFFSETS).astype("float64")
     digits = parts["offset"].str.replace(":", "", regex=False)
     sign = digits.str.startswith("-").fillna(False).astype(bool).map({True: -1.0, False: 1.0})
     plain = digits.str[1:]

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.layout import Table
+from Backtest.data.importing.marks import decimal_mark
 from Backtest.data.importing.names import BAR
-from Backtest.data.importing.numbers import decimal_mark, to_numbers
+from Backtest.data.importing.numbers import to_numbers
 from Backtest.data.importing.parts import CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, Question
 from Backtest.errors import DataError
@@ -48,6 +49,8 @@ def unnamed_columns(table: Table, findings: Findings) -> Columns:
     volume = start + 4 if not parts.count("-") and rest else -1
     if frame.shape[1] == start + 7 and start == 1 and _is_kraken_rest(frame):
         volume = start + 5
+    elif parts == BAR and not others and (adjusted := _with_adjusted(values)):
+        others, why = adjusted, "a column behind the prices moves as the close does, as an adjusted close"
     elif parts == BAR and rest and not others and _is_inside(values, 4):
         more = ("volume",) if rest > 1 else ()
         others, why = ((*BAR, "volume"), (*BAR, "adj_close", *more)), "the column behind the prices is at their level"
@@ -59,9 +62,13 @@ def unnamed_columns(table: Table, findings: Findings) -> Columns:
         text = f"The file names no columns, and {why}: which order have the columns (- skips one)?"
         findings.questions.append(Question("columns", text, shown))
     said = ", ".join(p for p, _ in sorted(bar.items(), key=lambda item: item[1]))
-    findings.notes.append(
-        f"The file names no columns; by their values they are time, {said}" + (", volume" if volume >= 0 else "")
-    )
+    unused = [str(at + 1) for at in range(start, frame.shape[1]) if at not in (*bar.values(), volume)]
+    if not others:
+        findings.notes.append(
+            f"The file names no columns; by their values they are time, {said}"
+            + (", volume" if volume >= 0 else "")
+            + (f"; column {', '.join(unused)} is not used" if unused else "")
+        )
     return Columns(time, **bar, volume=volume, clock=clock, symbol=symbol, per=per)
 
 
@@ -226,6 +233,30 @@ def _is_inside(values: Floats, at: int) -> bool:
     known = _complete(values[:, [0, 1, 2, 3, at]])
     between = (known[:, 4] >= known[:, 2]) & (known[:, 4] <= known[:, 1])
     return len(known) >= 3 and bool(between.mean() > 0.95)
+
+
+def _with_adjusted(values: Floats) -> tuple[tuple[str, ...], ...]:
+    """Return the orders to ask about where the fifth or sixth column is an adjusted close by its values; else none.
+
+    The close's moves are its own, as Yahoo Finance's sixth of seven columns has them below the close; no volume does so.
+    """
+    width = min(values.shape[1], 6)
+    found = [at for at in (4, 5) if at < width and _moves_with(values[:, 3], values[:, at])]
+    if len(found) != 1:
+        return ()
+    behind = ["volume" if at != found[0] else "adj_close" for at in range(4, width)]
+    skipped = ["-" if part == "adj_close" else part for part in behind]
+    return ((*BAR, *behind), (*BAR, *skipped) if "volume" in behind else BAR)
+
+
+def _moves_with(close: Floats, other: Floats) -> bool:
+    """Whether a column is the close times a factor that hardly changes: its ratio moves less than a fifth of the close."""
+    known = (close > 0) & (other > 0)
+    if known.sum() < 3 or known.mean() < 0.9:
+        return False
+    moves = np.abs(np.diff(np.log(close[known])))
+    apart = np.abs(np.diff(np.log(other[known] / close[known])))
+    return bool(np.median(moves) > 0 and np.median(apart) < 0.2 * np.median(moves))
 
 
 def _falls(times: pd.Series) -> bool:

@@ -43,6 +43,10 @@ TRADINGVIEW = Vendor("TradingView")
 POLYGON = Vendor("Polygon", "UTC")
 TIINGO = Vendor("Tiingo", "UTC")
 UNKNOWN = Vendor("")
+# Exports of a program or exchange, which write a dot whatever the language; those of web pages follow their reader's.
+DOT = frozenset(
+    {"Binance", "Kraken", "Alpaca", "CryptoDataDownload", "MetaTrader 4", "MetaTrader 5", "HistData", "Stooq", "Dukascopy", "Alpha Vantage", "TradingView", "Polygon", "Tiingo"}
+)  # fmt: skip
 
 
 def vendor_of(table: Table, columns: Columns) -> Vendor:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from Backtest.data.importing.layout import MISSING, Table
 from Backtest.data.importing.names import folded, zone_called
-from Backtest.data.importing.times import Times
+from Backtest.data.importing.times import KNOWN_OFFSETS, Times
 from Backtest.data.importing.understanding import Findings
 from Backtest.data.importing.zones import named_zone
 from Backtest.errors import DataError
@@ -20,6 +20,49 @@ _ZONES = frozenset(
 _OFFSETS = frozenset({"utc offset", "gmt offset", "utcoffset", "gmtoffset", "tz offset", "timezone offset"})
 # Winter's name is said of the whole year by some exports, and of New York's own time by others.
 WINTER = {"EST": ("America/New_York", "Etc/GMT+5"), "CST": ("America/Chicago", "Etc/GMT+6"), "PST": ("America/Los_Angeles", "Etc/GMT+8")}  # fmt: skip
+# Abbreviations that several places use, or one that changes its clocks for the whole year.
+SHARED = {
+    "IST": ("Asia/Kolkata", "Asia/Jerusalem", "Europe/Dublin"), "CST": ("America/Chicago", "Etc/GMT+6", "Asia/Shanghai"),
+    "BST": ("Europe/London", "Asia/Dhaka"), "AST": ("America/Halifax", "Asia/Riyadh"), "MST": ("America/Denver", "America/Phoenix"),
+    "AEST": ("Australia/Sydney", "Australia/Brisbane"),
+}  # fmt: skip
+# What cells call a time in winter and in summer, and the zone: one of the two all the year is said of the zone's own time, or of a fixed one.
+_SEASONS = {
+    "EST": ("EDT", "America/New_York", "Etc/GMT+5"), "CST": ("CDT", "America/Chicago", "Etc/GMT+6"), "PST": ("PDT", "America/Los_Angeles", "Etc/GMT+8"),
+    "CET": ("CEST", "Europe/Berlin", "Etc/GMT-1"), "EET": ("EEST", "Europe/Athens", "Etc/GMT-2"),
+}  # fmt: skip
+
+
+def unclear_in_cells(times: Times) -> tuple[str, tuple[str, ...]] | None:
+    """Return the abbreviation behind the times that does not tell their moments, and the zones it may mean; None where all tell.
+
+    EST and EDT side by side are as good as offsets; EST in summer, or EDT in winter, is not, nor is IST. A word nobody
+    knows may be any zone.
+    """
+    said = set(times.said)
+    for word in sorted(said):
+        if word in SHARED and (word != "CST" or "CDT" not in said) and (word != "AEST" or "AEDT" not in said):
+            return word, SHARED[word]
+        if word not in KNOWN_OFFSETS:
+            return word, ()
+    for winter, (summer, zone, fixed) in _SEASONS.items():
+        for word, other in ((winter, summer), (summer, winter)):
+            if word in said and other not in said and not _always(times, zone, in_summer=word == summer):
+                east = KNOWN_OFFSETS[word] // 60
+                return word, (zone, fixed if word == winter else f"Etc/GMT{-east:+d}")
+    return None
+
+
+def _always(times: Times, zone: str, *, in_summer: bool) -> bool:
+    """Whether all times lie in the zone's summer, or in its winter."""
+    known = pd.DatetimeIndex(times.local.dropna())
+    there = known.tz_localize(zone, ambiguous=np.full(len(known), in_summer), nonexistent="NaT")
+    if there.isna().any():
+        return False
+    away = (known - there.tz_convert("UTC").tz_localize(None)).total_seconds().to_numpy()
+    january = pd.Timestamp("2024-01-15")
+    winter = (january - january.tz_localize(zone).tz_convert("UTC").tz_localize(None)).total_seconds()
+    return bool(((away > winter) == in_summer).all())
 
 
 def zone_of_rows(table: Table, rows: pd.Index) -> tuple[str, str]:
