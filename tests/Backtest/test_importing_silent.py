@@ -63,6 +63,16 @@ def test_three_decimals_of_a_program_and_beside_plain_volumes_need_no_question()
     assert first(read(plain)) == [12.345, 12.41, 12.3, 12.381, 15_000]
 
 
+@pytest.mark.parametrize("days", [("2024-01-02", "2024-01-03", "2024-01-04"), ("1/2/2024", "1/3/2024", "1/16/2024")])
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_three_decimals_of_yen_in_a_file_of_commas_need_no_question(days: tuple[str, ...], separator: str) -> None:
+    """Foreign exchange has no volume; who groups thousands with dots writes days with dots too."""
+    rows = [["Date", "Open", "High", "Low", "Close"], *([d, "141.234", "141.901", "140.777", "141.505"] for d in days)]
+    found = read("\n".join(separator.join(row) for row in rows) + "\n")
+    assert "decimal" not in asked(found)
+    assert first(found)[:4] == [141.234, 141.901, 140.777, 141.505]
+
+
 def test_a_volume_has_its_own_decimal_mark() -> None:
     text = (
         'Date,Open,High,Low,Close,Vol.\n2024-01-02,10.5,11.5,9.5,10.5,"12,3K"\n2024-01-03,10.5,11.5,9.5,10.5,"2,25M"\n'

@@ -14,7 +14,7 @@ from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
 from Backtest.data.importing.layout import Table, read_text
 from Backtest.data.importing.marks import decimal_mark, mark_of_cells
-from Backtest.data.importing.numbers import SAMPLE, Numbers, fraction_in, to_numbers
+from Backtest.data.importing.numbers import Numbers, fraction_in, to_numbers
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.shown import understood
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
@@ -111,15 +111,16 @@ def _decimal(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> 
 
 
 def _writes_dots(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> bool:
-    """Whether 12.345 can be no 12,345: a program wrote it, or commas part the columns and thousands of volume have no dot."""
+    """Whether 12.345 can be no 12,345: a program wrote it, or commas part the columns and the days are not written with dots.
+
+    Who groups thousands with dots writes days as 02.01.2023, and parts columns with a semicolon where a comma is the decimal mark.
+    """
     if reading.table.kind == "json" or reading.vendor.name in DOT:
         return True
     first = str(next(iter(table[columns["time"]]), ""))
     if reading.vendor.name == "NinjaTrader" and re.match(r"\d{8} \d{6}", first):
         return True
-    if reading.table.separator != "," or "volume" not in columns or re.match(r"\d{1,2}\.\d{1,2}\.", first):
-        return False
-    return bool(table[columns["volume"]].head(SAMPLE).astype("str").str.fullmatch(r"\s*\d{4,}(?:\.0)?\s*").any())
+    return reading.table.separator in (",", "\t") and not re.match(r"\d{1,2}\.\d{1,2}\.", first)
 
 
 def _times(reading: Reading) -> None:
