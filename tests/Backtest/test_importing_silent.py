@@ -63,7 +63,7 @@ def test_three_decimals_of_a_program_and_beside_plain_volumes_need_no_question()
     assert first(read(plain)) == [12.345, 12.41, 12.3, 12.381, 15_000]
 
 
-@pytest.mark.parametrize("days", [("2024-01-02", "2024-01-03", "2024-01-04"), ("1/2/2024", "1/3/2024", "1/16/2024")])
+@pytest.mark.parametrize("days", [("2024-01-02", "2024-01-03", "2024-01-04"), ("1/16/2024", "1/17/2024", "1/18/2024")])
 @pytest.mark.parametrize("separator", [",", "\t"])
 def test_three_decimals_of_yen_in_a_file_of_commas_need_no_question(days: tuple[str, ...], separator: str) -> None:
     """Foreign exchange has no volume; who groups thousands with dots writes days with dots too."""
