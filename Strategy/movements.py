@@ -19,6 +19,7 @@ from Backtest.canonical import (
 from Backtest.indicators import REGISTRY
 from Backtest.timeframes import is_intraday, seconds
 from Strategy.cursor import Cursor
+from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import UNIT_SECONDS, Draft
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.operands import Operands
@@ -83,8 +84,8 @@ class Movements:
             "fallen", "bounces", "is down", "down", "is up", "up", "rallies", "corrects", "sells off", "trades", "rallied", "closes", "rise",
         )  # fmt: skip
         cursor.words("by", noise=False)
-        bound = cursor.words("at least", "more than", "over")
-        within = not bound and cursor.words("up to", "at most", "no more than", "less than", "not more than")
+        bound = cursor.words(*AT_LEAST, *FARTHER)
+        within = not bound and cursor.words(*NEARER)
         token = cursor.number(percent=True)
         if token is None:
             return None
@@ -118,14 +119,13 @@ class Movements:
         level = Math(left=Value(value=factor), op="*", right=base)
         self.draft.mentions += (base,)
         if within:
+            within = {"<": "less than", "<=": "at most"}.get(within, within)
             self.draft.assume("within", f"{within} {token.value:g}% {where} it is between the two levels", "beyond")
             return Between(operand=subject, low=base if up else level, high=level if up else base)
         if moved in ("drops", "falls", "dips", "drop", "fall") and where in ("below", "under"):
             return Cross(left=subject, direction="below", right=level)
         op = (">" if up else "<") + (
-            ""
-            if bound in ("more than", "over") or (bound is None and where in ("below", "above", "under", "over"))
-            else "="
+            "" if bound in FARTHER or (bound is None and where in ("below", "above", "under", "over")) else "="
         )
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
 

@@ -26,6 +26,7 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.choices import Choices, How, combined
 from Strategy.cursor import Cursor, Mark
+from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import Draft
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.movements import Movements
@@ -36,6 +37,10 @@ _WAYS: dict[str, Literal["above", "below"]] = {
     "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above", "up": "above",
     "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
+
+
+# The words of a distance by the side of X on which "2 ATR below X" is.
+_SIDES = {"above": ">", "over": ">", "higher": ">", "below": "<", "under": "<", "lower": "<", "off": "<"}
 
 
 class Predicates:
@@ -149,10 +154,10 @@ class Predicates:
         token = cursor.peek()
         bound = token is not None and token.norm == "no" and cursor.looking_at("ABOVE", noise=False)  # "no more than"
         cursor.reset(mark)
-        if not bound and cursor.take("NOT"):
+        if not bound and (cursor.take("NOT") or cursor.words("neither")):
             inner = None if cursor.looking_at("NOT", noise=False) else self.read(subject)
             if inner is not None:
-                return Not(condition=inner)
+                return Not(condition=self._nor(subject, inner))
             cursor.reset(mark)
         if cursor.symbol("!=", noise=True):
             right = self.operands.operand()
@@ -168,6 +173,20 @@ class Predicates:
                 return found
             cursor.reset(mark)
         return None
+
+    def _nor(self, subject: AnyOperand, first: AnyCondition) -> AnyCondition:
+        """Read the rest of "is not below 30 or above 70", which is neither of the two."""
+        parts = [first]
+        while "exact" not in self.draft.flags:
+            mark = self.cursor.mark()
+            joined_by = self.cursor.words("or", "nor", noise=False)
+            says = joined_by and self.cursor.looking_at("ABOVE", "CROSS", "BETWEEN", "RISING", "EXTREME", noise=False)
+            found = self.read(subject) if says else None
+            if found is None:
+                self.cursor.reset(mark)
+                break
+            parts.append(found)
+        return parts[0] if len(parts) == 1 else AnyOf(conditions=parts)
 
     def _trend(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "Supertrend is up" and "PSAR flips up": which of its two directions an indicator has, or takes."""
@@ -451,6 +470,8 @@ class Predicates:
         ) == "Close" else None
         if isinstance(subject, IndicatorRef):
             cursor.words("closes", "closed", "trades")
+        cursor.skip_noise()
+        start = cursor.position
         op = cursor.take("ABOVE")
         if (
             op is None
@@ -466,8 +487,12 @@ class Predicates:
                 cursor.reset(mark)
             return found
         mark, sign = cursor.mark(), cursor.previous()
-        if sign is not None and sign.norm in ("than", "least", "most") and self._distance_below():
-            op = MIRRORED.get(op, op)  # "more than 2 ATR below the SMA" is below the SMA minus 2 ATR
+        if (side := self._distance_side()) is not None:
+            said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
+            if said in (*AT_LEAST, *FARTHER, *NEARER):
+                op = MIRRORED.get(op, op) if side == "<" else op  # "> 2 ATR below the SMA" is below the SMA minus 2 ATR
+            elif side != op[0] or said == "under":
+                self._ask_of_distance(said, mark)
         found = self._right_sides(subject, lambda right: Compare(left=subject, op=op, right=right))
         found = found or self._as_before(mark, subject, op)
         if found is None:
@@ -476,13 +501,29 @@ class Predicates:
             self.draft.worded += _parts(found)
         return self._chained(self._by_percent(found))
 
-    def _distance_below(self) -> bool:
-        """Whether "2 ATR below X" stands here. Takes nothing."""
+    def _distance_side(self) -> str | None:
+        """Return on which side of X the level "2 ATR below X" or "2% above X" is that stands here. Takes nothing."""
         cursor = self.cursor
         mark, token = cursor.mark(), cursor.peek()
-        right = self.operands.term() if token is not None and token.kind == "num" and not token.percent else None
+        if token is None or token.kind != "num" or "exact" in self.draft.flags:
+            return None
+        right = self.operands.term()
+        words = [t.norm for t in cursor.tokens[mark.position : cursor.position]]
         cursor.reset(mark)
-        return isinstance(right, Math) and right.op == "-"
+        if not isinstance(right, Math) or right.op == "/":
+            return None
+        return next((_SIDES[word] for word in words if word in _SIDES), None)
+
+    def _ask_of_distance(self, said: str, mark: Mark) -> None:
+        """Ask about "above 2% below X": above that level, or farther below X than 2%?"""
+        self.operands.term()
+        distance = " ".join(t.norm + "%" * t.percent for t in self.cursor.tokens[mark.position : self.cursor.position])
+        self.cursor.reset(mark)
+        distance = distance.replace(" (", "(").replace("( ", "(").replace(" )", ")")
+        message = f"{said!r} in front of {distance!r} may compare with that level, or say how far it is"
+        remedy = f"Say 'more than {distance}' or 'less than {distance}'"
+        self.draft.problem("error", "distance", "text", message, remedy)
+        self.draft.ask(f"What does {f'{said} {distance}'!r} mean: more than {distance}, or less?")
 
     def _as_before(self, mark: Mark, subject: AnyOperand, op: Operator) -> AnyCondition | None:
         """Read "sell when it is below": below what it was compared with before."""
