@@ -31,6 +31,7 @@ from Strategy.draft import Draft
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.movements import Movements
 from Strategy.operands import Operands
+from Strategy.units import Units
 
 # Which way a line was crossed, said behind it.
 _WAYS: dict[str, Literal["above", "below"]] = {
@@ -51,6 +52,7 @@ class Predicates:
         self.draft = draft
         self.operands = operands
         self.movements = Movements(cursor, draft, operands)
+        self.units = Units(draft)
         self.choices = Choices(cursor, draft, operands.operand, self._scale)
 
     def several(self, subjects: list[AnyOperand], how: How = "all") -> AnyCondition | None:
@@ -125,9 +127,15 @@ class Predicates:
             found = self._said_of(subject)
             if found is not None and self.draft.return_at == self.draft.predicate_at:
                 self._in_percent(found)
-            return found
+            return found if found is None or "exact" in self.draft.flags else self._in_one_unit(found)
         finally:
             self.draft.compared = None
+
+    def _in_one_unit(self, found: AnyCondition) -> AnyCondition:
+        """Compare what is said in percent with percentages, "ATR < 2%" being 2% of the close; ask about other units."""
+        said = self.cursor.tokens[self.draft.predicate_at : self.cursor.position]
+        shares = {abs(t.value) for t in said if t.kind == "num" and t.percent}
+        return self.units.in_one(found, shares)
 
     def _in_percent(self, found: AnyCondition) -> None:
         """Say that a return's level is in percent where no % was said; a level below 1 may as well be a fraction."""
