@@ -114,6 +114,8 @@ class Draft:
     frame_behind: tuple[int, str] | None = None  # a time frame said behind an operand, and where it ends
     beside: tuple[tuple[AnyOperand, AnyOperand], ...] = ()  # further right sides: "above SMA(20) and SMA(50)"
     repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side
+    bare: frozenset[str] = frozenset()  # indicators that were said without their numbers and taken for the usual ones
+    numbered: Mapping[str, IndicatorBase] = field(default_factory=dict)  # the indicators that were said with numbers
     average: tuple[str, str | None] = ("SMA", None)
     exit_rule: bool = False  # whether the rule being read may ask about the open trade
     # Where in the layout the cursor is.
