@@ -92,6 +92,9 @@ class Draft:
     filters: tuple[AnyCondition, ...] = ()
     sells: tuple[AnyCondition, ...] = ()
     risk: Mapping[str, Any] = field(default_factory=dict)
+    sided: tuple[
+        tuple[str, Literal["above", "below"], str], ...
+    ] = ()  # STOP, TARGET or TRAIL, where it lies, the words
     said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
     execution: Mapping[str, Any] = field(default_factory=dict)
     moves: tuple[PriceMove, ...] = ()
