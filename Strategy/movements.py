@@ -399,6 +399,10 @@ class Movements:
         )
         if not cursor.words(
             "of the last",
+            "of last",
+            "in last",
+            "over last",
+            "of past",
             "of the past",
             "in the last",
             "in the past",
@@ -416,9 +420,23 @@ class Movements:
         if token is None or unit is None or (isinstance(subject, IndicatorRef) and subject.output):
             return None
         high = kind.endswith("highest")
+        if isinstance(subject, IndicatorRef) and (frame := self.draft.indicators[subject.id].timeframe) is not None:
+            return self._extreme_of_frame(subject, frame, token.value, unit, high=high)
         source = subject.column if isinstance(subject, Price) else subject.id
         bars = self.draft.bars(token.value, unit)
         level = self.draft.indicator("HIGHEST" if high else "LOWEST", {"timeperiod": bars}, source=source)
+        return Compare(left=subject, op=">=" if high else "<=", right=level)
+
+    def _extreme_of_frame(
+        self, subject: IndicatorRef, frame: str, count: float, unit: str, *, high: bool
+    ) -> AnyCondition | None:
+        """Return "the weekly close is the highest in 10 weeks", counted in the bars of its own time frame."""
+        item = self.draft.indicators[subject.id]
+        own = item.name == "SMA" and item.params["timeperiod"] == 1 and count.is_integer()
+        if not own or {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}.get(frame) != unit:
+            return None
+        name = "HIGHEST" if high else "LOWEST"
+        level = self.draft.indicator(name, {"timeperiod": int(count)}, source=item.source_name, timeframe=frame)
         return Compare(left=subject, op=">=" if high else "<=", right=level)
 
     def _of_its_own(self, subject: AnyOperand, level: AnyOperand) -> AnyOperand:

@@ -963,6 +963,11 @@ class Operands:
                 column = str(named)
             if not cursor.words(
                 "of the last",
+                "of last",
+                "of past",
+                "over last",
+                "in last",
+                "of previous",
                 "of the past",
                 "over the last",
                 "in the last",

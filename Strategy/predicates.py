@@ -507,7 +507,23 @@ class Predicates:
             return None
         if sign is not None and sign.kind == "word" and op in ("<", ">"):
             self.draft.worded += _parts(found)
-        return self._chained(self._by_percent(found))
+        return self._chained(self._by_percent(self._at_extreme(found)))
+
+    def _at_extreme(self, found: AnyCondition) -> AnyCondition:
+        """Return "equals the lowest close of the last 10 days" with this bar among them, as nothing else can be equal."""
+        right = found.right if isinstance(found, Compare) and found.op == "==" else None
+        item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
+        left = found.left if isinstance(found, Compare) else None
+        of = left.column if isinstance(left, Price) else left.id if isinstance(left, IndicatorRef) else ""
+        if (
+            item is None
+            or item.name not in ("HIGHEST", "LOWEST")
+            or item.source_name != of
+            or "exact" in self.draft.flags
+        ):
+            return found
+        op: Operator = ">=" if item.name == "HIGHEST" else "<="
+        return found.model_copy(update={"op": op, "right": IndicatorRef(id=item.id)})
 
     def _distance_side(self) -> str | None:
         """Return on which side of X the level "2 ATR below X" or "2% above X" is that stands here. Takes nothing."""
