@@ -115,6 +115,8 @@ class Movements:
         up = where in ("above", "over", "higher than") or (
             where == "from" and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
         )
+        if not moved and where in ("from", "away from", "off", "off of"):
+            up = self._away_from(base, where, token.value)
         factor = round(1 + (token.value if up else -token.value) / 100, 10)
         level = Math(left=Value(value=factor), op="*", right=base)
         self.draft.mentions += (base,)
@@ -128,6 +130,20 @@ class Movements:
             "" if bound in FARTHER or (bound is None and where in ("below", "above", "under", "over")) else "="
         )
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
+
+    def _away_from(self, base: AnyOperand, where: str, percent: float) -> bool:
+        """Whether "5% from X" is above X, as it is of a low; ask where X is neither a high nor a low."""
+        item = self.draft.indicators[base.id] if isinstance(base, IndicatorRef) else None
+        name = item.name if item is not None else base.column if isinstance(base, Price) else ""
+        if name in ("LOWEST", "Low"):
+            return True
+        if name not in ("HIGHEST", "High") and where in ("from", "away from"):
+            message = f"'{percent:g}% {where}' does not say on which side: above or below"
+            self.draft.problem(
+                "error", "distance", "text", message, f"Say '{percent:g}% above' or '{percent:g}% below'"
+            )
+            self.draft.ask(f"Is {f'{percent:g}% {where}'!r} meant as {percent:g}% above, below, or either?")
+        return False
 
     def within_percent(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "within 2% of the SMA(50)"."""
