@@ -654,7 +654,8 @@ class Operands:
         if not numbers and frame is None and entry.name in MOVING_AVERAGES:
             words = {t.norm for t in cursor.tokens[start if start is not None else cursor.position : cursor.position]}
             any_kind = entry.name == "SMA" and not words & {"sma", "simple"}
-            named = self._average_named(None if any_kind else entry.name, source)
+            article = start is not None and "the" in words | {t.norm for t in cursor.tokens[max(0, start - 1) : start]}
+            named = self._average_named(None if any_kind else entry.name, source, article=article)
             if named is not None:
                 return named
         if not numbers and entry.params and source is None and frame is None:
@@ -882,7 +883,7 @@ class Operands:
         period = draft.bars(numbers[0], unit or "bar") if numbers else 20
         return draft.indicator("SMA", {"timeperiod": period}, source=None if source == "Close" else source)
 
-    def _average_named(self, name: str | None, source: str | None) -> IndicatorRef | None:
+    def _average_named(self, name: str | None, source: str | None, *, article: bool = True) -> IndicatorRef | None:
         """Return the average that "the average", or "the EMA" where `name` says so, stands for; ask where two were named."""
         draft = self.draft
         if "exact" in draft.flags:
@@ -897,6 +898,7 @@ class Operands:
         if (
             not known
             and name is not None
+            and article
             and any(
                 i.name in MOVING_AVERAGES and i.source_name == of and i.id != compared
                 for i in draft.indicators.values()
