@@ -50,6 +50,28 @@ _PULLBACKS = (
 )
 
 
+# ", only on Mondays" and ", never when ADX > 30" limit trades; ", not above 80" goes on with a condition.
+_LIMITS = frozenset(("only", "not", "never", "except", "excluding"))
+_OF_FILTERS = frozenset(
+    (
+        "on",
+        "when",
+        "if",
+        "while",
+        "before",
+        "after",
+        "between",
+        "during",
+        "from",
+        "in",
+        "at",
+        "outside",
+        "until",
+        "every",
+    )
+)
+
+
 class Conditions:
     """Reads conditions. `exit_rule` allows what only an exit may ask of the open trade."""
 
@@ -64,6 +86,8 @@ class Conditions:
         self.at_boundary = at_boundary
         self.depth = 0
         self.nested = 0
+        self.behind_entry = False  # whether an exit is read that shares its sentence with an entry
+        self.excepting = 0  # how many "unless" stand around what is read
         self.any_listed = False  # whether commas stand between alternatives: "any of the following: A, B"
         self.elliptic = True  # whether a condition may leave out what an earlier one named
 
@@ -160,10 +184,16 @@ class Conditions:
                     self.cursor.reset(mark)
                     break
             comma = self.cursor.symbol(",")
-            unless = self.cursor.take("UNLESS") or self._except_days()
+            behind_comma = comma or self.cursor.previous_word() == ","
+            if behind_comma and self.behind_entry and self.draft.exit_rule and self.depth == 1:
+                self._ask_whose(self.cursor.position)
+            if self.excepting and self._exception_ahead():
+                self.cursor.reset(mark)
+                break
+            unless = self._unless()
             joined = unless or self.cursor.take("PROVIDED") or self.cursor.take("AND")
-            if joined and not unless and self.cursor.take("UNLESS"):
-                unless = True
+            if joined and not unless:
+                unless = self._unless(days=False)
             if not (comma or joined) or (not unless and self.at_boundary()):
                 self.cursor.reset(mark)
                 break
@@ -171,7 +201,7 @@ class Conditions:
                 self._next_line()
                 self.cursor.take("WHEN")
                 self.cursor.take("PROVIDED")
-            found = self._alternatives() if unless else self._unary()
+            found = self._excepted(unless) if unless else self._unary()
             if found is None:
                 found = self._same_comparison()
                 if found is not None and self.draft.frame_behind is not None and "exact" not in self.draft.flags:
@@ -202,6 +232,79 @@ class Conditions:
         if token is not None and token.kind == "nl":
             self.cursor.advance(1)
             self.cursor.symbol("-", "*", "•")
+
+    def _ask_whose(self, at: int) -> None:
+        """Ask about ", only on Mondays" behind "buy when A, sell when B": it may limit entries, exits or both."""
+        words = [t.norm for t in self.cursor.tokens[at : at + 3]]
+        words = words[1:] if words[:1] in (["and"], ["but"]) else words
+        weekday = len(words) > 1 and words[1] in _OF_FILTERS
+        if not words or words[0] not in _LIMITS or "exact" in self.draft.flags:
+            return
+        if words[0] in ("only", "not", "never") and not weekday:
+            return
+        said = " ".join(words[:2]) if weekday else words[0]
+        self.draft.ask_whose(said)
+
+    def _exception_ahead(self) -> bool:
+        """Whether another "unless" or "not when" comes, which is no part of the one that is read. Takes nothing."""
+        mark = self.cursor.mark()
+        found = self._unless() or (self.cursor.take("AND", noise=False) and self._unless())
+        self.cursor.reset(mark)
+        return bool(found)
+
+    def _unless(self, *, days: bool = True) -> str:
+        """Take "unless", "not when", and with `days` "except" in front of days or times; return what was said."""
+        start = self.cursor.position
+        if self.cursor.take("UNLESS") or (days and self._except_days()):
+            return " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+        return ""
+
+    def _excepted(self, said: str) -> AnyCondition | None:
+        """Read what is excepted: all that stands behind "unless"; behind "not when" and "except on" no more than its alternatives.
+
+        "Not when A and B" is asked about: not(A and B), or not A, and B?
+        """
+        start = self.cursor.mark()
+        first = self._unary()
+        days = isinstance(first, Time)
+        if first is None or not (days or "not" in said.split()) or "exact" in self.draft.flags:
+            self.cursor.reset(start)
+            self.excepting += 1
+            try:
+                return self._alternatives()
+            finally:
+                self.excepting -= 1
+        found = self._or_else(first, times=days)
+        mark, end = self.cursor.mark(), None
+        if not days and self.cursor.take("AND", noise=False) and not self.at_boundary():
+            again = self._unless() or self.cursor.looking_at("NOT", noise=True)
+            goes_on = not again and self._unary() is not None
+            end = self.cursor.position if goes_on else None
+        self.cursor.reset(mark)
+        if end is not None:
+            self._ask_of_scope(said, start.position, end)
+        return found
+
+    def _or_else(self, first: AnyCondition, *, times: bool) -> AnyCondition:
+        """Read "or B" behind what is excepted; behind `times` only further times."""
+        parts = [first]
+        while True:
+            mark = self.cursor.mark()
+            joined_by = self.cursor.words("or", "nor", noise=False)
+            self._unless() if joined_by else None
+            found = (self.clock.time() if times else self._unary()) if joined_by and not self.at_boundary() else None
+            if found is None:
+                self.cursor.reset(mark)
+                return parts[0] if len(parts) == 1 else AnyOf(conditions=parts)
+            parts.append(found)
+
+    def _ask_of_scope(self, said: str, start: int, end: int) -> None:
+        """Ask how far "not when" goes where "and" joins another condition to what stands behind it."""
+        words = " ".join(t.norm for t in self.cursor.tokens[start:end])
+        message = f"'{said} {words}' may except both together, or the first only"
+        remedy = "Put brackets around what is excepted, or say 'and not' before each condition"
+        self.draft.problem("error", "scope", "text", message, remedy)
+        self.draft.ask(f"Does {said!r} in '{said} {words}' go for both conditions together, or for the first only?")
 
     def _except_days(self) -> bool:
         """Read "except" in front of days or times."""
@@ -259,6 +362,8 @@ class Conditions:
         mark = cursor.mark()
         if cursor.take("NOT"):
             inner = None if cursor.looking_at("NOT", noise=False) else self._unary()
+            if isinstance(inner, Time) and "exact" not in self.draft.flags:
+                inner = self._or_else(inner, times=True)  # "not before 10:00 or after 16:00"
             if inner is not None:
                 return Not(condition=inner)
             cursor.reset(mark)

@@ -25,6 +25,10 @@ _ABOVE, _BELOW = ("above", "over"), ("below", "under", "beneath")
 _FALLS = ("drops", "falls", "drop", "fall", "dips", "has fallen", "has dropped")
 _RISES = ("rises", "rise", "has risen")
 _IS = ("closes", "closed", "trades", "moves", "has moved")
+# How far "> 2% below X" is: a sign in front of a distance compares the distance, as "more than" does.
+AT_LEAST = ("at least", ">=", "no less than", "not less than", "a minimum of")
+FARTHER = ("more than", "over", ">", "greater than", "exceeds", "in excess of")
+NEARER = ("up to", "at most", "no more than", "less than", "not more than", "<", "<=")
 
 
 def lies_above(level: AnyOperand) -> bool:
@@ -49,8 +53,8 @@ class Deviations:
             return self._within(subject)
         moved = cursor.words(*_FALLS, *_RISES, *_IS)
         cursor.words("by", noise=False)
-        bound = cursor.words("at least", "more than", "over")
-        most = None if bound else cursor.words("up to", "at most", "no more than", "less than", "not more than")
+        bound = cursor.words(*AT_LEAST, *FARTHER)
+        most = None if bound else cursor.words(*NEARER)
         token = cursor.number(percent=False)
         if token is None or token.money or isinstance(subject, Value):
             return None
@@ -61,12 +65,13 @@ class Deviations:
         up = lies_above(level)
         self.draft.mentions += (base,)
         if most:
+            most = {"<": "less than", "<=": "at most"}.get(most, most)
             text = f"{most} {_counted(token.value)} {'above' if up else 'below'} it is between the two levels"
             self.draft.assume("within", text, "beyond")
             return Between(operand=subject, low=base if up else level, high=level if up else base)
         if not bound and moved in (_RISES if up else _FALLS):
             return Cross(left=subject, direction="above" if up else "below", right=level)
-        at_least = bound == "at least"
+        at_least = bound in AT_LEAST
         op: Operator = (">=" if at_least else ">") if up else ("<=" if at_least else "<")
         self.draft.pairs += ((subject, level, "level"),)
         return Compare(left=subject, op=op, right=level)

@@ -92,6 +92,9 @@ class Draft:
     filters: tuple[AnyCondition, ...] = ()
     sells: tuple[AnyCondition, ...] = ()
     risk: Mapping[str, Any] = field(default_factory=dict)
+    sided: tuple[
+        tuple[str, Literal["above", "below"], str], ...
+    ] = ()  # STOP, TARGET or TRAIL, where it lies, the words
     said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
     execution: Mapping[str, Any] = field(default_factory=dict)
     moves: tuple[PriceMove, ...] = ()
@@ -114,6 +117,8 @@ class Draft:
     frame_behind: tuple[int, str] | None = None  # a time frame said behind an operand, and where it ends
     beside: tuple[tuple[AnyOperand, AnyOperand], ...] = ()  # further right sides: "above SMA(20) and SMA(50)"
     repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side
+    bare: frozenset[str] = frozenset()  # indicators that were said without their numbers and taken for the usual ones
+    numbered: Mapping[str, IndicatorBase] = field(default_factory=dict)  # the indicators that were said with numbers
     average: tuple[str, str | None] = ("SMA", None)
     exit_rule: bool = False  # whether the rule being read may ask about the open trade
     # Where in the layout the cursor is.
@@ -125,6 +130,8 @@ class Draft:
     any_of: bool | None = None  # what the text says about the items of a list: any, or all
     last_entry: tuple[Side, AnyCondition] | None = None
     last_exit: Side | None = None  # the side left by the statement before this one
+    entry_end: int | None = None  # the token behind the last entry
+    both_end: int | None = None  # the token behind the last exit that shares its sentence with an entry
     exit_end: int | None = None  # the token behind the last exit, None where an entry came after it
 
     def snapshot(self) -> dict[str, Any]:
@@ -200,6 +207,13 @@ class Draft:
         message = f"{name} of {given} is not possible: {first['msg']}"
         self.problem("error", "out_of_bounds", "text", message, "Use a value within the bounds")
         self.ask(f"What should it be instead of {given}?")
+
+    def ask_whose(self, said: str) -> None:
+        """Ask what a limit behind an entry and an exit is of: "buy when A, sell when B, only on Mondays"."""
+        message = f"'{said} ...' behind the exit may limit the entries, the exits or both"
+        remedy = "Say it with the entry, or as 'no trades ...' for entries and 'sell only ...' for exits"
+        self.problem("error", "filter_of", "text", message, remedy)
+        self.ask(f"What does '{said} ...' behind the exit limit: entries, exits or both?")
 
     def ask(self, question: str) -> None:
         if question not in self.questions:

@@ -15,6 +15,11 @@ _HELD = (
 # What may stand before "max 20 bars" where these words are a limit of their own.
 _CLAUSE_STARTS = ("\n", ",", ".", ";", ":", "-", "*", "(", "and", "with", "plus", "or")
 _CLAUSE_ENDS = ("\n", ",", ".", ";", ")", "and", "or", "then", "!")
+_FROM_ENTRIES = (
+    "between entries", "between each entry", "between two entries", "between buys", "between signals", "between purchases", "between new entries",
+    "after each entry", "after every entry", "after an entry", "after the entry", "after entry", "after entering", "after buying", "after each buy", "after a buy",
+    "after the last entry", "after the previous entry", "since the last entry", "from entry to entry",
+)  # fmt: skip
 
 
 class Holding:
@@ -130,10 +135,22 @@ class Holding:
             unit = self._bars_unsaid(f"{said} {token.value:g}", token.value)
         return self._paused(self.draft.bars(token.value, unit)) if unit is not None else False
 
+    def _between_entries(self, bars: int) -> bool:
+        """Ask about a pause that counts from an entry: every pause follows an exit."""
+        said = self.cursor.words(*_FROM_ENTRIES)
+        if said is None:
+            return False
+        message = f"A pause {said!r} is not supported: it is counted from each exit"
+        self.draft.problem("error", "unsupported_pause", "text", message, f"Say: wait {bars} bars after each exit")
+        self.draft.ask(
+            f"Shall {bars} bars be waited after each exit instead of {said!r}, or shall the pause be left out?"
+        )
+        return True
+
     def _paused(self, bars: int) -> bool:
         """Read after what is waited; a pause after losses or stops alone is asked about."""
         cursor = self.cursor
-        while cursor.take("AFTER_EXIT", noise=True):
+        while not self._between_entries(bars) and cursor.take("AFTER_EXIT", noise=True):
             pass
         start = cursor.position
         if cursor.take("AFTER_SOME_EXITS", noise=False):

@@ -19,6 +19,7 @@ from Backtest.canonical import (
 from Backtest.indicators import REGISTRY
 from Backtest.timeframes import is_intraday, seconds
 from Strategy.cursor import Cursor
+from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import UNIT_SECONDS, Draft
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.operands import Operands
@@ -83,8 +84,8 @@ class Movements:
             "fallen", "bounces", "is down", "down", "is up", "up", "rallies", "corrects", "sells off", "trades", "rallied", "closes", "rise",
         )  # fmt: skip
         cursor.words("by", noise=False)
-        bound = cursor.words("at least", "more than", "over")
-        within = not bound and cursor.words("up to", "at most", "no more than", "less than", "not more than")
+        bound = cursor.words(*AT_LEAST, *FARTHER)
+        within = not bound and cursor.words(*NEARER)
         token = cursor.number(percent=True)
         if token is None:
             return None
@@ -114,20 +115,35 @@ class Movements:
         up = where in ("above", "over", "higher than") or (
             where == "from" and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
         )
+        if not moved and where in ("from", "away from", "off", "off of"):
+            up = self._away_from(base, where, token.value)
         factor = round(1 + (token.value if up else -token.value) / 100, 10)
         level = Math(left=Value(value=factor), op="*", right=base)
         self.draft.mentions += (base,)
         if within:
+            within = {"<": "less than", "<=": "at most"}.get(within, within)
             self.draft.assume("within", f"{within} {token.value:g}% {where} it is between the two levels", "beyond")
             return Between(operand=subject, low=base if up else level, high=level if up else base)
         if moved in ("drops", "falls", "dips", "drop", "fall") and where in ("below", "under"):
             return Cross(left=subject, direction="below", right=level)
         op = (">" if up else "<") + (
-            ""
-            if bound in ("more than", "over") or (bound is None and where in ("below", "above", "under", "over"))
-            else "="
+            "" if bound in FARTHER or (bound is None and where in ("below", "above", "under", "over")) else "="
         )
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
+
+    def _away_from(self, base: AnyOperand, where: str, percent: float) -> bool:
+        """Whether "5% from X" is above X, as it is of a low; ask where X is neither a high nor a low."""
+        item = self.draft.indicators[base.id] if isinstance(base, IndicatorRef) else None
+        name = item.name if item is not None else base.column if isinstance(base, Price) else ""
+        if name in ("LOWEST", "Low"):
+            return True
+        if name not in ("HIGHEST", "High") and where in ("from", "away from"):
+            message = f"'{percent:g}% {where}' does not say on which side: above or below"
+            self.draft.problem(
+                "error", "distance", "text", message, f"Say '{percent:g}% above' or '{percent:g}% below'"
+            )
+            self.draft.ask(f"Is {f'{percent:g}% {where}'!r} meant as {percent:g}% above, below, or either?")
+        return False
 
     def within_percent(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "within 2% of the SMA(50)"."""
@@ -399,6 +415,10 @@ class Movements:
         )
         if not cursor.words(
             "of the last",
+            "of last",
+            "in last",
+            "over last",
+            "of past",
             "of the past",
             "in the last",
             "in the past",
@@ -416,9 +436,23 @@ class Movements:
         if token is None or unit is None or (isinstance(subject, IndicatorRef) and subject.output):
             return None
         high = kind.endswith("highest")
+        if isinstance(subject, IndicatorRef) and (frame := self.draft.indicators[subject.id].timeframe) is not None:
+            return self._extreme_of_frame(subject, frame, token.value, unit, high=high)
         source = subject.column if isinstance(subject, Price) else subject.id
         bars = self.draft.bars(token.value, unit)
         level = self.draft.indicator("HIGHEST" if high else "LOWEST", {"timeperiod": bars}, source=source)
+        return Compare(left=subject, op=">=" if high else "<=", right=level)
+
+    def _extreme_of_frame(
+        self, subject: IndicatorRef, frame: str, count: float, unit: str, *, high: bool
+    ) -> AnyCondition | None:
+        """Return "the weekly close is the highest in 10 weeks", counted in the bars of its own time frame."""
+        item = self.draft.indicators[subject.id]
+        own = item.name == "SMA" and item.params["timeperiod"] == 1 and count.is_integer()
+        if not own or {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}.get(frame) != unit:
+            return None
+        name = "HIGHEST" if high else "LOWEST"
+        level = self.draft.indicator(name, {"timeperiod": int(count)}, source=item.source_name, timeframe=frame)
         return Compare(left=subject, op=">=" if high else "<=", right=level)
 
     def _of_its_own(self, subject: AnyOperand, level: AnyOperand) -> AnyOperand:

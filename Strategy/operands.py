@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
+from Backtest.canonical import AnyOperand, IndicatorBase, IndicatorRef, Math, Price, Value
 from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY, IndicatorEntry
 from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
@@ -651,8 +651,17 @@ class Operands:
                     f"{entry.name} cannot have a period of {value:g}",
                     "Use a whole number",
                 )
+        if not numbers and frame is None and entry.name in MOVING_AVERAGES:
+            words = {t.norm for t in cursor.tokens[start if start is not None else cursor.position : cursor.position]}
+            any_kind = entry.name == "SMA" and not words & {"sma", "simple"}
+            article = start is not None and "the" in words | {t.norm for t in cursor.tokens[max(0, start - 1) : start]}
+            named = self._average_named(None if any_kind else entry.name, source, article=article)
+            if named is not None:
+                return named
         if not numbers and entry.params and source is None and frame is None:
             known = [i for i in draft.indicators.values() if i.name == entry.name and i.timeframe is None]
+            if "exact" not in draft.flags and entry.name not in MOVING_AVERAGES:
+                known = self._said_without_numbers(entry) or known
             if known and (entry.name not in MOVING_AVERAGES or len(known) == 1):
                 # "RSI(7) below 30 ... RSI above 70": the second is the first.
                 if "exact" not in draft.flags and known[-1].params != {p.name: p.default for p in entry.params}:
@@ -678,9 +687,37 @@ class Operands:
                 f"{entry.name} {entry.setting({})} is usual",
             )
             ref = draft.indicator(entry.name, {}, output=output, source=source, timeframe=frame)
+        if numbers and frame is None and source is None:
+            self._ask_of_bare(entry, ref.id)
+            draft.numbered = {**draft.numbered, ref.id: draft.indicators[ref.id]}
         if entry.name in MOVING_AVERAGES:
             draft.average = (entry.name, source)
         return self._of_last_period(ref, frame) if entry.name == "PIVOT" else ref
+
+    def _said_without_numbers(self, entry: IndicatorEntry) -> list[IndicatorBase]:
+        """Return the indicator that the text gives numbers, stops and targets included; ask which where it gives two different."""
+        draft = self.draft
+        given = [i for i in draft.numbered.values() if i.name == entry.name]
+        if not given:
+            draft.bare |= {entry.name}
+        elif len(given) > 1:
+            self._ask_which_numbers(entry, [entry.setting(i.params) for i in given])
+        refs = [draft.indicator(i.name, dict(i.params)) for i in given[-1:]]
+        return [draft.indicators[ref.id] for ref in refs]
+
+    def _ask_of_bare(self, entry: IndicatorEntry, found: str) -> None:
+        """Ask about "RSI < 30 and RSI(2) < 10", where the first RSI was taken for the usual one."""
+        item = self.draft.indicators[found]
+        usual = [p.default for p in entry.params]
+        other = list(item.params.values()) != usual and found not in self.draft.numbered
+        if other and entry.name in self.draft.bare and "exact" not in self.draft.flags:
+            self._ask_which_numbers(entry, [entry.setting({}), entry.setting(item.params)])
+
+    def _ask_which_numbers(self, entry: IndicatorEntry, settings: list[str]) -> None:
+        both = [f"{entry.name}({setting})" for setting in settings]
+        message = f"{entry.name} is said without its numbers, and may be {' or '.join(both)}"
+        self.draft.problem("error", "which_numbers", "text", message, f"Say it with its numbers, such as {both[0]}")
+        self.draft.ask(f"Which {entry.name} is meant where it has no numbers: {' or '.join(both)}?")
 
     def _surplus(self, entry: IndicatorEntry, numbers: list[float]) -> None:
         """Ask about numbers that an indicator has no parameter for."""
@@ -839,10 +876,48 @@ class Operands:
                 cursor.reset(mark)
             else:
                 numbers = [token.value]
+        if not numbers and (named := self._average_named(None, source)) is not None:
+            return named
         if not numbers:
             draft.assume("default_period", "The average is taken over 20 bars", field="indicators")
         period = draft.bars(numbers[0], unit or "bar") if numbers else 20
         return draft.indicator("SMA", {"timeperiod": period}, source=None if source == "Close" else source)
+
+    def _average_named(self, name: str | None, source: str | None, *, article: bool = True) -> IndicatorRef | None:
+        """Return the average that "the average", or "the EMA" where `name` says so, stands for; ask where two were named."""
+        draft = self.draft
+        if "exact" in draft.flags:
+            return None
+        of = source if source is not None else "Close"
+        compared = draft.compared.id if isinstance(draft.compared, IndicatorRef) else ""
+        known = [
+            i for i in draft.indicators.values()
+            if i.name in MOVING_AVERAGES and (name is None or i.name == name) and i.timeframe is None
+            and i.source_name == of and i.id != compared
+        ]  # fmt: skip
+        if (
+            not known
+            and name is not None
+            and article
+            and any(
+                i.name in MOVING_AVERAGES and i.source_name == of and i.id != compared
+                for i in draft.indicators.values()
+            )
+        ):
+            message = f"'the {name}' has no length, and no {name} was named before"
+            draft.problem("error", "which_average", "text", message, f"Say its length, such as {name}(50)")
+            draft.ask(f"Over how many bars is the {name}?")
+        if len(known) > 1:
+            called = [f"{i.name}({i.params['timeperiod']:g})" for i in known]
+            said = "the average" if name is None else f"the {name}"
+            message = f"{said!r} does not say which of {', '.join(called)} is meant"
+            draft.problem("error", "which_average", "text", message, f"Say its length, such as {called[0]}")
+            draft.ask(f"Which is meant by {said!r}: {' or '.join(called)}?")
+        if not known:
+            return None
+        text = f"The average without a length is {known[-1].name}({known[-1].params['timeperiod']:g}), named before"
+        draft.assume("same_indicator", text, "an average over 20 bars", "indicators")
+        return IndicatorRef(id=known[-1].id)
 
     def _own_source(self, start: int) -> str | None:
         """Return what "its average" is of: the left side of the comparison, or the subject "its" stands for.
@@ -890,6 +965,11 @@ class Operands:
                 column = str(named)
             if not cursor.words(
                 "of the last",
+                "of last",
+                "of past",
+                "over last",
+                "in last",
+                "of previous",
                 "of the past",
                 "over the last",
                 "in the last",

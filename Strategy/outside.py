@@ -84,6 +84,7 @@ _KINDS = (
         "Shall {said!r} be left out, or how many bars shall be waited after an exit?",
         (
             rf"{_COUNT}N {_TRADES} {_A_DAY}",
+            rf"{_COUNT}N {_TRADES} (?:every|each|per|in|within|in any|in every|over) N (?:bars?|minutes?|hours?|days?|weeks?|months?)",
             rf"{_COUNT}N {_TRADES} (?:daily|weekly|monthly)",
             rf"(?:{_MOST} )?(?:daily|weekly|monthly) (?:{_MOST} )?{_TRADES}(?: {_LIMIT})* {_LEAD}N",
             rf"{_MOST} {_TRADES} (?:{_A_DAY}|daily) {_LEAD}N",

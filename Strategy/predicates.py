@@ -26,16 +26,22 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.choices import Choices, How, combined
 from Strategy.cursor import Cursor, Mark
+from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import Draft
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.movements import Movements
 from Strategy.operands import Operands
+from Strategy.units import Units
 
 # Which way a line was crossed, said behind it.
 _WAYS: dict[str, Literal["above", "below"]] = {
     "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above", "up": "above",
     "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
+
+
+# The words of a distance by the side of X on which "2 ATR below X" is.
+_SIDES = {"above": ">", "over": ">", "higher": ">", "below": "<", "under": "<", "lower": "<", "off": "<"}
 
 
 class Predicates:
@@ -46,6 +52,7 @@ class Predicates:
         self.draft = draft
         self.operands = operands
         self.movements = Movements(cursor, draft, operands)
+        self.units = Units(draft)
         self.choices = Choices(cursor, draft, operands.operand, self._scale)
 
     def several(self, subjects: list[AnyOperand], how: How = "all") -> AnyCondition | None:
@@ -120,9 +127,15 @@ class Predicates:
             found = self._said_of(subject)
             if found is not None and self.draft.return_at == self.draft.predicate_at:
                 self._in_percent(found)
-            return found
+            return found if found is None or "exact" in self.draft.flags else self._in_one_unit(found)
         finally:
             self.draft.compared = None
+
+    def _in_one_unit(self, found: AnyCondition) -> AnyCondition:
+        """Compare what is said in percent with percentages, "ATR < 2%" being 2% of the close; ask about other units."""
+        said = self.cursor.tokens[self.draft.predicate_at : self.cursor.position]
+        shares = {abs(t.value) for t in said if t.kind == "num" and t.percent}
+        return self.units.in_one(found, shares)
 
     def _in_percent(self, found: AnyCondition) -> None:
         """Say that a return's level is in percent where no % was said; a level below 1 may as well be a fraction."""
@@ -149,10 +162,10 @@ class Predicates:
         token = cursor.peek()
         bound = token is not None and token.norm == "no" and cursor.looking_at("ABOVE", noise=False)  # "no more than"
         cursor.reset(mark)
-        if not bound and cursor.take("NOT"):
+        if not bound and (cursor.take("NOT") or cursor.words("neither")):
             inner = None if cursor.looking_at("NOT", noise=False) else self.read(subject)
             if inner is not None:
-                return Not(condition=inner)
+                return Not(condition=self._nor(subject, inner))
             cursor.reset(mark)
         if cursor.symbol("!=", noise=True):
             right = self.operands.operand()
@@ -168,6 +181,20 @@ class Predicates:
                 return found
             cursor.reset(mark)
         return None
+
+    def _nor(self, subject: AnyOperand, first: AnyCondition) -> AnyCondition:
+        """Read the rest of "is not below 30 or above 70", which is neither of the two."""
+        parts = [first]
+        while "exact" not in self.draft.flags:
+            mark = self.cursor.mark()
+            joined_by = self.cursor.words("or", "nor", noise=False)
+            says = joined_by and self.cursor.looking_at("ABOVE", "CROSS", "BETWEEN", "RISING", "EXTREME", noise=False)
+            found = self.read(subject) if says else None
+            if found is None:
+                self.cursor.reset(mark)
+                break
+            parts.append(found)
+        return parts[0] if len(parts) == 1 else AnyOf(conditions=parts)
 
     def _trend(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "Supertrend is up" and "PSAR flips up": which of its two directions an indicator has, or takes."""
@@ -451,6 +478,8 @@ class Predicates:
         ) == "Close" else None
         if isinstance(subject, IndicatorRef):
             cursor.words("closes", "closed", "trades")
+        cursor.skip_noise()
+        start = cursor.position
         op = cursor.take("ABOVE")
         if (
             op is None
@@ -466,23 +495,59 @@ class Predicates:
                 cursor.reset(mark)
             return found
         mark, sign = cursor.mark(), cursor.previous()
-        if sign is not None and sign.norm in ("than", "least", "most") and self._distance_below():
-            op = MIRRORED.get(op, op)  # "more than 2 ATR below the SMA" is below the SMA minus 2 ATR
+        if (side := self._distance_side()) is not None:
+            said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
+            if said in (*AT_LEAST, *FARTHER, *NEARER):
+                op = MIRRORED.get(op, op) if side == "<" else op  # "> 2 ATR below the SMA" is below the SMA minus 2 ATR
+            elif side != op[0] or said == "under":
+                self._ask_of_distance(said, mark)
         found = self._right_sides(subject, lambda right: Compare(left=subject, op=op, right=right))
         found = found or self._as_before(mark, subject, op)
         if found is None:
             return None
         if sign is not None and sign.kind == "word" and op in ("<", ">"):
             self.draft.worded += _parts(found)
-        return self._chained(self._by_percent(found))
+        return self._chained(self._by_percent(self._at_extreme(found)))
 
-    def _distance_below(self) -> bool:
-        """Whether "2 ATR below X" stands here. Takes nothing."""
+    def _at_extreme(self, found: AnyCondition) -> AnyCondition:
+        """Return "equals the lowest close of the last 10 days" with this bar among them, as nothing else can be equal."""
+        right = found.right if isinstance(found, Compare) and found.op == "==" else None
+        item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
+        left = found.left if isinstance(found, Compare) else None
+        of = left.column if isinstance(left, Price) else left.id if isinstance(left, IndicatorRef) else ""
+        if (
+            item is None
+            or item.name not in ("HIGHEST", "LOWEST")
+            or item.source_name != of
+            or "exact" in self.draft.flags
+        ):
+            return found
+        op: Operator = ">=" if item.name == "HIGHEST" else "<="
+        return found.model_copy(update={"op": op, "right": IndicatorRef(id=item.id)})
+
+    def _distance_side(self) -> str | None:
+        """Return on which side of X the level "2 ATR below X" or "2% above X" is that stands here. Takes nothing."""
         cursor = self.cursor
         mark, token = cursor.mark(), cursor.peek()
-        right = self.operands.term() if token is not None and token.kind == "num" and not token.percent else None
+        if token is None or token.kind != "num" or "exact" in self.draft.flags:
+            return None
+        right = self.operands.term()
+        words = [t.norm for t in cursor.tokens[mark.position : cursor.position]]
         cursor.reset(mark)
-        return isinstance(right, Math) and right.op == "-"
+        if not isinstance(right, Math) or right.op == "/":
+            return None
+        return next((_SIDES[word] for word in words if word in _SIDES), None)
+
+    def _ask_of_distance(self, said: str, mark: Mark) -> None:
+        """Ask about "above 2% below X": above that level, or farther below X than 2%?"""
+        self.operands.term()
+        distance = " ".join(t.norm + "%" * t.percent for t in self.cursor.tokens[mark.position : self.cursor.position])
+        self.cursor.reset(mark)
+        distance = distance.replace(" (", "(").replace("( ", "(").replace(" )", ")")
+        message = f"{said!r} in front of {distance!r} may compare with that level, or say how far it is"
+        remedy = f"Say 'more than {distance}' or 'less than {distance}'"
+        self.draft.problem("error", "distance", "text", message, remedy)
+        self.draft.ask(f"What does {f'{said} {distance}'!r} mean: more than {distance}, or less?")
 
     def _as_before(self, mark: Mark, subject: AnyOperand, op: Operator) -> AnyCondition | None:
         """Read "sell when it is below": below what it was compared with before."""

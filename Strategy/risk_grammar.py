@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from Backtest.canonical import IndicatorRef, Side
 from Strategy.cursor import Cursor
@@ -18,6 +18,13 @@ _HAVE = (
     "have", "has", "use", "get", "take", "share", "come with", "both have", "both use", "both get", "all have", "each have", "are given",
     "have both", "we use", "i use", "apply", "set",
 )  # fmt: skip
+
+
+# On which side of the entry, or of the best price, a level lies: a high is above a stop that trails it.
+_SIDE_WORDS: dict[str, Literal["above", "below"]] = {
+    "below": "below", "under": "below", "above": "above", "over": "above", "high": "below", "highs": "below", "highest": "below", "top": "below",
+    "low": "above", "lows": "above", "lowest": "above",
+}  # fmt: skip
 
 
 class Risk:
@@ -40,12 +47,13 @@ class Risk:
             "when up", "at about", "if down", "distance of", "if it drops", "if it falls", "after a", "price is", "if price falls", "if the price drops", "if the trade loses", "on a",
         )  # fmt: skip
         cursor.symbol(":", "=")
-        cursor.symbol("-", "+", noise=True)
+        sign = cursor.symbol("-", "+", noise=True)
         token = cursor.number()
+        if token is not None and (sign == "-" or token.value < 0) and self._category == "TARGET":
+            self.draft.sided += ((self._category, "below", f"-{abs(token.value):g}" + "%" * token.percent),)
         if token is not None and token.percent:
             cursor.take("LOSS", "GAIN", noise=False)
-            cursor.take("FROM_ENTRY", noise=True)
-            self._read_extreme()
+            self._read_side()
             return {"type": "percent", "value": abs(token.value)}
         if token is not None and token.money:
             cursor.reset(mark)
@@ -75,9 +83,7 @@ class Risk:
             period = int(self.draft.indicators[ref.id].params["timeperiod"])
             self.draft.indicators = known
             cursor.words("s", noise=False)
-            cursor.take("FROM_ENTRY", noise=True)
-            self._read_extreme()
-            cursor.words("below", "above", "away", "below the price", noise=False)
+            self._read_side("below the price", "above the price", "below", "above", "away")
             return {"type": "atr", "multiple": value, "timeperiod": period}
         self.draft.indicators = known
         cursor.reset(mark)
@@ -231,8 +237,7 @@ class Risk:
             return None
         level = self._level()
         if level is not None and cursor.take(category):
-            cursor.take("FROM_ENTRY", noise=True)
-            self._read_extreme()
+            self._read_side()
             self._of_both()
             return level
         cursor.reset(start)
@@ -243,6 +248,17 @@ class Risk:
         mark = self.cursor.mark()
         if not (self.cursor.words("for", "on", "of", noise=False) and self.cursor.take("BOTH_SIDES")):
             self.cursor.reset(mark)
+
+    def _read_side(self, *bare: str) -> None:
+        """Read "below the entry", "below the high" or `bare` words behind a distance; its side is judged at the end."""
+        cursor, start = self.cursor, self.cursor.position
+        cursor.take("FROM_ENTRY", noise=True)
+        self._read_extreme()
+        cursor.words(*bare, noise=False) if bare else None
+        said = [token.norm for token in cursor.tokens[start : cursor.position]]
+        side = next((_SIDE_WORDS[word] for word in said if word in _SIDE_WORDS), None)
+        if side is not None and "exact" not in self.draft.flags:
+            self.draft.sided += ((self._category, side, " ".join(said)),)
 
     def _read_extreme(self) -> None:
         """Read "from the highest close" behind the distance of a stop: such a stop follows the market."""

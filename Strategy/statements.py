@@ -111,6 +111,10 @@ class Statements:
             cursor.reset(mark)
             if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
                 return True
+            if cursor.words(
+                "no trades", "no trade", "no trading", "no entries", "never trade", "don't trade", "do not trade"
+            ):
+                return True
             cursor.reset(mark)
             if self.conditions.operands.leading_frame() is None and cursor.take("WHEN", "WHILE"):
                 # "and when X, sell" starts a statement of its own when an action follows X.
@@ -199,6 +203,34 @@ class Statements:
             cursor.reset(mark)
         return best
 
+    def _behind_entry(self) -> bool:
+        """Whether the action that is read stands in the sentence of an entry: "buy when A, sell ..."."""
+        entry = self.draft.entry_end
+        if entry is None:
+            return False
+        return not any(_ends_sentence(t) for t in self.cursor.tokens[entry : self.cursor.position])
+
+    def _keep_end(self, kind: str) -> None:
+        """Remember where an entry ends, or an exit that shares its sentence with one."""
+        draft = self.draft
+        if kind == "enter":
+            draft.entry_end, draft.both_end = self.cursor.position, None
+        elif self._behind_entry():
+            draft.both_end = self.cursor.position
+
+    def _ask_whose_limit(self, start: int) -> None:
+        """Ask about "not on Mondays" behind "buy when A, sell after 5 days"; "no trades on Mondays" is said of entries."""
+        words = self.cursor.tokens[start : start + 3]
+        words = words[1:] if words and words[0].norm in (",", "and", "but") else words
+        end = self.draft.both_end
+        bare = (
+            len(words) > 1
+            and words[0].norm in ("not", "only")
+            and words[1].norm not in ("trade", "take", "enter", "buy")
+        )
+        if bare and end is not None and not any(_ends_sentence(t) for t in self.cursor.tokens[end:start]):
+            self.draft.ask_whose(" ".join(t.norm for t in words[:2]))
+
     def _ticker_ahead(self) -> bool:
         token = self.cursor.peek()
         return token is not None and (token.kind == "ticker" or token.norm in COMPANIES)
@@ -278,7 +310,9 @@ class Statements:
         kind, side = action
         self._prepare(kind, side)
         mark = cursor.mark()
+        self.conditions.behind_entry = kind in ("exit", "sell") and self._behind_entry()
         if kind in ("exit", "sell") and self.exits.special(side, kind):
+            self._keep_end(kind)
             return True
         cursor.reset(mark)
         cursor.symbol(",")
@@ -310,6 +344,7 @@ class Statements:
             draft.add_entry(side, condition, only=any(token.norm == "only" for token in said))
         else:
             self._add(kind, side, condition)
+        self._keep_end(kind)
         return True
 
     def _condition_of(self, kind: str) -> AnyCondition | None:
@@ -374,6 +409,7 @@ class Statements:
 
     def _prepare(self, kind: str, side: Side | None) -> None:
         sells = kind in ("exit", "sell")
+        self.conditions.behind_entry = False
         self.draft.exit_rule = sells
         # Words without a direction follow the rule: upward to buy, downward to sell.
         long_side = side == "long" or (side is None)
@@ -422,6 +458,7 @@ class Statements:
             self.exits.add(None, condition, self.exits.for_short(None, start, self.conditions.condition))
         else:
             self._add(action[0], action[1], condition)
+        self._keep_end(action[0])
         return True
 
     def _every_day_named(self) -> bool:
@@ -796,6 +833,7 @@ class Statements:
         """Read "Only trade when the close is above the 200-day SMA", "no trades while ADX < 20"."""
         cursor = self.cursor
         cursor.part = "rule"
+        start = cursor.position
         avoid = bool(cursor.take("NO_TRADE"))
         if not avoid and not cursor.take("ONLY_TRADE"):
             return False
@@ -805,6 +843,7 @@ class Statements:
         condition = self.conditions.condition()
         if condition is None or self._action_ahead():
             return False
+        self._ask_whose_limit(start)
         self.draft.filters += (Not(condition=condition) if avoid else condition,)
         return True
 
@@ -820,6 +859,7 @@ class Statements:
         """Read "Only trade on Mondays between 9:30 and 16:00", "no trades on Fridays"."""
         cursor = self.cursor
         cursor.part = "time"
+        start = cursor.position
         avoid = bool(cursor.take("NO_TRADE"))
         if not avoid and not cursor.take("ONLY_TRADE") and self._in_exit():
             return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
@@ -829,12 +869,17 @@ class Statements:
         if not isinstance(found, Time):
             return False
         cursor.words("only", noise=False)
+        self._ask_whose_limit(start)
         self.draft.filters += (Not(condition=found) if avoid else found,)
         return True
 
 
 def _starts_sentence(before: Token | None) -> bool:
     return before is None or before.kind == "nl" or before.norm in (".", ";", "-", "*")
+
+
+def _ends_sentence(token: Token) -> bool:
+    return token.kind == "nl" or token.norm in (".", ";")
 
 
 def _starts_clause(before: Token | None) -> bool:

@@ -127,7 +127,29 @@ def _parsed(text: str, name: str, timeframe: Timeframe) -> ParseResult:
         assemble(draft)
     except ValidationError as error:
         draft.out_of_bounds(error)
+    _wrong_sides(draft)
     return _result(text, tokens, cursor, draft, left, name)
+
+
+_LEVEL_OF = {"STOP": "stop_loss", "TARGET": "take_profit", "TRAIL": "trailing_stop"}
+
+
+def _wrong_sides(draft: Draft) -> None:
+    """Ask about a stop above the entry of a long position, a target at a loss, and their like for short ones."""
+    entered = {side for side, _ in draft.entries}
+    for category, lies, words in draft.sided:
+        name = _LEVEL_OF.get(category, "")
+        near = draft.levels_near.get(name)
+        sides = ({near} if near is not None else entered) & {"long", "short"}
+        wrong = sorted(s for s in sides if (lies == "above") != ((category == "TARGET") == (s == "long")))
+        each = len(sides) == 2 and {"above", "below"} <= {way for kind, way, _ in draft.sided if kind == category}
+        if name not in draft.risk or not wrong or each:
+            continue
+        what = {"STOP": "stop", "TARGET": "target", "TRAIL": "trailing stop"}[category]
+        result = "losses" if category == "TARGET" else "gains"
+        message = f"Of a {wrong[0]} position a {what} {words!r} is on the side of its {result}"
+        draft.problem("error", "wrong_side", "text", message, f"Say it without a side, such as: {what} 5%")
+        draft.ask(f"{message}. Where shall the {what} be?")
 
 
 _LEVEL_WORDS = {

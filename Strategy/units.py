@@ -1,0 +1,121 @@
+"""What a quantity is measured in: "ATR(14) < 2%" compares an amount of the price's own unit with a percentage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from Backtest.canonical import (
+    AnyCondition,
+    AnyOperand,
+    Between,
+    Compare,
+    Cross,
+    IndicatorRef,
+    Math,
+    Price,
+    Value,
+)
+from Backtest.indicators import PRICE_COLUMNS
+from Strategy.draft import Draft
+
+Unit = Literal["price", "volume", "percent", "ratio", "number", ""]  # "" where it is not known, or of a bare number
+# Of the unit of what they are taken of, although they are no level of it.
+_AMOUNTS = ("ATR", "STDDEV", "MACD", "MOM")
+
+
+class Units:
+    """Brings both sides of a comparison to one unit, or asks."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+
+    def in_one(self, found: AnyCondition, shares: set[float]) -> AnyCondition:
+        """Return a comparison with both sides in one unit; `shares` are the numbers that were said in percent."""
+        if isinstance(found, Between):
+            limits = [v for v in (found.low, found.high) if isinstance(v, Value)]
+            if len(limits) == 2 and {abs(v.value) for v in limits} <= shares:
+                left, low, high = self._as_shares(found.operand, limits[0], limits[1])
+                return found.model_copy(update={"operand": left, "low": low, "high": high})
+        elif isinstance(found, Compare | Cross):
+            if isinstance(found.right, Value):
+                if found.right.value and abs(found.right.value) in shares:
+                    left, right = self._as_shares(found.left, found.right)
+                    return found.model_copy(update={"left": left, "right": right})
+            elif {self.of(found.left), self.of(found.right)} in ({"percent", "price"}, {"percent", "volume"}):
+                self._ask_of_units(found.left, found.right)
+        return found
+
+    def of(self, operand: AnyOperand) -> Unit:
+        """Return what an operand is measured in; "percent" is a rate of change, "ratio" one price over another."""
+        if isinstance(operand, Price):
+            return "volume" if operand.column == "Volume" else "price"
+        if isinstance(operand, Math):
+            return self._of_math(operand)
+        if not isinstance(operand, IndicatorRef):
+            return ""
+        item = self.draft.indicators[operand.id]
+        if item.name == "ROC":
+            return "percent"
+        if operand.output == "direction" or not (item.entry.scale == "price" or item.name in _AMOUNTS):
+            return "number"
+        if item.source_name in (None, *PRICE_COLUMNS[:4]):
+            return "price"
+        return "volume" if item.source_name == "Volume" else self.of(IndicatorRef(id=str(item.source_name)))
+
+    def _of_math(self, operand: Math) -> Unit:
+        left, right = self.of(operand.left), self.of(operand.right)
+        if operand.op in ("+", "-"):
+            return left if left == right or isinstance(operand.right, Value) else ""
+        if operand.op == "/":
+            return "ratio" if left == right and left in ("price", "volume") else left if not right else ""
+        sides = {left, right} - {""}
+        factor = next((v.value for v in (operand.left, operand.right) if isinstance(v, Value)), None)
+        if sides == {"ratio"}:
+            return "percent" if factor == 100 else ""
+        return sides.pop() if len(sides) == 1 and factor is not None else ""
+
+    def _as_shares(self, left: AnyOperand, *limits: Value) -> tuple[AnyOperand, ...]:
+        """Return a quantity and its limits in percent: an ATR's are those of the close, momentum's a rate of change."""
+        unit, item = self.of(left), self.draft.indicators.get(left.id) if isinstance(left, IndicatorRef) else None
+        if unit == "ratio":
+            return (left, *(Value(value=round(v.value / 100, 10)) for v in limits))
+        if item is not None and unit == "price" and item.name == "ATR":
+            text = f"A percentage of {item.name} is one of the close"
+            self.draft.assume("percent_of_close", text, "an amount in the price's own unit")
+            shares = (Value(value=round(v.value / 100, 10)) for v in limits)
+            return (left, *(Math(left=share, op="*", right=Price(column="Close")) for share in shares))
+        if item is not None and item.name == "MOM" and unit == "price" and isinstance(left, IndicatorRef):
+            source = None if item.source_name == "Close" else item.source_name
+            rate = self.draft.indicator("ROC", dict(item.params), source=source, timeframe=item.timeframe)
+            text = f"Momentum in percent is the rate of change, ROC({item.params['timeperiod']:g})"
+            self.draft.assume("momentum_percent", text, "a difference of prices", "indicators")
+            return (rate.model_copy(update={"offset": left.offset}), *limits)
+        if unit in ("price", "volume") or (unit == "" and isinstance(left, Math)):
+            self._ask_of_share(left, limits[0])
+        return (left, *limits)
+
+    def _ask_of_share(self, left: AnyOperand, share: Value) -> None:
+        name = self._name(left)
+        message = f"{name} is an amount in the price's own unit, not a percentage"
+        remedy = f"Say of what: {name} compared with {abs(share.value):g}% of the close, or a number without %"
+        self.draft.problem("error", "percent_of_what", "text", message, remedy)
+        self.draft.ask(f"Of what are the {abs(share.value):g}% that {name} is compared with: of the close?")
+
+    def _ask_of_units(self, left: AnyOperand, right: AnyOperand) -> None:
+        share, amount = (left, right) if self.of(left) == "percent" else (right, left)
+        message = f"{self._name(share)} is in percent, {self._name(amount)} an amount"
+        self.draft.problem("error", "units", "text", message, "Compare a return with a percentage")
+        self.draft.ask(
+            f"How shall {self._name(share)}, in percent, be compared with {self._name(amount)}, which is an amount?"
+        )
+
+    def _name(self, operand: AnyOperand) -> str:
+        if isinstance(operand, IndicatorRef):
+            item = self.draft.indicators[operand.id]
+            numbers = item.entry.setting(item.params) if item.params else ""
+            return f"{item.name}({numbers})" if numbers else item.name
+        if isinstance(operand, Price):
+            return f"the {operand.column.lower()}"
+        if isinstance(operand, Math):
+            return f"{self._name(operand.left)} {operand.op} {self._name(operand.right)}"
+        return f"{operand.value:g}" if isinstance(operand, Value) else "it"
