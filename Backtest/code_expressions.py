@@ -166,7 +166,9 @@ def _broken(expression: Joined, indent: int) -> list[str]:
         lead = f"{expression.word} " if i else ""
         text = one_line(part, expression.word)
         if isinstance(part, Joined) and indent + 4 + len(lead) + len(text) > LINE:
-            lines += [f"    {lead}(", *(f"    {line}" for line in _broken(part, indent + 4)), "    )"]
+            inner = one_line(part)
+            nested = [f"    {inner}"] if indent + 8 + len(inner) <= LINE else _broken(part, indent + 4)
+            lines += [f"    {lead}(", *(f"    {line}" for line in nested), "    )"]
         elif isinstance(part, Each) and indent + 4 + len(lead) + len(text) > LINE:
             nested = [f"    {line}" for line in _each(part, indent + 4)]
             lines += [f"    {lead}{part.word}(", *nested, "    )"]
