@@ -7,19 +7,19 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import IO
 
 import httpx
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.warm import run, start
+
 # Making a client reads all certificates, a fiftieth of a second's work that httpx.get does each time; here nothing is encrypted.
 http = httpx.Client(verify=False, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
 
@@ -30,11 +30,10 @@ class Server:
 
     url: str
     environment: dict[str, str]
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[ForkServerProcess] = field(default_factory=list)
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True)
+        return run(["manage.py", *arguments], self.environment, check=True)
 
     def token(self, name: str = "ada") -> str:
         """Return an access token of a user, who is registered when there is none."""
@@ -59,24 +58,24 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
 
 
-def web(server: Server, log: IO[str]) -> subprocess.Popen[bytes]:
+def end(process: ForkServerProcess, within_s: float = 30) -> None:
+    """Ask a process to end and wait until it has; one that does not fails the test."""
+    process.terminate()
+    process.join(within_s)
+    assert process.exitcode is not None, f"it has not ended within {within_s} s"
+
+
+def web(server: Server, log: Path) -> ForkServerProcess:
     """Start a process that answers at the server's address."""
     port = server.url.rpartition(":")[2]
-    command = [sys.executable, "-m", "uvicorn", "algoagent_api.asgi:application", "--host", "127.0.0.1", "--port", port]
-    return subprocess.Popen(
-        [*command, "--log-level", "warning", "--no-proxy-headers"],
-        cwd=ROOT,
-        env=server.environment,
-        stdout=log,
-        stderr=log,
-    )
+    command = ["-m", "uvicorn", "algoagent_api.asgi:application", "--host", "127.0.0.1", "--port", port]
+    return start([*command, "--log-level", "warning", "--no-proxy-headers"], server.environment, log)
 
 
-def worker(server: Server, log: IO[str]) -> subprocess.Popen[bytes]:
+def worker(server: Server, log: Path) -> ForkServerProcess:
     """Start a process that runs the server's queued backtests."""
-    command = [sys.executable, "-m", "celery", "--app", "algoagent_api", "worker", "--loglevel", "WARNING"]
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return subprocess.Popen([*command, *quiet], cwd=ROOT, env=server.environment, stdout=log, stderr=log)
+    command = ["-m", "celery", "--app", "algoagent_api", "worker", "--loglevel", "WARNING"]
+    return start([*command, "--without-gossip", "--without-mingle", "--without-heartbeat"], server.environment, log)
 
 
 @cache
@@ -84,8 +83,7 @@ def migrated() -> Path:
     """Return a SQLite file with all tables and nothing in them; made once, for it takes seconds."""
     folder = Path(tempfile.mkdtemp(prefix="algoagent-migrated-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, env=environment(folder), check=True)
+    run(["manage.py", "migrate", "--verbosity", "0"], environment(folder), check=True)
     return folder / "db.sqlite3"
 
 
@@ -107,7 +105,8 @@ def prepared(folder: Path, **more: str) -> Server:
 def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
     """Serve a folder on a free port of loopback, with a new database where it has none, until the context ends."""
     server = prepared(folder, **more)
-    log = (folder / "server.log").open("w")
+    log = folder / "server.log"
+    log.unlink(missing_ok=True)
     server.processes.extend([web(server, log), *(worker(server, log) for _ in range(workers))])
     try:
         deadline = time.monotonic() + 60
@@ -116,13 +115,12 @@ def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
                 if http.get(f"{server.url}/api/health/", timeout=5).status_code == 200:
                     break
             except httpx.HTTPError:
-                if server.processes[0].poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError((folder / "server.log").read_text()) from None
+                if server.processes[0].exitcode is not None or time.monotonic() > deadline:
+                    raise RuntimeError(log.read_text()) from None
                 time.sleep(0.1)
         yield server
     finally:
         for one in server.processes:
             one.terminate()
         for one in server.processes:
-            one.wait(timeout=30)
-        log.close()
+            end(one)

@@ -7,7 +7,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from tests.live import ROOT, Server, serve
+from tests.live import Server, serve
+from tests.warm import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -13,11 +13,12 @@ Sources:
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
+NORMAL = NormalDist()
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -53,7 +54,7 @@ def probability(observed: float, benchmark: float, length: int, skewness: float,
     variance = 1 - skewness * observed + (kurtosis_ - 1) / 4 * observed**2
     if variance <= 0:
         return 0.5
-    return float(ndtr((observed - benchmark) * math.sqrt(length - 1) / math.sqrt(variance)))
+    return NORMAL.cdf((observed - benchmark) * math.sqrt(length - 1) / math.sqrt(variance))
 
 
 def expected_maximum(trials: float, deviation: float = 1.0) -> float:
@@ -66,7 +67,7 @@ def expected_maximum(trials: float, deviation: float = 1.0) -> float:
     if trials <= 1:
         return 0.0
     gamma = float(np.euler_gamma)
-    found = float((1 - gamma) * ndtri(1 - 1 / trials) + gamma * ndtri(1 - 1 / (trials * math.e)))
+    found = (1 - gamma) * NORMAL.inv_cdf(1 - 1 / trials) + gamma * NORMAL.inv_cdf(1 - 1 / (trials * math.e))
     return deviation * max(found, 0.0)  # the approximation is for many trials, and negative for fewer than two
 
 
@@ -105,7 +106,7 @@ def minimum_track_record(returns: Floats, benchmark: float = 0.0, confidence: fl
         return math.inf
     skewness, kurtosis = _shape(returns)
     variance = 1 - skewness * observed + (kurtosis - 1) / 4 * observed**2
-    return 1 + variance * (float(ndtri(confidence)) / (observed - benchmark)) ** 2
+    return 1 + variance * (NORMAL.inv_cdf(confidence) / (observed - benchmark)) ** 2
 
 
 def minimum_backtest_length(trials: float, target: float = 1.0) -> float:

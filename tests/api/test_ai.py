@@ -25,8 +25,9 @@ from Backtest.errors import BudgetExceeded, ModelUnavailable
 from Strategy.model_calls import Question
 from tests.api.test_settings import BINARIES, postgres
 from tests.conftest import SENTENCE, client_of
-from tests.live import ROOT, environment, prepared
+from tests.live import environment, prepared
 from tests.model_server import ModelServer, Reply
+from tests.warm import ROOT
 
 HELLO: Question[str] = Question("chat", "Be brief.", "Hello", str)
 

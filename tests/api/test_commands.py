@@ -14,7 +14,8 @@ import pytest
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 
-from tests.live import ROOT, environment, migrated
+from tests.live import environment, migrated
+from tests.warm import ROOT, run
 
 SENTENCE = "Buy GOOG when RSI drops below 33, sell when RSI is above 66, stop 4%"
 
@@ -27,10 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def manage(folder: Path, *arguments: str, status: int = 0, **more: str) -> str:
-    command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment(folder, **more), capture_output=True, text=True, check=False
-    )
+    done = run(["manage.py", *arguments], environment(folder, **more))
     assert done.returncode == status, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + (done.stderr if status else "")
@@ -176,9 +174,7 @@ def test_the_interactive_tester_piped(folder: Path) -> None:
         assert sharpe["low"] < answer["run"]["metrics"]["Sharpe Ratio"] <= sharpe["high"]
         assert answer["run"]["trials"]["text"].startswith("This is the 1st try on GOOG 1d, counting yours")
         assert answer["assumptions"]
-    refused = subprocess.run(
-        [sys.executable, "Strategy/interactive_strategy_tester.py"], cwd=ROOT, env=environment(folder), input="buy the moon", capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    refused = run(["Strategy/interactive_strategy_tester.py"], environment(folder), text="buy the moon")
     assert refused.returncode == 1
     assert "moon" in refused.stdout + refused.stderr
 
@@ -193,10 +189,7 @@ def test_the_interactive_tester_piped(folder: Path) -> None:
 def test_the_interactive_tester_tells_what_is_set_wrong_in_one_line(
     folder: Path, name: str, value: str, status: int, told: str
 ) -> None:
-    command = [sys.executable, "Strategy/interactive_strategy_tester.py"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment(folder, **{name: value}), input=SENTENCE, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run(["Strategy/interactive_strategy_tester.py"], environment(folder, **{name: value}), text=SENTENCE)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.startswith(told)
     assert len(done.stderr.splitlines()) == 1

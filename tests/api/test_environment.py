@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,15 +13,13 @@ import pytest
 from algoagent_api import environment, rules
 from data_api.providers import PROVIDERS
 from strategy_api.production import Gates
-from tests.live import ROOT, Server, http, serve, web
+from tests.live import Server, end, http, serve, web
 from tests.live import environment as live_environment
+from tests.warm import run
 
 
 def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", "check"],
-        cwd=ROOT, env=live_environment(folder, **more), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return run(["manage.py", "check"], live_environment(folder, **more))
 
 
 CANNOT_WORK = [
@@ -135,10 +132,7 @@ SEVERAL = {
 def test_all_that_cannot_work_is_named_at_once_by_whatever_starts(tmp_path: Path, module: tuple[str, ...]) -> None:
     command = ["-m", *module] if module else ["manage.py", "check"]
     production = {"DEBUG": "False", "SECRET_KEY": "s" * 40, "ALLOWED_HOSTS": ""}
-    done = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=live_environment(tmp_path, **SEVERAL, **production),
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = run(command, live_environment(tmp_path, **SEVERAL, **production))
     assert done.returncode == 1
     first, *lines = done.stderr.strip().splitlines()
     assert first == "The settings cannot work: 6 are wrong"
@@ -271,10 +265,7 @@ def test_what_can_work_is_taken(tmp_path: Path, more: dict[str, str]) -> None:
 def test_the_names_of_earlier_documents(tmp_path: Path) -> None:
     script = "import algoagent_api.settings as s; print(int(s.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME'].total_seconds()))"
     for more, seconds in (({}, "3600"), ({"JWT_EXPIRY": "120"}, "120"), ({"USE_CONVERSATION_MEMORY": "True"}, "3600")):
-        env = live_environment(tmp_path, **more)
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=True
-        )
+        done = run(["-c", script], live_environment(tmp_path, **more), check=True)
         assert done.stdout.strip() == seconds
     both = check(tmp_path, JWT_EXPIRY="1", JWT_ACCESS_SECONDS="2")
     assert both.returncode != 0
@@ -292,18 +283,18 @@ def test_a_database_without_tables_says_so_once(tmp_path: Path) -> None:
         port = found.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", live_environment(tmp_path))
     log = tmp_path / "server.log"
-    with log.open("w") as file, web(server, file) as process:
-        try:
-            health = _answered(f"{server.url}/api/health/")
-            assert health.status_code == 503
-            assert "manage.py migrate" in health.json()["database"]
-            body = {"username": "ada", "email": "a@example.com", "password": "a-long-pass-phrase"}
-            for _ in range(2):
-                answer = http.post(f"{server.url}/api/auth/register/", json=body, timeout=60)
-                assert answer.status_code == 503
-                assert "manage.py migrate" in answer.json()["error"]
-        finally:
-            process.terminate()
+    process = web(server, log)
+    try:
+        health = _answered(f"{server.url}/api/health/")
+        assert health.status_code == 503
+        assert "manage.py migrate" in health.json()["database"]
+        body = {"username": "ada", "email": "a@example.com", "password": "a-long-pass-phrase"}
+        for _ in range(2):
+            answer = http.post(f"{server.url}/api/auth/register/", json=body, timeout=60)
+            assert answer.status_code == 503
+            assert "manage.py migrate" in answer.json()["error"]
+    finally:
+        end(process)
     assert log.read_text().count("The database has no tables") == 1
     assert "Traceback" not in log.read_text()
 

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,17 +17,15 @@ import pytest
 
 import algoagent_api.settings
 from algoagent_api.environment import on_this_machine, own_key
-from tests.live import ROOT, environment, http, serve
+from tests.live import environment, http, serve
+from tests.warm import ROOT, run
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
 
 
 def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", "check"]
-    return subprocess.run(
-        command, cwd=ROOT, env=environment(folder, **more), capture_output=True, text=True, check=False
-    )
+    return run(["manage.py", "check"], environment(folder, **more))
 
 
 def test_production_refuses_a_default_or_short_key(tmp_path: Path) -> None:
@@ -44,8 +41,7 @@ def test_a_first_start_makes_a_key_of_its_own(tmp_path: Path) -> None:
     script = "import algoagent_api.settings as s; print(s.SECRET_KEY, s.SIMPLE_JWT['SIGNING_KEY'])"
 
     def keys(folder: Path) -> list[str]:
-        command, env = [sys.executable, "-c", script], environment(folder)
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout.split()
+        return run(["-c", script], environment(folder), check=True).stdout.split()
 
     first, second, other = keys(tmp_path / "one"), keys(tmp_path / "one"), keys(tmp_path / "two")
     assert first == second
@@ -84,17 +80,15 @@ async def ask(client):
 
 print(json.dumps([asyncio.run(ask(client)) for client in (("127.0.0.1", 1), None, ("10.0.0.7", 1), ("::ffff:10.0.0.7", 1))]))
 """
-    command, env = [sys.executable, "-c", script], environment(tmp_path)
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    done = run(["-c", script], environment(tmp_path), check=True)
     answers = json.loads(done.stdout.splitlines()[-1])
     assert [status for status, _ in answers] == [200, 200, 403, 403]
     assert "answers its own machine only" in answers[2][1]
 
 
 def test_production_is_hardened(tmp_path: Path) -> None:
-    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
-    env = environment(tmp_path, DEBUG="0", SECRET_KEY="x7" * 40)
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    command = ["manage.py", "check", "--deploy", "--fail-level", "ERROR"]
+    done = run(command, environment(tmp_path, DEBUG="0", SECRET_KEY="x7" * 40))
     assert done.returncode == 0, done.stderr
 
 
@@ -108,14 +102,7 @@ def test_the_example_lists_every_setting_with_its_default(tmp_path: Path) -> Non
     names = [n for n in dir(algoagent_api.settings) if n.isupper() and n not in ("UNFOLD", "LOGGING")]
     script = f"import json, algoagent_api.settings as s; print(json.dumps({{n: repr(getattr(s, n)) for n in {names!r} if hasattr(s, n)}}))"
     plain = {k: v for k, v in environment(tmp_path).items() if k in ("PATH", "HOME")}
-    shown = [
-        json.loads(
-            subprocess.run(
-                [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=True
-            ).stdout
-        )
-        for env in (plain, {**plain, **listed})
-    ]
+    shown = [json.loads(run(["-c", script], env, check=True).stdout) for env in (plain, {**plain, **listed})]
     assert {k: v for k, v in shown[0].items() if shown[1][k] != v} == {}
 
 

@@ -27,7 +27,8 @@ import pandas as pd
 import pytest
 
 from tests.conftest import SENTENCE
-from tests.live import ROOT, Server, environment, http, serve, web, worker
+from tests.live import Server, end, environment, http, serve, web, worker
+from tests.warm import ROOT, run
 
 
 def headers(server: Server, name: str = "ada") -> dict[str, str]:
@@ -318,7 +319,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
     No run may be lost, stuck, or completed twice; one that met two killed workers may have failed of it.
     """
     choose, kills = random.Random(7), Counter[str]()
-    log = (tmp_path / "workers.log").open("w")
+    log = tmp_path / "workers.log"
     with redis(tmp_path) as broker, serve(tmp_path, CELERY_BROKER_URL=broker.url, SANDBOX_READY="1") as server:
         header = headers(server)
         made = http.post(
@@ -343,7 +344,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
                 victim = first.pop(0) if first else others
                 if victim == "worker":
                     workers[number].kill()
-                    workers[number].wait()
+                    workers[number].join()
                     workers[number] = worker(server, log)
                 elif victim == "sandbox":
                     for pid in descendants(workers[number].pid)[-2:]:
@@ -353,7 +354,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
                             continue
                 elif victim == "web":
                     server.processes[0].kill()
-                    server.processes[0].wait()
+                    server.processes[0].join()
                     server.processes[0] = web(server, log)
                 else:
                     broker.kill()
@@ -390,8 +391,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
         for one in workers:
             one.terminate()
         for one in workers:
-            one.wait(timeout=30)
-    log.close()
+            end(one)
     assert len(rows) == RUNS
     assert kills["worker"] >= 3
     assert kills["sandbox"] >= 3
@@ -415,7 +415,7 @@ def test_the_commands_of_the_procfile_start(tmp_path: Path) -> None:
         port = str(found.getsockname()[1])
     settings = environment(tmp_path, UVICORN_PORT=port)
     settings["PATH"] = f"{Path(sys.executable).parent}:{settings['PATH']}"
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=settings, check=True)
+    run(["manage.py", "migrate", "-v", "0"], settings, check=True)
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "honcho", "start"], cwd=ROOT, env=settings, stdout=log, stderr=log
