@@ -43,7 +43,7 @@ from Backtest.describe import condition as condition_text
 from Backtest.errors import Diagnostic, Severity, StrategyError
 from Backtest.indicators import REGISTRY, indicator_name, spoken_names
 from Backtest.indicators.listed import LENGTHS, fields_of, nearest
-from Backtest.satisfiability import always, never
+from Backtest.satisfiability import always, is_price_and_number, never
 from Backtest.timeframes import TIMEFRAMES, is_intraday, meant_timeframe
 
 DEEPEST = 6 * MAX_DEPTH  # parts of a path; a condition adds up to four
@@ -318,7 +318,10 @@ def _truths(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iter
         if code:
             reported.append(node)
             message = f"This {truth} true: {condition_text(strategy, node)}"
-            yield _error(code, field, message, "Say what is compared with what, or leave it out")
+            if code == "always_true" and is_price_and_number(strategy, node):
+                yield _warning(code, field, message, "If it shall always be in the market, it is right")
+            else:
+                yield _error(code, field, message, "Say what is compared with what, or leave it out")
 
 
 def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:

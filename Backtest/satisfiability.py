@@ -4,8 +4,7 @@ A condition is brought to alternatives of conjunctions of orderings: `left < rig
 `left <= right` between operands and numbers. A conjunction is impossible where its orderings, with
 those every market keeps (Low <= Open, Close <= High; the lower band <= the middle <= the upper; 0 <=
 RSI <= 100), form a circle with a strict step in it. This is complete for orderings and sound
-for all else: what it cannot judge counts as possible. Prices count as positive: a rule such as `Close > 0` is
-a mistake far more often than one about the day on which oil futures traded below zero.
+for all else: what it cannot judge counts as possible. Prices count as positive, as no other prices are run on.
 """
 
 from __future__ import annotations
@@ -85,6 +84,14 @@ def always(strategy: CanonicalStrategy, condition: AnyCondition) -> bool:
         return not any(_possible(strategy, parts) for parts in _alternatives(condition, holds=False))
     except TooManyAlternatives:
         return False
+
+
+def is_price_and_number(strategy: CanonicalStrategy, condition: AnyCondition) -> bool:
+    """Return whether a price, or an average of prices, is compared with a number: `Close > 0` is how many write "always"."""
+    if not isinstance(condition, Compare):
+        return False
+    sides = (condition.left, condition.right)
+    return any(isinstance(s, Value) for s in sides) and any(_above_zero(strategy, s) for s in sides)
 
 
 # Conditions to alternatives ----------------------------------------------------------------
@@ -315,18 +322,10 @@ def _scaled(strategy: CanonicalStrategy, low: Node, high: Node) -> Iterator[_Ord
         if not isinstance(multiple, Math) or multiple.op != "*" or isinstance(plain, str | Value | Math):
             continue
         for factor, of in ((multiple.left, multiple.right), (multiple.right, multiple.left)):
-            if isinstance(factor, Value) and of == plain and factor.value != 1 and _positive(strategy, plain):
+            if isinstance(factor, Value) and of == plain and factor.value != 1 and _above_zero(strategy, plain):
                 if (factor.value < 1) == is_low:
                     yield _Order(low, high, True)
 
 
 _SIZES = ("ATR", "STDDEV", "HIGHAGE", "LOWAGE")  # how far, or how long ago, which is no direction
 _OF_THEIR_SOURCE = ("SMA", "EMA", "WMA", "KAMA", "VWAP", "SESSION_VWAP", "HIGHEST", "LOWEST", "DONCHIAN")
-_AVERAGES = ("SMA", "EMA", "WMA", "VWAP", "SESSION_VWAP")
-
-
-def _positive(strategy: CanonicalStrategy, operand: AnyOperand) -> bool:
-    """Whether an operand is a price or an average of prices."""
-    if isinstance(operand, Price):
-        return operand.column != "Volume"
-    return isinstance(operand, IndicatorRef) and strategy.indicator(operand.id).name in _AVERAGES

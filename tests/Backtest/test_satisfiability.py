@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from Backtest.canonical import AnyCondition, CanonicalStrategy
 from Backtest.conditions import Bars, compute_indicators, evaluate
+from Backtest.diagnostics import diagnose
 from Backtest.satisfiability import always, never
 from tests.random_strategies import strategies
 from tests.Strategy.notation import condition
@@ -95,3 +96,12 @@ def test_what_happened_was_possible(strategy: CanonicalStrategy) -> None:
         truth = evaluate(strategy, rule.when, bars)
         assert not (truth.true.any() and never(strategy, rule.when)), rule.model_dump_json()
         assert not (truth.false.any() and always(strategy, rule.when)), rule.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [("Close > 0", "warning"), ("Low >= -1", "warning"), ("EMA(20) > 0", "warning"), ("ATR(14) >= 0", "error"), ("Close >= Low", "error")],
+)  # fmt: skip
+def test_always_in_the_market_may_be_said_by_a_price_above_a_number(text: str, severity: str) -> None:
+    strategy, _ = built(text)
+    assert [d.severity for d in diagnose(strategy) if d.code == "always_true"] == [severity]
