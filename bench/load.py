@@ -111,7 +111,7 @@ def users(minutes: float) -> None:
                     half = memory_mb(server)
         after = memory_mb(server)
         done = [httpx.get(f"{server.url}/api/backtests/?status=completed", headers=h).json()["count"] for h in headers]
-        gone = [p.pid for p in server.processes if p.poll() is not None]
+        gone = [p.pid for p in server.processes if p.exitcode is not None]
     print(
         f"{USERS} users, {minutes:g} minutes: {len(busy)} answers, {len(wrong)} errors, {sum(done)} runs done, at least {min(done)} of each user, "
         f"{len(gone)} processes ended"
