@@ -185,8 +185,8 @@ class Conditions:
                     break
             comma = self.cursor.symbol(",")
             behind_comma = comma or self.cursor.previous_word() == ","
-            if behind_comma and self.behind_entry and self.draft.exit_rule and self.depth == 1:
-                self._ask_whose(self.cursor.position)
+            if self.depth == 1:
+                self.whose_limit(self.cursor.position, apart=bool(behind_comma))
             if self.excepting and self._exception_ahead():
                 self.cursor.reset(mark)
                 break
@@ -233,17 +233,37 @@ class Conditions:
             self.cursor.advance(1)
             self.cursor.symbol("-", "*", "•")
 
-    def _ask_whose(self, at: int) -> None:
-        """Ask about ", only on Mondays" behind "buy when A, sell when B": it may limit entries, exits or both."""
+    def whose_limit(self, at: int, *, apart: bool) -> None:
+        """Say whose the limit at a token is where it stands behind "buy when A, sell when B".
+
+        Set apart, ", only on Mondays" or "but not on Mondays" may be of entries, exits or both, and is asked about. "Not on
+        Mondays" or "unless C" right behind the exit is the exit's, and so is a time of day: an assumption.
+        """
+        if not self.behind_entry or not self.draft.exit_rule or "exact" in self.draft.flags:
+            return
         words = [t.norm for t in self.cursor.tokens[at : at + 3]]
+        but = words[:1] == ["but"] and not self._time_of_day(at)
         words = words[1:] if words[:1] in (["and"], ["but"]) else words
-        weekday = len(words) > 1 and words[1] in _OF_FILTERS
-        if not words or words[0] not in _LIMITS or "exact" in self.draft.flags:
+        of_filter = len(words) > 1 and words[1] in _OF_FILTERS
+        if not words or (words[0] != "unless" and words[0] not in _LIMITS):
             return
-        if words[0] in ("only", "not", "never") and not weekday:
+        if words[0] in ("only", "not", "never") and not of_filter:
             return
-        said = " ".join(words[:2]) if weekday else words[0]
-        self.draft.ask_whose(said)
+        said = " ".join(words[:2]) if of_filter else words[0]
+        if (apart or but) and words[0] != "unless":
+            self.draft.ask_whose(said)
+        else:
+            text = f"'{said} ...' limits the exit that it stands behind"
+            self.draft.assume("filter_of", text, "the entries, or both", "exit_rules")
+
+    def _time_of_day(self, at: int) -> bool:
+        """Whether "but only before 15:40" stands at a token: a time of day and no weekday. Takes nothing."""
+        mark = self.cursor.mark()
+        self.cursor.position = at
+        self.cursor.words("but only", "but not", "but never", "but", noise=False)
+        found = self.clock.time()
+        self.cursor.reset(mark)
+        return isinstance(found, Time) and not found.weekdays
 
     def _exception_ahead(self) -> bool:
         """Whether another "unless" or "not when" comes, which is no part of the one that is read. Takes nothing."""

@@ -834,6 +834,7 @@ class Statements:
         cursor = self.cursor
         cursor.part = "rule"
         start = cursor.position
+        cursor.words("and", "but", noise=False)
         avoid = bool(cursor.take("NO_TRADE"))
         if not avoid and not cursor.take("ONLY_TRADE"):
             return False
@@ -860,6 +861,7 @@ class Statements:
         cursor = self.cursor
         cursor.part = "time"
         start = cursor.position
+        cursor.words("and", "but", noise=False)
         avoid = bool(cursor.take("NO_TRADE"))
         if not avoid and not cursor.take("ONLY_TRADE") and self._in_exit():
             return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
