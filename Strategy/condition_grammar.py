@@ -15,6 +15,7 @@ from Backtest.canonical import (
     Cross,
     Falling,
     ForBars,
+    IndicatorRef,
     Math,
     Not,
     Price,
@@ -33,6 +34,7 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
+from Strategy.piercing import pierced
 from Strategy.predicates import Predicates, joined
 from Strategy.pronouns import Pronouns
 
@@ -176,6 +178,7 @@ class Conditions:
         if first is None:
             return [], False
         parts, commas, ands = [first], 0, 0
+        begins = start.position
         while True:
             mark = self.cursor.mark()
             if alternative and self.nested == 0 and "exact" not in self.draft.flags:
@@ -213,6 +216,10 @@ class Conditions:
             if isinstance(found, WithinBars) and "then" in self._said_since(mark):
                 # "A and then B within 5 bars": B comes now, and A was at most 5 bars before.
                 parts[-1], found = WithinBars(condition=parts[-1], bars=min(found.bars + 1, 500)), found.condition
+            if not unless:
+                words = self.cursor.tokens[begins : self.cursor.position]
+                parts[-1], found = pierced(self.draft, parts[-1], found, words, mark.position - begins)
+            begins = mark.position
             parts.append(Not(condition=found) if unless else found)
             commas, ands = commas + (not joined), ands + bool(joined)
         if both and len(parts) < 2:  # "both" is said of what was named: "both are falling"
@@ -744,8 +751,10 @@ class Conditions:
         extreme = cursor.take("EXTREME")
         direction = None if extreme else cursor.take("RISING")
         if extreme or direction:
+            side = self.cursor.previous_word() == "lower"  # "the lower Bollinger band" is no band that falls
             operand = self.operands.term()
-            if operand is not None and not isinstance(operand, Value):
+            channel = isinstance(operand, IndicatorRef) and operand.output in ("upper", "middle", "lower")
+            if operand is not None and not isinstance(operand, Value) and not (side and channel):
                 self.draft.subject = operand
                 return (
                     self.predicates.movements.extreme_level(operand, extreme)
@@ -763,7 +772,11 @@ class Conditions:
             right = self.operands.operand()
             if right is None or isinstance(right, Value):
                 return None
-            return Cross(left=Price(column="Close"), direction=direction, right=right)
+            close = Price(column="Close")
+            self.draft.subject = close
+            self.draft.pairs += ((close, right, "cross"),)
+            self.draft.mentions += (right, close)
+            return Cross(left=close, direction=direction, right=right)
         if (word := cursor.words("bullish", "bearish")) is not None or cursor.looking_at("CROSSES"):
             if word:
                 self.draft.rising_side, before = word == "bullish", self.draft.rising_side

@@ -356,6 +356,33 @@ class Movements:
             return None
         return found
 
+    def touch_of_line(self) -> AnyCondition | None:
+        """Read the line of "take profit at the middle band": an indicator that lies among the prices."""
+        mark = self.cursor.mark()
+        found = self.touch()
+        right = found.right if isinstance(found, Compare) else None
+        item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
+        if item is None or item.entry.scale != "price" or item.name == "PIVOT":
+            self.cursor.reset(mark)
+            return None
+        return found
+
+    def touch_of_entry(self) -> AnyCondition | None:
+        """Read the band of "buy at the lower band"; ask from which side the price is to reach a line that has no outer side."""
+        start = self.cursor.position
+        found = self.touch_of_line()
+        right = found.right if isinstance(found, Compare) else None
+        if not isinstance(right, IndicatorRef) or right.output in ("lower", "upper"):
+            return found
+        if self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
+            return found
+        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position]).removeprefix("the ")
+        message = f"'At the {said}' does not say from which side the price reaches it"
+        self.draft.problem("error", "side_of_line", "text", message, f"Say: when the price crosses above the {said}")
+        choices = "from above (the low touches it), from below (the high touches it), or a cross"
+        self.draft.ask(f"How shall the price reach the {said}: {choices}?")
+        return found
+
     def touched_level(self, subject: AnyOperand) -> AnyCondition | None:
         return self._touched(subject) if self.cursor.take("TOUCHES") else None
 

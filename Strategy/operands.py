@@ -27,6 +27,7 @@ _PERIOD = (
 )  # fmt: skip
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
 _DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
+_MIDDLE = ("middle", "mid", "centre", "center", "basis", "midline")  # of a channel
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -783,14 +784,20 @@ class Operands:
         cursor.reset(mark)
         return None
 
+    def _ends_here(self) -> bool:
+        """Whether a clause ends here, or goes on with "of the band", so that "the middle" was said alone."""
+        follows = self.cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", ")", "and", "or")
+        return bool(ends or self.cursor.words("of the bands", "of the band", "of the channel", noise=False))
+
     def _band(self) -> AnyOperand | None:
         """Read an output named alone: "the lower band", "the signal line", "%K"."""
         cursor, draft = self.cursor, self.draft
-        if (side := cursor.words("upper", "lower", "middle", "bottom", "top")) is not None:
-            if not cursor.take("BANDS", noise=False):
-                return None
+        if (side := cursor.words("upper", "lower", "bottom", "top", *_MIDDLE)) is not None:
             known = [i for i in draft.indicators.values() if i.name in ("BB", "KELTNER", "DONCHIAN")]
-            output = {"bottom": "lower", "top": "upper"}.get(side, side)
+            if not cursor.take("BANDS", noise=False) and not (known and side in _MIDDLE and self._ends_here()):
+                return None
+            output = "middle" if side in _MIDDLE else {"bottom": "lower", "top": "upper"}.get(side, side)
             mark = cursor.mark()
             if cursor.words("of the", "of a", "of", noise=False):
                 named = self._indicator() or self._numbered_indicator()

@@ -260,6 +260,8 @@ def _result(
     }
     loaded = load_canonical(data) if entries else None
     found = [*draft.diagnostics, *(loaded.diagnostics if loaded else ())]
+    asked = {problem.code for problem in draft.diagnostics}
+    found = [p for p in found if p.code != "unsatisfiable" or "two_bars" not in asked]  # it says the same of the rule
     for problem in found:
         if problem.severity == "error" and (question := _question(problem)):
             draft.ask(question)
