@@ -49,13 +49,13 @@ def _read_again(strategy: CanonicalStrategy, timeframe: str) -> CanonicalStrateg
     text, by = strategy.provenance.original_text, strategy.provenance.parser
     if strategy.provenance.source != "text" or by != "rules" or not text:
         return None
-    first = parse_strategy(text, timeframe=strategy.timeframe).strategy
+    first = parse_strategy(text, timeframe=strategy.timeframe, symbols=strategy.symbols).strategy
     parts = {"indicators", "entry_rules", "exit_rules", "risk"}
     if first is None or first.model_dump(include=parts) != strategy.model_dump(include=parts):
         return None
     if timeframe not in TIMEFRAMES:
         return None
-    again = parse_strategy(text, timeframe=cast("Timeframe", timeframe)).strategy
+    again = parse_strategy(text, timeframe=cast("Timeframe", timeframe), symbols=strategy.symbols).strategy
     return again if again is not None and again.timeframe == timeframe else None
 
 

@@ -8,6 +8,7 @@ are quoted in a diagnostic.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
 from Strategy.lexicon import ACRONYMS, COMPANIES, MOVING_AVERAGES, corrector, vocabulary
 from Strategy.outside import outside
+from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
@@ -90,11 +92,14 @@ class ParseResult:
         return self.strategy
 
 
-def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") -> ParseResult:
+def parse_strategy(
+    text: str, *, name: str = "", timeframe: Timeframe = "1d", symbols: Collection[str] = ()
+) -> ParseResult:
     """Read a strategy from a text of at most 10,000 characters.
 
     Args:
         timeframe: the bars that are meant where the text names none.
+        symbols: names of the user's own prices, which are recognised in any case: "mydata".
 
     Raises:
         TooLarge: the text is longer.
@@ -103,13 +108,13 @@ def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") ->
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     try:
-        return _parsed(text, name, timeframe)
+        return _parsed(text, name, timeframe, symbols)
     except RecursionError:
         raise tangled() from None
 
 
-def _parsed(text: str, name: str, timeframe: Timeframe) -> ParseResult:
-    tokens = _tickers(text, tokenize(text, corrector()))
+def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]) -> ParseResult:
+    tokens = as_tickers(text, _tickers(text, tokenize(text, corrector())), symbols)
     draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, traded=_traded(tokens))
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:

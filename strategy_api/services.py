@@ -36,6 +36,7 @@ from Backtest.errors import (
     StrategyError,
 )
 from data_api.providers import get_data_manager
+from data_api.selectors import uploaded_symbols
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.model_calls import Question
 from Strategy.older_shape import assumptions_in
@@ -152,7 +153,9 @@ def understand(*, user: User, text: str, name: str = "", session_id: str = "") -
     """
     if _URL.fullmatch(text.strip()):
         return _of_page(user, text.strip(), session_id)
-    return _analyzer(user, session_id).analyze_strategy(template_text(text), name=name)
+    return _analyzer(user, session_id).analyze_strategy(
+        template_text(text), name=name, symbols=uploaded_symbols(user=user)
+    )
 
 
 def _of_page(user: User, url: str, session_id: str) -> Analysis:
@@ -327,7 +330,7 @@ def _beside(text: str, canonical: CanonicalStrategy) -> list[dict[str, str]]:
     if not text.strip():
         return []
     with suppress(AlgoAgentError):
-        read = parse_strategy(template_text(text), timeframe=canonical.timeframe).strategy
+        read = parse_strategy(template_text(text), timeframe=canonical.timeframe, symbols=canonical.symbols).strategy
         read = read and read.model_copy(update={"symbols": read.symbols or canonical.symbols})
         if read is not None and read.trading_core() == canonical.trading_core():
             return []
@@ -338,7 +341,9 @@ def _beside(text: str, canonical: CanonicalStrategy) -> list[dict[str, str]]:
 
 def _is_automatic(strategy: Strategy) -> bool:
     """Tell whether a strategy's name is the one its text was given, and nobody's choice."""
-    read = parse_strategy(template_text(strategy.user_description))
+    read = parse_strategy(
+        template_text(strategy.user_description), symbols=strategy.canonical_json.get("symbols") or ()
+    )
     made = read.strategy.strategy_name if read.strategy else str(read.partial.get("strategy_name") or "Draft")
     said = strategy.canonical_json.get("strategy_name") or made
     return said == made and re.fullmatch(rf"{re.escape(made)}(?: \(?\d+\)?)?", strategy.name) is not None

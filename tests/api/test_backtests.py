@@ -296,6 +296,17 @@ def test_a_user_s_upload_comes_before_bundled_prices(api: APIClient) -> None:
     assert api.delete(f"/api/data/datasets/{made.json()['id']}/").status_code == 204
 
 
+def test_an_upload_is_known_by_its_name_in_any_case(api: APIClient) -> None:
+    days = "\n".join(f"2020-01-{d:02d},{100 + d},{101 + d},{99 + d},{100 + d},5" for d in range(1, 32))
+    file = SimpleUploadedFile("p.csv", f"Date,Open,High,Low,Close,Volume\n{days}\n".encode())
+    text = "Buy mydata when close > 105, stop 5%"
+    refused = api.post("/api/strategies/", {"user_description": text})
+    assert refused.status_code == 422, refused.json()
+    api.post("/api/data/datasets/upload/", {"file": file, "symbol": "MYDATA"}, format="multipart")
+    run = api.post("/api/backtests/quick-run/", {"user_description": text}).json()
+    assert (run["symbol"], run["data_source"]) == ("MYDATA", "uploaded")
+
+
 def test_fetching_gives_a_data_set_with_its_report(api: APIClient) -> None:
     body = {
         "symbol": "goog",
