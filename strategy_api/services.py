@@ -37,6 +37,7 @@ from Backtest.errors import (
 )
 from data_api.providers import get_data_manager
 from data_api.selectors import uploaded_symbols
+from Strategy.assumed import still_true
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.model_calls import Question
 from Strategy.older_shape import assumptions_in
@@ -316,7 +317,7 @@ def strategy_update(
             _change_canonical(strategy, canonical_json, session_id)
             beside = _beside(strategy.user_description, load_canonical(strategy.canonical_json).require())
             strategy.warnings = [w for w in strategy.warnings if w["code"] != TEXT_NOT_USED] + beside
-            strategy.assumptions = [a.__dict__ for a in assumptions_in(canonical_json)]
+            strategy.assumptions = [a.__dict__ for a in assumptions_in(canonical_json)] or strategy.assumptions
         try:
             with transaction.atomic():
                 strategy.save()
@@ -368,6 +369,7 @@ def _change_canonical(strategy: Strategy, canonical_json: Mapping[str, Any], ses
     old = load_canonical(strategy.canonical_json).strategy
     difference = changes(old, new) if old else []
     strategy.version += 1
+    strategy.assumptions = still_true(strategy.canonical_json, data, strategy.assumptions)
     strategy.canonical_json, strategy.warnings, strategy.alternatives = data, findings, []
     strategy.questions = []
     _write_code(strategy, generate_code(new))
