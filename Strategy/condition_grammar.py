@@ -25,8 +25,8 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
-from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY
+from Backtest.timeframes import in_words
 from Strategy.bar_shapes import BarShapes
 from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
@@ -655,7 +655,7 @@ class Conditions:
             return found
         if leading is not None:
             if self.cursor.looking_at("AND", noise=False):
-                chart = TIMEFRAME_WORDS.get(leading, leading)
+                chart = in_words(leading)
                 text = f"The {chart} chart is that of the first condition only, not of what follows 'and'"
                 draft.assume("frames", text, f"all of them on {chart} bars")
             return on_frame(draft, found, leading, since)

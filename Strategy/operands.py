@@ -8,9 +8,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from Backtest.canonical import AnyOperand, IndicatorBase, IndicatorRef, Math, Price, Value
-from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+from Backtest.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
 from Strategy.ages import Ages
 from Strategy.cursor import Cursor, Mark
 from Strategy.deviations import Deviations, lies_above
@@ -248,7 +247,7 @@ class Operands:
         if word is None or seconds(frame) <= seconds(self.draft.timeframe):
             return None
         last = {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}[frame]
-        text = f"The {TIMEFRAME_WORDS[frame]} close is that of the last complete {last}"
+        text = f"The {in_words(frame)} close is that of the last complete {last}"
         self.draft.assume("close_of_frame", text, f"the last price of the {last} that is not over")
         return self.draft.indicator("SMA", {"timeperiod": 1}, timeframe=frame)
 

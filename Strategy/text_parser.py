@@ -24,11 +24,10 @@ from Backtest.canonical import (
     Side,
     walk,
 )
-from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
-from Backtest.timeframes import Timeframe, is_intraday
+from Backtest.timeframes import Timeframe, in_words, is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
 from Strategy.chart_frames import note_mixed_frames
 from Strategy.cursor import Cursor, tangled
@@ -118,7 +117,7 @@ def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]
     draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, traded=_traded(tokens))
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
-        draft.assume("timeframe", f"{TIMEFRAME_WORDS.get(timeframe, timeframe).capitalize()} bars", field="timeframe")
+        draft.assume("timeframe", f"{in_words(timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
         draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
@@ -342,7 +341,7 @@ def _in_plain_words(problem: Diagnostic) -> str:
     """Return the question about a number beyond its bounds, or a time frame too fine, in a trader's words."""
     frames = re.search(r"time frame (\S+) is not coarser than the strategy's (\S+)", problem.message)
     if frames is not None:
-        fine, own = (TIMEFRAME_WORDS.get(frame, frame) for frame in frames.groups())
+        fine, own = (in_words(frame) for frame in frames.groups())
         return f"The strategy trades on {own} bars, where nothing can be told of {fine} bars. On which bars shall it trade?"
     bound = re.search(rf"Input should be ({'|'.join(_BOUNDS)}) (\S+?)(?:, got (\S+))?$", problem.message)
     name = next((words for field, words in _SETTINGS.items() if problem.field.startswith(field)), None)
