@@ -17,7 +17,7 @@ from Backtest.canonical import (
     Value,
 )
 from Backtest.indicators import REGISTRY
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.timeframes import in_words, is_intraday, seconds
 from Strategy.cursor import Cursor
 from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import UNIT_SECONDS, Draft
@@ -239,9 +239,7 @@ class Movements:
             return
         if UNIT_SECONDS[units[-1]] > seconds(self.draft.timeframe):
             said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
-            message = (
-                f"'Rising or falling {said}' may mean each of {bars} {self.draft.timeframe} bars, or each {units[-1]}"
-            )
+            message = f"'Rising or falling {said}' may mean each of {bars} {in_words(self.draft.timeframe)} bars, or each {units[-1]}"
             suggestion = f"Say 'for {bars} bars', or compare with the close {said.removeprefix('for ')} ago"
             self.draft.problem("error", "rising_unit", "text", message, suggestion)
             self.draft.ask(f"Does {said!r} mean each of {bars} bars in a row, or a change over that time?")

@@ -226,17 +226,17 @@ class Operands:
         if not told:
             words = " ".join(token.norm for token in self.cursor.tokens[start : self.cursor.position])
             words = words if name in words else f"{name} {words}"
-            message = f"{words!r} is a day's, and cannot be told of {draft.timeframe} bars"
+            message = f"{words!r} is a day's, and cannot be told of {in_words(draft.timeframe)} bars"
             draft.problem("error", "day_of_bars", "text", message, "Use yesterday's, or that of a number of bars")
             draft.ask(
-                f"What shall stand for {words!r}: the last complete day's, or that of how many {draft.timeframe} bars?"
+                f"What shall stand for {words!r}: the last complete day's, or that of how many {in_words(draft.timeframe)} bars?"
             )
         return price
 
     def of_last_day(self, column: str) -> AnyOperand:
         """Return a price of the last complete day, on bars finer than one."""
         text = f"{column} of the day before is that of the last complete day"
-        self.draft.assume("last_day", text, f"of the {self.draft.timeframe} bar before")
+        self.draft.assume("last_day", text, f"of the {in_words(self.draft.timeframe)} bar before")
         source = None if column == "Close" else column
         return self.draft.indicator("SMA", {"timeperiod": 1}, source=source, timeframe="1d")
 
@@ -412,7 +412,7 @@ class Operands:
             return None
         self.draft.assume(
             "period_unit",
-            f"A period in {unit}s is computed on {frame} bars",
+            f"A period in {unit}s is computed on {in_words(frame)} bars",
             f"counted in bars of {self.draft.timeframe}",
         )
         return frame
@@ -750,16 +750,16 @@ class Operands:
         usual = [p.default for p in entry.params]
         rolling = f"{entry.name}({entry.params[0].as_text(usual[0])})"
         if ahead is not None and ahead != draft.timeframe and seconds(ahead) > seconds("1d"):
-            message = f"{entry.name} from the beginning of each {ahead} bar on is not supported"
+            message = f"{entry.name} from the beginning of each {in_words(ahead)} bar on is not supported"
             draft.problem("error", "anchor", "text", message, f"Use the session's, or a period such as {rolling}")
-            draft.ask(f"Which {entry.name} is meant: the session's, or over how many {ahead} bars?")
+            draft.ask(f"Which {entry.name} is meant: the session's, or over how many {in_words(ahead)} bars?")
         elif is_intraday(bars) or (ahead == "1d" and is_intraday(draft.timeframe)):
             session = REGISTRY[entry.by_session]
             text = f"{entry.name} is the {session.called}: it begins anew at each session's open"
             draft.assume("session", text, f"over the last bars, as {rolling}", "indicators")
             return session, [], frame if is_intraday(bars) else None
         else:
-            text = f"On {bars} bars a session has one bar, so {entry.name} is over {usual[0]:g} bars"
+            text = f"On {in_words(bars)} bars a session has one bar, so {entry.name} is over {usual[0]:g} bars"
             draft.assume("session", text, "the session's, on bars finer than a day", "indicators")
         return entry, usual, frame
 

@@ -296,7 +296,7 @@ def _warn_of_scalping(draft: Draft, tokens: list[Token]) -> None:
             "warning",
             "scalping",
             "timeframe",
-            f"Scalping on {draft.timeframe} bars: a trade cannot be shorter than a bar",
+            f"Scalping on {in_words(draft.timeframe)} bars: a trade cannot be shorter than a bar",
             "Name a time frame such as 5m",
         )
 

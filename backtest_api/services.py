@@ -21,6 +21,7 @@ from django.utils.timezone import now
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.days import no_such_day
+from Backtest.describe import bars_of
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import (
     AlgoAgentError,
@@ -308,7 +309,7 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         canonical = None if run.code else load_canonical(run.canonical_json).require()
         keep = queue.Keeper(run)
         keep(0.0)
-        queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {run.symbol} {run.timeframe}")
+        queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {bars_of(run.timeframe)} of {run.symbol}")
         prices = get_data_manager(user=run.user).fetch(
             PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history_bars(canonical), run.timezone)
         )

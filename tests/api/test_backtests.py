@@ -278,7 +278,7 @@ def test_a_text_is_read_again_for_the_bars_of_its_run(api: APIClient) -> None:
     assert answer.status_code in (200, 201), answer.data
     run = BacktestRun.objects.get(pk=answer.data["id"])
     assert (run.timeframe, run.canonical_json["risk"]["max_bars"]) == ("1h", 72)
-    assert len([w for w in answer.data["warnings"] if "read again for 1h bars" in str(w)]) == 1
+    assert len([w for w in answer.data["warnings"] if "read again for hourly bars" in str(w)]) == 1
 
 
 def test_a_failed_run_keeps_its_reason(api: APIClient) -> None:
