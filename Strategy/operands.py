@@ -507,6 +507,12 @@ class Operands:
         in_use = {next(iter(i.params.values())) for i in draft.indicators.values() if i.name == name and i.params}
         numbers = self._parameters() if cursor.looking_at_symbol("(") else []
         level = cursor.number(percent=False, noise=False)
+        behind = cursor.mark()
+        second = cursor.number(percent=False, noise=False) if level is not None and not numbers else None
+        if second is None or level is None or cursor.looking_at("UNIT", "INDICATOR", "MULTIPLE", noise=False):
+            cursor.reset(behind)
+        else:  # "below RSI 2 10" is below 10, as "below RSI(2) 10"
+            numbers, level = [level.value], second
         may_be_period = not numbers and level is not None and level.value in usual | in_use
         if level is None or may_be_period or cursor.looking_at("UNIT", "ABOVE", "CROSS", "AGO", noise=False):
             cursor.reset(start)
