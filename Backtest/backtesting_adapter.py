@@ -32,7 +32,7 @@ from Backtest.kernel.figures import cautions
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
 from Backtest.sandbox.audit import backtesting_stats
 from Backtest.sessions import Session
-from Backtest.timeframes import is_intraday
+from Backtest.timeframes import in_words, is_intraday
 
 # How backtesting.py and generated code say that an order was not placed; the bar is a row of the prices.
 _LACKING = re.compile(
@@ -271,7 +271,7 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
         return []
     if zones and index.tz is None:
         raise DataError(
-            f"The rules speak of the time in {zones[0]}, and the times of the {prices.timeframe} prices of {prices.symbol} "
+            f"The rules speak of the time in {zones[0]}, and the times of the {in_words(prices.timeframe)} prices of {prices.symbol} "
             f"bear no zone ({index[prices.first]})",
             suggestions=["Say in which zone the prices are with timezone, such as America/New_York or UTC"],
         )

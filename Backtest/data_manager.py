@@ -15,7 +15,7 @@ from Backtest.data.bundled import BundledProvider
 from Backtest.data.prices import PriceData, PriceRequest, Provider, in_zone
 from Backtest.diagnostics import load_indicators
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.timeframes import in_words, is_intraday, seconds
 
 
 class DataManager:
@@ -91,7 +91,7 @@ def _none_has(
     said = "; ".join(f"{name}: {error.message}" for name, error in failures)
     advice = list(dict.fromkeys(s for _, error in failures for s in error.suggestions))
     return type(worst)(
-        f"No provider has {request.timeframe} prices for {request.symbol}. {said}",
+        f"No provider has {in_words(request.timeframe)} prices for {request.symbol}. {said}",
         suggestions=[*advice, "Upload a file with the prices"],
     )
 

@@ -41,18 +41,18 @@ from Backtest.canonical import (
     WithinBars,
 )
 from Backtest.instruments import is_crypto
+from Backtest.timeframes import in_words
 
 WEEKDAYS = {
     "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday",
     "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }  # fmt: skip
-TIMEFRAME_WORDS = {"1h": "hourly", "1d": "daily", "1wk": "weekly", "1mo": "monthly"}
 _WORDS = {"<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least", "==": "equals"}
 
 
 def describe(strategy: CanonicalStrategy) -> str:
     """Return the strategy in English, one sentence a line."""
-    frame = TIMEFRAME_WORDS.get(strategy.timeframe, strategy.timeframe)
+    frame = in_words(strategy.timeframe)
     where = f"Trade {', '.join(strategy.symbols)} on" if strategy.symbols else "Trade on"
     lines = [f"{where} {frame} bars."]
     for rule in strategy.entry_rules:
@@ -84,10 +84,8 @@ def spaced(value: float) -> str:
 
 
 def bars_of(timeframe: str, count: int | None = None) -> str:
-    """Return bars with their time frame, such as `daily bars`, `1 daily bar` or `3 bars of 15m`."""
-    word = TIMEFRAME_WORDS.get(timeframe)
-    bars = "bar" if count == 1 else "bars"
-    text = f"{word} {bars}" if word else f"{bars} of {timeframe}"
+    """Return bars with their time frame, such as `daily bars`, `1 daily bar` or `3 15-minute bars`."""
+    text = f"{in_words(timeframe)} {'bar' if count == 1 else 'bars'}"
     return text if count is None else f"{count:,} {text}"
 
 
@@ -173,7 +171,7 @@ def indicator(strategy: CanonicalStrategy, item: IndicatorBase, output: str | No
         inner = known.get(source)
         text += f" of {source if inner is None else indicator(strategy, inner)}"
     if item.timeframe and (source is None or source not in {i.id for i in strategy.indicators}):
-        text += f" on {TIMEFRAME_WORDS.get(item.timeframe, item.timeframe)} bars"
+        text += f" on {in_words(item.timeframe)} bars"
     return text
 
 

@@ -44,7 +44,7 @@ from Backtest.errors import Diagnostic, Severity, StrategyError
 from Backtest.indicators import REGISTRY, indicator_name, spoken_names
 from Backtest.indicators.listed import LENGTHS, fields_of, nearest
 from Backtest.satisfiability import always, is_price_and_number, never
-from Backtest.timeframes import TIMEFRAMES, is_intraday, meant_timeframe
+from Backtest.timeframes import TIMEFRAMES, in_words, is_intraday, meant_timeframe
 
 DEEPEST = 6 * MAX_DEPTH  # parts of a path; a condition adds up to four
 
@@ -444,10 +444,10 @@ def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[
         session = REGISTRY[entry.by_session].called
         yield _finding("info", "rolling_vwap", field, message, f"Without a period it is the {session}")
     elif entry.by_session and not indicator.model_fields_set & set(indicator.params):
-        message = f"On {timeframe} bars a session has one bar, so {entry.name} without a period is {name}"
+        message = f"On {in_words(timeframe)} bars a session has one bar, so {entry.name} without a period is {name}"
         yield _warning("session_of_one_bar", field, message, "Say over how many bars it goes")
     elif entry.reads_session and not is_intraday(timeframe):
-        message = f"On {timeframe} bars a session has one bar, so there is no {entry.called}"
+        message = f"On {in_words(timeframe)} bars a session has one bar, so there is no {entry.called}"
         yield _error(
             "session_of_one_bar",
             field,

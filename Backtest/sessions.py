@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.indicators import SESSION
-from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+from Backtest.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -259,11 +259,11 @@ def resample(frame: pd.DataFrame, timeframe: str) -> tuple[pd.DataFrame, list[st
     index = pd.DatetimeIndex(frame.index)
     session = Session.of(index).with_venue(index)
     bars, number, complete = coarser(frame, timeframe, session)
-    notes = [f"{timeframe} bars are made of finer ones: {session.text()}"]
+    notes = [f"{in_words(timeframe).capitalize()} bars are made of finer ones: {session.text()}"]
     if number[0] < 0:
-        notes.append(f"The first {timeframe} bar, that of {index[0]}, is left out: its beginning is missing")
+        notes.append(f"The first {in_words(timeframe)} bar, that of {index[0]}, is left out: its beginning is missing")
     if complete[-1] <= number[-1]:
-        notes.append(f"The last {timeframe} bar, that of {bars.index[-1]}, is left out: its end is missing")
+        notes.append(f"The last {in_words(timeframe)} bar, that of {bars.index[-1]}, is left out: its end is missing")
         bars = bars.iloc[:-1]
     return bars, notes
 

@@ -43,5 +43,16 @@ def seconds(timeframe: str) -> int:
     return int(number) * _SECONDS[timeframe[len(number) :]]
 
 
+_ADJECTIVES = {"1h": "hourly", "1d": "daily", "1wk": "weekly", "1mo": "monthly", "3mo": "quarterly", "1y": "yearly"}
+_NOUNS = {"m": "minute", "h": "hour", "d": "day", "wk": "week", "mo": "month", "y": "year"}
+
+
+def in_words(timeframe: str) -> str:
+    """Return a time frame as it is said in front of "bars", such as `daily`, `5-minute` or `4-hour`."""
+    number = "".join(c for c in timeframe if c.isdigit())
+    noun = _NOUNS.get(timeframe[len(number) :])
+    return _ADJECTIVES.get(timeframe) or (f"{number}-{noun}" if number and noun else timeframe)
+
+
 def is_intraday(timeframe: str) -> bool:
     return seconds(timeframe) < 86400

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from Backtest.canonical import All, AnyCondition, Compare, Math, Not, Price
-from Backtest.describe import TIMEFRAME_WORDS
-from Backtest.timeframes import is_intraday
+from Backtest.timeframes import in_words, is_intraday
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 
@@ -177,7 +176,7 @@ class BarShapes:
         frame = _FRAMES_OF.get(unit)
         if frame is None or frame == self.draft.timeframe or unit == "session":
             return True
-        bars = TIMEFRAME_WORDS.get(self.draft.timeframe, self.draft.timeframe)
+        bars = in_words(self.draft.timeframe)
         message = f"What a {unit} is beside the one before it cannot be told of {bars} bars"
         self.draft.problem(
             "error", "bar_shape", "text", message, f"Say 'bar' for {bars} bars, or trade on bars of a {unit}"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from Backtest.canonical import AnyCondition, Compare, Cross, IndicatorRef, Price, walk
-from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.timeframes import in_words
 from Strategy.draft import Draft
 
 
@@ -67,9 +67,9 @@ def note_mixed_frames(draft: Draft, conditions: Iterator[AnyCondition]) -> None:
             own = [side for side, frame in sides if frame == ""]
             coarse = [(side, frame) for side, frame in sides if frame]
             if own and coarse:
-                frames = TIMEFRAME_WORDS.get(draft.timeframe, draft.timeframe), coarse[0][1]
+                frames = in_words(draft.timeframe), coarse[0][1]
                 text = f"{_name(own[0])} of {frames[0]} bars is compared with {_name(coarse[0][0])}"
-                draft.assume("frames", text, f"both of {TIMEFRAME_WORDS.get(frames[1], frames[1])} bars")
+                draft.assume("frames", text, f"both of {in_words(frames[1])} bars")
 
 
 def _frame(draft: Draft, operand: Any) -> str | None:

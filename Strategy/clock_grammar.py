@@ -9,7 +9,7 @@ from Backtest.canonical import (
     Time,
     Weekday,
 )
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.timeframes import in_words, is_intraday, seconds
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 
@@ -89,11 +89,11 @@ class Clock:
             return None
         said = f"{cursor.tokens[cursor.position - len(price.split()) - 1].norm} {price}".capitalize()
         if is_intraday(draft.timeframe):
-            message = f"The bar of {said!r} cannot be told of the other {draft.timeframe} bars of the day"
+            message = f"The bar of {said!r} cannot be told of the other {in_words(draft.timeframe)} bars of the day"
             draft.problem("error", "fill_day", "text", message, "Say the time of the bar, such as: Fridays after 15:55")
             draft.ask(f"At what time is {said!r}?")
         elif draft.timeframe != "1d":
-            message = f"{said!r} is that of a day, and cannot be told of {draft.timeframe} bars"
+            message = f"{said!r} is that of a day, and cannot be told of {in_words(draft.timeframe)} bars"
             draft.problem("error", "fill_day", "text", message, "Trade on daily bars")
             draft.ask(f"Shall it trade on daily bars, so that {said!r} can be told?")
         elif price.startswith("open"):

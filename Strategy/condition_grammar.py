@@ -15,6 +15,7 @@ from Backtest.canonical import (
     Cross,
     Falling,
     ForBars,
+    IndicatorRef,
     Math,
     Not,
     Price,
@@ -24,8 +25,8 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
-from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY
+from Backtest.timeframes import in_words
 from Strategy.bar_shapes import BarShapes
 from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
@@ -33,6 +34,7 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
+from Strategy.piercing import pierced
 from Strategy.predicates import Predicates, joined
 from Strategy.pronouns import Pronouns
 
@@ -176,6 +178,7 @@ class Conditions:
         if first is None:
             return [], False
         parts, commas, ands = [first], 0, 0
+        begins = start.position
         while True:
             mark = self.cursor.mark()
             if alternative and self.nested == 0 and "exact" not in self.draft.flags:
@@ -185,8 +188,8 @@ class Conditions:
                     break
             comma = self.cursor.symbol(",")
             behind_comma = comma or self.cursor.previous_word() == ","
-            if behind_comma and self.behind_entry and self.draft.exit_rule and self.depth == 1:
-                self._ask_whose(self.cursor.position)
+            if self.depth == 1:
+                self.whose_limit(self.cursor.position, apart=bool(behind_comma))
             if self.excepting and self._exception_ahead():
                 self.cursor.reset(mark)
                 break
@@ -213,6 +216,10 @@ class Conditions:
             if isinstance(found, WithinBars) and "then" in self._said_since(mark):
                 # "A and then B within 5 bars": B comes now, and A was at most 5 bars before.
                 parts[-1], found = WithinBars(condition=parts[-1], bars=min(found.bars + 1, 500)), found.condition
+            if not unless:
+                words = self.cursor.tokens[begins : self.cursor.position]
+                parts[-1], found = pierced(self.draft, parts[-1], found, words, mark.position - begins)
+            begins = mark.position
             parts.append(Not(condition=found) if unless else found)
             commas, ands = commas + (not joined), ands + bool(joined)
         if both and len(parts) < 2:  # "both" is said of what was named: "both are falling"
@@ -233,17 +240,37 @@ class Conditions:
             self.cursor.advance(1)
             self.cursor.symbol("-", "*", "•")
 
-    def _ask_whose(self, at: int) -> None:
-        """Ask about ", only on Mondays" behind "buy when A, sell when B": it may limit entries, exits or both."""
+    def whose_limit(self, at: int, *, apart: bool) -> None:
+        """Say whose the limit at a token is where it stands behind "buy when A, sell when B".
+
+        Set apart, ", only on Mondays" or "but not on Mondays" may be of entries, exits or both, and is asked about. "Not on
+        Mondays" or "unless C" right behind the exit is the exit's, and so is a time of day: an assumption.
+        """
+        if not self.behind_entry or not self.draft.exit_rule or "exact" in self.draft.flags:
+            return
         words = [t.norm for t in self.cursor.tokens[at : at + 3]]
+        but = words[:1] == ["but"] and not self._time_of_day(at)
         words = words[1:] if words[:1] in (["and"], ["but"]) else words
-        weekday = len(words) > 1 and words[1] in _OF_FILTERS
-        if not words or words[0] not in _LIMITS or "exact" in self.draft.flags:
+        of_filter = len(words) > 1 and words[1] in _OF_FILTERS
+        if not words or (words[0] != "unless" and words[0] not in _LIMITS):
             return
-        if words[0] in ("only", "not", "never") and not weekday:
+        if words[0] in ("only", "not", "never") and not of_filter:
             return
-        said = " ".join(words[:2]) if weekday else words[0]
-        self.draft.ask_whose(said)
+        said = " ".join(words[:2]) if of_filter else words[0]
+        if (apart or but) and words[0] != "unless":
+            self.draft.ask_whose(said)
+        else:
+            text = f"'{said} ...' limits the exit that it stands behind"
+            self.draft.assume("filter_of", text, "the entries, or both", "exit_rules")
+
+    def _time_of_day(self, at: int) -> bool:
+        """Whether "but only before 15:40" stands at a token: a time of day and no weekday. Takes nothing."""
+        mark = self.cursor.mark()
+        self.cursor.position = at
+        self.cursor.words("but only", "but not", "but never", "but", noise=False)
+        found = self.clock.time()
+        self.cursor.reset(mark)
+        return isinstance(found, Time) and not found.weekdays
 
     def _exception_ahead(self) -> bool:
         """Whether another "unless" or "not when" comes, which is no part of the one that is read. Takes nothing."""
@@ -628,7 +655,7 @@ class Conditions:
             return found
         if leading is not None:
             if self.cursor.looking_at("AND", noise=False):
-                chart = TIMEFRAME_WORDS.get(leading, leading)
+                chart = in_words(leading)
                 text = f"The {chart} chart is that of the first condition only, not of what follows 'and'"
                 draft.assume("frames", text, f"all of them on {chart} bars")
             return on_frame(draft, found, leading, since)
@@ -724,8 +751,10 @@ class Conditions:
         extreme = cursor.take("EXTREME")
         direction = None if extreme else cursor.take("RISING")
         if extreme or direction:
+            side = self.cursor.previous_word() == "lower"  # "the lower Bollinger band" is no band that falls
             operand = self.operands.term()
-            if operand is not None and not isinstance(operand, Value):
+            channel = isinstance(operand, IndicatorRef) and operand.output in ("upper", "middle", "lower")
+            if operand is not None and not isinstance(operand, Value) and not (side and channel):
                 self.draft.subject = operand
                 return (
                     self.predicates.movements.extreme_level(operand, extreme)
@@ -743,7 +772,11 @@ class Conditions:
             right = self.operands.operand()
             if right is None or isinstance(right, Value):
                 return None
-            return Cross(left=Price(column="Close"), direction=direction, right=right)
+            close = Price(column="Close")
+            self.draft.subject = close
+            self.draft.pairs += ((close, right, "cross"),)
+            self.draft.mentions += (right, close)
+            return Cross(left=close, direction=direction, right=right)
         if (word := cursor.words("bullish", "bearish")) is not None or cursor.looking_at("CROSSES"):
             if word:
                 self.draft.rising_side, before = word == "bullish", self.draft.rising_side

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -96,8 +96,10 @@ class Edit:
     changes: list[dict[str, str]]
 
 
-def edit_by_rules(strategy: CanonicalStrategy, request: str) -> Edit | None:
+def edit_by_rules(strategy: CanonicalStrategy, request: str, *, symbols: Collection[str] = ()) -> Edit | None:
     """Change a strategy as words say, or return None when the rules cannot read them.
+
+    `symbols` are the names of the user's own prices, which may be written in any case.
 
     Raises:
         StrategyError: they were understood, and the changed strategy is not possible, or a question is open.
@@ -107,7 +109,7 @@ def edit_by_rules(strategy: CanonicalStrategy, request: str) -> Edit | None:
     rest, replaced = _replaced(strategy, data, rest)
     rest = _VERBS.sub("set the ", _FILLERS.sub("", rest)).strip(" ,.;!")
     if re.search(r"\w", rest):
-        if not _merged(strategy, data, rest, _how(request)):
+        if not _merged(strategy, data, rest, _how(request), symbols):
             return None
     elif not (done or replaced):
         return None
@@ -312,10 +314,10 @@ def _places(node: Any, number: float, path: str = "") -> Iterator[tuple[str, Any
             yield from _places(value, number, f"{path}[{i}]")
 
 
-def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: How) -> bool:
+def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: How, symbols: Collection[str]) -> bool:
     """Read words behind the stand-in strategy and make the changes they make to it; False when they cannot be read."""
     base = parse_strategy(_STAND_IN, timeframe=strategy.timeframe).require()
-    parsed = _read(words, strategy.timeframe)
+    parsed = _read(words, strategy.timeframe, symbols)
     if any(d.code == "contradiction" for d in parsed.errors):
         parsed.require()
     if parsed.strategy is None:
@@ -338,10 +340,10 @@ def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: 
     return _merge_rules(data, rules, base.model_dump(mode="json"), how)
 
 
-def _read(words: str, timeframe: Timeframe) -> ParseResult:
-    parsed = parse_strategy(f"{_STAND_IN} {words}.", timeframe=timeframe)
+def _read(words: str, timeframe: Timeframe, symbols: Collection[str]) -> ParseResult:
+    parsed = parse_strategy(f"{_STAND_IN} {words}.", timeframe=timeframe, symbols=symbols)
     if parsed.strategy is None and any("needs a stop" in d.message for d in parsed.errors):
-        parsed = parse_strategy(f"{_STAND_IN} {_STOP} {words}.", timeframe=timeframe)
+        parsed = parse_strategy(f"{_STAND_IN} {_STOP} {words}.", timeframe=timeframe, symbols=symbols)
     return parsed
 
 

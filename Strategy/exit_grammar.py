@@ -163,6 +163,8 @@ class Exits:
         found = self.conditions.clock.time()
         if found is None:
             self.cursor.reset(mark)
+        elif self.cursor.tokens[mark.position].norm in ("but", "only"):
+            self.conditions.whose_limit(mark.position, apart=False)
         return found
 
     def for_short(self, side: Side | None, start: Mark, read: Callable[[], AnyCondition | None]) -> AnyCondition | None:

@@ -6,7 +6,7 @@ The name is the project's oldest; any configured model answers.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -117,13 +117,13 @@ class StrategyAnalyzer:
             for item in self._models().ask(question, self._ledger).output.improvements
         ]
 
-    def analyze_strategy(self, text: str, *, name: str = "") -> Analysis:
-        """Read a text.
+    def analyze_strategy(self, text: str, *, name: str = "", symbols: Collection[str] = ()) -> Analysis:
+        """Read a text. `symbols` are the names of the user's own prices.
 
         Raises:
             TooLarge: it is longer than 10,000 characters.
         """
-        parsed = parse_strategy(text, name=name)
+        parsed = parse_strategy(text, name=name, symbols=symbols)
         if parsed.strategy is not None or not text.strip():
             return _by_rules(parsed)
         if self._models is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 from Backtest.days import day_of
 from Backtest.errors import InvalidInput
+from Strategy.own_symbols import in_capitals
 from Strategy.text_parser import parse_strategy
 
 Intent = Literal[
@@ -80,14 +82,16 @@ class Wanted:
     unread: str = ""
 
 
-def wanted(message: str, *, has_strategy: bool) -> Wanted:
+def wanted(message: str, *, has_strategy: bool, symbols: Collection[str] = ()) -> Wanted:
     """Return what a message asks for. Words inside a long text, which may be pasted, are no order.
+
+    `symbols` are the names of the user's own prices, which may be written in any case.
 
     InvalidInput: it says since or until when, and there is no such day.
     """
-    text = " ".join(message.split())
+    text = in_capitals(" ".join(message.split()), symbols)
     words = len(text.split())
-    parsed = parse_strategy(message)
+    parsed = parse_strategy(message, symbols=symbols)
     if parsed.strategy is not None or (parsed.partial.get("entry_rules") and parsed.partial.get("exit_rules")):
         return Wanted("create")  # or nearly: what is missing is asked about
     for intent, pattern in _PATTERNS:

@@ -227,6 +227,7 @@ class Tester:
         self.console.print(f"written to {path.resolve()}", markup=False)
 
     def _import(self, argument: str) -> None:
+        from Backtest.describe import bars_of
         from data_api.services import dataset_file_content, dataset_upload, import_choices
 
         try:
@@ -242,7 +243,7 @@ class Tester:
         content = dataset_file_content(path=path)
         for found in dataset_upload(user=self.user, name=path.name, content=content, choices=import_choices(given)):
             self.symbol = found.symbol
-            self.console.print(f"{found.symbol} {found.timeframe}: {found.rows} bars from {path.name}", markup=False)
+            self.console.print(f"{found.symbol}: {bars_of(found.timeframe, found.rows)} from {path.name}", markup=False)
             for note in found.notes:
                 self.console.print(f"! {note}", markup=False)
 

@@ -463,10 +463,13 @@ CATEGORIES: dict[str, Phrases] = {
         "all in, full size, full position, fully invested, everything, whole account, full equity, all of my capital, the whole account, all capital, all equity, maximum size, all my money, full capital, all available cash, entire account, the entire account, all my capital"
     ),
     "CASH": _each(
-        "start with, starting capital, initial capital, initial cash, starting cash, starting balance, initial balance, capital, start capital, account size, with a capital of, account of, starting equity, cash, begin with, account, bankroll, initial equity, balance, starting with, starting from, initial investment, starting account, budget"
+        "start with, starting capital, initial capital, initial cash, starting cash, starting balance, initial balance, capital, start capital, account size, with a capital of, account of, starting equity, cash, begin with, account, bankroll, initial equity, balance, starting with, starting from, initial investment, starting account, budget, "
+        "portfolio of, portfolio size, portfolio value, account balance, account value, trading capital, trading account, equity of, funds of, starting funds, initial funds, seed capital, "
+        "i have, we have, i've got, i got, i start with, we start with"
     ),
     "IN_CASH": _each(
-        "in cash, starting cash, starting balance, starting money, initial cash, to start with, in capital, cash, capital, account, of capital, initial capital, starting capital, to start, in the account, of cash, portfolio, budget"
+        "in cash, starting cash, starting balance, starting money, initial cash, to start with, in capital, cash, capital, account, of capital, initial capital, starting capital, to start, in the account, of cash, portfolio, budget, "
+        "funds, equity, initial balance, initial equity, starting equity, starting funds, trading account, trading capital, account size, account balance, start capital, seed capital, bankroll, in my account, in funds, in equity"
     ),
     "COMMISSION": _each(
         "commission, commissions, fee, fees, trading fee, trading fees, transaction cost, transaction costs, brokerage, cost, costs, trading costs, trading cost, broker fee, commission rate"

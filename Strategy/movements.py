@@ -17,7 +17,7 @@ from Backtest.canonical import (
     Value,
 )
 from Backtest.indicators import REGISTRY
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.timeframes import in_words, is_intraday, seconds
 from Strategy.cursor import Cursor
 from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import UNIT_SECONDS, Draft
@@ -239,9 +239,7 @@ class Movements:
             return
         if UNIT_SECONDS[units[-1]] > seconds(self.draft.timeframe):
             said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
-            message = (
-                f"'Rising or falling {said}' may mean each of {bars} {self.draft.timeframe} bars, or each {units[-1]}"
-            )
+            message = f"'Rising or falling {said}' may mean each of {bars} {in_words(self.draft.timeframe)} bars, or each {units[-1]}"
             suggestion = f"Say 'for {bars} bars', or compare with the close {said.removeprefix('for ')} ago"
             self.draft.problem("error", "rising_unit", "text", message, suggestion)
             self.draft.ask(f"Does {said!r} mean each of {bars} bars in a row, or a change over that time?")
@@ -354,6 +352,33 @@ class Movements:
         if not isinstance(found, Compare) or isinstance(found.right, Value):
             self.cursor.reset(mark)
             return None
+        return found
+
+    def touch_of_line(self) -> AnyCondition | None:
+        """Read the line of "take profit at the middle band": an indicator that lies among the prices."""
+        mark = self.cursor.mark()
+        found = self.touch()
+        right = found.right if isinstance(found, Compare) else None
+        item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
+        if item is None or item.entry.scale != "price" or item.name == "PIVOT":
+            self.cursor.reset(mark)
+            return None
+        return found
+
+    def touch_of_entry(self) -> AnyCondition | None:
+        """Read the band of "buy at the lower band"; ask from which side the price is to reach a line that has no outer side."""
+        start = self.cursor.position
+        found = self.touch_of_line()
+        right = found.right if isinstance(found, Compare) else None
+        if not isinstance(right, IndicatorRef) or right.output in ("lower", "upper"):
+            return found
+        if self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
+            return found
+        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position]).removeprefix("the ")
+        message = f"'At the {said}' does not say from which side the price reaches it"
+        self.draft.problem("error", "side_of_line", "text", message, f"Say: when the price crosses above the {said}")
+        choices = "from above (the low touches it), from below (the high touches it), or a cross"
+        self.draft.ask(f"How shall the price reach the {said}: {choices}?")
         return found
 
     def touched_level(self, subject: AnyOperand) -> AnyCondition | None:

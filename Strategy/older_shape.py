@@ -17,7 +17,7 @@ from Backtest.canonical import CanonicalStrategy, IndicatorBase, upgrade
 from Backtest.diagnostics import load_indicators
 from Backtest.errors import StrategyError
 from Backtest.indicators.indicator_registry import REGISTRY
-from Backtest.timeframes import TIMEFRAMES
+from Backtest.timeframes import TIMEFRAMES, in_words
 from Strategy.draft import Assumption
 from Strategy.text_parser import ParseResult, parse_strategy
 
@@ -134,7 +134,7 @@ def _listed_indicators(data: Mapping[str, Any]) -> list[IndicatorBase]:
         indicator = loaded.strategy.indicators[0]
         if indicator.timeframe not in (None, timeframe):
             raise StrategyError(
-                f"indicators[{i}] is on {indicator.timeframe} bars, which rules as strings take from their own words",
+                f"indicators[{i}] is on {in_words(indicator.timeframe)} bars, which rules as strings take from their own words",
                 suggestions=[f"Leave timeframe out there, and say it in the rule, such as weekly {indicator.name}"],
             )
         found.append(indicator)

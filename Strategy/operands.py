@@ -8,9 +8,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from Backtest.canonical import AnyOperand, IndicatorBase, IndicatorRef, Math, Price, Value
-from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+from Backtest.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
 from Strategy.ages import Ages
 from Strategy.cursor import Cursor, Mark
 from Strategy.deviations import Deviations, lies_above
@@ -27,6 +26,7 @@ _PERIOD = (
 )  # fmt: skip
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
 _DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
+_MIDDLE = ("middle", "mid", "centre", "center", "basis", "midline")  # of a channel
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -226,17 +226,17 @@ class Operands:
         if not told:
             words = " ".join(token.norm for token in self.cursor.tokens[start : self.cursor.position])
             words = words if name in words else f"{name} {words}"
-            message = f"{words!r} is a day's, and cannot be told of {draft.timeframe} bars"
+            message = f"{words!r} is a day's, and cannot be told of {in_words(draft.timeframe)} bars"
             draft.problem("error", "day_of_bars", "text", message, "Use yesterday's, or that of a number of bars")
             draft.ask(
-                f"What shall stand for {words!r}: the last complete day's, or that of how many {draft.timeframe} bars?"
+                f"What shall stand for {words!r}: the last complete day's, or that of how many {in_words(draft.timeframe)} bars?"
             )
         return price
 
     def of_last_day(self, column: str) -> AnyOperand:
         """Return a price of the last complete day, on bars finer than one."""
         text = f"{column} of the day before is that of the last complete day"
-        self.draft.assume("last_day", text, f"of the {self.draft.timeframe} bar before")
+        self.draft.assume("last_day", text, f"of the {in_words(self.draft.timeframe)} bar before")
         source = None if column == "Close" else column
         return self.draft.indicator("SMA", {"timeperiod": 1}, source=source, timeframe="1d")
 
@@ -247,7 +247,7 @@ class Operands:
         if word is None or seconds(frame) <= seconds(self.draft.timeframe):
             return None
         last = {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}[frame]
-        text = f"The {TIMEFRAME_WORDS[frame]} close is that of the last complete {last}"
+        text = f"The {in_words(frame)} close is that of the last complete {last}"
         self.draft.assume("close_of_frame", text, f"the last price of the {last} that is not over")
         return self.draft.indicator("SMA", {"timeperiod": 1}, timeframe=frame)
 
@@ -412,7 +412,7 @@ class Operands:
             return None
         self.draft.assume(
             "period_unit",
-            f"A period in {unit}s is computed on {frame} bars",
+            f"A period in {unit}s is computed on {in_words(frame)} bars",
             f"counted in bars of {self.draft.timeframe}",
         )
         return frame
@@ -507,6 +507,12 @@ class Operands:
         in_use = {next(iter(i.params.values())) for i in draft.indicators.values() if i.name == name and i.params}
         numbers = self._parameters() if cursor.looking_at_symbol("(") else []
         level = cursor.number(percent=False, noise=False)
+        behind = cursor.mark()
+        second = cursor.number(percent=False, noise=False) if level is not None and not numbers else None
+        if second is None or level is None or cursor.looking_at("UNIT", "INDICATOR", "MULTIPLE", noise=False):
+            cursor.reset(behind)
+        else:  # "below RSI 2 10" is below 10, as "below RSI(2) 10"
+            numbers, level = [level.value], second
         may_be_period = not numbers and level is not None and level.value in usual | in_use
         if level is None or may_be_period or cursor.looking_at("UNIT", "ABOVE", "CROSS", "AGO", noise=False):
             cursor.reset(start)
@@ -750,16 +756,16 @@ class Operands:
         usual = [p.default for p in entry.params]
         rolling = f"{entry.name}({entry.params[0].as_text(usual[0])})"
         if ahead is not None and ahead != draft.timeframe and seconds(ahead) > seconds("1d"):
-            message = f"{entry.name} from the beginning of each {ahead} bar on is not supported"
+            message = f"{entry.name} from the beginning of each {in_words(ahead)} bar on is not supported"
             draft.problem("error", "anchor", "text", message, f"Use the session's, or a period such as {rolling}")
-            draft.ask(f"Which {entry.name} is meant: the session's, or over how many {ahead} bars?")
+            draft.ask(f"Which {entry.name} is meant: the session's, or over how many {in_words(ahead)} bars?")
         elif is_intraday(bars) or (ahead == "1d" and is_intraday(draft.timeframe)):
             session = REGISTRY[entry.by_session]
             text = f"{entry.name} is the {session.called}: it begins anew at each session's open"
             draft.assume("session", text, f"over the last bars, as {rolling}", "indicators")
             return session, [], frame if is_intraday(bars) else None
         else:
-            text = f"On {bars} bars a session has one bar, so {entry.name} is over {usual[0]:g} bars"
+            text = f"On {in_words(bars)} bars a session has one bar, so {entry.name} is over {usual[0]:g} bars"
             draft.assume("session", text, "the session's, on bars finer than a day", "indicators")
         return entry, usual, frame
 
@@ -783,14 +789,20 @@ class Operands:
         cursor.reset(mark)
         return None
 
+    def _ends_here(self) -> bool:
+        """Whether a clause ends here, or goes on with "of the band", so that "the middle" was said alone."""
+        follows = self.cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", ")", "and", "or")
+        return bool(ends or self.cursor.words("of the bands", "of the band", "of the channel", noise=False))
+
     def _band(self) -> AnyOperand | None:
         """Read an output named alone: "the lower band", "the signal line", "%K"."""
         cursor, draft = self.cursor, self.draft
-        if (side := cursor.words("upper", "lower", "middle", "bottom", "top")) is not None:
-            if not cursor.take("BANDS", noise=False):
-                return None
+        if (side := cursor.words("upper", "lower", "bottom", "top", *_MIDDLE)) is not None:
             known = [i for i in draft.indicators.values() if i.name in ("BB", "KELTNER", "DONCHIAN")]
-            output = {"bottom": "lower", "top": "upper"}.get(side, side)
+            if not cursor.take("BANDS", noise=False) and not (known and side in _MIDDLE and self._ends_here()):
+                return None
+            output = "middle" if side in _MIDDLE else {"bottom": "lower", "top": "upper"}.get(side, side)
             mark = cursor.mark()
             if cursor.words("of the", "of a", "of", noise=False):
                 named = self._indicator() or self._numbered_indicator()

@@ -8,7 +8,7 @@ from Backtest.canonical import CanonicalStrategy, IndicatorBase
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic
 from Backtest.indicators import REGISTRY
-from Backtest.timeframes import TIMEFRAMES, Timeframe, is_intraday
+from Backtest.timeframes import TIMEFRAMES, Timeframe, in_words, is_intraday
 from Strategy.text_parser import parse_strategy
 
 
@@ -36,10 +36,14 @@ def on_bars(strategy: CanonicalStrategy, timeframe: str) -> tuple[CanonicalStrat
     changed = [line for line in read.describe().splitlines()[1:] if line not in before]
     if not changed:
         return read, ()
-    message = f"The text was read again for {timeframe} bars, where it means: {' '.join(changed)}"
+    message = f"The text was read again for {in_words(timeframe)} bars, where it means: {' '.join(changed)}"
     return read, (
         Diagnostic(
-            "warning", "read_again", "timeframe", message, f"On {strategy.timeframe} bars it was read otherwise"
+            "warning",
+            "read_again",
+            "timeframe",
+            message,
+            f"On {in_words(strategy.timeframe)} bars it was read otherwise",
         ),
     )
 
@@ -49,13 +53,13 @@ def _read_again(strategy: CanonicalStrategy, timeframe: str) -> CanonicalStrateg
     text, by = strategy.provenance.original_text, strategy.provenance.parser
     if strategy.provenance.source != "text" or by != "rules" or not text:
         return None
-    first = parse_strategy(text, timeframe=strategy.timeframe).strategy
+    first = parse_strategy(text, timeframe=strategy.timeframe, symbols=strategy.symbols).strategy
     parts = {"indicators", "entry_rules", "exit_rules", "risk"}
     if first is None or first.model_dump(include=parts) != strategy.model_dump(include=parts):
         return None
     if timeframe not in TIMEFRAMES:
         return None
-    again = parse_strategy(text, timeframe=cast("Timeframe", timeframe)).strategy
+    again = parse_strategy(text, timeframe=cast("Timeframe", timeframe), symbols=strategy.symbols).strategy
     return again if again is not None and again.timeframe == timeframe else None
 
 
@@ -70,7 +74,7 @@ def _rolls(strategy: CanonicalStrategy, indicator: IndicatorBase, timeframe: str
     name = f"{indicator.name}({indicator.entry.suffix(indicator.params)})"
     session = REGISTRY[indicator.entry.by_session]
     message = (
-        f"{name} was meant for {strategy.timeframe} bars; on {timeframe} bars it still goes over its last bars and is "
+        f"{name} was meant for {in_words(strategy.timeframe)} bars; on {in_words(timeframe)} bars it still goes over its last bars and is "
         f"not the {session.called}"
     )
     return Diagnostic(

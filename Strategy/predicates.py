@@ -39,6 +39,10 @@ _WAYS: dict[str, Literal["above", "below"]] = {
     "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
 
+_WAYS_BACK: dict[str, Literal["above", "below"]] = {
+    "back above": "above", "back over": "above", "back below": "below", "back under": "below",
+}  # fmt: skip
+
 
 # The words of a distance by the side of X on which "2 ATR below X" is.
 _SIDES = {"above": ">", "over": ">", "higher": ">", "below": "<", "under": "<", "lower": "<", "off": "<"}
@@ -258,7 +262,9 @@ class Predicates:
             "moves from", "goes from", "comes from", "rises from", "climbs from", "falls from", "drops from"
         ):
             return self._passes(subject)
-        direction = self.cursor.take("CROSS")
+        is_back = verb == "back" and self.cursor.previous_word() in ("is", "are", "was")
+        back = self.cursor.words(*_WAYS_BACK, noise=False) if is_back else None
+        direction = self.cursor.take("CROSS") if back is None else _WAYS_BACK[back]
         if direction is None:
             return None
         mark = self.cursor.mark()
@@ -377,7 +383,9 @@ class Predicates:
             return []  # a price is no percentage
         if rights == [subject] and cursor.previous_word() in ("it", "they"):
             other = self.draft.mentioned(besides=subject)
-            if other is not None and _same_series(subject, other):
+            edge = other in (Price(column="Low"), Price(column="High")) and subject == Price(column="Close")
+            if other is not None and (edge or _same_series(subject, other)):
+                # "The low is below yesterday's low and the close is above it": above what the low is below.
                 # "the previous close was below the SMA and the close is above it": above what the other was below.
                 other = self.draft.compared_with(other)
             return [] if other is None else [other]

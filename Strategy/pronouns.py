@@ -23,6 +23,7 @@ from Strategy.draft import Draft
 
 # Only a price does this.
 _OF_PRICES = frozenset(("closes", "closed", "close", "trades", "traded", "opens", "opened"))
+_CLOSES = frozenset(("closes", "closed", "close"))
 _MOST = 5  # as many of the things named last are tried
 
 
@@ -49,7 +50,7 @@ class Pronouns:
         same_rule = self.draft.subject
         named = self._named()
         readings = [r for of in (named or [Price()]) if (r := self._reading(here, of)) is not None]
-        if not any(r.fit for r in readings) and not any(_is_price(of) for of in named):
+        if not any(r.fit for r in readings) and Price() not in named:
             price = self._reading(here, Price())
             readings += [price] if price is not None and price.fit else []
         self.cursor.reset(here)
@@ -80,7 +81,9 @@ class Pronouns:
         condition = self.read(of)
         if condition is None:
             return None
-        if verb in _OF_PRICES and not _is_price(of):
+        if (verb in _OF_PRICES and not _is_price(of)) or (
+            verb in _CLOSES and of in (Price(column="Low"), Price(column="High"))
+        ):
             return _Reading(of, condition, 0)
         fits = [self._fit(of, right, kind, before) for right, kind in _compared(condition, of)]
         return _Reading(of, condition, min(fits, default=2))

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
+from Strategy.lexer import Token
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
+
+_LEAST_CASH = 100  # an amount without a sign in front of "capital" is at least this
+_DOTTED = re.compile(r"\d{1,3}(?:\.\d{3})+[km]?")  # 50.000 is fifty, or fifty thousand
+_CURRENCIES = frozenset((
+    "euro", "euros", "eur", "gbp", "pounds", "sterling", "chf", "francs", "jpy", "yen", "inr", "rupees", "cad", "aud", "nzd", "sek", "nok",
+    "dkk", "pln", "zar", "brl", "sgd", "hkd", "cny", "yuan", "€", "£",
+))  # fmt: skip
 
 
 class Settings:
@@ -133,21 +143,84 @@ class Settings:
         return True
 
     def _cash(self) -> bool:
+        """Read "start with 100000 in cash", "with 25k capital", "a 1m account", "I have $25,000"."""
         cursor = self.cursor
-        cursor.words("with", "and", noise=False)
-        named = cursor.take("CASH")
-        cursor.words("of", "is", "with")
+        start = cursor.position
+        heading = cursor.peek(-2)
+        headed = cursor.previous_word() == ":" and heading is not None and heading.norm in ("capital", "money")
+        lead = cursor.words("with", "and", "using", "on", "assuming", noise=False)
+        named = headed or cursor.take("CASH")  # "Capital: 50000" reads like the heading of a section
+        cursor.words("of", "is", "with", "has")
         cursor.symbol(":", "=")
+        sign = cursor.symbol("€", "£")
         token = cursor.number(percent=False)
-        if token is None or (not named and not token.money) or token.value < 1:
+        if token is None or token.value < 1:
             return False
+        unclear = self._unclear_amount(token)
+        million = self._million()
+        foreign = self._currency() or sign
         after = cursor.take("IN_CASH", noise=True)
-        if not (named or after):
+        foreign = foreign or self._currency()
+        large = token.money or foreign or million or token.value >= _LEAST_CASH
+        if not named and not (after and large):
+            return not after and lead in ("with", "using") and self._ask_of_amount(token, start)
+        if cursor.looking_at("PER_TRADE", noise=False):
+            return False  # "10000 capital per trade" is a size
+        cursor.words("to trade with", "to trade", "to invest", "to work with", "to start with", noise=False)
+        if unclear:
+            message = f"The cash {unclear!r} may be more than one number"
+            self.draft.problem("error", "amount", "text", message, "Write it plainly, such as 50000 or 50,000")
+            self.draft.ask(f"How much cash is {unclear!r}? Write it plainly, such as 50000 or 50,000.")
+            return True
+        if foreign:
+            self.draft.assume(
+                "currency", "Cash is in the currency of the prices", "converted from another", "execution.cash"
+            )
+        self.draft.set_execution("cash", token.value * (1e6 if million else 1))
+        return True
+
+    def _unclear_amount(self, token: Token) -> str:
+        """Return an amount such as "50.000", "1,5m" or "50 000" as it was said, whose separators can mean two numbers; else ""."""
+        cursor = self.cursor
+        said = token.norm
+        while len(said.removeprefix("$")) <= 3 or said != token.norm:
+            here, follows, after = cursor.previous(), cursor.peek(), cursor.peek(1)
+            comma = follows is not None and follows.norm in (",", ".") and after is not None and after.kind == "num"
+            number = after if comma else follows
+            if here is None or number is None or number.kind != "num" or number.percent or number.start - here.end > 1:
+                break
+            said += ("," if comma else " " if number.start > here.end else "") + number.norm
+            cursor.advance(2 if comma else 1)
+        return said if said != token.norm or _DOTTED.fullmatch(said) else ""
+
+    def _million(self) -> bool:
+        """Take the m of "start with 1m", which is a time frame in front of "bars"."""
+        token, follows = self.cursor.peek(), self.cursor.peek(1)
+        if token is None or token.norm != "m" or not token.attached:
             return False
-        if not token.money and not named:
+        if follows is not None and follows.norm in ("bar", "bars", "candle", "candles", "chart", "charts", "timeframe"):
             return False
-        cursor.words("dollars", "usd", noise=False)
-        self.draft.set_execution("cash", token.value)
+        self.cursor.advance(1)
+        return True
+
+    def _currency(self) -> str | None:
+        """Take the name of a currency other than the dollar."""
+        token = self.cursor.peek()
+        if token is None or token.norm.casefold() not in _CURRENCIES:
+            return None
+        self.cursor.advance(1)
+        return token.norm
+
+    def _ask_of_amount(self, token: Token, start: int) -> bool:
+        """Ask about "with $10,000": the cash to start with, or the size of a trade?"""
+        follows = self.cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", "buy", "and")
+        if not ends or not (token.money or token.value >= 1000):
+            return False
+        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+        remedy = "Say 'start with ... in cash', or '... per trade'"
+        self.draft.problem("error", "cash_or_size", "text", f"{said!r} may be the cash or the size of a trade", remedy)
+        self.draft.ask(f"What is {said!r}: the cash to start with, or the size of each trade?")
         return True
 
     def _costs(self) -> bool:

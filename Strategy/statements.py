@@ -62,6 +62,7 @@ class Statements:
                 self.layout.heading,
                 self._reversal,
                 self._one_side,
+                self._target_line,
                 self.risk.read,
                 self._otherwise,
                 self._while,
@@ -170,6 +171,7 @@ class Statements:
                 cursor.looking_at("WHEN", "WHILE", "OPPOSITE", "ABOVE", noise=False)
                 or self._colon()
                 or self._ticker_ahead()
+                or self._band_ahead()
             ):
                 return ("enter", side)  # type: ignore[return-value]
             cursor.reset(mark)
@@ -234,6 +236,13 @@ class Statements:
     def _ticker_ahead(self) -> bool:
         token = self.cursor.peek()
         return token is not None and (token.kind == "ticker" or token.norm in COMPANIES)
+
+    def _band_ahead(self) -> bool:
+        """Whether "at the upper band" comes. Takes nothing."""
+        mark = self.cursor.mark()
+        found = self.cursor.words("at", noise=False) and self.conditions.predicates.movements.touch_of_line()
+        self.cursor.reset(mark)
+        return bool(found)
 
     def _colon(self) -> bool:
         token = self.cursor.peek()
@@ -350,12 +359,34 @@ class Statements:
     def _condition_of(self, kind: str) -> AnyCondition | None:
         """Read the condition of an action, or the level in "exit at the middle band"."""
         condition = self.conditions.condition()
-        if condition is None and self.cursor.words("at", "with", noise=False):
+        at = condition is None and self.cursor.words("at", "with", "in", noise=False)
+        if condition is None and (at or self.cursor.previous_word() == "on"):
             movements = self.conditions.predicates.movements
             condition = movements.level_reached() or self.conditions.condition()
-            if condition is None and kind != "enter":
-                condition = movements.touch()
+            if condition is None:
+                condition = movements.touch() if kind != "enter" else movements.touch_of_entry()
         return condition
+
+    def _target_line(self) -> bool:
+        """Read "target the middle band" and "take profit at the 50 SMA": an exit at a level that moves with the bars."""
+        cursor = self.cursor
+        cursor.part = "rule"
+        cursor.words("and", "with", "set", "use", "or", "our", "my", "the", noise=False)
+        if not cursor.take("TARGET"):
+            return False
+        cursor.words("is at", "is", "at", "on", noise=False)
+        cursor.symbol(":", "=")
+        if cursor.looking_at_number():
+            return False
+        self._prepare("exit", None)
+        start = cursor.mark()
+        touch = self.conditions.predicates.movements.touch_of_line
+        condition = touch()
+        if condition is None:
+            return False
+        self.exits.add(None, condition, self.exits.for_short(None, start, touch), start.position)
+        self._keep_end("exit")
+        return True
 
     def _following(self, action: Action) -> bool:
         """Read "all of the following are true:" above a list of conditions."""
@@ -834,6 +865,7 @@ class Statements:
         cursor = self.cursor
         cursor.part = "rule"
         start = cursor.position
+        cursor.words("and", "but", noise=False)
         avoid = bool(cursor.take("NO_TRADE"))
         if not avoid and not cursor.take("ONLY_TRADE"):
             return False
@@ -860,6 +892,7 @@ class Statements:
         cursor = self.cursor
         cursor.part = "time"
         start = cursor.position
+        cursor.words("and", "but", noise=False)
         avoid = bool(cursor.take("NO_TRADE"))
         if not avoid and not cursor.take("ONLY_TRADE") and self._in_exit():
             return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked

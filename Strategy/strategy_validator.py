@@ -20,7 +20,7 @@ from Backtest.canonical import (
 )
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic
-from Backtest.timeframes import is_intraday
+from Backtest.timeframes import in_words, is_intraday
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def recommend(strategy: CanonicalStrategy) -> Iterable[Recommendation]:
         yield Recommendation(
             "tight_stop",
             "risk.stop_loss",
-            f"A stop of {risk.stop_loss.value:g}% lies within the noise of {strategy.timeframe} bars",
+            f"A stop of {risk.stop_loss.value:g}% lies within the noise of {in_words(strategy.timeframe)} bars",
         )
     yield from _overfit(strategy)
 

@@ -8,6 +8,7 @@ are quoted in a diagnostic.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -23,11 +24,10 @@ from Backtest.canonical import (
     Side,
     walk,
 )
-from Backtest.describe import TIMEFRAME_WORDS
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
-from Backtest.timeframes import Timeframe, is_intraday
+from Backtest.timeframes import Timeframe, in_words, is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
 from Strategy.chart_frames import note_mixed_frames
 from Strategy.cursor import Cursor, tangled
@@ -36,6 +36,7 @@ from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
 from Strategy.lexicon import ACRONYMS, COMPANIES, MOVING_AVERAGES, corrector, vocabulary
 from Strategy.outside import outside
+from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
@@ -90,11 +91,14 @@ class ParseResult:
         return self.strategy
 
 
-def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") -> ParseResult:
+def parse_strategy(
+    text: str, *, name: str = "", timeframe: Timeframe = "1d", symbols: Collection[str] = ()
+) -> ParseResult:
     """Read a strategy from a text of at most 10,000 characters.
 
     Args:
         timeframe: the bars that are meant where the text names none.
+        symbols: names of the user's own prices, which are recognised in any case: "mydata".
 
     Raises:
         TooLarge: the text is longer.
@@ -103,17 +107,17 @@ def parse_strategy(text: str, *, name: str = "", timeframe: Timeframe = "1d") ->
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     try:
-        return _parsed(text, name, timeframe)
+        return _parsed(text, name, timeframe, symbols)
     except RecursionError:
         raise tangled() from None
 
 
-def _parsed(text: str, name: str, timeframe: Timeframe) -> ParseResult:
-    tokens = _tickers(text, tokenize(text, corrector()))
+def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]) -> ParseResult:
+    tokens = as_tickers(text, _tickers(text, tokenize(text, corrector())), symbols)
     draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, traded=_traded(tokens))
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
-        draft.assume("timeframe", f"{TIMEFRAME_WORDS.get(timeframe, timeframe).capitalize()} bars", field="timeframe")
+        draft.assume("timeframe", f"{in_words(timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
         draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
@@ -260,6 +264,8 @@ def _result(
     }
     loaded = load_canonical(data) if entries else None
     found = [*draft.diagnostics, *(loaded.diagnostics if loaded else ())]
+    asked = {problem.code for problem in draft.diagnostics}
+    found = [p for p in found if p.code != "unsatisfiable" or "two_bars" not in asked]  # it says the same of the rule
     for problem in found:
         if problem.severity == "error" and (question := _question(problem)):
             draft.ask(question)
@@ -290,7 +296,7 @@ def _warn_of_scalping(draft: Draft, tokens: list[Token]) -> None:
             "warning",
             "scalping",
             "timeframe",
-            f"Scalping on {draft.timeframe} bars: a trade cannot be shorter than a bar",
+            f"Scalping on {in_words(draft.timeframe)} bars: a trade cannot be shorter than a bar",
             "Name a time frame such as 5m",
         )
 
@@ -335,7 +341,7 @@ def _in_plain_words(problem: Diagnostic) -> str:
     """Return the question about a number beyond its bounds, or a time frame too fine, in a trader's words."""
     frames = re.search(r"time frame (\S+) is not coarser than the strategy's (\S+)", problem.message)
     if frames is not None:
-        fine, own = (TIMEFRAME_WORDS.get(frame, frame) for frame in frames.groups())
+        fine, own = (in_words(frame) for frame in frames.groups())
         return f"The strategy trades on {own} bars, where nothing can be told of {fine} bars. On which bars shall it trade?"
     bound = re.search(rf"Input should be ({'|'.join(_BOUNDS)}) (\S+?)(?:, got (\S+))?$", problem.message)
     name = next((words for field, words in _SETTINGS.items() if problem.field.startswith(field)), None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from Backtest.canonical import CanonicalStrategy
 from backtest_api.models import BacktestRun
+from Strategy.assumed import told, value_at
 
 if TYPE_CHECKING:
     from Strategy.draft import Assumption
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 def assumptions_of(run: BacktestRun) -> list[dict[str, str]]:
     """Return what was assumed about the words of a run's strategy, and was not given with the run.
 
-    Of a text or canonical that was run at once they are kept with the run. Those of a stored strategy stand with it; once it
-    has another version they are of other words, and the run has none.
+    They are kept with the run. Of a run of a stored strategy that was made before they were, they are the strategy's, while it
+    has that version.
     """
     kept: list[dict[str, str]] | None = run.outcome.get("assumptions")
     if kept is not None:
@@ -40,14 +41,10 @@ def still_assumed(
         return []
     before = read if isinstance(read, Mapping) else read.model_dump(mode="json")
     after = run.canonical_json
-    found = [dict(a) if isinstance(a, Mapping) else dict(a.__dict__) for a in assumptions]
+    found = map(told, assumptions)
     return [a for a in found if a["code"] != "symbol" and _at(before, a["field"]) == _at(after, a["field"])]
 
 
 def _at(data: Any, path: str) -> Any:
     """Return the value of JSON at a path such as `execution.commission`, rules and their indicators left out."""
-    if path.partition(".")[0] not in ("execution", "timeframe"):
-        return None
-    for name in path.split("."):
-        data = (data or {}).get(name)
-    return data
+    return value_at(data, path) if path.partition(".")[0] in ("execution", "timeframe") else None

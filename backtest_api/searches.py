@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from Backtest.canonical import CanonicalStrategy, Execution, history_bars
 from Backtest.code_generator import generate_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import InvalidInput, StrategyError
+from Backtest.errors import AlgoAgentError, InvalidInput, StrategyError
 from Backtest.parameters import is_percent
 from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
@@ -86,10 +86,13 @@ def search_create(
     request: dict[str, Any],
     canonical: CanonicalStrategy | None = None,
     strategy: Strategy | None = None,
+    in_words: bool = False,
     here: bool = False,
     **options: Any,
 ) -> BacktestRun:
     """Store a queued search over a strategy's numbers, after everything about it has been checked.
+
+    Errors call the numbers as the request does, or, where it was read from words (`in_words`), as the strategy's code does.
 
     Raises:
         InvalidInput, StrategyError, DataError: it is not possible; the message names the value and the remedy.
@@ -103,6 +106,7 @@ def search_create(
 
     canonical, of_bars = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
     words: dict[str, str] = {}  # for a path: what the request calls it
+    code_names = generate_code(canonical).parameters if in_words else {}
     if isinstance(request.get("parameters"), dict):
         try:
             named = read_names(canonical, request["parameters"])
@@ -124,7 +128,10 @@ def search_create(
         run = run_create(user=user, canonical=canonical, strategy=strategy, here=here, reading=reading, **options)
         run.search = wanted.model_dump(mode="json")
         run.save(update_fields=["search"])
-        plan(load_canonical(run.canonical_json).require(), _prices(run), wanted)
+        try:
+            plan(load_canonical(run.canonical_json).require(), _prices(run), wanted)
+        except (InvalidInput, StrategyError) as error:
+            raise _in_words(error, {**code_names, **words}) from None
     return run
 
 
@@ -143,6 +150,33 @@ def search_in_words(canonical: CanonicalStrategy, text: str) -> dict[str, Any]:
         if not said & set(_named_values(values)):
             _ask_unit(canonical, path, generate_code(canonical).parameters.get(path, path), values, "instructions")
     return request
+
+
+def _in_words(error: AlgoAgentError, words: Mapping[str, str]) -> AlgoAgentError:
+    """Return an error that calls numbers as the request does; `words` are the names by path."""
+
+    def told(text: str) -> str:
+        for path in sorted(words, key=len, reverse=True):
+            text = text.replace(path, words[path])
+        return text
+
+    return type(error)(
+        told(error.message),
+        details=[
+            replace(d, field=told(d.field), message=told(d.message), suggestion=told(d.suggestion))
+            for d in error.details
+        ],
+        suggestions=[told(text) for text in error.suggestions],
+        questions=[told(text) for text in error.questions],
+    )
+
+
+def _at_instructions(error: AlgoAgentError, said: Mapping[str, Any]) -> AlgoAgentError:
+    """Return an error about what the words of a search said: `instructions` is the field at fault."""
+    error.details = tuple(
+        replace(found, field="instructions") if found.field.split(".")[0] in said else found for found in error.details
+    )
+    return error
 
 
 def _named_values(values: Range | list[float]) -> list[float]:
@@ -183,13 +217,20 @@ def search_from_request(
         raise error.at("strategy_id") from None
     request = {k: given.pop(k) for k in REQUEST if given.get(k) is not None}
     options = {k: v for k, v in given.items() if k not in REQUEST}
+    said: dict[str, Any] = {}
     if instructions:
         canonical, _ = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
         try:
-            request = {**search_in_words(canonical, instructions), **request}
+            said = search_in_words(canonical, instructions)
         except (InvalidInput, StrategyError) as error:
             raise error.at("instructions") from None
-    return search_create(user=user, request=request, strategy=strategy, here=here, **options)
+        said = {name: value for name, value in said.items() if name not in request}
+    try:
+        return search_create(
+            user=user, request={**said, **request}, strategy=strategy, in_words=bool(said), here=here, **options
+        )
+    except (InvalidInput, StrategyError) as error:
+        raise _at_instructions(error, said) from None
 
 
 def _prices(run: BacktestRun) -> PriceData:

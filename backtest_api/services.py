@@ -21,6 +21,7 @@ from django.utils.timezone import now
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.days import no_such_day
+from Backtest.describe import bars_of
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import (
     AlgoAgentError,
@@ -92,7 +93,7 @@ def run_create(
     data["execution"] |= given
     loaded = load_canonical(data)
     checked = loaded.require()
-    return BacktestRun.objects.create(
+    run = BacktestRun(
         warnings=warnings.together(
             warnings.of_reading(reading),
             warnings.of_reading([*of_bars, *loaded.warnings]),
@@ -110,6 +111,11 @@ def run_create(
         start_date=start_date,
         end_date=end_date,
     )
+    if strategy is not None:  # the strategy's may be other ones when the run is looked at
+        found = still_assumed(run, strategy.canonical_json, strategy.assumptions)
+        run.outcome = {"assumptions": [{**a, "first_difference": ""} for a in found]}
+    run.save()
+    return run
 
 
 def run_create_from_code(
@@ -303,7 +309,7 @@ def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -
         canonical = None if run.code else load_canonical(run.canonical_json).require()
         keep = queue.Keeper(run)
         keep(0.0)
-        queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {run.symbol} {run.timeframe}")
+        queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {bars_of(run.timeframe)} of {run.symbol}")
         prices = get_data_manager(user=run.user).fetch(
             PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history_bars(canonical), run.timezone)
         )
@@ -401,7 +407,9 @@ def run_store(
     run.status, run.progress = Status.COMPLETED, 1.0
     for name in SUMMARY_FIELDS:
         setattr(run, name, result.summary[name])
-    run.metrics, run.manifest, run.outcome = result.metrics, result.manifest, {**outcome, "cautions": result.cautions}
+    kept = {name: run.outcome[name] for name in ("assumptions",) if name in run.outcome}
+    run.metrics, run.manifest = result.metrics, result.manifest
+    run.outcome = {**kept, **outcome, "cautions": result.cautions}
     run.manifest = {**run.manifest, "resources": result.resources}
     run.warnings = warnings.together(run.warnings, result.warnings)
     run.data_source, run.data_sha256 = result.prices.source, result.manifest["data"]["sha256"]

@@ -26,6 +26,7 @@ from backtest_api.models import BacktestRun
 from backtest_api.serializers import artifacts_of
 from backtest_api.tasks import ring
 from backtest_api.warnings import of_reading
+from data_api.selectors import uploaded_symbols
 from Strategy.conversation import Exchange, said_by, window, withholding
 from Strategy.edits import PROMPTS, Edit, edit_by_model, edit_by_rules
 from Strategy.intents import Wanted, wanted
@@ -110,7 +111,7 @@ def converse(
     yield Event("session", {"session_id": talk.session_id})
     text, intent, before = "", "", last_call(user=user)
     try:
-        want = wanted(message, has_strategy=talk.strategy is not None)
+        want = wanted(message, has_strategy=talk.strategy is not None, symbols=uploaded_symbols(user=user))
         intent = want.intent
         for piece in _answer(talk, want, settings.CHAT_WAIT_S if wait_s is None else wait_s):
             if isinstance(piece, Event):
@@ -228,7 +229,7 @@ def _change(talk: Talk, wait_s: float) -> Reply:
     canonical = canonical_of(strategy)
     then = _AND_TEST.search(talk.message)
     words = talk.message[: then.start()] if then else talk.message
-    edit = edit_by_rules(canonical, words)
+    edit = edit_by_rules(canonical, words, symbols=uploaded_symbols(user=talk.user))
     if edit is None and models_configured():
         edit = edit_by_model(canonical, words, get_models(), talk.ledger)
         talk.answered_by = "model"
@@ -240,7 +241,9 @@ def _change(talk: Talk, wait_s: float) -> Reply:
     yield from _changed(talk, strategy, edit)
     if then:
         yield "\n"
-        yield from _backtest(talk, wanted(then["order"], has_strategy=True), wait_s)
+        yield from _backtest(
+            talk, wanted(then["order"], has_strategy=True, symbols=uploaded_symbols(user=talk.user)), wait_s
+        )
 
 
 def _changed(talk: Talk, strategy: Strategy, edit: Edit) -> Reply:
@@ -572,7 +575,7 @@ def _tools(talk: Talk, wait_s: float) -> tuple[ModelTool, ...]:
     def change(given: _Change) -> str:
         spoken(given.words)
         strategy = _current(talk)
-        edit = edit_by_rules(canonical_of(strategy), given.words)
+        edit = edit_by_rules(canonical_of(strategy), given.words, symbols=uploaded_symbols(user=talk.user))
         if edit is None:
             raise StrategyError("The words could not be read as a change: ask the trader to say it in other words")
         return "".join(p for p in _changed(talk, strategy, edit) if isinstance(p, str))

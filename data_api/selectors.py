@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from auth_api.models import User
 from Backtest.data.importing.shown import shown_bar
+from Backtest.data.uploaded import UploadedProvider
 from Backtest.errors import NotFound
 from Backtest.indicators import REGISTRY
 from data_api.models import DataSet
@@ -27,6 +28,12 @@ def dataset_get(*, user: User, dataset_id: int) -> DataSet:
     if found is None:
         raise NotFound(f"There is no data set {dataset_id}")
     return found
+
+
+def uploaded_symbols(*, user: User) -> list[str]:
+    """Return the symbols of the prices a user uploaded."""
+    own = datasets_of(user=user).filter(source=UploadedProvider.name)
+    return list(own.order_by("symbol").values_list("symbol", flat=True).distinct())
 
 
 def dataset_preview(dataset: DataSet) -> list[dict[str, Any]]:

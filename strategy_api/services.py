@@ -36,6 +36,8 @@ from Backtest.errors import (
     StrategyError,
 )
 from data_api.providers import get_data_manager
+from data_api.selectors import uploaded_symbols
+from Strategy.assumed import still_true
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
 from Strategy.model_calls import Question
 from Strategy.older_shape import assumptions_in
@@ -152,7 +154,9 @@ def understand(*, user: User, text: str, name: str = "", session_id: str = "") -
     """
     if _URL.fullmatch(text.strip()):
         return _of_page(user, text.strip(), session_id)
-    return _analyzer(user, session_id).analyze_strategy(template_text(text), name=name)
+    return _analyzer(user, session_id).analyze_strategy(
+        template_text(text), name=name, symbols=uploaded_symbols(user=user)
+    )
 
 
 def _of_page(user: User, url: str, session_id: str) -> Analysis:
@@ -313,7 +317,7 @@ def strategy_update(
             _change_canonical(strategy, canonical_json, session_id)
             beside = _beside(strategy.user_description, load_canonical(strategy.canonical_json).require())
             strategy.warnings = [w for w in strategy.warnings if w["code"] != TEXT_NOT_USED] + beside
-            strategy.assumptions = [a.__dict__ for a in assumptions_in(canonical_json)]
+            strategy.assumptions = [a.__dict__ for a in assumptions_in(canonical_json)] or strategy.assumptions
         try:
             with transaction.atomic():
                 strategy.save()
@@ -327,7 +331,7 @@ def _beside(text: str, canonical: CanonicalStrategy) -> list[dict[str, str]]:
     if not text.strip():
         return []
     with suppress(AlgoAgentError):
-        read = parse_strategy(template_text(text), timeframe=canonical.timeframe).strategy
+        read = parse_strategy(template_text(text), timeframe=canonical.timeframe, symbols=canonical.symbols).strategy
         read = read and read.model_copy(update={"symbols": read.symbols or canonical.symbols})
         if read is not None and read.trading_core() == canonical.trading_core():
             return []
@@ -338,7 +342,9 @@ def _beside(text: str, canonical: CanonicalStrategy) -> list[dict[str, str]]:
 
 def _is_automatic(strategy: Strategy) -> bool:
     """Tell whether a strategy's name is the one its text was given, and nobody's choice."""
-    read = parse_strategy(template_text(strategy.user_description))
+    read = parse_strategy(
+        template_text(strategy.user_description), symbols=strategy.canonical_json.get("symbols") or ()
+    )
     made = read.strategy.strategy_name if read.strategy else str(read.partial.get("strategy_name") or "Draft")
     said = strategy.canonical_json.get("strategy_name") or made
     return said == made and re.fullmatch(rf"{re.escape(made)}(?: \(?\d+\)?)?", strategy.name) is not None
@@ -363,6 +369,7 @@ def _change_canonical(strategy: Strategy, canonical_json: Mapping[str, Any], ses
     old = load_canonical(strategy.canonical_json).strategy
     difference = changes(old, new) if old else []
     strategy.version += 1
+    strategy.assumptions = still_true(strategy.canonical_json, data, strategy.assumptions)
     strategy.canonical_json, strategy.warnings, strategy.alternatives = data, findings, []
     strategy.questions = []
     _write_code(strategy, generate_code(new))

@@ -16,7 +16,7 @@ from Backtest.data.prices import PriceData, PriceRequest, clean_frame, until
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError
 from Backtest.sessions import resample
-from Backtest.timeframes import seconds
+from Backtest.timeframes import in_words, seconds
 
 SYMBOLS = {
     "GOOG": "1d", "EURUSD": "1h", "BTCUSD": "1mo", "AAPL": "1d", "IBM": "1d", "MSFT": "1d", "FB": "1d",
@@ -41,7 +41,7 @@ class BundledProvider:
         native = SYMBOLS[symbol]
         if seconds(request.timeframe) < seconds(native):
             raise DataError(
-                f"{symbol} is bundled in {native} bars, {request.timeframe} bars cannot be made of them",
+                f"{symbol} is bundled in {in_words(native)} bars, {in_words(request.timeframe)} bars cannot be made of them",
                 suggestions=[f"Use the time frame {native} or a coarser one"],
             )
         frame, adjustment, quality = _load(symbol)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from Backtest.errors import DataError, DataRangeError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.timeframes import in_words, is_intraday, seconds
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class PriceData:
         if (start and start > last) or (end and end < first):
             wanted = f"{start or 'the beginning'} to {end or 'the end'}"
             raise DataRangeError(
-                f"{self.symbol} has {self.timeframe} prices from {have} in {self.source}, none from {wanted}",
+                f"{self.symbol} has {in_words(self.timeframe)} prices from {have} in {self.source}, none from {wanted}",
                 suggestions=[f"Choose dates within {have}"],
             )
         days = pd.DatetimeIndex(self.frame.index).tz_localize(None).normalize()
@@ -146,7 +146,7 @@ def in_zone(prices: PriceData, timezone: str) -> PriceData:
     if not timezone:
         return prices
     if not is_intraday(prices.timeframe):
-        note = f"{prices.timeframe} bars bear a date and no time: timezone={timezone} changes nothing"
+        note = f"{in_words(prices.timeframe).capitalize()} bars bear a date and no time: timezone={timezone} changes nothing"
         return replace(prices, notes=(*prices.notes, note))
     if index.tz is not None:
         if str(index.tz) == timezone:

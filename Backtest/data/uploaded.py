@@ -11,7 +11,7 @@ import pandas as pd
 from Backtest.data.prices import PriceData, PriceRequest, until
 from Backtest.errors import DataError
 from Backtest.sessions import resample
-from Backtest.timeframes import seconds
+from Backtest.timeframes import in_words, seconds
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class UploadedProvider:
             raise DataError(f"There is no upload of {request.symbol}")
         if seconds(request.timeframe) < seconds(found.timeframe):
             raise DataError(
-                f"{request.symbol} was uploaded in {found.timeframe} bars, {request.timeframe} bars cannot be made of them"
+                f"{request.symbol} was uploaded in {in_words(found.timeframe)} bars, {in_words(request.timeframe)} bars cannot be made of them"
             )
         try:
             frame = pd.read_parquet(found.path)

@@ -16,7 +16,7 @@ from Backtest.data.prices import PriceData, PriceRequest, clean_frame
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError, ProviderError
 from Backtest.sessions import resample
-from Backtest.timeframes import is_intraday
+from Backtest.timeframes import in_words, is_intraday
 
 # What Yahoo has; other time frames are made of the next finer one.
 _INTERVALS = {
@@ -106,7 +106,7 @@ class YahooProvider:
             ) from error
         except (exceptions.YFPricesMissingError, exceptions.YFTzMissingError) as error:
             raise DataError(
-                f"Yahoo has no {request.timeframe} prices for {request.symbol}: {error.rationale}",
+                f"Yahoo has no {in_words(request.timeframe)} prices for {request.symbol}: {error.rationale}",
                 suggestions=[
                     "Check the symbol as Yahoo spells it, the dates, and that intraday prices reach back 60 days only"
                 ],
@@ -120,7 +120,7 @@ class YahooProvider:
                 f"Yahoo gave an answer that cannot be read ({type(error).__name__}: {error})"[:300]
             ) from error
         if raw.empty:
-            raise DataError(f"Yahoo has no {request.timeframe} bars for {request.symbol} between these dates")
+            raise DataError(f"Yahoo has no {in_words(request.timeframe)} bars for {request.symbol} between these dates")
         return self._prices(request, raw)
 
     def _prices(self, request: PriceRequest, raw: pd.DataFrame) -> PriceData:

@@ -212,8 +212,9 @@ def _check_value(strategy: CanonicalStrategy, path: str, name: str, value: float
     except StrategyError as error:  # its findings name places of the strategy, not what was asked for
         if len(error.details) == 1 and (limit := _LIMIT.search(error.details[0].message)):
             raise StrategyError(f"{name} has to be {limit[1]}, not {value:g}") from None
-        error.details = tuple(replace(found, field=f"parameters.{name}") for found in error.details)
-        raise
+        said = f"With {name} = {value:g}: {'; '.join(found.message for found in error.details)}"
+        details = tuple(replace(found, field=f"parameters.{name}") for found in error.details)
+        raise StrategyError(said, details=details) from None
 
 
 _LIMIT = re.compile(r"Input should be ((?:greater|less) than (?:or equal to )?[-\d.e+]+), got ")

@@ -299,7 +299,7 @@ def test_each_provider_that_has_nothing_says_why() -> None:
 
     with pytest.raises(DataError, match="away: no network") as caught:
         DataManager([Away(), BundledProvider()]).fetch(PriceRequest("GOOG", start=date(2030, 1, 1)))
-    assert "GOOG has 1d prices from 2004-08-19 to 2013-03-01" in str(caught.value)
+    assert "GOOG has daily prices from 2004-08-19 to 2013-03-01" in str(caught.value)
     assert "Upload a file with the prices" in caught.value.suggestions
 
 

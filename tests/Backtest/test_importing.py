@@ -14,6 +14,7 @@ import pytest
 
 from Backtest.data import PriceData
 from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.errors import DataError
 
 # Three bars of one stock in the days of New Year 2024; every daily file below says the same in its own words.
 DAYS = ("2024-01-02", "2024-01-03", "2024-01-04")
@@ -169,6 +170,30 @@ CHART = {
     "timestamp": [1704205800, 1704292200, 1704378600],
     "indicators": {"quote": [dict(zip(("open", "high", "low", "close", "volume"), COLUMNS, strict=True))]},
 }
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "[Date],[Open],[High],[Low],[Close],[Volume]",
+        "{Date},{Open},{High},{Low},{Close},{Volume}",
+        "[Date],Open,High,Low,Close,Volume",
+        "[exported daily]\nDate,Open,High,Low,Close,Volume",
+        "{note: daily}\nDate,Open,High,Low,Close,Volume",
+    ],
+)
+def test_what_only_begins_like_json_is_text(head: str) -> None:
+    found = prices(f"{head}\n2024-01-02,1,2,1,2,5\n2024-01-03,2,3,2,3,5\n", "acme.csv")
+    assert times(found) == ["2024-01-02 00:00:00", "2024-01-03 00:00:00"]
+    assert rows(found)[1] == (2.0, 3.0, 2.0, 3.0, 5.0)
+
+
+def test_broken_json_is_said_to_be_that_where_its_name_says_json() -> None:
+    broken = '[{"time": "2024-01-02", "open": 1'
+    with pytest.raises(DataError, match="no JSON"):
+        read(broken, "answer.json")
+    with pytest.raises(DataError, match="no column of times"):
+        read(broken, "answer.txt")
 
 
 @pytest.mark.parametrize(

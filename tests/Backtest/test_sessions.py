@@ -130,8 +130,8 @@ def test_parts_at_the_ends_are_left_out_and_said() -> None:
     index = weekdays("2024-01-03", 9, "1111100")  # from a Wednesday to a Monday
     bars, notes = resample(prices(index), "1wk")
     assert [str(t.date()) for t in bars.index] == ["2024-01-08"]
-    assert any("first 1wk bar" in n and "left out" in n for n in notes)
-    assert any("last 1wk bar" in n and "left out" in n for n in notes)
+    assert any("first weekly bar" in n and "left out" in n for n in notes)
+    assert any("last weekly bar" in n and "left out" in n for n in notes)
     assert any("Monday to Friday" in n for n in notes)
 
 

@@ -179,7 +179,33 @@ def test_assumptions_of_a_run_are_the_same_wherever_it_is_shown(api: APIClient) 
     assert [a["field"] for a in words["assumptions"]] == fields
     assert api.get(f"/api/backtests/{words['id']}/").json()["assumptions"] == words["assumptions"]
     api.patch(f"/api/strategies/{made['id']}/", {"user_description": text.replace("30", "25")})
-    assert api.get(f"/api/backtests/{quick['id']}/").json()["assumptions"] == [], "they are of other words now"
+    assert api.get(f"/api/backtests/{quick['id']}/").json()["assumptions"] == quick["assumptions"], (
+        "of the words it had"
+    )
+
+
+def test_a_changed_strategy_keeps_the_assumptions_that_are_still_true(api: APIClient) -> None:
+    text = "Buy GOOG when RSI drops below 30, sell at the middle Bollinger band, stop 5%, on daily bars"
+    made = api.post("/api/strategies/", {"user_description": text}).json()
+    texts = [a["text"] for a in made["assumptions"]]
+    reading, touch = "RSI(14) crosses below 30 is read as a cross", "A touch is the bar's high at or beyond the level"
+    assert {reading, touch, "No commission", "RSI with its usual setting 14"} <= set(texts)
+    data = made["canonical_json"]
+    data["risk"]["stop_loss"]["value"], data["execution"]["commission"] = 4, 0.001
+    changed = api.patch(f"/api/strategies/{made['id']}/", {"canonical_json": data}).json()
+    assert changed["version"] == 2
+    assert [a["text"] for a in changed["assumptions"]] == [t for t in texts if t != "No commission"]
+    run = api.post("/api/backtests/quick-run/", {"strategy_id": made["id"]}).json()
+    assert [a["text"] for a in run["assumptions"]] == [t for t in texts if t != "No commission"]
+    data["entry_rules"][0]["when"]["right"]["value"] = 25
+    changed = api.patch(f"/api/strategies/{made['id']}/", {"canonical_json": data}).json()
+    left = {a["text"] for a in changed["assumptions"]}
+    assert "RSI with its usual setting 14" in left
+    assert not left & {reading, touch}, "the rules are other ones"
+    assert api.get(f"/api/backtests/{run['id']}/").json()["assumptions"] == run["assumptions"]
+    words = {"user_description": text.replace("30", "25")}
+    anew = api.patch(f"/api/strategies/{made['id']}/", words).json()
+    assert "RSI(14) crosses below 25 is read as a cross" in {a["text"] for a in anew["assumptions"]}
 
 
 @pytest.mark.parametrize("symbol", ["goog", "GOOG", "Goog"])
@@ -252,7 +278,7 @@ def test_a_text_is_read_again_for_the_bars_of_its_run(api: APIClient) -> None:
     assert answer.status_code in (200, 201), answer.data
     run = BacktestRun.objects.get(pk=answer.data["id"])
     assert (run.timeframe, run.canonical_json["risk"]["max_bars"]) == ("1h", 72)
-    assert len([w for w in answer.data["warnings"] if "read again for 1h bars" in str(w)]) == 1
+    assert len([w for w in answer.data["warnings"] if "read again for hourly bars" in str(w)]) == 1
 
 
 def test_a_failed_run_keeps_its_reason(api: APIClient) -> None:
@@ -294,6 +320,17 @@ def test_a_user_s_upload_comes_before_bundled_prices(api: APIClient) -> None:
     weekly = api.post("/api/data/fetch/", {"symbol": "GOOG", "interval": "1wk"}).json()
     assert weekly["rows"] == 3  # every day from a Wednesday to a Friday: two parts of weeks are left out
     assert api.delete(f"/api/data/datasets/{made.json()['id']}/").status_code == 204
+
+
+def test_an_upload_is_known_by_its_name_in_any_case(api: APIClient) -> None:
+    days = "\n".join(f"2020-01-{d:02d},{100 + d},{101 + d},{99 + d},{100 + d},5" for d in range(1, 32))
+    file = SimpleUploadedFile("p.csv", f"Date,Open,High,Low,Close,Volume\n{days}\n".encode())
+    text = "Buy mydata when close > 105, stop 5%"
+    refused = api.post("/api/strategies/", {"user_description": text})
+    assert refused.status_code == 422, refused.json()
+    api.post("/api/data/datasets/upload/", {"file": file, "symbol": "MYDATA"}, format="multipart")
+    run = api.post("/api/backtests/quick-run/", {"user_description": text}).json()
+    assert (run["symbol"], run["data_source"]) == ("MYDATA", "uploaded")
 
 
 def test_fetching_gives_a_data_set_with_its_report(api: APIClient) -> None:

@@ -178,7 +178,7 @@ def test_the_command_previews_and_stores(db: None, tmp_path: Path, capsys: pytes
     run(path, "--preview")
     assert "time = Date" in capsys.readouterr().out
     assert DataSet.objects.count() == 0
-    assert "ACME 1d: 3 bars, 2024-01-02 to 2024-01-04" in run(path)
+    assert "ACME: 3 daily bars, 2024-01-02 to 2024-01-04" in run(path)
     [stored] = json.loads(run(path, "--symbol", "mine", "--json"))
     assert (stored["symbol"], stored["rows"]) == ("MINE", 3)
 
@@ -206,7 +206,7 @@ def test_the_tester_imports_a_file(user: Any, tmp_path: Path) -> None:
     with pytest.raises(AlgoAgentError, match="more than one way"):
         tester.answer(f":import '{path}'")
     tester.answer(f":import '{path}' date_order=dmy symbol=acme")
-    assert "ACME 1d: 2 bars from my prices.csv" in out.getvalue()
+    assert "ACME: 2 daily bars from my prices.csv" in out.getvalue()
     assert tester.symbol == "ACME"
     for wrong in ("", f"'{path}", f"'{path}' nonsense", f"'{path}' order=dmy", f"'{path}' date_order=day"):
         with pytest.raises(AlgoAgentError):

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
 from Backtest.data.importing.decoding import MAX_UNPACKED, Content, decode
-from Backtest.data.importing.layout import MAX_ROWS, Table, check_columns, from_rows, is_data_row
+from Backtest.data.importing.layout import MAX_ROWS, Table, check_columns, from_rows, is_data_row, read_text
 from Backtest.data.importing.names import BAR, role_of
 from Backtest.data.importing.understanding import Findings, Question
 from Backtest.errors import DataError
@@ -77,6 +77,8 @@ def _cell(value: Any) -> str:
 def read_json(content: Content) -> Table:
     """Read the table inside a JSON document or JSON lines: rows as objects or lists, columns, or objects by time.
 
+    What only begins like JSON, such as the names `[Date],[Open]`, is a table of text, unless its name says JSON.
+
     Raises:
         DataError: no JSON, or no prices in it.
     """
@@ -89,6 +91,8 @@ def read_json(content: Content) -> Table:
         try:
             document = [json.loads(line) for line in text.split("\n") if line.strip()]
         except (ValueError, RecursionError):
+            if not content.name.lower().endswith((".json", ".jsonl", ".ndjson")):
+                return read_text(content)
             raise DataError(f"{content.name} is no JSON: {str(error)[:100]}") from error
     hints: dict[str, str] = {}
     rows = next(_tables(_by_time(document), hints, 0), None)

@@ -93,7 +93,10 @@ _WORDS = {"open", "high", "low", "close", "volume", "adjusted", "adj close"}
 
 
 def folded(name: str) -> str:
-    """Return a column's name without case, accents, brackets and numbering: "<DATE>", "1. open", "Adj_Close**"."""
+    """Return a column's name without case, accents, brackets and numbering: "<DATE>", "[Date]", "1. open", "Adj_Close**"."""
+    name = re.sub(
+        r"^\s*[\[{]\s*([^\[\]{}]+?)\s*[\]}]\s*$", r"\1", name
+    )  # whole names only: "Volume [BTC]" keeps its unit
     text = (
         "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
         if name.isascii() is False

@@ -11,7 +11,7 @@ from Backtest.data.importing.spacing import duration, kinds
 from Backtest.data.importing.times import Times
 from Backtest.data.importing.understanding import Findings
 from Backtest.errors import DataError
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.timeframes import in_words, is_intraday, seconds
 
 _HALF_DAY = pd.Timedelta(hours=12)
 _HOUR = pd.Timedelta(hours=1)
@@ -79,7 +79,7 @@ def one_spacing(moments: pd.DatetimeIndex, timeframe: str, findings: Findings) -
     begin, end = int(starts[first]), int(starts[first] + lengths[first])
     findings.warnings.append(
         f"The file has two spacings: from {when(known[begin])} to {when(known[end])} bars are {duration(float(steps[begin]))} apart and not "
-        f"{timeframe}; all are taken as {timeframe} bars, so split the file"
+        f"{timeframe}; all are taken as {in_words(timeframe)} bars, so split the file"
     )
 
 

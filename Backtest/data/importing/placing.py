@@ -10,7 +10,7 @@ from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.times import Times
 from Backtest.data.importing.understanding import Question
 from Backtest.data.importing.zone_columns import SHARED, WINTER, told_by_sessions, unclear_in_cells, zone_of_rows
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.timeframes import in_words, is_intraday, seconds
 
 
 def placed(reading: Reading, times: Times) -> zones.Placed:
@@ -19,7 +19,7 @@ def placed(reading: Reading, times: Times) -> zones.Placed:
     if not is_intraday(reading.timeframe):
         if choices.timezone and times.offset.isna().all():
             findings.notes.append(
-                f"{reading.timeframe} bars keep the date they bear; the zone {choices.timezone} is not needed"
+                f"{in_words(reading.timeframe).capitalize()} bars keep the date they bear; the zone {choices.timezone} is not needed"
             )
         return zones.days(times, choices.timezone, findings)
     unclear = unclear_in_cells(times)

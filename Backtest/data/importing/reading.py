@@ -25,7 +25,7 @@ from Backtest.data.importing.zone_columns import (
     with_offsets,
 )
 from Backtest.errors import DataError
-from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+from Backtest.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
 
 _PRICES = ("open", "high", "low", "close")
 
@@ -238,9 +238,11 @@ def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> s
         return stated
     if stated:
         remedy = (
-            f"are they {found.timeframe} bars?" if found.timeframe else "which is no known time frame: export another?"
+            f"are they {in_words(found.timeframe)} bars?"
+            if found.timeframe
+            else "which is no known time frame: export another?"
         )
-        text = f"{by} these are {stated} bars, but {found.text}: {remedy}"
+        text = f"{by} these are {in_words(stated)} bars, but {found.text}: {remedy}"
         reading.findings.questions.append(Question("timeframe", text, (found.timeframe,) if found.timeframe else ()))
     elif not found.timeframe and found.share >= 0.9:
         raise DataError(

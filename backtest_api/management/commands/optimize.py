@@ -79,7 +79,7 @@ class Command(RunCommand):
         if options["objective"]:
             request["objective"] = options["objective"]
         run = search_create(
-            user=user, request=request, canonical=named.canonical, strategy=named.stored, here=True,
+            user=user, request=request, canonical=named.canonical, strategy=named.stored, in_words=bool(words), here=True,
             reading=named.findings, **self.run_options(options),
         )  # fmt: skip
         run = search_execute(run=run, workers=options["workers"], report=not options["no_report"])

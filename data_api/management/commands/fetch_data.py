@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
 from auth_api.cli import UserCommand, day
+from Backtest.describe import bars_of
 from Backtest.timeframes import TIMEFRAMES
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Command(UserCommand):
             self.stdout.write(json.dumps({name: getattr(found, name) for name in fields}))
             return
         console = Console(highlight=False)
-        console.print(f"{found.symbol} {found.timeframe}: {found.rows} bars, {found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}, "
+        console.print(f"{found.symbol}: {bars_of(found.timeframe, found.rows)}, {found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}, "
                       f"{found.source}, adjusted for {found.adjustment}")  # fmt: skip
         rows = dataset_preview(found)
         table = Table(box=None, pad_edge=False)

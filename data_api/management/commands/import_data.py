@@ -73,6 +73,7 @@ class Command(UserCommand):
             print_understood(understood, Console(highlight=False))
 
     def _store(self, user: User, name: str, content: bytes, choices: ImportChoices, *, as_json: bool) -> None:
+        from Backtest.describe import bars_of
         from data_api.services import dataset_upload
 
         stored = dataset_upload(user=user, name=name, content=content, choices=choices)
@@ -83,7 +84,7 @@ class Command(UserCommand):
         for found in stored:
             zone = f", {found.timezone}" if found.timezone else ""
             self.stdout.write(
-                f"{found.symbol} {found.timeframe}: {found.rows} bars, {found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}{zone}, "
+                f"{found.symbol}: {bars_of(found.timeframe, found.rows)}, {found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}{zone}, "
                 f"adjustment: {found.adjustment}"
             )
             for note in found.notes:
