@@ -198,7 +198,13 @@ SPECTACULAR_SETTINGS = {
         "CodeWriter": ["template", "model"],
     },
 }
-UNFOLD = {"SITE_TITLE": "AlgoAgent", "SITE_HEADER": "AlgoAgent", "SITE_URL": reverse_lazy("docs")}
+AUTHENTICATION_BACKENDS = ["auth_api.doors.Doors"]
+UNFOLD = {
+    "SITE_TITLE": "AlgoAgent",
+    "SITE_HEADER": "AlgoAgent",
+    "SITE_URL": reverse_lazy("docs"),
+    "LOGIN": {"form": "auth_api.doors.LoginForm"},
+}
 
 DATA_PROVIDERS = env.list("DATA_PROVIDERS", default=["bundled", "yahoo"])
 YAHOO_TIMEOUT_S = env.float("YAHOO_TIMEOUT_S", default=10.0)

@@ -41,3 +41,22 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"session of {self.user_id}"
+
+
+class WrongPasswords(models.Model):
+    """How many wrong passwords there were for an account, or from an address, and when the last one was: see doors.py."""
+
+    key = models.CharField(max_length=200, unique=True)  # "account:ada", "address:203.0.113.7"
+    count = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural: ClassVar = "wrong passwords"
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.key}"
+
+    @property
+    def kind(self) -> str:
+        """`account` or `address`."""
+        return self.key.partition(":")[0]

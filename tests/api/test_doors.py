@@ -1,0 +1,134 @@
+"""Wrong passwords: whoever tries many waits, at every door, and others do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate
+from django.test import Client
+from django.utils.timezone import now
+
+from auth_api import doors
+from auth_api.models import User, WrongPasswords
+from tests.live import Server, http
+
+RIGHT = "a-long-passphrase"
+
+
+class Clock:
+    """The time as doors see it."""
+
+    def __init__(self) -> None:
+        self.time = now()
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def go(self, **span: float) -> None:
+        self.time += timedelta(**span)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(doors, "now", found)
+    return found
+
+
+def enter(client: Client, name: str = "ada", password: str = "wrong", address: str = "203.0.113.7") -> Any:
+    body = {"username": name, "password": password}
+    return client.post("/api/auth/login/", body, content_type="application/json", REMOTE_ADDR=address)
+
+
+@pytest.fixture(autouse=True)
+def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rest_framework.throttling import SimpleRateThrottle
+
+    monkeypatch.setattr(SimpleRateThrottle, "allow_request", lambda *_: True)
+
+
+def test_after_five_wrong_ones_the_right_one_waits_too(client: Client, user: User, clock: Clock) -> None:
+    assert [enter(client).status_code for _ in range(5)] == [401] * 5
+    refused = enter(client, password=RIGHT)
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "5"
+    assert refused.json()["error"] == "There were too many wrong passwords. Try again in 5 seconds"
+    clock.go(seconds=4.9)
+    assert enter(client, password=RIGHT).status_code == 429
+    clock.go(seconds=0.2)
+    assert enter(client, password=RIGHT).status_code == 200
+    assert enter(client).status_code == 401, "counted from the beginning"
+
+
+def test_each_further_one_doubles_the_wait(client: Client, user: User, clock: Clock) -> None:
+    waits = []
+    for _ in range(15):
+        while (answer := enter(client)).status_code == 429:
+            waits.append(int(answer.headers["Retry-After"]))
+            clock.go(seconds=waits[-1])
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]
+
+
+def test_it_is_forgotten_after_a_day(client: Client, user: User, clock: Clock) -> None:
+    for _ in range(5):
+        enter(client)
+    clock.go(hours=25)
+    assert [enter(client).status_code for _ in range(5)] == [401] * 5
+    assert set(WrongPasswords.objects.values_list("key", "count")) == {("account:ada", 5), ("address:203.0.113.7", 5)}
+
+
+def test_a_clock_set_back_shuts_nobody_out(client: Client, user: User, clock: Clock) -> None:
+    for _ in range(5):
+        enter(client)
+    clock.go(days=-365)
+    assert enter(client).headers["Retry-After"] == "5"
+
+
+def test_all_doors_count_together(client: Client, user: User, clock: Clock) -> None:
+    user.is_staff = True
+    user.save()
+    for _ in range(3):
+        enter(client)
+    page: Any = client.post("/admin/login/", {"username": "ada", "password": "wrong"}, REMOTE_ADDR="203.0.113.8")
+    assert b"correct username and password" in page.content
+    assert enter(client, name="ADA").status_code == 401
+    shut: Any = client.post("/admin/login/", {"username": "ada", "password": RIGHT}, REMOTE_ADDR="203.0.113.9")
+    assert b"too many wrong passwords" in shut.content
+    assert enter(client, password=RIGHT, address="203.0.113.9").status_code == 429
+    with pytest.raises(doors.TooManyWrongPasswords):
+        authenticate(username="ada", password=RIGHT)
+    clock.go(seconds=6)
+    opened: Any = client.post("/admin/login/?next=/admin/", {"username": "ada", "password": RIGHT})
+    assert (opened.status_code, opened["Location"]) == (302, "/admin/")
+
+
+def test_an_address_that_tries_many_accounts_waits_and_others_do_not(client: Client, user: User, clock: Clock) -> None:
+    assert {enter(client, name=f"name{n}").status_code for n in range(30)} == {401}
+    assert enter(client, password=RIGHT).status_code == 429
+    assert enter(client, password=RIGHT, address="203.0.113.8").status_code == 200
+    for number in range(30):
+        enter(client, name=f"other{number}", address=f"2001:db8:1:2::{number:x}")
+    assert enter(client, password=RIGHT, address="2001:db8:1:2:ffff::1").status_code == 429, "one customer's network"
+    assert enter(client, password=RIGHT, address="2001:db8:1:3::1").status_code == 200
+    assert WrongPasswords.objects.get(key="address:203.0.113.7").count == 30
+
+
+def test_a_header_makes_no_other_address(client: Client, user: User, clock: Clock) -> None:
+    for number in range(30):
+        body = {"username": f"n{number}", "password": "x"}
+        client.post("/api/auth/login/", body, content_type="application/json", HTTP_X_FORWARDED_FOR=f"10.0.0.{number}")
+    assert enter(client, password=RIGHT, address="127.0.0.1").status_code == 429
+
+
+def test_many_at_once_are_many(server: Server) -> None:
+    server.token("grace")
+    body = {"username": "grace", "password": "wrong"}
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(
+            pool.map(lambda _: http.post(f"{server.url}/api/auth/login/", json=body, timeout=60).status_code, range(12))
+        )
+    assert Counter(answers) == {401: 5, 429: 7}
