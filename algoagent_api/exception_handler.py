@@ -92,6 +92,8 @@ def _passing(error: Exception) -> str:
         return "The disk of the server is full, so this was not done: try again in a minute"
     if isinstance(error, OperationalError | InterfaceError):
         return "The database does not answer, so this was not done: try again in a minute"
+    if type(error).__module__ == "redis.exceptions":  # imported only where CACHE_URL is set
+        return "The cache that counts requests does not answer, so this was not done: try again in a minute"
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from django.utils.timezone import now
 
 from auth_api import doors
 from auth_api.models import User, WrongPasswords
-from tests.live import Server, http
+from tests.api.test_workers import needs_redis, redis
+from tests.live import Server, http, serve
 
 RIGHT = "a-long-passphrase"
 
@@ -132,3 +134,20 @@ def test_many_at_once_are_many(server: Server) -> None:
             pool.map(lambda _: http.post(f"{server.url}/api/auth/login/", json=body, timeout=60).status_code, range(12))
         )
     assert Counter(answers) == {401: 5, 429: 7}
+
+
+@needs_redis
+def test_several_processes_count_together(tmp_path: Path) -> None:
+    """Two servers that share a Redis; while it is away, they say so."""
+    body = {"username": "nobody", "password": "wrong"}
+    with redis(tmp_path) as shared:
+        more = {"CACHE_URL": shared.url, "THROTTLE_LOGIN": "3/min"}
+        with serve(tmp_path / "var", **more) as one, serve(tmp_path / "var", **more) as two:
+            answers = [http.post(f"{s.url}/api/auth/login/", json=body, timeout=60) for s in (one, two, one, two)]
+            assert [a.status_code for a in answers] == [401, 401, 401, 429]
+            shared.kill()
+            away = http.post(f"{two.url}/api/auth/login/", json=body, timeout=60)
+            assert away.status_code == 503
+            assert "does not answer" in away.json()["error"]
+            shared.start()
+            assert http.post(f"{two.url}/api/auth/login/", json=body, timeout=60).status_code == 401
