@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from auth_api.requests import JSONErrors, StrictQuery
 
@@ -15,6 +18,12 @@ class SchemaView(JSONErrors, StrictQuery, SpectacularAPIView):
 
 class DocsView(JSONErrors, StrictQuery, SpectacularSwaggerView):
     """A page to read it and to try the API out."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **more: Any) -> Response:
+        response: Response = super().get(request, *args, **more)
+        response["Cross-Origin-Opener-Policy"] = "same-origin"  # the package opens it for a log-in in another window
+        return response
 
 
 _ERROR = {

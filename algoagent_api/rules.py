@@ -101,6 +101,8 @@ RULES: dict[str, Rule] = {
     "DEPLOY_GATES": (_gates, f'write JSON such as {{"min_trades": 1}}, where each gate must be a number; known are {", ".join(GATES)}'),
     "LLM_MODEL": (_models, f"write vendor:model, such as google-gla:gemini-2.5-flash; known are {', '.join(VENDORS)}"),
     "CELERY_BROKER_URL": (_broker, f"write a URL such as redis://host:6379/0, with a port from 1 to 65535; known are {', '.join(BROKERS)}"),
+    "SECURITY_CONTACT": (lambda v: all(c.startswith(("mailto:", "https://", "tel:")) for c in v),
+                         "write addresses as security.txt has them, such as mailto:security@example.com,https://example.com/security"),
     "CACHE_URL": (lambda v: not v or (v.startswith(("redis://", "rediss://")) and _broker(v)),
                   "leave it empty, or write the URL of a Redis, such as redis://host:6379/1, with a port from 1 to 65535"),
     **{name: (lambda v: not v or _web(v), _WEB)

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "algoagent_api.observability.ObservedRequests",
+    "algoagent_api.security.GuardedData",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -140,6 +141,7 @@ if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _cookies
     SECURE_HSTS_SECONDS = _hsts_seconds
 
+SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])
 # Where requests are counted for the throttles: in each process, or in a Redis that several share.
 CACHE_URL = env.str("CACHE_URL", default="")
 if CACHE_URL:

@@ -9,6 +9,7 @@ from algoagent_api.exception_handler import not_found
 from algoagent_api.health import HealthView, LiveView, ReadyView
 from algoagent_api.observability import metrics
 from algoagent_api.openapi import DocsView, SchemaView
+from algoagent_api.security import security_txt
 
 urlpatterns = [
     path("", RedirectView.as_view(url=reverse_lazy("docs"))),
@@ -23,6 +24,7 @@ urlpatterns = [
     path("api/health/", HealthView.as_view(), name="health"),
     path("api/health/live/", LiveView.as_view(), name="health-live"),
     path("api/health/ready/", ReadyView.as_view(), name="health-ready"),
+    path(".well-known/security.txt", security_txt, name="security-txt"),
     path("metrics", metrics, name="metrics"),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),

@@ -34,6 +34,7 @@ CANNOT_WORK = [
     ("LLM_MODEL", "gpt", "vendor:model"),
     ("CELERY_BROKER_URL", "kafka://x", "redis"),
     ("CELERY_BROKER_URL", "redis", "redis://host"),
+    ("SECURITY_CONTACT", "security@example.com", "mailto:security@example.com"),
     ("CACHE_URL", "memcached://host", "redis://host:6379/1"),
     ("CACHE_URL", "redis://host:0/1", "from 1 to 65535"),
     ("DATABASE_URL", "foo", "postgres://user"),
