@@ -21,7 +21,7 @@ class DocsView(JSONErrors, StrictQuery, SpectacularSwaggerView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **more: Any) -> Response:
-        response: Response = super().get(request, *args, **more)
+        response: Response = super().get(request, *args, **more)  # type: ignore[no-untyped-call]
         response["Cross-Origin-Opener-Policy"] = "same-origin"  # the package opens it for a log-in in another window
         return response
 
