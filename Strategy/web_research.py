@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +13,10 @@ from Backtest.canonical import Provenance
 from Backtest.errors import InvalidInput, ProviderError, StrategyError
 from Strategy.gemini_strategy_integrator import StrategyAnalyzer
 from Strategy.lexer import MAX_LENGTH
+from Strategy.page_reading import passages_with_rules
 from Strategy.text_parser import ParseResult, parse_strategy
 
-MOST_CANDIDATES, MOST_RESULTS, TIMEOUT_S = 5, 10, 10.0
-_RULE = re.compile(r"(?i)\b(buy|sell|short|enter|exit|long)\b")
+MOST_RESULTS, TIMEOUT_S = 10, 10.0
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,9 @@ def candidates(text: str, url: str, analyzer: StrategyAnalyzer) -> list[Candidat
 
     Raises:
         StrategyError: the page describes no strategy.
+        InvalidInput: it takes too long to read.
     """
-    found: list[Candidate] = []
-    taken: set[int] = set()
-    for blocks, passage in _passages(text):
-        if taken & set(blocks) or len(found) == MOST_CANDIDATES:
-            continue
-        parsed = parse_strategy(passage)
-        if parsed.strategy is not None:
-            found.append(Candidate(passage, _from(parsed, url), "rules"))
-            taken |= set(blocks)
+    found = [Candidate(passage, _from(parse_strategy(passage), url), "rules") for passage in passages_with_rules(text)]
     if not found:
         analysis = analyzer.analyze_strategy(text[:MAX_LENGTH])
         if analysis.parsed.strategy is None:
@@ -56,21 +48,6 @@ def candidates(text: str, url: str, analyzer: StrategyAnalyzer) -> list[Candidat
             )
         found.append(Candidate(text[:MAX_LENGTH], _from(analysis.parsed, url), analysis.answered_by))
     return found
-
-
-def _passages(text: str) -> Iterator[tuple[range, str]]:
-    """Yield runs of paragraphs that speak of trading, with their places: the shorter first, so that two strategies stay two.
-
-    A passage begins at its first trading word, behind a title such as "The dip:".
-    """
-    blocks = [b.strip() for b in text.split("\n") if b.strip()]
-    for length in (1, 2, 3, 4):
-        for i in range(len(blocks) - length + 1):
-            first, last = _RULE.search(blocks[i]), _RULE.search(blocks[i + length - 1])
-            if first and last:
-                passage = "\n".join([blocks[i][first.start() :], *blocks[i + 1 : i + length]])
-                if len(passage) <= 2000:
-                    yield range(i, i + length), passage
 
 
 def _from(parsed: ParseResult, url: str) -> ParseResult:

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpcore
 
 from Backtest.errors import InvalidInput, ProviderError, TooLarge
+from Strategy.page_reading import readable
 
 MAX_BYTES = 2 * 1024 * 1024
 TIMEOUT_S = 10.0
@@ -203,12 +204,10 @@ def _resolve(host: str, port: int, allowed: Callable[[Address], bool]) -> Addres
 
 
 def _readable(html: str, url: str) -> str:
-    import trafilatura
-
-    text = trafilatura.extract(html, include_comments=False, include_tables=True) or ""
-    if not text.strip():
+    text = readable(html)
+    if not text:
         raise InvalidInput(f"{_shown(url)} has no readable text: copy it here instead")
-    return text.strip()
+    return text
 
 
 def _shown(url: str) -> str:

@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from functools import cache
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parent.parent
 # None of these reads the environment or Django's settings when it is imported.
@@ -30,11 +31,9 @@ PACKAGES = [
 ]  # fmt: skip
 
 
-@cache
-def _context() -> ForkServerContext:
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload([*PACKAGES, __name__])
-    return found
+# One of its own: reading an uploaded file has another, in this process too.
+_SERVER, _LOCK = forkserver.ForkServer(), threading.Lock()
+_SERVER.set_forkserver_preload([*PACKAGES, __name__])
 
 
 def start(
@@ -52,8 +51,10 @@ def start(
         out: the file to which its output is added; its errors too, unless they have a file of their own.
         given: the file it reads as its standard input.
     """
-    process = _context().Process(target=_begin, args=(arguments, environment, out, error or out, given))
-    process.start()
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=_begin, args=(arguments, environment, out, error or out, given))
+    with _LOCK, patch.object(forkserver, "connect_to_new_process", _SERVER.connect_to_new_process):
+        process.start()
     return process
 
 

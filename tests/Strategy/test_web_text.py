@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from auth_api.models import User
 from Backtest.errors import AlgoAgentError, InvalidInput, ProviderError, TooLarge
 from Strategy.web_text import fetch_text, is_public
 
@@ -180,13 +181,13 @@ def test_public_addresses() -> None:
         assert is_public(ipaddress.ip_address(text)), text
 
 
-def test_the_tester_reads_a_page(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tester_reads_a_page(site: str, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
     from Strategy import web_text
     from Strategy.interactive_strategy_tester import Tester
 
-    tester = Tester(user=None, console=Console(quiet=True))  # type: ignore[arg-type]
+    tester = Tester(user=user, console=Console(quiet=True))
     with pytest.raises(InvalidInput, match="not on the public internet"):
         tester.read(f"{site}/article")
     monkeypatch.setattr(web_text, "fetch_text", partial(fetch_text, allowed=local))

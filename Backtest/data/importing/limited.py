@@ -1,20 +1,14 @@
 """Reading a file in a process of its own, with limits: a file that unpacks to gigabytes ends that process and nothing else.
 
-The process is forked from one that has imported everything and read nothing, takes some 20 ms, and answers with text
-and plain numbers.
+It answers with text and plain numbers.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,20 +21,14 @@ from Backtest.data.importing.understanding import ImportChoices, Question, Under
 from Backtest.data.prices import PriceData
 from Backtest.errors import AlgoAgentError, DataError, Diagnostic
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.limited import MIB, MOST_BYTES, Ended, TookTooLong, TookTooMuch, WorkLimits, begin_with, working
 
-MIB = 2**20
-_MAX_TEXT = 16 * MIB
-_FILES, _NO_MEMORY = 64, 3
-_PATIENCE, _ENDING_S = 6, 5  # a busy machine gives a process a part of its time
 MAX_SYMBOLS = 50
-_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
-_CONTEXT: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
-if _FORKS:
-    _CONTEXT.set_forkserver_preload([__name__])
+begin_with(__name__)
 
 
 @dataclass(frozen=True)
-class ReadingLimits:
+class ReadingLimits(WorkLimits):
     """What reading one file may take.
 
     Args:
@@ -97,34 +85,18 @@ def _read(
     limits: ReadingLimits,
 ) -> list[Understood]:
     bounds = limits.of(len(content))
-    ours, theirs = _CONTEXT.Pipe()
-    reader = _CONTEXT.Process(target=_attend, args=(theirs, work, filename, choices, bounds), daemon=True)
-    reader.start()
-    theirs.close()
     try:
-        ours.send_bytes(content)
-        if not ours.poll(_PATIENCE * bounds.cpu_s):
-            raise _too_slow(filename, bounds)
-        answer = json.loads(ours.recv_bytes(_MAX_TEXT))
-        if "error" in answer:
-            raise _error_of(answer["error"])
-        return [_understood_of(told, ours) for told in answer["read"][:MAX_SYMBOLS]]
-    except (EOFError, OSError, ValueError):  # it ended, or answered with more than it may
-        reader.join(_ENDING_S)
-        raise _why_ended(reader.exitcode, filename, bounds) from None
-    finally:
-        ours.close()
-        reader.kill()
-        reader.join()
-        reader.close()
-
-
-def _why_ended(code: int | None, filename: str, limits: ReadingLimits) -> DataError:
-    if hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU:
-        return _too_slow(filename, limits)
-    if code == _NO_MEMORY or (code is not None and code < 0):  # libraries abort where Python raises
-        return _too_much(filename, limits)
-    return DataError(f"{filename} cannot be read: reading it ended with status {code}")
+        with working(_attend, work, filename, choices, limits=bounds, content=content) as line:
+            answer = json.loads(line.recv_bytes(MOST_BYTES))
+            if "error" in answer:
+                raise _error_of(answer["error"])
+            return [_understood_of(told, line) for told in answer["read"][:MAX_SYMBOLS]]
+    except TookTooLong:
+        raise _too_slow(filename, bounds) from None
+    except TookTooMuch:
+        raise _too_much(filename, bounds) from None
+    except Ended as error:
+        raise DataError(f"{filename} cannot be read: {error}") from None
 
 
 def _too_slow(filename: str, limits: ReadingLimits) -> DataError:
@@ -146,14 +118,12 @@ def _too_much(filename: str, limits: ReadingLimits) -> DataError:
 
 def _attend(
     line: Connection,
+    content: bytes,
     work: Callable[..., Understood | list[Understood]],
     filename: str,
     choices: ImportChoices,
-    limits: ReadingLimits,
 ) -> None:
-    """Read the file that comes over the line, locked up, and answer."""
-    content = line.recv_bytes()
-    _lock_up(limits)
+    """Read a file and answer."""
     try:
         found = work(content, filename, choices=choices)
         answers = [_answer(one) for one in (found if isinstance(found, list) else [found])]
@@ -162,31 +132,8 @@ def _attend(
             line.send_bytes(numbers)
     except AlgoAgentError as error:
         if isinstance(error.__cause__, MemoryError):
-            os._exit(_NO_MEMORY)
+            raise MemoryError from error
         line.send_bytes(json.dumps({"error": _as_text(error)}).encode())
-    except MemoryError:
-        os._exit(_NO_MEMORY)
-
-
-def _lock_up(limits: ReadingLimits) -> None:
-    """Limit this process's memory beyond what it has, its processor time and its files; where the system can."""
-    try:
-        import resource
-    except ImportError:  # not a POSIX system: the clock of who asked is the only limit
-        return
-    bounds = [
-        (resource.RLIMIT_CPU, int(limits.cpu_s) + 1),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, _FILES),
-    ]
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        has = int(statm.read_text().split()[0]) * resource.getpagesize()
-        bounds.append((resource.RLIMIT_AS, has + limits.memory_mb * MIB))
-    for name, value in bounds:
-        with suppress(ValueError, OSError):  # more than it is allowed already
-            resource.setrlimit(name, (value, value + 1))  # at the upper one the system kills without saying why
 
 
 def _answer(found: Understood) -> tuple[dict[str, Any], bytes]:
