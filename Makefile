@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) 2>/dev/null || \
 	$(BIN)/pip install --quiet --disable-pip-version-check $(1)
 
-.PHONY: help setup demo serve test quick parity verdicts coverage bench lint format lock clean
+.PHONY: help setup demo serve test quick parity verdicts attack coverage bench lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -51,6 +51,10 @@ parity: setup ## 5,000 random strategies through the compiled engine and backtes
 verdicts: setup ## 100 random walks and 100 planted edges: what the verdict says of each
 	@VERDICT_SEEDS=100 $(BIN)/python -m pytest tests/Backtest/test_search.py -k known_answers -n 2 --dist load
 
+attack: setup ## everything that is tried against the system (escapes, forgeries, bombs, fairness, doors), and what held
+	@tests/packages.sh
+	@$(BIN)/python -m tests.attack
+
 coverage: setup ## run all tests and show the lines none of them runs
 	@tests/packages.sh
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing
@@ -61,7 +65,7 @@ bench: setup ## what is fast, as ratios against plain backtesting.py, Backtest.o
 	@$(BIN)/python -m bench.engine
 	@$(BIN)/python -m bench.load
 
-lint: $(VENV)/.installed ## ruff, format check, mypy, import-linter, drift of migrations and schema
+lint: $(VENV)/.installed ## ruff, format check, mypy, import-linter, drift of migrations and schema, known weaknesses of packages
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
@@ -69,6 +73,7 @@ lint: $(VENV)/.installed ## ruff, format check, mypy, import-linter, drift of mi
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py export_schema --check Backtest/canonical_schema.json
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	@$(BIN)/python .ci/audit.py
 
 format: $(VENV)/.installed ## let ruff format and fix
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
