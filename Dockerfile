@@ -20,4 +20,4 @@ ENV HOME=/data DEBUG=False VAR_DIR=/data CODES_DIR=/data/codes UVICORN_HOST=0.0.
 RUN python -m Backtest.kernel
 VOLUME /data
 EXPOSE 8000
-CMD ["sh", "-c", "python manage.py migrate --verbosity 0 && exec python -m honcho start"]
+CMD ["sh", "-c", "python manage.py migrate --verbosity 0 && exec python -m algoagent_api.serve"]

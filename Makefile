@@ -33,7 +33,7 @@ demo: setup ## a sentence in; strategy, trades, figures and a report out
 serve: setup ## migrate, compile the engine, and start web server and worker at http://127.0.0.1:$(PORT)
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python -m Backtest.kernel
-	@PATH="$(CURDIR)/$(BIN):$$PATH" UVICORN_PORT=$(PORT) $(BIN)/python -m honcho start
+	@UVICORN_PORT=$(PORT) exec $(BIN)/python -m algoagent_api.serve
 
 test: setup ## run all tests
 	@tests/packages.sh

@@ -7,5 +7,4 @@ $python = Join-Path ".venv" "Scripts" "python.exe"
 & $python manage.py migrate --verbosity 0
 & $python -m Backtest.kernel
 $env:UVICORN_PORT = if ($env:PORT) { $env:PORT } else { "8000" }
-$env:PATH = (Resolve-Path (Join-Path ".venv" "Scripts")).Path + ";" + $env:PATH
-& $python -m honcho start
+& $python -m algoagent_api.serve

@@ -9,4 +9,4 @@ if [ ! -f .venv/.installed ] || [ requirements.txt -nt .venv/.installed ]; then
 fi
 .venv/bin/python manage.py migrate --verbosity 0
 .venv/bin/python -m Backtest.kernel
-PATH="$PWD/.venv/bin:$PATH" UVICORN_PORT="${PORT:-8000}" exec .venv/bin/python -m honcho start
+UVICORN_PORT="${PORT:-8000}" exec .venv/bin/python -m algoagent_api.serve

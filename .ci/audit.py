@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 command = [sys.executable, "-m", "pip_audit", "--requirement", "requirements.txt", "--no-deps", "--disable-pip"]
-done = subprocess.run(
+done = subprocess.run(  # noqa: S603 - a command of its own
     [*command, "--format", "json", "--progress-spinner", "off"], capture_output=True, text=True, check=False
 )
 try:

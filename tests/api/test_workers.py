@@ -408,30 +408,49 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
     assert statuses["completed"] > RUNS * 0.7, statuses
 
 
-def test_the_commands_of_the_procfile_start(tmp_path: Path) -> None:
-    """What `make serve` does: web and worker together, stopped together."""
+def test_what_serves_is_started_again_when_it_is_killed(tmp_path: Path) -> None:
+    """What `make serve` does: web and worker together, begun again after a kill, stopped together."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = str(found.getsockname()[1])
     settings = environment(tmp_path, UVICORN_PORT=port)
-    settings["PATH"] = f"{Path(sys.executable).parent}:{settings['PATH']}"
     run(["manage.py", "migrate", "-v", "0"], settings, check=True)
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "honcho", "start"], cwd=ROOT, env=settings, stdout=log, stderr=log
+            [sys.executable, "-m", "algoagent_api.serve"], cwd=ROOT, env=settings, stdout=log, stderr=log
         )
     server = Server(f"http://127.0.0.1:{port}", settings)
     try:
-        for _ in range(200):
-            try:
-                if http.get(f"{server.url}/api/health/", timeout=60).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                time.sleep(0.1)
+        answers(server)
         header = headers(server)
         assert ended(server, header, submit(server, header))["status"] == "completed"
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) == 2
+        for pid in children:
+            os.kill(int(pid), signal.SIGKILL)
+        while answering(server):
+            time.sleep(0.05)
+        answers(server)
+        assert ended(server, header, submit(server, header), patience_s=120)["status"] == "completed"
     finally:
         process.terminate()
-        process.wait(timeout=120)
-    with pytest.raises(httpx.ConnectError):
-        http.get(f"{server.url}/api/health/", timeout=60)
+        assert process.wait(timeout=120) == 0
+    assert not answering(server)
+    said = (tmp_path / "log").read_text()
+    assert "serve: web ended with status -9 and is started again in 1 s" in said
+    assert "serve: worker ended with status -9 and is started again in 1 s" in said
+
+
+def answering(server: Server) -> bool:
+    try:
+        return http.get(f"{server.url}/api/health/", timeout=60).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def answers(server: Server) -> None:
+    """Wait until a server answers."""
+    until = time.monotonic() + 120
+    while not answering(server):
+        assert time.monotonic() < until
+        time.sleep(0.1)
