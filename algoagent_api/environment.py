@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 import ipaddress
 import json
 import math
@@ -265,6 +266,17 @@ def isolation_warnings() -> list[str]:
         if named == "auto" and not sandbox.isolated:
             return [NO_ISOLATION]
     return [f"SANDBOX_BACKEND={named} does not work, so that runs fail: {why}"] if why else []
+
+
+def shared_memory(var: Path) -> Path:
+    """Return the folder in which the processes of one server count for Prometheus.
+
+    In memory where there is such a folder: the counts are mapped files, and on a full disk writing to one ends the process (SIGBUS).
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - the name below is this user's, and folder() makes it theirs alone
+    if not os.access(memory, os.W_OK):
+        return var / "metrics"
+    return memory / f"algoagent-{os.getuid()}-{hashlib.sha256(str(var.resolve()).encode()).hexdigest()[:16]}"
 
 
 @checks.register

@@ -291,7 +291,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # Figures of all processes of this machine, for /metrics.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(VAR_DIR / "metrics"))
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(environment.shared_memory(VAR_DIR)))
 environment.folder("PROMETHEUS_MULTIPROC_DIR", Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")

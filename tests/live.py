@@ -54,6 +54,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "CODES_DIR": str(folder / "codes"),
         "DATA_PROVIDERS": "bundled",
         "SANDBOX_READY": "0",
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),  # deleted with it
     }
     return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
 

@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from algoagent_api.environment import shared_memory
 from tests.conftest import SENTENCE
 from tests.live import Server, end, environment, http, serve, web, worker
 from tests.warm import ROOT, run
@@ -296,6 +297,40 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
             assert ended(server, header, submit(server, header))["status"] == "completed"
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root: run the tests as root")
+def test_a_disk_of_the_server_that_is_full(tmp_path: Path) -> None:
+    """Database, counts and all: the server says so, lives on, and works again when there is room."""
+    disk = tmp_path / "var"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=True)
+    try:
+        with serve(disk, PROMETHEUS_MULTIPROC_DIR=str(shared_memory(disk))) as server:
+            token = server.token()
+            with (disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+                while ballast.write(bytes(4096)):
+                    pass
+            statuses = Counter[int]()
+            for number in range(60):  # each a count of its own: the mapped files grow
+                for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                    address = f"{server.url}/api/strategies/{'versions/' * (number % 3)}{number}/"
+                    header = {"Authorization": f"Bearer {token}", "X-Request-ID": f"{number}"}
+                    statuses[http.request(method, address, json={}, headers=header, timeout=60).status_code] += 1
+            made = http.post(
+                f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
+            )
+            assert made.status_code == 503, made.text
+            assert "full" in made.json()["error"] or "does not answer" in made.json()["error"]
+            assert server.processes[0].exitcode is None
+            (disk / "ballast").unlink()
+            made = http.post(
+                f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
+            )
+            assert made.status_code == 201, made.text
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        shutil.rmtree(shared_memory(disk), ignore_errors=True)
 
 
 def descendants(pid: int) -> list[int]:
