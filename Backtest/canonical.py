@@ -474,7 +474,7 @@ class CanonicalStrategy(Model):
     strategy_name: Name = "Strategy"
     description: Annotated[str, Field(max_length=10_000)] = ""
     classification: Classification = Classification()
-    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_-]{0,19}$")]] = Field(
+    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_!-]{0,19}$")]] = Field(
         default_factory=list, max_length=20
     )
     timeframe: Timeframe = "1d"

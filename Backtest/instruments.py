@@ -16,29 +16,30 @@ AssetClass = Literal["stock", "etf", "crypto", "fx", "index", "future"]
 CRYPTO_UNIT = 1e-6  # the smallest fraction of a coin that is traded
 
 
-def _codes(text: str) -> frozenset[str]:
+def codes(text: str) -> frozenset[str]:
+    """Return the codes a text lists, parted by spaces."""
     return frozenset(text.split())
 
 
-COINS = _codes(
+COINS = codes(
     "BTC XBT ETH SOL XRP BNB ADA DOGE TRX AVAX LINK DOT MATIC POL TON SHIB LTC BCH XLM UNI ATOM ETC XMR FIL HBAR APT ARB OP NEAR "
     "ICP VET INJ SUI SEI AAVE MKR GRT ALGO RUNE EGLD SAND MANA AXS THETA XTZ EOS FLOW CHZ KAVA SNX CRV COMP LDO RPL DYDX GMX IMX "
     "STX KAS PEPE BONK WIF FLOKI FET RNDR RENDER TAO TIA JUP PYTH ENA ONDO WLD ORDI HYPE TRUMP ENS ZEC DASH NEO IOTA QTUM WAVES "
     "ZIL ONE CELO CAKE SUSHI YFI BAT ZRX KSM MINA ROSE CFX XDC QNT LUNA LUNC FTM GALA APE BLUR JTO STRK ZRO EIGEN USDT USDC DAI "
     "PAXG WBTC STETH XDG PYUSD TUSD FDUSD BUSD REP MLN"
 )
-CURRENCIES = _codes(
+CURRENCIES = codes(
     "USD EUR GBP JPY CHF AUD CAD NZD SEK NOK DKK PLN CZK HUF TRY ZAR MXN BRL INR CNY CNH HKD SGD KRW THB ILS RUB XAU XAG XPT XPD"
 )
 # Coins that go by their code alone and are no share of note.
-_BARE_COINS = _codes("BTC XBT ETH SOL XRP BNB ADA DOGE AVAX SHIB XMR PEPE MATIC HYPE")
+_BARE_COINS = codes("BTC XBT ETH SOL XRP BNB ADA DOGE AVAX SHIB XMR PEPE MATIC HYPE")
 # Quotes that only coins have; behind one of them any base is a coin.
 _COIN_QUOTES = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "DAI", "BTC", "XBT", "ETH", "BNB")
-_INDICES = _codes(
+_INDICES = codes(
     "US30 US100 US500 US2000 NAS100 SPX500 GER30 GER40 DE30 DE40 UK100 FRA40 EU50 ESP35 JP225 JPN225 HK50 AUS200 STOXX50 FTSE100 "
     "NIFTY50 SPX NDX DJI DJIA RUT VIX DAX FTSE CAC NIKKEI NIFTY BANKNIFTY SENSEX"
 )
-_FUNDS = _codes(
+_FUNDS = codes(
     "SPY QQQ IWM DIA VOO VTI IVV VEA VWO EEM EFA AGG BND TLT IEF SHY LQD HYG GLD SLV IAU USO UNG GDX GDXJ XLK XLF XLE XLV XLI XLY "
     "XLP XLU XLB XLRE XLC SMH SOXX ARKK TQQQ SQQQ UPRO SPXU SSO SDS QLD SOXL SOXS VXX UVXY VNQ SCHD VUG VTV RSP MDY IJR IJH IBIT "
     "FBTC ETHA BITO"
@@ -67,7 +68,7 @@ def asset_class(symbol: str) -> AssetClass:
     ('crypto', 'fx', 'stock')
     """
     name = symbol.upper()
-    if name.endswith("=F"):
+    if name.endswith("=F") or re.fullmatch(r"[A-Z0-9]+\d!", name):  # Yahoo's ES=F, TradingView's ES1!
         return "future"
     if name.startswith("^") or name in _INDICES:
         return "index"
