@@ -290,12 +290,17 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
 
 
 def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
-    """Say what is taken for the market's sessions where an indicator begins anew with each."""
+    """Say what is taken for the market's sessions where an indicator begins anew with each, or bars are grouped by an inferred calendar."""
     begins = [i.id for i in used if i.entry.reads_session]
-    if not begins:
+    grouped = [i.id for i in used if i.timeframe and i.id not in begins]
+    if not begins and not grouped:
         return []
     index = pd.DatetimeIndex(frame.index)
-    return [f"{', '.join(begins)} begins anew each session: {Session.of(index).with_venue(index).text()}"]
+    session = Session.of(index).with_venue(index)
+    said = [f"{', '.join(begins)} begins anew each session: {session.text()}"] if begins else []
+    if grouped and session.by_hours:
+        said.append(f"The coarser bars of {', '.join(grouped)} end by what is inferred: {session.text()}")
+    return said
 
 
 def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
