@@ -315,7 +315,7 @@ def _places(node: Any, number: float, path: str = "") -> Iterator[tuple[str, Any
 def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: How) -> bool:
     """Read words behind the stand-in strategy and make the changes they make to it; False when they cannot be read."""
     base = parse_strategy(_STAND_IN, timeframe=strategy.timeframe).require()
-    parsed = _read(words, strategy.timeframe)
+    parsed = _read(words, strategy.timeframe, next(iter(strategy.symbols), ""))
     if any(d.code == "contradiction" for d in parsed.errors):
         parsed.require()
     if parsed.strategy is None:
@@ -338,10 +338,10 @@ def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: 
     return _merge_rules(data, rules, base.model_dump(mode="json"), how)
 
 
-def _read(words: str, timeframe: Timeframe) -> ParseResult:
-    parsed = parse_strategy(f"{_STAND_IN} {words}.", timeframe=timeframe)
+def _read(words: str, timeframe: Timeframe, symbol: str) -> ParseResult:
+    parsed = parse_strategy(f"{_STAND_IN} {words}.", timeframe=timeframe, symbol=symbol)
     if parsed.strategy is None and any("needs a stop" in d.message for d in parsed.errors):
-        parsed = parse_strategy(f"{_STAND_IN} {_STOP} {words}.", timeframe=timeframe)
+        parsed = parse_strategy(f"{_STAND_IN} {_STOP} {words}.", timeframe=timeframe, symbol=symbol)
     return parsed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from Backtest.canonical import CanonicalStrategy, Execution, history_bars
 from Backtest.code_generator import generate_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import InvalidInput, StrategyError
+from Backtest.errors import Diagnostic, InvalidInput, StrategyError
 from Backtest.parameters import is_percent
 from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
@@ -101,7 +101,7 @@ def search_create(
         canonical = canonical_of(strategy)
     from Strategy.search_words import read_constraint, read_names
 
-    canonical, of_bars = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
+    canonical, of_bars = _as_run(canonical, options)
     words: dict[str, str] = {}  # for a path: what the request calls it
     if isinstance(request.get("parameters"), dict):
         try:
@@ -184,12 +184,20 @@ def search_from_request(
     request = {k: given.pop(k) for k in REQUEST if given.get(k) is not None}
     options = {k: v for k, v in given.items() if k not in REQUEST}
     if instructions:
-        canonical, _ = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
+        canonical, _ = _as_run(canonical, options)
         try:
             request = {**search_in_words(canonical, instructions), **request}
         except (InvalidInput, StrategyError) as error:
             raise error.at("instructions") from None
     return search_create(user=user, request=request, strategy=strategy, here=here, **options)
+
+
+def _as_run(
+    canonical: CanonicalStrategy, options: Mapping[str, Any]
+) -> tuple[CanonicalStrategy, tuple[Diagnostic, ...]]:
+    """Return the strategy on the bars and the symbol a request names, and what is to be said of that."""
+    symbol = str(options.get("symbol") or next(iter(canonical.symbols), "")).upper()
+    return on_bars(canonical, options.get("timeframe") or canonical.timeframe, symbol)
 
 
 def _prices(run: BacktestRun) -> PriceData:
