@@ -699,6 +699,16 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     return min(int(SETTLED * longest + back + sessions), 100_000)
 
 
+def looks_back(strategy: CanonicalStrategy) -> int:
+    """Return how many bars before the one that is judged the conditions read at most, indicators aside."""
+    return sum(
+        getattr(node, "bars", 0) + getattr(node, "offset", 0) + isinstance(node, Cross)
+        for rule in (*strategy.entry_rules, *strategy.exit_rules)
+        for node in walk(rule.when)
+        if not isinstance(node, BarsHeld)
+    )
+
+
 def depth(node: Model) -> int:
     """Return how deep conditions and operands are nested; a bare comparison of values is 2."""
     return 1 + max((depth(child) for child in children(node)), default=0)
