@@ -104,3 +104,25 @@ def test_a_month_that_is_not_over_is_named(today: date, said: list[str]) -> None
     kept, notes = without_partial_ends(frame, "1mo", today=today)
     assert len(kept) == 5
     assert notes == said
+
+
+HOURS = [f"2024-03-0{day} {hour}:30:00-05:00" for day in (5, 6) for hour in (9, 10, 11, 12, 13, 14, 15)]
+HOURS = [time.replace(" 9:", " 09:") for time in HOURS]
+
+
+@pytest.mark.parametrize(
+    ("last", "after"), [("2024-03-06 16:00:00-05:00", "30 minutes"), ("2024-03-06 15:59:42-05:00", "1782 seconds")]
+)
+def test_a_row_of_the_last_trade_is_no_hour_of_its_own(last: str, after: str) -> None:
+    found = yahoo([*HOURS, last])
+    assert (found.timeframe, len(found.require().frame), found.counts["unfinished"]) == ("1h", 14, 1)
+    assert any(f"{after} after the bar of 2024-03-06 15:30:00-05:00" in warning for warning in found.warnings)
+
+
+def test_days_that_begin_with_half_an_hour_keep_their_bars() -> None:
+    """9:30, 10:00, 11:00 …: such distances are usual."""
+    clock = [
+        f"2024-03-0{day} {time}:00-05:00" for day in (5, 6) for time in ("09:30", *(f"{h}:00" for h in range(10, 16)))
+    ]
+    found = yahoo([*clock, "2024-03-07 09:30:00-05:00", "2024-03-07 10:00:00-05:00"])
+    assert (found.timeframe, len(found.require().frame), "unfinished" in found.counts) == ("1h", 16, False)

@@ -1,7 +1,7 @@
-"""Weeks and longer bars at the ends of prices of which a part is missing.
+"""Bars at the ends of prices of which a part is missing.
 
 Yahoo Finance ends weekly and monthly prices with a row of the day of the download, which is a part of the bar above it:
-2023-11-01, 2023-12-01 and then 2023-12-15.
+2023-11-01, 2023-12-01 and then 2023-12-15. So it ends prices of hours with a row of the last trade: 14:30, 15:30, 16:00.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from Backtest.data.importing.spacing import duration
+from Backtest.timeframes import is_intraday, seconds
+
 _PERIODS = {"1wk": ("W", "week"), "1mo": ("M", "month"), "3mo": ("Q", "quarter"), "1y": ("Y", "year")}
 _LEAST_DAYS = {"1mo": 26, "3mo": 80, "1y": 355}  # between two bars that are labelled alike
 _USUAL = 0.8  # of the weeks bear the same weekday
 _WEEK_ENDS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_FEW_STEPS = 10  # between bars within a day, with which it is not told what is usual
 _THURSDAY, _FRIDAY, _SATURDAY = 3, 4, 5
 
 
 def without_partial_ends(frame: pd.DataFrame, timeframe: str, *, today: date) -> tuple[pd.DataFrame, list[str]]:
-    """Return weekly and longer bars without a first and last one that is a part of one, and what is to be said.
+    """Return the bars without a first and last one that is a part of one, and what is to be said; days stay as they are.
 
     A last bar whose week or month is not over stays and is named.
 
@@ -27,6 +31,8 @@ def without_partial_ends(frame: pd.DataFrame, timeframe: str, *, today: date) ->
         frame: prices in the order of time, one for each day at most.
     """
     index = pd.DatetimeIndex(frame.index)
+    if is_intraday(timeframe):
+        return _without_last_trade(frame, timeframe)
     if timeframe not in _PERIODS or len(index) < 4:
         return frame, []
     unit, days = _PERIODS[timeframe][1], index.tz_localize(None).normalize()
@@ -42,6 +48,16 @@ def without_partial_ends(frame: pd.DataFrame, timeframe: str, *, today: date) ->
     if _is_open(days, timeframe, today):
         notes.append(f"The last bar, of {days[-1]:%Y-%m-%d}, is not finished: its {unit} was not over on {today}")
     return frame, notes
+
+
+def _without_last_trade(frame: pd.DataFrame, timeframe: str) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out a last row that alone follows the one before it sooner than bars do."""
+    steps = np.diff(pd.DatetimeIndex(frame.index).as_unit("s").asi8)
+    if len(steps) < _FEW_STEPS or steps[-1] >= seconds(timeframe) or (steps[:-1] < seconds(timeframe)).any():
+        return frame, []
+    after = f"{duration(float(steps[-1]))} after the bar of {frame.index[-2]}"
+    note = f"Left out: the row of {frame.index[-1]}, {after}, as one of the last trade before the download"
+    return frame.iloc[:-1], [note]
 
 
 def _is_part(days: pd.DatetimeIndex, timeframe: str) -> bool:

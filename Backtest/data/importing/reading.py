@@ -228,7 +228,7 @@ def _without_today(parts: dict[str, Numbers], times: Times, reading: Reading) ->
 
 
 def _whole(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
-    """Leave out a first and last week, month, quarter or year that is a part of one, which is counted."""
+    """Leave out a first and last bar that is a part of one, which is counted."""
     kept, said = ends.without_partial_ends(frame, reading.timeframe, today=pd.Timestamp.now("UTC").date())
     reading.findings.count("unfinished", len(frame) - len(kept))
     reading.findings.warnings += said
