@@ -310,7 +310,7 @@ def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
     index = pd.DatetimeIndex(frame.index)
     session = Session.of(index).with_venue(index)
     said = [f"{', '.join(begins)} begins anew each session: {session.text()}"] if begins else []
-    if grouped and session.by_hours:
+    if grouped and session.told_by:
         said.append(f"The coarser bars of {', '.join(grouped)} end by what is inferred: {session.text()}")
     return said
 

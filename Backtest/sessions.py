@@ -31,7 +31,7 @@ VENUES = {NEW_YORK: "XNYS", "Europe/London": "XLON", "Asia/Tokyo": "XTKS", "Euro
           "Asia/Kolkata": "XBOM"}  # fmt: skip
 CHANGING = (NEW_YORK, "Europe/London", "Europe/Berlin", "Australia/Sydney")  # zones of markets whose clocks change
 FEW_DAYS = 60  # with fewer, a venue cannot be told by its holidays
-LEAST_DAYS = 4  # to tell it by its hours
+LEAST_DAYS, LEAST_DATES = 4, 10  # to tell it by its hours, and by holidays
 MOST_KEPT = 0.9  # of the days begin and end with their first and last bar
 OPENINGS = (7 * 60, 10 * 60)  # between which venues open, by their own clocks
 
@@ -48,7 +48,7 @@ class Session:
         rolls: the trading day bears the next day's date, as that of foreign exchange, which begins the evening before.
         zone: in which `opens` is told; empty for that of the prices.
         venue: its name in exchange_calendars, empty where none is known.
-        by_hours: the venue is told by its hours and not by its holidays.
+        told_by: "hours" or "days" where the venue is told by its hours, or by a holiday or two of few days; empty otherwise.
         minutes: after `opens` at which bars begin on most days, in order.
         naive: in which zone times without one are read, where their pattern tells it; empty otherwise.
     """
@@ -62,7 +62,7 @@ class Session:
     venue: str = ""
     minutes: tuple[int, ...] = ()
     naive: str = ""
-    by_hours: bool = False
+    told_by: str = ""
 
     @classmethod
     def of(cls, index: pd.DatetimeIndex) -> Session:
@@ -84,18 +84,22 @@ class Session:
     def with_venue(self, index: pd.DatetimeIndex) -> Session:
         """Return the session with the venue whose trading days, or hours, are those of the prices, where there is one.
 
-        Where the days are too few to tell by holidays, or the zone tells no venue, the bars have to begin at the
-        moments at which a venue opened and to end before it closed, on its half days too. It is looked for only where
-        it matters, since it takes half a second.
+        Few daily bars have to be of all days of one venue and of no other, with one of its holidays among them. Where
+        the days of finer bars are few, or the zone tells no venue, the bars have to begin at the moments at which it
+        opened and to end before it closed, on its half days too. It is looked for only where it matters, since it
+        takes half a second.
         """
         if self.step_s > DAY_S or self.rolls or {5, 6} & set(self.weekdays):
             return self
         zone = self.zone or (str(index.tz) if index.tz is not None else "")
-        found = _venue(np.asarray(pd.DatetimeIndex(self.days(index).unique()).asi8).tobytes(), str(index.unit), zone)
-        if found or not self.intraday or index.tz is None or self.length >= DAY_MIN - 60:
-            return replace(self, venue=found) if found else self
+        days = pd.DatetimeIndex(self.days(index).unique())
+        few = len(days) < FEW_DAYS
+        if not (few and self.intraday) and (found := _venue(np.asarray(days.asi8).tobytes(), str(index.unit), zone)):
+            return replace(self, venue=found, told_by="days" if few else "")
+        if not self.intraday or index.tz is None or self.length >= DAY_MIN - 60:
+            return self
         found = _venue_by_hours(np.asarray(index.as_unit("s").asi8).tobytes(), self.step_s, zone)
-        return replace(self, venue=found, by_hours=True) if found else self
+        return replace(self, venue=found, told_by="hours") if found else self
 
     def text(self) -> str:
         """Say what is taken for the market's time, such as `Monday to Friday, days from 17:00 New York time`."""
@@ -109,8 +113,8 @@ class Session:
             said += f", days end at {_clock(self.opens)}{self._where()}"
         if self.naive:
             said += f"; the times are read as {self.naive}, since only so the days begin alike"
-        if self.by_hours:
-            return f"{said}, holidays and half days of {self.venue}, whose hours these are"
+        if self.told_by:
+            return f"{said}, holidays and half days of {self.venue}, whose {self.told_by} these are"
         return f"{said}, holidays of {self.venue}" if self.venue else said
 
     # Days and coarser periods -----------------------------------------------------------------
@@ -443,11 +447,17 @@ def calendar_of(venue: str, first_year: int, last_year: int) -> tuple[pd.Datetim
 
 @lru_cache(maxsize=64)
 def _venue(days: bytes, unit: str, zone: str) -> str:
-    """Return the venue whose trading days these are, nearly all of them and no other; empty where there is none."""
+    """Return the venue whose trading days these are, nearly all of them and no other; empty where there is none.
+
+    Of fewer than FEW_DAYS each has to be the venue's, none may be missing, a holiday has to be among them, and no
+    second venue may have the same.
+    """
     dates = pd.DatetimeIndex(np.frombuffer(days, dtype=f"M8[{unit}]"))
     names = [VENUES[zone]] if zone in VENUES else [] if zone else list(VENUES.values())
-    if len(dates) < FEW_DAYS or dates[0].year < 1970:
+    few = len(dates) < FEW_DAYS
+    if dates[0].year < 1970 or len(dates) < LEAST_DATES:
         return ""
+    found = []
     for name in names:
         try:
             sessions = calendar_of(name, dates[0].year, dates[-1].year + 1)[0]
@@ -456,9 +466,11 @@ def _venue(days: bytes, unit: str, zone: str) -> str:
         between = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
         inside = dates.as_unit(between.unit).isin(between)
         # An exchange closes for a day of mourning or a storm now and then, and data lack a day; a bar on a holiday is no accident.
-        if inside.mean() > 0.995 and len(dates) > 0.98 * len(between):
+        if not few and inside.mean() > 0.995 and len(dates) > 0.98 * len(between):
             return name
-    return ""
+        if few and inside.all() and len(dates) == len(between) < len(pd.bdate_range(dates[0], dates[-1])):
+            found.append(name)
+    return found[0] if len(found) == 1 else ""
 
 
 @lru_cache(maxsize=64)

@@ -381,3 +381,24 @@ def test_few_days_of_a_venue_are_never_known_early(cut: int, step: int, timefram
     assert not (ended[:-1] & (number[1:] == number[:-1])).any()
     whole = coarser(prices(hours_of("XNYS", "2023-11-08", "2023-12-08", step, "America/New_York")), timeframe)[2]
     assert (complete <= whole[: len(complete)]).all()
+
+
+def test_few_daily_bars_with_a_holiday_of_one_exchange_end_their_week_before_it() -> None:
+    """New York was closed on Good Friday, 29 March 2024, and on Presidents' Day, 19 February; London on the former alone."""
+    index = exchange("XNYS", "2024-02-05", "2024-04-12")
+    shown = pd.Series(known(index, "1wk"), index)
+    assert len(index) == 48
+    assert shown["2024-03-28"] == index.get_loc("2024-03-28") + 1
+    assert "holidays and half days of XNYS, whose days these are" in Session.of(index).with_venue(index).text()
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "end"),
+    [
+        ("XLON", "2024-03-11", "2024-04-19"),  # Good Friday and Easter Monday are Frankfurt's, too
+        ("XNYS", "2024-03-04", "2024-03-22"),  # no holiday at all
+    ],
+)
+def test_few_daily_bars_that_several_exchanges_share_tell_none(name: str, begin: str, end: str) -> None:
+    index = exchange(name, begin, end)
+    assert Session.of(index).with_venue(index).venue == ""
