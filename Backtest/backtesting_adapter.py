@@ -13,12 +13,13 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, walk
+from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back, walk
 from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
 from Backtest.conditions import compute_indicators, first_decision_bar, time_mask
 from Backtest.data import PriceData, PriceRequest
@@ -245,12 +246,23 @@ def _day(stamp: pd.Timestamp) -> str:
     return str(stamp.date()) if stamp == stamp.normalize() else str(stamp)
 
 
-def data_notes(prices: PriceData) -> list[str]:
-    """Return warnings about the prices themselves, whatever runs on them."""
-    found = [*gap_notes(prices.frame, prices.timeframe), *spike_notes(prices.frame)]
+def data_notes(prices: PriceData, read_from: int = 0) -> list[str]:
+    """Return warnings about the prices themselves, whatever runs on them.
+
+    Args:
+        read_from: the first row that a run reads; what is doubtful about those before it decides nothing.
+    """
+    frame = prices.frame.iloc[read_from:]
+    found = [*gap_notes(frame, prices.timeframe), *spike_notes(prices.frame, since=frame.index[0])]
     if "split" in prices.adjustment:
         return found
-    return [*found, *(suspect.message for suspect in split_suspects(prices.frame)[:3])]
+    jumps = (suspect for suspect in split_suspects(prices.frame) if suspect.time > frame.index[0])
+    return [*found, *(suspect.message for suspect in islice(jumps, 3))]
+
+
+def _read_from(strategy: CanonicalStrategy, prices: PriceData) -> int:
+    """Return the first row that decides something: the first of all where indicators warm up on the rows before the run."""
+    return 0 if used_indicators(strategy) else max(0, prices.first - looks_back(strategy))
 
 
 def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
@@ -290,17 +302,22 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
 
 
 def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
-    """Say what is taken for the market's sessions where an indicator begins anew with each."""
+    """Say what is taken for the market's sessions where an indicator begins anew with each, or bars are grouped by an inferred calendar."""
     begins = [i.id for i in used if i.entry.reads_session]
-    if not begins:
+    grouped = [i.id for i in used if i.timeframe and i.id not in begins]
+    if not begins and not grouped:
         return []
     index = pd.DatetimeIndex(frame.index)
-    return [f"{', '.join(begins)} begins anew each session: {Session.of(index).with_venue(index).text()}"]
+    session = Session.of(index).with_venue(index)
+    said = [f"{', '.join(begins)} begins anew each session: {session.text()}"] if begins else []
+    if grouped and session.told_by:
+        said.append(f"The coarser bars of {', '.join(grouped)} end by what is inferred: {session.text()}")
+    return said
 
 
 def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     """Return warnings about the prices for this strategy; DataError when they cannot be used."""
-    frame, notes = prices.frame, data_notes(prices)
+    frame, notes = prices.frame, data_notes(prices, _read_from(strategy, prices))
     if len(frame) - prices.first < 2:
         raise _too_few(prices)
     used = used_indicators(strategy)

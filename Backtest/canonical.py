@@ -474,7 +474,7 @@ class CanonicalStrategy(Model):
     strategy_name: Name = "Strategy"
     description: Annotated[str, Field(max_length=10_000)] = ""
     classification: Classification = Classification()
-    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_-]{0,19}$")]] = Field(
+    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_!-]{0,19}$")]] = Field(
         default_factory=list, max_length=20
     )
     timeframe: Timeframe = "1d"
@@ -697,6 +697,16 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     anchored = any(indicator.entry.reads_session for indicator in strategy.indicators)
     sessions = SESSIONS * seconds("1d") // base if anchored else 0
     return min(int(SETTLED * longest + back + sessions), 100_000)
+
+
+def looks_back(strategy: CanonicalStrategy) -> int:
+    """Return how many bars before the one that is judged the conditions read at most, indicators aside."""
+    return sum(
+        getattr(node, "bars", 0) + getattr(node, "offset", 0) + isinstance(node, Cross)
+        for rule in (*strategy.entry_rules, *strategy.exit_rules)
+        for node in walk(rule.when)
+        if not isinstance(node, BarsHeld)
+    )
 
 
 def depth(node: Model) -> int:

@@ -1,6 +1,7 @@
 """What a symbol names: a share, a fund, a coin, a currency pair, an index or a future.
 
-The class decides in which units it trades: coins by fractions, all else whole. It is told from the
+The class decides in which units it trades: coins by fractions, all else whole; and with its exchange how long a
+trading day and a week are. It is told from the
 symbol's form as exchanges and data providers write it (Yahoo, Binance, Kraken, Coinbase,
 TradingView), and from short lists of coins, currencies, indices and funds.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 AssetClass = Literal["stock", "etf", "crypto", "fx", "index", "future"]
@@ -16,29 +19,30 @@ AssetClass = Literal["stock", "etf", "crypto", "fx", "index", "future"]
 CRYPTO_UNIT = 1e-6  # the smallest fraction of a coin that is traded
 
 
-def _codes(text: str) -> frozenset[str]:
+def codes(text: str) -> frozenset[str]:
+    """Return the codes a text lists, parted by spaces."""
     return frozenset(text.split())
 
 
-COINS = _codes(
+COINS = codes(
     "BTC XBT ETH SOL XRP BNB ADA DOGE TRX AVAX LINK DOT MATIC POL TON SHIB LTC BCH XLM UNI ATOM ETC XMR FIL HBAR APT ARB OP NEAR "
     "ICP VET INJ SUI SEI AAVE MKR GRT ALGO RUNE EGLD SAND MANA AXS THETA XTZ EOS FLOW CHZ KAVA SNX CRV COMP LDO RPL DYDX GMX IMX "
     "STX KAS PEPE BONK WIF FLOKI FET RNDR RENDER TAO TIA JUP PYTH ENA ONDO WLD ORDI HYPE TRUMP ENS ZEC DASH NEO IOTA QTUM WAVES "
     "ZIL ONE CELO CAKE SUSHI YFI BAT ZRX KSM MINA ROSE CFX XDC QNT LUNA LUNC FTM GALA APE BLUR JTO STRK ZRO EIGEN USDT USDC DAI "
     "PAXG WBTC STETH XDG PYUSD TUSD FDUSD BUSD REP MLN"
 )
-CURRENCIES = _codes(
+CURRENCIES = codes(
     "USD EUR GBP JPY CHF AUD CAD NZD SEK NOK DKK PLN CZK HUF TRY ZAR MXN BRL INR CNY CNH HKD SGD KRW THB ILS RUB XAU XAG XPT XPD"
 )
 # Coins that go by their code alone and are no share of note.
-_BARE_COINS = _codes("BTC XBT ETH SOL XRP BNB ADA DOGE AVAX SHIB XMR PEPE MATIC HYPE")
+_BARE_COINS = codes("BTC XBT ETH SOL XRP BNB ADA DOGE AVAX SHIB XMR PEPE MATIC HYPE")
 # Quotes that only coins have; behind one of them any base is a coin.
 _COIN_QUOTES = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "DAI", "BTC", "XBT", "ETH", "BNB")
-_INDICES = _codes(
+_INDICES = codes(
     "US30 US100 US500 US2000 NAS100 SPX500 GER30 GER40 DE30 DE40 UK100 FRA40 EU50 ESP35 JP225 JPN225 HK50 AUS200 STOXX50 FTSE100 "
     "NIFTY50 SPX NDX DJI DJIA RUT VIX DAX FTSE CAC NIKKEI NIFTY BANKNIFTY SENSEX"
 )
-_FUNDS = _codes(
+_FUNDS = codes(
     "SPY QQQ IWM DIA VOO VTI IVV VEA VWO EEM EFA AGG BND TLT IEF SHY LQD HYG GLD SLV IAU USO UNG GDX GDXJ XLK XLF XLE XLV XLI XLY "
     "XLP XLU XLB XLRE XLC SMH SOXX ARKK TQQQ SQQQ UPRO SPXU SSO SDS QLD SOXL SOXS VXX UVXY VNQ SCHD VUG VTV RSP MDY IJR IJH IBIT "
     "FBTC ETHA BITO"
@@ -67,7 +71,7 @@ def asset_class(symbol: str) -> AssetClass:
     ('crypto', 'fx', 'stock')
     """
     name = symbol.upper()
-    if name.endswith("=F"):
+    if name.endswith("=F") or re.fullmatch(r"[A-Z0-9]+\d!", name):  # Yahoo's ES=F, TradingView's ES1!
         return "future"
     if name.startswith("^") or name in _INDICES:
         return "index"
@@ -76,6 +80,62 @@ def asset_class(symbol: str) -> AssetClass:
     if name in _BARE_COINS:
         return "crypto"
     return "etf" if name in _FUNDS else "stock"
+
+
+@dataclass(frozen=True)
+class TradingDays:
+    """How long a market is open.
+
+    Attributes:
+        minutes: of a trading day, one number for each part of it between breaks, as for Tokyo's morning and afternoon.
+        a_week: 5, or 7 for coins.
+    """
+
+    minutes: tuple[int, ...]
+    a_week: int = 5
+
+    def bars_a_day(self, bar_s: int) -> int:
+        """Return how many bars of so many seconds a day has; each part of it begins with one."""
+        return sum(ceil(part * 60 / bar_s) for part in self.minutes)
+
+
+_NEW_YORK, _EUROPE, _TOKYO, _AROUND_THE_CLOCK, _GLOBEX = (
+    TradingDays(minutes) for minutes in ((390,), (510,), (150, 180), (1440,), (1380,))
+)
+# Regular hours as the exchanges publish them, by Yahoo's endings.
+_OF_EXCHANGES = {
+    **dict.fromkeys(codes("L DE PA AS BR LS MI MC SW IR ST HE VI"), _EUROPE),
+    **dict.fromkeys(codes("TO V NE CN KS KQ"), _NEW_YORK),
+    **dict.fromkeys(("SS", "SZ"), TradingDays((120, 120))),
+    **dict.fromkeys(("NS", "BO"), TradingDays((375,))),
+    "T": _TOKYO, "HK": TradingDays((150, 180)), "TW": TradingDays((270,)), "AX": TradingDays((360,)),
+}  # fmt: skip
+_OF_INDICES = {
+    **dict.fromkeys(codes("^GSPC ^SPX ^NDX ^IXIC ^DJI ^RUT ^VIX ^OEX ^NYA SPX NDX DJI DJIA RUT"), _NEW_YORK),
+    **dict.fromkeys(codes("^FTSE ^GDAXI ^FCHI ^STOXX50E ^IBEX ^AEX ^SSMI DAX FTSE CAC"), _EUROPE),
+    **dict.fromkeys(codes("^NSEI ^BSESN ^NSEBANK NIFTY BANKNIFTY SENSEX"), _OF_EXCHANGES["NS"]),
+    "^N225": _TOKYO, "NIKKEI": _TOKYO, "^HSI": _OF_EXCHANGES["HK"], "^GSPTSE": _NEW_YORK, "^AXJO": _OF_EXCHANGES["AX"],
+}  # fmt: skip
+
+
+def trading_days(symbol: str) -> TradingDays | None:
+    """Return how long what a symbol names trades; None where its exchange is not known.
+
+    >>> trading_days("AAPL").bars_a_day(1800), trading_days("EURUSD").a_week, trading_days("7203.T").minutes
+    (13, 5, (150, 180))
+    """
+    name, kind = symbol.upper(), asset_class(symbol)
+    if kind == "crypto":
+        return TradingDays((1440,), 7)
+    if kind == "fx":
+        return _AROUND_THE_CLOCK
+    if kind == "future" or (kind == "index" and not name.isalpha() and name[0] != "^"):  # US30 trades as futures do
+        return _GLOBEX
+    if kind == "index":
+        return _OF_INDICES.get(name)
+    if abroad := re.search(r"\.([A-Z]{2,}|[TLFV])$", name):
+        return _OF_EXCHANGES.get(abroad[1])
+    return _NEW_YORK
 
 
 def is_crypto(symbol: str) -> bool:

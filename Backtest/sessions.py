@@ -1,7 +1,8 @@
 """How a market's time is divided: its trading days, the hours of a day, and which bars make up a coarser one.
 
 What is not known of a market is read off its prices: the weekdays on which it trades, when its day begins and ends. A
-market of the New York Stock Exchange's days is recognised by its holidays, and half days are those of its calendar.
+market of the New York Stock Exchange's days is recognised by its holidays, or by its hours where they are too few, and
+half days are those of its calendar.
 Bars bear the time at which they begin; a daily or coarser bar bears its date.
 """
 
@@ -29,7 +30,10 @@ NEW_YORK, FX_OPEN = "America/New_York", 17 * 60
 VENUES = {NEW_YORK: "XNYS", "Europe/London": "XLON", "Asia/Tokyo": "XTKS", "Europe/Berlin": "XETR", "Asia/Hong_Kong": "XHKG",
           "Asia/Kolkata": "XBOM"}  # fmt: skip
 CHANGING = (NEW_YORK, "Europe/London", "Europe/Berlin", "Australia/Sydney")  # zones of markets whose clocks change
-FEW_DAYS = 60  # with fewer, the holidays of a venue cannot be told
+FEW_DAYS = 60  # with fewer, a venue cannot be told by its holidays
+LEAST_DAYS, LEAST_DATES = 4, 10  # to tell it by its hours, and by holidays
+MOST_KEPT = 0.9  # of the days begin and end with their first and last bar
+OPENINGS = (7 * 60, 10 * 60)  # between which venues open, by their own clocks
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Session:
         rolls: the trading day bears the next day's date, as that of foreign exchange, which begins the evening before.
         zone: in which `opens` is told; empty for that of the prices.
         venue: its name in exchange_calendars, empty where none is known.
+        told_by: "hours" or "days" where the venue is told by its hours, or by a holiday or two of few days; empty otherwise.
         minutes: after `opens` at which bars begin on most days, in order.
         naive: in which zone times without one are read, where their pattern tells it; empty otherwise.
     """
@@ -57,6 +62,7 @@ class Session:
     venue: str = ""
     minutes: tuple[int, ...] = ()
     naive: str = ""
+    told_by: str = ""
 
     @classmethod
     def of(cls, index: pd.DatetimeIndex) -> Session:
@@ -76,15 +82,24 @@ class Session:
         return 1
 
     def with_venue(self, index: pd.DatetimeIndex) -> Session:
-        """Return the session with the venue whose trading days are those of the prices, where there is one.
+        """Return the session with the venue whose trading days, or hours, are those of the prices, where there is one.
 
-        It is looked for only where it matters, since it takes half a second.
+        Few daily bars have to be of all days of one venue and of no other, with one of its holidays among them. Where
+        the days of finer bars are few, or the zone tells no venue, the bars have to begin at the moments at which it
+        opened and to end before it closed, on its half days too. It is looked for only where it matters, since it
+        takes half a second.
         """
         if self.step_s > DAY_S or self.rolls or {5, 6} & set(self.weekdays):
             return self
         zone = self.zone or (str(index.tz) if index.tz is not None else "")
-        found = _venue(np.asarray(pd.DatetimeIndex(self.days(index).unique()).asi8).tobytes(), str(index.unit), zone)
-        return replace(self, venue=found) if found else self
+        days = pd.DatetimeIndex(self.days(index).unique())
+        few = len(days) < FEW_DAYS
+        if not (few and self.intraday) and (found := _venue(np.asarray(days.asi8).tobytes(), str(index.unit), zone)):
+            return replace(self, venue=found, told_by="days" if few else "")
+        if not self.intraday or index.tz is None or self.length >= DAY_MIN - 60:
+            return self
+        found = _venue_by_hours(np.asarray(index.as_unit("s").asi8).tobytes(), self.step_s, zone)
+        return replace(self, venue=found, told_by="hours") if found else self
 
     def text(self) -> str:
         """Say what is taken for the market's time, such as `Monday to Friday, days from 17:00 New York time`."""
@@ -98,6 +113,8 @@ class Session:
             said += f", days end at {_clock(self.opens)}{self._where()}"
         if self.naive:
             said += f"; the times are read as {self.naive}, since only so the days begin alike"
+        if self.told_by:
+            return f"{said}, holidays and half days of {self.venue}, whose {self.told_by} these are"
         return f"{said}, holidays of {self.venue}" if self.venue else said
 
     # Days and coarser periods -----------------------------------------------------------------
@@ -410,25 +427,37 @@ def _usual(minutes: Any) -> int:
 
 
 @lru_cache(maxsize=8)
-def calendar_of(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeIndex, Ints]:
-    """Return a venue's trading days (naive) and the minutes each is long."""
+def _hours_of(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeIndex, Ints, Ints]:
+    """Return a venue's trading days (naive), and the seconds since 1970 in UTC at which each opens and closes."""
     import exchange_calendars
 
     with warnings.catch_warnings():  # it uses what pandas 4 will do without
         warnings.simplefilter("ignore", DeprecationWarning)
         calendar = exchange_calendars.get_calendar(venue, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
         table = calendar.schedule
-    minutes = (table["close"] - table["open"]).dt.total_seconds().to_numpy() / 60
-    return pd.DatetimeIndex(table.index), minutes.astype(np.int64)
+    opens, closes = (pd.DatetimeIndex(table[name]).as_unit("s").asi8.astype(np.int64) for name in ("open", "close"))
+    return pd.DatetimeIndex(table.index), opens, closes
+
+
+def calendar_of(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeIndex, Ints]:
+    """Return a venue's trading days (naive) and the minutes each is long."""
+    days, opens, closes = _hours_of(venue, first_year, last_year)
+    return days, (closes - opens) // 60
 
 
 @lru_cache(maxsize=64)
 def _venue(days: bytes, unit: str, zone: str) -> str:
-    """Return the venue whose trading days these are, nearly all of them and no other; empty where there is none."""
+    """Return the venue whose trading days these are, nearly all of them and no other; empty where there is none.
+
+    Of fewer than FEW_DAYS each has to be the venue's, none may be missing, a holiday has to be among them, and no
+    second venue may have the same.
+    """
     dates = pd.DatetimeIndex(np.frombuffer(days, dtype=f"M8[{unit}]"))
     names = [VENUES[zone]] if zone in VENUES else [] if zone else list(VENUES.values())
-    if len(dates) < FEW_DAYS or dates[0].year < 1970:
+    few = len(dates) < FEW_DAYS
+    if dates[0].year < 1970 or len(dates) < LEAST_DATES:
         return ""
+    found = []
     for name in names:
         try:
             sessions = calendar_of(name, dates[0].year, dates[-1].year + 1)[0]
@@ -437,6 +466,50 @@ def _venue(days: bytes, unit: str, zone: str) -> str:
         between = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
         inside = dates.as_unit(between.unit).isin(between)
         # An exchange closes for a day of mourning or a storm now and then, and data lack a day; a bar on a holiday is no accident.
-        if inside.mean() > 0.995 and len(dates) > 0.98 * len(between):
+        if not few and inside.mean() > 0.995 and len(dates) > 0.98 * len(between):
             return name
-    return ""
+        if few and inside.all() and len(dates) == len(between) < len(pd.bdate_range(dates[0], dates[-1])):
+            found.append(name)
+    return found[0] if len(found) == 1 else ""
+
+
+@lru_cache(maxsize=64)
+def _venue_by_hours(stamps: bytes, step_s: int, zone: str) -> str:
+    """Return the only venue whose opening and closing, on half days too, the bars keep on each day; empty where there is none.
+
+    Args:
+        stamps: of the bars, int64 seconds since 1970 in UTC.
+        zone: of the prices; where it is none of a venue's, those are tried that open in the morning by their own clock.
+    """
+    at = np.frombuffer(stamps, dtype=np.int64)
+    index = pd.DatetimeIndex(at.astype("M8[s]")).tz_localize("UTC")
+    found = []
+    for place, name in VENUES.items():
+        local = index.tz_convert(place).tz_localize(None)
+        opening = _usual(_ends_of_days(local)[0])
+        if (zone in VENUES and zone != place) or not OPENINGS[0] <= opening <= OPENINGS[1] or local[0].year < 1970:
+            continue
+        try:
+            days, opens, closes = _hours_of(name, local[0].year, local[-1].year + 1)
+        except ValueError:  # its holidays are not known for such years
+            continue
+        if _keeps_hours(at, local.normalize(), step_s, (days, opens, closes)):
+            found.append(name)
+    return found[0] if len(found) == 1 else ""
+
+
+def _keeps_hours(at: Ints, dates: pd.DatetimeIndex, step_s: int, hours: tuple[pd.DatetimeIndex, Ints, Ints]) -> bool:
+    """Whether bars are on all trading days but one, on no other, begin as the venue opens and end before it closes.
+
+    A first day may begin late and a last one end early; another day may now and then, as one with a late first trade.
+    """
+    days, opens, closes = hours
+    changes = np.flatnonzero(np.diff(dates.asi8)) + 1
+    first, last = np.append(0, changes), np.append(changes - 1, len(at) - 1)
+    on = days.get_indexer(dates[first].as_unit(days.unit))
+    if len(first) < LEAST_DAYS or (on < 0).any() or on[-1] - on[0] + 1 - len(on) > max(1, 0.02 * len(on)):
+        return False
+    if (at[last] >= closes[on]).any():
+        return False
+    whole = (at[first] == opens[on])[1:].mean() >= MOST_KEPT
+    return bool(whole and (at[last] + step_s >= closes[on])[:-1].mean() >= MOST_KEPT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -19,6 +18,7 @@ from Backtest.canonical import (
 )
 from Backtest.errors import Diagnostic
 from Backtest.indicators import IndicatorEntry
+from Backtest.instruments import TradingDays
 from Backtest.timeframes import is_intraday, seconds
 
 
@@ -67,7 +67,6 @@ _BARS_A_UNIT = {
     "1mo": {"month": 1, "year": 12},
 }
 _BARS_A_UNIT_OF_COINS = {**_BARS_A_UNIT, "1d": {"day": 1, "week": 7, "month": 30, "year": 365}}
-_SESSION_OF_SHARES = 6.5 * 3600  # seconds, 9:30 to 16:00
 UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
 
 
@@ -80,7 +79,9 @@ class Draft:
     """
 
     timeframe: str = "1d"
-    traded: Literal["shares", "coins", ""] = ""  # decides how many bars a day and a week have; "" where it is not known
+    days: TradingDays | None = (
+        None  # decides how many bars a day and a week have; None where what is traded is not known
+    )
     symbols: tuple[str, ...] = ()
     indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
     entries: tuple[tuple[Side, AnyCondition], ...] = ()
@@ -244,19 +245,18 @@ class Draft:
         return IndicatorRef(id=item.id, output=output if len(entry.outputs) > 1 else None)
 
     def _bars_a_unit(self) -> Mapping[str, int]:
-        if self.traded == "coins":
-            return _BARS_A_UNIT_OF_COINS.get(self.timeframe, {})
-        if self.traded == "shares" and is_intraday(self.timeframe):
-            a_day = ceil(_SESSION_OF_SHARES / seconds(self.timeframe))
-            return {unit: days * a_day for unit, days in _BARS_A_UNIT["1d"].items()}
-        return _BARS_A_UNIT.get(self.timeframe, {})
+        table = _BARS_A_UNIT_OF_COINS if self.days and self.days.a_week == 7 else _BARS_A_UNIT
+        if self.days is None or not is_intraday(self.timeframe):
+            return table.get(self.timeframe, {})
+        a_day = self.days.bars_a_day(seconds(self.timeframe))
+        return {unit: days * a_day for unit, days in table["1d"].items()}
 
     def bars(self, count: float, unit: str) -> int:
         """Return how many bars of the strategy's time frame a span of time is, at least one."""
         if unit == "bar":
             return max(1, round(count))
         table = self._bars_a_unit()
-        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d" and self.traded != "coins":
+        if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d" and table["week"] == 5:
             bars = round(252 * count / 52)
         elif unit in table:
             bars = round(count * table[unit])
@@ -275,5 +275,8 @@ class Draft:
             ("month", "1mo"),
             ("minute", "1m"),
         ):
-            self.assume("span", f"{count:g} {unit}{'s' if count != 1 else ''} are {bars} bars of {self.timeframe}")
+            said = f"{count:g} {unit}{'s' if count != 1 else ''} are {bars} bars of {self.timeframe}"
+            unknown = self.days is None and is_intraday(self.timeframe) and unit not in ("minute", "hour")
+            hours = " around the clock; a run counts the trading hours of its symbol" if unknown else ""
+            self.assume("span", said + hours)
         return max(1, bars)

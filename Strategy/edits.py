@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,7 +25,6 @@ from Backtest.errors import StrategyError
 from Backtest.indicators import REGISTRY
 from Backtest.parameters import rename_indicator
 from Backtest.prompts import as_data, render
-from Backtest.timeframes import Timeframe
 from Strategy.grounding import numbers_in, numbers_of
 from Strategy.model_calls import Ledger, Question
 from Strategy.text_parser import ParseResult, parse_strategy
@@ -317,7 +317,7 @@ def _places(node: Any, number: float, path: str = "") -> Iterator[tuple[str, Any
 def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: How, symbols: Collection[str]) -> bool:
     """Read words behind the stand-in strategy and make the changes they make to it; False when they cannot be read."""
     base = parse_strategy(_STAND_IN, timeframe=strategy.timeframe).require()
-    parsed = _read(words, strategy.timeframe, symbols)
+    parsed = _read(words, strategy, symbols)
     if any(d.code == "contradiction" for d in parsed.errors):
         parsed.require()
     if parsed.strategy is None:
@@ -340,10 +340,11 @@ def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: 
     return _merge_rules(data, rules, base.model_dump(mode="json"), how)
 
 
-def _read(words: str, timeframe: Timeframe, symbols: Collection[str]) -> ParseResult:
-    parsed = parse_strategy(f"{_STAND_IN} {words}.", timeframe=timeframe, symbols=symbols)
+def _read(words: str, strategy: CanonicalStrategy, symbols: Collection[str]) -> ParseResult:
+    on = partial(parse_strategy, timeframe=strategy.timeframe, symbols=symbols, symbol=next(iter(strategy.symbols), ""))
+    parsed = on(f"{_STAND_IN} {words}.")
     if parsed.strategy is None and any("needs a stop" in d.message for d in parsed.errors):
-        parsed = parse_strategy(f"{_STAND_IN} {_STOP} {words}.", timeframe=timeframe, symbols=symbols)
+        parsed = on(f"{_STAND_IN} {_STOP} {words}.")
     return parsed
 
 

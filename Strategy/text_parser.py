@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -26,7 +26,7 @@ from Backtest.canonical import (
 )
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
-from Backtest.instruments import CRYPTO_UNIT, asset_class, is_crypto
+from Backtest.instruments import CRYPTO_UNIT, TradingDays, asset_class, is_crypto, trading_days
 from Backtest.timeframes import Timeframe, in_words, is_intraday
 from Strategy.assembly import assemble, rules_of, used_indicators
 from Strategy.chart_frames import note_mixed_frames
@@ -92,13 +92,14 @@ class ParseResult:
 
 
 def parse_strategy(
-    text: str, *, name: str = "", timeframe: Timeframe = "1d", symbols: Collection[str] = ()
+    text: str, *, name: str = "", timeframe: Timeframe = "1d", symbols: Collection[str] = (), symbol: str = ""
 ) -> ParseResult:
     """Read a strategy from a text of at most 10,000 characters.
 
     Args:
         timeframe: the bars that are meant where the text names none.
         symbols: names of the user's own prices, which are recognised in any case: "mydata".
+        symbol: what is traded in place of the text's own symbols; its trading days are those the text counts.
 
     Raises:
         TooLarge: the text is longer.
@@ -107,14 +108,14 @@ def parse_strategy(
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     try:
-        return _parsed(text, name, timeframe, symbols)
+        return _parsed(text, name, timeframe, symbols, symbol)
     except RecursionError:
         raise tangled() from None
 
 
-def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]) -> ParseResult:
+def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str) -> ParseResult:
     tokens = as_tickers(text, _tickers(text, tokenize(text, corrector())), symbols)
-    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, traded=_traded(tokens))
+    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, days=_trading_days(tokens, symbol))
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{in_words(timeframe).capitalize()} bars", field="timeframe")
@@ -177,14 +178,11 @@ def _levels_of_one_side(tokens: list[Token], draft: Draft) -> None:
         sentence = set()
 
 
-def _traded(tokens: list[Token]) -> Literal["shares", "coins", ""]:
-    """Return whether all symbols of a text are coins, or shares and funds of exchanges in New York; "" of none and others."""
+def _trading_days(tokens: list[Token], symbol: str) -> TradingDays | None:
+    """Return how long all symbols of a text trade, or the one it is run on; None where they differ or nobody knows."""
     named = [COMPANIES.get(t.norm, t.norm) for t in tokens if t.kind == "ticker" or t.norm in COMPANIES]
-    kinds = {asset_class(symbol) for symbol in named}
-    if kinds == {"crypto"}:
-        return "coins"
-    abroad = any(re.search(r"\.[A-Z]{2,}$|\.(T|L|F|V)$", symbol) for symbol in named)
-    return "shares" if kinds and kinds <= {"stock", "etf"} and not abroad else ""
+    found = {trading_days(one) for one in ([symbol] if symbol else named)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _bounded(text: str, tokens: list[Token], draft: Draft) -> list[Token]:

@@ -23,7 +23,7 @@ from Backtest.canonical import CanonicalStrategy, Execution, history_bars
 from Backtest.code_generator import generate_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import AlgoAgentError, InvalidInput, StrategyError
+from Backtest.errors import AlgoAgentError, Diagnostic, InvalidInput, StrategyError
 from Backtest.parameters import is_percent
 from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
@@ -104,7 +104,7 @@ def search_create(
         canonical = canonical_of(strategy)
     from Strategy.search_words import read_constraint, read_names
 
-    canonical, of_bars = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
+    canonical, of_bars = _as_run(canonical, options)
     words: dict[str, str] = {}  # for a path: what the request calls it
     code_names = generate_code(canonical).parameters if in_words else {}
     if isinstance(request.get("parameters"), dict):
@@ -219,7 +219,7 @@ def search_from_request(
     options = {k: v for k, v in given.items() if k not in REQUEST}
     said: dict[str, Any] = {}
     if instructions:
-        canonical, _ = on_bars(canonical, options.get("timeframe") or canonical.timeframe)
+        canonical, _ = _as_run(canonical, options)
         try:
             said = search_in_words(canonical, instructions)
         except (InvalidInput, StrategyError) as error:
@@ -231,6 +231,14 @@ def search_from_request(
         )
     except (InvalidInput, StrategyError) as error:
         raise _at_instructions(error, said) from None
+
+
+def _as_run(
+    canonical: CanonicalStrategy, options: Mapping[str, Any]
+) -> tuple[CanonicalStrategy, tuple[Diagnostic, ...]]:
+    """Return the strategy on the bars and the symbol a request names, and what is to be said of that."""
+    symbol = str(options.get("symbol") or next(iter(canonical.symbols), "")).upper()
+    return on_bars(canonical, options.get("timeframe") or canonical.timeframe, symbol)
 
 
 def _prices(run: BacktestRun) -> PriceData:

@@ -88,7 +88,7 @@ def run_create(
     """
     chosen = _checked_symbol(symbol or (canonical.symbols[0] if canonical.symbols else ""), start_date, end_date)
     given = {k: v for k, v in execution.items() if v is not None}
-    canonical, of_bars = on_bars(canonical, timeframe or canonical.timeframe)
+    canonical, of_bars = on_bars(canonical, timeframe or canonical.timeframe, chosen)
     data = canonical.on(chosen).model_dump(mode="json")
     data["execution"] |= given
     loaded = load_canonical(data)
@@ -223,15 +223,15 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
         given = {k: options[k] for k in ("cash", "commission", "spread") if options.get(k) is not None}
         stored = loaded.require()
         try:
-            stored, of_bars = on_bars(stored, options.get("timeframe") or stored.timeframe)
+            traded = (options.get("symbol") or next(iter(stored.symbols), "")).upper()
+            stored, of_bars = on_bars(stored, options.get("timeframe") or stored.timeframe, traded)
             cautions += [d.as_dict() for d in of_bars]
         except AlgoAgentError as error:
             problem("timeframe", error)
         data = stored.model_dump(mode="json")
         data["execution"] |= given
         canonical = load_canonical(data).require()
-        if traded := (options.get("symbol") or next(iter(canonical.symbols), "")):
-            canonical = canonical.on(traded.upper())
+        canonical = canonical.on(traded) if traded else canonical
     except AlgoAgentError as error:
         problem("strategy_id", error)
     symbol = options.get("symbol") or next(iter(strategy.canonical_json.get("symbols", [])), "")

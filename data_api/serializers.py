@@ -34,7 +34,7 @@ TIMEZONE: dict[str, Any] = {
     "max_length": 64,
     "help_text": "That of intraday prices which do not say it, such as America/New_York",
 }
-SYMBOL = r"^[A-Za-z0-9^][A-Za-z0-9.^=_/-]{0,19}$"
+SYMBOL = r"^[A-Za-z0-9^][A-Za-z0-9.^=_/!-]{0,19}$"
 PERIOD = r"^(max|ytd|[1-9][0-9]{0,3}(d|wk|mo|y))$"
 
 

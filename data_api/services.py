@@ -106,17 +106,24 @@ def dataset_upload(*, user: User, name: str, content: bytes, choices: ImportChoi
         with READING.one():
             read = [read_limited(content, name, choices=choices, limits=_limits())]
     prices = [one.require() for one in read]
-    for found in prices:
-        if not found.symbol:
-            raise DataError(
-                f"Neither {name} nor its name gives the symbol of the prices",
-                details=[
-                    Diagnostic("error", "required", "symbol", "Which symbol are these prices of?", "Give symbol=AAPL")
-                ],
-                questions=["Which symbol are these prices of?"],
-            )
+    for one in read:
+        if not one.symbol:
+            raise _no_symbol(name, one)
     with transaction.atomic():
         return [_store(user, found, found.frame) for found in prices]
+
+
+def _no_symbol(name: str, read: Understood) -> DataError:
+    """Return the error that asks for the symbol, with those the file's name may mean."""
+    asked = next(question for question in read.questions if question.field == "symbol")
+    remedy = "Give " + " or ".join(f"symbol={choice}" for choice in asked.choices or ("AAPL",))
+    said = f"The name of {name} does not tell the symbol of the prices for certain"
+    return DataError(
+        said if asked.choices else f"Neither {name} nor its name gives the symbol of the prices",
+        details=[Diagnostic("error", "required", "symbol", asked.text, remedy)],
+        questions=[asked.text],
+        suggestions=[remedy],
+    )
 
 
 def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:

@@ -28,6 +28,7 @@ from Backtest.diagnostics import load_canonical
 from Backtest.errors import Conflict, DataError, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
 from Backtest.sandbox.places import asker, no_later_than
 from data_api.providers import get_data_manager
+from Strategy.other_bars import on_bars
 from strategy_api import lifecycle
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Deployment, Strategy
@@ -331,7 +332,7 @@ def deploy(
     chosen = symbol or next(iter(canonical.symbols), "")
     if not chosen:
         raise InvalidInput("No symbol to test on: name one in the request or in the strategy, such as AAPL")
-    canonical = canonical.on(chosen)
+    canonical = on_bars(canonical, canonical.timeframe, chosen.upper())[0].on(chosen)
     code = generate_code(canonical).code
     issues = [i for i in check_code(code) if i.severity == "error"]
     if issues:

@@ -195,9 +195,9 @@ def price_spikes(frame: pd.DataFrame) -> list[PriceSpike]:
     return found
 
 
-def spike_notes(frame: pd.DataFrame) -> list[str]:
-    """Say of up to three wrong ticks where they are, and how many there are in all."""
-    found = price_spikes(frame)
+def spike_notes(frame: pd.DataFrame, *, since: pd.Timestamp | None = None) -> list[str]:
+    """Say of up to three wrong ticks, those from a bar on, where they are, and how many there are in all."""
+    found = [spike for spike in price_spikes(frame) if since is None or spike.time >= since]
     more = [f"There are {len(found) - 3:,} more bars with such a price"] if len(found) > 3 else []
     return [*(spike.message for spike in found[:3]), *more]
 

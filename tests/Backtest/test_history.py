@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from Backtest.backtesting_adapter import run_backtest_from_canonical
+from Backtest.backtesting_adapter import check_data, run_backtest_from_canonical
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.conditions import compute_indicators
 from Backtest.data.prices import PriceData, PriceRequest
@@ -79,3 +79,34 @@ def test_averages_load_what_they_need_and_no_more() -> None:
         parse_strategy("Buy when EMA(20) > EMA(40), sell when EMA(20) < EMA(40)").require().model_dump()
     )
     assert 400 <= history_bars(strategy) < 450  # ten times the longest period, and what the rules look back
+
+
+# -- What is doubtful about bars that decide nothing ----------------------------------------------
+
+SPLIT_DAYS = pd.bdate_range("2024-01-01", periods=80)
+# Four for one at the open of bar 40, 2024-02-26; about 1% a day up and down otherwise.
+SPLIT_CLOSE = np.array([100 + i % 2 if i < 40 else 25 + 0.25 * (i % 2) for i in range(80)])
+SPLIT = pd.DataFrame(
+    {"Open": SPLIT_CLOSE, "High": SPLIT_CLOSE * 1.01, "Low": SPLIT_CLOSE * 0.99, "Close": SPLIT_CLOSE, "Volume": 1000.0},
+    index=SPLIT_DAYS,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "begins", "warned"),
+    [
+        ("Buy when close > 0.01, sell after 5 bars", 0, True),
+        ("Buy when close > 0.01, sell after 5 bars", 39, True),  # the last day of the old prices
+        ("Buy when close > 0.01, sell after 5 bars", 40, False),  # the first of the new ones: no bar of the old is read
+        ("Buy when close > 0.01, sell after 5 bars", 41, False),
+        ("Buy when close crosses above 20, sell after 5 bars", 40, True),  # a cross reads the bar before
+        ("Buy when close crosses above 20, sell after 5 bars", 41, False),
+        ("Buy when close > SMA(5), sell after 5 bars", 41, True),  # the average warms up on the old prices
+        ("Buy when close > SMA(2), sell after 5 bars", 75, False),  # 30 bars before it are all new
+    ],
+)
+def test_a_split_is_warned_of_where_a_run_reads_across_it(text: str, begins: int, warned: bool) -> None:
+    strategy = parse_strategy(text).require()
+    prices = PriceData("X", "1d", SPLIT, "uploaded", "as uploaded")
+    run = prices.between(SPLIT_DAYS[begins].date(), None, history_bars(strategy))
+    assert any("as in a split 4 for 1" in note for note in check_data(strategy, run)) == warned

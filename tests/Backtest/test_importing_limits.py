@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -63,6 +64,38 @@ def test_what_unpacks_to_more_than_may_be_is_refused_and_costs_this_process_noth
     with pytest.raises(DataError, match=r"bomb takes more than 512 MiB of memory to read: split it"):
         read_limited(content, "bomb")
     assert memory_mb() - before < 100
+
+
+FEW = HEADER.encode() + b"2024-01-02,10,11,9,10.5,100\n2024-01-03,10.5,12,10,11,200\n2024-01-04,11,12,10,11,0\n"
+PACKED = {
+    "gzip": gzip.compress(FEW),
+    "gzip in two parts": gzip.compress(FEW[:60]) + gzip.compress(FEW[60:]),
+    "zip": packed(FEW),
+    "gzip in a zip": packed(gzip.compress(FEW)),
+    "Parquet": parquet(3, marks=pa.array(["a", "b", "c"])),
+}
+
+
+@pytest.mark.parametrize("content", PACKED.values(), ids=PACKED)
+def test_a_small_packed_file_is_read_within_the_usual_limits(content: bytes) -> None:
+    found = read_limited(content, "AAPL.csv.gz")
+    assert (found.symbol, found.counts["read"]) == ("AAPL", 3)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zip", "gzip in a zip"])
+def test_what_unpacks_to_more_than_is_read_is_refused_as_that(kind: str) -> None:
+    """513 MiB of zeros: gzip may be put together, and so these are made without the memory for all."""
+    bomb = gzip.compress(bytes(2**20)) * 513
+    if kind == "zip":
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("prices.csv", "w") as stream:
+            for _ in range(513):
+                stream.write(bytes(2**20))
+        bomb = out.getvalue()
+    elif kind == "gzip in a zip":
+        bomb = packed(bomb)
+    with pytest.raises(DataError, match=r"(bomb|prices\.csv) unpacks to more than 512 MiB: split it"):
+        read_limited(bomb, "bomb")
 
 
 @pytest.mark.parametrize(

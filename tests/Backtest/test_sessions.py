@@ -308,3 +308,97 @@ def test_bars_beside_the_week_of_foreign_exchange_are_bars_of_their_own(timefram
         ]
         before = bars.loc[bars.index < lone[0]].iloc[-1]
         assert before["Close"] == prices(stamps).loc[pd.Timestamp("2023-06-09 16:00", tz="America/New_York"), "Close"]
+
+
+# -- Half days and holidays where there are few days ----------------------------------------------
+
+
+def hours_of(venue: str, begin: str, end: str, minutes: int, zone: str) -> pd.DatetimeIndex:
+    """The bars of a venue's own hours, half days and all."""
+    with warnings.catch_warnings():  # it uses what pandas 4 will do without
+        warnings.simplefilter("ignore", DeprecationWarning)
+        table = exchange_calendars.get_calendar(venue).schedule.loc[begin:end]
+    bars = [
+        pd.date_range(o, c, freq=f"{minutes}min", inclusive="left")
+        for o, c in zip(table["open"], table["close"], strict=True)
+    ]
+    return pd.DatetimeIndex([t for day in bars for t in day]).tz_convert(zone)
+
+
+# 24 November 2023, the day after Thanksgiving: New York closed at 13:00, which was 18:00 in UTC, and the week was over.
+FEW = {
+    "48 days of hours": (hours_of("XNYS", "2023-10-16", "2023-12-21", 60, "America/New_York"), "12:30"),
+    "48 days of hours in UTC": (hours_of("XNYS", "2023-10-16", "2023-12-21", 60, "UTC"), "17:30"),
+    "30 days of hours in UTC, in winter": (hours_of("XNYS", "2023-11-10", "2023-12-22", 60, "UTC"), "17:30"),
+    "14 days of 5m": (hours_of("XNYS", "2023-11-15", "2023-12-05", 5, "America/New_York"), "12:55"),
+    "a week and a day of 30m": (hours_of("XNYS", "2023-11-20", "2023-11-28", 30, "America/New_York"), "12:30"),
+}
+
+
+@pytest.mark.parametrize("timeframe", ["1d", "1wk"])
+@pytest.mark.parametrize("name", FEW)
+def test_a_half_day_among_few_days_is_known_at_its_last_bar(name: str, timeframe: str) -> None:
+    index, last = FEW[name]
+    shown = pd.Series(known(index, timeframe), index)
+    end = index.get_loc(pd.Timestamp(f"2023-11-24 {last}", tz=index.tz))
+    assert shown.iloc[end] == end + 1
+    assert shown.iloc[end - 1] != end
+    assert "holidays and half days of XNYS, whose hours these are" in Session.of(index).with_venue(index).text()
+
+
+def test_a_market_that_trades_on_after_new_yorks_half_day_is_not_ended_early() -> None:
+    """Its hours are those of New York on all days but the half one, on which it trades to 16:00."""
+    index = hours_of("XNYS", "2023-11-15", "2023-12-05", 30, "America/New_York")
+    late = pd.date_range("2023-11-24 13:00", "2023-11-24 15:30", freq="30min", tz="America/New_York")
+    index = index.union(late)
+    assert not Session.of(index).with_venue(index).venue
+    shown = pd.Series(known(index, "1d"), index)
+    day = shown["2023-11-24"]
+    assert day.iloc[:-1].nunique() == 1  # the day before's, until the last bar
+    assert day.iloc[-1] == index.get_loc(day.index[-1]) + 1
+
+
+def test_hours_that_two_venues_share_tell_none() -> None:
+    """London from 8:00 and Frankfurt from 9:00 open and close at the same moments."""
+    berlin = hours_of("XETR", "2024-02-05", "2024-03-01", 30, "Europe/Berlin")
+    assert Session.of(berlin).with_venue(berlin).venue == "XETR"
+    utc = berlin.tz_convert("UTC")
+    assert Session.of(utc).with_venue(utc).venue == ""
+
+
+def test_days_that_are_no_trading_days_tell_no_venue() -> None:
+    index = hours_of("XNYS", "2023-11-15", "2023-12-05", 30, "America/New_York")
+    holiday = pd.date_range("2023-11-23 09:30", "2023-11-23 15:30", freq="30min", tz="America/New_York")
+    assert Session.of(index.union(holiday)).with_venue(index.union(holiday)).venue == ""
+
+
+@settings(max_examples=30, deadline=None)
+@given(cut=st.integers(60, 270), step=st.sampled_from([30, 60]), timeframe=st.sampled_from(["1h", "1d", "1wk"]))
+def test_few_days_of_a_venue_are_never_known_early(cut: int, step: int, timeframe: str) -> None:
+    index = hours_of("XNYS", "2023-11-08", "2023-12-08", step, "America/New_York")[:cut]
+    _, number, complete = coarser(prices(index), timeframe)
+    ended = (number >= 0) & (complete == number + 1)
+    assert not (ended[:-1] & (number[1:] == number[:-1])).any()
+    whole = coarser(prices(hours_of("XNYS", "2023-11-08", "2023-12-08", step, "America/New_York")), timeframe)[2]
+    assert (complete <= whole[: len(complete)]).all()
+
+
+def test_few_daily_bars_with_a_holiday_of_one_exchange_end_their_week_before_it() -> None:
+    """New York was closed on Good Friday, 29 March 2024, and on Presidents' Day, 19 February; London on the former alone."""
+    index = exchange("XNYS", "2024-02-05", "2024-04-12")
+    shown = pd.Series(known(index, "1wk"), index)
+    assert len(index) == 48
+    assert shown["2024-03-28"] == index.get_loc("2024-03-28") + 1
+    assert "holidays and half days of XNYS, whose days these are" in Session.of(index).with_venue(index).text()
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "end"),
+    [
+        ("XLON", "2024-03-11", "2024-04-19"),  # Good Friday and Easter Monday are Frankfurt's, too
+        ("XNYS", "2024-03-04", "2024-03-22"),  # no holiday at all
+    ],
+)
+def test_few_daily_bars_that_several_exchanges_share_tell_none(name: str, begin: str, end: str) -> None:
+    index = exchange(name, begin, end)
+    assert Session.of(index).with_venue(index).venue == ""

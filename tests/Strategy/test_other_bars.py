@@ -69,3 +69,63 @@ def test_bars_on_which_a_strategy_is_impossible_are_refused() -> None:
     strategy = parse_strategy("Daily bars. Buy when the weekly RSI < 30, sell when the weekly RSI > 65").require()
     with pytest.raises(StrategyError, match="not coarser"):
         on_bars(strategy, "1mo")
+
+
+# -- The days of what is traded -------------------------------------------------------------------
+
+TWO_DAYS = "30m bars. Buy when close > 0.01, sell after 2 days"
+# Two days of 30m bars: 2 x 13 from 9:30 to 16:00, 2 x (5 + 6) in Tokyo, 2 x 17 in London, 2 x 46 of Globex, 2 x 48 around the clock.
+BARS = {"IBM": 26, "SPY": 26, "^GSPC": 26, "7203.T": 22, "VOD.L": 34, "ES=F": 92, "EURUSD": 96, "BTCUSDT": 96}
+
+
+@pytest.mark.parametrize(("symbol", "bars"), BARS.items())
+def test_a_text_without_a_symbol_counts_the_days_of_the_one_it_is_run_on(symbol: str, bars: int) -> None:
+    strategy = parse_strategy(TWO_DAYS).require()
+    assert strategy.risk.max_bars == 96
+    read, said = on_bars(strategy, "30m", symbol)
+    assert read.risk.max_bars == bars
+    assert [d.code for d in said] == (["read_again"] if bars != 96 else [])
+    assert all(f"{bars} bars" in d.message and symbol in d.message for d in said)
+    assert on_bars(read, "30m", symbol) == (read, ())  # a search reads it before its run does
+
+
+# By hand: an FX week is 5 x 24 hours, a coin's 7 x 24, New York's 5 x 7 bars, Tokyo's day 3 bars before its break and 3 after it.
+NAMED = {
+    "7203.T 1h bars. Buy when close > 1, sell after 2 days": 12,
+    "^GSPC 1h bars. Buy when close > 1, sell after 2 days": 14,
+    "EURUSD 1h bars. Buy when close > 1, sell after 1 week": 120,
+    "BTCUSD 1h bars. Buy when close > 1, sell after 1 week": 168,
+    "AAPL 1h bars. Buy when close > 1, sell after 1 week": 35,
+    "AAPL 15m bars. Buy when close > 1, wait 1 day after each exit, sell when close < 1": 26,
+}
+
+
+@pytest.mark.parametrize(("text", "bars"), NAMED.items())
+def test_days_of_a_named_symbol_are_its_own(text: str, bars: int) -> None:
+    risk = parse_strategy(text).require().risk
+    assert (risk.max_bars or risk.cooldown_bars) == bars
+
+
+def test_a_run_on_another_symbol_than_the_texts_counts_that_ones_days() -> None:
+    strategy = parse_strategy("AAPL 1h bars. Buy when close > 1, sell after 1 week").require()
+    assert on_bars(strategy, "1h", "BTCUSDT")[0].risk.max_bars == 168
+    assert on_bars(strategy, "1h", "IBM") == (strategy, ())
+    daily = parse_strategy("Buy when close > 1, sell after 2 weeks").require()
+    assert on_bars(daily, "1d", "BTCUSDT")[0].risk.max_bars == 14
+
+
+def test_a_changed_strategy_keeps_its_bars_and_is_warned_of() -> None:
+    data = parse_strategy(TWO_DAYS).require().model_dump()
+    data["risk"]["max_bars"] = 90
+    strategy = CanonicalStrategy.model_validate(data)
+    read, said = on_bars(strategy, "30m", "IBM")
+    assert read == strategy
+    assert [(d.severity, d.code) for d in said] == [("warning", "other_days")]
+    assert "26 bars" in said[0].message
+
+
+def test_unknown_trading_hours_are_warned_of_where_the_text_counts_days() -> None:
+    strategy = parse_strategy(TWO_DAYS).require()
+    read, said = on_bars(strategy, "30m", "BBCA.JK")
+    assert (read.risk.max_bars, [d.code for d in said]) == (96, ["hours_unknown"])
+    assert on_bars(parse_strategy(TWO_DAYS.replace("days", "bars")).require(), "30m", "BBCA.JK")[1] == ()

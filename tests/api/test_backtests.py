@@ -281,6 +281,22 @@ def test_a_text_is_read_again_for_the_bars_of_its_run(api: APIClient) -> None:
     assert len([w for w in answer.data["warnings"] if "read again for hourly bars" in str(w)]) == 1
 
 
+def test_a_text_without_a_symbol_counts_the_days_of_the_one_its_run_is_of(api: APIClient) -> None:
+    """A week of foreign exchange is 5 x 24 bars of an hour, and one of a market nobody knows 7 x 24."""
+    text = "1h bars. Buy when close > 0.01, sell after 1 week"
+    made = api.post("/api/strategies/", {"user_description": text}).json()
+    assert made["canonical_json"]["risk"]["max_bars"] == 168
+    answer = api.post("/api/backtests/quick-run/", {"strategy_id": made["id"], "symbol": "EURUSD"})
+    assert answer.status_code in (200, 201), answer.data
+    run = BacktestRun.objects.get(pk=answer.data["id"])
+    assert run.canonical_json["risk"]["max_bars"] == 120
+    assert [w for w in answer.data["warnings"] if "read again for hourly bars of EURUSD" in w and "120 bars" in w]
+    checked = api.post(
+        "/api/production/backtests/validate-config/", {"strategy_id": made["id"], "symbol": "EURUSD"}
+    ).json()
+    assert any("120 bars" in w["message"] for w in checked.get("warnings", []))
+
+
 def test_a_failed_run_keeps_its_reason(api: APIClient) -> None:
     api.post("/api/backtests/quick-run/", {"user_description": SENTENCE, "symbol": "NOPE"})
     (run,) = api.get("/api/backtests/?status=failed").json()["results"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from io import StringIO
 from pathlib import Path
@@ -72,6 +73,38 @@ def test_the_symbol_is_that_of_the_request_the_file_or_its_name(api: APIClient) 
     assert post(api, "upload", DAILY, "ACME.csv", symbol="other").json()["symbol"] == "OTHER"
     refused = post(api, "upload", DAILY)
     assert (refused.status_code, refused.json()["details"][0]["field"]) == (422, "symbol")
+
+
+def test_a_name_that_may_mean_two_symbols_is_asked_about_with_both(api: APIClient) -> None:
+    refused = post(api, "upload", DAILY, "ACME_OTHER.csv")
+    assert refused.status_code == 422
+    [detail] = refused.json()["details"]
+    assert (detail["field"], detail["suggestion"]) == ("symbol", "Give symbol=ACME or symbol=OTHER")
+    assert refused.json()["clarifying_questions"] == ["Which symbol are these prices of: ACME or OTHER?"]
+    asked = {q["field"]: q["choices"] for q in post(api, "preview", DAILY, "ACME_OTHER.csv").json()["questions"]}
+    assert asked == {"symbol": ["ACME", "OTHER"]}
+
+
+def test_a_gzip_is_previewed_stored_and_read_by_the_command(api: APIClient, tmp_path: Path) -> None:
+    days = pd.bdate_range("2024-01-02", periods=40).strftime("%Y-%m-%d")
+    content = gzip.compress((HEADER + "".join(f"{day},10,11,9,10.5,100\n" for day in days)).encode())
+    shown = post(api, "preview", content, "ACME.csv.gz").json()
+    assert (shown["symbol"], shown["rows"]) == ("ACME", 40)
+    assert post(api, "upload", content, "ACME.csv.gz").json()["rows"] == 40
+    path = tmp_path / "ACME.csv.gz"
+    path.write_bytes(content)
+    out = StringIO()
+    call_command("import_data", str(path), "--preview", "--json", stdout=out)
+    assert json.loads(out.getvalue())["rows"] == 40
+
+
+def test_a_continuous_future_is_stored_and_run(api: APIClient) -> None:
+    stored = post(api, "upload", DAILY, "CME_MINI_ES1!, 1D.csv").json()
+    assert stored["symbol"] == "ES1!"
+    run = api.post(
+        "/api/backtests/quick-run/", {"user_description": "Buy when close > 1, sell when close < 1", "symbol": "ES1!"}
+    ).json()
+    assert (run["symbol"], run["status"]) == ("ES1!", "completed")
 
 
 def test_each_symbol_of_a_file_can_be_stored(api: APIClient) -> None:

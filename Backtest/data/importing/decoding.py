@@ -10,8 +10,10 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import IO
 
 import charset_normalizer
 
@@ -76,22 +78,13 @@ def _is_workbook(content: bytes, name: str) -> bool:
             names = set(archive.namelist())
             if not names & {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}:
                 return False
-            total = 0
+            left = MAX_UNPACKED
             for member in archive.infolist():
-                total += _size(archive, member, name, MAX_UNPACKED - total)
+                with archive.open(member) as stream:
+                    left -= sum(map(len, _pieces(stream, name, left)))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         raise _broken(name, error) from error
     return True
-
-
-def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, left: int) -> int:
-    with archive.open(member) as stream:
-        size = 0
-        while chunk := stream.read(_CHUNK):
-            size += len(chunk)
-            if size > left:
-                raise _too_large(name)
-    return size
 
 
 def _unzip(content: bytes, name: str) -> tuple[bytes, str]:
@@ -105,11 +98,9 @@ def _unzip(content: bytes, name: str) -> tuple[bytes, str]:
                     suggestions=["Upload the files one by one"],
                 )
             with archive.open(members[0]) as stream:
-                data = stream.read(MAX_UNPACKED + 1)
+                data = b"".join(_pieces(stream, name, MAX_UNPACKED))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         raise _broken(name, error) from error
-    if len(data) > MAX_UNPACKED:
-        raise _too_large(name)
     return data, PurePosixPath(members[0].filename.replace("\\", "/")).name
 
 
@@ -121,12 +112,22 @@ def _is_clutter(member: str) -> bool:
 def _gunzip(content: bytes, name: str) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            data = stream.read(MAX_UNPACKED + 1)
+            return b"".join(_pieces(stream, name, MAX_UNPACKED))
     except (OSError, EOFError, zlib.error) as error:
         raise _broken(name, error) from error
-    if len(data) > MAX_UNPACKED:
-        raise _too_large(name)
-    return data
+
+
+def _pieces(stream: IO[bytes] | gzip.GzipFile, name: str, most: int) -> Iterator[bytes]:
+    """Yield what a stream unpacks to by the MiB, as reading all that is allowed at once would take that memory for any file.
+
+    Raises:
+        DataError: there are more than `most` bytes.
+    """
+    while chunk := stream.read(_CHUNK):
+        most -= len(chunk)
+        if most < 0:
+            raise _too_large(name)
+        yield chunk
 
 
 def _broken(name: str, error: Exception) -> DataError:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing import checks, containers, order, placing, symbols, vendors, zones
+from Backtest.data.importing import checks, containers, ends, order, placing, symbols, vendors, zones
 from Backtest.data.importing.adjustments import adjust
 from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
@@ -176,6 +176,8 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
     if not findings.blocked:
         frame = checks.without_duplicates(frame, reading.choices.duplicates, findings)
     frame = frame.sort_index(kind="stable")
+    if not findings.blocked:
+        frame = _whole(frame, reading)
     reading.frame = _adjusted(reading, frame)
 
 
@@ -223,6 +225,14 @@ def _without_today(parts: dict[str, Numbers], times: Times, reading: Reading) ->
     reading.findings.count("unfinished", 1, note)
     parts = {name: _kept(part, keep) for name, part in parts.items()}
     return parts, replace(times, local=times.local[keep], offset=times.offset[keep])
+
+
+def _whole(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """Leave out a first and last bar that is a part of one, which is counted."""
+    kept, said = ends.without_partial_ends(frame, reading.timeframe, today=pd.Timestamp.now("UTC").date())
+    reading.findings.count("unfinished", len(frame) - len(kept))
+    reading.findings.warnings += said
+    return kept
 
 
 def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing import symbols
+from Backtest.data.importing.file_names import Named, symbol_named
 from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.understanding import Question, Understood
 from Backtest.data.prices import PriceData, clean_frame
@@ -29,18 +30,17 @@ def understood(reading: Reading, filename: str) -> Understood:
     findings.warnings += [suspect.message for suspect in split_suspects(frame)]
     findings.warnings += spike_notes(frame)
     findings.notes += gap_notes(frame, reading.timeframe)
-    symbol = (
-        reading.choices.symbol
-        or symbols.as_symbol(reading.in_file)
-        or symbols.symbol_of_name(filename)
-        or symbols.symbol_of_name(table.name)
-    )
+    named = _named(reading, filename)
+    symbol = named.symbol
     if reading.in_file and symbols.as_symbol(reading.in_file) != symbol:
         findings.notes.append(
             f"The file calls the prices {reading.in_file[:40]}; they are kept as {symbol or 'what you name'}"
         )
     if not symbol:
-        findings.questions.append(Question("symbol", "Which symbol are these prices of?", blocking=False))
+        may = f": {' or '.join(named.choices)}" if named.choices else ""
+        findings.questions.append(
+            Question("symbol", f"Which symbol are these prices of{may}?", named.choices, blocking=False)
+        )
     prices = None
     if not findings.blocked:
         remarks = (*findings.warnings, *findings.notes)
@@ -60,6 +60,14 @@ def understood(reading: Reading, filename: str) -> Understood:
         first_rows=tuple(rows[:SHOWN_ROWS]), last_rows=tuple(rows[-SHOWN_ROWS:]), notes=tuple(findings.notes),
         warnings=tuple(findings.warnings), questions=tuple(findings.questions), prices=prices,
     )  # fmt: skip
+
+
+def _named(reading: Reading, filename: str) -> Named:
+    """Return the symbol: the user's, the file's own, that of the file's name, of which one inside of an archive goes first."""
+    if symbol := reading.choices.symbol or symbols.as_symbol(reading.in_file):
+        return Named(symbol)
+    names = [symbol_named(reading.table.name), symbol_named(filename)]
+    return next((n for n in names if n.symbol), next((n for n in names if n.choices), Named()))
 
 
 def _counted(counts: Mapping[str, int]) -> dict[str, Any]:

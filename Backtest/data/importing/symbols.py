@@ -1,9 +1,8 @@
-"""Which symbols a file holds, by a column, by its header, or by its name."""
+"""Which symbols a file holds, by a column or by its header."""
 
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 
 import pandas as pd
 
@@ -13,10 +12,7 @@ from Backtest.data.importing.understanding import Findings, ImportChoices, Quest
 from Backtest.errors import DataError
 
 EACH = "*"
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=_/-]{0,19}")
-_NO_SYMBOLS = {
-    "DATA", "PRICES", "CSV", "EXPORT", "OHLC", "OHLCV", "TABLE", "HISTORY", "DOWNLOAD", "FILE", "STOCK", "CRYPTO", "FOREX", "DAILY", "UTC",
-}  # fmt: skip
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=_/!-]{0,19}")
 
 
 def symbols_in(table: Table, sides: list[Side]) -> tuple[str, ...]:
@@ -68,31 +64,3 @@ def as_symbol(text: str) -> str:
     """Return a file's symbol as AlgoAgent writes it: NASDAQ:AAPL → AAPL, BTC/USD → BTCUSD, AAPL.US → AAPL."""
     symbol = text.strip().upper().rsplit(":", 1)[-1].replace("/", "").replace(" ", "").removesuffix(".US")
     return symbol if _SYMBOL.fullmatch(symbol) else ""
-
-
-def symbol_of_name(filename: str) -> str:
-    """Return the symbol a file's name gives, as exports name their files; "" where it gives none.
-
-    "NASDAQ_AAPL, 1D.csv" (TradingView), "BTCUSDT-1h-2024-01.zip" (Binance), "Binance_ETHUSDT_d.csv"
-    (CryptoDataDownload), "EURUSD60.csv" (MetaTrader), "ES 03-24.Last.txt" (NinjaTrader), "aapl_us_d.csv" (Stooq),
-    "DAT_ASCII_EURUSD_M1_2024.csv" (HistData), "AAPL.csv" (Yahoo).
-    """
-    stem = re.sub(
-        r"(\.(csv|txt|tsv|json|parquet|pq|xlsx?|xlsb|ods|zip|gz|dat|prn))+$",
-        "",
-        PurePosixPath(filename).name,
-        flags=re.IGNORECASE,
-    )
-    if found := re.match(r"[A-Z0-9]+_([A-Z0-9.!]+), ?\w+", stem):
-        return as_symbol(found.group(1))
-    if found := re.match(r"(?:Binance|Bitstamp|Bitfinex|Coinbase|Gemini|Kraken|Poloniex|OKX|Bybit)_([A-Z0-9]+)_", stem):
-        return as_symbol(found.group(1))
-    if found := re.match(r"DAT_[A-Z]+_([A-Z0-9]+)_", stem):
-        return as_symbol(found.group(1))
-    if found := re.fullmatch(r"([a-z0-9]{1,8})[._](us|uk|de|jp|pl|hu)(_[dwmqy])?", stem):
-        return as_symbol(found.group(1) if found.group(2) == "us" else f"{found.group(1)}.{found.group(2)}")
-    token = re.split(r"[ _,\-(]", stem.removesuffix(".Last"))[0]
-    token = re.sub(r"^([A-Z]{6})(1|5|15|30|60|240|1440|10080|43200)$", r"\1", token)
-    if re.fullmatch(r"\^?[A-Z][A-Z0-9.=]{0,11}", token) and token not in _NO_SYMBOLS:
-        return as_symbol(token)
-    return ""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from Backtest.data.importing.file_names import is_tradingviews
 from Backtest.data.importing.layout import Table
 from Backtest.data.importing.names import folded
 from Backtest.data.importing.parts import Columns
@@ -70,7 +71,7 @@ def vendor_of(table: Table, columns: Columns) -> Vendor:
         (bool(raw & {"1. open", "adjusted_close"}) and bool(raw & {"split_coefficient", "8. split coefficient", "1. open"}), ALPHAVANTAGE),
         ((any(name.startswith("adj close") for name in raw) and "adj. open" not in raw) or bool(names & {"stock splits"}) or any(table.groups), YAHOO),
         (not table.names, _unnamed(table, columns)),
-        (bool(re.match(r"[A-Z0-9]+_[A-Z0-9.!]+, ?\w+", table.name)) and "time" in names, TRADINGVIEW),
+        (is_tradingviews(table.name) and "time" in names, TRADINGVIEW),
     )  # fmt: skip
     return next((vendor for holds, vendor in checks if holds), UNKNOWN)
 
