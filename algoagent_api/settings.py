@@ -39,8 +39,8 @@ if DEBUG and not SECRET_KEY:
     SECRET_KEY = environment.own_key(VAR_DIR / "secret_key")
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "auth_api.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -51,7 +51,10 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "corsheaders",
     "django_filters",
-    "auth_api",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "auth_api.apps.AuthApiConfig",
     "ai_api",
     "strategy_api",
     "data_api",
@@ -68,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Last, as it runs in threads only: then all of these do, in one thread, where each would go to and fro between thread and event loop.
@@ -141,6 +145,8 @@ if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _cookies
     SECURE_HSTS_SECONDS = _hsts_seconds
 
+ADMIN_TWO_FACTOR = env.bool("ADMIN_TWO_FACTOR", default=False)
+OTP_TOTP_ISSUER = "AlgoAgent"
 SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])
 # Where requests are counted for the throttles: in each process, or in a Redis that several share.
 CACHE_URL = env.str("CACHE_URL", default="")

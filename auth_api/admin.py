@@ -12,12 +12,16 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from auth_api.models import User
 
-admin.site.unregister(Group)
+admin.site.unregister(
+    [Group, TOTPDevice, StaticDevice]
+)  # second factors are made by `manage.py two_factor`, and shown to nobody
 
 
 class ReadOnlyAdmin(ModelAdmin):

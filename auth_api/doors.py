@@ -13,12 +13,15 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils.timezone import now
+from django_otp import match_token, user_has_device
 from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle
 from unfold.forms import AuthenticationForm
@@ -62,13 +65,35 @@ class Doors(ModelBackend):
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc] # unfold has no types
-    """The admin's log-in, which says how long one has to wait."""
+    """The admin's log-in: it says how long one has to wait, and asks for the second factor where ADMIN_TWO_FACTOR is set."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        if settings.ADMIN_TWO_FACTOR:
+            name = self.fields["username"].widget.attrs["class"]
+            form = {"class": name, "form": "login-form", "autocomplete": "one-time-code"}
+            self.fields["code"] = forms.CharField(
+                label="Code of the authenticator, or a spare code", max_length=20, widget=forms.TextInput(attrs=form)
+            )
 
     def clean(self) -> Any:
         try:
-            return super().clean()
+            cleaned = super().clean()
         except TooManyWrongPasswords as error:
             raise ValidationError(str(error.detail)) from None
+        user = self.get_user()
+        if settings.ADMIN_TWO_FACTOR and user is not None:
+            if not user_has_device(user):
+                raise ValidationError(
+                    "You have no second factor: ask who runs the server for `manage.py two_factor NAME`"
+                )
+            code = self.cleaned_data.get("code")
+            user.otp_device = match_token(user, code) if code else None
+            if code and user.otp_device is None:
+                raise ValidationError(
+                    "The code is wrong or was used before, or too many were wrong: wait for the next one"
+                )
+        return cleaned
 
 
 def _keys(request: HttpRequest | None, username: str) -> list[str]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
+import struct
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -10,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
+from django.core.management import call_command
 from django.test import Client
 from django.utils.timezone import now
 
@@ -151,3 +156,59 @@ def test_several_processes_count_together(tmp_path: Path) -> None:
             assert "does not answer" in away.json()["error"]
             shared.start()
             assert http.post(f"{two.url}/api/auth/login/", json=body, timeout=60).status_code == 401
+
+
+def admin(client: Client, code: str, password: str = RIGHT) -> Any:
+    return client.post("/admin/login/?next=/admin/", {"username": "ada", "password": password, "code": code})
+
+
+def totp(key: str) -> str:
+    """Return the code of this half minute by RFC 6238, from the key as an app is given it."""
+    counter = struct.pack(">Q", int(time.time()) // 30)
+    digest = hmac.new(base64.b32decode(key), counter, "sha1").digest()
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
+
+
+def test_the_admin_asks_for_a_second_factor(
+    client: Client, user: User, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user.is_staff = True
+    user.save()
+    assert b'name="code"' not in client.get("/admin/login/").content
+    client.force_login(user)
+    assert client.get("/admin/").status_code == 200
+    settings.ADMIN_TWO_FACTOR = True
+    assert client.get("/admin/").status_code == 302, "who came in by the password alone is asked again"
+    assert b'name="code"' in client.get("/admin/login/").content
+    client.logout()
+    assert b"You have no second factor" in admin(client, "123456").content
+    call_command("two_factor", "ada")
+    key, address, _, *spare = capsys.readouterr().out.splitlines()
+    key = key.rpartition(" ")[2]
+    assert key in address
+    assert "issuer=AlgoAgent" in address
+    assert b"is required" in admin(client, "").content
+    assert b"correct username and password" in admin(client, totp(key), password="wrong").content
+    entered = admin(client, totp(key))
+    assert (entered.status_code, entered["Location"]) == (302, "/admin/")
+    assert client.get("/admin/").status_code == 200
+    client.logout()
+    assert b"was used before" in admin(client, totp(key)).content
+    time.sleep(1.1)  # after a wrong code the next is looked at a second later
+    assert admin(client, spare[0].strip()).status_code == 302
+    client.logout()
+    assert b"was used before" in admin(client, spare[0].strip()).content
+    call_command("two_factor", "ada", "--off")
+    assert b"You have no second factor" in admin(client, spare[1].strip()).content
+
+
+def test_wrong_codes_are_bounded(client: Client, user: User, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.ADMIN_TWO_FACTOR = True
+    user.is_staff = True
+    user.save()
+    call_command("two_factor", "ada")
+    key = capsys.readouterr().out.splitlines()[0].rpartition(" ")[2]
+    for wrong in ("000000", "000001", "000002"):
+        assert b"too many were wrong" in admin(client, wrong).content
+    assert b"too many were wrong" in admin(client, totp(key)).content, "the right one waits too"
