@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,8 +15,8 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.deviations import Deviations, lies_above
 from Strategy.draft import Draft
 from Strategy.lexicon import MOVING_AVERAGES
+from Strategy.units import MathSign, Units
 
-MathSign = Literal["+", "-", "*", "/"]
 # Said of one of two averages; a "fast stochastic" would be another indicator.
 _PACES = ("fast", "slow", "faster", "slower", "short term", "long term", "shorter", "longer", "quick", "medium term")
 _OVER = ("over the last", "over", "of the last", "for the last", "over the past")
@@ -39,27 +39,38 @@ class Operands:
         self.draft = draft
         self.ages = Ages(cursor, draft, self.highest_or_lowest)
         self.deviations = Deviations(cursor, draft, self.term)
+        self.units = Units(draft)
 
     # Entry points --------------------------------------------------------------------------
 
     def operand(self) -> AnyOperand | None:
         """Read a value with + - * / between terms; * and / bind more closely, equals join left to right."""
-        return self._joined(self._product, {"+": "+", "-": "-", "plus": "+", "minus": "-"})
+        return self._joined(self._product, {"+": "+", "-": "-", "plus": "+", "minus": "-", "less": "-"})
 
     def _product(self) -> AnyOperand | None:
         return self._joined(self.term, {"*": "*", "/": "/", "times": "*", "divided by": "/"})
 
     def _joined(self, read: Callable[[], AnyOperand | None], signs: dict[str, MathSign]) -> AnyOperand | None:
+        begins = self.cursor.position
         left = read()
         while left is not None:
             mark = self.cursor.mark()
             sign = self.cursor.words(*signs, noise=False)
+            if sign == "less" and (self.draft.compared is None or self.cursor.looking_at_symbol("than")):
+                sign = None  # "RSI less 30" and "less than" compare; "below the SMA(20) less 2%" takes away
+            start = self.cursor.position
             right = read() if sign else None
             if sign is None or right is None:
                 self.cursor.reset(mark)
                 return left
-            left = Math(left=left, op=signs[sign], right=right)
+            shares = (self._is_share(left, begins, mark.position), self._is_share(right, start, self.cursor.position))
+            left = self.units.joined(left, signs[sign], right, shares)
         return left
+
+    def _is_share(self, operand: AnyOperand, start: int, end: int) -> bool:
+        """Whether an operand is a number that was said in percent, in brackets or not."""
+        said = self.cursor.tokens[start:end]
+        return isinstance(operand, Value) and any(t.percent and abs(t.value) == abs(operand.value) for t in said)
 
     def term(self) -> AnyOperand | None:
         """Read one value with its offset."""

@@ -18,9 +18,14 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft
 
+MathSign = Literal["+", "-", "*", "/"]
 Unit = Literal["price", "volume", "percent", "ratio", "number", ""]  # "" where it is not known, or of a bare number
 # Of the unit of what they are taken of, although they are no level of it.
 _AMOUNTS = ("ATR", "STDDEV", "MACD", "MOM")
+
+
+def _hundredth(operand: AnyOperand) -> AnyOperand:
+    return Value(value=round(operand.value / 100, 10)) if isinstance(operand, Value) else operand
 
 
 class Units:
@@ -44,6 +49,45 @@ class Units:
             elif {self.of(found.left), self.of(found.right)} in ({"percent", "price"}, {"percent", "volume"}):
                 self._ask_of_units(found.left, found.right)
         return found
+
+    def joined(self, left: AnyOperand, op: MathSign, right: AnyOperand, shares: tuple[bool, bool]) -> AnyOperand:
+        """Return `left op right`; `shares` say which of the two are numbers that were said in percent.
+
+        "SMA(20) + 2%" is 1.02 times it, "SMA(20) * 103%" 1.03 times; "ROC(10) + 2%" is two points more. Of what
+        has no such unit, "RSI + 10%", the percentage is asked about.
+        """
+        plain = Math(left=left, op=op, right=right)
+        if not any(shares) or "exact" in self.draft.flags:
+            return plain
+        if op in ("*", "/"):
+            sides = [_hundredth(side) if share else side for side, share in zip((left, right), shares, strict=True)]
+            return Math(left=sides[0], op=op, right=sides[1])
+        if shares == (False, True) and isinstance(right, Value):
+            factor = round(1 + (right.value if op == "+" else -right.value) / 100, 10)
+            if left == Value(value=1):
+                return Value(value=factor)
+            unit = self.of(left)
+            if unit == "percent":
+                return plain
+            if unit in ("price", "volume") and not self._is_difference(left):
+                return Math(left=Value(value=factor), op="*", right=left)
+        self._ask_of_sum(left, op, right, shares)
+        return plain
+
+    def _is_difference(self, operand: AnyOperand) -> bool:
+        """Whether an amount may be below zero, so that a percentage more of it may be less."""
+        if isinstance(operand, Math):
+            return operand.op in ("+", "-")
+        return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].name in ("MACD", "MOM")
+
+    def _ask_of_sum(self, left: AnyOperand, op: MathSign, right: AnyOperand, shares: tuple[bool, bool]) -> None:
+        names = [self._name(side) + "%" * share for side, share in zip((left, right), shares, strict=True)]
+        said = f"{names[0]} {op} {names[1]}"
+        share, other = (names[0], names[1]) if shares[0] else (names[1], names[0])
+        message = f"{said!r} does not say of what {share} are taken"
+        remedy = f"Say '1.05 * X' for 5% above X, or a number without %: {said.replace('%', '')}"
+        self.draft.problem("error", "percent_of_what", "text", message, remedy)
+        self.draft.ask(f"What are {share} in {said!r}: {share} of {other}, or {share.removesuffix('%')} points?")
 
     def of(self, operand: AnyOperand) -> Unit:
         """Return what an operand is measured in; "percent" is a rate of change, "ratio" one price over another."""
