@@ -416,7 +416,7 @@ CATEGORIES: dict[str, Phrases] = {
         "opposite direction, opposite occurs, it crosses back, they cross back, crosses back, cross back, crosses back down, the reverse happens, vice versa, opposite is true, the cross reverses, crosses the other way, they cross the other way, it crosses back down, it crosses back below, it crosses back above, crosses back the other way"
     ),
     "FLAT": _each(
-        "flat, in cash, cash, stay flat, be flat, stay in cash, out, stay out, hold cash, nothing, be in cash, remain flat, out of the market, stay out of the market, remain in cash, no position, sit in cash, do nothing, stand aside, go to cash, on the sidelines, go flat"
+        "flat, in cash, cash, stay flat, be flat, stay in cash, out, stay out, hold cash, be in cash, remain flat, out of the market, stay out of the market, remain in cash, no position, sit in cash, stand aside, go to cash, on the sidelines, go flat"
     ),
     "WHILE": _each("while, as long as, whenever, when, only while, so long as, if, only when, whilst, only as long as"),
     "STOP": _each(
@@ -612,8 +612,10 @@ CATEGORIES: dict[str, Phrases] = {
         "only trade, trade only, only trading, trading only, only take trades, only enter, only buy, enter only, trades only, only take entries, only open trades, restrict trading to, restrict entries to, limit trading to, take trades only, only take signals, trade, trading hours, entries only, buy only, only"
     ),
     "NO_TRADE": _each(
-        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy"
+        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy, nothing, do nothing, don't do anything, do not do anything"
     ),
+    # Of these it is not said whether positions are left then.
+    "NOTHING": _each("nothing, do nothing, don't do anything, do not do anything"),
     "SYMBOL_LEAD": _each(
         "on, for, trade, swing trade, day trade, scalp, scalping, position trade, trading, symbol, ticker, symbols, of, in, tickers, instrument, instruments, market, asset, apply to, test on, test it on, backtest on, run on, using, stock, pair, with, stocks, assets, applied to, and, run it on, the stock, backtest"
     ),

@@ -31,6 +31,12 @@ from Strategy.settings_grammar import Settings
 Action = tuple[str, Side | None]
 
 
+# Said of a state; those of the first may as well be said of entries only.
+_ASIDE = ("stay out", "stay out of the market", "stand aside", "on the sidelines")
+_STAYING = (
+    "stay flat", "be flat", "stay in cash", "be in cash", "in cash", "cash", "hold cash", "remain flat", "remain in cash", "sit in cash", "no position",
+    "out of the market",
+)  # fmt: skip
 # Who acts, in front of an action.
 _DOERS = ("it", "the system", "the strategy", "the bot", "we", "i", "i want to", "we want to")
 
@@ -177,6 +183,7 @@ class Statements:
             cursor.reset(mark)
         mark = cursor.mark()
         if cursor.take("FLAT") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
+            self._ask_of_staying(mark.position)
             return ("exit", None)
         cursor.reset(mark)
         mark = cursor.mark()
@@ -184,6 +191,19 @@ class Statements:
             return ("exit", None)
         cursor.reset(mark)
         return None
+
+    def _ask_of_staying(self, start: int) -> None:
+        """Ask about "stand aside when ADX < 20" and "stay flat before 10:00": no entries, or no position at all?"""
+        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+        follows = token.norm if (token := self.cursor.peek()) is not None else ""
+        early = follows in ("before", "until", "till") and said in _STAYING
+        if said not in _ASIDE and not early:
+            return
+        words = f"{said} {follows} ..."
+        message = f"{words!r} may forbid entries only, or every position"
+        remedy = f"Say 'no trades {follows} ...' for entries, 'exit {follows} ...' for positions"
+        self.draft.problem("error", "aside", "text", message, remedy)
+        self.draft.ask(f"What does {words!r} mean: no entries then, or that every position is closed as well?")
 
     def _of_section(self, action: Action, start: int) -> Action:
         """Return the action of words such as "enter", which below the heading "Short" mean a short position."""
@@ -786,6 +806,8 @@ class Statements:
         if not cursor.take("OTHERWISE"):
             return False
         cursor.symbol(",")
+        if cursor.take("NOTHING"):
+            return True  # the rules are those that are said; a position is left by its own
         side, condition = self.draft.last_entry
         away = Not(condition=condition)
         mark = cursor.mark()
@@ -866,7 +888,7 @@ class Statements:
         cursor.part = "rule"
         start = cursor.position
         cursor.words("and", "but", noise=False)
-        avoid = bool(cursor.take("NO_TRADE"))
+        avoid = self._avoids()
         if not avoid and not cursor.take("ONLY_TRADE"):
             return False
         if not cursor.take("WHEN", "WHILE"):
@@ -878,6 +900,13 @@ class Statements:
         self._ask_whose_limit(start)
         self.draft.filters += (Not(condition=condition) if avoid else condition,)
         return True
+
+    def _avoids(self) -> bool:
+        """Take "no trades" or "nothing" in front of when there are none."""
+        if nothing := self.cursor.looking_at("NOTHING"):
+            text = "'Nothing' and 'do nothing' limit the entries: a position that is open is left by its own rules"
+            self.draft.assume("nothing", text, "every position is closed as well", "entry_rules")
+        return bool(self.cursor.take("NO_TRADE")) or bool(nothing)
 
     def _action_ahead(self) -> bool:
         mark = self.cursor.mark()
@@ -893,7 +922,7 @@ class Statements:
         cursor.part = "time"
         start = cursor.position
         cursor.words("and", "but", noise=False)
-        avoid = bool(cursor.take("NO_TRADE"))
+        avoid = self._avoids()
         if not avoid and not cursor.take("ONLY_TRADE") and self._in_exit():
             return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
         cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
