@@ -25,7 +25,7 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft, Exit
 from Strategy.lexicon import MOVING_AVERAGES
-from Strategy.price_moves import settle_moves
+from Strategy.price_moves import settle_moves, settle_trails
 from Strategy.statements import opposite
 
 
@@ -34,6 +34,7 @@ def assemble(draft: Draft) -> None:
     _limits(draft)
     _sells(draft)
     _sides_of_exits(draft)
+    settle_trails(draft)
     _sides_of_levels(draft)
     _one_zone(draft)
     settle_moves(draft)

@@ -160,9 +160,16 @@ class Operands:
             base = self.term()
             if base is None or isinstance(base, Value):
                 return None
-            sign = {"above": 1, "over": 1, "higher than": 1, "below": -1, "under": -1, "off": -1, "lower than": -1}.get(
-                side, 0
-            )
+            sign = {
+                "above": 1,
+                "over": 1,
+                "higher than": 1,
+                "of": 0,
+                "off": self._away(base),
+                "from": self._away(base),
+            }.get(side, -1)
+            if not sign and side != "of":
+                return None  # "5% from the SMA(50)" does not say on which side
             factor = round((1 + sign * token.value / 100) if sign else token.value / 100, 10)
             return Math(left=Value(value=factor), op="*", right=base)
         before = self.cursor.peek(-2)
@@ -180,6 +187,13 @@ class Operands:
                 scaled = Math(left=Value(value=token.value), op="*", right=atr)
                 return Math(left=base, op="+" if side in ("above", "over") else "-", right=scaled)
         return None
+
+    def _away(self, base: AnyOperand) -> int:
+        """Return on which side of it "5% from X" is: 1 above a low, -1 below a high, 0 where X is neither or no one knows which."""
+        if isinstance(base, IndicatorRef):
+            return {"LOWEST": 1, "HIGHEST": -1}.get(self.draft.indicators[base.id].name, 0)
+        of_another_bar = isinstance(base, Price) and base.offset
+        return {"Low": 1, "High": -1}.get(base.column, 0) if of_another_bar and isinstance(base, Price) else 0
 
     def multiple(self) -> AnyOperand | None:
         """Read "2 times X", "1.5x the average volume", "twice X"."""
