@@ -27,6 +27,7 @@ from Strategy.draft import Draft, Exit
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.price_moves import settle_moves, settle_trails
 from Strategy.statements import opposite
+from Strategy.units import Units
 
 
 def assemble(draft: Draft) -> None:
@@ -43,6 +44,8 @@ def assemble(draft: Draft) -> None:
     _one_sided(draft)
     _fills(draft)
     _bare_periods(draft)
+    if "exact" not in draft.flags:
+        Units(draft).ask_of_scales(_rules(draft))
     if draft.filters:
         draft.entries = tuple((side, _joined(condition, draft.filters)) for side, condition in draft.entries)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from Backtest.canonical import (
     AnyCondition,
@@ -14,14 +15,31 @@ from Backtest.canonical import (
     Math,
     Price,
     Value,
+    walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft
+from Strategy.lexicon import MOVING_AVERAGES
 
 MathSign = Literal["+", "-", "*", "/"]
 Unit = Literal["price", "volume", "percent", "ratio", "number", ""]  # "" where it is not known, or of a bare number
 # Of the unit of what they are taken of, although they are no level of it.
 _AMOUNTS = ("ATR", "STDDEV", "MACD", "MOM")
+# 1 is the whole range of these: %B is above 1 only where the close is above the band.
+_OF_ONE = ("PERCENTB", "IBS")
+_MOST_OF_ONE = 3.0  # a level of %B above this is meant in percent
+
+
+def _levels(node: Any) -> Iterator[tuple[IndicatorRef, Value]]:
+    """Yield the indicators that a condition compares with numbers, and those numbers."""
+    pairs: list[tuple[AnyOperand, AnyOperand]] = []
+    if isinstance(node, Between):
+        pairs = [(node.operand, node.low), (node.operand, node.high)]
+    elif isinstance(node, Compare | Cross):
+        pairs = [(node.left, node.right), (node.right, node.left)]
+    for operand, level in pairs:
+        if isinstance(operand, IndicatorRef) and isinstance(level, Value):
+            yield operand, level
 
 
 def _hundredth(operand: AnyOperand) -> AnyOperand:
@@ -49,6 +67,28 @@ class Units:
             elif {self.of(found.left), self.of(found.right)} in ({"percent", "price"}, {"percent", "volume"}):
                 self._ask_of_units(found.left, found.right)
         return found
+
+    def ask_of_scales(self, rules: Iterable[AnyCondition]) -> None:
+        """Ask about "stochRSI < 0.2" of an indicator from 0 to 100, and about "%B > 95" of one from 0 to 1."""
+        for rule in rules:
+            for node in walk(rule):
+                for operand, level in _levels(node):
+                    self._ask_of_scale(operand, level.value)
+
+    def _ask_of_scale(self, operand: IndicatorRef, value: float) -> None:
+        item = self.draft.indicators[operand.id]
+        while (
+            item.name in MOVING_AVERAGES and (source := self.draft.indicators.get(item.source_name or "")) is not None
+        ):
+            item = source  # an average of RSI has the scale of RSI
+        bounds = item.entry.bounds
+        small = bounds is not None and bounds[1] - bounds[0] == 100 and 0 < abs(value) < 1
+        if not small and not (item.name == "PERCENTB" and abs(value) > _MOST_OF_ONE):
+            return
+        name, (low, high), other = self._name(operand), bounds or (0, 1), value * 100 if small else value / 100
+        message = f"{name} goes from {low:g} to {high:g}, and {value:g} is hardly one of its levels"
+        self.draft.problem("error", "scale", "text", message, f"Say {other:g}, or another of its levels")
+        self.draft.ask(f"Which level of {name}, which goes from {low:g} to {high:g}, is meant by {value:g}: {other:g}?")
 
     def joined(self, left: AnyOperand, op: MathSign, right: AnyOperand, shares: tuple[bool, bool]) -> AnyOperand:
         """Return `left op right`; `shares` say which of the two are numbers that were said in percent.
@@ -121,7 +161,7 @@ class Units:
     def _as_shares(self, left: AnyOperand, *limits: Value) -> tuple[AnyOperand, ...]:
         """Return a quantity and its limits in percent: an ATR's are those of the close, momentum's a rate of change."""
         unit, item = self.of(left), self.draft.indicators.get(left.id) if isinstance(left, IndicatorRef) else None
-        if unit == "ratio":
+        if unit == "ratio" or (item is not None and item.name in _OF_ONE):
             return (left, *(Value(value=round(v.value / 100, 10)) for v in limits))
         if item is not None and unit == "price" and item.name == "ATR":
             text = f"A percentage of {item.name} is one of the close"
