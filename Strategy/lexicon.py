@@ -294,7 +294,11 @@ CATEGORIES: dict[str, Phrases] = {
         ),
     },
     "TOUCHES": _each(
-        "touches, touch, touching, touched, hits, hit, reaches, reach, tags, tag, reaching, hitting, gets to, gets down to, gets up to, bounces off, bounce off, tests, test"
+        "touches, touch, touching, touched, hits, hit, reaches, reach, tags, tag, reaching, hitting, gets to, gets down to, gets up to, tests, test, retests, retest, testing, retesting"
+    ),
+    "BOUNCES": _each(
+        "bounces off, bounce off, bouncing off, bounced off, bounces off of, bounce off of, bounces from, bounce from, bounced from, rebounds off, rebounds from, rebound off, rebound from, "
+        "rebounded off, rebounded from, is rejected at, gets rejected at, is rejected from, rejected at"
     ),
     "NAMED_CROSS": {
         **_each("golden cross, golden crossover, goldencross", "golden"),
@@ -747,6 +751,13 @@ ACRONYMS = _codes(
     "UK EU AI ML API CSV FX IPO CAGR MDD DD YTD MTD QTD RS DI DMI TTM HMA PSAR SAR ZLEMA ALMA LSMA TSI CMF OBV PPO UO AO TRIX DPO "
     "NB PS IMO FYI TBH BTW EG IE II III IV VI VII VIII DCA HFT ID OK NO YES TBD NA BE RR SR ZZ TD TDI VP POC VAH VAL CVD VSA MTF "
     "RTH ADR CPR HH HL LH LL EQH EQL EP TPS MOO MOC LOC SOD"
+)
+
+# What begins behind a symbol: "buy ALL when ...".
+BEHIND_SYMBOLS = _codes("when if whenever on once at as while only with using")
+# Written in capitals behind "buy" to stress what is said.
+STRESSED = _codes(
+    "only when if once whenever always never at as the a an both either more back in again long short sell buy stop exit no not and or"
 )
 
 Trie = dict[str, list[tuple[tuple[str, ...], Any]]]

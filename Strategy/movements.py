@@ -24,6 +24,22 @@ from Strategy.draft import UNIT_SECONDS, Draft
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.operands import Operands
 
+# Said of a level that need not be passed; who "hits the 20-day low" makes a new one.
+_TOUCHING = (
+    "touches",
+    "touch",
+    "touching",
+    "touched",
+    "tags",
+    "tag",
+    "tests",
+    "test",
+    "retests",
+    "retest",
+    "testing",
+    "retesting",
+)
+
 
 class Movements:
     """Reads how a subject moves, how far it is from something, and whether it is at an extreme."""
@@ -113,7 +129,8 @@ class Movements:
         if isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
             self._ask_which(base.column.lower(), token.value)
         up = where in ("above", "over", "higher than") or (
-            where == "from" and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
+            where in ("from", "off", "off of", "away from")
+            and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
         )
         if not moved and where in ("from", "away from", "off", "off of"):
             up = self._away_from(base, where, token.value)
@@ -382,9 +399,46 @@ class Movements:
         return found
 
     def touched_level(self, subject: AnyOperand) -> AnyCondition | None:
-        return self._touched(subject) if self.cursor.take("TOUCHES") else None
+        if self.cursor.take("BOUNCES"):
+            return self._bounced(subject)
+        if not self.cursor.take("TOUCHES"):
+            return None
+        return self._touched(subject, new=self.cursor.previous_word() not in _TOUCHING)
 
-    def _touched(self, subject: AnyOperand) -> AnyCondition | None:
+    def _bounced(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "bounces off the SMA(50)": on one bar the low is at or below it and the close above; mirrored off a line above."""
+        start = self.cursor.position
+        level = self.operands.operand()
+        if level is None:
+            return None
+        if isinstance(subject, IndicatorRef) or isinstance(level, Value):
+            said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+            message = f"'Bounces off {said}' does not say how it gets there and away again"
+            remedy = f"Say: falls below {said} and then crosses above {said} within 3 bars"
+            self.draft.problem("error", "bounce", "text", message, remedy)
+            self.draft.ask(
+                f"What is 'bounces off {said}': a cross above it, or a fall to it and a rise within how many bars?"
+            )
+            return Cross(left=subject, direction="above", right=level)
+        lower = self._is_lower(level)
+        near, beyond, away = ("low", "at or below", "above") if lower else ("high", "at or above", "below")
+        text = f"A bounce off a level is one bar with its {near} {beyond} the level and its close {away} it"
+        self.draft.assume("bounce", text, "a touch on one bar, the bounce on a later one")
+        touch = Compare(left=Price(column="Low" if lower else "High"), op="<=" if lower else ">=", right=level)
+        return All(conditions=[touch, Compare(left=Price(column="Close"), op=">" if lower else "<", right=level)])
+
+    def edge(self, operand: AnyOperand) -> str | None:
+        """Return High or Low where an operand is that of a bar, of the last day, or the extreme of several bars."""
+        if isinstance(operand, Price):
+            return operand.column if operand.column in ("High", "Low") else None
+        item = self.draft.indicators[operand.id] if isinstance(operand, IndicatorRef) else None
+        if item is None:
+            return None
+        of_day = item.name == "SMA" and item.params["timeperiod"] == 1 and item.source_name in ("High", "Low")
+        return item.source_name if of_day else {"HIGHEST": "High", "LOWEST": "Low"}.get(item.name)
+
+    def _touched(self, subject: AnyOperand, *, new: bool = True) -> AnyCondition | None:
+        """Read the level of a touch; where `new`, that of a high or low of several bars is a new one: "hits the 20-day low"."""
         right = self.operands.operand()
         if right is None:
             return None
@@ -393,7 +447,7 @@ class Movements:
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):
                 return self._reached(subject, right)
             return None
-        if isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
+        if new and isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
             return self.beyond(Price(column="Close"), right)
         side = Price(column="Low" if lower else "High")
         word = "low" if lower else "high"
@@ -408,11 +462,12 @@ class Movements:
         return Compare(left=subject, op="<=" if lower else ">=", right=level)
 
     def _is_lower(self, right: AnyOperand) -> bool:
-        if isinstance(right, IndicatorRef):
-            if right.output in ("lower", "upper"):
-                return right.output == "lower"
-            return self.draft.indicators[right.id].name == "LOWEST" or self.draft.rising_side
-        return self.draft.rising_side
+        """Whether a level is reached from above: the lower band, a support, a low; of others that to buy."""
+        side = (right.output or "").partition("_")[0] if isinstance(right, IndicatorRef) else ""
+        if side in ("lower", "support", "upper", "resistance"):
+            return side in ("lower", "support")
+        edge = self.edge(right)
+        return self.draft.rising_side if edge is None else edge == "Low"
 
     def reaches_extreme(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "makes a new 20-day high", "is at its 52-week low"."""

@@ -321,11 +321,12 @@ class Predicates:
         rights = [self._previous_channel(r) for r in self._rights(subject)]
         if not rights:
             return None
-        if verb.startswith("break") and isinstance(rights[0], IndicatorRef):
-            name = self.draft.indicators[rights[0].id].name
-            if name in ("HIGHEST", "LOWEST"):
-                return Cross(left=subject, direction="above" if name == "HIGHEST" else "below", right=rights[0])
-        if (edge := self._edge(rights[0])) is not None:
+        extreme = isinstance(rights[0], IndicatorRef) and self.draft.indicators[rights[0].id].name in (
+            "HIGHEST",
+            "LOWEST",
+        )
+        edge = self.movements.edge(rights[0])
+        if edge is not None and (verb.startswith("break") or not extreme):
             return Cross(left=subject, direction="above" if edge == "High" else "below", right=rights[0])
         if said := self.cursor.words(*_WAYS, noise=False):
             self.draft.pairs += ((subject, rights[0], "cross"),)
@@ -335,13 +336,6 @@ class Predicates:
         self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
         self.draft.pairs += ((subject, rights[0], "cross"),)
         return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
-
-    def _edge(self, operand: AnyOperand) -> str | None:
-        """Return High or Low where an operand is that of a bar or of the last day."""
-        item = self.draft.indicators[operand.id] if isinstance(operand, IndicatorRef) else None
-        of_day = item is not None and item.name == "SMA" and item.params["timeperiod"] == 1
-        column = operand.column if isinstance(operand, Price) else item.source_name if of_day and item else None
-        return column if column in ("High", "Low") else None
 
     def _assume_direction(self) -> None:
         text = "A cross without a direction is upward for buying and downward for selling"
