@@ -138,8 +138,10 @@ class Draft:
     last_entry: tuple[Side, AnyCondition] | None = None
     last_exit: Side | None = None  # the side left by the statement before this one
     entry_end: int | None = None  # the token behind the last entry
-    both_end: int | None = None  # the token behind the last exit that shares its sentence with an entry
-    exit_end: int | None = None  # the token behind the last exit, None where an entry came after it
+    way_out_end: int | None = (
+        None  # the token behind the last exit, a level or a time included, None where an entry came after it
+    )
+    exit_end: int | None = None  # the token behind the last exit rule, None where an entry came after it
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything read so far, to be given to `restore`."""

@@ -20,6 +20,7 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.lexicon import MOVING_AVERAGES
 
 # Only a price does this.
 _OF_PRICES = frozenset(("closes", "closed", "close", "trades", "traded", "opens", "opened"))
@@ -60,6 +61,10 @@ class Pronouns:
         if not named and not best.fit:
             return None
         rivals = [r for r in readings if r.fit == best.fit]
+        if best.of != same_rule and (self._is_average(best.of) or best.of == Price(column="Volume")):
+            # "The price is above the SMA(50) and that above the SMA(200). Sell when it falls below the SMA(200)": a trader means the price.
+            prices = [r for r in readings if r.fit and _is_price(r.of) and r.of in named]
+            rivals += [r for r in prices if r not in rivals]
         found = self.read(best.of)
         if len(named) > 1 and (best.fit == 0 or (len(rivals) > 1 and best.of != same_rule)):
             self._ask(here, [r.of for r in (rivals if best.fit else readings)])
@@ -119,6 +124,9 @@ class Pronouns:
         if source is not None and source not in PRICE_COLUMNS:
             return self._scale(IndicatorRef(id=source))
         return "price" if item.entry.scale == "price" and operand.output != "direction" else item.name
+
+    def _is_average(self, operand: AnyOperand) -> bool:
+        return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].name in MOVING_AVERAGES
 
     def _ask(self, here: Mark, rivals: list[AnyOperand]) -> None:
         names = list(dict.fromkeys(self._name(of) for of in rivals))

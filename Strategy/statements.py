@@ -233,25 +233,32 @@ class Statements:
         return not any(_ends_sentence(t) for t in self.cursor.tokens[entry : self.cursor.position])
 
     def _keep_end(self, kind: str) -> None:
-        """Remember where an entry ends, or an exit that shares its sentence with one."""
+        """Remember where an entry ends, or an exit."""
         draft = self.draft
         if kind == "enter":
-            draft.entry_end, draft.both_end = self.cursor.position, None
-        elif self._behind_entry():
-            draft.both_end = self.cursor.position
+            draft.entry_end, draft.way_out_end = self.cursor.position, None
+        else:
+            draft.way_out_end = self.cursor.position
 
-    def _ask_whose_limit(self, start: int) -> None:
-        """Ask about "not on Mondays" behind "buy when A, sell after 5 days"; "no trades on Mondays" is said of entries."""
-        words = self.cursor.tokens[start : start + 3]
+    def _ask_whose_limit(self, start: int, *, of_time: bool = False) -> None:
+        """Ask about "not on Mondays" behind "buy when A, sell after 5 days"; "no trades on Mondays" is said of entries.
+
+        In a sentence of its own behind an exit, "Only Tuesdays." limits the entries, which is said, and so does a bare
+        time (`of_time`), "Tuesdays only."
+        """
+        tokens, end = self.cursor.tokens, self.draft.way_out_end
+        words = tokens[start : start + 3]
         words = words[1:] if words and words[0].norm in (",", "and", "but") else words
-        end = self.draft.both_end
-        bare = (
-            len(words) > 1
-            and words[0].norm in ("not", "only")
-            and words[1].norm not in ("trade", "take", "enter", "buy")
-        )
-        if bare and end is not None and not any(_ends_sentence(t) for t in self.cursor.tokens[end:start]):
-            self.draft.ask_whose(" ".join(t.norm for t in words[:2]))
+        lead = words[0].norm if words else ""
+        bare = len(words) > 1 and lead in ("not", "only") and words[1].norm not in ("trade", "take", "enter", "buy")
+        if not (bare or of_time):
+            return
+        said = " ".join(t.norm for t in words[:2])
+        if end is not None and not any(_ends_sentence(t) for t in tokens[end:start]):
+            self.draft.ask_whose(said)
+        elif self.draft.exits or self.draft.sells:
+            text = f"'{said} ...' in a sentence of its own limits the entries"
+            self.draft.assume("filter_of", text, "the exits as well", "entry_rules")
 
     def _ticker_ahead(self) -> bool:
         token = self.cursor.peek()
@@ -923,7 +930,8 @@ class Statements:
         start = cursor.position
         cursor.words("and", "but", noise=False)
         avoid = self._avoids()
-        if not avoid and not cursor.take("ONLY_TRADE") and self._in_exit():
+        led = avoid or bool(cursor.take("ONLY_TRADE"))
+        if not led and self._in_exit():
             return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
         cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
         cursor.words("on", "only on", "during", noise=False) if not cursor.looking_at("SESSION") else None
@@ -931,7 +939,7 @@ class Statements:
         if not isinstance(found, Time):
             return False
         cursor.words("only", noise=False)
-        self._ask_whose_limit(start)
+        self._ask_whose_limit(start, of_time=not led)
         self.draft.filters += (Not(condition=found) if avoid else found,)
         return True
 
