@@ -96,7 +96,7 @@ class Draft:
     )  # among whose rules a stop or a limit of time stands
     limits: tuple[int, ...] = ()  # which of the entries were said with "only"
     exits: tuple[Exit, ...] = ()
-    filters: tuple[AnyCondition, ...] = ()
+    filters: tuple[tuple[Side | None, AnyCondition], ...] = ()  # what all entries need, or those of a side
     sells: tuple[AnyCondition, ...] = ()
     risk: Mapping[str, Any] = field(default_factory=dict)
     sided: tuple[

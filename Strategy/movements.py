@@ -127,7 +127,7 @@ class Movements:
         if base is None or isinstance(base, Value):
             return None
         if isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
-            self._ask_which(base.column.lower(), token.value)
+            self.operands.ask_which(base.column.lower(), token.value)
         up = where in ("above", "over", "higher than") or (
             where in ("from", "off", "off of", "away from")
             and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
@@ -341,14 +341,6 @@ class Movements:
         level = Math(left=Value(value=round(1 + sign * token.value / 100, 10)), op="*", right=before)
         op = (">" if sign > 0 else "<") + ("" if bound in ("more than", "over") else "=")
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
-
-    def _ask_which(self, extreme: str, percent: float) -> None:
-        message = f"The text does not say which {extreme} it is {percent:g}% from"
-        remedy = f"Say which: the 20-day {extreme}, yesterday's {extreme}; behind a position, a trailing stop of {percent:g}%"
-        self.draft.problem("error", "no_reference", "text", message, remedy)
-        self.draft.ask(
-            f"Which {extreme} is meant: that of the last so many bars, or the best price since the entry (a trailing stop)?"
-        )
 
     def _ask_since(self, way: str, percent: float) -> None:
         message = f"The text does not say over what time it is {way} {percent:g}%"

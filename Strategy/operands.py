@@ -157,9 +157,12 @@ class Operands:
             )
             if side is None:
                 return None
+            own = self.cursor.looking_at_symbol("its")
             base = self.term()
             if base is None or isinstance(base, Value):
                 return None
+            if own and isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
+                self.ask_which(base.column.lower(), token.value)
             sign = {
                 "above": 1,
                 "over": 1,
@@ -187,6 +190,15 @@ class Operands:
                 scaled = Math(left=Value(value=token.value), op="*", right=atr)
                 return Math(left=base, op="+" if side in ("above", "over") else "-", right=scaled)
         return None
+
+    def ask_which(self, extreme: str, percent: float) -> None:
+        """Ask which high or low is meant by "5% below its high"."""
+        message = f"The text does not say which {extreme} it is {percent:g}% from"
+        remedy = f"Say which: the 20-day {extreme}, yesterday's {extreme}; behind a position, a trailing stop of {percent:g}%"
+        self.draft.problem("error", "no_reference", "text", message, remedy)
+        self.draft.ask(
+            f"Which {extreme} is meant: that of the last so many bars, or the best price since the entry (a trailing stop)?"
+        )
 
     def _away(self, base: AnyOperand) -> int:
         """Return on which side of it "5% from X" is: 1 above a low, -1 below a high, 0 where X is neither or no one knows which."""

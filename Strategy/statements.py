@@ -647,7 +647,8 @@ class Statements:
         if condition is None:
             return False
         if kind == "filter":
-            self.draft.filters += (condition,)
+            self.draft.filters += ((side or self.draft.section_side, condition),)
+            self.draft.flags |= {"section_filter"}
         else:
             short = self.exits.for_short(side, start, self._whole_condition) if kind == "exit" else None
             self._add_to_section(kind, side, condition, short)
@@ -905,8 +906,13 @@ class Statements:
         if condition is None or self._action_ahead():
             return False
         self._ask_whose_limit(start)
-        self.draft.filters += (Not(condition=condition) if avoid else condition,)
+        self.draft.filters += ((self._side_limited(start), Not(condition=condition) if avoid else condition),)
         return True
+
+    def _side_limited(self, start: int) -> Side | None:
+        """Return whose entries a limit read since `start` is of: "don't buy on Mondays" is said of long ones."""
+        said = {token.norm for token in self.cursor.tokens[start : min(start + 4, self.cursor.position)]}
+        return "long" if said & {"buy", "long"} else None
 
     def _avoids(self) -> bool:
         """Take "no trades" or "nothing" in front of when there are none."""
@@ -940,7 +946,7 @@ class Statements:
             return False
         cursor.words("only", noise=False)
         self._ask_whose_limit(start, of_time=not led)
-        self.draft.filters += (Not(condition=found) if avoid else found,)
+        self.draft.filters += ((self._side_limited(start), Not(condition=found) if avoid else found),)
         return True
 
 
