@@ -126,6 +126,7 @@ class Movements:
             base = self.draft.mentioned(besides=subject)
         if base is None or isinstance(base, Value):
             return None
+        self.operands.units.ask_of_signed(base, token.value)
         if isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
             self.operands.ask_which(base.column.lower(), token.value)
         up = where in ("above", "over", "higher than") or (
@@ -383,12 +384,16 @@ class Movements:
             return found
         if self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
             return found
-        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position]).removeprefix("the ")
+        self._ask_of_side(start)
+        return found
+
+    def _ask_of_side(self, start: int) -> None:
+        said = " ".join(t.norm + "%" * t.percent for t in self.cursor.tokens[start : self.cursor.position])
+        said = said.removeprefix("the ").replace(" ( ", "(").replace(" )", ")")
         message = f"'At the {said}' does not say from which side the price reaches it"
         self.draft.problem("error", "side_of_line", "text", message, f"Say: when the price crosses above the {said}")
         choices = "from above (the low touches it), from below (the high touches it), or a cross"
         self.draft.ask(f"How shall the price reach the {said}: {choices}?")
-        return found
 
     def touched_level(self, subject: AnyOperand) -> AnyCondition | None:
         if self.cursor.take("BOUNCES"):
@@ -431,10 +436,14 @@ class Movements:
 
     def _touched(self, subject: AnyOperand, *, new: bool = True) -> AnyCondition | None:
         """Read the level of a touch; where `new`, that of a high or low of several bars is a new one: "hits the 20-day low"."""
+        start = self.cursor.position
         right = self.operands.operand()
         if right is None:
             return None
         lower = self._is_lower(right)
+        share = right.left if isinstance(right, Math) and right.op == "*" else None
+        if isinstance(share, Value) and lower == (share.value > 1) and "exact" not in self.draft.flags:
+            self._ask_of_side(start)  # "reaches the SMA(50) plus 2%" to buy, which may be from below as well
         if isinstance(subject, IndicatorRef) or isinstance(right, Value):
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):
                 return self._reached(subject, right)

@@ -161,6 +161,7 @@ class Operands:
             base = self.term()
             if base is None or isinstance(base, Value):
                 return None
+            self.units.ask_of_signed(base, token.value)
             if own and isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
                 self.ask_which(base.column.lower(), token.value)
             sign = {

@@ -27,6 +27,7 @@ Unit = Literal["price", "volume", "percent", "ratio", "number", ""]  # "" where 
 _AMOUNTS = ("ATR", "STDDEV", "MACD", "MOM")
 # 1 is the whole range of these: %B is above 1 only where the close is above the band.
 _OF_ONE = ("PERCENTB", "IBS")
+_LEAST_RATIO = 40  # percent; a price over another that is less is meant as a change
 _MOST_OF_ONE = 3.0  # a level of %B above this is meant in percent
 
 
@@ -102,6 +103,8 @@ class Units:
         if op in ("*", "/"):
             sides = [_hundredth(side) if share else side for side, share in zip((left, right), shares, strict=True)]
             return Math(left=sides[0], op=op, right=sides[1])
+        if op == "+" and shares == (True, False):
+            left, right, shares = right, left, (False, True)  # "2% + SMA(20)"
         if shares == (False, True) and isinstance(right, Value):
             factor = round(1 + (right.value if op == "+" else -right.value) / 100, 10)
             if left == Value(value=1):
@@ -119,6 +122,14 @@ class Units:
         if isinstance(operand, Math):
             return operand.op in ("+", "-")
         return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].name in ("MACD", "MOM")
+
+    def ask_of_signed(self, base: AnyOperand, percent: float) -> None:
+        """Ask about "10% above the MACD signal", which is below it where the signal is below zero."""
+        if self._is_difference(base) and "exact" not in self.draft.flags:
+            name = self._name(base)
+            message = f"{name} may be below zero, where {percent:g}% above it is less than it"
+            self.draft.problem("error", "percent_of_what", "text", message, "Say the distance as a number, or in ATR")
+            self.draft.ask(f"How far from {name}, as a number, is meant by {percent:g}%?")
 
     def _ask_of_sum(self, left: AnyOperand, op: MathSign, right: AnyOperand, shares: tuple[bool, bool]) -> None:
         names = [self._name(side) + "%" * share for side, share in zip((left, right), shares, strict=True)]
@@ -161,6 +172,8 @@ class Units:
     def _as_shares(self, left: AnyOperand, *limits: Value) -> tuple[AnyOperand, ...]:
         """Return a quantity and its limits in percent: an ATR's are those of the close, momentum's a rate of change."""
         unit, item = self.of(left), self.draft.indicators.get(left.id) if isinstance(left, IndicatorRef) else None
+        if unit == "ratio" and self._is_ratio_of_levels(left) and abs(limits[0].value) < _LEAST_RATIO:
+            self._ask_of_ratio(left, limits[0])
         if unit == "ratio" or (item is not None and item.name in _OF_ONE):
             return (left, *(Value(value=round(v.value / 100, 10)) for v in limits))
         if item is not None and unit == "price" and item.name == "ATR":
@@ -177,6 +190,24 @@ class Units:
         if unit in ("price", "volume") or (unit == "" and isinstance(left, Math)):
             self._ask_of_share(left, limits[0])
         return (left, *limits)
+
+    def _is_ratio_of_levels(self, operand: AnyOperand) -> bool:
+        """Whether one price, or average of prices, is divided by another, so that the ratio is about 1."""
+        if not isinstance(operand, Math) or operand.op != "/" or self.of(operand.left) != "price":
+            return False
+        return all(
+            isinstance(side, Price)
+            or (isinstance(side, IndicatorRef) and self.draft.indicators[side.id].name not in _AMOUNTS)
+            for side in (operand.left, operand.right)
+        )
+
+    def _ask_of_ratio(self, left: AnyOperand, share: Value) -> None:
+        name, percent = self._name(left), f"{share.value:g}%"
+        message = f"{name} is about 100%, and hardly ever near {percent}"
+        self.draft.problem(
+            "error", "percent_of_what", "text", message, f"Say {name} - 1 for a change, or {100 + share.value:g}%"
+        )
+        self.draft.ask(f"Is {percent} meant of the change, so that {name} is compared with {100 + share.value:g}%?")
 
     def _ask_of_share(self, left: AnyOperand, share: Value) -> None:
         name = self._name(left)
@@ -202,4 +233,4 @@ class Units:
             return f"the {operand.column.lower()}"
         if isinstance(operand, Math):
             return f"{self._name(operand.left)} {operand.op} {self._name(operand.right)}"
-        return f"{operand.value:g}" if isinstance(operand, Value) else "it"
+        return f"{operand.value:,.10g}" if isinstance(operand, Value) else "it"
