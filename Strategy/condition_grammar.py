@@ -684,6 +684,9 @@ class Conditions:
         if (level := self.predicates.of_named_level()) is not None:
             return level
         cursor.reset(mark)
+        if cursor.symbol("they") and (found := self.pronouns.of_they()) is not None:
+            return found
+        cursor.reset(mark)
         if cursor.words("it", "it's") and (found := self.pronouns.of_it()) is not None:
             return found
         cursor.reset(mark)
