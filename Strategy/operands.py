@@ -87,6 +87,7 @@ class Operands:
             self._indicator,
             self._band,
             self._pivot_level,
+            self._typical_price,
             self._average_of,
             self._close_of_frame,
             self._price,
@@ -903,13 +904,23 @@ class Operands:
         draft.assume("pivot", "Pivot points are those of the bar before this one", "of this bar", "indicators")
         return ref.model_copy(update={"offset": 1})
 
+    def _typical_price(self) -> AnyOperand | None:
+        """Read "the typical price", (high + low + close) / 3."""
+        if not self.cursor.words("typical price"):
+            return None
+        high, low, close = (Price(column=column) for column in ("High", "Low", "Close"))
+        total = Math(left=Math(left=high, op="+", right=low), op="+", right=close)
+        return Math(left=total, op="/", right=Value(value=3))
+
     def _average_of(self) -> AnyOperand | None:
         """Read "average volume", "its 20-day average", "the 20-day average volume"."""
         cursor, draft = self.cursor, self.draft
         start = cursor.position
         numbers = self.number_list()
         unit = cursor.take("UNIT", noise=False) if numbers else None
-        if not cursor.take("AVERAGE"):
+        if not cursor.take("AVERAGE") or (
+            cursor.previous_word() == "typical" and cursor.looking_at("PRICE", noise=False) == "Close"
+        ):
             return None
         source: str | None = None
         if (column := cursor.take("PRICE", noise=False)) is not None or (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from Backtest.canonical import (
@@ -395,17 +395,9 @@ class Predicates:
                     else self.draft.indicator("ICHIMOKU", {}, output="senkou_a")
                 )
                 return [base, base.model_copy(update={"output": "senkou_b"})]
-        elif (
-            isinstance(rights[0], IndicatorRef)
-            and self.draft.indicators[rights[0].id].name == "ICHIMOKU"
-            and rights[0].output == "tenkan"
-        ):
-            said = {t.norm for t in cursor.tokens[start : cursor.position]}
-            if said & {"cloud", "kumo"}:
-                return [
-                    rights[0].model_copy(update={"output": "senkou_a"}),
-                    rights[0].model_copy(update={"output": "senkou_b"}),
-                ]
+        elif {t.norm for t in cursor.tokens[start : cursor.position]} & {"cloud", "kumo"}:
+            edges = [_edge_of_cloud(rights[0], edge, self.draft.indicators) for edge in ("senkou_a", "senkou_b")]
+            return edges if rights[0] not in edges else rights
         return rights
 
     def _ask_of_level(self, start: int, oscillator: IndicatorRef, level: Value) -> None:
@@ -463,7 +455,9 @@ class Predicates:
         return combined(how, [make(r) for r in rights])
 
     def _previous_channel(self, right: AnyOperand) -> AnyOperand:
-        """A Donchian channel that contains this bar can never be crossed by its close."""
+        """A Donchian channel that contains this bar can never be crossed by its close, nor can a share of it above 1."""
+        if isinstance(right, Math) and right.op == "*":
+            return right.model_copy(update={"right": self._previous_channel(right.right)})
         if (
             isinstance(right, IndicatorRef)
             and not right.offset
@@ -648,6 +642,17 @@ class Predicates:
             item = self.draft.indicators[operand.id]
             return float(next(iter(item.params.values()), 0)) if item.name in MOVING_AVERAGES else 0
         return 0
+
+
+def _edge_of_cloud(operand: AnyOperand, edge: str, indicators: Mapping[str, IndicatorBase]) -> AnyOperand:
+    """Return the edge that "the cloud", read as Ichimoku's first line, stands for, also where a share of it was said."""
+    if isinstance(operand, Math):
+        return operand.model_copy(
+            update={side: _edge_of_cloud(getattr(operand, side), edge, indicators) for side in ("left", "right")}
+        )
+    if not isinstance(operand, IndicatorRef) or operand.output != "tenkan" or indicators[operand.id].name != "ICHIMOKU":
+        return operand
+    return operand.model_copy(update={"output": edge})
 
 
 def _same_series(one: AnyOperand, other: AnyOperand) -> bool:

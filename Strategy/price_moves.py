@@ -131,8 +131,12 @@ class PriceMoves:
             self.draft.set_risk("take_profit" if up else "stop_loss", {"type": "percent", "value": percent})
         else:
             self.draft.moves += (PriceMove(side, up, percent, self.draft.near_side()),)
-        word = "gain" if up else "fall"
-        text = f"A {word} of {percent:g}% at which a position is closed is meant from the entry price"
+        if of_trade:
+            word = "gain" if up else "loss"
+            text = f"A {word} of {percent:g}% at which a position is closed is the trade's, from its entry price"
+        else:
+            word = "gain" if up else "fall"
+            text = f"A {word} of {percent:g}% at which a position is closed is meant from the entry price"
         self.draft.assume("since_entry", text, "from the bar before", "risk")
 
 

@@ -51,6 +51,8 @@ class Risk:
         token = cursor.number()
         if token is not None and (sign == "-" or token.value < 0) and self._category == "TARGET":
             self.draft.sided += ((self._category, "below", f"-{abs(token.value):g}" + "%" * token.percent),)
+        if token is not None and sign == "+" and self._category == "STOP":
+            self.draft.sided += ((self._category, "above", f"+{token.value:g}" + "%" * token.percent),)
         if token is not None and token.percent:
             cursor.take("LOSS", "GAIN", noise=False)
             self._read_side()

@@ -65,6 +65,8 @@ class Units:
                 if found.right.value and abs(found.right.value) in shares:
                     left, right = self._as_shares(found.left, found.right)
                     return found.model_copy(update={"left": left, "right": right})
+            elif (share := self._small_share(found, shares)) is not None:
+                self._ask_of_small(found.left, share)
             elif {self.of(found.left), self.of(found.right)} in ({"percent", "price"}, {"percent", "volume"}):
                 self._ask_of_units(found.left, found.right)
         return found
@@ -100,6 +102,8 @@ class Units:
         plain = Math(left=left, op=op, right=right)
         if not any(shares) or "exact" in self.draft.flags:
             return plain
+        if op in ("*", "/") and isinstance(left, Value) and isinstance(right, Value):
+            self._ask_of_sum(left, op, right, shares)
         if op in ("*", "/"):
             sides = [_hundredth(side) if share else side for side, share in zip((left, right), shares, strict=True)]
             return Math(left=sides[0], op=op, right=sides[1])
@@ -193,13 +197,40 @@ class Units:
 
     def _is_ratio_of_levels(self, operand: AnyOperand) -> bool:
         """Whether one price, or average of prices, is divided by another, so that the ratio is about 1."""
-        if not isinstance(operand, Math) or operand.op != "/" or self.of(operand.left) != "price":
+        if not isinstance(operand, Math) or operand.op != "/":
             return False
-        return all(
-            isinstance(side, Price)
-            or (isinstance(side, IndicatorRef) and self.draft.indicators[side.id].name not in _AMOUNTS)
-            for side in (operand.left, operand.right)
+        return self._is_level(operand.left) and self._is_level(operand.right)
+
+    def _small_share(self, found: Compare | Cross, shares: set[float]) -> float | None:
+        """Return the factor of "close > SMA(20) * 1.02%" or "close > 2% of the SMA(20)": of a price it is a small share of another."""
+        right = found.right
+        if not isinstance(right, Math) or right.op != "*" or self.of(right) != "price":
+            return None
+        factors = [v.value for v in (right.left, right.right) if isinstance(v, Value)]
+        others = [v for v in (right.left, right.right) if not isinstance(v, Value)]
+        levels = all(self._is_level(side) for side in (found.left, *others))
+        said = len(factors) == 1 and round(factors[0] * 100, 8) in shares
+        return factors[0] if levels and len(others) == 1 and said and factors[0] < _LEAST_RATIO / 100 else None
+
+    def _ask_of_small(self, left: AnyOperand, share: float) -> None:
+        name = self._name(left)
+        message = f"{name} is compared with {share * 100:g}% of a price, and is always above that"
+        self.draft.problem(
+            "error",
+            "percent_of_what",
+            "text",
+            message,
+            f"Say {100 + share * 100:g}% of it, or {share * 100:g}% above it",
         )
+        self.draft.ask(f"How far from the other price shall {name} be: {share * 100:g}% above or below it?")
+
+    def _is_level(self, operand: AnyOperand) -> bool:
+        """Whether an operand is a price or lies among the prices, as an average does and an ATR does not."""
+        if isinstance(operand, IndicatorRef):
+            item = self.draft.indicators[operand.id]
+            of_price = item.source_name in (None, *PRICE_COLUMNS[:4]) and item.name not in _AMOUNTS
+            return of_price and self.of(operand) == "price"
+        return isinstance(operand, Price) and operand.column != "Volume"
 
     def _ask_of_ratio(self, left: AnyOperand, share: Value) -> None:
         name, percent = self._name(left), f"{share.value:g}%"
