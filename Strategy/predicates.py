@@ -314,6 +314,7 @@ class Predicates:
         if not self.cursor.take("CROSSES"):
             return None
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
+        side = self._distance_side() if verb.startswith("break") else None
         if (chosen := self.choices.rights(subject)) is not None:
             way: Literal["above", "below"] = "above" if self.draft.rising_side else "below"
             self._assume_direction()
@@ -328,6 +329,8 @@ class Predicates:
         edge = self.movements.edge(rights[0])
         if edge is not None and (verb.startswith("break") or not extreme):
             return Cross(left=subject, direction="above" if edge == "High" else "below", right=rights[0])
+        if side is not None:  # "breaks 3% above the SMA(20)"
+            return Cross(left=subject, direction="above" if side == ">" else "below", right=rights[0])
         if said := self.cursor.words(*_WAYS, noise=False):
             self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
