@@ -253,7 +253,7 @@ class Statements:
         bare = len(words) > 1 and lead in ("not", "only") and words[1].norm not in ("trade", "take", "enter", "buy")
         if not (bare or of_time):
             return
-        said = " ".join(t.norm for t in words[:2])
+        said = " ".join(t.norm for t in words[:2] if not _ends_sentence(t))
         if end is not None and not any(_ends_sentence(t) for t in tokens[end:start]):
             self.draft.ask_whose(said)
         elif self.draft.exits or self.draft.sells:
@@ -909,6 +909,12 @@ class Statements:
         self.draft.filters += ((self._side_limited(start), Not(condition=condition) if avoid else condition),)
         return True
 
+    def _behind_level(self, start: int) -> bool:
+        """Whether a stop, target or size ends right before a token."""
+        last = max((p.last for p in self.cursor.consumed if p.part == "risk" and p.last < start), default=None)
+        between = self.cursor.tokens[last + 1 : start] if last is not None else []
+        return last is not None and all(t.norm in ("on", "only", "each", "every", "in") for t in between)
+
     def _side_limited(self, start: int) -> Side | None:
         """Return whose entries a limit read since `start` is of: "don't buy on Mondays" is said of long ones."""
         said = {token.norm for token in self.cursor.tokens[start : min(start + 4, self.cursor.position)]}
@@ -937,6 +943,8 @@ class Statements:
         cursor.words("and", "but", noise=False)
         avoid = self._avoids()
         led = avoid or bool(cursor.take("ONLY_TRADE"))
+        if not led and self._behind_level(start):
+            return False  # "risk 1% on Mondays": the day is that of the risk, which cannot be
         if not led and self._in_exit():
             return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
         cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
