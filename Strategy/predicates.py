@@ -631,6 +631,14 @@ class Predicates:
         right = self.operands.multiple()
         if right is None:
             return None
+        share = right.left if isinstance(right, Math) else None
+        if isinstance(share, Value) and share.value < 1:
+            said = f"{share.value:g} times"
+            message = f"{said!r} something does not say whether that or more, or that or less, is meant"
+            self.draft.problem(
+                "error", "multiple", "text", message, "Say 'below half its average' or 'above half its average'"
+            )
+            self.draft.ask(f"Is {said!r} something meant as at most that, or at least that?")
         self.draft.assume("multiple", "A multiple of something means at least that multiple", "more than it")
         return Compare(left=subject, op=">=", right=right)
 

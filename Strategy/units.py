@@ -86,9 +86,10 @@ class Units:
             item = source  # an average of RSI has the scale of RSI
         bounds = item.entry.bounds
         small = bounds is not None and bounds[1] - bounds[0] == 100 and 0 < abs(value) < 1
-        if not small and not (item.name == "PERCENTB" and abs(value) > _MOST_OF_ONE):
+        tiny = item.name in _OF_ONE and 0 < abs(value) < 0.01  # "IBS < 0.2%"
+        if not small and not tiny and not (item.name == "PERCENTB" and abs(value) > _MOST_OF_ONE):
             return
-        name, (low, high), other = self._name(operand), bounds or (0, 1), value * 100 if small else value / 100
+        name, (low, high), other = self._name(operand), bounds or (0, 1), value * 100 if small or tiny else value / 100
         message = f"{name} goes from {low:g} to {high:g}, and {value:g} is hardly one of its levels"
         self.draft.problem("error", "scale", "text", message, f"Say {other:g}, or another of its levels")
         self.draft.ask(f"Which level of {name}, which goes from {low:g} to {high:g}, is meant by {value:g}: {other:g}?")
