@@ -71,7 +71,10 @@ class PriceMoves:
         """Whether a price is named here, or was in front of "or": "when the price is down 5% or up 2%". Takes nothing."""
         mark = self.cursor.mark()
         named = self.cursor.words(*PRICES) is not None
+        other = not named and self.cursor.words(*(trade for trade in _TRADES if trade)) is not None
         self.cursor.reset(mark)
+        if other:
+            return False
         between = self.cursor.tokens[self._price_until : mark.position] if self._price_until >= 0 else []
         return named or (0 < len(between) <= 3 and all(t.norm in ("or", ",", "when", "if") for t in between))
 
