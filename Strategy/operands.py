@@ -715,6 +715,8 @@ class Operands:
                     draft.assume("same_indicator", text, f"the usual {entry.name}({usual})", "indicators")
                 output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
                 return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
+        if entry.name in ("HIGHEST", "LOWEST") and not numbers and cursor.looking_at_symbol("and"):
+            self._ask_of_greatest(entry, source)
         if any(p.name not in params for p in entry.params):
             draft.assume_usual(entry, params)
         if entry.name == "BB" and output is None:
@@ -738,6 +740,15 @@ class Operands:
         if entry.name in MOVING_AVERAGES:
             draft.average = (entry.name, source)
         return self._of_last_period(ref, frame) if entry.name == "PIVOT" else ref
+
+    def _ask_of_greatest(self, entry: IndicatorEntry, source: str | None) -> None:
+        """Ask about "the highest of open and previous close", which may be the greater of the two."""
+        if source is None or "exact" in self.draft.flags:
+            return
+        said = f"the {entry.name.lower()} of {source.lower()} and ..."
+        message = f"{said!r} may be over a number of bars, or one of the two that are named"
+        self.draft.problem("error", "greatest", "text", message, f"Say: above the {source.lower()} and above the other")
+        self.draft.ask(f"Is {said!r} over the last bars, of how many, or one of the two named?")
 
     def _said_without_numbers(self, entry: IndicatorEntry) -> list[IndicatorBase]:
         """Return the indicator that the text gives numbers, stops and targets included; ask which where it gives two different."""

@@ -799,6 +799,9 @@ class Statements:
             return False
         mark = cursor.mark()
         last_side, last_condition = self.draft.last_entry
+        if cursor.take("NOTHING") and cursor.take("OTHERWISE"):
+            return True
+        cursor.reset(mark)
         if cursor.take("FLAT") and cursor.take("OTHERWISE"):
             self.draft.add_exit(last_side, Not(condition=last_condition))
             return True
