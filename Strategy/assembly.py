@@ -25,8 +25,9 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft, Exit
 from Strategy.lexicon import MOVING_AVERAGES
-from Strategy.price_moves import settle_moves
+from Strategy.price_moves import settle_moves, settle_trails
 from Strategy.statements import opposite
+from Strategy.units import Units
 
 
 def assemble(draft: Draft) -> None:
@@ -34,6 +35,7 @@ def assemble(draft: Draft) -> None:
     _limits(draft)
     _sells(draft)
     _sides_of_exits(draft)
+    settle_trails(draft)
     _sides_of_levels(draft)
     _one_zone(draft)
     settle_moves(draft)
@@ -42,8 +44,14 @@ def assemble(draft: Draft) -> None:
     _one_sided(draft)
     _fills(draft)
     _bare_periods(draft)
+    if "exact" not in draft.flags:
+        Units(draft).ask_of_scales(_rules(draft))
+    _sides_of_filters(draft)
     if draft.filters:
-        draft.entries = tuple((side, _joined(condition, draft.filters)) for side, condition in draft.entries)
+        draft.entries = tuple(
+            (side, _joined(condition, kept) if (kept := _filters_of(draft, side)) else condition)
+            for side, condition in draft.entries
+        )
 
 
 def _limits(draft: Draft) -> None:
@@ -65,6 +73,21 @@ def _limits(draft: Draft) -> None:
 def _joined(condition: AnyCondition, filters: tuple[AnyCondition, ...]) -> AnyCondition:
     parts = list(condition.conditions) if isinstance(condition, All) else [condition]
     return All(conditions=[*parts, *filters])
+
+
+def _sides_of_filters(draft: Draft) -> None:
+    """Ask about a filter below the rules of the second side, which may be that of both."""
+    sided = {side for side, _ in draft.filters if side is not None}
+    entered = {side for side, _ in draft.entries}
+    if "section_filter" in draft.flags and len(entered) == 2 and sided == {draft.entries[-1][0]}:
+        (side,) = sided
+        message = f"The filter stands below the rules of the {side} side, and may be that of both"
+        draft.problem("error", "filter_side", "text", message, "Say it above the rules of both sides, or for each")
+        draft.ask(f"Does the filter limit the {side} entries only, or those of both sides?")
+
+
+def _filters_of(draft: Draft, side: Side) -> tuple[AnyCondition, ...]:
+    return tuple(condition for of, condition in draft.filters if of in (side, None))
 
 
 def _bare_periods(draft: Draft) -> None:
@@ -197,14 +220,14 @@ def _one_zone(draft: Draft) -> None:
         return _with_zone(condition, zones[0])
 
     draft.entries = tuple((side, zoned(condition)) for side, condition in draft.entries)
-    draft.filters = tuple(zoned(condition) for condition in draft.filters)
+    draft.filters = tuple((side, zoned(condition)) for side, condition in draft.filters)
     draft.exits = tuple(replace(e, when=zoned(e.when), short=zoned(e.short) if e.short else None) for e in draft.exits)
 
 
 def _rules(draft: Draft) -> list[AnyCondition]:
     return [
         *(c for _, c in draft.entries),
-        *draft.filters,
+        *(c for _, c in draft.filters),
         *(e.when for e in draft.exits),
         *(e.short for e in draft.exits if e.short),
     ]

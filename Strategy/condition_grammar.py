@@ -241,12 +241,13 @@ class Conditions:
             self.cursor.symbol("-", "*", "•")
 
     def whose_limit(self, at: int, *, apart: bool) -> None:
-        """Say whose the limit at a token is where it stands behind "buy when A, sell when B".
+        """Say whose the limit at a token is where it stands behind an exit.
 
-        Set apart, ", only on Mondays" or "but not on Mondays" may be of entries, exits or both, and is asked about. "Not on
-        Mondays" or "unless C" right behind the exit is the exit's, and so is a time of day: an assumption.
+        Set apart behind "buy when A, sell when B", ", only on Mondays" or "but not on Mondays" may be of entries, exits or both, and is asked about. "Not on
+        Mondays" or "unless C" right behind the exit is the exit's, and so is a time of day, and whatever is behind an exit in
+        a sentence of its own: an assumption.
         """
-        if not self.behind_entry or not self.draft.exit_rule or "exact" in self.draft.flags:
+        if not self.draft.exit_rule or "exact" in self.draft.flags:
             return
         words = [t.norm for t in self.cursor.tokens[at : at + 3]]
         but = words[:1] == ["but"] and not self._time_of_day(at)
@@ -257,7 +258,7 @@ class Conditions:
         if words[0] in ("only", "not", "never") and not of_filter:
             return
         said = " ".join(words[:2]) if of_filter else words[0]
-        if (apart or but) and words[0] != "unless":
+        if self.behind_entry and (apart or but) and words[0] != "unless":
             self.draft.ask_whose(said)
         else:
             text = f"'{said} ...' limits the exit that it stands behind"
@@ -682,6 +683,9 @@ class Conditions:
         cursor.reset(mark)
         if (level := self.predicates.of_named_level()) is not None:
             return level
+        cursor.reset(mark)
+        if cursor.symbol("they") and (found := self.pronouns.of_they()) is not None:
+            return found
         cursor.reset(mark)
         if cursor.words("it", "it's") and (found := self.pronouns.of_it()) is not None:
             return found

@@ -54,11 +54,18 @@ class Exit:
 
 @dataclass(frozen=True)
 class PriceMove:
-    """A move of the price since the entry, in percent, that closes the positions of a side, or of any."""
+    """A move of the price in percent that closes the positions of a side, or of any.
+
+    It counts from the entry, or from an `extreme` of the price since then. Where the text names no
+    side, `near` is the one among whose rules it stands. `words` are those of a move from an extreme.
+    """
 
     side: Side | None
     up: bool
     percent: float
+    near: Side | None = None
+    extreme: Literal["high", "low", ""] = ""
+    words: str = ""
 
 
 _BARS_A_UNIT = {
@@ -90,7 +97,7 @@ class Draft:
     )  # among whose rules a stop or a limit of time stands
     limits: tuple[int, ...] = ()  # which of the entries were said with "only"
     exits: tuple[Exit, ...] = ()
-    filters: tuple[AnyCondition, ...] = ()
+    filters: tuple[tuple[Side | None, AnyCondition], ...] = ()  # what all entries need, or those of a side
     sells: tuple[AnyCondition, ...] = ()
     risk: Mapping[str, Any] = field(default_factory=dict)
     sided: tuple[
@@ -132,8 +139,10 @@ class Draft:
     last_entry: tuple[Side, AnyCondition] | None = None
     last_exit: Side | None = None  # the side left by the statement before this one
     entry_end: int | None = None  # the token behind the last entry
-    both_end: int | None = None  # the token behind the last exit that shares its sentence with an entry
-    exit_end: int | None = None  # the token behind the last exit, None where an entry came after it
+    way_out_end: int | None = (
+        None  # the token behind the last exit, a level or a time included, None where an entry came after it
+    )
+    exit_end: int | None = None  # the token behind the last exit rule, None where an entry came after it
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything read so far, to be given to `restore`."""
@@ -170,13 +179,16 @@ class Draft:
         everything: bool = False,
     ) -> None:
         """Add a way out; where it names no side, remember among which side's rules it stands."""
-        near = self.block_side
+        self.exits += (Exit(side, when, short, self.near_side(), everything),)
+
+    def near_side(self) -> Side | None:
+        """Return the side among whose rules a way out stands; None behind the entries of both."""
         sides = {entered for entered, _ in self.entries}
-        if not (self.exits or self.sells) and len(sides) == 2:
+        if not (self.exits or self.sells or self.moves) and len(sides) == 2:
             self.flags |= {"entries_first"}  # both entries, then the exits: each exit is for both
-        if near is None and "entries_first" not in self.flags and self.entries:
-            near = self.entries[-1][0]
-        self.exits += (Exit(side, when, short, near, everything),)
+        if self.block_side is None and "entries_first" not in self.flags and self.entries:
+            return self.entries[-1][0]
+        return self.block_side
 
     def mentioned(self, *, besides: AnyOperand | None = None) -> AnyOperand | None:
         """Return what was last compared, other than one operand: what "it" stands for."""

@@ -294,7 +294,11 @@ CATEGORIES: dict[str, Phrases] = {
         ),
     },
     "TOUCHES": _each(
-        "touches, touch, touching, touched, hits, hit, reaches, reach, tags, tag, reaching, hitting, gets to, gets down to, gets up to, bounces off, bounce off, tests, test"
+        "touches, touch, touching, touched, hits, hit, reaches, reach, tags, tag, reaching, hitting, gets to, gets down to, gets up to, tests, test, retests, retest, testing, retesting"
+    ),
+    "BOUNCES": _each(
+        "bounces off, bounce off, bouncing off, bounced off, bounces off of, bounce off of, bounces from, bounce from, bounced from, rebounds off, rebounds from, rebound off, rebound from, "
+        "rebounded off, rebounded from, is rejected at, gets rejected at, is rejected from, rejected at"
     ),
     "NAMED_CROSS": {
         **_each("golden cross, golden crossover, goldencross", "golden"),
@@ -416,7 +420,7 @@ CATEGORIES: dict[str, Phrases] = {
         "opposite direction, opposite occurs, it crosses back, they cross back, crosses back, cross back, crosses back down, the reverse happens, vice versa, opposite is true, the cross reverses, crosses the other way, they cross the other way, it crosses back down, it crosses back below, it crosses back above, crosses back the other way"
     ),
     "FLAT": _each(
-        "flat, in cash, cash, stay flat, be flat, stay in cash, out, stay out, hold cash, nothing, be in cash, remain flat, out of the market, stay out of the market, remain in cash, no position, sit in cash, do nothing, stand aside, go to cash, on the sidelines, go flat"
+        "flat, in cash, cash, stay flat, be flat, stay in cash, out, stay out, hold cash, be in cash, remain flat, out of the market, stay out of the market, remain in cash, no position, sit in cash, stand aside, go to cash, on the sidelines, go flat"
     ),
     "WHILE": _each("while, as long as, whenever, when, only while, so long as, if, only when, whilst, only as long as"),
     "STOP": _each(
@@ -612,8 +616,10 @@ CATEGORIES: dict[str, Phrases] = {
         "only trade, trade only, only trading, trading only, only take trades, only enter, only buy, enter only, trades only, only take entries, only open trades, restrict trading to, restrict entries to, limit trading to, take trades only, only take signals, trade, trading hours, entries only, buy only, only"
     ),
     "NO_TRADE": _each(
-        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy"
+        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy, nothing, do nothing, don't do anything, do not do anything"
     ),
+    # Of these it is not said whether positions are left then.
+    "NOTHING": _each("nothing, do nothing, don't do anything, do not do anything"),
     "SYMBOL_LEAD": _each(
         "on, for, trade, swing trade, day trade, scalp, scalping, position trade, trading, symbol, ticker, symbols, of, in, tickers, instrument, instruments, market, asset, apply to, test on, test it on, backtest on, run on, using, stock, pair, with, stocks, assets, applied to, and, run it on, the stock, backtest"
     ),
@@ -745,6 +751,13 @@ ACRONYMS = _codes(
     "UK EU AI ML API CSV FX IPO CAGR MDD DD YTD MTD QTD RS DI DMI TTM HMA PSAR SAR ZLEMA ALMA LSMA TSI CMF OBV PPO UO AO TRIX DPO "
     "NB PS IMO FYI TBH BTW EG IE II III IV VI VII VIII DCA HFT ID OK NO YES TBD NA BE RR SR ZZ TD TDI VP POC VAH VAL CVD VSA MTF "
     "RTH ADR CPR HH HL LH LL EQH EQL EP TPS MOO MOC LOC SOD"
+)
+
+# What begins behind a symbol: "buy ALL when ...".
+BEHIND_SYMBOLS = _codes("when if whenever on once at as while only with using")
+# Written in capitals behind "buy" to stress what is said.
+STRESSED = _codes(
+    "only when if once whenever always never at as the a an both either more back in again long short sell buy stop exit no not and or"
 )
 
 Trie = dict[str, list[tuple[tuple[str, ...], Any]]]

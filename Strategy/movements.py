@@ -24,6 +24,22 @@ from Strategy.draft import UNIT_SECONDS, Draft
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.operands import Operands
 
+# Said of a level that need not be passed; who "hits the 20-day low" makes a new one.
+_TOUCHING = (
+    "touches",
+    "touch",
+    "touching",
+    "touched",
+    "tags",
+    "tag",
+    "tests",
+    "test",
+    "retests",
+    "retest",
+    "testing",
+    "retesting",
+)
+
 
 class Movements:
     """Reads how a subject moves, how far it is from something, and whether it is at an extreme."""
@@ -110,10 +126,12 @@ class Movements:
             base = self.draft.mentioned(besides=subject)
         if base is None or isinstance(base, Value):
             return None
+        self.operands.units.ask_of_signed(base, token.value)
         if isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
-            self._ask_which(base.column.lower(), token.value)
+            self.operands.ask_which(base.column.lower(), token.value)
         up = where in ("above", "over", "higher than") or (
-            where == "from" and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
+            where in ("from", "off", "off of", "away from")
+            and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
         )
         if not moved and where in ("from", "away from", "off", "off of"):
             up = self._away_from(base, where, token.value)
@@ -325,14 +343,6 @@ class Movements:
         op = (">" if sign > 0 else "<") + ("" if bound in ("more than", "over") else "=")
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
 
-    def _ask_which(self, extreme: str, percent: float) -> None:
-        message = f"The text does not say which {extreme} it is {percent:g}% from"
-        remedy = f"Say which: the 20-day {extreme}, yesterday's {extreme}; behind a position, a trailing stop of {percent:g}%"
-        self.draft.problem("error", "no_reference", "text", message, remedy)
-        self.draft.ask(
-            f"Which {extreme} is meant: that of the last so many bars, or the best price since the entry (a trailing stop)?"
-        )
-
     def _ask_since(self, way: str, percent: float) -> None:
         message = f"The text does not say over what time it is {way} {percent:g}%"
         self.draft.problem(
@@ -374,26 +384,73 @@ class Movements:
             return found
         if self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
             return found
-        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position]).removeprefix("the ")
+        self._ask_of_side(start)
+        return found
+
+    def _ask_of_side(self, start: int) -> None:
+        said = " ".join(t.norm + "%" * t.percent for t in self.cursor.tokens[start : self.cursor.position])
+        said = said.removeprefix("the ").replace(" ( ", "(").replace(" )", ")")
         message = f"'At the {said}' does not say from which side the price reaches it"
         self.draft.problem("error", "side_of_line", "text", message, f"Say: when the price crosses above the {said}")
         choices = "from above (the low touches it), from below (the high touches it), or a cross"
         self.draft.ask(f"How shall the price reach the {said}: {choices}?")
-        return found
 
     def touched_level(self, subject: AnyOperand) -> AnyCondition | None:
-        return self._touched(subject) if self.cursor.take("TOUCHES") else None
+        if self.cursor.take("BOUNCES"):
+            return self._bounced(subject)
+        if not self.cursor.take("TOUCHES"):
+            return None
+        return self._touched(subject, new=self.cursor.previous_word() not in _TOUCHING)
 
-    def _touched(self, subject: AnyOperand) -> AnyCondition | None:
+    def _bounced(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "bounces off the SMA(50)": on one bar the low is at or below it and the close above; mirrored off a line above."""
+        start = self.cursor.position
+        level = self.operands.operand()
+        if level is None:
+            return None
+        if isinstance(subject, IndicatorRef) or isinstance(level, Value):
+            said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+            message = f"'Bounces off {said}' does not say how it gets there and away again"
+            remedy = f"Say: falls below {said} and then crosses above {said} within 3 bars"
+            self.draft.problem("error", "bounce", "text", message, remedy)
+            self.draft.ask(
+                f"What is 'bounces off {said}': a cross above it, or a fall to it and a rise within how many bars?"
+            )
+            return Cross(left=subject, direction="above", right=level)
+        lower = self._is_lower(level)
+        near, beyond, away = ("low", "at or below", "above") if lower else ("high", "at or above", "below")
+        text = f"A bounce off a level is one bar with its {near} {beyond} the level and its close {away} it"
+        self.draft.assume("bounce", text, "a touch on one bar, the bounce on a later one")
+        touch = Compare(left=Price(column="Low" if lower else "High"), op="<=" if lower else ">=", right=level)
+        return All(conditions=[touch, Compare(left=Price(column="Close"), op=">" if lower else "<", right=level)])
+
+    def edge(self, operand: AnyOperand) -> str | None:
+        """Return High or Low where an operand is that of a bar, of the last day, or the extreme of several bars."""
+        if isinstance(operand, Price):
+            return operand.column if operand.column in ("High", "Low") else None
+        item = self.draft.indicators[operand.id] if isinstance(operand, IndicatorRef) else None
+        if item is None:
+            return None
+        of_day = item.name == "SMA" and item.params["timeperiod"] == 1 and item.source_name in ("High", "Low")
+        return item.source_name if of_day else {"HIGHEST": "High", "LOWEST": "Low"}.get(item.name)
+
+    def _touched(self, subject: AnyOperand, *, new: bool = True) -> AnyCondition | None:
+        """Read the level of a touch; where `new`, that of a high or low of several bars is a new one: "hits the 20-day low"."""
+        start = self.cursor.position
         right = self.operands.operand()
         if right is None:
             return None
         lower = self._is_lower(right)
+        share = right.left if isinstance(right, Math) and right.op == "*" else None
+        of_both = self.draft.exit_rule and len({side for side, _ in self.draft.entries}) == 2
+        unclear = isinstance(share, Value) and (of_both or lower == (share.value > 1))
+        if unclear and "exact" not in self.draft.flags:
+            self._ask_of_side(start)  # "reaches the SMA(50) plus 2%" to buy, which may be from below as well
         if isinstance(subject, IndicatorRef) or isinstance(right, Value):
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):
                 return self._reached(subject, right)
             return None
-        if isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
+        if new and isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
             return self.beyond(Price(column="Close"), right)
         side = Price(column="Low" if lower else "High")
         word = "low" if lower else "high"
@@ -408,11 +465,12 @@ class Movements:
         return Compare(left=subject, op="<=" if lower else ">=", right=level)
 
     def _is_lower(self, right: AnyOperand) -> bool:
-        if isinstance(right, IndicatorRef):
-            if right.output in ("lower", "upper"):
-                return right.output == "lower"
-            return self.draft.indicators[right.id].name == "LOWEST" or self.draft.rising_side
-        return self.draft.rising_side
+        """Whether a level is reached from above: the lower band, a support, a low; of others that to buy."""
+        side = (right.output or "").partition("_")[0] if isinstance(right, IndicatorRef) else ""
+        if side in ("lower", "support", "upper", "resistance"):
+            return side in ("lower", "support")
+        edge = self.edge(right)
+        return self.draft.rising_side if edge is None else edge == "Low"
 
     def reaches_extreme(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "makes a new 20-day high", "is at its 52-week low"."""

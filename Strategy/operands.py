@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,8 +15,8 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.deviations import Deviations, lies_above
 from Strategy.draft import Draft
 from Strategy.lexicon import MOVING_AVERAGES
+from Strategy.units import MathSign, Units
 
-MathSign = Literal["+", "-", "*", "/"]
 # Said of one of two averages; a "fast stochastic" would be another indicator.
 _PACES = ("fast", "slow", "faster", "slower", "short term", "long term", "shorter", "longer", "quick", "medium term")
 _OVER = ("over the last", "over", "of the last", "for the last", "over the past")
@@ -39,27 +39,38 @@ class Operands:
         self.draft = draft
         self.ages = Ages(cursor, draft, self.highest_or_lowest)
         self.deviations = Deviations(cursor, draft, self.term)
+        self.units = Units(draft)
 
     # Entry points --------------------------------------------------------------------------
 
     def operand(self) -> AnyOperand | None:
         """Read a value with + - * / between terms; * and / bind more closely, equals join left to right."""
-        return self._joined(self._product, {"+": "+", "-": "-", "plus": "+", "minus": "-"})
+        return self._joined(self._product, {"+": "+", "-": "-", "plus": "+", "minus": "-", "less": "-"})
 
     def _product(self) -> AnyOperand | None:
         return self._joined(self.term, {"*": "*", "/": "/", "times": "*", "divided by": "/"})
 
     def _joined(self, read: Callable[[], AnyOperand | None], signs: dict[str, MathSign]) -> AnyOperand | None:
+        begins = self.cursor.position
         left = read()
         while left is not None:
             mark = self.cursor.mark()
             sign = self.cursor.words(*signs, noise=False)
+            if sign == "less" and (self.draft.compared is None or self.cursor.looking_at_symbol("than")):
+                sign = None  # "RSI less 30" and "less than" compare; "below the SMA(20) less 2%" takes away
+            start = self.cursor.position
             right = read() if sign else None
             if sign is None or right is None:
                 self.cursor.reset(mark)
                 return left
-            left = Math(left=left, op=signs[sign], right=right)
+            shares = (self._is_share(left, begins, mark.position), self._is_share(right, start, self.cursor.position))
+            left = self.units.joined(left, signs[sign], right, shares)
         return left
+
+    def _is_share(self, operand: AnyOperand, start: int, end: int) -> bool:
+        """Whether an operand is a number that was said in percent, in brackets or not."""
+        said = self.cursor.tokens[start:end]
+        return isinstance(operand, Value) and any(t.percent and abs(t.value) == abs(operand.value) for t in said)
 
     def term(self) -> AnyOperand | None:
         """Read one value with its offset."""
@@ -76,6 +87,7 @@ class Operands:
             self._indicator,
             self._band,
             self._pivot_level,
+            self._typical_price,
             self._average_of,
             self._close_of_frame,
             self._price,
@@ -146,12 +158,23 @@ class Operands:
             )
             if side is None:
                 return None
+            own = self.cursor.looking_at_symbol("its")
             base = self.term()
             if base is None or isinstance(base, Value):
                 return None
-            sign = {"above": 1, "over": 1, "higher than": 1, "below": -1, "under": -1, "off": -1, "lower than": -1}.get(
-                side, 0
-            )
+            self.units.ask_of_signed(base, token.value)
+            if own and isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
+                self.ask_which(base.column.lower(), token.value)
+            sign = {
+                "above": 1,
+                "over": 1,
+                "higher than": 1,
+                "of": 0,
+                "off": self._away(base),
+                "from": self._away(base),
+            }.get(side, -1)
+            if not sign and side != "of":
+                return None  # "5% from the SMA(50)" does not say on which side
             factor = round((1 + sign * token.value / 100) if sign else token.value / 100, 10)
             return Math(left=Value(value=factor), op="*", right=base)
         before = self.cursor.peek(-2)
@@ -169,6 +192,22 @@ class Operands:
                 scaled = Math(left=Value(value=token.value), op="*", right=atr)
                 return Math(left=base, op="+" if side in ("above", "over") else "-", right=scaled)
         return None
+
+    def ask_which(self, extreme: str, percent: float) -> None:
+        """Ask which high or low is meant by "5% below its high"."""
+        message = f"The text does not say which {extreme} it is {percent:g}% from"
+        remedy = f"Say which: the 20-day {extreme}, yesterday's {extreme}; behind a position, a trailing stop of {percent:g}%"
+        self.draft.problem("error", "no_reference", "text", message, remedy)
+        self.draft.ask(
+            f"Which {extreme} is meant: that of the last so many bars, or the best price since the entry (a trailing stop)?"
+        )
+
+    def _away(self, base: AnyOperand) -> int:
+        """Return on which side of it "5% from X" is: 1 above a low, -1 below a high, 0 where X is neither or no one knows which."""
+        if isinstance(base, IndicatorRef):
+            return {"LOWEST": 1, "HIGHEST": -1}.get(self.draft.indicators[base.id].name, 0)
+        of_another_bar = isinstance(base, Price) and base.offset
+        return {"Low": 1, "High": -1}.get(base.column, 0) if of_another_bar and isinstance(base, Price) else 0
 
     def multiple(self) -> AnyOperand | None:
         """Read "2 times X", "1.5x the average volume", "twice X"."""
@@ -676,6 +715,8 @@ class Operands:
                     draft.assume("same_indicator", text, f"the usual {entry.name}({usual})", "indicators")
                 output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
                 return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
+        if entry.name in ("HIGHEST", "LOWEST") and not numbers and cursor.looking_at_symbol("and"):
+            self._ask_of_greatest(entry, source)
         if any(p.name not in params for p in entry.params):
             draft.assume_usual(entry, params)
         if entry.name == "BB" and output is None:
@@ -699,6 +740,15 @@ class Operands:
         if entry.name in MOVING_AVERAGES:
             draft.average = (entry.name, source)
         return self._of_last_period(ref, frame) if entry.name == "PIVOT" else ref
+
+    def _ask_of_greatest(self, entry: IndicatorEntry, source: str | None) -> None:
+        """Ask about "the highest of open and previous close", which may be the greater of the two."""
+        if source is None or "exact" in self.draft.flags:
+            return
+        said = f"the {entry.name.lower()} of {source.lower()} and ..."
+        message = f"{said!r} may be over a number of bars, or one of the two that are named"
+        self.draft.problem("error", "greatest", "text", message, f"Say: above the {source.lower()} and above the other")
+        self.draft.ask(f"Is {said!r} over the last bars, of how many, or one of the two named?")
 
     def _said_without_numbers(self, entry: IndicatorEntry) -> list[IndicatorBase]:
         """Return the indicator that the text gives numbers, stops and targets included; ask which where it gives two different."""
@@ -865,13 +915,23 @@ class Operands:
         draft.assume("pivot", "Pivot points are those of the bar before this one", "of this bar", "indicators")
         return ref.model_copy(update={"offset": 1})
 
+    def _typical_price(self) -> AnyOperand | None:
+        """Read "the typical price", (high + low + close) / 3."""
+        if not self.cursor.words("typical price"):
+            return None
+        high, low, close = (Price(column=column) for column in ("High", "Low", "Close"))
+        total = Math(left=Math(left=high, op="+", right=low), op="+", right=close)
+        return Math(left=total, op="/", right=Value(value=3))
+
     def _average_of(self) -> AnyOperand | None:
         """Read "average volume", "its 20-day average", "the 20-day average volume"."""
         cursor, draft = self.cursor, self.draft
         start = cursor.position
         numbers = self.number_list()
         unit = cursor.take("UNIT", noise=False) if numbers else None
-        if not cursor.take("AVERAGE"):
+        if not cursor.take("AVERAGE") or (
+            cursor.previous_word() == "typical" and cursor.looking_at("PRICE", noise=False) == "Close"
+        ):
             return None
         source: str | None = None
         if (column := cursor.take("PRICE", noise=False)) is not None or (

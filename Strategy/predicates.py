@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from Backtest.canonical import (
@@ -314,6 +314,7 @@ class Predicates:
         if not self.cursor.take("CROSSES"):
             return None
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
+        side = self._distance_side() if verb.startswith("break") else None
         if (chosen := self.choices.rights(subject)) is not None:
             way: Literal["above", "below"] = "above" if self.draft.rising_side else "below"
             self._assume_direction()
@@ -321,12 +322,15 @@ class Predicates:
         rights = [self._previous_channel(r) for r in self._rights(subject)]
         if not rights:
             return None
-        if verb.startswith("break") and isinstance(rights[0], IndicatorRef):
-            name = self.draft.indicators[rights[0].id].name
-            if name in ("HIGHEST", "LOWEST"):
-                return Cross(left=subject, direction="above" if name == "HIGHEST" else "below", right=rights[0])
-        if (edge := self._edge(rights[0])) is not None:
+        extreme = isinstance(rights[0], IndicatorRef) and self.draft.indicators[rights[0].id].name in (
+            "HIGHEST",
+            "LOWEST",
+        )
+        edge = self.movements.edge(rights[0])
+        if edge is not None and (verb.startswith("break") or not extreme):
             return Cross(left=subject, direction="above" if edge == "High" else "below", right=rights[0])
+        if side is not None:  # "breaks 3% above the SMA(20)"
+            return Cross(left=subject, direction="above" if side == ">" else "below", right=rights[0])
         if said := self.cursor.words(*_WAYS, noise=False):
             self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
@@ -335,13 +339,6 @@ class Predicates:
         self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
         self.draft.pairs += ((subject, rights[0], "cross"),)
         return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
-
-    def _edge(self, operand: AnyOperand) -> str | None:
-        """Return High or Low where an operand is that of a bar or of the last day."""
-        item = self.draft.indicators[operand.id] if isinstance(operand, IndicatorRef) else None
-        of_day = item is not None and item.name == "SMA" and item.params["timeperiod"] == 1
-        column = operand.column if isinstance(operand, Price) else item.source_name if of_day and item else None
-        return column if column in ("High", "Low") else None
 
     def _assume_direction(self) -> None:
         text = "A cross without a direction is upward for buying and downward for selling"
@@ -401,17 +398,9 @@ class Predicates:
                     else self.draft.indicator("ICHIMOKU", {}, output="senkou_a")
                 )
                 return [base, base.model_copy(update={"output": "senkou_b"})]
-        elif (
-            isinstance(rights[0], IndicatorRef)
-            and self.draft.indicators[rights[0].id].name == "ICHIMOKU"
-            and rights[0].output == "tenkan"
-        ):
-            said = {t.norm for t in cursor.tokens[start : cursor.position]}
-            if said & {"cloud", "kumo"}:
-                return [
-                    rights[0].model_copy(update={"output": "senkou_a"}),
-                    rights[0].model_copy(update={"output": "senkou_b"}),
-                ]
+        elif {t.norm for t in cursor.tokens[start : cursor.position]} & {"cloud", "kumo"}:
+            edges = [_edge_of_cloud(rights[0], edge, self.draft.indicators) for edge in ("senkou_a", "senkou_b")]
+            return edges if rights[0] not in edges else rights
         return rights
 
     def _ask_of_level(self, start: int, oscillator: IndicatorRef, level: Value) -> None:
@@ -469,7 +458,9 @@ class Predicates:
         return combined(how, [make(r) for r in rights])
 
     def _previous_channel(self, right: AnyOperand) -> AnyOperand:
-        """A Donchian channel that contains this bar can never be crossed by its close."""
+        """A Donchian channel that contains this bar can never be crossed by its close, nor can a share of it above 1."""
+        if isinstance(right, Math) and right.op == "*":
+            return right.model_copy(update={"right": self._previous_channel(right.right)})
         if (
             isinstance(right, IndicatorRef)
             and not right.offset
@@ -640,6 +631,14 @@ class Predicates:
         right = self.operands.multiple()
         if right is None:
             return None
+        share = right.left if isinstance(right, Math) else None
+        if isinstance(share, Value) and share.value < 1:
+            said = f"{share.value:g} times"
+            message = f"{said!r} something does not say whether that or more, or that or less, is meant"
+            self.draft.problem(
+                "error", "multiple", "text", message, "Say 'below half its average' or 'above half its average'"
+            )
+            self.draft.ask(f"Is {said!r} something meant as at most that, or at least that?")
         self.draft.assume("multiple", "A multiple of something means at least that multiple", "more than it")
         return Compare(left=subject, op=">=", right=right)
 
@@ -654,6 +653,17 @@ class Predicates:
             item = self.draft.indicators[operand.id]
             return float(next(iter(item.params.values()), 0)) if item.name in MOVING_AVERAGES else 0
         return 0
+
+
+def _edge_of_cloud(operand: AnyOperand, edge: str, indicators: Mapping[str, IndicatorBase]) -> AnyOperand:
+    """Return the edge that "the cloud", read as Ichimoku's first line, stands for, also where a share of it was said."""
+    if isinstance(operand, Math):
+        return operand.model_copy(
+            update={side: _edge_of_cloud(getattr(operand, side), edge, indicators) for side in ("left", "right")}
+        )
+    if not isinstance(operand, IndicatorRef) or operand.output != "tenkan" or indicators[operand.id].name != "ICHIMOKU":
+        return operand
+    return operand.model_copy(update={"output": edge})
 
 
 def _same_series(one: AnyOperand, other: AnyOperand) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Literal
 
 from Backtest.canonical import Side, UnrealizedReturn
 from Strategy.cursor import Cursor
@@ -29,7 +30,10 @@ def _phrases(subjects: tuple[str, ...], verbs: tuple[str, ...]) -> dict[str, str
     return {f"{subject} {verb}".strip(): verb for subject, verb in product(subjects, verbs)}
 
 
-_UP_PRICE, _DOWN_PRICE = _phrases(_SUBJECTS, _RISES), _phrases(_SUBJECTS, _DROPS)
+PRICES = tuple(subject for subject in _SUBJECTS if subject not in ("", "it"))
+# Of "it" or of nothing named, a gain is the trade's; of a price it is the price's, which is a short's loss.
+_UP_PRICE = _phrases(_SUBJECTS, _RISES) | _phrases(PRICES, _GAINS)
+_DOWN_PRICE = _phrases(_SUBJECTS, _DROPS) | _phrases(PRICES, _LOSES)
 _UP_TRADE, _DOWN_TRADE = _phrases(_TRADES, _GAINS), _phrases(_TRADES, _LOSES)
 _UP_NOUNS = ("rise", "increase", "rally", "jump", "advance", "move up", "higher", "upmove", "upward move")
 _DOWN_NOUNS = (
@@ -44,6 +48,7 @@ _DOWN_NOUNS = (
     "correction",
     "downward move",
 )
+_ENTRY_SIDES = {"above": True, "over": True, "below": False, "under": False}
 # What follows a move of something else than the trade: "drops 5% in 3 days", "from its high".
 _SPANS = (
     "in", "over", "within", "during", "from", "below", "above", "off", "under", "today", "on", "since", "a day", "per", "for", "after", "than", "of",
@@ -60,20 +65,33 @@ class PriceMoves:
     def __init__(self, cursor: Cursor, draft: Draft) -> None:
         self.cursor = cursor
         self.draft = draft
+        self._price_until = -1  # where the last move ends that was said of the price
+
+    def of_price(self) -> bool:
+        """Whether a price is named here, or was in front of "or": "when the price is down 5% or up 2%". Takes nothing."""
+        mark = self.cursor.mark()
+        named = self.cursor.words(*PRICES) is not None
+        other = not named and self.cursor.words(*(trade for trade in _TRADES if trade)) is not None
+        self.cursor.reset(mark)
+        if other:
+            return False
+        between = self.cursor.tokens[self._price_until : mark.position] if self._price_until >= 0 else []
+        return named or (0 < len(between) <= 3 and all(t.norm in ("or", ",", "when", "if") for t in between))
 
     def read(self, side: Side | None) -> bool:
         """Read "the price drops 5%" into a move of the price, "loses 2%" into a stop of the trade."""
         cursor = self.cursor
+        start, priced = cursor.position, self.of_price()
         verb, up, of_trade = "", None, False
         for phrases, rises, traded in (
             (_UP_TRADE, True, True), (_DOWN_TRADE, False, True), (_UP_PRICE, True, False), (_DOWN_PRICE, False, False),
         ):  # fmt: skip
             if said := cursor.words(*phrases):
-                verb, up, of_trade = phrases[said], rises, traded
+                verb, up, of_trade = phrases[said], rises, traded and not priced
                 break
         if verb in ("moves", ""):
             cursor.words(*(s for s in _SUBJECTS if s))
-            way = cursor.words("up", "higher", "down", "lower", noise=False)
+            way = cursor.words("up", "higher", "down", "lower", noise=priced)
             up = way in ("up", "higher") if way else (None if not verb else up)
         cursor.words("by", "by more than", "by at least", "more than", "at least", noise=False)
         sign = cursor.symbol("+")
@@ -82,27 +100,79 @@ class PriceMoves:
             return False
         if up is None and (sign or token.value < 0):
             up, of_trade = bool(sign), True
-        noun = cursor.words(*_UP_NOUNS, *_DOWN_NOUNS, noise=False) if up is None else None
-        up = up if noun is None else noun in _UP_NOUNS
+        behind = ("up", "down") if priced else ()
+        noun = cursor.words(*_UP_NOUNS, *_DOWN_NOUNS, *behind, noise=False) if up is None else None
+        up = up if noun is None else noun in (*_UP_NOUNS, "up")
+        behind_at = cursor.position
         since_entry = cursor.take("FROM_ENTRY", noise=False)
+        if up is None and since_entry:  # "5% above the entry price"
+            sides = [_ENTRY_SIDES[t.norm] for t in cursor.tokens[behind_at : cursor.position] if t.norm in _ENTRY_SIDES]
+            up = sides[0] if sides else None
         cursor.words("or more", noise=False)
-        if up is not None and not of_trade and cursor.take("FROM_EXTREME", noise=False):
-            self.draft.set_risk("trailing_stop", {"type": "percent", "value": abs(token.value)})
-            self.draft.assume("from_extreme", FROM_EXTREME, "a stop that stays where it was put", "risk.trailing_stop")
-            return True
-        if up is None or (not since_entry and cursor.words(*_SPANS, noise=False)) or cursor.looking_at("AND"):
+        extreme = self._extreme() if up is not None and not since_entry else ""
+        elsewhere = not since_entry and not extreme and cursor.words(*_SPANS, noise=False)
+        if up is None or elsewhere or cursor.looking_at("AND"):
             return False
-        self._keep(side, up, abs(token.value), of_trade)
+        if extreme:
+            words = " ".join(t.norm + "%" * t.percent for t in cursor.tokens[start : cursor.position])
+            self.draft.moves += (PriceMove(side, up, abs(token.value), self.draft.near_side(), extreme, words),)
+        else:
+            self._keep(side, up, abs(token.value), of_trade)
+        self._price_until = cursor.position if priced or not of_trade else -1
         return True
+
+    def _extreme(self) -> Literal["high", "low", ""]:
+        """Take "from its high" or "off the low" and return which of the two it is."""
+        start = self.cursor.position
+        if not self.cursor.take("FROM_EXTREME", noise=False):
+            return ""
+        said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
+        return "low" if said & {"low", "lows", "lowest"} else "high"
 
     def _keep(self, side: Side | None, up: bool, percent: float, of_trade: bool) -> None:
         if of_trade:
             self.draft.set_risk("take_profit" if up else "stop_loss", {"type": "percent", "value": percent})
         else:
-            self.draft.moves += (PriceMove(side, up, percent),)
-        word = "gain" if up else "fall"
-        text = f"A {word} of {percent:g}% at which a position is closed is meant from the entry price"
+            self.draft.moves += (PriceMove(side, up, percent, self.draft.near_side()),)
+        if of_trade:
+            word = "gain" if up else "loss"
+            text = f"A {word} of {percent:g}% at which a position is closed is the trade's, from its entry price"
+        else:
+            word = "gain" if up else "fall"
+            text = f"A {word} of {percent:g}% at which a position is closed is meant from the entry price"
         self.draft.assume("since_entry", text, "from the bar before", "risk")
+
+
+def settle_trails(draft: Draft) -> None:
+    """Turn moves from the high or the low since the entry into a trailing stop; ask where they are no loss.
+
+    A long position trails the high and a short one the low, so that "falls 5% from its high" is no stop of a short.
+    """
+    entered = {side for side, _ in draft.entries}
+    trailed: set[Side] = set()
+    for move in draft.moves:
+        if not move.extreme:
+            continue
+        sides = set(_sides(move, entered))
+        if sides != {"short" if move.up else "long"} or (move.extreme == "low") != move.up:
+            _ask_of_extreme(draft, move, sides)
+            continue
+        trailed |= sides
+        draft.set_risk("trailing_stop", {"type": "percent", "value": move.percent})
+        draft.assume("from_extreme", FROM_EXTREME, "a stop that stays where it was put", "risk.trailing_stop")
+    if trailed:
+        near = next(iter(trailed)) if len(trailed) == 1 else None
+        draft.levels_near = {**draft.levels_near, "trailing_stop": near}
+    draft.moves = tuple(move for move in draft.moves if not move.extreme)
+
+
+def _ask_of_extreme(draft: Draft, move: PriceMove, sides: set[Side]) -> None:
+    whose = f"{next(iter(sides))} position" if len(sides) == 1 else "positions of both sides"
+    message = f"{move.words!r} is no trailing stop of the {whose}, and does not say which {move.extreme} is meant"
+    remedy = f"Say 'trailing stop {move.percent:g}%', 'target {move.percent:g}%', or name the {move.extreme} of a number of bars"
+    draft.problem("error", "no_reference", "text", message, remedy)
+    choices = f"the {move.extreme} of the last so many bars, a trailing stop of {move.percent:g}%, or a target"
+    draft.ask(f"Which {move.extreme} is meant in {move.words!r}, or what shall close the {whose}: {choices}?")
 
 
 def settle_moves(draft: Draft) -> None:
@@ -127,8 +197,8 @@ def _sides(move: PriceMove, entered: set[Side]) -> Iterator[Side]:
     """Yield the sides whose positions a move closes."""
     if len(entered) < 2:
         yield next(iter(entered), "long")
-    elif move.side is not None:
-        yield move.side
+    elif (side := move.side or move.near) is not None:
+        yield side
     else:
         yield "long"
         yield "short"

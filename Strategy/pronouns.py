@@ -6,20 +6,24 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from Backtest.canonical import (
+    All,
     AnyCondition,
     AnyOperand,
     Between,
     Compare,
     Cross,
+    Falling,
     IndicatorRef,
     Math,
     Price,
+    Rising,
     Value,
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.lexicon import MOVING_AVERAGES
 
 # Only a price does this.
 _OF_PRICES = frozenset(("closes", "closed", "close", "trades", "traded", "opens", "opened"))
@@ -60,10 +64,48 @@ class Pronouns:
         if not named and not best.fit:
             return None
         rivals = [r for r in readings if r.fit == best.fit]
+        if best.of != same_rule and best.fit < 5 and self._moves(best):
+            # "Buy when RSI < 30. Sell when it rises 5% in 3 days": the price, or RSI?
+            price = self._reading(here, Price())
+            self.cursor.reset(here)
+            found = self.read(best.of)
+            if price is not None:
+                self._ask(here, [best.of, Price()])
+                return found
+        if best.of != same_rule and (self._is_average(best.of) or best.of == Price(column="Volume")):
+            # "The price is above the SMA(50) and that above the SMA(200). Sell when it falls below the SMA(200)": a trader means the price.
+            prices = [r for r in readings if r.fit and _is_price(r.of) and r.of in named]
+            rivals += [r for r in prices if r not in rivals]
         found = self.read(best.of)
         if len(named) > 1 and (best.fit == 0 or (len(rivals) > 1 and best.of != same_rule)):
             self._ask(here, [r.of for r in (rivals if best.fit else readings)])
         return found
+
+    def of_they(self) -> AnyCondition | None:
+        """Read what is said of "they": of all that fit what was said before as well."""
+        here = self.cursor.mark()
+        readings = [r for of in self._named() if (r := self._reading(here, of)) is not None]
+        best = max((r.fit for r in readings), default=0)
+        several = [r for r in readings if r.fit == best]
+        self.cursor.reset(here)
+        if best == 0 or len(several) < 2:
+            return None
+        names = " and ".join(self._name(r.of) for r in reversed(several))
+        self.draft.assume("they", f"'They' are {names}, all of them", "one of them, or the last one named")
+        last = self.read(several[0].of)
+        if isinstance(last, Cross):
+            self.draft.assume(
+                "both", "All are crossed on the same bar", "beyond all of them, whenever each was crossed"
+            )
+        return None if last is None else All(conditions=[*(r.condition for r in reversed(several[1:])), last])
+
+    def _moves(self, reading: _Reading) -> bool:
+        """Whether something that was compared with another before, and is no price, is said to rise or fall."""
+        turns = isinstance(reading.condition, All)  # "it turns down" is said of lines
+        if turns or _is_price(reading.of) or not any(left == reading.of for left, _, _ in self.draft.pairs):
+            return False
+        nodes = [n for n in walk(reading.condition) if isinstance(n, Rising | Falling | Compare | Cross)]
+        return bool(nodes) and all(isinstance(n, Rising | Falling) or _is_share_of(n.right, reading.of) for n in nodes)
 
     def _named(self) -> Sequence[AnyOperand]:
         """Return what something was said of before, the last first; within a rule its own subject leads."""
@@ -120,9 +162,13 @@ class Pronouns:
             return self._scale(IndicatorRef(id=source))
         return "price" if item.entry.scale == "price" and operand.output != "direction" else item.name
 
+    def _is_average(self, operand: AnyOperand) -> bool:
+        return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].name in MOVING_AVERAGES
+
     def _ask(self, here: Mark, rivals: list[AnyOperand]) -> None:
         names = list(dict.fromkeys(self._name(of) for of in rivals))
-        words = " ".join(t.norm for t in self.cursor.tokens[here.position : self.cursor.position])
+        said = self.cursor.tokens[here.position : self.cursor.position]
+        words = " ".join(t.norm + "%" * t.percent for t in said).replace(" ( ", "(").replace(" )", ")")
         message = f"What {words!r} is said of is not clear: {', '.join(names)}"
         self.draft.problem("error", "pronoun", "text", message, "Name it instead of saying 'it'")
         self.draft.ask(f"What is meant by 'it' in {words!r}: {' or '.join(names)}?")
@@ -133,6 +179,14 @@ class Pronouns:
         return (
             f"{operand.id}{f' {operand.output}' if operand.output else ''}" if isinstance(operand, IndicatorRef) else ""
         )
+
+
+def _is_share_of(right: AnyOperand, of: AnyOperand) -> bool:
+    """Whether a right side is an operand itself some bars ago, or a share of that."""
+    own = right.right if isinstance(right, Math) else right
+    if not isinstance(own, Price | IndicatorRef):
+        return False
+    return own.offset > 0 and own.model_copy(update={"offset": 0}) == of
 
 
 def _is_price(operand: AnyOperand) -> bool:

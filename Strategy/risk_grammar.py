@@ -51,6 +51,8 @@ class Risk:
         token = cursor.number()
         if token is not None and (sign == "-" or token.value < 0) and self._category == "TARGET":
             self.draft.sided += ((self._category, "below", f"-{abs(token.value):g}" + "%" * token.percent),)
+        if token is not None and sign == "+" and self._category == "STOP":
+            self.draft.sided += ((self._category, "above", f"+{token.value:g}" + "%" * token.percent),)
         if token is not None and token.percent:
             cursor.take("LOSS", "GAIN", noise=False)
             self._read_side()
@@ -344,7 +346,12 @@ class Risk:
                 "next_day", f"{said!r}: left at the open of the bar after the entry bar", field="risk.max_bars"
             )
             return True
+        carried = self.moves.of_price()
         cursor.take("WHEN")
+        here = cursor.mark()
+        if (priced := carried or self.moves.of_price()) and self.moves.read(side):
+            return True
+        cursor.reset(here)
         cursor.words(
             "at",
             "at a",
@@ -369,6 +376,8 @@ class Risk:
             return True
         level = cursor.mark()
         verb = (cursor.take("GAIN") and "take_profit") or (cursor.take("LOSS") and "stop_loss")
+        if verb and not self._of_trade(priced):
+            return False
         if verb:
             cursor.words(
                 "reaches",
@@ -395,13 +404,17 @@ class Risk:
         cursor.words("more than", "at least")
         token = cursor.number(percent=True)
         gained = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1) if token is not None else 0
-        if token is not None and gained:
+        if token is not None and gained and self._of_trade(priced):
             cursor.take("FROM_ENTRY", noise=False)
             name = "take_profit" if gained > 0 else "stop_loss"
             self.draft.set_risk(name, {"type": "percent", "value": abs(token.value)})
             return True
         cursor.reset(level)
         return self.moves.read(side)
+
+    def _of_trade(self, priced: bool) -> bool:
+        """Whether the gain just named is the trade's: "the price gains 5% in 3 days" is not, "a 5% profit" always is."""
+        return not priced or self.cursor.previous_word() in ("profit", "profits", "loss", "losses")
 
     def _ratio(self) -> bool:
         """Read "risk-reward 1:2", "reward to risk of 3", "2:1 reward to risk"."""

@@ -31,6 +31,12 @@ from Strategy.settings_grammar import Settings
 Action = tuple[str, Side | None]
 
 
+# Said of a state; those of the first may as well be said of entries only.
+_ASIDE = ("stay out", "stay out of the market", "stand aside", "on the sidelines")
+_STAYING = (
+    "stay flat", "be flat", "stay in cash", "be in cash", "in cash", "cash", "hold cash", "remain flat", "remain in cash", "sit in cash", "no position",
+    "out of the market",
+)  # fmt: skip
 # Who acts, in front of an action.
 _DOERS = ("it", "the system", "the strategy", "the bot", "we", "i", "i want to", "we want to")
 
@@ -177,6 +183,7 @@ class Statements:
             cursor.reset(mark)
         mark = cursor.mark()
         if cursor.take("FLAT") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
+            self._ask_of_staying(mark.position)
             return ("exit", None)
         cursor.reset(mark)
         mark = cursor.mark()
@@ -184,6 +191,19 @@ class Statements:
             return ("exit", None)
         cursor.reset(mark)
         return None
+
+    def _ask_of_staying(self, start: int) -> None:
+        """Ask about "stand aside when ADX < 20" and "stay flat before 10:00": no entries, or no position at all?"""
+        said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
+        follows = token.norm if (token := self.cursor.peek()) is not None else ""
+        early = follows in ("before", "until", "till") and said in _STAYING
+        if said not in _ASIDE and not early:
+            return
+        words = f"{said} {follows} ..."
+        message = f"{words!r} may forbid entries only, or every position"
+        remedy = f"Say 'no trades {follows} ...' for entries, 'exit {follows} ...' for positions"
+        self.draft.problem("error", "aside", "text", message, remedy)
+        self.draft.ask(f"What does {words!r} mean: no entries then, or that every position is closed as well?")
 
     def _of_section(self, action: Action, start: int) -> Action:
         """Return the action of words such as "enter", which below the heading "Short" mean a short position."""
@@ -213,25 +233,32 @@ class Statements:
         return not any(_ends_sentence(t) for t in self.cursor.tokens[entry : self.cursor.position])
 
     def _keep_end(self, kind: str) -> None:
-        """Remember where an entry ends, or an exit that shares its sentence with one."""
+        """Remember where an entry ends, or an exit."""
         draft = self.draft
         if kind == "enter":
-            draft.entry_end, draft.both_end = self.cursor.position, None
-        elif self._behind_entry():
-            draft.both_end = self.cursor.position
+            draft.entry_end, draft.way_out_end = self.cursor.position, None
+        else:
+            draft.way_out_end = self.cursor.position
 
-    def _ask_whose_limit(self, start: int) -> None:
-        """Ask about "not on Mondays" behind "buy when A, sell after 5 days"; "no trades on Mondays" is said of entries."""
-        words = self.cursor.tokens[start : start + 3]
+    def _ask_whose_limit(self, start: int, *, of_time: bool = False) -> None:
+        """Ask about "not on Mondays" behind "buy when A, sell after 5 days"; "no trades on Mondays" is said of entries.
+
+        In a sentence of its own behind an exit, "Only Tuesdays." limits the entries, which is said, and so does a bare
+        time (`of_time`), "Tuesdays only."
+        """
+        tokens, end = self.cursor.tokens, self.draft.way_out_end
+        words = tokens[start : start + 3]
         words = words[1:] if words and words[0].norm in (",", "and", "but") else words
-        end = self.draft.both_end
-        bare = (
-            len(words) > 1
-            and words[0].norm in ("not", "only")
-            and words[1].norm not in ("trade", "take", "enter", "buy")
-        )
-        if bare and end is not None and not any(_ends_sentence(t) for t in self.cursor.tokens[end:start]):
-            self.draft.ask_whose(" ".join(t.norm for t in words[:2]))
+        lead = words[0].norm if words else ""
+        bare = len(words) > 1 and lead in ("not", "only") and words[1].norm not in ("trade", "take", "enter", "buy")
+        if not (bare or of_time):
+            return
+        said = " ".join(t.norm for t in words[:2] if not _ends_sentence(t))
+        if end is not None and not any(_ends_sentence(t) for t in tokens[end:start]):
+            self.draft.ask_whose(said)
+        elif self.draft.exits or self.draft.sells:
+            text = f"'{said} ...' in a sentence of its own limits the entries"
+            self.draft.assume("filter_of", text, "the exits as well", "entry_rules")
 
     def _ticker_ahead(self) -> bool:
         token = self.cursor.peek()
@@ -620,7 +647,8 @@ class Statements:
         if condition is None:
             return False
         if kind == "filter":
-            self.draft.filters += (condition,)
+            self.draft.filters += ((side or self.draft.section_side, condition),)
+            self.draft.flags |= {"section_filter"}
         else:
             short = self.exits.for_short(side, start, self._whole_condition) if kind == "exit" else None
             self._add_to_section(kind, side, condition, short)
@@ -771,6 +799,9 @@ class Statements:
             return False
         mark = cursor.mark()
         last_side, last_condition = self.draft.last_entry
+        if cursor.take("NOTHING") and cursor.take("OTHERWISE"):
+            return True
+        cursor.reset(mark)
         if cursor.take("FLAT") and cursor.take("OTHERWISE"):
             self.draft.add_exit(last_side, Not(condition=last_condition))
             return True
@@ -786,6 +817,8 @@ class Statements:
         if not cursor.take("OTHERWISE"):
             return False
         cursor.symbol(",")
+        if cursor.take("NOTHING"):
+            return True  # the rules are those that are said; a position is left by its own
         side, condition = self.draft.last_entry
         away = Not(condition=condition)
         mark = cursor.mark()
@@ -866,7 +899,7 @@ class Statements:
         cursor.part = "rule"
         start = cursor.position
         cursor.words("and", "but", noise=False)
-        avoid = bool(cursor.take("NO_TRADE"))
+        avoid = self._avoids()
         if not avoid and not cursor.take("ONLY_TRADE"):
             return False
         if not cursor.take("WHEN", "WHILE"):
@@ -876,8 +909,26 @@ class Statements:
         if condition is None or self._action_ahead():
             return False
         self._ask_whose_limit(start)
-        self.draft.filters += (Not(condition=condition) if avoid else condition,)
+        self.draft.filters += ((self._side_limited(start), Not(condition=condition) if avoid else condition),)
         return True
+
+    def _behind_level(self, start: int) -> bool:
+        """Whether a stop, target or size ends right before a token."""
+        last = max((p.last for p in self.cursor.consumed if p.part == "risk" and p.last < start), default=None)
+        between = self.cursor.tokens[last + 1 : start] if last is not None else []
+        return last is not None and all(t.norm in ("on", "only", "each", "every", "in") for t in between)
+
+    def _side_limited(self, start: int) -> Side | None:
+        """Return whose entries a limit read since `start` is of: "don't buy on Mondays" is said of long ones."""
+        said = {token.norm for token in self.cursor.tokens[start : min(start + 4, self.cursor.position)]}
+        return "long" if said & {"buy", "long"} else None
+
+    def _avoids(self) -> bool:
+        """Take "no trades" or "nothing" in front of when there are none."""
+        if nothing := self.cursor.looking_at("NOTHING"):
+            text = "'Nothing' and 'do nothing' limit the entries: a position that is open is left by its own rules"
+            self.draft.assume("nothing", text, "every position is closed as well", "entry_rules")
+        return bool(self.cursor.take("NO_TRADE")) or bool(nothing)
 
     def _action_ahead(self) -> bool:
         mark = self.cursor.mark()
@@ -893,8 +944,11 @@ class Statements:
         cursor.part = "time"
         start = cursor.position
         cursor.words("and", "but", noise=False)
-        avoid = bool(cursor.take("NO_TRADE"))
-        if not avoid and not cursor.take("ONLY_TRADE") and self._in_exit():
+        avoid = self._avoids()
+        led = avoid or bool(cursor.take("ONLY_TRADE"))
+        if not led and self._behind_level(start):
+            return False  # "risk 1% on Mondays": the day is that of the risk, which cannot be
+        if not led and self._in_exit():
             return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
         cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
         cursor.words("on", "only on", "during", noise=False) if not cursor.looking_at("SESSION") else None
@@ -902,8 +956,8 @@ class Statements:
         if not isinstance(found, Time):
             return False
         cursor.words("only", noise=False)
-        self._ask_whose_limit(start)
-        self.draft.filters += (Not(condition=found) if avoid else found,)
+        self._ask_whose_limit(start, of_time=not led)
+        self.draft.filters += ((self._side_limited(start), Not(condition=found) if avoid else found),)
         return True
 
 

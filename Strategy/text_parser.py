@@ -34,7 +34,7 @@ from Strategy.cursor import Cursor, tangled
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import ACRONYMS, COMPANIES, MOVING_AVERAGES, corrector, vocabulary
+from Strategy.lexicon import ACRONYMS, BEHIND_SYMBOLS, COMPANIES, MOVING_AVERAGES, STRESSED, corrector, vocabulary
 from Strategy.outside import outside
 from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
@@ -123,6 +123,7 @@ def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]
     if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
         draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
     else:
+        _ask_of_words_in_capitals(text, tokens, draft)
         tokens = outside(text, tokens, draft)
     cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
@@ -216,6 +217,24 @@ def _tickers(text: str, tokens: list[Token]) -> list[Token]:
                 token = replace(token, kind="ticker", norm=raw)
         result.append(token)
     return result
+
+
+def _ask_of_words_in_capitals(text: str, tokens: list[Token], draft: Draft) -> None:
+    """Ask about "Buy ALL when ..." and "Short NOW if ...", where a word of the grammar may be a symbol."""
+    letters = [c for c in text if c.isalpha()]
+    if sum(c.isupper() for c in letters) > 0.6 * len(letters):
+        return
+    for before, token, after in zip(tokens, tokens[1:], [*tokens[2:], Token("nl", "", 0, 0)], strict=False):
+        raw = text[token.start : token.end]
+        behind_order = before.norm in ("buy", "short", "trade", "purchase", "symbol")
+        ends = after.kind == "nl" or after.norm in (",", ".", ";", ":", "and") or after.norm in BEHIND_SYMBOLS
+        symbolic = token.kind == "word" and raw.isalpha() and raw.isupper() and 2 <= len(raw) <= 5
+        if behind_order and symbolic and ends and raw.lower() not in STRESSED | set(COMPANIES) and raw not in ACRONYMS:
+            message = f"{raw!r} may be a symbol, or the word {raw.lower()!r}"
+            draft.problem(
+                "error", "symbol_or_word", "text", message, f"Write ${raw} for the symbol, or {raw.lower()!r}"
+            )
+            draft.ask(f"Is {raw!r} the symbol that is traded, or the word {raw.lower()!r}?")
 
 
 def _note_corrections(text: str, tokens: list[Token], draft: Draft) -> None:

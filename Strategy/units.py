@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from Backtest.canonical import (
     AnyCondition,
@@ -14,13 +15,36 @@ from Backtest.canonical import (
     Math,
     Price,
     Value,
+    walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft
+from Strategy.lexicon import MOVING_AVERAGES
 
+MathSign = Literal["+", "-", "*", "/"]
 Unit = Literal["price", "volume", "percent", "ratio", "number", ""]  # "" where it is not known, or of a bare number
 # Of the unit of what they are taken of, although they are no level of it.
 _AMOUNTS = ("ATR", "STDDEV", "MACD", "MOM")
+# 1 is the whole range of these: %B is above 1 only where the close is above the band.
+_OF_ONE = ("PERCENTB", "IBS")
+_LEAST_RATIO = 40  # percent; a price over another that is less is meant as a change
+_MOST_OF_ONE = 3.0  # a level of %B above this is meant in percent
+
+
+def _levels(node: Any) -> Iterator[tuple[IndicatorRef, Value]]:
+    """Yield the indicators that a condition compares with numbers, and those numbers."""
+    pairs: list[tuple[AnyOperand, AnyOperand]] = []
+    if isinstance(node, Between):
+        pairs = [(node.operand, node.low), (node.operand, node.high)]
+    elif isinstance(node, Compare | Cross):
+        pairs = [(node.left, node.right), (node.right, node.left)]
+    for operand, level in pairs:
+        if isinstance(operand, IndicatorRef) and isinstance(level, Value):
+            yield operand, level
+
+
+def _hundredth(operand: AnyOperand) -> AnyOperand:
+    return Value(value=round(operand.value / 100, 10)) if isinstance(operand, Value) else operand
 
 
 class Units:
@@ -41,9 +65,85 @@ class Units:
                 if found.right.value and abs(found.right.value) in shares:
                     left, right = self._as_shares(found.left, found.right)
                     return found.model_copy(update={"left": left, "right": right})
+            elif (share := self._small_share(found, shares)) is not None:
+                self._ask_of_small(found.left, share)
             elif {self.of(found.left), self.of(found.right)} in ({"percent", "price"}, {"percent", "volume"}):
                 self._ask_of_units(found.left, found.right)
         return found
+
+    def ask_of_scales(self, rules: Iterable[AnyCondition]) -> None:
+        """Ask about "stochRSI < 0.2" of an indicator from 0 to 100, and about "%B > 95" of one from 0 to 1."""
+        for rule in rules:
+            for node in walk(rule):
+                for operand, level in _levels(node):
+                    self._ask_of_scale(operand, level.value)
+
+    def _ask_of_scale(self, operand: IndicatorRef, value: float) -> None:
+        item = self.draft.indicators[operand.id]
+        while (
+            item.name in MOVING_AVERAGES and (source := self.draft.indicators.get(item.source_name or "")) is not None
+        ):
+            item = source  # an average of RSI has the scale of RSI
+        bounds = item.entry.bounds
+        small = bounds is not None and bounds[1] - bounds[0] == 100 and 0 < abs(value) < 1
+        tiny = item.name in _OF_ONE and 0 < abs(value) < 0.01  # "IBS < 0.2%"
+        if not small and not tiny and not (item.name == "PERCENTB" and abs(value) > _MOST_OF_ONE):
+            return
+        name, (low, high), other = self._name(operand), bounds or (0, 1), value * 100 if small or tiny else value / 100
+        message = f"{name} goes from {low:g} to {high:g}, and {value:g} is hardly one of its levels"
+        self.draft.problem("error", "scale", "text", message, f"Say {other:g}, or another of its levels")
+        self.draft.ask(f"Which level of {name}, which goes from {low:g} to {high:g}, is meant by {value:g}: {other:g}?")
+
+    def joined(self, left: AnyOperand, op: MathSign, right: AnyOperand, shares: tuple[bool, bool]) -> AnyOperand:
+        """Return `left op right`; `shares` say which of the two are numbers that were said in percent.
+
+        "SMA(20) + 2%" is 1.02 times it, "SMA(20) * 103%" 1.03 times; "ROC(10) + 2%" is two points more. Of what
+        has no such unit, "RSI + 10%", the percentage is asked about.
+        """
+        plain = Math(left=left, op=op, right=right)
+        if not any(shares) or "exact" in self.draft.flags:
+            return plain
+        if op in ("*", "/") and isinstance(left, Value) and isinstance(right, Value):
+            self._ask_of_sum(left, op, right, shares)
+        if op in ("*", "/"):
+            sides = [_hundredth(side) if share else side for side, share in zip((left, right), shares, strict=True)]
+            return Math(left=sides[0], op=op, right=sides[1])
+        if op == "+" and shares == (True, False):
+            left, right, shares = right, left, (False, True)  # "2% + SMA(20)"
+        if shares == (False, True) and isinstance(right, Value):
+            factor = round(1 + (right.value if op == "+" else -right.value) / 100, 10)
+            if left == Value(value=1):
+                return Value(value=factor)
+            unit = self.of(left)
+            if unit == "percent":
+                return plain
+            if unit in ("price", "volume") and not self._is_difference(left):
+                return Math(left=Value(value=factor), op="*", right=left)
+        self._ask_of_sum(left, op, right, shares)
+        return plain
+
+    def _is_difference(self, operand: AnyOperand) -> bool:
+        """Whether an amount may be below zero, so that a percentage more of it may be less."""
+        if isinstance(operand, Math):
+            return operand.op in ("+", "-")
+        return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].name in ("MACD", "MOM")
+
+    def ask_of_signed(self, base: AnyOperand, percent: float) -> None:
+        """Ask about "10% above the MACD signal", which is below it where the signal is below zero."""
+        if self._is_difference(base) and "exact" not in self.draft.flags:
+            name = self._name(base)
+            message = f"{name} may be below zero, where {percent:g}% above it is less than it"
+            self.draft.problem("error", "percent_of_what", "text", message, "Say the distance as a number, or in ATR")
+            self.draft.ask(f"How far from {name}, as a number, is meant by {percent:g}%?")
+
+    def _ask_of_sum(self, left: AnyOperand, op: MathSign, right: AnyOperand, shares: tuple[bool, bool]) -> None:
+        names = [self._name(side) + "%" * share for side, share in zip((left, right), shares, strict=True)]
+        said = f"{names[0]} {op} {names[1]}"
+        share, other = (names[0], names[1]) if shares[0] else (names[1], names[0])
+        message = f"{said!r} does not say of what {share} are taken"
+        remedy = f"Say '1.05 * X' for 5% above X, or a number without %: {said.replace('%', '')}"
+        self.draft.problem("error", "percent_of_what", "text", message, remedy)
+        self.draft.ask(f"What are {share} in {said!r}: {share} of {other}, or {share.removesuffix('%')} points?")
 
     def of(self, operand: AnyOperand) -> Unit:
         """Return what an operand is measured in; "percent" is a rate of change, "ratio" one price over another."""
@@ -77,7 +177,9 @@ class Units:
     def _as_shares(self, left: AnyOperand, *limits: Value) -> tuple[AnyOperand, ...]:
         """Return a quantity and its limits in percent: an ATR's are those of the close, momentum's a rate of change."""
         unit, item = self.of(left), self.draft.indicators.get(left.id) if isinstance(left, IndicatorRef) else None
-        if unit == "ratio":
+        if unit == "ratio" and self._is_ratio_of_levels(left) and abs(limits[0].value) < _LEAST_RATIO:
+            self._ask_of_ratio(left, limits[0])
+        if unit == "ratio" or (item is not None and item.name in _OF_ONE):
             return (left, *(Value(value=round(v.value / 100, 10)) for v in limits))
         if item is not None and unit == "price" and item.name == "ATR":
             text = f"A percentage of {item.name} is one of the close"
@@ -93,6 +195,51 @@ class Units:
         if unit in ("price", "volume") or (unit == "" and isinstance(left, Math)):
             self._ask_of_share(left, limits[0])
         return (left, *limits)
+
+    def _is_ratio_of_levels(self, operand: AnyOperand) -> bool:
+        """Whether one price, or average of prices, is divided by another, so that the ratio is about 1."""
+        if not isinstance(operand, Math) or operand.op != "/":
+            return False
+        return self._is_level(operand.left) and self._is_level(operand.right)
+
+    def _small_share(self, found: Compare | Cross, shares: set[float]) -> float | None:
+        """Return the factor of "close > SMA(20) * 1.02%" or "close > 2% of the SMA(20)": of a price it is a small share of another."""
+        right = found.right
+        if not isinstance(right, Math) or right.op != "*" or self.of(right) != "price":
+            return None
+        factors = [v.value for v in (right.left, right.right) if isinstance(v, Value)]
+        others = [v for v in (right.left, right.right) if not isinstance(v, Value)]
+        levels = all(self._is_level(side) for side in (found.left, *others))
+        said = len(factors) == 1 and round(factors[0] * 100, 8) in shares
+        return factors[0] if levels and len(others) == 1 and said and factors[0] < _LEAST_RATIO / 100 else None
+
+    def _ask_of_small(self, left: AnyOperand, share: float) -> None:
+        name = self._name(left)
+        message = f"{name} is compared with {share * 100:g}% of a price, and is always above that"
+        self.draft.problem(
+            "error",
+            "percent_of_what",
+            "text",
+            message,
+            f"Say {100 + share * 100:g}% of it, or {share * 100:g}% above it",
+        )
+        self.draft.ask(f"How far from the other price shall {name} be: {share * 100:g}% above or below it?")
+
+    def _is_level(self, operand: AnyOperand) -> bool:
+        """Whether an operand is a price or lies among the prices, as an average does and an ATR does not."""
+        if isinstance(operand, IndicatorRef):
+            item = self.draft.indicators[operand.id]
+            of_price = item.source_name in (None, *PRICE_COLUMNS[:4]) and item.name not in _AMOUNTS
+            return of_price and self.of(operand) == "price"
+        return isinstance(operand, Price) and operand.column != "Volume"
+
+    def _ask_of_ratio(self, left: AnyOperand, share: Value) -> None:
+        name, percent = self._name(left), f"{share.value:g}%"
+        message = f"{name} is about 100%, and hardly ever near {percent}"
+        self.draft.problem(
+            "error", "percent_of_what", "text", message, f"Say {name} - 1 for a change, or {100 + share.value:g}%"
+        )
+        self.draft.ask(f"Is {percent} meant of the change, so that {name} is compared with {100 + share.value:g}%?")
 
     def _ask_of_share(self, left: AnyOperand, share: Value) -> None:
         name = self._name(left)
@@ -118,4 +265,4 @@ class Units:
             return f"the {operand.column.lower()}"
         if isinstance(operand, Math):
             return f"{self._name(operand.left)} {operand.op} {self._name(operand.right)}"
-        return f"{operand.value:g}" if isinstance(operand, Value) else "it"
+        return f"{operand.value:,.10g}" if isinstance(operand, Value) else "it"
