@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import shutil
 import socket
@@ -22,6 +23,9 @@ from tests.warm import run, start
 
 # Making a client reads all certificates, a fiftieth of a second's work that httpx.get does each time; here nothing is encrypted.
 http = httpx.Client(verify=False, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
+
+
+_ports = itertools.count(os.getpid() * 97)
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,24 @@ def migrated() -> Path:
     return folder / "db.sqlite3"
 
 
+def free_port() -> int:
+    """Return a port of loopback that nobody listens at, and that the system gives to no connection in the meantime.
+
+    Ports below 32768 are given to nobody who has not asked; each process begins to look at another one.
+    """
+    while True:
+        port = 10_000 + next(_ports) % 22_000
+        with socket.socket() as found:
+            try:
+                found.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
 def prepared(folder: Path, **more: str) -> Server:
     """Return a server that does not run yet, for a free port of loopback; its folder has a database."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     folder.mkdir(exist_ok=True)
     server = Server(f"http://127.0.0.1:{port}", environment(folder, **more))
     if "DATABASE_URL" in more:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 
 from tests.base_image import ROOT, write_base
 from tests.docker_daemon import WHY_NOT, docker_daemon
-from tests.live import http
+from tests.live import free_port, http
 
 PLANTED = (".env", "var/db.sqlite3", ".git/config", ".venv/secret", "Backtest/codes/mine.py")
 PATH = "ENV PATH=/usr/local/bin:/usr/bin:/bin"
@@ -91,9 +90,7 @@ def test_it_refuses_to_start_without_a_secret_of_its_own(docker: list[str]) -> N
 
 
 def test_it_serves_with_debug_off_and_no_backtest_waits_for_a_compiler(docker: list[str]) -> None:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         "SECRET_KEY": "x7" * 25,

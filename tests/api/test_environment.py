@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from algoagent_api import environment, rules
 from data_api.providers import PROVIDERS
 from strategy_api.production import Gates
-from tests.live import Server, end, http, serve, web
+from tests.live import Server, end, free_port, http, serve, web
 from tests.live import environment as live_environment
 from tests.warm import run
 
@@ -281,9 +280,7 @@ def test_the_known_names_are_those_of_the_code() -> None:
 
 
 def test_a_database_without_tables_says_so_once(tmp_path: Path) -> None:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     server = Server(f"http://127.0.0.1:{port}", live_environment(tmp_path))
     log = tmp_path / "server.log"
     process = web(server, log)

@@ -17,7 +17,7 @@ import pytest
 
 import algoagent_api.settings
 from algoagent_api.environment import on_this_machine, own_key
-from tests.live import environment, http, serve
+from tests.live import environment, free_port, http, serve
 from tests.warm import ROOT, run
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -202,11 +202,8 @@ def postgres(folder: Path) -> Iterator[str]:
     subprocess.run(
         [*as_user, binaries / "initdb", "-D", data, "-U", "algo", "-A", "trust"], capture_output=True, check=True
     )
-    import socket
 
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
     options = f"-p {port} -h 127.0.0.1 -k {data}"
     subprocess.run([*control, "-o", options, "-l", str(data / "log"), "start"], capture_output=True, check=True)

@@ -28,7 +28,7 @@ import pytest
 
 from algoagent_api.environment import shared_memory
 from tests.conftest import SENTENCE
-from tests.live import Server, end, environment, http, serve, web, worker
+from tests.live import Server, end, environment, free_port, http, serve, web, worker
 from tests.warm import ROOT, run
 
 
@@ -206,9 +206,7 @@ class Redis:
     """A Redis of the test's own, which can be killed and started again at its address."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
+        self.port = free_port()
         self.url, self._folder = f"redis://127.0.0.1:{self.port}/0", folder
         self.start()
 
@@ -445,9 +443,7 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
 
 def test_what_serves_is_started_again_when_it_is_killed(tmp_path: Path) -> None:
     """What `make serve` does: web and worker together, begun again after a kill, stopped together."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = str(found.getsockname()[1])
+    port = str(free_port())
     settings = environment(tmp_path, UVICORN_PORT=port)
     run(["manage.py", "migrate", "-v", "0"], settings, check=True)
     with (tmp_path / "log").open("w") as log:
