@@ -36,7 +36,7 @@ def write_base(path: Path) -> None:
         for w, f in taken.items()
     }
     # Without the headers for fractions of seconds: 40,000 of them.
-    with tarfile.open(path, "w", dereference=True, format=tarfile.GNU_FORMAT) as tar:
+    with tarfile.open(path, "w", dereference=True, format=tarfile.GNU_FORMAT, copybufsize=2**20) as tar:
         for link, to in (("bin", "usr/bin"), ("lib", "usr/lib"), ("lib64", "usr/lib64"), ("sbin", "usr/bin")):
             _link(tar, link, to)
         for where, file in sorted(taken.items()):

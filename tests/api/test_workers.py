@@ -342,12 +342,12 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-RUNS = 70
+RUNS = 50
 
 
 @needs_redis
 def test_killing_everything_at_random(tmp_path: Path) -> None:
-    """Seventy runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
+    """Fifty runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
 
     No run may be lost, stuck, or completed twice; one that met two killed workers may have failed of it.
     """
