@@ -56,6 +56,7 @@ class Cursor:
 
     def __init__(self, tokens: list[Token], draft: Restorable) -> None:
         self.tokens = tokens
+        self._words = tuple(t.norm if t.kind not in ("nl", "num") else None for t in tokens)
         self.draft = draft
         self.position = 0
         self.steps = 0
@@ -103,10 +104,7 @@ class Cursor:
         if start >= len(self.tokens):
             return None
         for words, value in trie(*names).get(self.tokens[start].norm, ()):
-            end = start + len(words)
-            if end <= len(self.tokens) and all(
-                t.norm == w and t.kind not in ("nl", "num") for t, w in zip(self.tokens[start:end], words, strict=True)
-            ):
+            if self._words[start : start + len(words)] == words:
                 return len(words), value
         return None
 
@@ -118,14 +116,17 @@ class Cursor:
 
     def take(self, *names: str, noise: bool = True) -> Any:
         """Take the longest phrase of these categories and return its value, else None."""
+        found = self._phrase(self.position, names)
+        if found is None and not (noise and self._noise_ahead()):
+            return None  # most often: nothing was taken
         here = (self.position, len(self.consumed))
-        for _ in range(MAX_NOISE if noise else 1):
-            found = self._phrase(self.position, names)
-            if found is not None:
-                self.advance(found[0])
-                return found[1]
-            if not noise or not self._skip_one_noise():
+        for _ in range(MAX_NOISE - 1):
+            if found is not None or not self._skip_one_noise():
                 break
+            found = self._phrase(self.position, names)
+        if found is not None:
+            self.advance(found[0])
+            return found[1]
         return self._back(here)
 
     def _back(self, here: tuple[int, int], value: Any = None) -> Any:
@@ -134,11 +135,16 @@ class Cursor:
         del self.consumed[here[1] :]
         return value
 
-    def _skip_one_noise(self) -> bool:
+    def _noise_ahead(self) -> int:
+        """Return how many words of no meaning are ahead."""
         length = self.noise.get(self.position)
         if length is None:
             found = self._phrase(self.position, ("NOISE",))
             length = self.noise[self.position] = found[0] if found else 0
+        return length
+
+    def _skip_one_noise(self) -> bool:
+        length = self._noise_ahead()
         if length:
             self.advance(length)
         return length > 0
@@ -150,12 +156,14 @@ class Cursor:
 
     def kind(self, kind: Kind, *, noise: bool = True) -> Token | None:
         """Take the next token if it is of a kind."""
-        here = (self.position, len(self.consumed))
-        if noise:
-            self.skip_noise()
         token = self.peek()
+        if noise and self._noise_ahead():
+            here = (self.position, len(self.consumed))
+            self.skip_noise()
+            token = self.peek()
+            if token is None or token.kind != kind:
+                self._back(here)
         if token is None or token.kind != kind:
-            self._back(here)
             return None
         self.advance(1)
         return token
@@ -184,15 +192,19 @@ class Cursor:
             self.skip_noise()
         token = self.peek()
         if token is None or token.norm not in symbols:
-            self._back(here)
+            if noise:
+                self._back(here)
             return None
         self.advance(1)
         return token.norm
 
     def words(self, *phrases: str, noise: bool = True) -> str | None:
         """Take one of these phrases literally, the longest that fits."""
-        here = (self.position, len(self.consumed))
         by_first = _by_first_word(phrases)
+        token = self.peek()
+        if (token is None or token.norm not in by_first) and not (noise and self._noise_ahead()):
+            return None  # most often: nothing was taken
+        here = (self.position, len(self.consumed))
         for _ in range(MAX_NOISE if noise else 1):
             token = self.peek()
             for parts, phrase in by_first.get(token.norm, ()) if token else ():

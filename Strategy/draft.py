@@ -144,13 +144,23 @@ class Draft:
     )
     exit_end: int | None = None  # the token behind the last exit rule, None where an entry came after it
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
+        self.__dict__["_snapshot"] = None  # what was taken is no longer what is read
+
     def snapshot(self) -> dict[str, Any]:
-        """Return everything read so far, to be given to `restore`."""
-        return self.__dict__.copy()
+        """Return everything read so far, to be given to `restore`; the same object as long as nothing changes."""
+        found: dict[str, Any] | None = self.__dict__["_snapshot"]
+        if found is None:
+            found = self.__dict__.copy()
+            self.__dict__["_snapshot"] = found
+        return found
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Take back everything read since the snapshot."""
-        self.__dict__.update(snapshot)
+        if self.__dict__["_snapshot"] is not snapshot:
+            self.__dict__.update(snapshot)
+            self.__dict__["_snapshot"] = snapshot
 
     def set_risk(self, name: str, value: Any) -> None:
         """Set a stop, target, size or limit; a second, different value is kept to be asked about."""

@@ -143,19 +143,30 @@ _KINDS = (
 
 def outside(text: str, tokens: list[Token], draft: Draft) -> list[Token]:
     """Report the phrases that are no part of a strategy; a single token that nothing reads stands for each."""
+    line, starts = _line(tokens)
     for kind in _KINDS:
         for pattern in kind.patterns:
-            tokens = _set_apart(text, tokens, kind, pattern, draft)
+            found = list(re.finditer(rf"(?<!\S){pattern}(?!\S)", line))
+            if found:
+                tokens = _set_apart(text, tokens, starts, kind, found, draft)
+                line, starts = _line(tokens)
     return tokens
 
 
-def _set_apart(text: str, tokens: list[Token], kind: _Kind, pattern: str, draft: Draft) -> list[Token]:
+def _line(tokens: list[Token]) -> tuple[str, list[int]]:
+    """Return tokens as the patterns see them, with the place at which each begins."""
     line, starts = "", []
     for token in tokens:
         starts.append(len(line))
         line += f"{_shape(token)} "
+    return line, starts
+
+
+def _set_apart(
+    text: str, tokens: list[Token], starts: list[int], kind: _Kind, matches: list[re.Match[str]], draft: Draft
+) -> list[Token]:
     result, at = [], 0
-    for found in re.finditer(rf"(?<!\S){pattern}(?!\S)", line):
+    for found in matches:
         first, last = bisect_left(starts, found.start()), bisect_left(starts, found.end()) - 1
         whole = replace(tokens[first], kind="sym", norm=MARK, end=tokens[last].end, percent=False, money=False)
         _report(kind, text[whole.start : whole.end], draft)
