@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -207,13 +208,14 @@ def test_a_killed_worker_s_chunk_is_run_again(goog: PriceData, counted: None) ->
     work, _ = plan(CROSS, goog, many)
     chunks = work.chunks(np.arange(work.space.size))
     expected = np.concatenate(list(run_chunks(work, chunks[:60])))
-    killed = threading.Event()
+    killed, others = (
+        threading.Event(),
+        set(multiprocessing.active_children()),
+    )  # servers of other tests are children too
 
     def kill() -> None:
-        import multiprocessing
-
         while not killed.is_set():
-            for child in multiprocessing.active_children():
+            for child in set(multiprocessing.active_children()) - others:
                 if time.monotonic() - begun > 2.5 and child.pid:
                     os.kill(child.pid, signal.SIGKILL)
                     killed.set()
@@ -456,7 +458,7 @@ def test_a_best_that_does_not_agree_fails(goog: PriceData, sandbox: Any) -> None
 
 # -- Known answers ------------------------------------------------------------------------------
 
-SEEDS = int(os.environ.get("VERDICT_SEEDS", "3"))
+SEEDS = int(os.environ.get("VERDICT_SEEDS", "2"))
 KNOWN = request(parameters={FAST: {"min": 2, "max": 20, "step": 2}, SLOW: {"min": 20, "max": 60, "step": 5}})
 
 

@@ -27,7 +27,7 @@ from tests.Strategy.notation import comparable
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=250, **QUIET)
+@settings(max_examples=170, **QUIET)
 @given(strategies())
 def test_its_plain_english_parses_to_the_same_strategy(strategy: CanonicalStrategy) -> None:
     text = strategy.describe()
@@ -58,13 +58,13 @@ def answers(text: str) -> None:
         assert parsed.strategy is not None or (parsed.errors and parsed.questions)
 
 
-@settings(max_examples=300, **QUIET)
+@settings(max_examples=200, **QUIET)
 @given(SOUP)
 def test_a_soup_of_trading_words_gets_an_answer(words: list[str]) -> None:
     answers(" ".join(words))
 
 
-@settings(max_examples=200, **QUIET)
+@settings(max_examples=140, **QUIET)
 @given(st.text(max_size=2000))
 @example("\x00" * 50)
 @example("💥 buy when RSI < 30 \u202e sell")
