@@ -14,7 +14,7 @@ import pytest
 # What is tried, in which tests, and what holds.
 KINDS = {
     "Reaching out: files, network, other processes, other jobs": (
-        ["tests/escape/test_reach.py", "tests/escape/test_kernel.py", "tests/escape/test_containers.py"],
+        ["tests/escape/test_containers.py", "tests/escape/test_reach.py", "tests/escape/test_kernel.py"],
         "namespaces without network and files, a filter of system calls, an interpreter for one job",
     ),
     "Bombs: memory, processes, files, output, time": (
