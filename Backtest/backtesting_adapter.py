@@ -25,7 +25,7 @@ from Backtest.conditions import compute_indicators, first_decision_bar, time_mas
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.quality import gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
-from Backtest.describe import dollars, plain
+from Backtest.describe import bars_of, dollars, plain
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
 from Backtest.explain import exit_reasons
@@ -171,7 +171,7 @@ def _result(
     if begin > prices.first:
         warnings.append(
             f"Graded from {_day(index[begin])}, strategy and buy-and-hold alike: before it there is too little history for "
-            f"the indicators, {begin - prices.first} bars from {_day(index[prices.first])} on are not judged"
+            f"the indicators, which leaves out {bars_of(prices.timeframe, begin - prices.first)} from {_day(index[prices.first])} on"
         )
     graded = len(index) - begin
     uncertain = cautions(done.metrics, bars=graded, years=(index[-1] - index[begin]) / pd.Timedelta(days=365.25))

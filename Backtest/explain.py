@@ -47,9 +47,9 @@ from Backtest.conditions import (
     first_decision_bar,
     operand_values,
 )
+from Backtest.describe import bars_of, spaced
 from Backtest.describe import condition as condition_text
 from Backtest.describe import operand as operand_text
-from Backtest.describe import spaced
 from Backtest.errors import DataError
 from Backtest.timeframes import is_intraday, seconds
 
@@ -313,7 +313,7 @@ class Explainer:
         if row.exit_reason == "exit_rule":
             return f"The {row.side} exit closed it at {price} {order}."
         if row.exit_reason == "max_bars":
-            return f"The limit of {self.strategy.risk.max_bars} bars closed it at {price} {order}."
+            return f"The limit of {bars_of(self.strategy.timeframe, self.strategy.risk.max_bars)} closed it at {price} {order}."
         return f"The {row.exit_reason.replace('_', ' ') or 'exit'} closed it at {price}."
 
     def _position(self, bar: int) -> dict[str, Any] | None:
