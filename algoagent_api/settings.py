@@ -236,6 +236,8 @@ SANDBOX_TIMEOUT_S = env.float("SANDBOX_TIMEOUT_S", default=600.0)
 SANDBOX_MEMORY_MB = env.int("SANDBOX_MEMORY_MB", default=4096)
 BACKTEST_CONCURRENCY = env.int("BACKTEST_CONCURRENCY", default=3)
 BACKTEST_PER_USER = env.int("BACKTEST_PER_USER", default=max(1, BACKTEST_CONCURRENCY - 1))
+BACKTEST_QUEUE_PER_USER = env.int("BACKTEST_QUEUE_PER_USER", default=200)
+SEARCH_TIMEOUT_S = env.float("SEARCH_TIMEOUT_S", default=3600.0)
 DEPLOY_REPO = environment.folder(
     "DEPLOY_REPO", BASE_DIR / env.str("DEPLOY_REPO", default=str(VAR_DIR / "deploy")), make=False
 )

@@ -44,7 +44,7 @@ class BacktestRunAdmin(ReadOnlyAdmin):
         ("Code", {"fields": ("code_sha256", "code")}),
         ("Search, ranges and tries", {"fields": ("asked_for", "found")}),
         ("Manifest", {"fields": ("made_of", "duration_ms", "created_at", "finished_at")}),
-        ("Queue", {"fields": ("attempts", "worker", "lease_until", "cancel_requested", "started_at", "job")}),
+        ("Queue", {"fields": ("attempts", "worker", "beat", "cancel_requested", "started_at", "job")}),
     )
 
     def get_urls(self) -> list[Any]:

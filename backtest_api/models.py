@@ -28,7 +28,7 @@ class BacktestJob(models.Model):
 class BacktestRun(models.Model):
     """A backtest, from the request to its result. The row is the truth about it.
 
-    While it runs, it belongs to one `worker`, until `lease_until`; `attempts` counts how often it was taken.
+    While it runs, it belongs to one `worker`, as long as `beat` goes on counting; `attempts` counts how often it was taken.
 
     Figures have the units of the API: money in the account's currency, returns and drawdown in
     percent (drawdown negative), `win_rate` from 0 to 1.
@@ -80,7 +80,7 @@ class BacktestRun(models.Model):
     duration_ms = models.FloatField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     worker = models.CharField(max_length=120, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
+    beat = models.PositiveIntegerField(default=0)  # counts while its worker lives
     cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -124,13 +124,13 @@ class BacktestRun(models.Model):
 
 
 class SearchChunk(models.Model):
-    """A part of a search's combinations. Whoever takes it holds it until `lease_until`, then it is free again."""
+    """A part of a search's combinations. Whoever took it last, for the `takes`-th time, holds it for a while; then it is free again."""
 
     run = models.ForeignKey(BacktestRun, on_delete=models.CASCADE, related_name="chunks")
     attempt = models.PositiveSmallIntegerField()
     number = models.PositiveIntegerField()
     worker = models.CharField(max_length=120, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
+    takes = models.PositiveIntegerField(default=0)
     done = models.BooleanField(default=False)
 
     class Meta:

@@ -1,48 +1,97 @@
 """Whose run is it: taking, keeping, giving back.
 
 The row is the truth and the broker only rings a bell. A run is taken by changing its row from queued
-to running under the condition that it still is queued; it is kept by renewing its lease, and finished
+to running under the condition that it still is queued; it is kept by counting on in its row, and finished
 under the condition that it is still one's own. What a lost worker held is queued again, once.
+
+No clock of the day decides who is lost: they differ between machines and are set back and forth.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+import threading
 import time
+from collections.abc import Callable, Collection, Hashable
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import Count, F, Min
+from django.db.models import Count, F, Min, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from auth_api.models import User
-from Backtest.errors import Conflict, ExecutionError
+from Backtest.errors import Conflict, ExecutionError, TooBusy
 from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api.metrics import ENDED, RUN, WAIT
 from backtest_api.models import BacktestRun, RunEvent, Worker
 
 logger = logging.getLogger(__name__)
 
-LEASE_S = 60.0
+SILENT_S = 60.0
 BEAT_S = 0.5
 ATTEMPTS = 2
-SEEN_S = 10.0
+SEEN = timedelta(seconds=10)
 Status = BacktestRun.Status
+
+
+_taking = threading.Lock()
 
 
 class Lost(Exception):
     """The run belongs to somebody else now."""
 
 
+class Watch:
+    """Tells what has stood still for longer than `seconds` by this process's own clock, from when it was first looked at."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._seen: dict[Hashable, tuple[Hashable, float]] = {}
+
+    def stands_still(self, what: Hashable, state: Hashable) -> bool:
+        """Look at something: whether its state is the one it had so long ago."""
+        known, since = self._seen.get(what, (None, 0.0))
+        if known != state:
+            self._seen[what] = (state, self._clock())
+            return False
+        return self._clock() - since > self._seconds
+
+    def forget_others(self, than: Collection[Hashable]) -> None:
+        self._seen = {what: seen for what, seen in self._seen.items() if what in than}
+
+
+def check_room(user: User) -> None:
+    """TooBusy where a user has as many runs queued as one may have."""
+    if BacktestRun.objects.filter(user=user, status=Status.QUEUED).count() >= settings.BACKTEST_QUEUE_PER_USER:
+        raise TooBusy(
+            f"You have {settings.BACKTEST_QUEUE_PER_USER} backtests queued: wait until some are done, or cancel some"
+        )
+
+
 def take_next() -> BacktestRun | None:
-    """Take the run whose turn it is, or None. First come the users with the fewest runs under way."""
+    """Take the run whose turn it is, or None. First come the users with the fewest runs under way.
+
+    Searches, which may take an hour, leave a worker one place for other runs.
+    """
+    with _taking:
+        return _take_next()
+
+
+def _take_next() -> BacktestRun | None:
     running = dict(
         BacktestRun.objects.filter(status=Status.RUNNING).values_list("user").annotate(Count("id")).order_by()
     )
-    waiting = BacktestRun.objects.filter(status=Status.QUEUED).values_list("user").annotate(Min("id")).order_by()
-    for user_id, run_id in sorted(waiting, key=lambda w: (running.get(w[0], 0), w[1])):
+    waiting = BacktestRun.objects.filter(status=Status.QUEUED)
+    searches = BacktestRun.objects.filter(status=Status.RUNNING, worker=own_name(), search__isnull=False).count()
+    if searches >= max(1, settings.BACKTEST_CONCURRENCY - 1):
+        waiting = waiting.filter(search__isnull=True)
+    first = waiting.values_list("user").annotate(Min("id")).order_by()
+    for user_id, run_id in sorted(first, key=lambda w: (running.get(w[0], 0), w[1])):
         with transaction.atomic():
             User.objects.select_for_update().get(pk=user_id)  # one at a time counts a user's runs
             if BacktestRun.objects.filter(user=user_id, status=Status.RUNNING).count() >= settings.BACKTEST_PER_USER:
@@ -56,7 +105,7 @@ def take(*, run_id: int) -> BacktestRun | None:
     """Take a queued run, or return None when it is not queued any more."""
     now = timezone.now()
     taken = BacktestRun.objects.filter(pk=run_id, status=Status.QUEUED).update(
-        **lease(), attempts=F("attempts") + 1, started_at=now, progress=0.0
+        **taken_fields(), attempts=F("attempts") + 1, started_at=now, progress=0.0
     )
     if not taken:
         return None
@@ -66,10 +115,9 @@ def take(*, run_id: int) -> BacktestRun | None:
     return run
 
 
-def lease() -> dict[str, Any]:
+def taken_fields() -> dict[str, Any]:
     """Return the fields of a run that is this process's from now on."""
-    until = timezone.now() + timedelta(seconds=LEASE_S)
-    return {"status": Status.RUNNING, "worker": own_name(), "lease_until": until}
+    return {"status": Status.RUNNING, "worker": own_name(), "beat": 0}
 
 
 def tell(run: BacktestRun, kind: RunEvent.Kind, **data: Any) -> None:
@@ -77,31 +125,36 @@ def tell(run: BacktestRun, kind: RunEvent.Kind, **data: Any) -> None:
 
 
 class Keeper:
-    """Renews the lease of a run while it is under way: a sandbox's `tick`."""
+    """Says that a run is under way: a sandbox's `tick`. One that has `seconds` ends after so many."""
 
-    def __init__(self, run: BacktestRun) -> None:
+    def __init__(self, run: BacktestRun, seconds: float = math.inf) -> None:
         self._run = run
+        self._seconds = seconds
+        self._begun = time.monotonic()
         self._next = 0.0
         self._told = 0.0
 
     def __call__(self, progress: float) -> None:
-        """Renew, at most twice a second.
+        """Say so, at most twice a second.
 
         Raises:
-            ExecutionError: the run was cancelled.
+            ExecutionError: the run was cancelled, or its seconds are over.
             Lost: it was taken for dead and given to another worker.
         """
-        if time.monotonic() < self._next:
+        now = time.monotonic()
+        if now < self._next:
             return
-        self._next = time.monotonic() + BEAT_S
+        self._next = now + BEAT_S
+        if now - self._begun > self._seconds:
+            message = f"It was ended after {self._seconds:g} s, the limit (SEARCH_TIMEOUT_S), {progress:.0%} of it done"
+            raise ExecutionError(message, exit_reason="timeout")
         try:
             self._renew(progress)
         except DatabaseError:
-            logger.warning("run %s: the database does not answer, its lease was not renewed", self._run.pk)
+            logger.warning("run %s: the database does not answer, it goes on", self._run.pk)
 
     def _renew(self, progress: float) -> None:
-        until = timezone.now() + timedelta(seconds=LEASE_S)
-        kept = mine(self._run).filter(cancel_requested=False).update(lease_until=until, progress=progress)
+        kept = mine(self._run).filter(cancel_requested=False).update(beat=F("beat") + 1, progress=progress)
         if not kept:
             if mine(self._run).exists():
                 raise ExecutionError("Cancelled", exit_reason="cancelled")
@@ -119,7 +172,7 @@ def mine(run: BacktestRun) -> Any:
 def finish(run: BacktestRun) -> None:
     """Store a run that has ended, all of it. Lost when it is not this process's any more."""
     run.finished_at = timezone.now()
-    run.worker, run.lease_until = "", None
+    run.worker, run.beat = "", 0
     fields = {f.attname: getattr(run, f.attname) for f in BacktestRun._meta.concrete_fields if not f.primary_key}
     fields.pop("cancel_requested")
     with transaction.atomic():
@@ -151,12 +204,17 @@ def cancel(run: BacktestRun) -> BacktestRun:
     return run
 
 
-def requeue_lost() -> int:
-    """Queue again what lost workers held; what was lost twice fails. Return how many runs were found."""
+def requeue_lost(watch: Watch) -> int:
+    """Queue again what lost workers held; what was lost twice fails. Return how many runs were found.
+
+    Lost is a worker of this machine whose process is gone, and one whose run stands still in the `watch`.
+    """
     found = 0
-    for run in BacktestRun.objects.filter(status=Status.RUNNING):
-        late = run.lease_until is None or run.lease_until < timezone.now()
-        if not late and not is_gone(run.worker):
+    running = list(BacktestRun.objects.filter(status=Status.RUNNING))
+    watch.forget_others({run.pk for run in running})
+    for run in running:
+        silent = watch.stands_still(run.pk, (run.worker, run.attempts, run.beat))
+        if not silent and not is_gone(run.worker):
             continue
         if run.cancel_requested:
             after = {"status": Status.CANCELLED, "error": "Cancelled", "finished_at": timezone.now()}
@@ -167,9 +225,9 @@ def requeue_lost() -> int:
             after = {"status": Status.QUEUED, "progress": 0.0}
         with transaction.atomic():
             same = BacktestRun.objects.filter(
-                pk=run.pk, status=Status.RUNNING, worker=run.worker, attempts=run.attempts, lease_until=run.lease_until
+                pk=run.pk, status=Status.RUNNING, worker=run.worker, attempts=run.attempts, beat=run.beat
             )
-            if same.update(worker="", lease_until=None, **after):
+            if same.update(worker="", beat=0, **after):
                 found += 1
                 tell(run, RunEvent.Kind.STATUS, status=after["status"], error=after.get("error", ""))
                 logger.warning("run %s: its worker %s is gone, now it is %s", run.pk, run.worker, after["status"])
@@ -178,4 +236,15 @@ def requeue_lost() -> int:
 
 def workers_seen() -> list[Worker]:
     """Return the workers that are alive as far as their last word tells."""
-    return list(Worker.objects.filter(seen_at__gte=timezone.now() - timedelta(seconds=SEEN_S)))
+    return list(Worker.objects.exclude(_unseen(SEEN)))
+
+
+def see(**worker: Any) -> None:
+    """Say that this process is a worker, and forget those that have not said so for long."""
+    Worker.objects.update_or_create(name=own_name(), defaults={**worker, "seen_at": Now()})
+    Worker.objects.filter(_unseen(10 * SEEN)).delete()
+
+
+def _unseen(span: timedelta) -> Q:
+    """Whose last word is older by the database's clock, or of a time to come: it was set back since."""
+    return Q(seen_at__lt=Now() - span) | Q(seen_at__gt=Now() + timedelta(seconds=1))

@@ -7,15 +7,14 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kombu.exceptions
 import numpy as np
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from pydantic import ValidationError
 
 from auth_api.requests import unknown_names
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CHUNK_LEASE_S = 30.0
+CHUNK_S = 30.0
 POLL_S = 0.05
 SEARCHED, ASSESSED = 0.5, 0.9  # parts of the progress
 
@@ -270,7 +269,7 @@ def _execute(run: BacktestRun, workers: int, report: bool) -> None:
 
     request = request_of(run.search or {})
     canonical = load_canonical(run.canonical_json).require()
-    keep = queue.Keeper(run)
+    keep = queue.Keeper(run, settings.SEARCH_TIMEOUT_S)
     keep(0.0)
     prices = _prices(run)
     work, objectives = optimiser.plan(canonical, prices, request)
@@ -406,7 +405,7 @@ def shared_chunks(
     SearchChunk.objects.filter(run=run).delete()
     SearchChunk.objects.bulk_create(SearchChunk(run=run, attempt=run.attempts, number=k) for k in range(len(chunks)))
     _call_helpers(run, len(chunks) - 1)
-    kernel = work.kernel()
+    kernel, watch = work.kernel(), queue.Watch(CHUNK_S)
     done = 0
     while done < len(chunks):
         path = folder / f"chunk-{done}.npy"
@@ -416,7 +415,7 @@ def shared_chunks(
             path.unlink()
             done += 1
             continue
-        if not _take_and_run(run.pk, run.attempts, work, kernel, chunks, folder):
+        if not _take_and_run(run, watch, work, kernel, chunks, folder):
             time.sleep(POLL_S)
 
 
@@ -434,18 +433,18 @@ def _call_helpers(run: BacktestRun, count: int) -> None:
         logger.warning("the broker is away (%s): the search runs on this worker alone", error)
 
 
-def _take_and_run(run_id: int, attempt: int, work: Work, kernel: Any, chunks: list[Ints], folder: Path) -> bool:
+def _take_and_run(
+    run: BacktestRun, watch: queue.Watch, work: Work, kernel: Any, chunks: list[Ints], folder: Path
+) -> bool:
     """Run the first chunk that is free, or whose taker is late or gone; False when there is none."""
     from Backtest.search.sweeping import figures
 
-    now = timezone.now()
-    mine = {"worker": own_name(), "lease_until": now + timedelta(seconds=CHUNK_LEASE_S)}
-    for chunk in SearchChunk.objects.filter(run=run_id, attempt=attempt, done=False)[:64]:
-        held = chunk.lease_until is not None and chunk.lease_until > now
-        if held and not is_gone(chunk.worker):
+    for chunk in SearchChunk.objects.filter(run=run, attempt=run.attempts, done=False)[:64]:
+        late = watch.stands_still(chunk.pk, chunk.takes)
+        if chunk.worker and not late and not is_gone(chunk.worker):
             continue
-        same = SearchChunk.objects.filter(pk=chunk.pk, done=False, lease_until=chunk.lease_until)
-        if not same.update(**mine):
+        same = SearchChunk.objects.filter(pk=chunk.pk, done=False, takes=chunk.takes)
+        if not same.update(worker=own_name(), takes=chunk.takes + 1):
             continue
         made = folder / f"chunk-{chunk.number}.{own_name().replace('/', '_')}.tmp.npy"
         np.save(made, figures(kernel, work.space.sets(chunks[chunk.number])))
@@ -474,8 +473,9 @@ def help_search(*, run_id: int, attempt: int) -> int:
     prices = PriceData(run.symbol, run.timeframe, frame, "shared", first=first)
     work, _ = optimiser.plan(canonical, prices, request_of(run.search or {}))
     chunks, kernel, ran = work.chunks(index), work.kernel(), 0
+    watch = queue.Watch(CHUNK_S)
     try:
-        while _take_and_run(run_id, attempt, work, kernel, chunks, folder):
+        while _take_and_run(run, watch, work, kernel, chunks, folder):
             ran += 1
     except OSError:  # the search has ended and its folder is gone
         logger.info("search %s ended while this worker helped", run_id)

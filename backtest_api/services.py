@@ -85,7 +85,10 @@ def run_create(
     Raises:
         InvalidInput: no symbol is known, or the dates are reversed.
         StrategyError: the overrides make the strategy impossible.
+        TooBusy: the user has as many runs queued as one may have.
     """
+    if not here:
+        queue.check_room(user)
     chosen = _checked_symbol(symbol or (canonical.symbols[0] if canonical.symbols else ""), start_date, end_date)
     given = {k: v for k, v in execution.items() if v is not None}
     canonical, of_bars = on_bars(canonical, timeframe or canonical.timeframe, chosen)
@@ -137,6 +140,8 @@ def run_create_from_code(
     """
     from Backtest.sandbox import EngineSettings
 
+    if not here:
+        queue.check_room(user)
     settings_ = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     return BacktestRun.objects.create(
         **(_taken() if here else {}),
@@ -154,7 +159,7 @@ def run_create_from_code(
 
 def _taken() -> dict[str, Any]:
     """Return the fields of a run that this process is to run at once."""
-    return {**queue.lease(), "attempts": 1, "started_at": now()}
+    return {**queue.taken_fields(), "attempts": 1, "started_at": now()}
 
 
 def run_isolated(*, user: User, strategy_id: int | None = None, code: str = "", **options: Any) -> BacktestRun:

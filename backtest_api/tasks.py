@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import timedelta
 
 import kombu.exceptions
 import structlog
@@ -14,10 +13,8 @@ from django.db import DatabaseError, connections, transaction
 from django.utils import timezone
 
 from Backtest.errors import AlgoAgentError
-from Backtest.sandbox.owners import own_name
 from backtest_api import queue
-from backtest_api.models import BacktestRun, Worker
-from backtest_api.queue import SEEN_S
+from backtest_api.models import BacktestRun
 from backtest_api.searches import help_search, search_execute
 from backtest_api.services import run_execute
 from strategy_api.engine import get_sandbox
@@ -75,7 +72,7 @@ def _execute(run: BacktestRun) -> None:
     except AlgoAgentError as error:
         logger.info("run %s: %s", run.pk, error.message)
     except DatabaseError:
-        # Not the run's fault: its row still says running, and it is tried again when the lease ends.
+        # Not the run's fault: its row still says running, and it is tried again when its worker has been silent for long.
         logger.exception("run %s: the database failed, nothing was stored", run.pk)
     except Exception:  # a fault of ours: the user is told, the log has it, the worker goes on
         logger.exception("run %s failed", run.pk)
@@ -83,7 +80,7 @@ def _execute(run: BacktestRun) -> None:
         try:
             queue.finish(run)
         except (queue.Lost, DatabaseError):
-            logger.warning("run %s: its failure could not be stored; it is tried again when its lease ends", run.pk)
+            logger.warning("run %s: its failure could not be stored; it is tried again later", run.pk)
 
 
 # -- What a worker does beside its tasks ---------------------------------------------------------
@@ -95,18 +92,16 @@ def attend(stop: threading.Event) -> None:
     sandbox.warm_up()
     isolated = sandbox.isolated and not sandbox.problem()
     started = timezone.now()
+    watch = queue.Watch(queue.SILENT_S)
     while True:
         try:
-            now = timezone.now()
-            Worker.objects.update_or_create(
-                name=own_name(),
-                defaults={
-                    "concurrency": settings.BACKTEST_CONCURRENCY, "sandbox": sandbox.backend,
-                    "isolated": isolated, "started_at": started, "seen_at": now,
-                },
-            )  # fmt: skip
-            Worker.objects.filter(seen_at__lt=now - timedelta(seconds=10 * SEEN_S)).delete()
-            queue.requeue_lost()
+            queue.see(
+                concurrency=settings.BACKTEST_CONCURRENCY,
+                sandbox=sandbox.backend,
+                isolated=isolated,
+                started_at=started,
+            )
+            queue.requeue_lost(watch)
             waiting = BacktestRun.objects.filter(status=BacktestRun.Status.QUEUED).count()
             for _ in range(min(waiting, settings.BACKTEST_CONCURRENCY)):
                 _ring()

@@ -54,7 +54,7 @@ def test_a_queued_run_is_completed_by_a_worker(api: APIClient, strategy: int) ->
     )
     assert found["start_date"] == "2006-01-03"
     run.refresh_from_db()
-    assert (run.worker, run.lease_until) == ("", None)
+    assert (run.worker, run.beat) == ("", 0)
     assert run.canonical_json["execution"]["commission"] == 0.001
     assert {a["name"] for a in found["artifacts"]} == {
         "trades.csv", "equity_curve.csv", "prices.parquet", "strategy.py", "manifest.json", "log.txt", "backtesting_stats.json",
@@ -137,19 +137,25 @@ def test_what_is_done_cannot_be_cancelled(api: APIClient, strategy: int) -> None
 
 def lose(run: BacktestRun, **more: Any) -> None:
     """Make a run one that a worker held when it was lost."""
-    past = timezone.now() - timedelta(seconds=1)
-    BacktestRun.objects.filter(pk=run.pk).update(status=Status.RUNNING, worker=GONE, lease_until=past, **more)
+    BacktestRun.objects.filter(pk=run.pk).update(status=Status.RUNNING, worker=GONE, **more)
+
+
+def found_lost() -> int:
+    """Return how many lost runs a worker finds that looks now and again after 61 s."""
+    clock = iter((0.0, 61.0))
+    watch = queue.Watch(queue.SILENT_S, clock=lambda: next(clock))
+    return queue.requeue_lost(watch) + queue.requeue_lost(watch)
 
 
 def test_what_a_lost_worker_held_is_queued_again_once(api: APIClient, strategy: int) -> None:
     run = queued(api, strategy)
     lose(run, attempts=1)
-    assert queue.requeue_lost() == 1
+    assert found_lost() == 1
     tasks.work()
     run.refresh_from_db()
     assert (run.status, run.attempts) == (Status.COMPLETED, 2)
     lose(run, attempts=2)
-    assert queue.requeue_lost() == 1
+    assert found_lost() == 1
     run.refresh_from_db()
     assert run.status == Status.FAILED
     assert "The worker ended 2 times" in run.error
@@ -158,16 +164,59 @@ def test_what_a_lost_worker_held_is_queued_again_once(api: APIClient, strategy: 
 def test_a_dead_process_of_this_machine_is_known_at_once(api: APIClient, strategy: int) -> None:
     run = queued(api, strategy)
     assert queue.take(run_id=run.pk)
-    assert queue.requeue_lost() == 0  # this process lives
+    watch = queue.Watch(queue.SILENT_S)
+    assert queue.requeue_lost(watch) == 0  # this process lives
     machine, pid, started = queue.own_name().split("/")
     BacktestRun.objects.filter(pk=run.pk).update(worker=f"{machine}/{pid}/{int(started or 0) + 1}")
-    assert queue.requeue_lost() == 1
+    assert queue.requeue_lost(watch) == 1
+
+
+def test_a_run_whose_worker_counts_on_is_nobody_elses(api: APIClient, strategy: int) -> None:
+    """Also of another machine, whatever the clocks of the day say there and here."""
+    run = queued(api, strategy)
+    taken = queue.take(run_id=run.pk)
+    assert taken is not None
+    clock = iter((0.0, 59.0, 61.0, 121.0, 122.1))
+    watch = queue.Watch(queue.SILENT_S, clock=lambda: next(clock))
+    assert [queue.requeue_lost(watch) for _ in range(2)] == [0, 0]
+    queue.Keeper(taken)(0.5)
+    BacktestRun.objects.filter(pk=run.pk).update(worker=GONE)  # seen for the first time at 61 s
+    assert [queue.requeue_lost(watch) for _ in range(3)] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_worker_that_died_is_not_seen_whatever_the_clock_was_set_to_since(user: User, hours: int) -> None:
+    """Its last word is of an hour ago, or of an hour to come where the clock was set back."""
+    then = timezone.now() + timedelta(hours=hours)
+    Worker.objects.create(name=GONE, concurrency=1, sandbox="process", isolated=False, started_at=then, seen_at=then)
+    assert queue.workers_seen() == []
+    queue.see(concurrency=1, sandbox="process", isolated=False, started_at=timezone.now())
+    assert [worker.name for worker in queue.workers_seen()] == [queue.own_name()]
+    assert Worker.objects.count() == 1
+
+
+def test_a_user_has_so_many_runs_queued_and_no_more(api: APIClient, strategy: int, settings: Any) -> None:
+    settings.BACKTEST_QUEUE_PER_USER = 2
+    first = queued(api, strategy)
+    queued(api, strategy)
+    answer = api.post("/api/backtests/", {"strategy_id": strategy})
+    assert (answer.status_code, answer.json()["error"]) == (
+        429,
+        "You have 2 backtests queued: wait until some are done, or cancel some",
+    )
+    search = {"strategy_id": strategy, "parameters": {"rsi_14_period": [10, 14]}}
+    assert api.post("/api/backtests/optimize/", search).status_code == 429
+    jobs = api.post("/api/backtests/jobs/", {"strategy": SENTENCE, "symbols": ["GOOG", "AAPL"]})
+    assert (jobs.status_code, BacktestJob.objects.count()) == (429, 0)
+    assert api.post("/api/backtests/quick-run/", {"strategy_id": strategy}).status_code == 200  # it does not wait
+    api.post(f"/api/backtests/{first.pk}/cancel/")
+    queued(api, strategy)
 
 
 def test_a_lost_run_that_was_to_be_cancelled_is_cancelled(api: APIClient, strategy: int) -> None:
     run = queued(api, strategy)
     lose(run, cancel_requested=True)
-    assert queue.requeue_lost() == 1
+    assert found_lost() == 1
     run.refresh_from_db()
     assert run.status == Status.CANCELLED
 
@@ -177,7 +226,7 @@ def test_a_worker_that_was_taken_for_dead_stores_nothing(api: APIClient, strateg
     taken = queue.take(run_id=run.pk)
     assert taken is not None
     lose(run, attempts=1)
-    assert queue.requeue_lost() == 1
+    assert found_lost() == 1
     tasks.execute(taken)
     run.refresh_from_db()
     assert (run.status, run.total_trades) == (Status.QUEUED, None)
@@ -217,7 +266,7 @@ def test_a_database_that_does_not_answer_while_it_runs(
 def test_a_database_that_fails_when_the_result_is_stored(
     api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The result is not lost to a verdict: the run is tried again when its lease ends."""
+    """The result is not lost to a verdict: the run is tried again when its worker was silent for long."""
     from django.db import OperationalError
 
     def locked(_: BacktestRun) -> None:
@@ -230,7 +279,7 @@ def test_a_database_that_fails_when_the_result_is_stored(
     run.refresh_from_db()
     assert (run.status, run.error) == (Status.RUNNING, "")
     lose(run)
-    assert queue.requeue_lost() == 1
+    assert found_lost() == 1
     tasks.work()
     run.refresh_from_db()
     assert (run.status, run.attempts) == (Status.COMPLETED, 2)

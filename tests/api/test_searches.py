@@ -6,7 +6,6 @@ import html
 import json
 import os
 import re
-from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -19,7 +18,7 @@ from rest_framework.test import APIClient
 from auth_api.models import User
 from Backtest.canonical import Execution
 from Backtest.sandbox.owners import own_name
-from backtest_api import searches, tasks
+from backtest_api import queue, searches, tasks
 from backtest_api.models import BacktestRun, SearchChunk, Worker
 from backtest_api.services import artifact_folder, run_again
 from strategy_api.models import Trial
@@ -263,6 +262,34 @@ def test_cancelling(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPat
     assert not SearchChunk.objects.exists()
 
 
+def test_a_search_ends_when_its_time_is_over(api: APIClient, strategy: int, settings: Any) -> None:
+    settings.SEARCH_TIMEOUT_S = 1e-6
+    made = asked(api, strategy_id=strategy, parameters=SMALL)
+    tasks.work()
+    run = BacktestRun.objects.get(pk=made["id"])
+    assert (run.status, run.error) == (
+        "failed",
+        "It was ended after 1e-06 s, the limit (SEARCH_TIMEOUT_S), 0% of it done",
+    )
+    assert not SearchChunk.objects.exists()
+
+
+def test_searches_leave_a_place_to_other_runs(api: APIClient, strategy: int, settings: Any) -> None:
+    """Of three places searches of three users have two; a backtest of a fourth, asked for last, has the third."""
+    settings.BACKTEST_CONCURRENCY = 3
+    searching = [asked(api, strategy_id=strategy, parameters=SMALL)["id"] for _ in range(3)]
+    for number, run in enumerate(searching):
+        other = User.objects.create_user(f"searcher-{number}", f"{number}@example.com", "a long password 1")
+        BacktestRun.objects.filter(pk=run).update(user=other)
+    plain = api.post("/api/backtests/", {"strategy_id": strategy}).json()["id"]
+    taken = [run.pk for _ in range(4) if (run := queue.take_next()) is not None]
+    assert taken == [searching[0], searching[1], plain]
+    BacktestRun.objects.filter(pk=searching[1]).update(status="completed")
+    third = queue.take_next()
+    assert third is not None
+    assert (third.pk, queue.take_next()) == (searching[2], None)
+
+
 # -- Many workers -------------------------------------------------------------------------------
 
 
@@ -276,15 +303,13 @@ def test_what_a_lost_helper_took_is_redone(api: APIClient, strategy: int, monkey
 
     def lose_some(run: BacktestRun, count: int) -> None:
         assert count == 19
-        soon = timezone.now() + timedelta(seconds=0.5)
-        SearchChunk.objects.filter(run=run, number__in=[0, 7]).update(worker="far-away/1/1", lease_until=soon)
-        gone = timezone.now() + timedelta(hours=1)
-        SearchChunk.objects.filter(run=run, number=9).update(
-            worker=own_name().replace(str(os.getpid()), "4194303"), lease_until=gone
-        )
+        SearchChunk.objects.filter(run=run, number__in=[0, 7]).update(worker="far-away/1/1", takes=1)
+        gone = own_name().replace(str(os.getpid()), "4194303")
+        SearchChunk.objects.filter(run=run, number=9).update(worker=gone, takes=1)
 
     now = timezone.now()
     Worker.objects.create(name="w", concurrency=2, sandbox="process", isolated=False, started_at=now, seen_at=now)
+    monkeypatch.setattr(searches, "CHUNK_S", 0.5)
     monkeypatch.setattr(searches, "_call_helpers", lose_some)
     shared = asked(api, strategy_id=strategy, parameters=wide)
     tasks.work()

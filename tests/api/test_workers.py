@@ -86,7 +86,7 @@ def test_clients_that_hang_hold_nobody_up(working: Server) -> None:
     made = http.post(
         f"{working.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
     ).json()
-    working.manage("shell", "-c", f"from backtest_api.models import *; r = BacktestRun(user_id={made['user_id']}, canonical_json={{}}, symbol='X', timeframe='1d', status='running', worker='elsewhere/1/1', lease_until='2099-01-01T00:00Z'); r.save(); print(r.pk)")  # fmt: skip
+    working.manage("shell", "-c", f"from backtest_api.models import *; r = BacktestRun(user_id={made['user_id']}, canonical_json={{}}, symbol='X', timeframe='1d', status='running', worker='elsewhere/1/1'); r.save(); print(r.pk)")  # fmt: skip
     run = http.get(f"{working.url}/api/backtests/?symbol=X", headers=header, timeout=60).json()["results"][0]["id"]
     host, port = working.url.removeprefix("http://").split(":")
     lines = []
