@@ -8,9 +8,7 @@ those of `docs/canonical.md`.
 from __future__ import annotations
 
 import inspect
-import os
 import re
-import tempfile
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -30,6 +28,7 @@ from Backtest.code_orders import Orders
 from Backtest.errors import AlgoAgentError
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
+from Backtest.whole_files import write_whole
 
 
 @dataclass
@@ -65,17 +64,10 @@ def write_code(generated: GeneratedCode, *, name: str, folder: Path, key: str) -
         AlgoAgentError: the folder cannot be made or written to.
     """
     path = folder / f"{safe_slug(name)}_{re.sub('[^a-z0-9]+', '_', key.lower())}.py"
-    temporary = ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(generated.code)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        write_whole(path, lambda made: made.write_text(generated.code, encoding="utf-8"), mode=0o644)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise AlgoAgentError(f"The code could not be written to {folder}: {error.strerror}") from error
     return path
 

@@ -2,21 +2,41 @@
 
 Kombu writes a message into the folder its readers look at; a reader that comes too early finds half a
 message, and its worker ends. Here a message is written aside and moved into place, and taken by being
-moved away. What cannot be read is left out: a message only says that there is work, and the rows say which.
+moved away. What is no message, such as a foreign file, is left out: a message only says that there is work, and the rows say which.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 import uuid
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, Literal
 
 from kombu.exceptions import ChannelError
 from kombu.transport import filesystem
+from pydantic import BaseModel, Field, ValidationError
+
+LONGEST = 2**20  # bytes; ours have some hundred
+
+
+class Properties(BaseModel):
+    delivery_tag: str
+    delivery_info: dict[str, Any]
+    body_encoding: Literal["base64"]
+
+
+class Envelope(BaseModel):
+    """What a message has at least; without it Kombu raises where it ends the worker."""
+
+    body: str
+    headers: dict[str, Any]
+    properties: Properties
+    content_type: Literal["application/json"] = Field(alias="content-type")
+    content_encoding: Literal["utf-8"] = Field(alias="content-encoding")
 
 
 class Channel(filesystem.Channel):
@@ -39,11 +59,15 @@ class Channel(filesystem.Channel):
                 continue
             taken = folder / f".{name}.{uuid.uuid4().hex}"
             try:
+                found = os.lstat(folder / name)
+                if not stat.S_ISREG(found.st_mode) or found.st_size > LONGEST:
+                    continue
                 os.replace(folder / name, taken)
                 text = taken.read_text(encoding="utf-8")
                 taken.unlink()
+                Envelope.model_validate_json(text)
                 return dict(json.loads(text))
-            except (OSError, ValueError):
+            except (OSError, UnicodeDecodeError, ValidationError):
                 continue  # another worker was quicker, or it is no message
         raise Empty
 

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from auth_api.requests import RequestSerializer, TextOrNumberField
 from Backtest.search.ranges import RANGED
 from Backtest.timeframes import Timeframe
+from Backtest.whole_files import LEFT
 from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.services import artifact_folder
@@ -132,7 +133,7 @@ KINDS = {
 def artifacts_of(run: BacktestRun) -> list[dict[str, str]]:
     """Return type, name and path of each file of a run."""
     folder = artifact_folder(run)
-    names = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+    names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.suffix != LEFT) if folder.is_dir() else []
     return [
         {"type": KINDS.get(Path(n).suffix, "file"), "name": n, "path": reverse("backtest-artifact", args=[run.pk, n])}
         for n in names

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -33,6 +32,7 @@ from Backtest.errors import (
     StrategyError,
 )
 from Backtest.timeframes import TIMEFRAMES
+from Backtest.whole_files import write_whole
 from backtest_api import queue, warnings
 from backtest_api.assumed import still_assumed
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
@@ -615,9 +615,7 @@ def report_ensure(*, run: BacktestRun) -> Path:
         _stored_prices(run)
         no_chart = _chart_ensure(run)
         page = report_page(ranges_ensure(run=run), folder, policy=PAGE_POLICY, no_chart=no_chart)
-        made = folder.with_name(f"{run.pk}.{uuid4().hex}.html")
-        made.write_text(page, encoding="utf-8")
-        made.replace(path)
+        write_whole(path, lambda made: made.write_text(page, encoding="utf-8"))
     return path
 
 
@@ -633,7 +631,8 @@ def _chart_ensure(run: BacktestRun) -> str:
     if different:
         raise DataError(f"Run {run.pk} could not be reproduced for its report: {', '.join(different)} differ")
     if result.report_html:
-        path.write_text(result.report_html, encoding="utf-8")
+        chart = result.report_html
+        write_whole(path, lambda made: made.write_text(chart, encoding="utf-8"))
     return ""
 
 

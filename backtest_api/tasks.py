@@ -17,6 +17,7 @@ from backtest_api import queue
 from backtest_api.models import BacktestRun
 from backtest_api.searches import help_search, search_execute
 from backtest_api.services import run_execute
+from strategy_api import production
 from strategy_api.engine import get_sandbox
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,10 @@ def attend(stop: threading.Event) -> None:
     sandbox.warm_up()
     isolated = sandbox.isolated and not sandbox.problem()
     started = timezone.now()
+    try:
+        production.settle_interrupted()
+    except (AlgoAgentError, OSError, DatabaseError) as error:
+        logger.warning("an interrupted deployment could not be undone: %s", error)
     watch = queue.Watch(queue.SILENT_S)
     while True:
         try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date
@@ -24,10 +23,12 @@ from Backtest.data_manager import add_indicators, last_period
 from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
 from Backtest.sandbox.places import Places
 from Backtest.timeframes import is_intraday
+from Backtest.whole_files import write_whole
 from data_api.models import DataSet
 from data_api.providers import get_data_manager
 
 # Reading one may take 512 MiB and ten seconds of a processor.
+LEFT_AFTER_S = 3600.0  # a file that no row knows for so long was left by a process that ended
 READING = Places(4, share=2, queue=4, what="files")
 
 
@@ -135,10 +136,7 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
     _check_room(user, folder)
     key = hashlib.sha256("|".join([sha256, prices.source, _zone(prices), *columns]).encode()).hexdigest()[:24]
     path = folder / f"{key}.parquet"
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-    os.close(handle)
-    frame.to_parquet(temporary)
-    os.replace(temporary, path)
+    write_whole(path, frame.to_parquet)
     found, _ = DataSet.objects.update_or_create(
         user=user, symbol=prices.symbol, timeframe=prices.timeframe, path=str(path),
         defaults={
@@ -151,11 +149,16 @@ def _store(user: User, prices: PriceData, frame: pd.DataFrame) -> DataSet:
 
 
 def _check_room(user: User, folder: Path) -> None:
-    """Raise TooLarge where a user keeps as many data sets, or as much in them, as one may."""
-    count = DataSet.objects.filter(user=user).count()
-    size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
-    if count >= settings.DATASETS_PER_USER:
-        kept = f"{count} data sets, and at most {settings.DATASETS_PER_USER} are kept"
+    """Raise TooLarge where a user keeps as many data sets, or as much in them, as one may. What a kill has left goes first."""
+    known, size = list(DataSet.objects.filter(user=user).values_list("path", flat=True)), 0.0
+    for file in folder.iterdir():
+        found = file.stat()
+        if str(file) not in known and time.time() - found.st_mtime > LEFT_AFTER_S:
+            file.unlink(missing_ok=True)
+        else:
+            size += found.st_size / 2**20
+    if len(known) >= settings.DATASETS_PER_USER:
+        kept = f"{len(known)} data sets, and at most {settings.DATASETS_PER_USER} are kept"
     elif size >= settings.DATASETS_MB_PER_USER:
         kept = f"{size:.0f} MiB of data sets, and at most {settings.DATASETS_MB_PER_USER} are kept"
     else:

@@ -370,12 +370,10 @@ def _commit(
         "canonical.json": json.dumps(canonical.model_dump(mode="json"), indent=2, sort_keys=True) + "\n",
         "figures.json": json.dumps(figures, indent=2) + "\n",
     }
-    with transaction.atomic():
+    with _repository().changing() as repository, transaction.atomic():
         Strategy.objects.select_for_update().get(pk=strategy.pk)  # one deployment of a strategy at a time
         if Deployment.objects.filter(tag=tag).exists():
             raise Conflict(f"{tag} is deployed already: change the strategy, which makes a new version")
-        # The row first: when it cannot be stored, nothing was committed to the repository. When it is
-        # lost afterwards, the next deployment takes over the tag that no row knows.
         made = Deployment.objects.create(
             strategy=strategy, user=user, version=strategy.version, tag=tag, path=f"{folder}/strategy.py", message=message,
             code_sha256=code_sha256, canonical_sha256=canonical_sha256, figures=figures, commit="",
@@ -383,7 +381,7 @@ def _commit(
         earlier = Deployment.objects.filter(strategy=strategy, status=Deployment.Status.DEPLOYED).exclude(pk=made.pk)
         earlier.update(status=Deployment.Status.SUPERSEDED)
         lifecycle.reach(strategy=strategy, to=Strategy.Status.DEPLOYED, user=user, reason=tag)
-        made.commit = _repository().deploy(folder=folder, files=files, message=text, tag=tag)
+        made.commit = repository.commit(folder=folder, files=files, message=text, tag=tag)
         made.save(update_fields=["commit"])
     return made
 
@@ -425,7 +423,7 @@ def rollback(*, user: User, strategy: Strategy, deployment_id: int | None = None
         NotFound: there is no such deployment of this strategy.
         Conflict: it is the one that is deployed.
     """
-    with transaction.atomic():
+    with _repository().changing() as repository, transaction.atomic():
         locked = Strategy.objects.select_for_update().get(pk=strategy.pk)
         others = Deployment.objects.filter(strategy=locked).order_by("-id")
         now = others.filter(status=Deployment.Status.DEPLOYED).first()
@@ -441,7 +439,7 @@ def rollback(*, user: User, strategy: Strategy, deployment_id: int | None = None
             raise NotFound("There is no earlier deployment of this strategy to go back to")
         if now and target.pk == now.pk:
             raise Conflict(f"{target.tag} is what is deployed")
-        repository, folder = _repository(), str(Path(target.path).parent)
+        folder = str(Path(target.path).parent)
         files = {
             n: repository.read(commit=target.commit, path=f"{folder}/{n}")
             for n in ("strategy.py", "canonical.json", "figures.json")
@@ -454,7 +452,7 @@ def rollback(*, user: User, strategy: Strategy, deployment_id: int | None = None
             figures=target.figures,
         )  # fmt: skip
         text = f"Strategy: {one_line(locked.name)}: rollback to {target.tag}\n\nCode: sha256 {target.code_sha256}\n"
-        made.commit = repository.deploy(folder=folder, files=files, message=text, tag="")
+        made.commit = repository.commit(folder=folder, files=files, message=text, tag="")
         made.save(update_fields=["commit"])
     return made
 
@@ -464,5 +462,15 @@ def retire(*, user: User, strategy: Strategy, reason: str = "") -> Strategy:
     return lifecycle.move(strategy=strategy, to=Strategy.Status.RETIRED, user=user, reason=reason or "retired")
 
 
+def settle_interrupted() -> None:
+    """Undo a deployment during which a process was killed, where there is one."""
+    repository = _repository()
+    if repository.interrupted:
+        with repository.changing():
+            pass
+
+
 def _repository() -> DeployRepository:
-    return DeployRepository(Path(settings.DEPLOY_REPO))
+    return DeployRepository(
+        Path(settings.DEPLOY_REPO), lambda commit: Deployment.objects.filter(commit=commit).exists()
+    )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ import pandas as pd
 
 from Backtest.data.prices import PriceData, PriceRequest, Provider, clean_frame, frame_sha256
 from Backtest.errors import DataError
+from Backtest.whole_files import write_whole
 
 OVERLAP_DAYS = 5
 
@@ -113,17 +112,6 @@ class CachedProvider:
             "sha256": frame_sha256(complete),
             "quality": prices.quality,
         }
-        _write(path, complete.to_parquet)
-        _write(path.with_suffix(".json"), lambda name: Path(name).write_text(json.dumps(about), encoding="utf-8"))
+        write_whole(path, complete.to_parquet)
+        write_whole(path.with_suffix(".json"), lambda made: made.write_text(json.dumps(about), encoding="utf-8"))
         return prices
-
-
-def _write(path: Path, write: Any) -> None:
-    """Write a file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    os.close(handle)
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from queue import Empty
+from typing import Any
 
 import pytest
 from kombu import Connection
@@ -12,6 +13,17 @@ from kombu import Connection
 from algoagent_api.celery import app
 
 QUEUE = "bells"
+
+
+def message(number: Any, **more: Any) -> dict[str, Any]:
+    """Return what Celery has its broker carry, with a number of ours in it."""
+    properties = {
+        "delivery_tag": "t",
+        "delivery_info": {"exchange": "", "routing_key": QUEUE},
+        "body_encoding": "base64",
+    }
+    kind = {"content-type": "application/json", "content-encoding": "utf-8"}
+    return {"body": "W10=", **kind, "headers": {"n": number, **more}, "properties": properties}
 
 
 def connection(folder: Path) -> Connection:
@@ -38,7 +50,7 @@ def test_many_writers_and_readers_at_once(tmp_path: Path) -> None:
         with connection(tmp_path) as line:
             channel = line.channel()
             for n in range(150):
-                channel._put(QUEUE, {"n": [number, n], "filling": "x" * 5000})
+                channel._put(QUEUE, message([number, n], filling="x" * 5000))
 
     def take() -> None:
         with connection(tmp_path) as line:
@@ -46,7 +58,7 @@ def test_many_writers_and_readers_at_once(tmp_path: Path) -> None:
             while True:
                 ended = stop.is_set()
                 try:
-                    read.append(tuple(channel._get(QUEUE)["n"]))
+                    read.append(tuple(channel._get(QUEUE)["headers"]["n"]))
                 except Empty:
                     if ended:
                         return
@@ -68,12 +80,14 @@ def test_many_writers_and_readers_at_once(tmp_path: Path) -> None:
     assert list((tmp_path / "messages").iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1", "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1", "\x00", "[]", '{"a": 1}', '{"body": 5, "properties": null}', "\ud800", "{}" * 2**20]
+)
 def test_what_is_no_message_is_left_out(tmp_path: Path, text: str) -> None:
     with connection(tmp_path) as line:
         channel = line.channel()
-        (tmp_path / "messages" / f"1_a.{QUEUE}.msg").write_text(text)
-        channel._put(QUEUE, {"n": 1})
-        assert channel._get(QUEUE) == {"n": 1}
+        (tmp_path / "messages" / f"1_a.{QUEUE}.msg").write_text(text, errors="surrogatepass")
+        channel._put(QUEUE, message(1))
+        assert channel._get(QUEUE) == message(1)
         with pytest.raises(Empty):
             channel._get(QUEUE)

@@ -8,8 +8,10 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from tests.live import environment, http, serve
-from tests.warm import ROOT
+from tests.warm import ROOT, run
 
 SENTENCE = "Buy IBM when RSI < 35, sell when RSI > 65, stop 6%"
 
@@ -60,3 +62,10 @@ def test_a_backup_of_a_running_server_is_restored(tmp_path: Path) -> None:
         assert again.status_code in (200, 201), again.text
     assert after == before, "with the token of before, as the key was in the backup"
     assert len(before[0]["results"]) > 3
+
+
+@pytest.mark.parametrize(("what", "least"), [("deploy", 50), ("upload", 9), ("chat", 20)])
+def test_a_process_killed_at_any_step_leaves_all_or_nothing(tmp_path: Path, what: str, least: int) -> None:
+    done = run(["-m", "tests.killed", what], environment(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) >= least, done.stdout

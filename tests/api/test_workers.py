@@ -27,6 +27,7 @@ import pandas as pd
 import pytest
 
 from algoagent_api.environment import shared_memory
+from tests.api.test_broker import message
 from tests.conftest import SENTENCE
 from tests.live import Server, end, environment, free_port, http, serve, web, worker
 from tests.warm import ROOT, run
@@ -106,6 +107,34 @@ def test_clients_that_hang_hold_nobody_up(working: Server) -> None:
 def rows_of(folder: Path, query: str) -> list[Any]:
     with sqlite3.connect(f"file:{folder / 'db.sqlite3'}?mode=ro", uri=True, timeout=30) as database:
         return list(database.execute(query))
+
+
+def test_foreign_files_in_the_broker_s_folder_end_no_worker(working: Server) -> None:
+    """A folder, a link, a pipe that nobody writes to and messages of other programs, all by the name of a message."""
+    folder = Path(working.environment["VAR_DIR"]) / "broker" / "messages"
+    (folder / "1_a.celery.msg").mkdir()
+    (folder / "1_b.celery.msg").symlink_to("/etc/passwd")
+    os.mkfifo(folder / "1_c.celery.msg")
+    pickled = {**message(1), "content-type": "application/x-python-serialize"}
+    for number, foreign in enumerate(({"a": 1}, pickled, message(1), {**message(1), "body": "no base64"})):
+        (folder / f"2_{number}.celery.msg").write_text(json.dumps(foreign))
+    header = headers(working)
+    assert ended(working, header, submit(working, header))["status"] == "completed"
+    assert working.processes[1].exitcode is None
+    assert {file.name for file in folder.iterdir()} >= {"1_a.celery.msg", "1_b.celery.msg", "1_c.celery.msg"}
+
+
+def test_two_servers_on_one_folder(working: Server) -> None:
+    """Two web servers and two workers that share database, broker and files: who is logged in at one is at both, and each run is run once."""
+    header = headers(working)
+    with serve(Path(working.environment["VAR_DIR"]), workers=1, SANDBOX_READY="1") as second:
+        runs = [submit(server, header) for server in (working, second) * 4]
+        found = [ended(server, header, run) for server, run in zip((second, working) * 4, runs, strict=True)]
+    assert {(one["status"], one["attempts"], one["total_pnl"]) for one in found} == {
+        ("completed", 1, found[0]["total_pnl"])
+    }
+    assert len({one["id"] for one in found}) == 8
+    assert working.processes[1].exitcode is None
 
 
 def test_workers_share_a_search_and_redo_what_is_lost(tmp_path: Path) -> None:
