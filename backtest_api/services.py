@@ -145,6 +145,7 @@ def run_create_from_code(
     settings_ = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     return BacktestRun.objects.create(
         **(_taken() if here else {}),
+        warnings=warnings.of_code(code),
         closely=closely,
         user=user,
         code=code,

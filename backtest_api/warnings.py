@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from Backtest.canonical import CanonicalStrategy
+from Backtest.code_check import check_code
 from Backtest.errors import Diagnostic
 
+MOST = 20  # findings about code
 TOLD = ("answered_by_rules",)  # of infos: that a model was asked for and did not answer
 
 
@@ -18,6 +20,13 @@ def of_reading(findings: Iterable[Diagnostic | Mapping[str, str]]) -> list[str]:
         for f in found
         if f["severity"] == "warning" or f["code"] in TOLD
     ]
+
+
+def of_code(code: str) -> list[str]:
+    """Return what the code check finds in a run's code, each with its line and remedy: it stands beside the figures wherever they are shown."""
+    found = [f"Line {i.line} of the code: {i.message.rstrip('.')}. {i.suggestion}" for i in check_code(code)]
+    more = [f"The code check finds {len(found) - MOST} more: see validate-code/"] if len(found) > MOST else []
+    return [*found[:MOST], *more]
 
 
 def of_symbols(canonical: CanonicalStrategy, chosen: str, *, named: bool) -> list[str]:
