@@ -9,6 +9,7 @@ from Backtest.canonical import (
     All,
     AnyCondition,
     AnyOf,
+    BarsHeld,
     Compare,
     Cross,
     ForBars,
@@ -34,6 +35,7 @@ def assemble(draft: Draft) -> None:
     """Settle what "sell", "exit", "opposite" and "reversing" mean, now that all is read."""
     _limits(draft)
     _sells(draft)
+    _time_limits(draft)
     _sides_of_exits(draft)
     settle_trails(draft)
     _sides_of_levels(draft)
@@ -152,6 +154,19 @@ def _sells(draft: Draft) -> None:
                 draft.add_exit("long", condition)
         else:
             draft.add_exit("long" if longs or not shorts else None, condition)
+
+
+def _time_limits(draft: Draft) -> None:
+    """Make a time limit of one side, "exit longs after 5 days", that of the strategy, or an exit of that side where both are traded."""
+    entered = {side for side, _ in draft.entries}
+    same = len(draft.time_limits) == 2 and len(set(draft.time_limits.values())) == 1
+    for side, bars in draft.time_limits.items():
+        if len(entered) < 2:
+            draft.set_risk("max_bars", bars)
+        elif same:
+            draft.risk = {**draft.risk, "max_bars": bars}
+        else:
+            draft.add_exit(side, BarsHeld(op=">=", bars=bars))
 
 
 def _sides_of_exits(draft: Draft) -> None:

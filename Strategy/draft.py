@@ -68,12 +68,18 @@ class PriceMove:
     words: str = ""
 
 
-_BARS_A_UNIT = {
+# A day is one of trading: "the 40-day average" on weekly bars is that of 8 weeks.
+_BARS_A_UNIT: Mapping[str, Mapping[str, float]] = {
     "1d": {"day": 1, "week": 5, "month": 21, "year": 252},
-    "1wk": {"week": 1, "month": 4, "year": 52},
-    "1mo": {"month": 1, "year": 12},
+    "1wk": {"day": 1 / 5, "week": 1, "month": 4, "year": 52},
+    "1mo": {"day": 1 / 21, "month": 1, "year": 12},
 }
-_BARS_A_UNIT_OF_COINS = {**_BARS_A_UNIT, "1d": {"day": 1, "week": 7, "month": 30, "year": 365}}
+_BARS_A_UNIT_OF_COINS: Mapping[str, Mapping[str, float]] = {
+    "1d": {"day": 1, "week": 7, "month": 30, "year": 365},
+    "1wk": {**_BARS_A_UNIT["1wk"], "day": 1 / 7},
+    "1mo": {**_BARS_A_UNIT["1mo"], "day": 1 / 30},
+}
+_NEARLY = 0.9  # of a bar of a day or longer: 20 days are a month
 UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
 
 
@@ -97,6 +103,7 @@ class Draft:
     )  # among whose rules a stop or a limit of time stands
     limits: tuple[int, ...] = ()  # which of the entries were said with "only"
     exits: tuple[Exit, ...] = ()
+    time_limits: Mapping[Side, int] = field(default_factory=dict)  # of the positions of one side
     filters: tuple[tuple[Side | None, AnyCondition], ...] = ()  # what all entries need, or those of a side
     sells: tuple[AnyCondition, ...] = ()
     risk: Mapping[str, Any] = field(default_factory=dict)
@@ -170,6 +177,14 @@ class Draft:
         entered = {side for side, _ in self.entries}
         near = self.block_side or self.section_side or (self.entries[-1][0] if len(entered) == 1 else None)
         self.levels_near = {**self.levels_near, name: near}
+
+    def set_time_limit(self, bars: int, side: Side | None) -> None:
+        """Limit how long a position is held; a limit of one `side` is told from that of both when all is read."""
+        side = side or self.block_side or self.section_side
+        if side is None or "exact" in self.flags:
+            self.set_risk("max_bars", bars)
+        else:
+            self.time_limits = {**self.time_limits, side: bars}
 
     def set_execution(self, name: str, value: Any) -> None:
         self.execution = {**self.execution, name: value}
@@ -266,7 +281,7 @@ class Draft:
             output = entry.outputs[0].name
         return IndicatorRef(id=item.id, output=output if len(entry.outputs) > 1 else None)
 
-    def _bars_a_unit(self) -> Mapping[str, int]:
+    def _bars_a_unit(self) -> Mapping[str, float]:
         table = _BARS_A_UNIT_OF_COINS if self.days and self.days.a_week == 7 else _BARS_A_UNIT
         if self.days is None or not is_intraday(self.timeframe):
             return table.get(self.timeframe, {})
@@ -280,12 +295,10 @@ class Draft:
         table = self._bars_a_unit()
         if unit == "week" and count in (13, 26, 52) and self.timeframe == "1d" and table["week"] == 5:
             bars = round(252 * count / 52)
-        elif unit in table:
-            bars = round(count * table[unit])
         else:
-            exact = count * UNIT_SECONDS[unit] / seconds(self.timeframe)
+            exact = count * (table[unit] if unit in table else UNIT_SECONDS[unit] / seconds(self.timeframe))
             bars = round(exact)
-            if bars < 1 or (exact < 1 and is_intraday(self.timeframe)):
+            if exact < (1 if is_intraday(self.timeframe) else _NEARLY):
                 span = f"{count:g} {unit}{'s' if count != 1 else ''}"
                 message = f"{span} is shorter than a bar of {self.timeframe}"
                 self.problem("error", "span", "text", message, "Use a finer time frame, or a longer span")

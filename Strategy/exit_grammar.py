@@ -104,7 +104,7 @@ class Exits:
                     "whichever comes first",
                     "if nothing else happens",
                 )
-                draft.set_risk("max_bars", draft.bars(token.value, unit))
+                draft.set_time_limit(draft.bars(token.value, unit), "long" if kind == "sell" and side is None else side)
                 return self.more(side, kind)
         cursor.reset(start)
         return False
@@ -151,7 +151,7 @@ class Exits:
         kept = self.completed(side, condition)
         if kept is not None:
             everything = isinstance(kept, Time) and kept.start is not None
-            short = self._without_time_limit(short) if short is not None else None
+            short = self._without_time_limit(short, None) if short is not None else None
             self.draft.add_exit(side, kept, short=short, everything=everything)
         self.draft.last_exit = side
         self.draft.exit_end = self.cursor.position
@@ -237,7 +237,7 @@ class Exits:
 
     def completed(self, side: Side | None, condition: AnyCondition, kind: str = "exit") -> AnyCondition | None:
         """Read the levels and times behind an exit's condition; return the condition without a time limit."""
-        kept = self._without_time_limit(condition)
+        kept = self._without_time_limit(condition, "long" if kind == "sell" and side is None else side)
         mark = self.cursor.mark()
         self.cursor.symbol(",")
         if self.cursor.take("OR"):
@@ -253,18 +253,18 @@ class Exits:
         self.whichever()
         return kept
 
-    def _without_time_limit(self, condition: AnyCondition) -> AnyCondition | None:
+    def _without_time_limit(self, condition: AnyCondition, side: Side | None) -> AnyCondition | None:
         """Take "or after n bars" out of an exit: it is the strategy's time limit."""
         if "bars held" in self._said():
             return condition
         if isinstance(condition, BarsHeld) and condition.op == ">=":
-            self.draft.set_risk("max_bars", condition.bars)
+            self.draft.set_time_limit(condition.bars, side)
             return None
         if isinstance(condition, AnyOf):
             times = [c for c in condition.conditions if isinstance(c, BarsHeld) and c.op == ">="]
             rest = [c for c in condition.conditions if c not in times]
             if len(times) == 1 and rest:
-                self.draft.set_risk("max_bars", times[0].bars)
+                self.draft.set_time_limit(times[0].bars, side)
                 return rest[0] if len(rest) == 1 else AnyOf(conditions=rest)
         return condition
 

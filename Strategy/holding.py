@@ -42,7 +42,7 @@ class Holding:
         for read in (self._named_limit, self._limit_behind, self._bare_limit):
             bars = read()
             if bars is not None:
-                self.draft.set_risk("max_bars", bars)
+                self.draft.set_time_limit(bars, None)
                 return True
             self.cursor.reset(mark)
         return False

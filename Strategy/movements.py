@@ -482,10 +482,15 @@ class Movements:
         level = self.operands.highest_or_lowest()
         if level is None:
             return None
-        if pronoun and not isinstance(subject, Price):
+        if pronoun and not isinstance(subject, Price) and not self._had_extremes(subject):
             self.draft.assume("pronoun", "What makes a new high or low is the price", "the indicator before it")
             subject = Price(column="Close")
         return self.beyond(subject, self._of_its_own(subject, level))
+
+    def _had_extremes(self, subject: AnyOperand) -> bool:
+        """Whether something was compared with its own highest or lowest before: "OBV makes a new high … it makes a new low"."""
+        levels = [self.draft.indicators.get(right.id) for left, right, _ in self.draft.pairs if left == subject and isinstance(right, IndicatorRef)]  # fmt: skip
+        return any(item is not None and item.name in ("HIGHEST", "LOWEST") for item in levels)
 
     def is_extreme(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "is the lowest close of the last 5 days": this bar is among the bars counted."""
@@ -545,12 +550,23 @@ class Movements:
         elif isinstance(subject, IndicatorRef) and subject.output is None:
             source = subject.id
         else:
+            if isinstance(subject, IndicatorRef):
+                self._ask_of_line(subject)
             return level
         if not isinstance(level, IndicatorRef):
             return subject.model_copy(update={"offset": subject.offset + 1})
         extreme = self.draft.indicators[level.id]
         own = self.draft.indicator(extreme.name, dict(extreme.params), source=source)
         return own.model_copy(update={"offset": level.offset})
+
+    def _ask_of_line(self, subject: IndicatorRef) -> None:
+        """Ask about a new high of one of an indicator's several lines, whose own highest cannot be told."""
+        name = self.draft.indicators[subject.id].name
+        message = f"The highest or lowest of a line of {name}, which has several, is not supported"
+        self.draft.problem(
+            "error", "line_extreme", "text", message, "Compare the line with a level, or with another line"
+        )
+        self.draft.ask(f"{message}. With what shall it be compared?")
 
     def beyond(self, subject: AnyOperand, level: AnyOperand) -> AnyCondition:
         """A new high is a close above the level of the bars before it, a new low a close below."""
@@ -561,4 +577,5 @@ class Movements:
         self.draft.assume(
             "new_extreme", f"A new {word} is a close beyond the previous {word}", "a touch within the bar"
         )
+        self.draft.pairs += ((subject, level, "level"),)
         return Compare(left=subject, op=">" if high else "<", right=level)

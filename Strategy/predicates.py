@@ -47,6 +47,8 @@ _WAYS_BACK: dict[str, Literal["above", "below"]] = {
 # The words of a distance by the side of X on which "2 ATR below X" is.
 _SIDES = {"above": ">", "over": ">", "higher": ">", "below": "<", "under": "<", "lower": "<", "off": "<"}
 
+_LONG_LENGTHS = (144, 150, 200, 233)  # of averages; another number above 100 may be a price
+
 
 class Predicates:
     """Reads what is said of a subject."""
@@ -334,7 +336,12 @@ class Predicates:
         if said := self.cursor.words(*_WAYS, noise=False):
             self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])
-        direction = "above" if self.draft.rising_side else "below"
+        turned = (
+            rights[0],
+            subject,
+            "cross",
+        ) in self.draft.pairs  # "buy when +DI crosses -DI, sell when -DI crosses +DI"
+        direction = "above" if self.draft.rising_side != turned else "below"
         self._assume_direction()
         self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
         self.draft.pairs += ((subject, rights[0], "cross"),)
@@ -422,6 +429,14 @@ class Predicates:
         if mine.name not in MOVING_AVERAGES or mine.source_name not in PRICE_COLUMNS[:4]:
             return right
         length = f"{mine.name}({right.value:g})"
+        the = (before := self.cursor.peek(-2)) is not None and before.norm == "the"
+        if (right.value > 100 and right.value not in _LONG_LENGTHS and not the) or mine.params["timeperiod"] == 1:
+            message = (
+                f"The {right.value:g} that {subject.id} is compared with may be a price, or the average of so many bars"
+            )
+            remedy = f"Say {length} for the average, ${right.value:g} for the price"
+            self.draft.problem("error", "price_or_period", "text", message, remedy)
+            self.draft.ask(f"Is {right.value:g} a price, or the average of {right.value:g} bars?")
         text = (
             f"The {right.value:g} that {mine.name}({mine.params['timeperiod']:g}) is compared with is read as {length}"
         )

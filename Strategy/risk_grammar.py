@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from Backtest.canonical import IndicatorRef, Side
-from Strategy.cursor import Cursor
+from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.holding import Holding
 from Strategy.lexicon import COMPANIES
@@ -334,14 +334,14 @@ class Risk:
         token = cursor.number(percent=False)
         unit = cursor.take("UNIT", noise=False) if token else None
         if token is not None and unit and cursor.words("later", noise=False):
-            self.draft.set_risk("max_bars", self.draft.bars(token.value, unit))
+            self.draft.set_time_limit(self.draft.bars(token.value, unit), side)
             return True
         cursor.reset(start)
         if said := cursor.words(
             "on the next day", "the next day", "next day", "the following day", "the next bar", "next bar", "a day later", "one day later",
             "the day after", "the next morning", "at the next open", "the next session", "the next trading day", "a bar later",
         ):  # fmt: skip
-            self.draft.set_risk("max_bars", 1)
+            self.draft.set_time_limit(1, side)
             self.draft.assume(
                 "next_day", f"{said!r}: left at the open of the bar after the entry bar", field="risk.max_bars"
             )
@@ -352,7 +352,7 @@ class Risk:
         if (priced := carried or self.moves.of_price()) and self.moves.read(side):
             return True
         cursor.reset(here)
-        cursor.words(
+        lead = cursor.words(
             "at",
             "at a",
             "for a",
@@ -361,6 +361,7 @@ class Risk:
             "with",
             "price is",
             "it is",
+            "it's",
             "the position is",
             "in",
             "after a",
@@ -375,6 +376,8 @@ class Risk:
         if self._stop() or self._target() or self._trailing():
             return True
         level = cursor.mark()
+        if lead in ("it is", "it's") and (side == "short" or {s for s, _ in self.draft.entries} == {"short"}):
+            self._ask_of_it(level)
         verb = (cursor.take("GAIN") and "take_profit") or (cursor.take("LOSS") and "stop_loss")
         if verb and not self._of_trade(priced):
             return False
@@ -411,6 +414,21 @@ class Risk:
             return True
         cursor.reset(level)
         return self.moves.read(side)
+
+    def _ask_of_it(self, here: Mark) -> None:
+        """Ask about "short …, cover when it is up 5%": the position's gain, or the price's, which is the position's loss."""
+        way, token = self.cursor.words("up", "down", noise=False), self.cursor.number(percent=True)
+        self.cursor.reset(here)
+        if way is None or token is None:
+            return
+        said = f"it is {way} {token.value:g}%"
+        message = (
+            f"Of a short position {said!r} may be said of the price or of the trade, one a gain and the other a loss"
+        )
+        self.draft.problem(
+            "error", "pronoun", "text", message, f"Say: the price is {way} {token.value:g}%, or the trade is"
+        )
+        self.draft.ask(f"What is {way} {token.value:g}% in {said!r}: the price, or the short position?")
 
     def _of_trade(self, priced: bool) -> bool:
         """Whether the gain just named is the trade's: "the price gains 5% in 3 days" is not, "a 5% profit" always is."""

@@ -25,6 +25,7 @@ MathSign = Literal["+", "-", "*", "/"]
 Unit = Literal["price", "volume", "percent", "ratio", "number", ""]  # "" where it is not known, or of a bare number
 # Of the unit of what they are taken of, although they are no level of it.
 _AMOUNTS = ("ATR", "STDDEV", "MACD", "MOM")
+_WINDOWS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
 # 1 is the whole range of these: %B is above 1 only where the close is above the band.
 _OF_ONE = ("PERCENTB", "IBS")
 _LEAST_RATIO = 40  # percent; a price over another that is less is meant as a change
@@ -55,6 +56,8 @@ class Units:
 
     def in_one(self, found: AnyCondition, shares: set[float]) -> AnyCondition:
         """Return a comparison with both sides in one unit; `shares` are the numbers that were said in percent."""
+        if isinstance(found, Compare | Cross):
+            found = self._of_its_own(found)
         if isinstance(found, Between):
             limits = [v for v in (found.low, found.high) if isinstance(v, Value)]
             if len(limits) == 2 and {abs(v.value) for v in limits} <= shares:
@@ -71,12 +74,95 @@ class Units:
                 self._ask_of_units(found.left, found.right)
         return found
 
+    def _of_its_own(self, found: Compare | Cross) -> Compare | Cross:
+        """Compare volume or an indicator with its own extremes: "OBV breaks its 20-day high", "RSI is above the 20-day high"."""
+        left, right = found.left, found.right
+        item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
+        source = (
+            "Volume"
+            if left == Price(column="Volume")
+            else left.id
+            if isinstance(left, IndicatorRef) and not left.output
+            else ""
+        )
+        extreme = (
+            item is not None and item.name in ("HIGHEST", "LOWEST") and item.source_name in ("High", "Low", "Close")
+        )
+        if item is None or not extreme or not source or self._quantity(left) in ("level", ""):
+            return found
+        own = self.draft.indicator(item.name, dict(item.params), source=source, timeframe=item.timeframe)
+        word = "high" if item.name == "HIGHEST" else "low"
+        self.draft.assume(
+            "own_extreme", f"The {word} that {self._name(left)} is compared with is its own", "that of the price"
+        )
+        return found.model_copy(update={"right": own.model_copy(update={"offset": right.offset})})  # type: ignore[union-attr]
+
     def ask_of_scales(self, rules: Iterable[AnyCondition]) -> None:
-        """Ask about "stochRSI < 0.2" of an indicator from 0 to 100, and about "%B > 95" of one from 0 to 1."""
+        """Ask about "stochRSI < 0.2" of an indicator from 0 to 100, about "%B > 95" of one from 0 to 1, and about "MACD > SMA(20)"."""
         for rule in rules:
             for node in walk(rule):
                 for operand, level in _levels(node):
                     self._ask_of_scale(operand, level.value)
+                if isinstance(node, Compare | Cross):
+                    self._ask_of_unlike(node.left, node.right)
+                elif isinstance(node, Between):
+                    self._ask_of_unlike(node.operand, node.low)
+                    self._ask_of_unlike(node.operand, node.high)
+
+    def _ask_of_unlike(self, left: AnyOperand, right: AnyOperand) -> None:
+        """Ask about a price, or volume, that is compared with what is none: "RSI > close", "MACD crosses above SMA(20)"."""
+        kinds = {self._quantity(left), self._quantity(right)}
+        if "" in kinds or len(kinds) < 2 or not kinds & {"level", "volume"}:
+            return
+        names = f"{self._name(left)} is compared with {self._name(right)}"
+        several = [s for s in (left, right) if isinstance(s, IndicatorRef) and s.output]
+        windows = [
+            s for s in (left, right) if isinstance(s, IndicatorRef) and self.draft.indicators[s.id].name in _WINDOWS
+        ]
+        if several and windows:
+            why = f"an average or extreme of {self.draft.indicators[several[0].id].name}, which has several lines, is not supported"
+            question = (
+                f"With what shall {self._name(several[0])} be compared instead of {self._name(windows[0])}: {why}"
+            )
+        else:
+            question = (
+                f"What is meant by {self._name(left)} beside {self._name(right)}, which is measured in something else?"
+            )
+        remedy = "Compare prices with prices, and indicators with their own levels"
+        self.draft.problem("error", "unlike", "text", f"{names}, which is measured in something else", remedy)
+        self.draft.ask(question)
+
+    def _quantity(self, operand: AnyOperand) -> Literal["level", "amount", "volume", "number", ""]:
+        """Return whether an operand is a price, an amount of money, a volume or anything else; "" where that is open."""
+        if isinstance(operand, Price):
+            return "volume" if operand.column == "Volume" else "level"
+        if isinstance(operand, Math):
+            sides = (self._quantity(operand.left), self._quantity(operand.right))
+            if operand.op in ("+", "-"):
+                return "amount" if sides == ("level", "level") and operand.op == "-" else sides[0]
+            factors = [v.value for v in (operand.left, operand.right) if isinstance(v, Value)]
+            others = [kind for kind in sides if kind]
+            large = (
+                factors
+                and (factors[0] if operand.op == "*" else 1 / factors[0] if factors[0] else 0) > _LEAST_RATIO / 100
+            )
+            return others[0] if len(others) == 1 and large else ""
+        if not isinstance(operand, IndicatorRef) or operand.output == "direction":
+            return ""
+        item = self.draft.indicators[operand.id]
+        of = item.source_name
+        source = (
+            "level"
+            if of in (None, *PRICE_COLUMNS[:4])
+            else "volume"
+            if of == "Volume"
+            else self._quantity(IndicatorRef(id=str(of)))
+        )
+        if item.entry.scale == "price":
+            return source  # type: ignore[return-value]
+        if item.name in _AMOUNTS:
+            return "amount" if source == "level" else source  # type: ignore[return-value]
+        return "number"
 
     def _ask_of_scale(self, operand: IndicatorRef, value: float) -> None:
         item = self.draft.indicators[operand.id]

@@ -63,7 +63,8 @@ def test_a_vendors_name_gives_its_symbol(name: str, symbol: str) -> None:
 UNCLEAR = {
     "HistoricalData_1700000000.csv": (), "prices.csv": (), "table.csv": (), "S&P 500 Historical Data.csv": (), "M5.csv": (), "my strategy.csv": (),
     "aapl.csv": ("AAPL",), "AAPL_MSFT.csv": ("AAPL", "MSFT"), "NSE_BAJAJ_AUTO, 1D.csv": ("AUTO", "BAJAJ_AUTO"), "AAPL60.csv": ("AAPL", "AAPL60"),
-    "US Dollar Index Historical Data.csv": ("US",),
+    "US Dollar Index Historical Data.csv": (), "UK 100 Historical Data.csv": ("UK100",), "Germany 40 Historische Daten.csv": (),
+    "U.K. 10Y Historical Data.csv": (), "CAC_40.csv": ("CAC", "CAC40"), "FTSE 250 daily.csv": ("FTSE", "FTSE250"),
 }  # fmt: skip
 
 

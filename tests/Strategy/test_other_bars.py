@@ -129,3 +129,13 @@ def test_unknown_trading_hours_are_warned_of_where_the_text_counts_days() -> Non
     read, said = on_bars(strategy, "30m", "BBCA.JK")
     assert (read.risk.max_bars, [d.code for d in said]) == (96, ["hours_unknown"])
     assert on_bars(parse_strategy(TWO_DAYS.replace("days", "bars")).require(), "30m", "BBCA.JK")[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "bars"),
+    [("MSFT monthly bars", 10), ("BTCUSD monthly bars", 7), ("MSFT weekly bars", 42), ("BTCUSD weekly bars", 30), ("Daily bars", 210)],
+)
+def test_days_are_those_of_trading_on_coarser_bars(text: str, bars: int) -> None:
+    """210 days are ten months of 21 trading days, seven of 30 days of a coin."""
+    strategy = parse_strategy(f"{text}. Buy when close > 210 day average, stop 5%").require()
+    assert [i.params["timeperiod"] for i in strategy.indicators] == [bars]

@@ -12,9 +12,7 @@ ONE_SIDED = {
     "Long IBM when CCI < -100, take profit 6%. Short IBM when CCI > 100, stop 4%. Exit longs when CCI > 0, exit shorts when CCI < 0.": ["target of the long side"],
     "Buy AAPL when RSI < 20, sell when RSI > 60. Short AAPL when RSI > 85, cover when RSI < 55. Only the shorts have a 2% stop.": ["stop of the short side"],
     "Buy AAPL when RSI < 20, sell when RSI > 60. Short AAPL when RSI > 85, cover when RSI < 55. Longs get a target of 9%": ["target of the long side"],
-    "Longs: buy GOOG when MFI < 20, trailing stop 7%. Shorts: sell short when MFI > 80, exit after 6 days.": [
-        "trailing stop of the long side", "time limit of the short side",
-    ],
+    "Longs: buy GOOG when MFI < 20, trailing stop 7%. Shorts: sell short when MFI > 80, exit after 6 days.": ["trailing stop of the long side"],
     "Buy IBM when RSI < 30 with a 3% stop and short IBM when RSI > 70 with a 9% target": ["stop of the long side"],
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from Backtest.instruments import COINS, CURRENCIES, SYMBOL_FORMS, asset_class, c
 _ENDINGS = re.compile(r"(?i)(\.(csv|txt|tsv|json|parquet|pq|xlsx?|xlsb|ods|zip|gz|dat|prn))+$")
 _COPY = re.compile(r"(?i)\s*(\(\d+\)|- ?(?:copy|kopie|copie|copia)(?: ?\(\d+\))?)$")
 _CANNOT_BE_WORDS = re.compile(SYMBOL_FORMS, re.VERBOSE)
-_PLAIN = re.compile(r"\^?[A-Z][A-Z0-9.=]{0,11}|[A-Z0-9]{1,5}\d!|6[ABCEJLMNSZ]")
+_PLAIN = re.compile(r"\^?[A-Z](?:[A-Z0-9.=]{0,10}[A-Z0-9=])?|[A-Z0-9]{1,5}\d!|6[ABCEJLMNSZ]")
 
 EXCHANGES = codes(
     "NASDAQ NYSE AMEX ARCA BATS CBOE CME CBOT COMEX NYMEX ICE ICEUS ICEEUR EUREX XETR FWB LSE TSX TSXV ASX NSE BSE HKEX TSE KRX SSE SZSE OTC "
@@ -35,6 +35,11 @@ _NO_SYMBOLS = codes(
 _LENGTHS = r"1|5|15|30|60|240|1440|10080|43200"  # minutes, as MetaTrader 4 writes them behind the symbol
 _PERIOD = re.compile(r"(?i)[MHDW]\d{1,3}|MN1?|\d*(?:S|M|T|MIN|MINS|H|HR|D|W|MO|MON|Q|Y)|\d+(?:MINUTE|HOUR|DAY)S?|1WK")
 _NUMBER = re.compile(r"[\d.:]+")
+# Investing writes the symbol of a share or a pair, EUR_USD, and of anything else a name: "US 30", "Nikkei 225", "Gold Futures".
+_INVESTING = re.compile(
+    r"(?i)(?P<name>.+?) (?:historical data|historische daten|données historiques|datos históricos|dati storici|dados históricos)\b.*"
+)
+_OF_INDICES = re.compile(r"(?!19\d\d$|20[0-4]\d$)\d{2,4}")  # FTSE 100 is no FTSE; AAPL 2023 is AAPL
 # Names that are told by their form alone.
 _FORMS = (
     re.compile(r"DAT_[A-Z]+_(?P<symbol>[A-Z0-9]+)_.*"),  # HistData
@@ -74,6 +79,9 @@ def symbol_named(filename: str) -> Named:
             return _one_of(found["symbol"] + (f".{place}" if place and place not in _NO_PLACES else ""))
     if is_tradingviews(stem):
         return _behind_exchange(stem.split(",")[0].split("_"))
+    if (found := _INVESTING.fullmatch(stem)) and re.match(r"[^_]+ ", found["name"]):  # BTC_USD Bitfinex has a place behind it
+        joined = found["name"].replace(" ", "")
+        return _one_of(*([joined] if joined.isupper() and joined.isalnum() else []), clear=False)
     return _left(_pieces(stem))
 
 
@@ -121,6 +129,10 @@ def _left(pieces: list[str]) -> Named:
     if not sure:
         return _one_of(*words, clear=False) if len(words) == 1 and re.fullmatch(r"[a-z]{1,5}", words[0]) else Named()
     meant = [one for piece in sure for one in _without_length(piece)]
+    for piece, number, behind in zip(pieces, pieces[1:], [*pieces[2:], ""], strict=False):
+        counts = _OF_INDICES.fullmatch(number) and not re.fullmatch(_LENGTHS, number) and not behind.isdigit()
+        if piece in sure and counts:
+            meant.append(piece + number)
     return _one_of(*meant, clear=all(word.islower() for word in words))
 
 

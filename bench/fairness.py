@@ -1,0 +1,155 @@
+"""What a quiet user feels of one attacker: p95 of a quick-run beside each kind, against p95 alone.
+
+python -m bench.fairness [--runs 40] [--only spins]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+
+from bench.load import SENTENCE, header, p95
+from tests.live import Server, serve
+
+CODE = "import time\nfrom backtesting import Strategy\n\nclass Mine(Strategy):\n    def init(self):\n        {}\n\n    def next(self):\n        pass\n"
+SPINS, SLEEPS = CODE.format("while True: pass"), CODE.format("time.sleep(600)")
+HUGE = {
+    "sma_10_period": {"min": 2, "max": 200},
+    "sma_20_period": {"min": 2, "max": 200},
+    "stop_loss_pct": {"min": 1, "max": 25},
+}
+HOPEFUL = " ".join(["Buy when the sma of the ema of the wma of the highest high of 20 is above 2 * 2 * 2 and"] * 90)
+ATTACKERS = 12  # connections at once
+Attack = Callable[[httpx.Client, int], object]  # with a strategy of the attacker's
+
+
+def again(attack: Attack) -> Attack:
+    """Return an attack that goes on, whatever is answered; a refusal is waited out as a client would that wants to do harm."""
+
+    def loop(client: httpx.Client, strategy: int) -> None:
+        while True:
+            answer = attack(client, strategy)
+            time.sleep(0.05 if isinstance(answer, httpx.Response) and answer.status_code == 429 else 0)
+
+    return loop
+
+
+def upload(name: str, content: bytes) -> Attack:
+    return again(lambda client, strategy: client.post("/api/data/datasets/upload/", files={"file": (name, content)}))
+
+
+def search(client: httpx.Client, strategy: int) -> object:
+    return client.post("/api/backtests/optimize/", json={"strategy_id": strategy, "parameters": HUGE})
+
+
+def streams(client: httpx.Client, strategy: int) -> None:
+    """Open events of a run of one's own, and read nothing of them."""
+    run = client.post("/api/backtests/", json={"strategy_id": strategy}).json().get("id", 1)
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(client.stream("GET", f"/api/backtests/{run}/events/"))
+        time.sleep(600)
+
+
+def wrong_password(client: httpx.Client, strategy: int) -> object:
+    name = f"user{random.randrange(10**9)}"
+    return client.post("/api/auth/login/", json={"username": name, "password": "wrong"})
+
+
+def sandbox(code: str) -> Attack:
+    body = {"code": code, "symbol": "GOOG"}
+    return again(lambda client, strategy: client.post("/api/production/strategies/sandbox-test/", json=body))
+
+
+ATTACKS: dict[str, Attack] = {
+    "code that sleeps": sandbox(SLEEPS),
+    "code that spins": sandbox(SPINS),
+    "code, its client gone": again(lambda client, strategy: client.post(
+        "/api/production/strategies/sandbox-test/", json={"code": SPINS, "symbol": "GOOG"}, timeout=0.5)),
+    "files of 1 MiB of commas": upload("a.csv", b"," * 2**20),
+    "files of 300,000 columns": upload("b.csv", b"\n".join([b",".join([b"x%d" % n for n in range(300_000)])] * 2)),
+    "texts that promise much": again(lambda client, strategy: client.post("/api/strategies/", json={"user_description": HOPEFUL})),
+    "conversations": again(lambda client, strategy: client.post("/api/chat/", json={"message": SENTENCE})),
+    "searches of a million": again(search),
+    "quick-runs": again(lambda client, strategy: client.post("/api/backtests/quick-run/", json={"user_description": SENTENCE})),
+    "240 streams": streams,
+    "wrong passwords": again(wrong_password),
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def attacked(server: Server, attack: Attack) -> Iterator[None]:
+    """Let one user attack over many connections until the context ends."""
+    mine, stop = header(server, "mallory"), threading.Event()
+    made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=mine).json()["id"]
+
+    class Stopped(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if stop.is_set():
+                raise SystemExit
+            return super().handle_request(request)
+
+    def run() -> None:
+        with httpx.Client(base_url=server.url, headers=mine, timeout=600, transport=Stopped()) as client:
+            clients.append(client)
+            while not stop.is_set():
+                with contextlib.suppress(httpx.HTTPError, RuntimeError):
+                    attack(client, made)
+
+    clients: list[httpx.Client] = []
+    for _ in range(ATTACKERS):
+        threading.Thread(target=run, daemon=True).start()
+    time.sleep(3)
+    try:
+        yield
+    finally:
+        stop.set()
+        for client in clients:
+            client.close()
+        time.sleep(2)
+
+
+def quick_runs(server: Server, count: int) -> list[float]:
+    times = []
+    with httpx.Client(base_url=server.url, headers=header(server, "ada"), timeout=600) as client:
+        for _ in range(count):
+            started = time.perf_counter()
+            client.post("/api/backtests/quick-run/", json={"user_description": SENTENCE}).raise_for_status()
+            times.append(time.perf_counter() - started)
+            time.sleep(0.1)
+    return times
+
+
+def main() -> None:
+    """Print all of it. Each attack has a server of its own, whose quiet user is measured alone first."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    print("a quick-run of a quiet user, p95 in ms: alone, beside one attacker with 12 connections (2x)")
+    for name, attack in ATTACKS.items():
+        if arguments.only not in name:
+            continue
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            serve(Path(folder), workers=1, SANDBOX_READY="2", LOG_LEVEL="ERROR") as server,
+        ):
+            quick_runs(server, 5)
+            alone = p95(quick_runs(server, arguments.runs))
+            with attacked(server, attack):
+                beside = p95(quick_runs(server, arguments.runs))
+            for process in server.processes:  # which would wait for what is under way
+                process.kill()
+        print(f"  {name:<28}{alone:>8.0f}{beside:>8.0f}{beside / alone:>8.2f}x", flush=True)
+
+
+if __name__ == "__main__":
+    main()
