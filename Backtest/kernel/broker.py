@@ -217,14 +217,15 @@ def simulate(  # type: ignore[no-untyped-def]
                     bar += 1
             if bar >= end:
                 break
-        # -- The orders of the last close, filled at this open (875-1053) --
+        # -- The orders of the last close, filled at this open, or those of this close, filled at it (875-1053) --
         if closing or ordered != 0.0:
-            price = close[bar - 1] if at_close else open_[bar]
-            filled = bar - 1 if at_close else bar
+            price = close[bar] if at_close else open_[bar]
             if closing and position != 0.0:
-                cash += record(trades[count], position, entry_bar, filled, entry, price, stop, target, fixed, fee)
+                if at_close:
+                    equity[bar] -= fixed + abs(position) * price * fee
+                cash += record(trades[count], position, entry_bar, bar, entry, price, stop, target, fixed, fee)
                 count += 1
-                last_exit = filled
+                last_exit = bar
                 position = 0.0
             closing = False
             if ordered != 0.0:
@@ -239,9 +240,11 @@ def simulate(  # type: ignore[no-untyped-def]
                 else:
                     position = size
                     entry = adjusted
-                    entry_bar = filled
+                    entry_bar = bar
                     cost = size * adjusted
                     cash -= fixed + abs(size) * adjusted * fee
+                    if at_close:
+                        equity[bar] -= fixed + abs(size) * adjusted * fee + abs(size) * abs(adjusted - price)
                     # Levels are those of the fill, and hold for the rest of this bar (protect_fills of the code).
                     side = math.copysign(1.0, size)
                     stop, target = nan, nan
@@ -257,6 +260,9 @@ def simulate(  # type: ignore[no-untyped-def]
                     if not target > 0:
                         target = nan
                 ordered = 0.0
+            if at_close:  # the bar is over
+                bar += 1
+                continue
         # -- Stop and target (888-946): the stop comes first, unless the better of two paths is asked for --
         if position != 0.0:
             price = nan
@@ -374,7 +380,8 @@ def simulate(  # type: ignore[no-untyped-def]
                         ended, position, bar = BAD_SIZE, 0.0, bars
                         break
                     ordered = side * size
-        bar += 1
+        if not (at_close and bar < bars - 1 and (closing or ordered != 0.0)):
+            bar += 1
     # -- What is open is closed at the last close (close_out of the code) --
     if end == bars and position != 0.0:
         last = bars - 1

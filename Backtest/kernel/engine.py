@@ -388,6 +388,7 @@ def warm_up() -> None:
     made = CanonicalStrategy.model_validate({"entry_rules": [rule], "risk": {"max_bars": 1}})
     run = Kernel(made, frame).run()
     figures.figures(run.equity, run.trades, frame, {})
-    prices, book = frame["Close"].to_numpy(dtype=float) * 1.0, order_book.empty_book(0, 0, np.ones(order_book.TERMS))
+    prices = frame["Close"].to_numpy(dtype=float) * 1.0
+    book = order_book.empty_book(0, 0, np.ones(order_book.TERMS), len(frame))
     nothing = np.empty((0, order_book.DECISION))
-    order_book.follow_decisions(nothing, 0, prices, prices, prices, prices, book, np.empty(len(frame)))
+    order_book.follow_decisions(nothing, 0, prices, prices, prices, prices, book)

@@ -40,11 +40,12 @@ MOST = 2_000  # orders that wait, and trades that are open, at a time: each cost
 # An order and a trade, float64; the orders of a trade are -1 where there are none.
 (SIZE, LIMIT, STOP, SL, TP, PARENT) = range(6)
 (HELD, ENTRY, ENTRY_BAR, STOP_ORDER, TARGET_ORDER) = range(5)
-(ORDERS, WAITING, TRADES, OPEN, CLOSED, LOST, FULL) = range(7)
+(ORDERS, WAITING, TRADES, OPEN, CLOSED, LOST, FULL, BAR) = range(8)
 
 
 class Book(NamedTuple):
-    """The state of a broker. `waiting` are the numbers of orders in turn, `open` those of trades, as they were opened.
+    """The state of a broker at a bar, `counts[BAR]`. `waiting` are the numbers of orders in turn, `open` those of trades, as they were
+    opened; `equity` has a number a bar, from which what a fill at the last close costs is taken.
 
     Nothing is written beyond the room there is: where it is not enough, counts[FULL] says so.
     """
@@ -58,9 +59,10 @@ class Book(NamedTuple):
     counts: np.ndarray
     money: np.ndarray
     terms: np.ndarray
+    equity: np.ndarray
 
 
-def empty_book(decisions: int, trades: int, terms: Floats) -> Book:
+def empty_book(decisions: int, trades: int, terms: Floats, bars: int) -> Book:
     """Return the book of a broker that has done nothing yet, with room for so many decisions and so many closed trades.
 
     A decision places one order at most, a trade that is opened two more, and each trade that is opened is closed.
@@ -76,9 +78,10 @@ def empty_book(decisions: int, trades: int, terms: Floats) -> Book:
         trades=np.full((trades, 5), np.nan),
         open=np.zeros(MOST, np.int64),
         closed=np.empty((trades, 10)),
-        counts=np.zeros(7, np.int64),
+        counts=np.zeros(8, np.int64),
         money=np.array([terms[CASH]]),
         terms=terms,
+        equity=np.empty(bars),
     )
 
 
@@ -183,6 +186,8 @@ def _close(book, trade, size, price, bar, levels):  # type: ignore[no-untyped-de
         book.terms[FIXED_FEE], book.terms[FEE],
     )  # fmt: skip
     book.counts[CLOSED] += 1
+    if bar < book.counts[BAR]:
+        book.equity[bar] -= book.terms[FIXED_FEE] + abs(size) * price * book.terms[FEE]
 
 
 @njit(cache=True)
@@ -310,6 +315,8 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
             book.open[book.counts[OPEN]] = trade
             book.counts[OPEN] += 1
             book.money[0] -= fixed + abs(need) * adjusted * fee
+            if filled < bar:
+                book.equity[filled] -= fixed + abs(need) * adjusted * fee + abs(need) * abs(adjusted - price)
             sl, tp = order[SL], order[TP]
             if tp == tp:
                 _set_level(book, trade, TARGET_ORDER, tp)
@@ -376,23 +383,24 @@ def _decide(book, row, close):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def follow_decisions(decisions, begin, open_, high, low, close, book, equity):  # type: ignore[no-untyped-def]
+def follow_decisions(decisions, begin, open_, high, low, close, book):  # type: ignore[no-untyped-def]
     """Go through the bars from `begin` on with a new book; what is open at the last close is closed there.
 
     Args:
         decisions: float64 of shape (n, DECISION), in the order in which they were made.
         begin: the first bar at whose close something was decided.
         open_, high, low, close: prices, float64 of shape (bars,), in the units that are traded.
-        equity: is filled, float64 of shape (bars,); before `begin` it is the cash.
+        book: a new one; its equity is filled, before `begin` with the cash.
 
     Returns:
         How it ended, and the number of the decision that could not be followed, or how many were.
     """
-    bars, done, count = len(close), 0, len(decisions)
+    bars, done, count, equity = len(close), 0, len(decisions), book.equity
     equity[:begin] = book.money[0]
     for bar in range(begin, bars):
         if done < count and decisions[done, AT_BAR] < bar:
             return OUT_OF_TURN, done
+        book.counts[BAR] = bar
         if bar > begin and book.counts[WAITING]:
             before, opened = close[bar - 1], book.counts[TRADES]
             _fill(book, open_[bar], high[bar], low[bar], close[bar], before, bar)

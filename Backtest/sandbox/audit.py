@@ -135,8 +135,8 @@ def follow(
     open_, high, low, close = (frame[n].to_numpy(dtype=float) * scale for n in ("Open", "High", "Low", "Close"))
     costs = (settings.spread, settings.commission_fixed, settings.commission)
     terms = np.array([settings.cash, *costs, settings.margin, settings.trade_on_close, target_first], dtype=float)
-    book, equity = empty_book(len(decisions), room, terms), np.empty(len(frame))
-    how, done = follow_decisions(np.array(decisions), begin, open_, high, low, close, book, equity)
+    book = empty_book(len(decisions), room, terms, len(frame))
+    how, done = follow_decisions(np.array(decisions), begin, open_, high, low, close, book)
     if why := WHY.get(how):
         last = min(done, len(decisions) - 1)
         raise Forged(f"decision {last}, at bar {decisions[last, AT_BAR]:g}, {why}")
@@ -146,7 +146,8 @@ def follow(
     if scale != 1:
         trades[:, 0] *= scale
         trades[:, 3:7] /= scale
-    return trades, equity
+    book.equity[begin] = settings.cash  # where the account begins, before anything is filled at this close
+    return trades, book.equity
 
 
 def _compare(claim: Claim, trades: Floats, equity: Floats) -> None:

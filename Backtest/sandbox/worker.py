@@ -227,9 +227,32 @@ def settled(cls, bars, running, seen=None, target_first=False):
         self._broker.trades = Steady(self._broker.trades)
         if target_first:
             put_targets_first(self._broker)
+        if self._broker._trade_on_close:
+            pay_at_the_close(self._broker, running)
         cls.init(self)
 
     return type(cls.__name__, (cls,), {"init": init, "next": next, "__module__": cls.__module__})
+
+
+def pay_at_the_close(broker, running):
+    """Take what a fill at the last close costs from the equity of that close; backtesting.py does so a bar later.
+
+    The close of the first decision is where the account begins, all cash.
+    """
+    enter, leave = broker._open_trade, broker._close_trade
+
+    def entered(price, size, sl, tp, time_index, tag):
+        enter(price, size, sl, tp, time_index, tag)
+        if running[0] < time_index < broker._i:
+            before = broker._data.Close[-2]
+            broker._equity[time_index] -= broker._commission(size, price) + abs(size) * abs(price - before)
+
+    def left(trade, price, time_index):
+        leave(trade, price, time_index)
+        if running[0] < time_index < broker._i:
+            broker._equity[time_index] -= broker._commission(trade.size, price)
+
+    broker._open_trade, broker._close_trade = entered, left
 
 
 def put_targets_first(broker):

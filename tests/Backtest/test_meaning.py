@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from Backtest.kernel import Kernel
+
 OHLC = tuple[float, float, float, float]
 
 
@@ -220,6 +222,19 @@ def test_commission_and_spread_are_paid(run: Any) -> None:
     assert trade.entry_price == pytest.approx(110 * 1.02)
     assert trade.commission == pytest.approx(10 * (112.2 + 110) * 0.01)
     assert costly.summary["total_pnl"] == pytest.approx(10 * (110 - 112.2) - trade.commission)
+
+
+def test_what_is_filled_at_a_close_is_paid_for_at_that_close(run: Any) -> None:
+    """Ten shares at 110 and 2% spread cost 22, the commission of 1% is 11.22, and 9.50 where they are left at 95."""
+    rows = bars(FLAT, FLAT, SIGNAL, (112, 113, 90, 95), (96, 97, 95, 96), FLAT)
+    text = "Buy 10 shares at the close when close > 105, sell when close < 105. Commission 1%. Spread 2%."
+    entered = 100_000 - 22 - 11.22
+    left = entered + 10 * (95 - 110) - 9.5
+    expected = [100_000, 100_000, entered, left, left, left]
+    done = run(text, rows)
+    assert done.equity["Equity"].tolist() == pytest.approx(expected, abs=1e-9)
+    assert Kernel(done.strategy, rows, []).run({}).equity.tolist() == done.equity["Equity"].tolist()
+    assert done.metrics["Max. Drawdown [%]"] == pytest.approx(left / 1000 - 100)
 
 
 def test_missing_values_make_a_comparison_and_its_negation_false(run: Any) -> None:

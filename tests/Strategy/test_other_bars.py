@@ -133,7 +133,13 @@ def test_unknown_trading_hours_are_warned_of_where_the_text_counts_days() -> Non
 
 @pytest.mark.parametrize(
     ("text", "bars"),
-    [("MSFT monthly bars", 10), ("BTCUSD monthly bars", 7), ("MSFT weekly bars", 42), ("BTCUSD weekly bars", 30), ("Daily bars", 210)],
+    [
+        ("MSFT monthly bars", 10),
+        ("BTCUSD monthly bars", 7),
+        ("MSFT weekly bars", 42),
+        ("BTCUSD weekly bars", 30),
+        ("Daily bars", 210),
+    ],
 )
 def test_days_are_those_of_trading_on_coarser_bars(text: str, bars: int) -> None:
     """210 days are ten months of 21 trading days, seven of 30 days of a coin."""

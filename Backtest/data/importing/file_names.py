@@ -79,7 +79,9 @@ def symbol_named(filename: str) -> Named:
             return _one_of(found["symbol"] + (f".{place}" if place and place not in _NO_PLACES else ""))
     if is_tradingviews(stem):
         return _behind_exchange(stem.split(",")[0].split("_"))
-    if (found := _INVESTING.fullmatch(stem)) and re.match(r"[^_]+ ", found["name"]):  # BTC_USD Bitfinex has a place behind it
+    if (found := _INVESTING.fullmatch(stem)) and re.match(
+        r"[^_]+ ", found["name"]
+    ):  # BTC_USD Bitfinex has a place behind it
         joined = found["name"].replace(" ", "")
         return _one_of(*([joined] if joined.isupper() and joined.isalnum() else []), clear=False)
     return _left(_pieces(stem))
