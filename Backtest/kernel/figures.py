@@ -93,11 +93,11 @@ _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def follow(equity, start, end, stamps, trades, count, holds, state):  # type: ignore[no-untyped-def]
+def follow(equity, start, end, stamps, trades, count, holds, at_close, state):  # type: ignore[no-untyped-def]
     """Follow the drawdowns of a run on to the bars before `end`; a drawdown lasts from its peak to the bar that regains it.
 
     Equity moves only while there is a trade: the `count` trades that are closed, and the one that was entered at bar
-    `holds` where one is open, -1 where none is. `state` is filled, for a new run NaN.
+    `holds` where one is open, -1 where none is. Where trades are closed at a close (`at_close`), its last digit may move at the next bar. `state` is filled, for a new run NaN.
     """
     if end <= start:
         return
@@ -114,7 +114,7 @@ def follow(equity, start, end, stamps, trades, count, holds, state):  # type: ig
         begin, upto = end, end
         if k < count:
             begin = max(int(trades[k, 1]), start, seen)
-            upto = min(int(trades[k, 2]) + 1, end)
+            upto = min(int(trades[k, 2]) + 1 + at_close, end)
         elif k == count and holds >= 0:
             begin = max(holds, start, seen)
         if begin > seen and equity[seen - 1] >= peak:  # at its peak, and nothing moves up to here
@@ -138,7 +138,7 @@ def follow(equity, start, end, stamps, trades, count, holds, state):  # type: ig
                 trough = min(trough, here)
         seen = upto
     next_ = int(state[TRADE])
-    while next_ < count and int(trades[next_, 2]) + 1 <= end:
+    while next_ < count and int(trades[next_, 2]) + 1 + at_close <= end:
         next_ += 1
     state[PEAK], state[TROUGH], state[TOP], state[SEEN], state[TRADE] = peak, trough, top, seen, next_
     state[DEEPEST], state[SUM_DEPTHS] = deepest, depths
@@ -310,7 +310,7 @@ def figures(
     curve = _own(equity)
     state, row = np.full(FOLLOWED, np.nan), np.empty(len(NAMES))
     # One long "trade" makes `follow` look at every bar: a stranger's trades may overlap.
-    follow(curve, begin, len(curve), calendar.stamps, np.zeros((0, 10)), 0, begin, state)
+    follow(curve, begin, len(curve), calendar.stamps, np.zeros((0, 10)), 0, begin, 0, state)
     measure(
         curve, begin, open_, close, calendar.close, calendar.stamps, calendar.last, calendar.market, calendar.periods,
         calendar.year, table, len(table), given, state, np.empty(len(calendar.last) + 1), row,

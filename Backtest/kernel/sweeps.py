@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from Backtest.kernel.broker import BAD_SIZE, CASH, ENTRY_BAR, POSITION, STATE, prepare, simulate
+from Backtest.kernel.broker import AT_CLOSE, BAD_SIZE, CASH, ENTRY_BAR, POSITION, STATE, prepare, simulate
 from Backtest.kernel.figures import FOLLOWED, follow, measure
 from Backtest.kernel.masks import BLOCK, join_signal, mask_of, run_program
 
@@ -69,7 +69,10 @@ def run_sets(  # type: ignore[no-untyped-def]
                 equity[r, min(starts[j], bars - 1)] = numbers[
                     j, CASH
                 ]  # where it begins, before anything is filled at this close
-                follow(equity[r], min(starts[j], bars - 1), end, stamps, trades[r], outcome[j, 1], holds, followed[r])
+                follow(
+                    equity[r], min(starts[j], bars - 1), end, stamps, trades[r], outcome[j, 1], holds,
+                    kinds[AT_CLOSE], followed[r],
+                )  # fmt: skip
         for r in range(beside):
             j = first + r
             if outcome[j, 0] >= BAD_SIZE:
