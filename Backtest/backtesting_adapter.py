@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back, walk
+from Backtest.code_check import streams
 from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
 from Backtest.conditions import compute_indicators, first_decision_bar, time_mask
 from Backtest.data import PriceData, PriceRequest
@@ -39,6 +40,9 @@ from Backtest.timeframes import in_words, is_intraday
 _LACKING = re.compile(
     r"time=(?P<bar>\d{1,9}): (?:Broker canceled .*\(equity=(?P<equity>-?\d{1,15}(?:\.\d+)?)|no order)"
 )
+
+
+STREAMED_BARS = 10_000  # each costs a message and its answer
 
 
 @dataclass(frozen=True)
@@ -150,8 +154,10 @@ def run_code(
     if len(prices.frame) - prices.first < 2:
         raise _too_few(prices)
     settings = settings or EngineSettings()
+    plain = not report and settings.fractional_unit >= 1 and len(prices.frame) <= STREAMED_BARS
     job = SandboxJob(
-        code, prices.frame, settings, limits or Limits(), report, tick=tick, name=name, first=prices.first
+        code, prices.frame, settings, limits or Limits(), report, stream=plain and streams(code), tick=tick, name=name,
+        first=prices.first,
     )  # fmt: skip
     return _result(None, prices, GeneratedCode(code, ""), settings, sandbox.run(job), data_notes(prices))
 
@@ -375,7 +381,7 @@ def manifest(
         "settings": settings.model_dump(),
         "graded": {"begin": done.begin, "from": prices.frame.index[done.begin].isoformat()},
         "versions": done.versions,
-        "sandbox": {"backend": done.backend, "isolated": done.isolated, **done.container},
+        "sandbox": {"backend": done.backend, "isolated": done.isolated, "streamed": done.streamed, **done.container},
     }
 
 

@@ -165,6 +165,23 @@ def check_code(code: str) -> list[CodeIssue]:
     return sorted(set(walker.issues), key=lambda i: (i.line, i.column, i.pattern))
 
 
+def streams(code: str) -> bool:
+    """Return whether code reads prices in `next` alone: it declares no indicator, and its `init` sets plain values and calls nothing.
+
+    Such code can be given its bars one after the other.
+    """
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    if any(isinstance(node, ast.Attribute) and node.attr in ("I", "_data", "_indicators") for node in ast.walk(tree)):
+        return False
+    inits = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name in ("init", "__init__")]
+    reads = (ast.Call, ast.Attribute, ast.Lambda, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    found = [node for init in inits for part in init.body for node in ast.walk(part) if isinstance(node, reads)]
+    return all(isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) for node in found)
+
+
 def _is_helper(node: ast.stmt) -> bool:
     """Return whether a function is one that generated code brings along, word for word: it may use the engine's private names."""
     return isinstance(node, ast.FunctionDef) and node.name in HELPERS and ast.dump(node) in _helpers()

@@ -53,7 +53,7 @@ def floor_divide(a, b):  # type: ignore[no-untyped-def]
     """Python's a // b for a >= 0 and b > 0."""
     remainder = a % b
     quotient = (a - remainder) / b
-    floor = math.floor(quotient)
+    floor = np.floor(quotient)  # math.floor is an integer here, and has an end
     return floor + 1.0 if quotient - floor > 0.5 else floor
 
 
@@ -234,7 +234,7 @@ def simulate(  # type: ignore[no-untyped-def]
                 unit_cost = adjusted + (fixed + abs(size) * price * fee) / abs(size)
                 there = max(0.0, cash) * leverage
                 if -1 < size < 1:
-                    size = math.copysign(float(int(floor_divide(there * abs(size), unit_cost))), size)
+                    size = math.copysign(floor_divide(there * abs(size), unit_cost), size)
                 if size == 0.0 or abs(size) * unit_cost > there:
                     lost += 1
                 else:
@@ -262,6 +262,10 @@ def simulate(  # type: ignore[no-untyped-def]
                 ordered = 0.0
             if at_close:  # the bar is over
                 bar += 1
+                if position == 0.0 and cash <= 0:
+                    equity[bar:] = 0
+                    ended, bar = RUINED, bars
+                    break
                 continue
         # -- Stop and target (888-946): the stop comes first, unless the better of two paths is asked for --
         if position != 0.0:

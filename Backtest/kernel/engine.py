@@ -348,7 +348,7 @@ class Kernel:
             table["Size"] *= self.unit
             table[["EntryPrice", "ExitPrice", "TP", "SL"]] /= self.unit
         else:
-            table["Size"] = table["Size"].astype(np.int64)
+            table["Size"] = figures.in_shares(table["Size"].to_numpy())
         table["EntryTime"] = self.index[table["EntryBar"]]
         table["ExitTime"] = self.index[table["ExitBar"]]
         return table

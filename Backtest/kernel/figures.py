@@ -145,6 +145,11 @@ def follow(equity, start, end, stamps, trades, count, holds, at_close, state):  
     state[DRAWDOWNS], state[LONGEST], state[SUM_LENGTHS] = drawdowns, longest, lengths
 
 
+def in_shares(sizes: Floats) -> Floats | Ints:
+    """Return whole sizes as integers; where one is too large for that, 1e19 shares of a growth without end, as they are."""
+    return sizes.astype(np.int64) if np.all(np.abs(sizes) < 2.0**63) else sizes
+
+
 @njit(cache=True, inline="always")
 def same(a, b):  # type: ignore[no-untyped-def]
     return abs(a - b) <= SAME * abs(b)

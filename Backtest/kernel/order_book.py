@@ -155,10 +155,10 @@ def _set_level(book, trade, which, price):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _unrealized(book, price):  # type: ignore[no-untyped-def]
     """Return what the open trades have won and not paid out yet (792-798)."""
-    size, paid = 0, 0.0
+    size, paid = 0.0, 0.0
     for k in range(book.counts[OPEN]):
         row = book.trades[book.open[k]]
-        size += int(row[HELD])
+        size += row[HELD]
         paid += row[HELD] * row[ENTRY]
     return price * size - paid
 
@@ -283,7 +283,7 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
         unit_cost = adjusted + (fixed + abs(size) * price * fee) / abs(size)
         if -1 < size < 1:
             there = _available(book, close) * leverage * abs(size)
-            size = math.copysign(float(int(floor_divide(there, unit_cost))), size)
+            size = math.copysign(floor_divide(there, unit_cost), size)
             if size == 0.0:
                 book.counts[LOST] += 1
                 _withdraw(book, number)

@@ -48,17 +48,12 @@ class Claim:
     begin: int
 
     @classmethod
-    def of(cls, data: bytes, *, trades: int, bars: int, decisions: int, begin: int) -> Claim:
-        """Return the claim at the beginning of what a worker sent."""
+    def of(cls, data: bytes, *, trades: int, bars: int, begin: int) -> Claim:
+        """Return the claim that a worker's numbers are: trades, equity and decisions."""
         columns = len(TRADE_COLUMNS)
-        numbers = np.frombuffer(data, dtype="<f8", count=trades * columns + bars + decisions * DECISION)
+        numbers = np.frombuffer(data, dtype="<f8")
         parts = np.split(numbers, [trades * columns, trades * columns + bars])
         return cls(parts[2].reshape(-1, DECISION), parts[0].reshape(-1, columns), parts[1], begin)
-
-    @property
-    def size(self) -> int:
-        """How many bytes it took."""
-        return 8 * (self.decisions.size + self.trades.size + self.equity.size)
 
 
 @dataclass(frozen=True)
@@ -179,12 +174,14 @@ def plain(value: Any) -> Any:
 
 
 def _trades_frame(trades: Floats, frame: pd.DataFrame, settings: EngineSettings) -> pd.DataFrame:
+    from Backtest.kernel.figures import in_shares
+
     index, columns = frame.index, dict(zip(TRADE_COLUMNS, trades.T, strict=True))
     table = pd.DataFrame(columns)
     for name in ("EntryBar", "ExitBar"):
         table[name] = table[name].astype(np.int64)
     if settings.fractional_unit >= 1:
-        table["Size"] = np.round(table["Size"]).astype(np.int64)
+        table["Size"] = in_shares(np.round(table["Size"].to_numpy()))
     table["EntryTime"], table["ExitTime"] = index[table["EntryBar"]], index[table["ExitBar"]]
     return table
 

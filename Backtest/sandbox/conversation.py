@@ -19,6 +19,7 @@ import pyarrow.feather
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.sandbox.audit import DECISION, TRADE_COLUMNS
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import SandboxJob, Trace
 from Backtest.sandbox.places import asker
@@ -37,6 +38,7 @@ class Message(BaseModel):
 
     ready: dict[str, str] = {}
     progress: float | None = None
+    bar: int | None = Field(None, ge=0)
     status: Literal["", "completed", "error", "memory", "output"] = ""
     token: str = ""
     warnings: list[str] = Field([], max_length=1000)
@@ -68,6 +70,9 @@ class Inbox:
         self._progress = 0.0
         self.token = secrets.token_hex(8)  # told to this job only: an answer without it was left by one before
         self.usage: Usage | None = None  # the last that was seen
+        self._given = 0  # bars of a stream
+        self._decided: list[bytes] = []
+        self._prices = np.empty((0, 0))
 
     def start_clock(self) -> None:
         self._deadline = time.monotonic() + self._job.limits.timeout_s
@@ -89,6 +94,8 @@ class Inbox:
             message = self._message()
             if message.status:
                 break
+            if message.bar is not None:
+                self._give(message.bar, message.decisions)
             self._progress = min(max(message.progress or 0.0, self._progress), 1.0)
         if message.token != self.token:
             raise _violation("it is the answer to another job")
@@ -104,6 +111,33 @@ class Inbox:
         if message.bars not in (0, len(self._job.frame)):
             raise _violation(f"it tells of {message.bars} bars, there are {len(self._job.frame)}")
         return message
+
+    def _give(self, bar: int, decisions: int) -> None:
+        """Take what was decided at the last bar that was given, and give those up to another one."""
+        if not self._job.stream:
+            raise _violation("it asks for bars that were given to it")
+        if not self._given <= bar < len(self._job.frame):
+            raise _violation(f"it asks for bar {bar} after bar {self._given - 1} of {len(self._job.frame)}")
+        self._decided.append(self._decided_now(decisions))
+        if not self._given:
+            self._prices = self._job.frame.to_numpy(dtype="<f8")
+        self._interpreter.send(self._prices[self._given : bar + 1].tobytes())
+        self._given = bar + 1
+
+    def _decided_now(self, decisions: int) -> bytes:
+        data = self.exactly(decisions * DECISION * 8)
+        at = np.frombuffer(data, dtype="<f8").reshape(-1, DECISION)[:, 0]
+        if (at != self._given - 1).any():
+            raise _violation(f"it decides at bar {at[at != self._given - 1][0]:g} when it knows bar {self._given - 1}")
+        return data
+
+    def numbers(self, message: Message) -> bytes:
+        """Return the numbers of an answer: its trades, its equity, and all that was decided."""
+        believed = self.exactly((message.trades * len(TRADE_COLUMNS) + message.bars) * 8)
+        if not self._job.stream:
+            return believed + self.exactly(message.decisions * DECISION * 8)
+        self._decided.append(self._decided_now(message.decisions))
+        return believed + b"".join(self._decided)
 
     def exactly(self, count: int) -> bytes:
         if count > self._left + len(self._held):
@@ -185,7 +219,10 @@ def trace_of(message: Message, rest: bytes) -> Trace:
 def order_of(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> bytes:
     """Return a job as bytes: whether in a fork, a line of JSON, and the prices as Arrow."""
     prices = io.BytesIO()
-    pyarrow.feather.write_feather(with_periods(job.frame, job.code), prices, compression="uncompressed")
+    frame = with_periods(job.frame, job.code)
+    if job.stream:  # its times alone
+        frame = frame.assign(**dict.fromkeys(frame.columns, 1.0))
+    pyarrow.feather.write_feather(frame, prices, compression="uncompressed")
     head = {
         "code": job.code,
         "settings": job.settings.model_dump(),
@@ -194,6 +231,7 @@ def order_of(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> byte
         "report": job.report,
         "trace": job.trace,
         "target_first": job.target_first,
+        "stream": job.stream,
         "filter": base64.b64encode(program).decode(),
         "token": token,
         "prices": prices.tell(),

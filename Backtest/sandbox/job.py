@@ -49,7 +49,8 @@ class SandboxJob:
     `name` names the job to people who look at the machine. `tick` is called at least twice a second
     with the part of the bars that is done; what it raises ends the job. `trace` asks for orders and indicators, bar by bar.
     `target_first` takes the better path through a bar that holds both stop and target of a trade, where backtesting.py
-    takes the worse.
+    takes the worse. `stream` gives the code its bars one after the other, each after what it decided at the one before: for code
+    that reads prices in `next` alone (`streams`), without a chart, a trace or fractions.
     """
 
     code: str
@@ -59,6 +60,7 @@ class SandboxJob:
     report: bool = False
     trace: bool = False
     target_first: bool = False
+    stream: bool = False
     first: int = 0
     generated: bool = False
     name: str = ""
@@ -84,7 +86,7 @@ class SandboxResult:
     `metrics` are the figures (Backtest/kernel/figures.py) of the bars from `begin` on, the first at whose close the code
     decided. NaN and infinities are None, durations text; they are computed here, from the trades and the data. `trades` and `equity` have backtesting.py's columns; equity is
     indexed by time and begins with `begin`, bars of trades are rows of the job's frame. `log` is what the strategy printed;
-    `container` has name and image where there was one.
+    `container` has name and image where there was one. `streamed` says that the future was never in the code's process.
     """
 
     metrics: dict[str, Any]
@@ -99,6 +101,7 @@ class SandboxResult:
     peak_memory_mb: float = 0.0
     backend: str = "process"
     isolated: bool = False
+    streamed: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     container: dict[str, str] = field(default_factory=dict)
     trace: Trace | None = None

@@ -18,7 +18,7 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
-from Backtest.sandbox.audit import DECISION, TRADE_COLUMNS, Claim, Forged, settle
+from Backtest.sandbox.audit import Claim, Forged, settle
 from Backtest.sandbox.audit import warm_up as warm_up_audit
 from Backtest.sandbox.conversation import Inbox, Message, clean, failure_of, order_of, trace_of, used_by
 from Backtest.sandbox.interpreters import PIPES, Interpreter
@@ -264,9 +264,8 @@ class InterpreterSandbox:
             interpreter.send(order_of(job, self._filter(), inbox.token, fork=fork))
             message = inbox.answer()
             used = used_by(started, before, interpreter.usage(), message)
-            traced = len(message.indicators) * message.bars * 8
-            numbers = message.trades * len(TRADE_COLUMNS) + message.bars + message.decisions * DECISION
-            rest = inbox.exactly(numbers * 8 + message.report + traced)
+            numbers = inbox.numbers(message)
+            rest = inbox.exactly(message.report + len(message.indicators) * message.bars * 8)
         except (ConnectionError, TimeoutError):
             raise inbox.ended() from None
         except ExecutionError as error:
@@ -274,16 +273,20 @@ class InterpreterSandbox:
             raise
         if message.status != "completed":
             raise failure_of(message, job, used)
-        result = self._believe(message, rest, job, versions, used)
+        result = self._believe(message, numbers, rest, job, versions, used)
         return replace(result, container=interpreter.container())
 
     def _believe(
-        self, message: Message, rest: bytes, job: SandboxJob, versions: dict[str, str], used: dict[str, float]
+        self,
+        message: Message,
+        numbers: bytes,
+        rest: bytes,
+        job: SandboxJob,
+        versions: dict[str, str],
+        used: dict[str, float],
     ) -> SandboxResult:
         """Return the result a message claims, after it was found to follow from trades and prices."""
-        claim = Claim.of(
-            rest, trades=message.trades, bars=message.bars, decisions=message.decisions, begin=message.begin
-        )
+        claim = Claim.of(numbers, trades=message.trades, bars=message.bars, begin=message.begin)
         try:
             seen = settle(claim, job)
         except Forged as error:
@@ -293,8 +296,7 @@ class InterpreterSandbox:
                 log=clean(message.log),
                 resources=used,
             ) from None
-        end = claim.size + message.report
-        report = rest[claim.size : end].decode("utf-8", errors="replace")
+        report = rest[: message.report].decode("utf-8", errors="replace")
         return SandboxResult(
             metrics=seen.metrics,
             begin=message.begin,
@@ -308,6 +310,7 @@ class InterpreterSandbox:
             peak_memory_mb=used["peak_memory_mb"],
             backend=self.backend,
             isolated=self.isolated,
+            streamed=job.stream,
             versions=versions,
-            trace=trace_of(message, rest[end:]) if job.trace else None,
+            trace=trace_of(message, rest[message.report :]) if job.trace else None,
         )

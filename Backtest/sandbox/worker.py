@@ -4,12 +4,14 @@ It is started with `python -I worker.py FOLDER PACKAGES`, knows nothing of AlgoA
 its standard input and output:
 
     worker  {"ready": versions}
-    server  "f" or "r", then {"code", "settings", "first", "limits", "report", "trace", "target_first", "filter", "token", "prices": n},
-            then n bytes of Arrow
+    server  "f" or "r", then {"code", "settings", "first", "limits", "report", "trace", "target_first", "stream", "filter", "token",
+            "prices": n}, then n bytes of Arrow
     worker  {"progress": 0..1}, any number of times
+    worker  {"bar": b, "decisions": n}, then what was decided since it asked before; only where prices are streamed
+    server  the prices of the bars up to b that it has not sent yet, as little-endian doubles
     worker  {"status", "token", "begin", ..., "trades": n, "bars": n, "decisions": n, "report": n}, then the numbers of the
-            trades (n rows of TRADE_COLUMNS), the equity of the bars, and what was decided (n rows of DECISION), all as
-            little-endian doubles, and the report
+            trades (n rows of TRADE_COLUMNS), the equity of the bars, and what was decided and not told yet (n rows of DECISION),
+            all as little-endian doubles, and the report
 
 After "f" a job is read and run in a fork, and the worker waits for the next one. It has run and read nothing itself, and nothing
 a fork did is left for the next. `--forks` makes it a server of such workers, forks of itself, for the backend without isolation.
@@ -201,12 +203,49 @@ def backtest(cls, data, settings):
     return Backtest(data, cls, **options)
 
 
-def settled(cls, bars, running, seen=None, target_first=False):
+class Stream:
+    """Prices that come bar by bar, each after what was decided at the one before: the future is not in this process."""
+
+    def __init__(self, index, names, decisions, read, say):
+        import numpy as np
+        import pandas as pd
+
+        self.prices = {name: np.full(len(index), np.nan) for name in names}
+        self.frame = pd.DataFrame(self.prices, index=index, copy=False)
+        self.decisions, self.read, self.say, self.seen = decisions, read, say, 0
+
+    def feed(self, data):
+        """Let backtesting.py's data grow with the bars."""
+        set_length = data._set_length
+
+        def grow(length):
+            self.until(length)
+            set_length(length)
+
+        data._Data__df = self.frame
+        data._set_length = grow
+
+    def until(self, length):
+        import numpy as np
+
+        if length <= self.seen:
+            return
+        decided = self.decisions.take()
+        self.say({"bar": length - 1, "decisions": len(decided) // (8 * DECISION)}, decided)
+        count = length - self.seen
+        block = np.frombuffer(self.read(8 * count * len(self.prices)), dtype="<f8").reshape(count, len(self.prices))
+        for name, values in zip(self.prices, block.T, strict=True):
+            self.prices[name][self.seen : length] = values
+        self.seen = length
+
+
+def settled(cls, bars, running, seen=None, target_first=False, stream=None):
     """Return the class with what is open closed at the last close, and all trades closed when money is out.
 
     backtesting.py goes through the last bar a second time to close what is open, at the open of that bar, a price of the
     past; an entry that was ordered at its close would be filled there, too, and never be closed. `seen` is given the
-    orders that wait at each close, `running` the strategy when it begins. `target_first` is how a bar goes that holds both stop and target of a trade.
+    orders that wait at each close, `running` the strategy when it begins. `target_first` is how a bar goes that holds both stop and
+    target of a trade; `stream` is where the bars come from, one after the other.
     """
 
     def next(self):  # noqa: A001 - what backtesting.py calls it
@@ -223,6 +262,8 @@ def settled(cls, bars, running, seen=None, target_first=False):
 
     def init(self):
         running.append(self)
+        if stream is not None:
+            stream.feed(self._data)
         # Out of money, backtesting.py closes trades while it goes through them, and so leaves some out.
         self._broker.trades = Steady(self._broker.trades)
         if target_first:
@@ -291,6 +332,13 @@ class Decisions:
     def __init__(self):
         self.rows = array.array("d")
         self.filling = self.nested = False
+
+    def take(self):
+        """Return what was written since it was taken before, as little-endian doubles."""
+        import numpy as np
+
+        taken, self.rows = self.rows, array.array("d")
+        return np.asarray(taken, dtype="<f8").tobytes()
 
     def write(self, broker, action, which, *numbers):
         filled = [math.nan if value is None else float(value) for value in (*numbers, *[None] * (5 - len(numbers)))]
@@ -465,8 +513,8 @@ def table(prices):
     return pa.ipc.open_file(pa.py_buffer(prices), options=options).read_all().to_pandas(use_threads=False)
 
 
-def run(job, prices, say):
-    """Run the job; return the JSON part of the answer and the bytes that follow it."""
+def run(job, prices, say, read):
+    """Run the job; return the JSON part of the answer and the bytes that follow it. `read` reads further prices where they are streamed."""
     import backtesting.backtesting
     import numpy as np
     import pandas as pd
@@ -483,7 +531,8 @@ def run(job, prices, say):
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
         with np.errstate(all="ignore"):
             seen = [] if job["trace"] else None
-            cls = settled(strategy_class(load(job["code"])), len(data), running, seen, job["target_first"])
+            stream = Stream(data.index, list(data), decisions, read, say) if job["stream"] else None
+            cls = settled(strategy_class(load(job["code"])), len(data), running, seen, job["target_first"], stream)
             test = backtest(cls, data, job["settings"])
             stats = test.run()
         if job["report"]:
@@ -491,13 +540,14 @@ def run(job, prices, say):
     trades = stats["_trades"]
     numbers = np.column_stack([pd.to_numeric(trades[c], errors="coerce").astype("<f8") for c in TRADE_COLUMNS])
     equity = np.ascontiguousarray(stats["_equity_curve"]["Equity"], dtype="<f8")
+    decided = decisions.take()
     answer = {
         "warnings": [str(w.message)[:300] for w in caught if w.category is UserWarning][:1000],
         "begin": running[0],
         "trades": len(trades),
         "bars": len(equity),
         "report": len(report),
-        "decisions": len(decisions.rows) // DECISION,
+        "decisions": len(decided) // (8 * DECISION),
     }
     traced = b""
     if job["trace"]:
@@ -508,7 +558,6 @@ def run(job, prices, say):
         names = list(rows)[:64]
         answer["orders"], answer["indicators"] = seen, [name[:80] for name in names]
         traced = b"".join(np.ascontiguousarray(rows[name]).tobytes() for name in names)
-    decided = np.asarray(decisions.rows, dtype="<f8").tobytes()
     return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + decided + report + traced
 
 
@@ -619,10 +668,12 @@ def empty(folder):
 
 
 def attend(say):
-    """Read a job, run it, locked up, and answer. What comes in after it cannot be read any more."""
-    with os.fdopen(os.dup(0), "rb") as orders:
-        job = json.loads(orders.readline())
-        prices = orders.read(job["prices"])
+    """Read a job, run it, locked up, and answer. What comes in after it cannot be read any more, unless prices are streamed."""
+    orders = os.fdopen(os.dup(0), "rb")
+    job = json.loads(orders.readline())
+    prices = orders.read(job["prices"])
+    if not job["stream"]:
+        orders.close()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     output = os.open(OUTPUT, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
@@ -633,7 +684,7 @@ def attend(say):
         lock(base64.b64decode(job["filter"]))
     before, rest = usage(), b""
     try:
-        answer, rest = run(job, prices, say)
+        answer, rest = run(job, prices, say, orders.read)
         answer["status"] = "completed"
     except BaseException as error:  # noqa: BLE001 - the edge of the sandbox: whatever it is, it is reported
         answer = failed(error)

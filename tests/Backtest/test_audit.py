@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from Backtest.code_check import streams
 from Backtest.errors import ExecutionError
 from Backtest.kernel import order_book
 from Backtest.sandbox import EngineSettings, ProcessSandbox, SandboxJob, pool
@@ -83,6 +84,44 @@ def test_every_honest_run_passes(sandbox: ProcessSandbox, batch: int) -> None:
         except ExecutionError as error:
             if error.exit_reason != "error":  # backtesting.py's own assertions are no forgery
                 raise
+    assert trades > 200
+
+
+STREAMED = """
+    def init(self):
+        self.count = 0
+
+    def next(self):
+        self.count += 1
+        seen = self.data.df["Close"].iloc[-{period}:].to_numpy()
+        if list(seen) != list(self.data.Close[-{period}:]) or seen[-1] != self.data.Close.s.iloc[-1]:
+            raise RuntimeError("the prices differ from themselves")
+"""
+
+
+@pytest.mark.parametrize("batch", range(2))
+def test_bars_that_come_one_after_the_other_change_nothing(sandbox: ProcessSandbox, batch: int) -> None:
+    """Orders of every kind by code that reads prices in `next` alone, with all costs, leverage and fills at the close."""
+    trades = 0
+    for seed in range(batch * 12, batch * 12 + 12):
+        frame, settings, period = market(seed)
+        settings = settings.model_copy(update={"fractional_unit": 1.0})
+        code = RESTLESS.replace("{seed}", str(seed))
+        start, end = code.index("    def init"), code.index("        kind, close")
+        code = code[:start] + STREAMED.removeprefix("\n").replace("{period}", str(period)) + code[end:]
+        assert streams(code)
+        job = SandboxJob(code, frame, settings, generated=True, first=period)
+        came = []
+        for stream in (False, True):
+            try:
+                done = sandbox.run(replace(job, stream=stream))
+            except ExecutionError as error:  # backtesting.py's own assertions
+                came.append((error.exit_reason, error.message))
+                continue
+            came.append((done.trades.to_csv(), done.equity.to_csv(), done.metrics, done.begin, done.warnings))
+            assert done.streamed == stream
+            trades += len(done.trades)
+        assert came[0] == came[1], seed
     assert trades > 200
 
 

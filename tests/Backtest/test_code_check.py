@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_check import check_code
+from Backtest.code_check import check_code, streams
 from Backtest.code_generator import generate_code
 from Strategy.text_parser import parse_strategy
 from tests.random_strategies import strategies
@@ -158,3 +158,25 @@ def test_noise_gets_an_answer() -> None:
             code[choose.randrange(len(code))] = choose.choice("()[]:=.,'\"\\\n\t #x0-*@{}")
         check_code("".join(code))
     assert check_code("x = " + "-" * 3000 + "1")
+
+
+STRATEGY = "from backtesting import Strategy\nclass S(Strategy):\n    def init(self):\n        {}\n    def next(self):\n        {}\n"
+
+
+@pytest.mark.parametrize(
+    ("init", "next_", "found"),
+    [
+        ("pass", "self.buy()", True),
+        ("self.count, self.names = 0, ['a']", "self.count += self.data.Close[-1] > self.data.Close[-2]", True),
+        ("self.average = self.I(lambda x: x, self.data.Close)", "pass", False),
+        ("self.last = self.data.Close[-1]", "pass", False),
+        ("prepare(self)", "pass", False),
+        ("self.count = len(self.names)", "pass", False),
+        ("self.read = lambda: self.data", "pass", False),
+        ("pass", "self.later = self.I(lambda x: x, self.data.Close)", False),
+        ("pass", "self._data._set_length(9)", False),
+    ],
+)
+def test_which_code_can_be_given_its_bars_one_after_the_other(init: str, next_: str, found: bool) -> None:
+    assert streams(STRATEGY.format(init, next_)) is found
+    assert not streams("class S(:")
