@@ -1,4 +1,4 @@
-"""What a quiet user feels of one attacker: p95 of a quick-run beside each kind, against p95 alone.
+"""What a quiet user feels of one attacker: p95 of a quick-run beside each kind, against p95 alone; and the memory that 200 files cost.
 
 python -m bench.fairness [--runs 40] [--only spins]
 """
@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gzip
+import io
 import random
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 
-from bench.load import SENTENCE, header, p95
+from bench.load import SENTENCE, header, memory_mb, p95
 from tests.live import Server, serve
 
 CODE = "import time\nfrom backtesting import Strategy\n\nclass Mine(Strategy):\n    def init(self):\n        {}\n\n    def next(self):\n        pass\n"
@@ -128,12 +131,44 @@ def quick_runs(server: Server, count: int) -> list[float]:
     return times
 
 
+def hostile_files() -> Iterator[tuple[str, bytes]]:
+    """Yield files without end that want more memory or time than they are worth."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as folder:
+        folder.writestr("a.csv", b"0" * (700 * 2**20))
+    wide = b"\n".join([b",".join([b"x%d" % n for n in range(30_000)])] * 2)
+    kinds = [
+        ("commas.csv", b"," * 2**17), ("wide.csv", wide), ("zeros.csv.gz", gzip.compress(b"0" * (300 * 2**20), 1)),
+        ("zeros.zip", packed.getvalue()), ("noise.parquet", b"PAR1" + random.randbytes(2**17) + b"PAR1"),
+        ("noise.xlsx", b"PK\x03\x04" + random.randbytes(2**17)), ("deep.json", b"[" * 10**5), ("noise.csv", random.randbytes(2**18)),
+    ]  # fmt: skip
+    while True:
+        yield from kinds
+
+
+def memory(files: int) -> None:
+    """Print the memory of the web server before, and after many uploads of hostile files."""
+    with tempfile.TemporaryDirectory() as folder, serve(Path(folder), LOG_LEVEL="ERROR") as server:
+        seen = []
+        with httpx.Client(base_url=server.url, headers=header(server, "mallory"), timeout=600) as client:
+            for number, (name, content) in zip(range(files + 20), hostile_files(), strict=False):
+                client.post("/api/data/datasets/upload/", files={"file": (name, content)})
+                if number >= 19:  # what is loaded once is loaded
+                    seen.append(memory_mb(server))
+    print(
+        f"memory of the web server: {seen[0]:.0f} MB, after {files} hostile files {seen[-1]:.0f} MB, at most {max(seen):.0f} MB",
+        flush=True,
+    )
+
+
 def main() -> None:
     """Print all of it. Each attack has a server of its own, whose quiet user is measured alone first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
+    if arguments.only in "memory":
+        memory(200)
     print("a quick-run of a quiet user, p95 in ms: alone, beside one attacker with 12 connections (2x)")
     for name, attack in ATTACKS.items():
         if arguments.only not in name:

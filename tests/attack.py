@@ -26,8 +26,12 @@ KINDS = {
         "decisions cross the border, and the broker outside makes every fill and figure; a difference fails the run",
     ),
     "Looking ahead": (
-        ["tests/lookahead"],
-        "the code runs again on prices that end at bars drawn anew, and must decide the same",
+        ["tests/lookahead", "tests/escape/test_stream.py"],
+        "bars come one after the other where the code allows it; else it runs again on prices that end at bars drawn anew",
+    ),
+    "Kills at each step of deployments, uploads and conversations, foreign files, full disks, clocks set back": (
+        ["tests/api/test_operations.py", "tests/api/test_workers.py", "tests/api/test_jobs.py"],
+        "rows, files and repository change together or not at all; what was left is undone by the next start",
     ),
     "Words that become code": (
         ["tests/api/test_injections.py", "tests/Strategy/test_fuzz.py"],
