@@ -63,7 +63,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
 
 
-def end(process: ForkServerProcess, within_s: float = 30) -> None:
+def end(process: ForkServerProcess, within_s: float = 120) -> None:
     """Ask a process to end and wait until it has; one that does not fails the test."""
     process.terminate()
     process.join(within_s)
