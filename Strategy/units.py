@@ -159,9 +159,9 @@ class Units:
             else self._quantity(IndicatorRef(id=str(of)))
         )
         if item.entry.scale == "price":
-            return source  # type: ignore[return-value]
+            return source
         if item.name in _AMOUNTS:
-            return "amount" if source == "level" else source  # type: ignore[return-value]
+            return "amount" if source == "level" else source
         return "number"
 
     def _ask_of_scale(self, operand: IndicatorRef, value: float) -> None:
