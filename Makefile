@@ -64,6 +64,7 @@ bench: setup ## what is fast, as ratios against plain backtesting.py, Backtest.o
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.engine
 	@$(BIN)/python -m bench.load
+	@$(BIN)/python -m bench.fairness
 
 lint: $(VENV)/.installed ## ruff, format check, mypy, import-linter, drift of migrations and schema, known weaknesses of packages
 	@$(BIN)/ruff check --quiet .

@@ -1,6 +1,6 @@
 """What a quiet user feels of one attacker: p95 of a quick-run beside each kind, against p95 alone; and the memory that 200 files cost.
 
-python -m bench.fairness [--runs 40] [--only spins]
+python -m bench.fairness [--runs 20] [--only spins]
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def memory(files: int) -> None:
 def main() -> None:
     """Print all of it. Each attack has a server of its own, whose quiet user is measured alone first."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
     if arguments.only in "memory":

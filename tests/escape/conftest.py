@@ -57,7 +57,7 @@ def box(request: pytest.FixtureRequest) -> Iterator[InterpreterSandbox]:
 
 
 def each(attempts: Mapping[str, Any], *names: str) -> pytest.MarkDecorator:
-    """Give a test each attempt in bubblewrap and every fifth of them in Docker: what answers them, be it the worker, its filter
+    """Give a test each attempt in bubblewrap and every eighth of them in Docker: what answers them, be it the worker, its filter
     of system calls or the audit, is the same in both, and starting a container takes a second.
 
     Args:
@@ -65,7 +65,7 @@ def each(attempts: Mapping[str, Any], *names: str) -> pytest.MarkDecorator:
     """
     alone = len(names) == 1
     values = [(name, (value,) if alone else value) for name, value in attempts.items()]
-    given = [("bubblewrap", *v) for v in values] + [("docker", *v) for v in values[::5]]
+    given = [("bubblewrap", *v) for v in values] + [("docker", *v) for v in values[::8]]
     return pytest.mark.parametrize(
         ("box", *names),
         [pytest.param(box, *value, id=f"{box}-{name}") for box, name, value in given],

@@ -8,7 +8,7 @@ from Backtest.errors import ExecutionError
 from Backtest.sandbox import EngineSettings, SandboxJob
 from Backtest.sandbox.job import Limits
 from Backtest.sandbox.pool import InterpreterSandbox
-from tests.escape.conftest import Outcome, each, ended, prices
+from tests.escape.conftest import Outcome, ended, prices, the_same_in_both
 
 SECRET = 54321.0625  # the close of bar 40
 
@@ -42,7 +42,8 @@ FORGERIES = {
 }  # fmt: skip
 
 
-@each(FORGERIES, "attempt", "said")
+@the_same_in_both
+@pytest.mark.parametrize(("attempt", "said"), FORGERIES.values(), ids=FORGERIES)
 def test_who_asks_early_is_refused(box: InterpreterSandbox, attempt: str, said: str) -> None:
     done = streamed(box, attempt)
     assert done.reason == "violation", done
@@ -69,6 +70,7 @@ def test_the_future_is_not_there(box: InterpreterSandbox) -> None:
     assert len(done.result.trades) == 1
 
 
+@the_same_in_both
 def test_bars_are_given_to_nobody_who_has_them(box: InterpreterSandbox) -> None:
     code = (
         "import gc, sys\nfrom backtesting import Strategy\nclass S(Strategy):\n    def init(self): pass\n    def next(self):\n"
