@@ -155,6 +155,11 @@ class Clock:
         if latest:
             text = f"Flat by {said}: the exit is decided on the last bar whose order is filled by {said}"
             self.draft.assume("flat_by", text, f"on the bar that begins at {said}", "exit_rules")
+        elif is_intraday(self.draft.timeframe):
+            text = (
+                f"Out at {said}: decided at the close of the first bar that begins then or later, and filled after it"
+            )
+            self.draft.assume("out_at", text, f"filled by {said}, as 'by {said}' is", "exit_rules")
         return Time(start=start, end="00:00", timezone=zone)
 
     def _last_bar_before(self, clock: str) -> str:

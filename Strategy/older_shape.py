@@ -178,7 +178,11 @@ def _settings(indicators: list[IndicatorBase]) -> Callable[[str], str]:
         for name, full in numbers.items():
             for output in REGISTRY[name].outputs if len(REGISTRY[name].outputs) > 1 else ():
                 rule = re.sub(rf"(?i)\b{re.escape(name)}_{re.escape(output.name)}\w*", f"{full} {output.name}", rule)
-            bare = rf"(?i)\b{re.escape(name)}(?:_value)?\b(?!\s*[(_]|\s+\d+\s*[<>]?\s*(?:day|period))"
+            names = sorted(
+                {name, *REGISTRY[name].aliases}, key=len, reverse=True
+            )  # "Bollinger Bands" before "Bollinger"
+            called = "|".join(re.escape(one).replace(r"\ ", r"[ _-]") for one in names)
+            bare = rf"(?i)(?<![\w%])(?:{called})(?:_value)?(?!\w)(?!\s*[(_]|\s+\d+\s*[<>]?\s*(?:day|period))"
             if len(several[name]) > 1 and re.search(bare, rule):
                 raise StrategyError(
                     f"{name} is listed as {' and '.join(sorted(several[name]))}: write in {rule!r} which is meant"

@@ -38,6 +38,8 @@ _METHOD = (
     ("tpe", r"\b(?:tpe|bayes(?:ian)?|smart(?:ly)?|optuna)\b(?: search| optimi[sz]ation)?"),
     ("grid", r"\b(?:grid|exhaustive(?:ly)?|every combination|all combinations)\b(?: search)?"),
 )
+_TRAILING = re.compile(r"(?i)(?:[\s,;.]+(?:with|using|by|for|the|a|an|and|then|please)\b)*[\s,;.]*$")
+_PERIOD = re.compile(r"\b([A-Za-z]+)\((\d+)\)")  # SMA(10) is the strategy's number sma_10_period
 _IDLE = frozenset(
     [
         "optimise",
@@ -105,14 +107,14 @@ def read_search(strategy: CanonicalStrategy, text: str) -> dict[str, Any]:
     """
     request: dict[str, Any] = {"parameters": {}}
     rest = re.sub(r"\s+", " ", text.replace("≤", "<=").replace("≥", ">=")).strip(" .")
-    if constraint := _CONSTRAINT.search(rest):
-        request["constraint"] = read_constraint(strategy, constraint["said"])
-        rest = rest[: constraint.start()].rstrip(" ,;(")
     for method, pattern in _METHOD:
         if found := re.search(pattern, rest, re.IGNORECASE):
             request["method"] = method
             rest = rest[: found.start()] + " " + rest[found.end() :]
-    rest = _objective(request, rest)
+    rest = _PERIOD.sub(r"\1 \2 period", _TRAILING.sub("", _objective(request, rest)))
+    if constraint := _CONSTRAINT.search(rest):
+        request["constraint"] = read_constraint(strategy, constraint["said"])
+        rest = rest[: constraint.start()].rstrip(" ,;(")
     begin = 0
     spans = sorted([*_SPAN.finditer(rest), *_LIST.finditer(rest)], key=lambda m: (m.start(), -m.end()))
     for found in spans:

@@ -94,8 +94,8 @@ class Settings:
         cursor = self.cursor
         mark = cursor.mark()
         if lead:
-            cursor.words("the", "shares of", "stock", "the stock of", noise=False)
-        elif cursor.words("shares of", "stock of", "of", "on", "in", "the", noise=False):
+            cursor.words("the", "shares of", "stock", "the stock of", "the etf", "etf", noise=False)
+        elif cursor.words("shares of", "stock of", "of", "on", "in", "the", "the etf", noise=False):
             pass
         token = cursor.kind("ticker", noise=False)
         name = token.norm if token else None

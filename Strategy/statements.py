@@ -330,6 +330,8 @@ class Statements:
                 "back",
                 "immediately",
                 "the stock",
+                "the etf",
+                "etf",
                 "some",
                 "only",
                 "all shares",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, ClassVar, TypeVar
@@ -194,7 +195,7 @@ def _with_choices(detail: Any, choices: Any, data: Any, name: str = "") -> Any:
     if isinstance(data, str) and str(detail).startswith("Date has wrong format") and (why := no_such_day(data)):
         return ErrorDetail(why, code="invalid")
     plain = isinstance(data, str | int | float) and data != "" and len(str(data)) <= LONGEST_SHOWN
-    if plain and str(data) not in detail:
+    if plain and not re.search(rf"(?<![\w.]){re.escape(str(data))}(?!\.?\w)", detail):
         detail = ErrorDetail(f"{str(detail).rstrip('.')}, got {data!r}", code=getattr(detail, "code", "invalid"))
     return _with_remedy(detail, name, data) if isinstance(detail, ErrorDetail) else detail
 

@@ -36,3 +36,15 @@ def _refused(why: str) -> InvalidInput:
     finding = Diagnostic("error", "risk_free_rate", "notes", f"The risk-free rate in the notes cannot be used: {why}",
                          "Write it as in: risk-free rate 2%, or leave it out")  # fmt: skip
     return InvalidInput(finding.message, details=[finding])
+
+
+def remark(notes: str, rate: float | None) -> list[Diagnostic]:
+    """Return the warning that notes with a number in them, which may be meant as an order, change nothing."""
+    if rate is not None or not re.search(r"\d", notes):
+        return []
+    text = f"The notes are a remark and change nothing: {notes.strip()[:80]!r}"
+    return [
+        Diagnostic(
+            "warning", "notes", "notes", text, "Of notes only a risk-free rate counts; say costs with the strategy"
+        )
+    ]

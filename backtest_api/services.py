@@ -36,7 +36,7 @@ from Backtest.whole_files import write_whole
 from backtest_api import queue, warnings
 from backtest_api.assumed import still_assumed
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
-from backtest_api.notes import risk_free_rate
+from backtest_api.notes import remark, risk_free_rate
 from data_api.providers import get_data_manager
 from Strategy.other_bars import on_bars
 from strategy_api import production, trials
@@ -773,6 +773,7 @@ def job_create(
     if not wanted:
         raise InvalidInput("No symbol: name one in the request or in the strategy, such as AAPL")
     rate = risk_free_rate(notes)
+    reading = [*reading, *remark(notes, rate)]
     request: dict[str, Any] = {
         "strategy": strategy,
         "symbols": wanted,

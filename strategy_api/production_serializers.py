@@ -177,7 +177,12 @@ class SandboxTestSerializer(serializers.Serializer[Any]):
 class GatesSerializer(RequestSerializer):
     min_trades = serializers.IntegerField(required=False, min_value=0)
     min_sharpe = serializers.FloatField(required=False)
-    max_drawdown = serializers.FloatField(required=False, min_value=0, help_text="Percent, a positive number")
+    max_drawdown = serializers.FloatField(
+        required=False,
+        min_value=0,
+        help_text="Percent, a positive number",
+        error_messages={"min_value": "A drawdown is a positive number of percent here: 10 for one of -10%"},
+    )
     min_profit_factor = serializers.FloatField(required=False, min_value=0)
     min_return_pct = serializers.FloatField(required=False)
 

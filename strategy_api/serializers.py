@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
@@ -41,6 +42,17 @@ class TextField(serializers.CharField):
         return value
 
 
+class NameField(TextField):
+    """A name of one line, without characters that command a terminal or turn the direction of writing."""
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        for c in value:
+            if unicodedata.category(c) in ("Cc", "Cf"):
+                raise serializers.ValidationError(f"The name holds the control character U+{ord(c):04X}: leave it out")
+        return value
+
+
 SESSION: dict[str, Any] = {
     "required": False,
     "allow_blank": True,
@@ -64,7 +76,7 @@ class StrategyCreateSerializer(RequestSerializer):
     template = serializers.ChoiceField(
         choices=list(TEMPLATES), required=False, help_text="The name of a classic instead; see strategies/templates/"
     )
-    name = TextField(required=False, allow_blank=True, max_length=120)
+    name = NameField(required=False, allow_blank=True, max_length=120)
     session_id = TextField(**SESSION)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +91,7 @@ class TemplateSerializer(serializers.Serializer[Any]):
 
 
 class StrategyUpdateSerializer(RequestSerializer):
-    name = TextField(required=False, max_length=120)
+    name = NameField(required=False, max_length=120)
     user_description = TextField(
         required=False,
         trim_whitespace=False,

@@ -315,7 +315,9 @@ def strategy_update(
             _change_text(strategy, analysis, session_id)
         elif canonical_json is not None:
             _change_canonical(strategy, canonical_json, session_id)
-            beside = _beside(strategy.user_description, load_canonical(strategy.canonical_json).require())
+            changed = load_canonical(strategy.canonical_json).require()
+            in_words = changed.provenance.source == "edit"  # a conversation goes on from the text
+            beside = [] if in_words else _beside(strategy.user_description, changed)
             strategy.warnings = [w for w in strategy.warnings if w["code"] != TEXT_NOT_USED] + beside
             strategy.assumptions = [a.__dict__ for a in assumptions_in(canonical_json)] or strategy.assumptions
         try:

@@ -375,3 +375,15 @@ def test_months_are_read_by_their_names(names: tuple[str, ...], day: str) -> Non
 def test_a_month_of_another_language_is_refused_by_its_cell() -> None:
     with pytest.raises(DataError, match="1 tammikuuta 2023"):
         read(bars(["1 tammikuuta 2023", "2 tammikuuta 2023"]))
+
+
+def test_a_choice_that_the_file_contradicts_is_refused() -> None:
+    text = "Date,Open,High,Low,Close\n2023-01-02,12.34,12.41,12.3,12.38\n2023-01-03,12.3,12.5,12.2,12.4\n"
+    with pytest.raises(
+        DataError, match=r"decimal=, was given, and the prices of ACME.csv are written with '.', as in '12.38'"
+    ):
+        read(text, decimal=",")
+    with pytest.raises(
+        DataError, match=r"epoch_unit=ms was given, and the times of ACME.csv are dates, as in '2023-01-02'"
+    ):
+        read(text, epoch_unit="ms")

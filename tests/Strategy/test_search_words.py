@@ -104,3 +104,15 @@ def test_two_names_of_one_number_are_refused(said: str) -> None:
         read_constraint(RSI, said)
     with pytest.raises(StrategyError, match="the same number"):
         read_search(RSI, f"the RSI period from 5 to 30, {said}")
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [" where fast < slow, maximise the Sortino ratio", ", where fast < slow for the highest Sortino ratio", ", fast < slow, with a random search", " where SMA(10) < SMA(30)"],
+)  # fmt: skip
+def test_what_a_search_looks_for_may_stand_behind_its_constraint(tail: str) -> None:
+    found = read_search(CROSS, SPANS + tail)
+    assert found["constraint"] == f"{FAST} < {SLOW}"
+    assert found["parameters"] == {FAST: span(5, 20), SLOW: span(10, 30, 10)}
+    assert found.get("objective") == ("sortino_ratio" if "Sortino" in tail else None)
+    assert found.get("method") == ("random" if "random" in tail else None)

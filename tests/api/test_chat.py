@@ -40,6 +40,7 @@ def test_a_whole_conversation_by_rules(api: APIClient) -> None:
     assert "Assumed: Daily bars" in made["text"]
     strategy = Strategy.objects.get()
     changed = say(api, "make the stop 3% and only trade Mondays")
+    assert not Strategy.objects.filter(warnings__icontains="canonical_json").exists(), "nobody here sent one"
     assert "added" not in changed["text"]
     assert "-> Stop loss: 3% from the entry price." in changed["text"]
     strategy.refresh_from_db()

@@ -75,3 +75,12 @@ def test_every_stored_run_says_what_it_took(api: APIClient) -> None:
     assert stored["cpu_ms"] > 0
     assert stored["peak_memory_mb"] > 10
     assert BacktestRun.objects.get().manifest["resources"] == stored
+
+
+def test_notes_that_look_like_an_order_are_warned_of(api: APIClient) -> None:
+    job = done(api, notes="use a commission of 0.5%")
+    told = [w for w in job["warnings"] if "notes" in w]  # type: ignore[attr-defined]
+    assert told == [
+        "The notes are a remark and change nothing: 'use a commission of 0.5%'. Of notes only a risk-free rate counts; say costs with the strategy"
+    ]
+    assert not [w for w in done(api, notes="for the board")["warnings"] if "notes" in w]  # type: ignore[attr-defined]

@@ -97,3 +97,33 @@ def test_prices_with_indicators_by_name(api: APIClient) -> None:
     wrong = api.post("/api/data/fetch/", {"symbol": "GOOG", "indicators": ["RSII"]})
     assert (wrong.status_code, "RSI" in wrong.content.decode()) == (422, True)
     assert api.post("/api/data/fetch/", {"symbol": "GOOG", "indicators": [7]}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("item", "rule", "read"),
+    [
+        ({"name": "Momentum", "timeperiod": 33}, "momentum > 0", "MOM_33"),
+        ({"name": "BBANDS", "timeperiod": 33}, "Close < Bollinger Bands lower", "BB_33_2"),
+        ({"name": "Williams %R", "timeperiod": 9}, "Williams %R < -80", "WILLR_9"),
+        ({"name": "RSI", "timeperiod": 5}, "the relative strength index < 30", "RSI_5"),
+    ],
+)
+def test_rules_may_call_an_indicator_by_any_of_its_names(
+    api: APIClient, item: dict[str, Any], rule: str, read: str
+) -> None:
+    body = {
+        "entry_rules": [rule],
+        "exit_rules": ["RSI(14) > 70"],
+        "indicators": [item, {"name": "RSI", "timeperiod": 14}],
+    }
+    body["indicators"] = body["indicators"][: 1 if item["name"] == "RSI" else 2]
+    body["exit_rules"] = ["RSI > 70"]
+    made = api.post("/api/strategies/", {"canonical_json": body})
+    assert made.status_code == 201, made.content
+    assert made.json()["canonical_json"]["indicators"][0]["id"] == read
+
+
+def test_names_of_strategies_hold_no_control_characters(api: APIClient) -> None:
+    made = api.post("/api/strategies/", {"user_description": "Buy GOOG when RSI < 30, stop 5%", "name": "a\u202eb"})
+    assert made.status_code == 400
+    assert "The name holds the control character U+202E: leave it out" in made.content.decode()

@@ -94,11 +94,16 @@ def _numbers(reading: Reading) -> dict[str, Numbers]:
 
 def _decimal(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> str:
     """Return the decimal mark of the prices: the user's, that of their own cells, or of other cells; else it is asked for."""
-    if reading.choices.decimal:
-        return reading.choices.decimal
     mark, example = decimal_mark([table[columns[p]] for p in _PRICES])
-    if mark:
-        return mark
+    given = reading.choices.decimal
+    if given and mark and given != mark:
+        price = next(iter(table[columns["close"]]), "")
+        raise DataError(
+            f"decimal={given} was given, and the prices of {reading.table.name} are written with {mark!r}, as in {price!r}",
+            suggestions=["Leave decimal out, or export the prices again"],
+        )
+    if given or mark:
+        return given or mark
     no_numbers = {*(columns[p] for p in _PRICES), *(columns.get(p, -1) for p in ("time", "clock", "symbol", "per"))}
     mark = mark_of_cells([table[at] for at in range(table.shape[1]) if at not in no_numbers])
     if mark or ("." in example and _writes_dots(reading, table, columns)):
@@ -131,6 +136,16 @@ def _times(reading: Reading) -> None:
     reading.times = read_times(
         frame[columns.time], clock, order=date_order, unit=choices.epoch_unit, findings=reading.findings
     )
+    text = str(next(iter(frame[columns.time]), ""))
+    if choices.date_order and re.match(r"\s*\d{4}\D", text):
+        reading.findings.notes.append(
+            f"Dates such as {text.strip()} say their order: date_order={choices.date_order} changes nothing"
+        )
+    if choices.epoch_unit and not reading.times.unit:
+        raise DataError(
+            f"epoch_unit={choices.epoch_unit} was given, and the times of {reading.table.name} are dates, as in {text!r}",
+            suggestions=["Leave epoch_unit out"],
+        )
     reading.times = with_offsets(reading.table, reading.rows, reading.times, reading.findings)
     local = reading.times.local
     if not local.notna().any():
