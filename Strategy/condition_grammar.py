@@ -479,9 +479,17 @@ class Conditions:
         bars = self.draft.bars(token.value, unit)
         if bars < 2:
             return inner
-        return (
-            ForBars(condition=inner, bars=min(bars, 500)) if each else WithinBars(condition=inner, bars=min(bars, 500))
-        )
+        return self._on_each(inner, min(bars, 500)) if each else WithinBars(condition=inner, bars=min(bars, 500))
+
+    def _on_each(self, condition: AnyCondition, bars: int) -> AnyCondition:
+        """Return a condition on each of the last bars; "drops below the SMA for 2 days" is a level, as nothing crosses twice in a row."""
+        if isinstance(condition, Cross) and "exact" not in self.draft.flags:
+            text = f"To go {condition.direction} something for {bars} bars is to be {condition.direction} it on each of them"
+            self.draft.assume("lasting", text, "a cross, and no bar on the other side after it")
+            condition = Compare(
+                left=condition.left, op=">" if condition.direction == "above" else "<", right=condition.right
+            )
+        return ForBars(condition=condition, bars=bars)
 
     def _window_suffix(self, condition: AnyCondition) -> AnyCondition:
         """Read "for 3 bars", "for 3 days in a row" or "within the last 5 bars" behind a condition."""
@@ -504,7 +512,7 @@ class Conditions:
             cursor.reset(mark)
             bars = self.predicates.movements.count_in_a_row()
         if bars is not None:
-            return ForBars(condition=condition, bars=bars) if bars >= 2 else condition
+            return self._on_each(condition, bars) if bars >= 2 else condition
         cursor.reset(mark)
         return condition
 

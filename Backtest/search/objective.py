@@ -60,9 +60,10 @@ class Objective:
         return label(self.column) + (" (turned round)" if self.name.strip().startswith("-") else "")
 
     def of(self, table: Floats) -> Floats:
-        """Return the objective of each row of figures, greater being better; NaN where it has no value or the run failed."""
+        """Return the objective of each row of figures, greater being better; NaN where it has no value, the run failed or
+        nothing was traded: no drawdown at all is no merit of what never trades."""
         values = table[:, NAMES.index(self.column)] * self.sign
-        return np.where(np.isfinite(values), values, np.nan)
+        return np.where(np.isfinite(values) & (table[:, NAMES.index("# Trades")] > 0), values, np.nan)
 
     def shown(self, goal: Any) -> Any:
         """Return an objective as the figure people know."""
