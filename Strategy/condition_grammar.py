@@ -357,6 +357,9 @@ class Conditions:
             self.cursor.reset(mark)
             return None
         found = self.draft.repeat(operand)
+        if isinstance(found, Compare | Cross) and self.predicates.units.unlike(found.left, operand):
+            self.cursor.reset(mark)  # "RSI < 30 while the market has legs": nothing is below the market
+            return None
         if isinstance(found, Compare | Cross):
             self.draft.beside += ((found.left, operand),)
         return found

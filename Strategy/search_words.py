@@ -91,7 +91,7 @@ _IDLE = frozenset(
 )
 _ALIKE = {
     "periods": "period", "length": "period", "lookback": "period", "window": "period", "timeperiod": "period", "days": "period",
-    "stoploss": "stop", "sl": "stop", "loss": "stop", "tp": "target", "profit": "target", "take": "target",
+    "stoploss": "stop", "stops": "stop", "targets": "target", "sl": "stop", "loss": "stop", "tp": "target", "profit": "target", "take": "target",
     "threshold": "level", "oversold": "entry", "buy": "entry", "overbought": "exit", "sell": "exit", "trail": "trailing",
     "quick": "fast", "short": "fast", "long": "slow", "hold": "max_bars", "holding": "max_bars", "bars": "max_bars",
     "cooldown": "cooldown", "multiple": "multiple", "multiplier": "multiple", "risk": "size", "position": "size",
@@ -262,8 +262,11 @@ def _usual_step(strategy: CanonicalStrategy, path: str, low: float, high: float)
 
 def _named(strategy: CanonicalStrategy, said: str) -> str:
     """Return the path of the number that words name, such as "the RSI period" or "stop"."""
-    words = [w for w in re.findall(r"[a-z_]+|\d+(?:\.\d+)?", said.casefold()) if w not in _IDLE]
     known = numbers(strategy)
+    own = {name: path for path, name in generate_code(strategy).parameters.items() if path in known}
+    if (name := next((w for w in re.findall(r"\w+", said.casefold()) if w in own), "")) and "_" in name:
+        return own[name]
+    words = [w for w in re.findall(r"[a-z_]+|\d+(?:\.\d+)?", said.casefold()) if w not in _IDLE]
     attributes = {path: name for path, name in generate_code(strategy).parameters.items() if path in known}
     if not words:
         if len(attributes) == 1:

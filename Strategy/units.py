@@ -111,8 +111,7 @@ class Units:
 
     def _ask_of_unlike(self, left: AnyOperand, right: AnyOperand) -> None:
         """Ask about a price, or volume, that is compared with what is none: "RSI > close", "MACD crosses above SMA(20)"."""
-        kinds = {self._quantity(left), self._quantity(right)}
-        if "" in kinds or len(kinds) < 2 or not kinds & {"level", "volume"}:
+        if not self.unlike(left, right):
             return
         names = f"{self._name(left)} is compared with {self._name(right)}"
         several = [s for s in (left, right) if isinstance(s, IndicatorRef) and s.output]
@@ -131,6 +130,11 @@ class Units:
         remedy = "Compare prices with prices, and indicators with their own levels"
         self.draft.problem("error", "unlike", "text", f"{names}, which is measured in something else", remedy)
         self.draft.ask(question)
+
+    def unlike(self, left: AnyOperand, right: AnyOperand) -> bool:
+        """Whether one of two is a price or a volume, and the other surely is none."""
+        kinds = {self._quantity(left), self._quantity(right)}
+        return "" not in kinds and len(kinds) == 2 and bool(kinds & {"level", "volume"})
 
     def _quantity(self, operand: AnyOperand) -> Literal["level", "amount", "volume", "number", ""]:
         """Return whether an operand is a price, an amount of money, a volume or anything else; "" where that is open."""

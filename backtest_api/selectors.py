@@ -42,9 +42,11 @@ def completed_run(*, user: User, run_id: int) -> BacktestRun:
 
 
 def artifact(*, run: BacktestRun, name: str) -> Path:
-    """Return the path of an artifact. DataError when it was pruned."""
+    """Return the path of an artifact. NotFound when there is none of this name, DataError when it was pruned."""
     path = artifact_folder(run) / name
-    if name != path.name or not path.is_file():
+    if path.parent.is_dir() and (name != path.name or not path.is_file()):
+        raise NotFound(f"Backtest {run.pk} has no {name[:60]}: its artifacts are listed with it")
+    if not path.is_file():
         raise DataError(f"{name} of backtest {run.pk} was pruned: run it again")
     return path
 

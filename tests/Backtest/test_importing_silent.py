@@ -387,3 +387,10 @@ def test_a_choice_that_the_file_contradicts_is_refused() -> None:
         DataError, match=r"epoch_unit=ms was given, and the times of ACME.csv are dates, as in '2023-01-02'"
     ):
         read(text, epoch_unit="ms")
+
+
+def test_four_digits_before_a_comma_are_no_group_of_thousands() -> None:
+    rows = "".join(f"0{day}.01.2023;999,500;1008,300;999,400;1008,200\n" for day in (2, 3, 4))
+    assert first(read(f"Datum;Erster;Hoch;Tief;Schlusskurs\n{rows}"))[:4] == [999.5, 1008.3, 999.4, 1008.2]
+    rows = "".join(f"2023-01-0{day},999.500,1008.300,999.400,1008.200\n" for day in (2, 3, 4))
+    assert first(read(f"Date,Open,High,Low,Close\n{rows}"))[:4] == [999.5, 1008.3, 999.4, 1008.2]

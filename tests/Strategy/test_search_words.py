@@ -116,3 +116,15 @@ def test_what_a_search_looks_for_may_stand_behind_its_constraint(tail: str) -> N
     assert found["parameters"] == {FAST: span(5, 20), SLOW: span(10, 30, 10)}
     assert found.get("objective") == ("sortino_ratio" if "Sortino" in tail else None)
     assert found.get("method") == ("random" if "random" in tail else None)
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "values"),
+    [
+        ("rsi_entry_level from 20 to 40 in steps of 5", "entry_rules[0].when.right.value", span(20, 40, 5)),
+        ("try stops of 2%, 4% and 6%", STOP, [2, 4, 6]),
+    ],
+)
+def test_a_number_s_own_name_and_plurals_are_read(said: str, path: str, values: object) -> None:
+    strategy = parse_strategy("Buy GOOG when RSI(14) < 30, sell when RSI(14) > 70, stop 5%").require()
+    assert read_search(strategy, said)["parameters"] == {path: values}

@@ -262,20 +262,27 @@ def test_cancelling(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPat
     assert not SearchChunk.objects.exists()
 
 
-@pytest.mark.parametrize("objective", ["max_drawdown", "volatility", "exposure", "-total_trades"])
-@pytest.mark.parametrize("method", ["grid", "tpe"])
+@pytest.mark.parametrize(("objective", "method"), [("max_drawdown", "grid"), ("exposure", "tpe")])
 def test_what_never_trades_is_never_the_best(api: APIClient, objective: str, method: str) -> None:
-    """An RSI below 1 never comes; no loss, no volatility and no exposure are no merit then."""
+    """An RSI below 1 never comes; no loss and no exposure are no merit then."""
     made = api.post(
         "/api/strategies/", {"user_description": "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"}
     ).json()
-    wanted = {"rsi_entry_level": [1, 2, 25, 30, 35]}
-    queued = asked(api, strategy_id=made["id"], parameters=wanted, objective=objective, method=method, max_tries=5)
+    wanted = {"rsi_entry_level": [1, 2, 30, 35]}
+    queued = asked(
+        api,
+        strategy_id=made["id"],
+        parameters=wanted,
+        objective=objective,
+        method=method,
+        max_tries=4,
+        end_date="2006-06-30",
+    )
     tasks.work()
     found = api.get(f"/api/backtests/optimize/{queued['id']}/").json()
     assert found["status"] == "completed", found["error"]
     assert found["best"]["figures"]["# Trades"] > 0
-    assert found["best"]["values"]["rsi_entry_level"] >= 25
+    assert found["best"]["values"]["rsi_entry_level"] >= 30
 
 
 def test_a_search_ends_when_its_time_is_over(api: APIClient, strategy: int, settings: Any) -> None:

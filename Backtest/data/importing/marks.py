@@ -31,8 +31,8 @@ def mark_of_cells(columns: Sequence[pd.Series]) -> str:
 
 
 def _decides(mark: str, other: str) -> str:
-    """Return the pattern of numbers in which only one mark can be the decimal one: 0.5, 12.25, 1,234.5, 1,234,567."""
-    return rf"[-+−]?(?:\d+\{mark}(?:\d{{1,2}}|\d{{4,}})|0\{mark}\d+|\d{{1,3}}(?:\{other}\d{{3}})+\{mark}\d+|\d{{1,3}}(?:\{other}\d{{3}}){{2,}})"
+    """Return the pattern of numbers in which only one mark can be the decimal one: 0.5, 12.25, 1008.300, 1,234.5, 1,234,567."""
+    return rf"[-+−]?(?:\d+\{mark}(?:\d{{1,2}}|\d{{4,}})|0\{mark}\d+|\d{{4,}}\{mark}\d+|\d{{1,3}}(?:\{other}\d{{3}})+\{mark}\d+|\d{{1,3}}(?:\{other}\d{{3}}){{2,}})"
 
 
 def _texts(columns: Sequence[pd.Series]) -> pd.Series:
@@ -62,7 +62,9 @@ def _decimal_mark(columns: Sequence[pd.Series]) -> tuple[str, str]:
     if (commas.str.count(",") > 1).any():
         return ".", ""
     behind = commas.str.extract(r",(\d*)\D*$", expand=False).str.len()
-    if (behind != 3).any() or commas.str.match(r"^-?0,").any():
+    if (behind != 3).any() or commas.str.match(
+        r"^-?(?:0|\d{4,}),"
+    ).any():  # 1008,300: who groups would have written 1,008,300
         return ",", ""
     return _by_continuity(columns, str(commas.iloc[0]))
 
