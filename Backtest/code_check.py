@@ -162,7 +162,7 @@ def check_code(code: str) -> list[CodeIssue]:
         walker.add(
             tree, "nesting", "error", "The code is nested too deeply to be read", "Split it into smaller functions"
         )
-    return sorted(set(walker.issues), key=lambda i: (i.line, i.column, i.pattern))
+    return sorted(set(walker.issues), key=lambda i: (i.line, i.column, i.pattern, i.message))
 
 
 def streams(code: str) -> bool:

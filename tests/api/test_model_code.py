@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from Backtest import equivalence
 from Backtest.backtesting_adapter import engine_settings, run_code
 from Backtest.code_generator import generate_code
 from Backtest.data import PriceRequest
@@ -121,6 +122,13 @@ def test_drawn_prices_are_the_same_every_time() -> None:
 # -- Over REST -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def fewer_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs are run on six drawn prices in place of twenty, each time they are compared."""
+    monkeypatch.setattr(equivalence, "DRAWN", 6)
+
+
+@pytest.mark.usefixtures("fewer_prices")
 def test_a_models_code_that_equals_the_canonical(api: APIClient, strategy: int, llm: ModelServer) -> None:
     llm.will(fenced(EVIL), fenced(BROKEN), fenced(OTHER), fenced(GOOD))
     made = api.post(f"/api/strategies/{strategy}/generate-code/", {"writer": "model"}).json()
@@ -138,6 +146,7 @@ def test_a_models_code_that_equals_the_canonical(api: APIClient, strategy: int, 
     assert len(remembered.ai_response["rounds"]) == 4
 
 
+@pytest.mark.usefixtures("fewer_prices")
 def test_what_does_not_equal_is_shown_and_not_kept(api: APIClient, strategy: int, llm: ModelServer) -> None:
     before = api.get(f"/api/strategies/{strategy}/").json()["generated_code"]
     llm.will(fenced(OTHER))

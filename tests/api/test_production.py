@@ -196,8 +196,8 @@ def test_code_that_has_no_range(api: APIClient) -> None:
     run = api.post("/api/production/backtests/run-sandbox/", {"code": code, "symbol": "GOOG"}).json()
     assert run["status"] == "completed"
     (line,) = (number for number, text in enumerate(code.splitlines(), 1) if "_broker" in text)
-    finding = next(w for w in run["warnings"] if w.startswith(f"Line {line} of the code: "))
-    assert "_broker" in finding, "what the code check finds stands beside the figures, here and in the report"
+    finding = next(w for w in run["warnings"] if w.startswith(f"Line {line} of the code: _broker"))
+    assert "private" in finding, "what the code check finds stands beside the figures, here and in the report"
     assert run["ranges"] is None
     assert "There is no range over paths and costs: AssertionError: too dear" in run["warnings"]
     assert api.get(f"/api/backtests/{run['id']}/").json() == run
