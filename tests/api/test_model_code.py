@@ -124,8 +124,8 @@ def test_drawn_prices_are_the_same_every_time() -> None:
 
 @pytest.fixture
 def fewer_prices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs are run on six drawn prices in place of twenty, each time they are compared."""
-    monkeypatch.setattr(equivalence, "DRAWN", 6)
+    """Programs are run on three drawn prices in place of twenty, each time they are compared."""
+    monkeypatch.setattr(equivalence, "DRAWN", 3)
 
 
 @pytest.mark.usefixtures("fewer_prices")

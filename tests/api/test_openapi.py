@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from tests.live import Server, http
 
+EXAMPLES = os.environ.get("SCHEMA_EXAMPLES", "1")  # drawn for each operation; more of them take a second each
 # A busy machine may take long to answer. What happens to a run that nothing takes up is a stream without an end.
 TIMEOUTS = """
 request-timeout = 120
@@ -35,7 +37,7 @@ def test_schemathesis_on_a_live_server(server: Server, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(TIMEOUTS)
     command = [
         str(Path(sys.executable).parent / "schemathesis"), "run", f"{server.url}/api/schema/",
-        "--header", f"Authorization: Bearer {token}", "--phases", "examples,coverage,fuzzing", "--max-examples", "4",
+        "--header", f"Authorization: Bearer {token}", "--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES,
         "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
         "--seed", "1", "--workers", "1", "--no-color", "--suppress-health-check", "all", "--max-failures", "20",
         # These answer 503 as they should: this server has no worker, and no SearxNG.

@@ -373,12 +373,12 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-RUNS = 40
+RUNS = 30
 
 
 @needs_redis
 def test_killing_everything_at_random(tmp_path: Path) -> None:
-    """Forty runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
+    """Thirty runs while workers, sandboxes, the web server and broker are killed with SIGKILL again and again.
 
     No run may be lost, stuck, or completed twice; one that met two killed workers may have failed of it.
     """
