@@ -70,7 +70,7 @@ def test_parity_on_the_better_path() -> None:
 
     @seed(FIRST_SEED)
     @settings(
-        max_examples=max(150, EXAMPLES // 10), deadline=None, database=None, phases=[Phase.generate],
+        max_examples=max(60, EXAMPLES // 10), deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(strategies(rough=True).filter(has_both_levels), rough_frames(), st.integers(0, 10**9))
