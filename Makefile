@@ -53,7 +53,7 @@ verdicts: setup ## 100 random walks and 100 planted edges: what the verdict says
 
 attack: setup ## everything that is tried against the system (escapes, forgeries, bombs, fairness, doors), and what held
 	@tests/packages.sh
-	@$(BIN)/python -m tests.attack
+	@SCHEMA_EXAMPLES=3 $(BIN)/python -m tests.attack
 
 coverage: setup ## run all tests and show the lines none of them runs
 	@tests/packages.sh

@@ -49,6 +49,10 @@ KINDS = {
         ["tests/api/test_doors.py", "tests/api/test_auth.py", "tests/api/test_security.py", "tests/api/test_ownership.py"],
         "waits by account and address, sessions that end, queries scoped to their owner",
     ),
+    "Requests that are not as the schema says": (
+        ["tests/api/test_openapi.py", "tests/api/test_bad_input.py", "tests/api/test_unknown_fields.py"],
+        "every field is checked at the boundary, and an answer is a 4xx that names it",
+    ),
     "Careless starts": (
         ["tests/api/test_environment.py", "tests/api/test_settings.py"],
         "settings that cannot work, or are unsafe, are refused by name",
