@@ -16,6 +16,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from Backtest.places import elsewhere
+from Backtest.priority import give_way
+
 MIB = 2**20
 MOST_BYTES = 16 * MIB  # of one answer
 NO_MEMORY = 3  # the status with which a process says so
@@ -69,8 +72,9 @@ def working(work: Callable[..., None], *arguments: Any, limits: WorkLimits, cont
     theirs.close()
     try:
         ours.send_bytes(content)
-        if not ours.poll(_PATIENCE * limits.cpu_s):
-            raise TookTooLong
+        with elsewhere():
+            if not ours.poll(_PATIENCE * limits.cpu_s):
+                raise TookTooLong
         yield ours
     except (EOFError, OSError, ValueError) as error:
         process.join(_ENDING_S)
@@ -92,6 +96,7 @@ def working(work: Callable[..., None], *arguments: Any, limits: WorkLimits, cont
 
 def _attend(line: Connection, work: Callable[..., None], arguments: tuple[Any, ...], limits: WorkLimits) -> None:
     content = line.recv_bytes()
+    give_way()
     _lock_up(limits)
     try:
         work(line, content, *arguments)

@@ -7,11 +7,13 @@ from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from Backtest.errors import StrategyError
+from Backtest.places import breathe
 from Strategy.lexer import Kind, Token
 from Strategy.lexicon import trie
 
 MAX_NOISE = 12
 MAX_STEPS = 160_000
+STEPS_A_BREATH = 2_500  # some 10 ms
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,10 @@ class Cursor:
     def _phrase(self, start: int, names: tuple[str, ...]) -> tuple[int, Any] | None:
         """Return (length, value) of the longest phrase of these categories at a token."""
         self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise tangled()
+        if self.steps % STEPS_A_BREATH == 0:
+            if self.steps >= MAX_STEPS:
+                raise tangled()
+            breathe()
         if start >= len(self.tokens):
             return None
         for words, value in trie(*names).get(self.tokens[start].norm, ()):

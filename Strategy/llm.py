@@ -56,6 +56,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from Backtest.errors import AlgoAgentError, InvalidInput, ModelUnavailable
+from Backtest.places import elsewhere
 from Strategy.model_calls import Answer, CallRecord, Ledger, ModelConfig, ModelTool, NoLedger, Outcome, Output, Question
 
 if TYPE_CHECKING:
@@ -232,6 +233,10 @@ class _Asker:
     def say(self, text: str) -> None:
         self._queue.put(text)
 
+    def _next(self) -> Any:
+        with elsewhere():
+            return self._queue.get()
+
     def wait(self, work: Coroutine[Any, Any, Result]) -> Generator[str, None, Result]:
         """Yield what is streamed while the work is done on the loop; return what it returns."""
         loop = _loop()
@@ -244,7 +249,7 @@ class _Asker:
 
         task = asyncio.run_coroutine_threadsafe(whole(), loop)
         try:
-            while (item := self._queue.get()) is not None:
+            while (item := self._next()) is not None:
                 if isinstance(item, str):
                     yield item
                 else:
@@ -252,7 +257,7 @@ class _Asker:
             return task.result()
         finally:
             if task.cancel():  # who listened went away: let it write down what it had cost
-                while (item := self._queue.get()) is not None:
+                while (item := self._next()) is not None:
                     if not isinstance(item, str):
                         _do(loop, *item)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.canonical import Provenance
 from Backtest.errors import InvalidInput, ProviderError, StrategyError
+from Backtest.places import elsewhere
 from Strategy.gemini_strategy_integrator import StrategyAnalyzer
 from Strategy.lexer import MAX_LENGTH
 from Strategy.page_reading import passages_with_rules
@@ -91,7 +92,7 @@ def search_web(
         raise ProviderError("Searching the web needs a SearxNG: set SEARXNG_ENDPOINT (compose.searxng.yaml starts one)")
     parameters = {"q": query, "format": "json", **({"categories": ",".join(categories)} if categories else {})}
     try:
-        with httpx.Client(timeout=timeout_s, trust_env=False) as client:
+        with elsewhere(), httpx.Client(timeout=timeout_s, trust_env=False) as client:
             answer = client.get(f"{endpoint.rstrip('/')}/search", params=parameters)
     except httpx.HTTPError as error:
         raise ProviderError(f"SearxNG cannot be reached ({type(error).__name__}): check SEARXNG_ENDPOINT") from error

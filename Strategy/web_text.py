@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpcore
 
 from Backtest.errors import InvalidInput, ProviderError, TooLarge
+from Backtest.places import elsewhere
 from Strategy.page_reading import readable
 
 MAX_BYTES = 2 * 1024 * 1024
@@ -66,7 +67,7 @@ def fetch_text(
     clock = _Clock(timeout_s)
     context = ssl.create_default_context()
     try:
-        with httpcore.ConnectionPool(ssl_context=context, network_backend=clock) as pool:
+        with elsewhere(), httpcore.ConnectionPool(ssl_context=context, network_backend=clock) as pool:
             for _ in range(MAX_REDIRECTS + 1):
                 with pool.stream("GET", **_request(url, allowed)) as answer:
                     headers = {

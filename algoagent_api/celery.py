@@ -6,10 +6,11 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutting_down
 from kombu.transport import TRANSPORT_ALIASES
 
 from algoagent_api.environment import isolation_warnings, misspelt_warnings, settings_or_exit
+from Backtest.priority import serve_in_the_background
 
 TRANSPORT_ALIASES["filesystem"] = "algoagent_api.broker:Transport"
 os.umask(0o077)  # what is written is nobody else's
@@ -19,6 +20,12 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 _stop = threading.Event()
+
+
+@worker_init.connect
+def give_way(**_: Any) -> None:
+    """Come after the web server, where both are on one machine."""
+    serve_in_the_background()
 
 
 @worker_ready.connect

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import cast
 
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
 from auth_api.models import User
 from Backtest.errors import ExecutionError
-from Backtest.sandbox.places import Asker
+from Backtest.places import Asker
 
 
 def user_of(request: Request) -> User:
@@ -16,11 +17,13 @@ def user_of(request: Request) -> User:
 
 
 def asker_of(request: Request) -> Asker:
-    """Return who asks: the user's runs wait for one another, and end when the client has hung up."""
+    """Return who asks, a user or an address: its runs wait for one another, and end when the client has hung up."""
     gone = getattr(request._request, "scope", {}).get("gone")
 
     def check() -> None:
         if gone is not None and gone.is_set():
             raise ExecutionError("The client hung up, so the run was ended", exit_reason="cancelled")
 
-    return Asker(f"user {request.user.pk}" if request.user.pk else "nobody", check)
+    return Asker(
+        f"user {request.user.pk}" if request.user.pk else f"address {BaseThrottle().get_ident(request)}", check
+    )

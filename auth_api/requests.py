@@ -25,7 +25,7 @@ from rest_framework.response import Response
 from auth_api.request_user import asker_of
 from Backtest.days import no_such_day
 from Backtest.errors import Diagnostic, InvalidInput
-from Backtest.sandbox.places import working_for
+from Backtest.places import Places, in_turn, working_for
 from Backtest.timeframes import TIMEFRAMES, meant_timeframe
 
 SECRET = ("password", "token", "refresh")  # fields whose values no answer repeats
@@ -324,8 +324,14 @@ class JSONErrors(views.APIView):
 # -- Query parameters ----------------------------------------------------------------------------
 
 
+# One request of a user works at a time, as Python runs one thread at a time: twelve that work would leave a thirteenth of
+# the processor to somebody else's. While it waits for a sandbox, a reader of files, a model or the network, the next one works.
+# And after each turn it rests as long as that took, while there are others.
+TURNS = Places(10_000, share=1, queue=64, what="requests", rests=True)
+
+
 class StrictQuery(views.APIView):
-    """A view that refuses query parameters it does not read, and whose runs in the sandbox count as the user's.
+    """A view that refuses query parameters it does not read, whose runs in the sandbox count as the user's, and which takes its turn.
 
     It reads those of its filters, ordering and pagination, and those its description of the operation lists.
     """
@@ -337,6 +343,7 @@ class StrictQuery(views.APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.working.enter_context(working_for(asker_of(request)))
+        self.working.enter_context(in_turn(TURNS))
         given = request.query_params
         if not given:
             return

@@ -18,6 +18,7 @@ from ai_api.selectors import last_call, spent_since
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
 from Backtest.errors import AlgoAgentError, BudgetExceeded, InvalidInput, ModelUnavailable, NotFound, StrategyError
+from Backtest.places import elsewhere
 from Backtest.prompts import as_data, render
 from backtest_api import searches
 from backtest_api import selectors as runs
@@ -374,7 +375,8 @@ def _reports(talk: Talk, made: list[BacktestRun], wait_s: float) -> Reply:
     for run in made:
         run.refresh_from_db()
         while run.status not in FINAL and time.monotonic() < until:
-            time.sleep(POLL_S)
+            with elsewhere():
+                time.sleep(POLL_S)
             run.refresh_from_db()
         if run.status not in FINAL:
             yield f"Backtest {run.pk} is {run.status}. Ask \"how did it go?\" in a while.\n"  # fmt: skip

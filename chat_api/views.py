@@ -17,8 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_api.request_user import asker_of, user_of
-from auth_api.requests import APIView
-from Backtest.sandbox.places import Asker, working_for
+from auth_api.requests import TURNS, APIView
+from Backtest.places import Asker, in_turn, working_for
 from backtest_api.views import EventStream, StreamingView
 from chat_api import serializers, services
 
@@ -54,7 +54,7 @@ async def _streamed(first: services.Event, events: Iterator[services.Event], who
 
     def make() -> None:
         try:
-            with working_for(who):
+            with working_for(who), in_turn(TURNS):
                 for event in events:
                     loop.call_soon_threadsafe(queue.put_nowait, event)
         except Exception:

@@ -21,7 +21,7 @@ from Backtest.data.importing.symbols import EACH
 from Backtest.data.quality import quality_report
 from Backtest.data_manager import add_indicators, last_period
 from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
-from Backtest.sandbox.places import Places
+from Backtest.places import Places
 from Backtest.timeframes import is_intraday
 from Backtest.whole_files import write_whole
 from data_api.models import DataSet

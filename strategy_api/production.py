@@ -26,7 +26,7 @@ from Backtest.code_generator import generate_code, safe_slug
 from Backtest.data import PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Conflict, DataError, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
-from Backtest.sandbox.places import asker, no_later_than
+from Backtest.places import asker, no_later_than
 from data_api.providers import get_data_manager
 from Strategy.other_bars import on_bars
 from strategy_api import lifecycle

@@ -15,6 +15,7 @@ import pandas as pd
 from Backtest.data.prices import PriceData, PriceRequest, clean_frame
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError, ProviderError
+from Backtest.places import elsewhere
 from Backtest.sessions import resample
 from Backtest.timeframes import in_words, is_intraday
 
@@ -93,13 +94,14 @@ class YahooProvider:
         symbol = _SYMBOLS.get(request.symbol, request.symbol)
         interval = _MADE_OF.get(request.timeframe, request.timeframe)
         try:
-            raw = yfinance.Ticker(symbol, session=self.session).history(
-                interval=_INTERVALS[interval],
-                auto_adjust=True,
-                actions=False,
-                timeout=self.timeout_s,
-                **_range(request),
-            )
+            with elsewhere():
+                raw = yfinance.Ticker(symbol, session=self.session).history(
+                    interval=_INTERVALS[interval],
+                    auto_adjust=True,
+                    actions=False,
+                    timeout=self.timeout_s,
+                    **_range(request),
+                )
         except exceptions.YFRateLimitError as error:
             raise ProviderError(
                 "Yahoo refuses more requests for now (rate limit): try again in a few minutes"

@@ -19,6 +19,7 @@ from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
 from Backtest.kernel.sweeps import run_sets
+from Backtest.priority import aside
 from Backtest.sessions import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -143,7 +144,7 @@ class Kernel:
         return Run(metrics, self._trades(trades), equity, int(sweep.orders_lost[0]), begin)
 
     def sweep(self, sets: Floats, *, returns: bool = False) -> Sweep:
-        """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`."""
+        """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`; many give way to other work."""
         row = len(self.frame) * 8
         outputs = sum(len(w.base.entry.outputs) for w in self.program.wanted.values())
         # Counting the rows takes time; where each set could have its own, they fit.
@@ -151,7 +152,9 @@ class Kernel:
             half = len(sets) // 2
             parts = [self.sweep(part, returns=returns) for part in (sets[:half], sets[half:])]
             return Sweep(*(np.concatenate([getattr(p, name) for p in parts]) for name in Sweep.__dataclass_fields__))
-        return self._run(sets, returns=returns)[0]
+        if len(sets) == 1:
+            return self._run(sets, returns=returns)[0]
+        return aside(lambda: self._run(sets, returns=returns))[0]
 
     def _run(self, sets: Floats, *, returns: bool) -> tuple[Sweep, Floats, Floats]:
         """Run parameter sets; return their figures, and the trades and the equity of a set that was alone."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from Backtest.errors import SandboxUnavailable
+from Backtest.priority import give_way, nice_of_this_thread, session_gives_way
 from Backtest.sandbox import runtime
 from Backtest.sandbox.cgroup import Cgroup
 from Backtest.sandbox.interpreters import ChildInterpreter, Ending, Usage, books_of
@@ -95,7 +96,7 @@ def arguments(filter_: int) -> list[str]:
     if not bwrap:
         raise SandboxUnavailable(INSTALL)
     command = [bwrap, "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
-    command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    command += ["--unshare-cgroup-try", "--die-with-parent", "--cap-drop", "ALL"]
     command += ["--uid", str(runtime.NOBODY), "--gid", str(runtime.NOBODY), "--hostname", "sandbox", "--clearenv"]
     for name, value in runtime.ENVIRONMENT.items():
         command += ["--setenv", name, value]
@@ -116,6 +117,8 @@ class BubblewrapInterpreter(ChildInterpreter):
         with _Filter() as filter_:
             command = [*arguments(filter_.number), *runtime.COMMAND, *(["--draws"] if draws else [])]
             super().__init__(command, environment={}, files=(filter_.number,))
+        if nice := nice_of_this_thread():  # the interpreter has it from this thread, but not its session
+            session_gives_way(self.process.pid, nice=nice)
         self._worker: int | None = None
         # Made ahead of the job: the kernel takes some milliseconds for it.
         self._group = Cgroup.create(processes=PROCESSES)
@@ -129,6 +132,11 @@ class BubblewrapInterpreter(ChildInterpreter):
     def usage(self) -> Usage | None:
         """Return CPU time and peak memory of the interpreter, from the kernel's own books."""
         return books_of(self._worker) if self._worker else None
+
+    def give_way(self) -> None:
+        if self._worker:
+            give_way(self._worker)
+            session_gives_way(self._worker)
 
     def end(self, patience_s: float = 0.0) -> Ending:
         code = super().end(patience_s).code

@@ -19,13 +19,14 @@ import pyarrow.feather
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.places import asker
 from Backtest.sandbox.audit import DECISION, TRADE_COLUMNS
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import SandboxJob, Trace
-from Backtest.sandbox.places import asker
 from Backtest.sessions import with_periods
 
 TICK_S = 0.25
+SHORT_S = 0.5  # a job that takes longer gives way to others
 LINE_BYTES = 4 * 1024 * 1024
 REPORT_MIB = 64
 PACKAGES = "backtesting, numpy, pandas, talib and Python's own"
@@ -67,6 +68,7 @@ class Inbox:
         self._held = bytearray()
         self._left = job.limits.output_mb * MIB
         self._deadline = time.monotonic() + START_S
+        self._short_until = float("inf")
         self._progress = 0.0
         self.token = secrets.token_hex(8)  # told to this job only: an answer without it was left by one before
         self.usage: Usage | None = None  # the last that was seen
@@ -75,7 +77,8 @@ class Inbox:
         self._prices = np.empty((0, 0))
 
     def start_clock(self) -> None:
-        self._deadline = time.monotonic() + self._job.limits.timeout_s
+        now = time.monotonic()
+        self._deadline, self._short_until = now + self._job.limits.timeout_s, now + SHORT_S
 
     def ready(self) -> dict[str, str]:
         """Wait for the word that everything is imported; return the versions."""
@@ -166,7 +169,11 @@ class Inbox:
         while True:
             asker().check()
             self._job.tick(self._progress)
-            left = self._deadline - time.monotonic()
+            now = time.monotonic()
+            if now > self._short_until:
+                self._interpreter.give_way()
+                self._short_until = float("inf")
+            left = self._deadline - now
             if left <= 0:
                 raise ExecutionError(
                     f"Backtest exceeded {self._job.limits.timeout_s:g} s; shorten the range or simplify",

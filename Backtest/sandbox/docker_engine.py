@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 IMAGE = "algoagent-sandbox"
 LABEL, OWNER, PROGRAM, PERSIST = "algoagent.sandbox", "algoagent.owner", "algoagent.worker", "algoagent.persist"
 PROCESSES = 16
+SHARES = 110  # of the processors, where others have 1024: a job that takes long
 STANDARD_ERROR = 2
 LEFT_OUT = {"site-packages", "test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3"}
 BUILD = "build it with: manage.py sandbox_image"
@@ -210,6 +211,10 @@ class ContainerInterpreter:
             return Usage(stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e6, peak / 1024 / 1024)
         except (docker.errors.DockerException, KeyError):
             return None
+
+    def give_way(self) -> None:
+        with contextlib.suppress(docker.errors.DockerException, OSError):
+            self._container.update(cpu_shares=SHARES)
 
     def container(self) -> dict[str, str]:
         return {"name": self._name, "image": str(self._container.attrs["Config"]["Image"])}

@@ -62,6 +62,9 @@ class Interpreter(Protocol):
     def usage(self) -> Usage | None:
         """None where it cannot be seen from outside."""
 
+    def give_way(self) -> None:
+        """Let others go before it from now on: its job takes long. See `Backtest.priority`."""
+
     def container(self) -> dict[str, str]:
         """Return name and image where it runs in a container."""
 
@@ -90,6 +93,9 @@ class SocketInterpreter:
 
     def usage(self) -> Usage | None:
         return None
+
+    def give_way(self) -> None:
+        pass
 
     def container(self) -> dict[str, str]:
         return {}

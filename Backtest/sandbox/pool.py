@@ -18,16 +18,19 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.places import Often, Places, asker, elsewhere
+from Backtest.priority import give_way
 from Backtest.sandbox.audit import Claim, Forged, settle
 from Backtest.sandbox.audit import warm_up as warm_up_audit
 from Backtest.sandbox.conversation import Inbox, Message, clean, failure_of, order_of, trace_of, used_by
 from Backtest.sandbox.interpreters import PIPES, Interpreter
 from Backtest.sandbox.job import SandboxJob, SandboxResult
 from Backtest.sandbox.metrics import EXITS, POOL, STARTS
-from Backtest.sandbox.places import Places
 
 Run = Callable[[SandboxJob], SandboxResult]
 MOST_WAITING = 8  # jobs of one asker
+# Who takes more than so many interpreters at once, or goes on with more than one in so many seconds, has had many.
+MANY_STARTS, FORGETS_S = 3, 1.0
 QUEUE_INSTEAD = "queue a backtest (POST /api/backtests/), which takes its turn without holding a connection"
 
 
@@ -56,10 +59,13 @@ class Forks:
         self._codes |= {job.code for job in waiting}
         if len(self._codes) > 1:
             raise ValueError("Jobs that share an interpreter have to be of the same code")
-        found = [self._pool.submit(copy_context().run, self._attempt, job) for job in waiting]
+        with elsewhere():  # the threads have no turn to give: this one gives it while it waits for them
+            found = [self._pool.submit(copy_context().run, self._attempt, job) for job in waiting]
         try:
             for one in found:
-                yield one.result()
+                with elsewhere():
+                    came = one.result()
+                yield came
         finally:
             for one in found:
                 one.cancel()
@@ -72,6 +78,62 @@ class Forks:
             return error
         finally:
             self._idle.append(run)
+
+
+class Waiting:
+    """Interpreters that were started ahead of need, and the thread that starts them.
+
+    bubblewrap ends with the thread that started it: one thread starts all and lives as long as we do.
+
+    Args:
+        start: starts one.
+        gives_way: whether they give way to other work, from their start on.
+    """
+
+    def __init__(self, start: Callable[[], Interpreter], *, gives_way: bool = False) -> None:
+        self.wanted = 0  # how many wait, from now on
+        self._start = start
+        self._interpreters: deque[Interpreter] = deque()
+        self._lock = threading.Lock()
+        self._closed = False
+        name = f"sandbox-start{'-slow' if gives_way else ''}"
+        self._starter = ThreadPoolExecutor(1, name, initializer=give_way if gives_way else None)
+
+    def take(self) -> Interpreter | None:
+        """Return one that waits, if there is one."""
+        with self._lock:
+            return self._interpreters.popleft() if self._interpreters else None
+
+    def start(self) -> Interpreter:
+        """Return a new one. Raises SandboxUnavailable as the start of one does."""
+        return self._starter.submit(self._start).result()
+
+    def fill(self, wanted: int | None = None) -> None:
+        """Have so many wait soon, by default as many as are wanted."""
+        wanted = self.wanted if wanted is None else wanted
+        if not self._closed and len(self._interpreters) < wanted:
+            self._starter.submit(self._fill, wanted)
+
+    def _fill(self, wanted: int) -> None:
+        while not self._closed:
+            with self._lock:
+                if len(self._interpreters) >= wanted:
+                    return
+            try:
+                interpreter = self._start()
+            except (OSError, SandboxUnavailable):
+                return  # the job that comes is told why
+            with self._lock:
+                self._interpreters.append(interpreter)
+
+    def close(self) -> None:
+        """Start no more, and end those that wait."""
+        self._closed = True
+        self._starter.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            waiting, self._interpreters = self._interpreters, deque()
+        for interpreter in waiting:
+            interpreter.end()
 
 
 class InterpreterSandbox:
@@ -90,13 +152,11 @@ class InterpreterSandbox:
     def __init__(self, *, ready: int = 0, allow_unisolated: bool = False, at_once: int | None = None) -> None:
         self._ready = ready
         self._allow_unisolated = allow_unisolated
-        self._waiting: deque[Interpreter] = deque()
-        self._lock = threading.Lock()
+        self._waiting = Waiting(self._start)
+        self._waiting_for_many = Waiting(self._start, gives_way=True)
+        self._often = Often(MANY_STARTS, forgets_s=FORGETS_S)
         places = at_once or max(4, 2 * (os.cpu_count() or 1))
         self._places = Places(places, share=max(1, places // 2), queue=MOST_WAITING, what="runs", instead=QUEUE_INSTEAD)
-        self._closed = self._refills = False
-        # bubblewrap ends with the thread that started it: one thread starts all and lives as long as we do.
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-start")
         self._ender = ThreadPoolExecutor(2, thread_name_prefix="sandbox-end")
         atexit.register(self.close)
 
@@ -114,18 +174,14 @@ class InterpreterSandbox:
     def warm_up(self, count: int | None = None) -> None:
         """Start interpreters ahead of need: so many, once; or, without a number, `ready` of them from now on."""
         if count is None:
-            self._refills, count = self._ready > 0, self._ready
-            self._starter.submit(warm_up_audit)
-        self._starter.submit(self._fill, count)
+            self._waiting.wanted = self._ready
+            self._ender.submit(warm_up_audit)
+        self._waiting.fill(count)
 
     def close(self) -> None:
         """End the waiting interpreters."""
-        self._closed = True
-        self._starter.shutdown(wait=True, cancel_futures=True)
-        with self._lock:
-            waiting, self._waiting = self._waiting, deque()
-        for interpreter in waiting:
-            interpreter.end()
+        self._waiting.close()
+        self._waiting_for_many.close()
         self._ender.shutdown(wait=True)
 
     def run(self, job: SandboxJob) -> SandboxResult:
@@ -203,8 +259,8 @@ class InterpreterSandbox:
             with self._places.one(lambda: job.tick(0.0)):
                 yield
         finally:
-            if self._refills and not self._closed:
-                self._starter.submit(self._fill, self._ready)
+            self._waiting.fill()
+            self._waiting_for_many.fill()
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
@@ -218,29 +274,26 @@ class InterpreterSandbox:
         finally:
             EXITS.labels(self.backend, reason).inc()
 
-    def _fill(self, wanted: int) -> None:
-        while not self._closed:
-            with self._lock:
-                if len(self._waiting) >= wanted:
-                    return
-            try:
-                interpreter = self._start()
-            except (OSError, SandboxUnavailable):
-                return  # the job that comes is told why
-            with self._lock:
-                self._waiting.append(interpreter)
-
     def _take(self, job: SandboxJob) -> tuple[Interpreter, Inbox, dict[str, str]]:
-        """Return an interpreter that is ready for the job, and its versions: one that waits, or else a new one."""
+        """Return an interpreter that is ready for the job, and its versions: one that waits, or else a new one.
+
+        To start one takes several times as long as most jobs. Who has had many lately is given those that give way to others', from
+        their start on.
+        """
         hit, started = "yes", time.perf_counter()
+        waiting = self._waiting
+        if self._often.counted(asker().name):
+            waiting = self._waiting_for_many
+            waiting.wanted = self._waiting.wanted
         while True:
-            with self._lock:
-                interpreter = self._waiting.popleft() if self._waiting else None
+            interpreter = waiting.take()
             if interpreter is None:
-                hit, interpreter = "no", self._starter.submit(self._start).result()
+                with elsewhere():
+                    hit, interpreter = "no", waiting.start()
             inbox = Inbox(interpreter, job)
             try:
-                versions = inbox.ready()
+                with elsewhere():
+                    versions = inbox.ready()
                 if hit == "yes" and interpreter.receive(0.0002) == b"":
                     raise SandboxUnavailable("It was ended while it waited")
                 interpreter.begin(job)
@@ -262,10 +315,11 @@ class InterpreterSandbox:
         used: dict[str, float] = {}
         try:
             interpreter.send(order_of(job, self._filter(), inbox.token, fork=fork))
-            message = inbox.answer()
-            used = used_by(started, before, interpreter.usage(), message)
-            numbers = inbox.numbers(message)
-            rest = inbox.exactly(message.report + len(message.indicators) * message.bars * 8)
+            with elsewhere():
+                message = inbox.answer()
+                used = used_by(started, before, interpreter.usage(), message)
+                numbers = inbox.numbers(message)
+                rest = inbox.exactly(message.report + len(message.indicators) * message.bars * 8)
         except (ConnectionError, TimeoutError):
             raise inbox.ended() from None
         except ExecutionError as error:

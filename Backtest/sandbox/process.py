@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from Backtest.errors import SandboxUnavailable
+from Backtest.priority import give_way
 from Backtest.sandbox.interpreters import (
     START_S,
     WORKER,
@@ -127,6 +128,9 @@ class ForkInterpreter(SocketInterpreter):
         self._pid: int = origin.ask({"folder": str(Path(self._folder.name))}, (theirs.fileno(),))["pid"]
         self._ending: Ending | None = None
         theirs.close()
+
+    def give_way(self) -> None:
+        give_way(self._pid)
 
     def end(self, patience_s: float = 0.0) -> Ending:
         if self._ending is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 
 import pytest
 
 from Backtest.errors import ExecutionError, TooBusy
-from Backtest.sandbox.places import Asker, Bound, Places, no_later_than, working_for
+from Backtest.places import Asker, Bound, Often, Places, elsewhere, in_turn, no_later_than, working_for
 
 
 class Holder(threading.Thread):
@@ -175,3 +176,102 @@ def test_a_time_for_all_ends_who_waits_and_asks_the_one_before() -> None:
         raise AssertionError("bob holds the only place")
     assert asked
     held.release.set()
+
+
+# -- Turns -------------------------------------------------------------------------------------------
+
+
+class Turn(threading.Thread):
+    """A request of somebody's that works, waits elsewhere, works again, as it is told."""
+
+    def __init__(self, turns: Places, name: str) -> None:
+        super().__init__(daemon=True)
+        self.turns, self.asker = turns, Asker(name)
+        self.works, self.waits, self.works_again = threading.Event(), threading.Event(), threading.Event()
+        self.wait, self.go_on, self.end = threading.Event(), threading.Event(), threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        with working_for(self.asker), in_turn(self.turns):
+            self.works.set()
+            self.wait.wait(30)
+            with elsewhere():
+                self.waits.set()
+                self.go_on.wait(30)
+            self.works_again.set()
+            self.end.wait(30)
+
+
+def test_requests_of_one_take_turns_and_one_that_waits_elsewhere_gives_its_turn() -> None:
+    turns = Places(100, share=1, queue=8, what="requests")
+    first = Turn(turns, "ada")
+    assert first.works.wait(30)
+    second = Turn(turns, "ada")
+    settled(turns, 1)
+    assert not second.works.is_set(), "the first one works"
+    bob = Turn(turns, "bob")
+    assert bob.works.wait(30), "somebody else's works beside it"
+    first.wait.set()
+    assert second.works.wait(30), "the first one waits elsewhere"
+    first.go_on.set()
+    settled(turns, 1)
+    assert not first.works_again.is_set(), "the second one works"
+    second.wait.set()
+    assert first.works_again.wait(30)
+    for one in (first, second, bob):
+        one.wait.set()
+        one.go_on.set()
+        one.end.set()
+        one.join(30)
+    assert turns._held.total() == 0
+
+
+def test_threads_of_a_request_have_no_turn_of_their_own_to_give() -> None:
+    turns, seen = Places(100, share=1, queue=8, what="requests"), []
+    with working_for(Asker("ada")), in_turn(turns):
+        with elsewhere():
+            held = copy_context()
+            seen.append(turns._held["ada"])
+
+        def work() -> None:
+            with elsewhere():
+                seen.append(turns._held["ada"])
+
+        thread = threading.Thread(target=held.run, args=(work,))
+        thread.start()
+        thread.join(30)
+    assert seen == [0, 1]
+
+
+def test_who_worked_rests_as_long_while_there_are_others() -> None:
+    turns = Places(100, share=1, queue=8, what="requests", rests=True)
+
+    def work(name: str, seconds: float = 0.0) -> float:
+        with working_for(Asker(name)), in_turn(turns):
+            began = time.monotonic()
+            time.sleep(seconds)
+        return began
+
+    work("ada", 0.3)
+    assert not turns._until, "alone there is no rest"
+    work("bob")
+    work("ada", 0.3)
+    ended = time.monotonic()
+    assert work("ada") - ended > 0.25
+
+
+def test_who_asks_often_is_told_so_until_it_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    often = Often(3, forgets_s=2.0)
+    assert [often.counted("ada") for _ in range(5)] == [False, False, False, True, True]
+    assert not often.counted("bob")
+    assert not any(often.counted("") for _ in range(9)), "the system itself is never counted"
+    now[0] += 2.0
+    assert often.counted("ada"), "six were asked for, one is forgotten"
+    now[0] += 12.0
+    assert not often.counted("ada")
+    for _ in range(100):
+        often.counted("ada")
+    now[0] += 8.1
+    assert not often.counted("ada"), "no more than six are remembered"

@@ -248,9 +248,9 @@ def test_an_interpreter_that_was_killed_while_it_waited_is_replaced() -> None:
 
     box = ProcessSandbox(ready=1)
     box.warm_up(1)
-    while not box._waiting:
+    while not box._waiting._interpreters:
         time.sleep(0.01)
-    os.kill(box._waiting[0]._pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    os.kill(box._waiting._interpreters[0]._pid, signal.SIGKILL)  # type: ignore[attr-defined]
     time.sleep(0.3)
     assert box.run(job("if not self.position: self.buy()")).metrics["# Trades"] == 1
     box.close()

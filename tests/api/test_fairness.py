@@ -9,11 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPResponse
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from rest_framework.test import APIClient
 
+from auth_api.models import User
+from auth_api.requests import TURNS
+from Backtest.places import elsewhere
+from strategy_api import services
 from tests.conftest import SENTENCE
 from tests.live import Server, http
 
@@ -103,6 +109,24 @@ def test_what_nobody_waits_for_ends(server: Server, sleepers: list[Client]) -> N
     assert answer.json()["success"], answer.text
 
 
+def test_a_request_has_its_user_s_turn_while_it_works(
+    api: APIClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, int]] = []
+
+    def look(**given: Any) -> Any:
+        seen.append(dict(TURNS._held))
+        with elsewhere():
+            seen.append(dict(TURNS._held))
+        return understand(**given)
+
+    understand = services.understand
+    monkeypatch.setattr(services, "understand", look)
+    assert api.post("/api/strategies/", {"user_description": SENTENCE}).status_code == 201
+    assert seen == [{f"user {user.pk}": 1}, {}]
+    assert not TURNS._held
+
+
 def test_streams_of_one_user_are_bounded(server: Server) -> None:
     """Those that are open count, and those that were closed do not."""
     header = {"Authorization": f"Bearer {server.token('mallory')}"}
@@ -116,6 +140,7 @@ def test_streams_of_one_user_are_bounded(server: Server) -> None:
             assert answer.status_code == 200
         refused = http.get(url, headers=header, timeout=60)
         assert refused.status_code == 429
+        assert refused.elapsed.total_seconds() >= 0.5, "who goes on asking is not answered at once"
         assert "You have 64 streams of events or conversations open" in refused.json()["error"]
         other = {"Authorization": f"Bearer {server.token('ada')}"}
         assert http.get(url, headers=other, timeout=60).status_code == 404
