@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,6 +46,10 @@ LONGEST = (
 )
 
 SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
+
+
+# Looking for cycles among the objects of pandas, Django and 5,000 tests takes a twentieth of all time.
+gc.set_threshold(100_000, 50, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

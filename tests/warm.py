@@ -33,7 +33,7 @@ PACKAGES = [
 
 # One of its own: reading an uploaded file has another, in this process too.
 _SERVER, _LOCK = forkserver.ForkServer(), threading.Lock()
-_SERVER.set_forkserver_preload([*PACKAGES, __name__])
+_SERVER.set_forkserver_preload([*PACKAGES, "tests.compiled", __name__])
 
 
 def start(

@@ -177,7 +177,7 @@ def wait(url: str, run: int, header: dict[str, str]) -> dict[str, object]:
         found = http.get(f"{url}/api/backtests/{run}/", headers=header, timeout=60).json()
         if found["status"] not in ("queued", "running"):
             return dict(found)
-        time.sleep(0.1)
+        time.sleep(0.2)
     raise AssertionError(found)
 
 

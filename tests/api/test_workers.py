@@ -52,7 +52,7 @@ def ended(server: Server, header: dict[str, str], run: int, patience_s: float = 
         if found["status"] not in ("queued", "running"):
             return dict(found)
         assert time.monotonic() < deadline, found
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +128,12 @@ def test_two_servers_on_one_folder(working: Server) -> None:
     """Two web servers and two workers that share database, broker and files: who is logged in at one is at both, and each run is run once."""
     header = headers(working)
     with serve(Path(working.environment["VAR_DIR"]), workers=1, SANDBOX_READY="1") as second:
-        runs = [submit(server, header) for server in (working, second) * 4]
-        found = [ended(server, header, run) for server, run in zip((second, working) * 4, runs, strict=True)]
+        runs = [submit(server, header) for server in (working, second) * 2]
+        found = [ended(server, header, run) for server, run in zip((second, working) * 2, runs, strict=True)]
     assert {(one["status"], one["attempts"], one["total_pnl"]) for one in found} == {
         ("completed", 1, found[0]["total_pnl"])
     }
-    assert len({one["id"] for one in found}) == 8
+    assert len({one["id"] for one in found}) == 4
     assert working.processes[1].exitcode is None
 
 
@@ -202,7 +202,7 @@ def test_cancelling_stops_the_sandbox(working: Server) -> None:
         if found["progress"] > 0:
             break
         assert found["status"] in ("queued", "running"), found
-        time.sleep(0.05)
+        time.sleep(0.2)
     assert 0 < found["progress"] < 1
     http.post(f"{working.url}/api/backtests/{run}/cancel/", headers=header, timeout=60)
     found = ended(working, header, run)
@@ -210,9 +210,9 @@ def test_cancelling_stops_the_sandbox(working: Server) -> None:
     assert found["progress"] < 1
 
 
-def test_twenty_at_once_from_three_users(working: Server) -> None:
+def test_twelve_at_once_from_three_users(working: Server) -> None:
     users = {name: headers(working, name) for name in ("ada", "bob", "eve")}
-    runs = [(users[name], submit(working, users[name])) for name in ["ada"] * 12 + ["bob"] * 4 + ["eve"] * 4]
+    runs = [(users[name], submit(working, users[name])) for name in ["ada"] * 6 + ["bob"] * 3 + ["eve"] * 3]
     done = [ended(working, header, run, 120) for header, run in runs]
     assert {d["status"] for d in done} == {"completed"}
     assert {d["attempts"] for d in done} == {1}
@@ -225,7 +225,7 @@ def test_twenty_at_once_from_three_users(working: Server) -> None:
         about = Counter(owner[d["id"]] for d in done if d["started_at"] < at and not earlier(d["finished_at"], at))
         waiting = {owner[d["id"]] for d in done if earlier(d["created_at"], at) and d["started_at"] > at}
         assert all(busy[owner[one["id"]]] <= about[name] for name in waiting), (owner[one["id"]], waiting, busy, about)
-    assert max(Counter(owner.values()).values()) == 12
+    assert max(Counter(owner.values()).values()) == 6
 
 
 def earlier(one: str, other: str) -> bool:
@@ -373,7 +373,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-RUNS = 30
+RUNS = 22
 
 
 @needs_redis
