@@ -144,7 +144,7 @@ def test_nothing_of_the_corpus_is_flagged() -> None:
     assert count > 250
 
 
-@settings(max_examples=150)
+@settings(max_examples=90)
 @given(strategies())
 def test_nothing_generated_is_flagged(strategy: CanonicalStrategy) -> None:
     assert check_code(generate_code(strategy).code) == []

@@ -52,7 +52,7 @@ def disagreements(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.D
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategy=strategies(wide=False), frame=frames())
 def test_it_agrees_with_the_trades_on_every_bar(strategy: CanonicalStrategy, frame: pd.DataFrame) -> None:
     trades, refused = traded(strategy, frame)

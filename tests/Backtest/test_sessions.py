@@ -151,7 +151,7 @@ CALENDARS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     which=st.sampled_from([(index, t) for index, frames in CALENDARS for t in frames]),
     gone=st.sets(st.integers(40, 110), max_size=4),
@@ -262,7 +262,7 @@ def test_foreign_exchange_in_utc_that_does_not_say_so_has_no_saturdays() -> None
     assert "read as UTC" in found.text()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     lasts=st.lists(st.integers(1140, 1200), min_size=40, max_size=40),
     step=st.sampled_from([5, 15, 30]),

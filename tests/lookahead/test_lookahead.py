@@ -104,7 +104,7 @@ def test_other_futures_share_the_past(change: object, prices: PriceData) -> None
     assert np.allclose(other["Close"], other["Close"].round(2))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(strategies(wide=False, rough=True), frames(120), st.integers(20, 110), st.integers(0, 99))
 def test_no_canonical_strategy_looks_ahead(made: CanonicalStrategy, frame: pd.DataFrame, cut: int, seed: int) -> None:
     """Whatever comes after a bar, what was decided by its close stays: equity, and every trade entered by then."""
