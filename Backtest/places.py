@@ -147,8 +147,9 @@ class Places:
         return any(self._held.keys() - {asker().name})
 
     def _patience(self, name: str) -> float:
-        """Return the seconds until a look is worth while."""
-        return min(max(self._until.get(name, 0.0) - time.monotonic(), 0.001), TICK_S) if self.rests else TICK_S
+        """Return the seconds until somebody who waits should look again: when it has rested, and now and then."""
+        rest = self._until.get(name, 0.0) - time.monotonic()
+        return rest if 0 < rest < TICK_S else TICK_S
 
     def _give_back(self, name: str) -> None:
         self._held[name] -= 1

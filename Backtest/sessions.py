@@ -449,8 +449,8 @@ def calendar_of(venue: str, first_year: int, last_year: int) -> tuple[pd.Datetim
 def _venue(days: bytes, unit: str, zone: str) -> str:
     """Return the venue whose trading days these are, nearly all of them and no other; empty where there is none.
 
-    Of fewer than FEW_DAYS each has to be the venue's, none may be missing, a holiday has to be among them, and no
-    second venue may have the same.
+    One of its holidays has to be among them: weekdays without a gap are those of a market without holidays as well. Of
+    fewer than FEW_DAYS each has to be the venue's, none may be missing, and no second venue may have the same.
     """
     dates = pd.DatetimeIndex(np.frombuffer(days, dtype=f"M8[{unit}]"))
     names = [VENUES[zone]] if zone in VENUES else [] if zone else list(VENUES.values())
@@ -465,10 +465,12 @@ def _venue(days: bytes, unit: str, zone: str) -> str:
             continue
         between = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
         inside = dates.as_unit(between.unit).isin(between)
+        if len(between) >= len(pd.bdate_range(dates[0], dates[-1])):
+            continue
         # An exchange closes for a day of mourning or a storm now and then, and data lack a day; a bar on a holiday is no accident.
         if not few and inside.mean() > 0.995 and len(dates) > 0.98 * len(between):
             return name
-        if few and inside.all() and len(dates) == len(between) < len(pd.bdate_range(dates[0], dates[-1])):
+        if few and inside.all() and len(dates) == len(between):
             found.append(name)
     return found[0] if len(found) == 1 else ""
 

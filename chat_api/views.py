@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from auth_api.request_user import asker_of, user_of
 from auth_api.requests import TURNS, APIView
+from Backtest.errors import TooBusy
 from Backtest.places import Asker, in_turn, working_for
 from backtest_api.views import EventStream, StreamingView
 from chat_api import serializers, services
@@ -57,6 +58,8 @@ async def _streamed(first: services.Event, events: Iterator[services.Event], who
             with working_for(who), in_turn(TURNS):
                 for event in events:
                     loop.call_soon_threadsafe(queue.put_nowait, event)
+        except TooBusy as error:
+            loop.call_soon_threadsafe(queue.put_nowait, services.Event("error", {"error": error.message}))
         except Exception:
             logger.exception("a conversation failed")
             loop.call_soon_threadsafe(queue.put_nowait, services.Event("error", {"error": FAILED}))

@@ -30,7 +30,7 @@ from tests.Backtest.parity import difference
 from tests.Backtest.test_meaning import FLAT, OHLC, SIGNAL, bars
 from tests.random_strategies import rough_frames, strategies
 
-EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("PARITY_EXAMPLES", "100"))
 FIRST_SEED = int(os.environ.get("PARITY_SEED", "0"))  # another one gives other examples
 BATCHES = 10
 FINAL = NAMES.index("Equity Final [$]")

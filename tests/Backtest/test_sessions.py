@@ -151,6 +151,14 @@ CALENDARS = [
 ]
 
 
+def test_weekdays_without_a_gap_are_of_no_venue() -> None:
+    """Frankfurt has no holiday between New Year and Good Friday 2023: until then nothing tells its days from all weekdays."""
+    index = weekdays("2023-01-02", 120, "1111100")
+    assert Session.of(index[:69]).with_venue(index[:69]).venue == ""
+    thursday = known(index[:69], "1wk")[-1]
+    assert thursday == known(index, "1wk")[68] == 65, "the week goes on, as far as one knows on that Thursday"
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     which=st.sampled_from([(index, t) for index, frames in CALENDARS for t in frames]),
