@@ -27,7 +27,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 SPINS = "from backtesting import Strategy\nclass S(Strategy):\n    def init(self): pass\n    def next(self):\n        while True: pass\n"
-isolated = pytest.mark.skipif(bool(problem()), reason="bubblewrap is needed: apt-get install bubblewrap libseccomp2")
+isolated = pytest.mark.skipif(
+    bool(problem()),
+    reason=f"bubblewrap is needed: apt-get install bubblewrap libseccomp2, and allow user namespaces ({problem()})",
+)
 
 
 def session(pid: int) -> str:

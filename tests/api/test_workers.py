@@ -29,7 +29,7 @@ import pytest
 from algoagent_api.environment import shared_memory
 from tests.api.test_broker import message
 from tests.conftest import SENTENCE
-from tests.live import Server, environment, free_port, http, serve, web, worker
+from tests.live import Server, end, environment, free_port, http, serve, web, worker
 from tests.warm import ROOT, run
 
 
@@ -453,8 +453,9 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
                 break
             time.sleep(1)
         for one in workers:
-            one.kill()
-            one.join()
+            one.terminate()
+        for one in workers:
+            end(one)
     assert len(rows) == RUNS
     assert kills["worker"] >= 3
     assert kills["sandbox"] >= 3
