@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from queue import SimpleQueue
 from typing import Any
 
 from celery import Celery
@@ -19,7 +20,8 @@ app = Celery("algoagent_api")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-_stop = threading.Event()
+# Set in a signal's handler, which a second signal interrupts: an Event's lock would then wait for itself for ever.
+_stop: SimpleQueue[None] = SimpleQueue()
 
 
 @worker_init.connect
@@ -40,7 +42,7 @@ def attend(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def leave(**_: Any) -> None:
-    _stop.set()
+    _stop.put(None)
 
 
 @setup_logging.connect
