@@ -19,7 +19,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.warm import run, start
+from tests.warm import TELL, run, start
 
 # Making a client reads all certificates, a fiftieth of a second's work that httpx.get does each time; here nothing is encrypted.
 http = httpx.Client(verify=False, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
@@ -63,11 +63,15 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, **limits, **folders, "DJANGO_SETTINGS_MODULE": "algoagent_api.settings", "NO_COLOR": "1", **more}
 
 
-def end(process: ForkServerProcess, within_s: float = 120) -> None:
-    """Ask a process to end and wait until it has; one that does not fails the test."""
+def end(process: ForkServerProcess, log: Path, within_s: float = 120) -> None:
+    """Ask a process to end and wait until it has; one that does not fails the test, which shows where its threads are."""
     process.terminate()
     process.join(within_s)
-    assert process.exitcode is not None, f"it has not ended within {within_s} s"
+    if process.exitcode is None:
+        os.kill(process.pid or 0, TELL)
+        process.join(1)
+        process.kill()
+        raise AssertionError(f"it has not ended within {within_s} s: {log.read_text(errors='replace')[-10_000:]}")
 
 
 def web(server: Server, log: Path) -> ForkServerProcess:
@@ -141,4 +145,4 @@ def serve(folder: Path, *, workers: int = 0, **more: str) -> Iterator[Server]:
         for one in server.processes:
             one.terminate()
         for one in server.processes:
-            end(one)
+            end(one, log)

@@ -9,9 +9,11 @@ and the scripts are tested as they stand, elsewhere.
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,8 @@ PACKAGES = [
     "uvicorn", "jsonschema",
 ]  # fmt: skip
 
+
+TELL = signal.SIGUSR2  # a process that gets it adds to its errors where each of its threads is
 
 # One of its own: reading an uploaded file has another, in this process too.
 _SERVER, _LOCK = forkserver.ForkServer(), threading.Lock()
@@ -86,6 +90,7 @@ def _begin(arguments: list[str], environment: dict[str, str], out: Path, error: 
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - multiprocessing has closed it
+    faulthandler.register(TELL, file=2, all_threads=True)
     how, *rest = arguments
     try:
         if how == "-m":

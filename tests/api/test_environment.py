@@ -294,7 +294,7 @@ def test_a_database_without_tables_says_so_once(tmp_path: Path) -> None:
             assert answer.status_code == 503
             assert "manage.py migrate" in answer.json()["error"]
     finally:
-        end(process)
+        end(process, log)
     assert log.read_text().count("The database has no tables") == 1
     assert "Traceback" not in log.read_text()
 

@@ -30,7 +30,7 @@ from algoagent_api.environment import shared_memory
 from tests.api.test_broker import message
 from tests.conftest import SENTENCE
 from tests.live import Server, end, environment, free_port, http, serve, web, worker
-from tests.warm import ROOT, run
+from tests.warm import ROOT, TELL, run
 
 
 def headers(server: Server, name: str = "ada") -> dict[str, str]:
@@ -449,13 +449,18 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
         )  # fmt: skip
         for _ in range(120):
             rows = json.loads(server.manage("shell", "-v", "0", "-c", query).stdout)
-            if not any(row[1] in ("queued", "running") for row in rows):
+            if not (under_way := [row for row in rows if row[1] in ("queued", "running")]):
                 break
             time.sleep(1)
+        for one in [*workers, server.processes[0]] if under_way else []:
+            os.kill(one.pid or 0, TELL)
+            one.join(1)
+        logs = [file.read_text(errors="replace")[-10_000:] for file in (log, tmp_path / "server.log")]
+        assert not under_way, "\n".join([str(under_way), *logs])
         for one in workers:
             one.terminate()
         for one in workers:
-            end(one)
+            end(one, log)
     assert len(rows) == RUNS
     assert kills["worker"] >= 3
     assert kills["sandbox"] >= 3
