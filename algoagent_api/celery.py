@@ -2,11 +2,13 @@
 
 import logging
 import os
+import signal
 import threading
-from queue import SimpleQueue
+from types import FrameType
 from typing import Any
 
 from celery import Celery
+from celery.bootsteps import StartStopStep
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutting_down
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -20,8 +22,7 @@ app = Celery("algoagent_api")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# Set in a signal's handler, which a second signal interrupts: an Event's lock would then wait for itself for ever.
-_stop: SimpleQueue[None] = SimpleQueue()
+_stop = threading.Event()
 
 
 @worker_init.connect
@@ -40,9 +41,31 @@ def attend(**_: Any) -> None:
     threading.Thread(target=attend_, args=(_stop,), name="attend", daemon=True).start()
 
 
+class AskedOnce(StartStopStep):
+    """Passes the first SIGTERM on to Celery, and no other.
+
+    Celery's handler takes locks: interrupted by a second signal, it would wait for itself for ever. Service managers send two, as
+    they ask a supervisor and what it has started, and the supervisor asks as well.
+    """
+
+    def start(self, worker: Any) -> None:
+        handler, asked = signal.getsignal(signal.SIGTERM), False
+
+        def once(number: int, frame: FrameType | None) -> None:
+            nonlocal asked
+            if not asked:
+                asked = True
+                handler(number, frame)  # type: ignore[operator, misc]
+
+        signal.signal(signal.SIGTERM, once)
+
+
+app.steps["worker"].add(AskedOnce)
+
+
 @worker_shutting_down.connect
 def leave(**_: Any) -> None:
-    _stop.put(None)
+    _stop.set()
 
 
 @setup_logging.connect

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from queue import Empty, SimpleQueue
+import threading
 
 import kombu.exceptions
 import structlog
@@ -87,8 +87,8 @@ def _execute(run: BacktestRun) -> None:
 # -- What a worker does beside its tasks ---------------------------------------------------------
 
 
-def attend(stop: SimpleQueue[None]) -> None:
-    """Until something is in `stop`: say that this worker lives, queue again what lost workers held, and find work that no bell rang for."""
+def attend(stop: threading.Event) -> None:
+    """Until `stop`: say that this worker lives, queue again what lost workers held, and find work that no bell rang for."""
     sandbox = get_sandbox()
     sandbox.warm_up()
     isolated = sandbox.isolated and not sandbox.problem()
@@ -114,7 +114,5 @@ def attend(stop: SimpleQueue[None]) -> None:
             logger.warning("the database does not answer: %s", error)
         finally:
             connections.close_all()
-        try:
-            return stop.get(timeout=SWEEP_S)
-        except Empty:
-            continue
+        if stop.wait(SWEEP_S):
+            return

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import errno
-import sys
-import threading
 from datetime import timedelta
 from pathlib import Path
-from queue import SimpleQueue
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -17,7 +13,6 @@ from django.db import DatabaseError
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from algoagent_api import celery
 from auth_api.models import User
 from Backtest.errors import ExecutionError
 from backtest_api import queue, tasks
@@ -315,10 +310,12 @@ def test_a_fault_of_ours_is_told(api: APIClient, strategy: int, monkeypatch: pyt
 
 
 def test_attending_keeps_the_list_of_workers(user: User) -> None:
+    import threading
+
     old = timezone.now() - timedelta(hours=1)
     Worker.objects.create(name=GONE, concurrency=1, sandbox="process", isolated=False, started_at=old, seen_at=old)
-    stop: SimpleQueue[None] = SimpleQueue()
-    stop.put(None)
+    stop = threading.Event()
+    stop.set()
     tasks.attend(stop)
     (worker,) = Worker.objects.all()
     assert (worker.name, worker.concurrency) == (queue.own_name(), project_settings.BACKTEST_CONCURRENCY)
@@ -329,28 +326,15 @@ def test_attending_keeps_the_list_of_workers(user: User) -> None:
 def test_a_worker_whose_sandbox_does_not_work_is_not_isolated(
     user: User, monkeypatch: pytest.MonkeyPatch, problem: str, isolated: bool
 ) -> None:
+    import threading
+
     sandbox = type(tasks.get_sandbox())
     monkeypatch.setattr(sandbox, "isolated", True)
     monkeypatch.setattr(sandbox, "problem", lambda self: problem)
-    stop: SimpleQueue[None] = SimpleQueue()
-    stop.put(None)
+    stop = threading.Event()
+    stop.set()
     tasks.attend(stop)
     assert Worker.objects.get().isolated is isolated
-
-
-def test_a_worker_that_is_asked_to_stop_while_it_is_asked_to_stop() -> None:
-    def again(frame: FrameType, event: str, argument: Any) -> Any:
-        celery.leave()  # where a second signal may interrupt the first one's handler: at every line
-        return again
-
-    def ask() -> None:
-        sys.settrace(again)
-        celery.leave()
-
-    asked = threading.Thread(target=ask, daemon=True)
-    asked.start()
-    asked.join(20)
-    assert not asked.is_alive()
 
 
 # -- The envelope --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.sandbox import Limits, SandboxJob
-from Backtest.sandbox.docker_engine import IMAGE, LABEL, OWNER, PERSIST, DockerSandbox
+from Backtest.sandbox.docker_engine import IMAGE, LABEL, OWNER, PERSIST, SHARES, DockerSandbox
 from Backtest.sandbox.owners import own_name
 from tests.escape.conftest import TRADES, prices, strategy
 
@@ -52,6 +52,22 @@ def test_a_container_while_it_works_and_after(engine: docker.DockerClient) -> No
     assert "no-new-privileges" in config["SecurityOpt"]
     assert found.attrs["Config"]["User"] == "65534:65534"
     assert not ours(engine)
+
+
+def test_one_that_works_for_long_gives_way(engine: docker.DockerClient) -> None:
+    box, seen = DockerSandbox(), []
+
+    def tick(_: float) -> None:
+        seen.extend(c.attrs["HostConfig"]["CpuShares"] for c in ours(engine))
+        if seen and seen[-1] not in (0, 1024):
+            raise ExecutionError("Cancelled", exit_reason="cancelled")
+
+    with pytest.raises(ExecutionError) as ended:
+        box.run(SandboxJob(strategy("while True: pass"), prices(), limits=Limits(timeout_s=60), name="long", tick=tick))
+    box.close()
+    assert ended.value.exit_reason == "cancelled"
+    assert seen[0] in (0, 1024)  # Docker's default
+    assert seen[-1] == SHARES
 
 
 def test_removed_after_a_failure_a_timeout_and_a_cancel(engine: docker.DockerClient) -> None:
