@@ -41,7 +41,7 @@ def attend(**_: Any) -> None:
     threading.Thread(target=attend_, args=(_stop,), name="attend", daemon=True).start()
 
 
-class AskedOnce(StartStopStep):
+class AskedOnce(StartStopStep):  # type: ignore[misc]
     """Passes the first SIGTERM on to Celery, and no other.
 
     Celery's handler takes locks: interrupted by a second signal, it would wait for itself for ever. Service managers send two, as
