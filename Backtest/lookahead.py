@@ -2,7 +2,11 @@
 
 Runs differ from the first in the bars after a cut only: prices mirrored, prices drawn anew, or no bars at all. Half of the
 cuts are made right behind bars at which orders were placed, so that a strategy that peeks at a single bar is seen as well, the
-others behind any bar. Which ones is drawn anew for each check, so that code cannot know where it is watched.
+others behind any bar. Of half of the futures the first open is what it was, so that a strategy is seen as well that gives a trade,
+as it is filled at the open, levels that suit the rest of the bar. Which ones is drawn anew for each check, and they are as long as
+the prices are (those without further bars apart), so that code cannot know where it is watched.
+
+What is compared is what the figures follow from: the decisions that leave the sandbox. Indicators it tells of itself.
 """
 
 from __future__ import annotations
@@ -20,11 +24,12 @@ from Backtest.conditions import Floats
 from Backtest.data import PriceData
 from Backtest.errors import DataError, ExecutionError
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.sandbox import EngineSettings, Limits, Runner, SandboxJob, SandboxResult, Trace
+from Backtest.kernel import order_book as book
+from Backtest.sandbox import CodeFailed, EngineSettings, Limits, Runner, SandboxJob, SandboxResult
 from Backtest.sessions import with_periods
 
-CUTS = 25
-MOST_BARS = 3000
+CUTS, LEAST_CUTS = 25, 8
+MANY_BARS = 3000  # of more bars than these there are fewer runs, each of all of them
 LEAST_BARS = 60
 TOLERANCE = 1e-9
 Change = Literal["mirrored", "redrawn", "cut off"]
@@ -34,11 +39,12 @@ Change = Literal["mirrored", "redrawn", "cut off"]
 class Finding:
     """The first thing that changed with the future.
 
-    `what` is order, indicator, trade, or result (two runs on the same prices differ, or the run failed); `bar` and `time`
-    are those at which it changed, `cut` the last bar both futures share; `before` and `after` say what it was.
+    `what` is order, level (a stop or target that a trade is given), indicator, or result (two runs on the same prices differ, or the
+    run failed); `bar` and `time` are those at which it changed, `cut` the last bar both futures share; `before` and `after` say what
+    it was.
     """
 
-    what: Literal["order", "indicator", "trade", "result"]
+    what: Literal["order", "level", "indicator", "result"]
     bar: int
     time: str
     cut: int
@@ -58,16 +64,37 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found; `findings` has the first change of each kind, earliest bar first, and is empty for an honest one."""
+    """What a check found; `findings` has the first change of each kind, earliest bar first, and is empty for an honest one. `failed` is on
+    how many of the other futures the code failed, after what it shares with the first run."""
 
     symbol: str
     bars: int
     runs: int
     findings: tuple[Finding, ...]
+    failed: int = 0
 
     @property
     def clean(self) -> bool:
         return not self.findings
+
+
+@dataclass(frozen=True)
+class _Future:
+    """Other prices after bar `cut`; where it `opens` as it did, the first open is the same."""
+
+    cut: int
+    change: Change
+    frame: pd.DataFrame
+    opens: bool = False
+
+    @property
+    def last(self) -> int:
+        """The last bar at whose close the same has to be decided; the last bar there is closes what is open."""
+        return self.cut - 1 if self.change == "cut off" else self.cut
+
+    def __str__(self) -> str:
+        how = "not there yet" if self.change == "cut off" else self.change
+        return f"{how}, all but the first open" if self.opens else how
 
 
 def check_lookahead(
@@ -90,9 +117,10 @@ def check_lookahead(
         ExecutionError: the code fails on the prices as they are.
         DataError: the prices are too few.
     """
-    frame = with_periods(prices.frame.iloc[-MOST_BARS:], code)
+    frame = with_periods(prices.frame, code)
     if len(frame) < LEAST_BARS:
         raise DataError(f"{prices.symbol} has {len(frame)} bars in this range, {LEAST_BARS} are needed to check it")
+    cuts = max(cuts * MANY_BARS // max(len(frame), MANY_BARS), min(cuts, LEAST_CUTS))
 
     def job(data: pd.DataFrame) -> SandboxJob:
         return SandboxJob(
@@ -100,42 +128,42 @@ def check_lookahead(
         )  # fmt: skip
 
     first, draw = sandbox.run(job(frame)), np.random.default_rng(secrets.randbits(64) if seed is None else seed)
-    futures: list[tuple[int, Change, pd.DataFrame]] = [(len(frame) - 1, "mirrored", frame)]
-    futures += [_future(frame, cut, draw) for cut in _cuts(first, len(frame), cuts, draw)]
+    same = _Future(len(frame) - 1, "mirrored", frame)
+    futures = [_future(frame, cut, draw) for cut in _cuts(first, len(frame), cuts, draw)]
     results = []
-    with contextlib.closing(sandbox.run_many(job(data) for _, _, data in futures)) as running:
+    with contextlib.closing(sandbox.run_many(job(future.frame) for future in (same, *futures))) as running:
         for result in running:
-            # A future may be too strange for the code; a failure there says nothing of the past.
             if isinstance(result, ExecutionError) and result.exit_reason in ("cancelled", "violation"):
                 raise result
             results.append(result)
-            tick(len(results) / len(futures))
-    again = results[0]
-    if isinstance(again, ExecutionError) or _changes(frame, first, again, len(frame) - 1, "the same"):
+            tick(len(results) / (len(futures) + 1))
+    again, *others = results
+    if isinstance(again, ExecutionError) or _changes(frame, first, again, same):
         why = "The code does not do the same twice on the same prices, so what it knows cannot be told: give chance a seed"
         finding = Finding("result", 0, str(frame.index[0]), len(frame) - 1, "the same", why, "", "")
         return Report(prices.symbol, len(frame), 2, (finding,))
-    found: list[Finding] = []
-    for (cut, future, _), result in zip(futures[1:], results[1:], strict=True):
-        if isinstance(result, SandboxResult):
-            last = cut - 1 if future == "cut off" else cut
-            found += _changes(frame, first, result, last, future)
-    failures = [r for r in results if isinstance(r, ExecutionError)]
-    if 2 * len(failures) > len(results) and not found:
+    found = [
+        finding
+        for future, result in zip(futures, others, strict=True)
+        for finding in _changes(frame, first, result, future)
+    ]
+    failures = [r for r in others if isinstance(r, ExecutionError)]
+    if 2 * len(failures) > len(others):
         why = f"The code fails on most other futures, so what it knows cannot be told: {failures[0].message}"
-        found.append(Finding("result", 0, str(frame.index[0]), 0, "other", why, "", ""))
+        found.append(Finding("result", len(frame) - 1, str(frame.index[-1]), 0, "other", why, "", ""))
     earliest: dict[str, Finding] = {}
     for finding in sorted(found, key=lambda f: (f.bar, f.cut)):
         earliest.setdefault(finding.what, finding)
-    return Report(prices.symbol, len(frame), len(futures) + 1, tuple(earliest.values()))
+    return Report(prices.symbol, len(frame), len(futures) + 2, tuple(earliest.values()), len(failures))
 
 
 def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generator) -> list[int]:
     """Return bars after which the future changes: half of them such at which new orders were placed, the first and the last
     of these among them; the others any, an early and a late one among them."""
     assert result.trace is not None
-    orders = result.trace.orders
-    placed = [bar for bar in sorted(orders) if orders[bar] != orders.get(bar - 1) and bar < bars - 1]
+    decisions = result.trace.decisions
+    orders = decisions[np.isin(decisions[:, book.ACTION], (book.ORDER, book.CLOSE))]
+    placed = [bar for bar in np.unique(orders[:, book.AT_BAR]).astype(int).tolist() if bar < bars - 1]
     chosen = {*placed[:1], *placed[-1:], int(draw.integers(1, LEAST_BARS // 2)), bars - int(draw.integers(2, 6))}
     for bars_to_draw, most in ((placed, count // 2), (range(1, bars - 1), count - min(len(placed), count // 2))):
         left = [bar for bar in bars_to_draw if bar not in chosen]
@@ -143,19 +171,20 @@ def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generato
     return sorted(chosen)
 
 
-def _future(frame: pd.DataFrame, cut: int, draw: np.random.Generator) -> tuple[int, Change, pd.DataFrame]:
-    """Return a cut with one of the futures there are, and the prices with it."""
+def _future(frame: pd.DataFrame, cut: int, draw: np.random.Generator) -> _Future:
+    """Return a cut with one of the futures there are."""
     kinds: tuple[Change, ...] = (
         ("mirrored", "redrawn", "cut off") if cut >= LEAST_BARS // 2 else ("mirrored", "redrawn")
     )
-    change = kinds[int(draw.integers(len(kinds)))]
+    change, opens = kinds[int(draw.integers(len(kinds)))], bool(draw.integers(2))
     if change == "cut off":
-        return cut, change, frame.iloc[: cut + 1]
-    return (
-        cut,
-        change,
-        mirrored(frame, cut) if change == "mirrored" else redrawn(frame, cut, seed=int(draw.integers(2**31))),
-    )
+        return _Future(cut, change, frame.iloc[: cut + 1])
+    other = mirrored(frame, cut) if change == "mirrored" else redrawn(frame, cut, seed=int(draw.integers(2**31)))
+    if opens:
+        bar, open_ = other.index[cut + 1], float(frame["Open"].iloc[cut + 1])
+        high, low = max(open_, float(other["High"].iloc[cut + 1])), min(open_, float(other["Low"].iloc[cut + 1]))
+        other.loc[bar, ["Open", "High", "Low"]] = [open_, high, low]
+    return _Future(cut, change, other, opens)
 
 
 def mirrored(frame: pd.DataFrame, cut: int) -> pd.DataFrame:
@@ -192,55 +221,66 @@ def _changed(frame: pd.DataFrame, cut: int, after: dict[str, Floats]) -> pd.Data
     return frame.assign(**columns)  # days and weeks are what they were
 
 
-def _changes(frame: pd.DataFrame, first: SandboxResult, other: SandboxResult, last: int, future: str) -> list[Finding]:
-    """Return the first order, indicator and trade by which two runs differ up to the close of bar `last`."""
+def _changes(
+    frame: pd.DataFrame, first: SandboxResult, other: SandboxResult | ExecutionError, future: _Future
+) -> list[Finding]:
+    """Return the first decision and indicator by which two runs differ where they share their prices."""
+    found, last, opens = [], future.last, future.opens
     assert first.trace is not None
-    assert other.trace is not None
-    found = []
 
-    def finding(what: Any, bar: int, name: str, before: Any, after: Any) -> None:
-        how = {"cut off": "not there yet"}.get(future, future)
-        found.append(Finding(what, bar, str(frame.index[bar]), last, how, name, str(before), str(after)))
+    def finding(what: Any, bar: int, name: str, before: Any = "", after: Any = "") -> None:
+        found.append(Finding(what, bar, str(frame.index[bar]), last, str(future), name, str(before), str(after)))
 
-    if order := _first_order(first.trace, other.trace, last):
-        finding("order", *order)
-    if value := _first_value(first.trace, other.trace, last):
-        finding("indicator", *value)
-    mine, theirs = _decided(first.trades, last), _decided(other.trades, last)
-    for k in range(max(len(mine), len(theirs))):
-        before, after = (rows[k] if k < len(rows) else None for rows in (mine, theirs))
-        if before is None or after is None or not np.allclose(before, after, rtol=TOLERANCE):
-            row = before or after
-            assert row is not None
-            finding("trade", max(int(row[0]) - 1, 0), "a trade", _trade(before), _trade(after))
-            break
+    if isinstance(other, ExecutionError):
+        # A future may be too strange for the code, and too short for what it prepares; the past it shares is not.
+        bar, theirs = (other.bar, other.decisions) if isinstance(other, CodeFailed) else (-1, None)
+        if bar <= last and not (bar < 0 and future.change == "cut off"):
+            at = "before the first bar" if bar < 0 else f"at bar {bar}"
+            why = f"The code fails {at} when the bars after bar {last} are {future}: {other.message}"
+            finding("result", max(bar, 0), why)
+        if bar <= last or theirs is None:
+            return found
+        opens = opens and bar > last + 1
+    else:
+        assert other.trace is not None
+        theirs = other.trace.decisions
+        if value := _first_value(first.trace.indicators, other.trace.indicators, last):
+            finding("indicator", *value)
+    if decision := _first_decision(first.trace.decisions, theirs, last, opens=opens):
+        finding(*decision)
     return found
 
 
-def _first_order(first: Trace, other: Trace, last: int) -> tuple[int, str, str, str] | None:
-    for bar in sorted({*first.orders, *other.orders}):
-        if bar > last:
-            return None
-        before, after = first.orders.get(bar, []), other.orders.get(bar, [])
-        if len(before) != len(after) or not all(_same(a, b) for a, b in zip(before, after, strict=True)):
-            return bar, "what was ordered", _orders(before), _orders(after)
-    return None
+def _first_decision(mine: Floats, theirs: Floats, last: int, *, opens: bool) -> tuple[str, int, str, str, str] | None:
+    """Return the first difference between decisions up to the close of bar `last`, and those made as the next one `opens`."""
 
+    def known(rows: Floats) -> Floats:
+        at_open = (rows[:, book.AT_BAR] == last + 1) & (rows[:, book.IN_BAR] == book.AT_OPEN)
+        known: Floats = rows[(rows[:, book.AT_BAR] <= last) | (at_open & opens)]
+        return known
 
-def _same(a: list[float | None], b: list[float | None]) -> bool:
-    return all(
-        x == y or (x is not None and y is not None and abs(x - y) <= TOLERANCE * max(abs(x), abs(y)))
-        for x, y in zip(a, b, strict=True)
+    a, b = known(mine), known(theirs)
+    both = min(len(a), len(b))
+    same = np.isclose(a[:both], b[:both], rtol=TOLERANCE, atol=0, equal_nan=True).all(axis=1)
+    if same.all() and len(a) == len(b):
+        return None
+    at = int(np.argmin(same)) if not same.all() else both
+    row = min((rows[at] for rows in (a, b) if at < len(rows)), key=lambda r: float(r[book.AT_BAR]))
+    bar = int(row[book.AT_BAR])
+    what, name = (
+        ("level", "what a trade was given") if row[book.ACTION] >= book.SET_STOP else ("order", "what was ordered")
     )
+    before, after = (_text(rows[rows[:, book.AT_BAR] == bar]) for rows in (a, b))
+    return what, bar, name, before, after
 
 
-def _first_value(first: Trace, other: Trace, last: int) -> tuple[int, str, str, str] | None:
+def _first_value(mine: dict[str, Floats], theirs: dict[str, Floats], last: int) -> tuple[int, str, str, str] | None:
+    if missing := sorted(mine.keys() ^ theirs.keys()):
+        there = missing[0] in mine
+        return 0, f"indicator {missing[0]}", "there" if there else "not there", "not there" if there else "there"
     earliest: tuple[int, str, str, str] | None = None
-    for name, values in first.indicators.items():
-        theirs = other.indicators.get(name)
-        if theirs is None:
-            continue
-        a, b = values[: last + 1], theirs[: last + 1]
+    for name, values in mine.items():
+        a, b = values[: last + 1], theirs[name][: last + 1]
         scale = np.nanmax(np.abs(a), initial=0.0, where=np.isfinite(a))
         same = np.isclose(a, b, rtol=TOLERANCE, atol=TOLERANCE * scale, equal_nan=True)
         if not same.all():
@@ -250,30 +290,26 @@ def _first_value(first: Trace, other: Trace, last: int) -> tuple[int, str, str, 
     return earliest
 
 
-def _decided(trades: pd.DataFrame, last: int) -> list[tuple[float, ...]]:
-    """Return what was entered before bar `last`: bar and price of entry, side. Parts of a trade are one."""
-    rows = trades[trades["EntryBar"] < last].sort_values(["EntryBar", "EntryPrice", "Size"])
-    sides = np.sign(rows["Size"].to_numpy(dtype=float)).tolist()
-    return list(dict.fromkeys(zip(rows["EntryBar"].tolist(), rows["EntryPrice"].tolist(), sides, strict=True)))
+def _text(decisions: Floats) -> str:
+    """Say what was decided at a bar."""
+    return "; ".join(_one(row) for row in decisions[:5]) or "nothing"
 
 
-def _orders(orders: list[list[float | None]]) -> str:
-    if not orders:
-        return "nothing"
-    return "; ".join(
-        f"{'close' if closing else 'buy' if (size or 0) > 0 else 'sell'} {_size(abs(size or 0))}"
-        + "".join(
-            f" {word} {value:.6g}"
-            for word, value in (("limit", limit), ("stop", stop), ("sl", sl), ("tp", tp))
-            if value
+def _one(row: Floats) -> str:
+    if row[book.ACTION] == book.CANCEL:
+        return f"cancel order {row[book.WHICH]:g}"
+    if row[book.ACTION] == book.CLOSE:
+        return f"close {row[book.SIZE_]:.0%} of trade {row[book.WHICH]:g}"
+    if row[book.ACTION] != book.ORDER:
+        level = "stop" if row[book.ACTION] == book.SET_STOP else "target"
+        return (
+            f"{level} of trade {row[book.WHICH]:g} {'none' if np.isnan(row[book.SIZE_]) else f'{row[book.SIZE_]:.6g}'}"
         )
-        for size, limit, stop, sl, tp, closing in orders[:5]
+    size = abs(row[book.SIZE_])
+    prices = [
+        (word, row[k]) for word, k in (("limit", book.LIMIT_), ("stop", book.STOP_), ("sl", book.SL_), ("tp", book.TP_))
+    ]
+    return (
+        f"{'buy' if row[book.SIZE_] > 0 else 'sell'} {f'{size:g}' if size >= 1 else f'{size:.0%} of the equity'}"
+        + "".join(f" {word} {price:.6g}" for word, price in prices if not np.isnan(price))
     )
-
-
-def _size(size: float) -> str:
-    return f"{size:g}" if size >= 1 else f"{size:.0%} of the equity"
-
-
-def _trade(row: tuple[float, ...] | None) -> str:
-    return "not made" if row is None else f"{'long' if row[2] > 0 else 'short'} from bar {row[0]:g} at {row[1]:.6g}"

@@ -224,8 +224,9 @@ def _lookahead(
         )  # fmt: skip
     except DataError as error:
         return {"checked": False, "clean": None, "runs": 0, "findings": [], "note": error.message}
+    note = f"The code failed on {report.failed} of {report.runs - 2} other futures" if report.failed else ""
     return {
-        "checked": True, "clean": report.clean, "runs": report.runs, "note": "",
+        "checked": True, "clean": report.clean, "runs": report.runs, "note": note,
         "findings": [{**asdict(f), "text": str(f)} for f in report.findings],
     }  # fmt: skip
 

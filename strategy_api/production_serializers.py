@@ -99,7 +99,7 @@ class ResourcesSerializer(serializers.Serializer[Any]):
 class FutureFindingSerializer(serializers.Serializer[Any]):
     """The first thing that changed with the future. `cut` is the last bar both futures share."""
 
-    what = serializers.ChoiceField(choices=["order", "indicator", "trade", "result"])
+    what = serializers.ChoiceField(choices=["order", "level", "indicator", "result"])
     bar = serializers.IntegerField()
     time = serializers.CharField()
     cut = serializers.IntegerField()

@@ -34,7 +34,7 @@ class ValidateCodeView(APIView):
 class CheckLookaheadView(APIView):
     @extend_schema(request=shapes.LookaheadRequest, responses={200: shapes.LookaheadSerializer})
     def post(self, request: Request) -> Response:
-        """Run code on futures that differ, and report the first order, indicator and trade that changed before they do."""
+        """Run code on futures that differ, and report the first order, level and indicator that changed before they do."""
         body = shapes.LookaheadRequest(data=request.data)
         body.is_valid(raise_exception=True)
         return Response(production.check_lookahead(user=user_of(request), **body.validated_data))

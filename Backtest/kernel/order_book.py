@@ -3,6 +3,14 @@
 A decision is a row of numbers: an order, its cancellation, the closing of a trade or a new level of one, with the bar at which it
 was made. Fills, trades, money and equity follow from decisions and prices alone. Every floating-point operation is the
 reference's, in the reference's order; line numbers are those of backtesting/backtesting.py 0.6.6.
+
+Where backtesting.py knows what nobody could have known, this broker does not, nor does a sandbox's (`Steps` in worker.py):
+
+- Orders meet the open of a bar first, and then the rest of it. A trade that is filled at the open can be given levels that hold for the
+  rest of the bar; one that is filled later has them from the next bar on.
+- A stop that the open is beyond is filled at the open, with a limit or without; backtesting.py fills a stop-limit order at its stop,
+  which may lie far outside of the bar.
+- An order has to be paid by what there is at the price of its fill, not at the close of that bar.
 """
 
 from __future__ import annotations
@@ -17,10 +25,12 @@ from Backtest.kernel.broker import floor_divide, record
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-# A decision, float64: its bar; whether it was made as orders were filled in the bar, or at its close; what; of which order or trade,
-# counted from 0 in the order in which they came to be; the numbers of an order, or the portion or level in the place of its size.
+# A decision, float64: its bar; when in the bar: 0 at its close, 1 as orders are filled at its open, 2 as they are in the rest of it; what;
+# of which order or trade, counted from 0 in the order in which they came to be; the numbers of an order, or the portion or level in
+# the place of its size.
 (AT_BAR, IN_BAR, ACTION, WHICH, SIZE_, LIMIT_, STOP_, SL_, TP_) = range(9)
 DECISION = 9
+AT_OPEN, IN_REST = 1, 2
 ACTIONS = ORDER, CANCEL, CLOSE, SET_STOP, SET_TARGET = (0, 1, 2, 3, 4)
 
 # What the broker is told, float64.
@@ -232,8 +242,8 @@ def _targets_first(book, open_, high, low):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-untyped-def]
-    """Fill what can be filled in a bar; return whether orders have to be gone through again (875-1057)."""
+def _process(book, opening, open_, high, low, before, bar):  # type: ignore[no-untyped-def]
+    """Fill what can be filled at the open or in the rest of a bar; return whether orders have to be gone through again (875-1057)."""
     if book.terms[TARGET_FIRST]:
         _targets_first(book, open_, high, low)
     turn, again = book.waiting[: book.counts[WAITING]].copy(), False
@@ -248,6 +258,8 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
             if not (high >= stop if long else low <= stop):
                 continue
             order[STOP] = nan
+            if opening and limit == limit:
+                stop = nan  # from the open on it is a limit order
         parent = int(order[PARENT])
         bound = parent >= 0 and (
             book.trades[parent, STOP_ORDER] == number or book.trades[parent, TARGET_ORDER] == number
@@ -262,7 +274,7 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
             reached = stop if stop == stop else open_
             price = min(reached, limit) if long else max(reached, limit)
         else:
-            price = before if at_close and not bound else open_
+            price = before if at_close and not bound and stop != stop else open_
             if stop == stop:
                 price = max(price, stop) if long else min(price, stop)
         market = limit != limit and stop != stop
@@ -282,7 +294,7 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
         adjusted = price * (1 + math.copysign(book.terms[SPREAD], size))
         unit_cost = adjusted + (fixed + abs(size) * price * fee) / abs(size)
         if -1 < size < 1:
-            there = _available(book, close) * leverage * abs(size)
+            there = _available(book, price) * leverage * abs(size)
             size = math.copysign(floor_divide(there, unit_cost), size)
             if size == 0.0:
                 book.counts[LOST] += 1
@@ -301,7 +313,7 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
                 need = 0.0
             if need == 0.0:
                 break
-        if abs(need) * unit_cost > _available(book, close) * leverage:
+        if abs(need) * unit_cost > _available(book, price) * leverage:
             book.counts[LOST] += 1
             _withdraw(book, number)
             continue
@@ -333,8 +345,8 @@ def _process(book, open_, high, low, close, before, bar):  # type: ignore[no-unt
 
 
 @njit(cache=True)
-def _fill(book, open_, high, low, close, before, bar):  # type: ignore[no-untyped-def]
-    while _process(book, open_, high, low, close, before, bar):
+def _fill(book, opening, open_, high, low, before, bar):  # type: ignore[no-untyped-def]
+    while _process(book, opening, open_, high, low, before, bar):
         pass
 
 
@@ -382,6 +394,23 @@ def _decide(book, row, close):  # type: ignore[no-untyped-def]
     return FOLLOWED
 
 
+@njit(cache=True)
+def _set_levels(book, decisions, done, bar, when, opened):  # type: ignore[no-untyped-def]
+    """Follow what was decided as orders were filled: levels of the trades that were opened by it, nothing else.
+
+    Returns:
+        FOLLOWED, or why one cannot be followed; the number of decisions that are done.
+    """
+    while done < len(decisions) and decisions[done, AT_BAR] == bar and decisions[done, IN_BAR] == when:
+        if not (decisions[done, ACTION] >= SET_STOP and decisions[done, WHICH] >= opened):
+            return OUT_OF_TURN, done
+        why = _decide(book, decisions[done], np.nan)
+        if why != FOLLOWED:
+            return why, done
+        done += 1
+    return FOLLOWED, done
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def follow_decisions(decisions, begin, open_, high, low, close, book):  # type: ignore[no-untyped-def]
     """Go through the bars from `begin` on with a new book; what is open at the last close is closed there.
@@ -402,20 +431,18 @@ def follow_decisions(decisions, begin, open_, high, low, close, book):  # type: 
             return OUT_OF_TURN, done
         book.counts[BAR] = bar
         if bar > begin and book.counts[WAITING]:
-            before, opened = close[bar - 1], book.counts[TRADES]
-            _fill(book, open_[bar], high[bar], low[bar], close[bar], before, bar)
-            set_levels = False
-            while done < count and decisions[done, AT_BAR] == bar and decisions[done, IN_BAR] != 0:
-                # As orders are filled, the trades that were opened by it can be given levels, nothing else.
-                if not (decisions[done, ACTION] >= SET_STOP and decisions[done, WHICH] >= opened):
-                    return OUT_OF_TURN, done
-                why = _decide(book, decisions[done], close[bar])
-                if why != FOLLOWED:
-                    return why, done
-                done += 1
-                set_levels = True
-            if set_levels:
-                _fill(book, open_[bar], high[bar], low[bar], close[bar], before, bar)
+            at, before, opened, so_far = open_[bar], close[bar - 1], book.counts[TRADES], done
+            _fill(book, True, at, at, at, before, bar)
+            why, done = _set_levels(book, decisions, done, bar, AT_OPEN, opened)
+            if why != FOLLOWED:
+                return why, done
+            if done > so_far:
+                _fill(book, True, at, at, at, before, bar)
+            opened = book.counts[TRADES]
+            _fill(book, False, at, high[bar], low[bar], before, bar)
+            why, done = _set_levels(book, decisions, done, bar, IN_REST, opened)
+            if why != FOLLOWED:
+                return why, done
         if book.counts[FULL]:
             return TOO_MANY, done
         worth = book.money[0] + _unrealized(book, close[bar])

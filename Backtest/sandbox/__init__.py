@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from Backtest.errors import SandboxUnavailable
-from Backtest.sandbox.job import EngineSettings, Limits, Runner, Sandbox, SandboxJob, SandboxResult, Trace
+from Backtest.sandbox.job import CodeFailed, EngineSettings, Limits, Runner, Sandbox, SandboxJob, SandboxResult, Trace
 from Backtest.sandbox.process import ProcessSandbox
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BACKENDS = ("auto", "bubblewrap", "docker", "process")
 
 __all__ = [
-    "BACKENDS", "EngineSettings", "Limits", "ProcessSandbox", "Runner", "Sandbox", "SandboxJob", "SandboxResult", "Trace",
+    "BACKENDS", "CodeFailed", "EngineSettings", "Limits", "ProcessSandbox", "Runner", "Sandbox", "SandboxJob", "SandboxResult", "Trace",
     "choose_sandbox",
 ]  # fmt: skip
 

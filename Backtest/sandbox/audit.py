@@ -23,7 +23,7 @@ from Backtest.sandbox.job import EngineSettings, SandboxJob
 TRADE_COLUMNS = (
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 )  # fmt: skip
-DECISION = 9  # numbers of one; Backtest/kernel/order_book.py says which
+DECISION, AT_OPEN = 9, 1  # numbers of one, and when it was made in its bar; Backtest/kernel/order_book.py says which
 MOST_A_BAR = 1000
 
 Floats = NDArray[np.float64]

@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.places import asker
-from Backtest.sandbox.audit import DECISION, TRADE_COLUMNS
+from Backtest.sandbox.audit import AT_OPEN, DECISION, TRADE_COLUMNS
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
-from Backtest.sandbox.job import SandboxJob, Trace
+from Backtest.sandbox.job import CodeFailed, Floats, SandboxJob, Trace
 from Backtest.sessions import with_periods
 
 TICK_S = 0.25
@@ -39,7 +39,8 @@ class Message(BaseModel):
 
     ready: dict[str, str] = {}
     progress: float | None = None
-    bar: int | None = Field(None, ge=0)
+    bar: int | None = Field(None, ge=-1)
+    opening: bool = False
     status: Literal["", "completed", "error", "memory", "output"] = ""
     token: str = ""
     warnings: list[str] = Field([], max_length=1000)
@@ -51,9 +52,6 @@ class Message(BaseModel):
     bars: int = Field(0, ge=0)
     decisions: int = Field(0, ge=0, le=2_000_000)
     report: int = Field(0, ge=0)
-    orders: list[tuple[int, Annotated[list[list[float | None]], Field(max_length=1000)]]] = Field(
-        [], max_length=1_000_000
-    )
     indicators: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=64)
     cpu_ms: float = Field(0, ge=0)
     peak_memory_mb: float = Field(0, ge=0)
@@ -72,7 +70,8 @@ class Inbox:
         self._progress = 0.0
         self.token = secrets.token_hex(8)  # told to this job only: an answer without it was left by one before
         self.usage: Usage | None = None  # the last that was seen
-        self._given = 0  # bars of a stream
+        self._given = 0  # bars of a stream, all of each
+        self._opened = False  # and the open of the next one
         self._decided: list[bytes] = []
         self._prices = np.empty((0, 0))
 
@@ -98,7 +97,7 @@ class Inbox:
             if message.status:
                 break
             if message.bar is not None:
-                self._give(message.bar, message.decisions)
+                self._give(message.bar, message.decisions, opening=message.opening)
             self._progress = min(max(message.progress or 0.0, self._progress), 1.0)
         if message.token != self.token:
             raise _violation("it is the answer to another job")
@@ -109,29 +108,39 @@ class Inbox:
                 f"The chart has {message.report / MIB:,.0f} MiB, at most {REPORT_MIB} are kept: shorten the range",
                 exit_reason="output",
             )
-        if (message.orders or message.indicators) and not self._job.trace:
-            raise _violation("it brings orders and indicators nobody asked for")
+        if message.indicators and not self._job.trace:
+            raise _violation("it brings indicators nobody asked for")
         if message.bars not in (0, len(self._job.frame)):
             raise _violation(f"it tells of {message.bars} bars, there are {len(self._job.frame)}")
         return message
 
-    def _give(self, bar: int, decisions: int) -> None:
-        """Take what was decided at the last bar that was given, and give those up to another one."""
+    def _give(self, bar: int, decisions: int, *, opening: bool) -> None:
+        """Take what was decided since bars were given, and give those up to another one, or the open of the next one alone."""
         if not self._job.stream:
             raise _violation("it asks for bars that were given to it")
-        if not self._given <= bar < len(self._job.frame):
+        if not self._given <= bar < len(self._job.frame) or (opening and (self._opened or bar > self._given)):
             raise _violation(f"it asks for bar {bar} after bar {self._given - 1} of {len(self._job.frame)}")
         self._decided.append(self._decided_now(decisions))
         if not self._given:
             self._prices = self._job.frame.to_numpy(dtype="<f8")
-        self._interpreter.send(self._prices[self._given : bar + 1].tobytes())
-        self._given = bar + 1
+        if opening:
+            self._interpreter.send(self._job.frame["Open"].to_numpy(dtype="<f8")[bar : bar + 1].tobytes())
+        else:
+            self._interpreter.send(self._prices[self._given : bar + 1].tobytes())
+            self._given = bar + 1
+        self._opened = opening
 
     def _decided_now(self, decisions: int) -> bytes:
+        """Return decisions that were made by what is given now: at the open of a bar, or at the end of one."""
         data = self.exactly(decisions * DECISION * 8)
-        at = np.frombuffer(data, dtype="<f8").reshape(-1, DECISION)[:, 0]
-        if (at != self._given - 1).any():
-            raise _violation(f"it decides at bar {at[at != self._given - 1][0]:g} when it knows bar {self._given - 1}")
+        rows = np.frombuffer(data, dtype="<f8").reshape(-1, DECISION)
+        known = self._given - (not self._opened)
+        wrong = (rows[:, 0] != known) | ((rows[:, 1] == AT_OPEN) != self._opened)
+        if wrong.any():
+            at, when = rows[wrong][0][:2]
+            how = " as it opens" if when == AT_OPEN else ""
+            knows = f"the open of bar {known}" if self._opened else f"bar {known}"
+            raise _violation(f"it decides at bar {at:g}{how} when it knows {knows}")
         return data
 
     def numbers(self, message: Message) -> bytes:
@@ -218,9 +227,9 @@ def _exit_text(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def trace_of(message: Message, rest: bytes) -> Trace:
+def trace_of(message: Message, decisions: Floats, rest: bytes) -> Trace:
     values = np.frombuffer(rest, dtype="<f8").reshape(len(message.indicators), message.bars)
-    return Trace(dict(message.orders), dict(zip(message.indicators, values, strict=True)))
+    return Trace(decisions, dict(zip(message.indicators, values, strict=True)))
 
 
 def order_of(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> bytes:
@@ -256,7 +265,7 @@ def used_by(started: float, before: Usage | None, after: Usage | None, message: 
     return used
 
 
-def failure_of(message: Message, job: SandboxJob, used: dict[str, float]) -> ExecutionError:
+def failure_of(message: Message, job: SandboxJob, decided: bytes, used: dict[str, float]) -> ExecutionError:
     """Return what a worker reports of its strategy as an error its author can act on."""
     if message.status == "memory":
         error = _out_of_memory(job)
@@ -266,7 +275,9 @@ def failure_of(message: Message, job: SandboxJob, used: dict[str, float]) -> Exe
         text = clean(message.error)[:2000] or "The strategy failed"
         if text.startswith(("ModuleNotFoundError", "ImportError")):
             text += f". Only pre-approved packages: {PACKAGES}"
-        error = ExecutionError(text)
+        error = CodeFailed(
+            text, -1 if message.bar is None else message.bar, np.frombuffer(decided, "<f8").reshape(-1, DECISION)
+        )
     error.traceback, error.log, error.resources = clean(message.traceback)[:8000], clean(message.log), used
     return error
 

@@ -9,9 +9,12 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.errors import ExecutionError
+
+Floats = NDArray[np.float64]
 
 
 class EngineSettings(BaseModel):
@@ -47,7 +50,7 @@ class SandboxJob:
     `report` asks for the interactive HTML chart as well. `generated` says that the code came from
     Backtest.code_generator in this process; only such code runs where there is no isolation.
     `name` names the job to people who look at the machine. `tick` is called at least twice a second
-    with the part of the bars that is done; what it raises ends the job. `trace` asks for orders and indicators, bar by bar.
+    with the part of the bars that is done; what it raises ends the job. `trace` asks for decisions and indicators.
     `target_first` takes the better path through a bar that holds both stop and target of a trade, where backtesting.py
     takes the worse. `stream` gives the code its bars one after the other, each after what it decided at the one before: for code
     that reads prices in `next` alone (`streams`), without a chart, a trace or fractions.
@@ -69,14 +72,23 @@ class SandboxJob:
 
 @dataclass(frozen=True)
 class Trace:
-    """What a strategy did at each close, as it says itself.
+    """What a strategy did.
 
-    `orders` has, for bars at whose close orders waited, those: size, limit, stop, stop loss, target, and 1 for one that
-    closes a trade. `indicators` are those it declared, float64 of shape (bars,).
+    `decisions`, float64 of shape (n, 9), are those its trades follow from (Backtest/kernel/order_book.py). `indicators` are those it
+    declared, as it says itself, float64 of shape (bars,).
     """
 
-    orders: dict[int, list[list[float | None]]]
-    indicators: dict[str, np.ndarray[Any, np.dtype[np.float64]]]
+    decisions: Floats
+    indicators: dict[str, Floats]
+
+
+class CodeFailed(ExecutionError):
+    """The code raised at a bar, -1 before the first; `decisions` are those it had made, where a trace was asked for."""
+
+    def __init__(self, message: str, bar: int, decisions: Floats) -> None:
+        super().__init__(message)
+        self.bar = bar
+        self.decisions = decisions
 
 
 @dataclass(frozen=True)

@@ -326,7 +326,7 @@ class InterpreterSandbox:
             error.resources = used or used_by(started, before, interpreter.usage() or inbox.usage, None)
             raise
         if message.status != "completed":
-            raise failure_of(message, job, used)
+            raise failure_of(message, job, numbers, used)
         result = self._believe(message, numbers, rest, job, versions, used)
         return replace(result, container=interpreter.container())
 
@@ -366,5 +366,5 @@ class InterpreterSandbox:
             isolated=self.isolated,
             streamed=job.stream,
             versions=versions,
-            trace=trace_of(message, rest[message.report :]) if job.trace else None,
+            trace=trace_of(message, claim.decisions, rest[message.report :]) if job.trace else None,
         )

@@ -7,8 +7,8 @@ its standard input and output:
     server  "f" or "r", then {"code", "settings", "first", "limits", "report", "trace", "target_first", "stream", "filter", "token",
             "prices": n}, then n bytes of Arrow
     worker  {"progress": 0..1}, any number of times
-    worker  {"bar": b, "decisions": n}, then what was decided since it asked before; only where prices are streamed
-    server  the prices of the bars up to b that it has not sent yet, as little-endian doubles
+    worker  {"bar": b, "opening": yes or no, "decisions": n}, then what was decided since it asked before; only where prices are streamed
+    server  the prices of the bars up to b that it has not sent yet, or the open of b alone, as little-endian doubles
     worker  {"status", "token", "begin", ..., "trades": n, "bars": n, "decisions": n, "report": n}, then the numbers of the
             trades (n rows of TRADE_COLUMNS), the equity of the bars, and what was decided and not told yet (n rows of DECISION),
             all as little-endian doubles, and the report
@@ -214,24 +214,28 @@ class Stream:
         self.frame = pd.DataFrame(self.prices, index=index, copy=False)
         self.decisions, self.read, self.say, self.seen = decisions, read, say, 0
 
-    def feed(self, data):
-        """Let backtesting.py's data grow with the bars."""
+    def feed(self, data, broker):
+        """Let backtesting.py's data grow with the bars: where orders wait, by the open of a bar before the rest of it."""
         set_length = data._set_length
 
         def grow(length):
-            self.until(length)
+            self.until(length, opening=bool(broker.orders))
             set_length(length)
 
         data._Data__df = self.frame
         data._set_length = grow
 
-    def until(self, length):
+    def until(self, length, opening=False):
+        """Ask for the bars up to a length, or for no more than the open of the last one."""
         import numpy as np
 
         if length <= self.seen:
             return
         decided = self.decisions.take()
-        self.say({"bar": length - 1, "decisions": len(decided) // (8 * DECISION)}, decided)
+        self.say({"bar": length - 1, "opening": opening, "decisions": len(decided) // (8 * DECISION)}, decided)
+        if opening:
+            self.prices["Open"][length - 1] = np.frombuffer(self.read(8), dtype="<f8")[0]
+            return
         count = length - self.seen
         block = np.frombuffer(self.read(8 * count * len(self.prices)), dtype="<f8").reshape(count, len(self.prices))
         for name, values in zip(self.prices, block.T, strict=True):
@@ -239,20 +243,118 @@ class Stream:
         self.seen = length
 
 
-def settled(cls, bars, running, seen=None, target_first=False, stream=None):
-    """Return the class with what is open closed at the last close, and all trades closed when money is out.
+class Bar:
+    """The data of backtesting.py's broker while it goes through its orders: what they meet in a bar."""
+
+    def __init__(self, data):
+        self._data, self.index, self._length = data, data.index, len(data)
+        self.Close = (data.Close[-2], None)  # all that is asked for is the one before
+
+    def __getattr__(self, name):
+        return getattr(self._data, name)
+
+    def __len__(self):
+        return self._length
+
+    def _current_value(self, name):
+        return self.price if name == "Close" else self.met[name]
+
+
+class Steps:
+    """Lets orders meet the open of a bar first, and then the rest of it; backtesting.py goes through a bar once, and knows all of it.
+
+    At the open the strategy sees the bars before it: what it decides of a trade that is filled there does not depend on how the bar
+    goes on. What it decides of one that is filled later in the bar holds from the next bar on. A stop that the open is beyond is
+    filled at the open. What there is to pay for an order is reckoned at the price of its fill. See Backtest/kernel/order_book.py.
+    """
+
+    def __init__(self, strategy, decisions, stream):
+        from backtesting.backtesting import Order
+
+        self.strategy, self.decisions, self.stream = strategy, decisions, stream
+        self.broker, self.data = strategy._broker, strategy._data
+        self.going, self.gone = 0, False
+        self.process, self.adjusted = self.broker._process_orders, self.broker._adjusted_price
+        self.broker._process_orders, self.broker._adjusted_price = self.once, self.noting
+        contingent = Order.is_contingent.fget
+        # Of an order with a stop it is asked where the price of the close before would be taken for the open.
+        Order.is_contingent = property(lambda o: contingent(o) or (decisions.when and getattr(o, "has_stop", False)))
+
+    def begin(self):
+        """Be around whatever the strategy has put around the broker."""
+        self.around, self.broker._process_orders = self.broker._process_orders, self.go
+
+    def noting(self, size=None, price=None):
+        """Be the broker's price with spread, which is asked for each order before what there is to pay it."""
+        if price and isinstance(self.broker._data, Bar):
+            self.broker._data.price = price
+            self.broker._trades_cache_clear()
+        return self.adjusted(size, price)
+
+    def once(self):
+        """Go through the orders, but through the rest of a bar a single time."""
+        if self.going or not self.gone:
+            self.going += 1
+            self.process()
+            self.going -= 1
+            self.gone = self.decisions.when == Decisions.IN_REST and not self.going
+
+    def go(self):
+        if self.decisions.when:  # it goes through them again
+            self.around()
+            return
+        broker, data = self.broker, self.data
+        if not broker.orders:
+            return
+        bar, opened = Bar(data), data._current_value("Open")
+        with self.before_the_bar() if any(o.parent_trade is None for o in broker.orders) else contextlib.nullcontext():
+            self.meet(bar, Decisions.AT_OPEN, opened, opened, opened)
+        if self.stream is not None:
+            self.stream.until(len(data))
+        self.meet(bar, Decisions.IN_REST, *(data._current_value(name) for name in ("Open", "High", "Low")))
+        broker._trades_cache_clear()
+
+    def meet(self, bar, when, open_, high, low):
+        for order in self.broker.orders:
+            order.has_stop = bool(order.stop)
+            if order.stop and order.limit and (open_ >= order.stop if order.is_long else open_ <= order.stop):
+                order._replace(stop_price=None)  # the open is beyond it: from here on it is a limit order
+        bar.met, bar.price = {"Open": open_, "High": high, "Low": low}, open_
+        self.broker._data, self.decisions.when, self.gone = bar, when, False
+        try:
+            self.around()
+        finally:
+            self.broker._data, self.decisions.when, self.gone = self.data, 0, False
+
+    @contextlib.contextmanager
+    def before_the_bar(self):
+        """Let the strategy see prices and indicators up to the bar before."""
+        from backtesting._util import _Indicator
+
+        set_length, length = type(self.data)._set_length, len(self.data)
+        shown = {name: value for name, value in vars(self.strategy).items() if isinstance(value, _Indicator)}
+        for name, value in shown.items():
+            setattr(self.strategy, name, value[..., :-1])
+        set_length(self.data, length - 1)
+        try:
+            yield
+        finally:
+            set_length(self.data, length)
+            for name, value in shown.items():
+                setattr(self.strategy, name, value)
+
+
+def settled(cls, bars, running, decisions, target_first=False, stream=None):
+    """Return the class with orders that meet a bar in steps, what is open closed at the last close, and all closed when money is out.
 
     backtesting.py goes through the last bar a second time to close what is open, at the open of that bar, a price of the
-    past; an entry that was ordered at its close would be filled there, too, and never be closed. `seen` is given the
-    orders that wait at each close, `running` the strategy when it begins. `target_first` is how a bar goes that holds both stop and
-    target of a trade; `stream` is where the bars come from, one after the other.
+    past; an entry that was ordered at its close would be filled there, too, and never be closed. `running` is given the
+    strategy when it begins. `target_first` is how a bar goes that holds both stop and target of a trade; `stream` is where the bars
+    come from, one after the other.
     """
 
     def next(self):  # noqa: A001 - what backtesting.py calls it
         cls.next(self)
-        if seen is not None and self.orders:
-            waiting = [(o.size, o.limit, o.stop, o.sl, o.tp, o.parent_trade is not None) for o in self.orders]
-            seen.append((len(self.data) - 1, [[None if v is None else float(v) for v in order] for order in waiting]))
         if len(self.data) == bars:
             broker = self._broker
             for trade in list(broker.trades):
@@ -263,14 +365,16 @@ def settled(cls, bars, running, seen=None, target_first=False, stream=None):
     def init(self):
         running.append(self)
         if stream is not None:
-            stream.feed(self._data)
+            stream.feed(self._data, self._broker)
         # Out of money, backtesting.py closes trades while it goes through them, and so leaves some out.
         self._broker.trades = Steady(self._broker.trades)
         if target_first:
             put_targets_first(self._broker)
         if self._broker._trade_on_close:
             pay_at_the_close(self._broker, running)
+        steps = Steps(self, decisions, stream)
         cls.init(self)
+        steps.begin()
 
     return type(cls.__name__, (cls,), {"init": init, "next": next, "__module__": cls.__module__})
 
@@ -323,15 +427,17 @@ def put_targets_first(broker):
 class Decisions:
     """Writes down what the strategy decides, as rows of numbers (Backtest/kernel/order_book.py says which).
 
-    Orders and trades are counted in the order in which they come to be. What is decided while orders are filled in a bar is
-    marked; what backtesting.py does by itself, such as the stop of a trade that is opened with one, is left out.
+    Orders and trades are counted in the order in which they come to be. What is decided while orders meet a bar says in which of
+    the `Steps`; what backtesting.py does by itself, such as the stop of a trade that is opened with one, is left out.
     """
 
     ORDER, CANCEL, CLOSE, SET_STOP, SET_TARGET = range(5)
+    AT_OPEN, IN_REST = 1, 2
 
     def __init__(self):
         self.rows = array.array("d")
-        self.filling = self.nested = False
+        self.when, self.nested = 0, False
+        self.bar = -1  # the run has come to
 
     def take(self):
         """Return what was written since it was taken before, as little-endian doubles."""
@@ -342,7 +448,7 @@ class Decisions:
 
     def write(self, broker, action, which, *numbers):
         filled = [math.nan if value is None else float(value) for value in (*numbers, *[None] * (5 - len(numbers)))]
-        self.rows.extend([len(broker._data) - 1, self.filling, action, which, *filled])
+        self.rows.extend([len(broker._data) - 1, self.when, action, which, *filled])
 
     def watch(self):
         """Write down from now on."""
@@ -355,16 +461,7 @@ class Decisions:
         self._decides(Trade, "close", self._closed)
         for name, action in (("sl", self.SET_STOP), ("tp", self.SET_TARGET)):
             self._sets(Trade, name, action)
-        fill, enter = _Broker.next, _Broker._open_trade
-
-        def next(broker):  # noqa: A001 - what backtesting.py calls it
-            self.filling = True
-            try:
-                fill(broker)
-            finally:
-                self.filling = False
-
-        _Broker.next = next
+        enter = _Broker._open_trade
         _Broker._open_trade = lambda *given: self._alone(enter, *given)[0]
 
     def _count(self, cls):
@@ -437,7 +534,7 @@ def first_decision(start, first, strategy):
     return max(start, first)
 
 
-def bars_to_decide(running, first, say):
+def bars_to_decide(running, first, say, decisions):
     """Return what goes through the bars for backtesting.py; it puts the first of them in the place of the strategy that runs."""
 
     def walk(bars, **_):
@@ -445,7 +542,7 @@ def bars_to_decide(running, first, say):
             return bars
         begin = first_decision(bars.start, first, running[0])
         running[0] = min(begin, bars.stop - 1)
-        return told(range(begin, bars.stop), say)
+        return told(range(begin, bars.stop), say, decisions)
 
     return walk
 
@@ -474,10 +571,11 @@ def without_statistics(trades, equity, strategy_instance, **_):
     return {"_trades": pd.DataFrame(columns), "_equity_curve": {"Equity": equity}, "_strategy": strategy_instance}
 
 
-def told(bars, say):
+def told(bars, say, decisions):
     """Go through the bars, saying now and then how many are done."""
     count, step, last = len(bars), max(1, len(bars) // 200), time.monotonic()
     for done, bar in enumerate(bars):
+        decisions.bar = bar
         if done % step == 0 and time.monotonic() - last > PROGRESS_S:
             last = time.monotonic()
             say({"progress": round(done / count, 4)})
@@ -513,26 +611,26 @@ def table(prices):
     return pa.ipc.open_file(pa.py_buffer(prices), options=options).read_all().to_pandas(use_threads=False)
 
 
-def run(job, prices, say, read):
-    """Run the job; return the JSON part of the answer and the bytes that follow it. `read` reads further prices where they are streamed."""
+def run(job, prices, say, read, decisions):
+    """Run the job; return the JSON part of the answer and the bytes that follow it. `read` reads further prices where they are
+    streamed; `decisions` is given what is decided."""
     import backtesting.backtesting
     import numpy as np
     import pandas as pd
 
     data = table(prices)
     np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
-    report, running, decisions = b"", [], Decisions()
+    report, running = b"", []
     decisions.watch()
     statistics = stats_of(backtesting.backtesting.compute_stats) if job["report"] else without_statistics
     backtesting.backtesting.compute_stats = statistics
-    backtesting.backtesting._tqdm = bars_to_decide(running, job["first"], say)
+    backtesting.backtesting._tqdm = bars_to_decide(running, job["first"], say, decisions)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
         with np.errstate(all="ignore"):
-            seen = [] if job["trace"] else None
             stream = Stream(data.index, list(data), decisions, read, say) if job["stream"] else None
-            cls = settled(strategy_class(load(job["code"])), len(data), running, seen, job["target_first"], stream)
+            cls = settled(strategy_class(load(job["code"])), len(data), running, decisions, job["target_first"], stream)
             test = backtest(cls, data, job["settings"])
             stats = test.run()
         if job["report"]:
@@ -556,7 +654,7 @@ def run(job, prices, say, read):
             for k, values in enumerate(np.atleast_2d(np.asarray(indicator, dtype="<f8"))[:8]):
                 rows[f"{indicator.name}[{k}]" if k else str(indicator.name)] = values
         names = list(rows)[:64]
-        answer["orders"], answer["indicators"] = seen, [name[:80] for name in names]
+        answer["indicators"] = [name[:80] for name in names]
         traced = b"".join(np.ascontiguousarray(rows[name]).tobytes() for name in names)
     return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + decided + report + traced
 
@@ -682,12 +780,15 @@ def attend(say):
     limit(limits["memory_mb"], math.ceil(limits["timeout_s"]) + 5, limits["output_mb"])
     if job["filter"]:
         lock(base64.b64decode(job["filter"]))
-    before, rest = usage(), b""
+    before, rest, decisions = usage(), b"", Decisions()
     try:
-        answer, rest = run(job, prices, say, orders.read)
+        answer, rest = run(job, prices, say, orders.read, decisions)
         answer["status"] = "completed"
     except BaseException as error:  # noqa: BLE001 - the edge of the sandbox: whatever it is, it is reported
         answer = failed(error)
+        if job["trace"]:
+            rest = decisions.take()
+            answer |= {"bar": decisions.bar, "decisions": len(rest) // (8 * DECISION)}
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     with contextlib.suppress(OSError):

@@ -40,7 +40,7 @@ def test_cheats_are_caught(name: str, box: ProcessSandbox, prices: PriceData) ->
     report = check_lookahead(CHEATS[name], prices, EngineSettings(), sandbox=box, cuts=10, generated=True)
     assert not report.clean
     first = report.findings[0]
-    assert first.what in ("order", "indicator", "trade")
+    assert first.what in ("order", "level", "indicator")
     assert 0 <= first.bar <= first.cut
     assert str(first).startswith("The code looks ahead: at 200")
 
