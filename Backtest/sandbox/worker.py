@@ -219,7 +219,7 @@ class Stream:
         set_length = data._set_length
 
         def grow(length):
-            self.until(length, opening=bool(broker.orders))
+            self.until(length, opening=bool(broker.orders) and length == self.seen + 1)
             set_length(length)
 
         data._Data__df = self.frame

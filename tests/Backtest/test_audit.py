@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from Backtest.code_check import streams
+from Backtest.code_generator import HELPERS
 from Backtest.errors import ExecutionError
 from Backtest.kernel import order_book
-from Backtest.sandbox import EngineSettings, ProcessSandbox, SandboxJob, pool
+from Backtest.sandbox import EngineSettings, ProcessSandbox, SandboxJob, SandboxResult, pool
 from Backtest.sandbox.audit import TRADE_COLUMNS, Claim, Forged, follow, plain, settle
 
 # Orders of every kind, in parts, several at once, both ways: nothing AlgoAgent would generate.
@@ -23,9 +25,20 @@ from backtesting import Strategy
 
 R = random.Random({seed})
 
+{protect_fills}
+
 
 class Restless(Strategy):
+    def protect(self, trade):
+        far = R.choice([0, 0.005, 0.03])
+        if far:
+            trade.sl = trade.entry_price * (1 - far if trade.is_long else 1 + far)
+        if R.random() < 0.5:
+            trade.tp = trade.entry_price * (1.01 if trade.is_long else 0.99)
+
     def init(self):
+        if {seed} % 2:
+            protect_fills(self)
         self.average = self.I(lambda x: pd.Series(x).rolling({period}).mean().to_numpy(), self.data.Close)
 
     def next(self):
@@ -39,16 +52,19 @@ class Restless(Strategy):
                 self.buy(size=R.choice([2, 0.2]), limit=close * 0.99)
             elif kind < 0.28:
                 self.sell(size=3, stop=close * 0.98)
-            elif kind < 0.40 and self.trades:
+            elif kind < 0.34:
+                order, far = R.choice([self.buy, self.sell]), [0.9, 0.98, 1, 1.01, 1.1]
+                order(size=R.choice([2, 0.2]), stop=close * R.choice(far), limit=R.choice([None, close * R.choice(far)]))
+            elif kind < 0.44 and self.trades:
                 R.choice(self.trades).close(R.choice([0.3, 0.5, 1]))
-            elif kind < 0.45:
+            elif kind < 0.48:
                 self.position.close()
-            elif kind < 0.5 and self.trades:
+            elif kind < 0.53 and self.trades:
                 trade = R.choice(self.trades)
                 trade.sl = close * (0.95 if trade.is_long else 1.05)
         except (ValueError, AssertionError):
             pass
-"""
+""".replace("{protect_fills}", HELPERS["protect_fills"].strip())
 
 
 def market(seed: int) -> tuple[pd.DataFrame, EngineSettings, int]:
@@ -73,6 +89,14 @@ def market(seed: int) -> tuple[pd.DataFrame, EngineSettings, int]:
     return frame, settings, choose.choice([1, 3, 10])
 
 
+def assert_within_their_bars(trades: pd.DataFrame, frame: pd.DataFrame, settings: EngineSettings) -> None:
+    """A price that is paid or got, spread apart, is one that there was in the bar."""
+    spread = np.where(trades["Size"] > 0, 1 + settings.spread, 1 - settings.spread)
+    for price, bar in ((trades["EntryPrice"] / spread, trades["EntryBar"]), (trades["ExitPrice"], trades["ExitBar"])):
+        low, high = (frame[name].to_numpy()[bar] for name in ("Low", "High"))
+        assert ((price >= low * (1 - 1e-9)) & (price <= high * (1 + 1e-9))).all()
+
+
 @pytest.mark.parametrize("batch", range(8))
 def test_every_honest_run_passes(sandbox: ProcessSandbox, batch: int) -> None:
     trades = 0
@@ -80,7 +104,9 @@ def test_every_honest_run_passes(sandbox: ProcessSandbox, batch: int) -> None:
         frame, settings, period = market(seed)
         job = SandboxJob(RESTLESS.format(seed=seed, period=period), frame, settings, generated=True)
         try:
-            trades += len(sandbox.run(job).trades)
+            done = sandbox.run(job).trades
+            trades += len(done)
+            assert_within_their_bars(done, frame, settings)
         except ExecutionError as error:
             if error.exit_reason != "error":  # backtesting.py's own assertions are no forgery
                 raise
@@ -254,6 +280,102 @@ def test_more_than_there_is_buys_nothing() -> None:
     trades, equity = follow(rows, 1, FLAT, EngineSettings(), room=10)
     assert trades[:, 0].tolist() == [900.0]
     assert set(equity) == {100_000.0}
+
+
+BY_HAND = """
+from backtesting import Strategy
+{helper}
+
+class ByHand(Strategy):
+    def protect(self, trade):
+        print(len(self.data), self.data.High[-1], self.rising[-1], trade.entry_price, trade.entry_bar)
+        {protect}
+
+    def init(self):
+        {init}
+        self.rising = self.I(lambda: self.data.Close * 2, name="rising")
+
+    def next(self):
+        bar = len(self.data) - 1
+        {next}
+"""
+
+
+def by_hand(
+    sandbox: ProcessSandbox, bars: list[tuple[float, ...]], next_: str, protect: str = "", **settings: Any
+) -> SandboxResult:
+    """Run code on bars of open, high, low and close, the first of which is bar 1."""
+    frame = pd.DataFrame([(100.0,) * 4, *bars], columns=["Open", "High", "Low", "Close"], dtype=float).assign(
+        Volume=1.0
+    )
+    frame.index = pd.date_range("2020-01-01", periods=len(frame), unit="us")
+    parts = {
+        "helper": HELPERS["protect_fills"] if protect else "",
+        "init": "protect_fills(self)" if protect else "pass",
+    }
+    code = BY_HAND.format(**parts, protect=protect or "pass", next=next_.replace("\n", "\n        "))
+    return sandbox.run(SandboxJob(code, frame, EngineSettings(**settings), generated=True))
+
+
+def fills(result: SandboxResult) -> list[tuple[float, ...]]:
+    found = result.trades[["Size", "EntryBar", "EntryPrice", "ExitBar", "ExitPrice"]]
+    return [tuple(row) for row in found.round(9).to_numpy().tolist()]
+
+
+STILL, UP, GAP = (100, 101, 99, 100), (100, 112, 98, 110), (120, 130, 108, 125)
+
+
+@pytest.mark.parametrize(
+    ("order", "filled"),
+    [
+        # The bar after next opens at 120: stops below it are reached at the open, whatever the limit.
+        ("self.buy(size=1, stop=0.01, limit=1e6)", 120),
+        ("self.buy(size=1, stop=115, limit=1e6)", 120),
+        ("self.buy(size=1, stop=115, limit=110)", 110),  # a limit order from the open on, which the low of 108 reaches
+        ("self.buy(size=1, stop=115)", 120),
+        ("self.buy(size=1, stop=125, limit=128)", 125),  # reached on the way up
+        ("self.sell(size=1, stop=121, limit=0.01)", 120),
+        ("self.sell(size=1, stop=110, limit=109)", 110),
+        ("self.sell(size=1, stop=119)", 119),
+    ],
+)
+@pytest.mark.parametrize("at_close", [False, True])
+def test_stops_are_filled_within_the_bar(sandbox: ProcessSandbox, order: str, filled: float, at_close: bool) -> None:
+    done = by_hand(sandbox, [STILL, STILL, GAP, GAP], f"if bar == 2: {order}", trade_on_close=at_close)
+    assert [(row[1], row[2]) for row in fills(done)] == [(3, filled)]
+
+
+def test_levels_are_given_by_what_is_known_at_the_fill(sandbox: ProcessSandbox) -> None:
+    """Bar 3 opens at 100 and reaches 112; who knows it at the open would leave at 112. What is seen is bar 2, and its high 101."""
+    done = by_hand(sandbox, [STILL, STILL, UP, UP], "if bar == 2: self.buy(size=1)", "trade.tp = self.data.High[-1]")
+    assert done.log.split() == ["3", "101.0", "200.0", "100.0", "3"]
+    assert fills(done) == [(1, 3, 100, 3, 101)]
+
+
+def test_levels_of_a_fill_within_the_bar_hold_from_the_next_on(sandbox: ProcessSandbox) -> None:
+    """Filled at 105 on the way up of bar 3; whether its high of 112 came after that nobody knows, so the target waits for bar 4."""
+    wait = [STILL, STILL, UP, (108, 109, 107, 108), (110, 113, 109, 110)]
+    done = by_hand(sandbox, wait, "if bar == 2: self.buy(size=1, stop=105)", "trade.tp = 112")
+    assert done.log.split()[3:] == ["105.0", "3"]
+    assert fills(done) == [(1, 3, 105, 5, 112)]
+
+
+def test_an_order_is_paid_by_what_there_is_at_its_fill(sandbox: ProcessSandbox) -> None:
+    """1,000 at a margin of 0.1 carry 100 shares at 100. The second 50 shares are too many at the open of bar 3, though not at its
+    close of 110, when the first 60 have won 600."""
+    both = "if bar == 2:\n    self.buy(size=60)\n    self.buy(size=50)"
+    done = by_hand(sandbox, [STILL, STILL, (100, 110, 100, 110), STILL], both, cash=1000, margin=0.1)
+    assert [row[0] for row in fills(done)] == [60]
+    part = "if bar == 2:\n    self.buy(size=60)\n    self.buy(size=0.5)"  # half of what the other 40 shares need
+    done = by_hand(sandbox, [STILL, STILL, (100, 110, 100, 110), STILL], part, cash=1000, margin=0.1)
+    assert [row[0] for row in fills(done)] == [60, 20]
+
+
+def test_the_open_comes_before_the_rest_of_a_bar(sandbox: ProcessSandbox) -> None:
+    """What is to be sold at the open is, though its stop is reached later in the bar and stands first in the queue."""
+    turn = "if bar == 1: self.buy(size=5, sl=99.5)\nif bar == 2: self.sell(size=8)"
+    done = by_hand(sandbox, [(100, 101, 100, 100), (100, 101, 100, 100), (100, 100, 90, 91), STILL], turn)
+    assert fills(done) == [(5, 2, 100, 3, 100), (-3, 3, 100, 4, 100)]
 
 
 def test_no_entry_is_filled_at_a_price_of_the_past(sandbox: ProcessSandbox) -> None:

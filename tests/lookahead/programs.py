@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+from Backtest.code_generator import HELPERS
+
 HEAD = """
 import numpy as np
 import pandas as pd
@@ -113,6 +115,32 @@ CHEATS: dict[str, str] = {
         hidden("(close > pd.Series(np.asarray(self.data.Open))).shift(-1).fillna(False).astype(float)"), BY_NUMBER
     ),
     "quantile of all data": program(hidden("close.quantile(0.3) - close"), BY_NUMBER),
+    "a target at the high of the bar it is filled in": program(
+        """
+        protect_fills(self)
+        self.protect = lambda trade: setattr(trade, "tp", float(self.data._Data__arrays["High"][trade.entry_bar]))
+        """,
+        "if self.position:\n    self.position.close()\nelse:\n    self.buy()",
+        HELPERS["protect_fills"],
+    ),
+    "sizes by what comes, and the queue of orders hidden": program(
+        "type(self).orders = ()",
+        """
+        opens, i = self.data._Data__arrays["Open"], len(self.data) - 1
+        self.position.close()
+        self.buy(size=100 if i + 2 < len(opens) and opens[i + 2] > opens[i + 1] else 1)
+        """,
+    ),
+    "only the way out is chosen by what comes": program(
+        "pass",
+        """
+        opens, i = self.data._Data__arrays["Open"], len(self.data) - 1
+        if not self.position:
+            self.buy(size=100)
+        elif i + 2 < len(opens) and opens[i + 2] < opens[i + 1]:
+            self.position.close()
+        """,
+    ),
     "a spectrum of all data": program(
         f"{CLOSE}parts = np.fft.rfft(close)\nparts[20:] = 0\nself.plan = np.gradient(np.fft.irfft(parts, len(close)))",
         BY_NUMBER,
@@ -121,6 +149,17 @@ CHEATS: dict[str, str] = {
 
 
 HONEST: dict[str, str] = {
+    "levels from the fill": program(
+        """
+        protect_fills(self)
+        self.atr = self.I(talib.ATR, self.data.High, self.data.Low, self.data.Close, 14)
+        """,
+        "if self.data.Close[-1] < self.data.Close[-3] and not self.position:\n    self.buy()",
+        HELPERS["protect_fills"],
+    ).replace(
+        "    def next",
+        "    def protect(self, trade):\n        trade.sl = min(trade.entry_price - self.atr[-1], self.data.Low[-1])\n\n    def next",
+    ),
     "moving averages": program(
         "self.fast = self.I(talib.SMA, self.data.Close, 10)\nself.slow = self.I(talib.SMA, self.data.Close, 30)",
         "if crossover(self.fast, self.slow):\n    self.buy()\nelif crossover(self.slow, self.fast):\n    self.position.close()",
