@@ -174,6 +174,7 @@ def streams(code: str) -> bool:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
+    tree.body = [node for node in tree.body if not _is_helper(node)]
     if any(isinstance(node, ast.Attribute) and node.attr in ("I", "_data", "_indicators") for node in ast.walk(tree)):
         return False
     inits = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name in ("init", "__init__")]

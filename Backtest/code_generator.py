@@ -105,13 +105,21 @@ def positive(level: float) -> float | None:
 def protect_fills(strategy: Strategy) -> None:
     """Set the levels of each trade as it is filled, and hold them against the rest of that bar.
 
-    backtesting.py takes levels with the order, when the price of the fill is not known yet.
+    backtesting.py takes levels with the order, when the price of the fill is not known yet. In a
+    bar that opens beyond the target and reaches the stop later, it takes the stop.
     """
     broker = strategy._broker
     process_orders = broker._process_orders
 
     def process_and_protect() -> None:
-        held = list(broker.trades)
+        held, opened = list(broker.trades), broker._data._current_value("Open")
+        for trade in held:
+            stop, target = trade._sl_order, trade._tp_order
+            if not stop or not target:
+                continue
+            if opened >= target.limit if trade.is_long else opened <= target.limit:
+                broker.orders.remove(stop)
+                broker.orders.append(stop)
         process_orders()
         filled = [trade for trade in broker.trades if trade not in held]
         for trade in filled:
@@ -120,6 +128,25 @@ def protect_fills(strategy: Strategy) -> None:
             process_orders()
 
     broker._process_orders = process_and_protect
+''',
+    "leave_the_fee": '''
+def leave_the_fee(strategy: Strategy) -> None:
+    """Let an order for a part of the equity be as large as the fixed commission of one order leaves it.
+
+    backtesting.py would add that commission to the price of each unit.
+    """
+    broker = strategy._broker
+    commission, fixed = broker._commission, broker._commission_fixed
+
+    def for_the_order(size: float, price: float) -> float:
+        if abs(size) >= 1:
+            return commission(size, price)
+        money = broker.margin_available * broker._leverage * abs(size)
+        adjusted = broker._adjusted_price(size, price)
+        units = max(money - fixed, 0) // (adjusted + price * broker._commission_relative)
+        return abs(size) * (money / (units + 0.5) - adjusted)  # at which money buys so many
+
+    broker._commission = for_the_order
 ''',
     "close_out": '''
 def close_out(strategy: Strategy) -> None:
@@ -308,6 +335,9 @@ class _Generator:
         if self.protected:
             self.helpers.add("protect_fills")
             lines.append("protect_fills(self)")
+        if self.execution.commission_fixed:
+            self.helpers.add("leave_the_fee")
+            lines.append("leave_the_fee(self)")
         if any(indicator.entry.reads_session for indicator in self.used):
             self.helpers.add("periods")
             lines.append('session, _ = periods(self.data.df, "1d", "1D")')

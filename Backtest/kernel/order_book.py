@@ -6,11 +6,13 @@ reference's, in the reference's order; line numbers are those of backtesting/bac
 
 Where backtesting.py knows what nobody could have known, this broker does not, nor does a sandbox's (`Steps` in worker.py):
 
-- Orders meet the open of a bar first, and then the rest of it. A trade that is filled at the open can be given levels that hold for the
+- Orders meet the open of a bar first, and then the rest of it: a target that the open is beyond comes before a stop that is reached later.
+  A trade that is filled at the open can be given levels that hold for the
   rest of the bar; one that is filled later has them from the next bar on.
 - A stop that the open is beyond is filled at the open, with a limit or without; backtesting.py fills a stop-limit order at its stop,
   which may lie far outside of the bar.
-- An order has to be paid by what there is at the price of its fill, not at the close of that bar.
+- An order has to be paid by what there is at the price of its fill, not at the close of that bar. One for a part of the equity pays the
+  fixed commission once, and not for each unit.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from Backtest.kernel.broker import floor_divide, record
+from Backtest.kernel.broker import record, units_for
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -292,14 +294,14 @@ def _process(book, opening, open_, high, low, before, bar):  # type: ignore[no-u
             continue
         size = order[SIZE]
         adjusted = price * (1 + math.copysign(book.terms[SPREAD], size))
-        unit_cost = adjusted + (fixed + abs(size) * price * fee) / abs(size)
         if -1 < size < 1:
             there = _available(book, price) * leverage * abs(size)
-            size = math.copysign(floor_divide(there, unit_cost), size)
+            size = math.copysign(units_for(there, abs(size), adjusted, price, fixed, fee), size)
             if size == 0.0:
                 book.counts[LOST] += 1
                 _withdraw(book, number)
                 continue
+        unit_cost = adjusted + (fixed + abs(size) * price * fee) / abs(size)
         need = size
         for trade in book.open[: book.counts[OPEN]].copy():
             held = book.trades[trade, HELD]

@@ -260,6 +260,10 @@ class Bar:
         return self.price if name == "Close" else self.met[name]
 
 
+class Part(float):
+    """The size of an order for a part of the equity, which knows its order."""
+
+
 class Steps:
     """Lets orders meet the open of a bar first, and then the rest of it; backtesting.py goes through a bar once, and knows all of it.
 
@@ -276,9 +280,12 @@ class Steps:
         self.going, self.gone = 0, False
         self.process, self.adjusted = self.broker._process_orders, self.broker._adjusted_price
         self.broker._process_orders, self.broker._adjusted_price = self.once, self.noting
-        contingent = Order.is_contingent.fget
-        # Of an order with a stop it is asked where the price of the close before would be taken for the open.
-        Order.is_contingent = property(lambda o: contingent(o) or (decisions.when and getattr(o, "has_stop", False)))
+        if not hasattr(Order, "has_stop"):
+            contingent, Order.has_stop = Order.is_contingent.fget, False
+            # It is asked where the close before would be taken for the price of an order without a limit.
+            Order.is_contingent = property(
+                lambda order: contingent(order) or (order.has_stop and isinstance(order._Order__broker._data, Bar))
+            )
 
     def begin(self):
         """Be around whatever the strategy has put around the broker."""
@@ -286,10 +293,21 @@ class Steps:
 
     def noting(self, size=None, price=None):
         """Be the broker's price with spread, which is asked for each order before what there is to pay it."""
+        adjusted = self.adjusted(size, price)
         if price and isinstance(self.broker._data, Bar):
             self.broker._data.price = price
             self.broker._trades_cache_clear()
-        return self.adjusted(size, price)
+            if isinstance(size, Part):
+                self.count(size, price, adjusted)
+        return adjusted
+
+    def count(self, part, price, adjusted):
+        """Give an order for a part of the equity the units it comes to; backtesting.py adds a fixed commission to the price of each."""
+        broker, size = self.broker, abs(part)
+        money = broker.margin_available * broker._leverage * size - broker._commission_fixed
+        units = max(0.0, money) // (adjusted + (size * price * broker._commission_relative) / size)
+        if units:  # and otherwise it is refused as it is
+            part.order._replace(size=math.copysign(units, part))
 
     def once(self):
         """Go through the orders, but through the rest of a bar a single time."""
@@ -317,6 +335,9 @@ class Steps:
     def meet(self, bar, when, open_, high, low):
         for order in self.broker.orders:
             order.has_stop = bool(order.stop)
+            if -1 < order.size < 1:
+                order._replace(size=Part(order.size))
+                order.size.order = order
             if order.stop and order.limit and (open_ >= order.stop if order.is_long else open_ <= order.stop):
                 order._replace(stop_price=None)  # the open is beyond it: from here on it is a limit order
         bar.met, bar.price = {"Open": open_, "High": high, "Low": low}, open_

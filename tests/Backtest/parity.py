@@ -37,14 +37,14 @@ def reference(
 
     `said` is given the warnings.
     """
-    running: list[Any] = []
+    running, decisions = list[Any](), worker.Decisions()
     backtesting.backtesting.compute_stats = STATISTICS
-    backtesting.backtesting._tqdm = worker.bars_to_decide(running, first, lambda _: None)
+    backtesting.backtesting._tqdm = worker.bars_to_decide(running, first, lambda _: None, decisions)
     settings = engine_settings(strategy).model_dump()
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
         made = create_strategy_from_canonical(strategy)
-        cls = worker.settled(made, len(frame), running, target_first=target_first)
+        cls = worker.settled(made, len(frame), running, decisions, target_first=target_first)
         test = worker.backtest(cls, with_periods(frame, generate_code(strategy).code), settings)
         try:
             stats = test.run()
