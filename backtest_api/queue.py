@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 SILENT_S = 60.0
 BEAT_S = 0.5
+STOP_S = 5.0  # that a worker goes on with a run when it was asked to end
 ATTEMPTS = 2
 SEEN = timedelta(seconds=10)
 Status = BacktestRun.Status
@@ -43,6 +45,16 @@ _taking = threading.Lock()
 
 class Lost(Exception):
     """The run belongs to somebody else now."""
+
+
+class GivenBack(Lost):
+    """The worker ends before the run: whoever is next takes it, and it counts as no attempt."""
+
+
+def stopping() -> bool:
+    """Return whether this process is a worker that was asked to end: it takes nothing more."""
+    state = sys.modules.get("celery.worker.state")  # of no other process
+    return state is not None and state.should_stop is not None
 
 
 class Watch:
@@ -133,6 +145,7 @@ class Keeper:
         self._begun = time.monotonic()
         self._next = 0.0
         self._told = 0.0
+        self._stopping_at = math.inf
 
     def __call__(self, progress: float) -> None:
         """Say so, at most twice a second.
@@ -140,11 +153,16 @@ class Keeper:
         Raises:
             ExecutionError: the run was cancelled, or its seconds are over.
             Lost: it was taken for dead and given to another worker.
+            GivenBack: the worker was asked to end a while ago.
         """
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + BEAT_S
+        if stopping():
+            self._stopping_at = min(self._stopping_at, now)
+            if now - self._stopping_at >= STOP_S:
+                raise GivenBack(f"run {self._run.pk} is queued again")
         if now - self._begun > self._seconds:
             message = f"It was ended after {self._seconds:g} s, the limit (SEARCH_TIMEOUT_S), {progress:.0%} of it done"
             raise ExecutionError(message, exit_reason="timeout")
@@ -167,6 +185,13 @@ class Keeper:
 def mine(run: BacktestRun) -> Any:
     """Return the query for a run's row while it is this process's, in this attempt."""
     return BacktestRun.objects.filter(pk=run.pk, status=Status.RUNNING, worker=own_name(), attempts=run.attempts)
+
+
+def give_back(run: BacktestRun) -> None:
+    """Queue a run again that this worker cannot end, as if it had not been taken."""
+    with transaction.atomic():
+        if mine(run).update(status=Status.QUEUED, worker="", beat=0, progress=0.0, attempts=F("attempts") - 1):
+            tell(run, RunEvent.Kind.STATUS, status=Status.QUEUED)
 
 
 def finish(run: BacktestRun) -> None:

@@ -475,7 +475,7 @@ def help_search(*, run_id: int, attempt: int) -> int:
     chunks, kernel, ran = work.chunks(index), work.kernel(), 0
     watch = queue.Watch(CHUNK_S)
     try:
-        while _take_and_run(run, watch, work, kernel, chunks, folder):
+        while not queue.stopping() and _take_and_run(run, watch, work, kernel, chunks, folder):
             ran += 1
     except OSError:  # the search has ended and its folder is gone
         logger.info("search %s ended while this worker helped", run_id)

@@ -41,7 +41,7 @@ def _ring() -> None:
 def work() -> None:
     """Run queued backtests until there is none whose turn it is."""
     try:
-        while run := queue.take_next():
+        while not queue.stopping() and (run := queue.take_next()):
             execute(run)
     finally:
         connections.close_all()
@@ -68,6 +68,9 @@ def _execute(run: BacktestRun) -> None:
             search_execute(run=run)
         else:
             run_execute(run=run, plot=run.job_id is not None)
+    except queue.GivenBack:
+        logger.info("run %s is queued again: this worker ends", run.pk)
+        queue.give_back(run)
     except queue.Lost:
         logger.warning("run %s was given to another worker", run.pk)
     except AlgoAgentError as error:

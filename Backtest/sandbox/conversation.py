@@ -218,9 +218,11 @@ class Inbox:
             case "SIGXFSZ":
                 return _too_much_output(self._job)
         how = "" if ending.code is None else f" with {_exit_text(ending.code)}"
-        return ExecutionError(
-            f"The backtest's process ended{how}, possibly for lack of memory ({memory} MiB)", exit_reason="killed"
-        )
+        if said := self._interpreter.complaint().strip()[-500:]:
+            why = f": {said}"
+        else:
+            why = f", possibly for lack of memory ({memory} MiB)" if ending.code in (None, -9, 137) else ""
+        return ExecutionError(f"The backtest's process ended{how}{why}", exit_reason="killed")
 
 
 def _exit_text(code: int) -> str:

@@ -75,6 +75,18 @@ class Interpreter(Protocol):
         """Return what was written on standard error before the job, once it has ended."""
 
 
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return two ends of a line, of which another process is given one.
+
+    Both block, whatever timeout new sockets of this process have: Celery sets one while a worker stops, and what reads its standard
+    input finds nothing there where it does not block.
+    """
+    ours, theirs = socket.socketpair()
+    ours.setblocking(True)
+    theirs.setblocking(True)
+    return ours, theirs
+
+
 class SocketInterpreter:
     """A worker of this machine, spoken to over a socket; of what is seen from outside it says nothing."""
 
@@ -109,7 +121,7 @@ class ChildInterpreter(SocketInterpreter):
 
     def __init__(self, command: list[str], *, environment: dict[str, str], files: tuple[int, ...] = ()) -> None:
         self._complaint, self._said = tempfile.TemporaryFile(), ""  # noqa: SIM115 - closed by end()
-        ours, theirs = socket.socketpair()
+        ours, theirs = pair()
         super().__init__(ours)
         options: dict[str, Any] = {"start_new_session": True, "pass_fds": files} if os.name == "posix" else {}
         self.process = subprocess.Popen(

@@ -25,6 +25,7 @@ from Backtest.sandbox.interpreters import (
     ChildInterpreter,
     Ending,
     SocketInterpreter,
+    pair,
 )
 from Backtest.sandbox.pool import InterpreterSandbox
 
@@ -85,7 +86,7 @@ class _Origin:
     """The interpreter that the others are forked from; it never runs a strategy's code itself."""
 
     def __init__(self, *, draws: bool = False) -> None:
-        self._control, theirs = socket.socketpair()
+        self._control, theirs = pair()
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(WORKER), "", "", "--forks", *(["--draws"] if draws else [])],
@@ -123,7 +124,7 @@ class ForkInterpreter(SocketInterpreter):
     def __init__(self, origin: _Origin) -> None:
         self._origin = origin
         self._folder = tempfile.TemporaryDirectory(prefix="algoagent-job-", ignore_cleanup_errors=True)
-        ours, theirs = socket.socketpair()
+        ours, theirs = pair()
         super().__init__(ours)
         self._pid: int = origin.ask({"folder": str(Path(self._folder.name))}, (theirs.fileno(),))["pid"]
         self._ending: Ending | None = None

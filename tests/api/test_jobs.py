@@ -309,6 +309,24 @@ def test_a_fault_of_ours_is_told(api: APIClient, strategy: int, monkeypatch: pyt
     assert (run.status, run.error) == (Status.FAILED, "The server failed; it has been logged")
 
 
+def test_a_worker_that_ends_gives_its_run_back(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = queued(api, strategy)
+    taken = queue.take_next()
+    assert taken == run
+    monkeypatch.setattr(queue, "stopping", lambda: True)
+    monkeypatch.setattr(queue, "STOP_S", 0.0)
+    tasks.execute(taken)
+    run.refresh_from_db()
+    assert (run.status, run.attempts, run.worker, run.error) == (Status.QUEUED, 0, "", "")
+    tasks.work()  # it takes nothing more
+    run.refresh_from_db()
+    assert run.status == Status.QUEUED
+    monkeypatch.undo()
+    tasks.work()
+    run.refresh_from_db()
+    assert (run.status, run.attempts) == (Status.COMPLETED, 1)
+
+
 def test_attending_keeps_the_list_of_workers(user: User) -> None:
     import threading
 

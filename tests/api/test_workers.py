@@ -363,6 +363,23 @@ def test_a_disk_of_the_server_that_is_full(tmp_path: Path) -> None:
         shutil.rmtree(shared_memory(disk), ignore_errors=True)
 
 
+def test_a_worker_that_ends_with_a_queue_fails_no_run(tmp_path: Path) -> None:
+    """It takes no more, and what it runs to the end needs interpreters that are started after it was asked to end."""
+    log = tmp_path / "workers.log"
+    with serve(tmp_path) as server:
+        header = headers(server)
+        runs = [submit(server, header) for _ in range(8)]
+        first = worker(server, log)
+        assert ended(server, header, runs[0])["status"] == "completed"
+        end(first, log, within_s=60)
+        url = f"{server.url}/api/backtests/?page_size=100"
+        left = Counter(run["status"] for run in http.get(url, headers=header, timeout=60).json()["results"])
+        assert set(left) == {"completed", "queued"}
+        second = worker(server, log)
+        assert {ended(server, header, run)["status"] for run in runs} == {"completed"}
+        end(second, log)
+
+
 def test_a_worker_that_is_asked_to_end_while_it_is_asked_to_end() -> None:
     """As Celery's own, a handler that takes a lock: interrupted by itself, it would wait for ever."""
     asked = []
