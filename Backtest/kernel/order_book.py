@@ -40,19 +40,21 @@ ACTIONS = ORDER, CANCEL, CLOSE, SET_STOP, SET_TARGET = (0, 1, 2, 3, 4)
 TERMS = 7
 
 # How it ended, and the decision that could not be followed.
-FOLLOWED, RUINED, NO_SUCH, IMPOSSIBLE, OUT_OF_TURN, TOO_MANY = range(6)
+FOLLOWED, RUINED, NO_SUCH, IMPOSSIBLE, OUT_OF_TURN, TOO_MANY, TOO_LONG = range(7)
 WHY = {
     NO_SUCH: "is about an order or a trade that is not there",
     IMPOSSIBLE: "is no order that can be placed",
     OUT_OF_TURN: "was not made when it could have been",
     TOO_MANY: "is one too many: more orders would wait, more trades be open or more be closed than may or were claimed",
+    TOO_LONG: "comes when too many orders and trades have been looked at too often",
 }
-MOST = 2_000  # orders that wait, and trades that are open, at a time: each costs time on every bar
+MOST = 20_000  # orders that wait, and trades that are open, at a time
+MOST_LOOKS = 500_000_000  # at orders and trades in all, about a second's work
 
 # An order and a trade, float64; the orders of a trade are -1 where there are none.
 (SIZE, LIMIT, STOP, SL, TP, PARENT) = range(6)
 (HELD, ENTRY, ENTRY_BAR, STOP_ORDER, TARGET_ORDER) = range(5)
-(ORDERS, WAITING, TRADES, OPEN, CLOSED, LOST, FULL, BAR) = range(8)
+(ORDERS, WAITING, TRADES, OPEN, CLOSED, LOST, FULL, BAR, LOOKS) = range(9)
 
 
 class Book(NamedTuple):
@@ -90,7 +92,7 @@ def empty_book(decisions: int, trades: int, terms: Floats, bars: int) -> Book:
         trades=np.full((trades, 5), np.nan),
         open=np.zeros(MOST, np.int64),
         closed=np.empty((trades, 10)),
-        counts=np.zeros(8, np.int64),
+        counts=np.zeros(9, np.int64),
         money=np.array([terms[CASH]]),
         terms=terms,
         equity=np.empty(bars),
@@ -108,6 +110,7 @@ def _find(numbers, count, number):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _remove(numbers, counts, which, number):  # type: ignore[no-untyped-def]
     """Take a number out of a list; return whether it was there."""
+    counts[LOOKS] += counts[which]
     at = _find(numbers, counts[which], number)
     if at < 0:
         return False
@@ -168,6 +171,7 @@ def _set_level(book, trade, which, price):  # type: ignore[no-untyped-def]
 def _unrealized(book, price):  # type: ignore[no-untyped-def]
     """Return what the open trades have won and not paid out yet (792-798)."""
     size, paid = 0.0, 0.0
+    book.counts[LOOKS] += book.counts[OPEN]
     for k in range(book.counts[OPEN]):
         row = book.trades[book.open[k]]
         size += row[HELD]
@@ -179,6 +183,7 @@ def _unrealized(book, price):  # type: ignore[no-untyped-def]
 def _available(book, price):  # type: ignore[no-untyped-def]
     """Return the margin that is left (839-842)."""
     used, leverage = 0.0, 1 / book.terms[MARGIN]
+    book.counts[LOOKS] += book.counts[OPEN]
     for k in range(book.counts[OPEN]):
         used += abs(book.trades[book.open[k], HELD]) * price / leverage
     return max(0.0, book.money[0] + _unrealized(book, price) - used)
@@ -249,6 +254,7 @@ def _process(book, opening, open_, high, low, before, bar):  # type: ignore[no-u
     if book.terms[TARGET_FIRST]:
         _targets_first(book, open_, high, low)
     turn, again = book.waiting[: book.counts[WAITING]].copy(), False
+    book.counts[LOOKS] += len(turn)
     fixed, fee, leverage = book.terms[FIXED_FEE], book.terms[FEE], 1 / book.terms[MARGIN]
     at_close, nan = book.terms[AT_CLOSE] != 0, np.nan
     for number in turn:
@@ -303,6 +309,7 @@ def _process(book, opening, open_, high, low, before, bar):  # type: ignore[no-u
                 continue
         unit_cost = adjusted + (fixed + abs(size) * price * fee) / abs(size)
         need = size
+        book.counts[LOOKS] += book.counts[OPEN]
         for trade in book.open[: book.counts[OPEN]].copy():
             held = book.trades[trade, HELD]
             if (held > 0) == long:
@@ -447,6 +454,8 @@ def follow_decisions(decisions, begin, open_, high, low, close, book):  # type: 
                 return why, done
         if book.counts[FULL]:
             return TOO_MANY, done
+        if book.counts[LOOKS] > MOST_LOOKS:
+            return TOO_LONG, done
         worth = book.money[0] + _unrealized(book, close[bar])
         equity[bar] = worth
         if worth <= 0:

@@ -24,7 +24,7 @@ TRADE_COLUMNS = (
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 )  # fmt: skip
 DECISION, AT_OPEN = 9, 1  # numbers of one, and when it was made in its bar; Backtest/kernel/order_book.py says which
-MOST_A_BAR = 1000
+MOST_A_BAR, MOST_BESIDE = 100, 10_000  # decisions: so many times the bars, and so many more
 
 Floats = NDArray[np.float64]
 
@@ -67,6 +67,11 @@ class Settled:
     metrics: dict[str, Any]
     trades: pd.DataFrame
     equity: pd.DataFrame
+
+
+def most_decisions(bars: int) -> int:
+    """Return how many decisions a run may make."""
+    return MOST_A_BAR * bars + MOST_BESIDE
 
 
 def settle(claim: Claim, job: SandboxJob) -> Settled:
@@ -124,8 +129,8 @@ def follow(
     whole = np.isfinite(head).all() and (head == np.floor(head)).all() and (np.abs(head) < 2**40).all()
     if not whole or not np.isin(head[:, ACTION], ACTIONS).all():
         raise Forged("a decision is not of the agreed form")
-    if len(decisions) > MOST_A_BAR * len(frame):
-        raise Forged(f"more was decided than {MOST_A_BAR} times a bar")
+    if len(decisions) > most_decisions(len(frame)):
+        raise Forged(f"more was decided than {MOST_A_BAR} times a bar and {MOST_BESIDE:,} times more")
     scale = min(settings.fractional_unit, 1.0)
     open_, high, low, close = (frame[n].to_numpy(dtype=float) * scale for n in ("Open", "High", "Low", "Close"))
     costs = (settings.spread, settings.commission_fixed, settings.commission)

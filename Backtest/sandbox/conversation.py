@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.places import asker
-from Backtest.sandbox.audit import AT_OPEN, DECISION, TRADE_COLUMNS
+from Backtest.sandbox.audit import AT_OPEN, DECISION, TRADE_COLUMNS, most_decisions
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import CodeFailed, Floats, SandboxJob, Trace
 from Backtest.sessions import with_periods
@@ -108,6 +108,10 @@ class Inbox:
                 f"The chart has {message.report / MIB:,.0f} MiB, at most {REPORT_MIB} are kept: shorten the range",
                 exit_reason="output",
             )
+        most = most_decisions(len(self._job.frame))
+        # Each decision opens one trade at most, and closes a part of one; what is open is closed at the end.
+        if message.decisions > most or message.trades > 2 * most:
+            raise _violation(f"it tells of {message.decisions:,} decisions and {message.trades:,} trades")
         if message.indicators and not self._job.trace:
             raise _violation("it brings indicators nobody asked for")
         if message.bars not in (0, len(self._job.frame)):

@@ -257,9 +257,7 @@ BUY, NAN = (3, 0, order_book.ORDER, -1, 10), float("nan")
         ([(3, 0, -1, -1, 10)], "agreed form"),
         ([(3.5, 0, order_book.ORDER, -1, 10)], "agreed form"),
         ([(3, 0, order_book.ORDER, 1e300, 10)], "agreed form"),
-        ([BUY] * 10_001, "times a bar"),
-        # Limits that wait for a price which never comes.
-        ([(3, 0, order_book.ORDER, -1, 10, 50)] * 2_002, "one too many"),
+        ([BUY] * 11_001, "times a bar"),
         # More trades than were claimed, and more parts of one.
         ([(3, 0, order_book.ORDER, -1, 1)] * 11, "one too many"),
         ([(3, 0, order_book.ORDER, -1, 30), *[(4, 0, order_book.CLOSE, 0, 0.01)] * 11], "one too many"),
@@ -376,6 +374,30 @@ def test_the_open_comes_before_the_rest_of_a_bar(sandbox: ProcessSandbox) -> Non
     turn = "if bar == 1: self.buy(size=5, sl=99.5)\nif bar == 2: self.sell(size=8)"
     done = by_hand(sandbox, [(100, 101, 100, 100), (100, 101, 100, 100), (100, 100, 90, 91), STILL], turn)
     assert fills(done) == [(5, 2, 100, 3, 100), (-3, 3, 100, 4, 100)]
+
+
+def test_a_share_is_bought_at_each_of_many_bars(sandbox: ProcessSandbox) -> None:
+    """2,500 trades are open at the end, all of them honest."""
+    index = pd.date_range("2010-01-01", periods=2502, unit="us")
+    frame = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), 10.0), index=index)
+    code = "from backtesting import Strategy\nclass S(Strategy):\n    def init(self): pass\n    def next(self): self.buy(size=1)\n"
+    done = sandbox.run(SandboxJob(code, frame, EngineSettings(cash=1e6), generated=True))
+    assert len(done.trades) == 2500
+    assert set(done.trades["ExitBar"]) == {2501}
+
+
+def test_what_would_take_long_to_follow_is_refused() -> None:
+    """Thousands of orders that cost too much, at each of which all open trades are looked at."""
+    orders = [(1, 0, order_book.ORDER, -1, 1)] * 9_000
+    orders += [(bar, 0, order_book.ORDER, -1, 1e9) for bar in range(2, 2_990) for _ in range(60)]
+    rows = np.array([[*d, NAN, NAN, NAN, NAN] for d in orders])
+    index = pd.date_range("2010-01-01", periods=3_000, unit="us")
+    flat = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), 10.0), index=index)
+    with pytest.raises(Forged, match="looked at too often"):
+        follow(rows, 1, flat, EngineSettings(), room=10_000)
+    wait = np.array([[1, 0, order_book.ORDER, -1, 1, 5, NAN, NAN, NAN]] * 20_002)  # for a price that never comes
+    with pytest.raises(Forged, match="one too many"):
+        follow(wait, 1, flat, EngineSettings(), room=1)
 
 
 def test_no_entry_is_filled_at_a_price_of_the_past(sandbox: ProcessSandbox) -> None:
