@@ -8,12 +8,15 @@ has more ways to a thing than can be listed. The sandbox is the boundary.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Literal
 
 from Backtest.code_generator import HELPERS
+
+MOST_ISSUES = 100  # of a severity are listed
 
 # Modules a strategy has a use for, and of some of them only these names.
 MODULES = frozenset(
@@ -162,6 +165,12 @@ def check_code(code: str) -> list[CodeIssue]:
         walker.add(
             tree, "nesting", "error", "The code is nested too deeply to be read", "Split it into smaller functions"
         )
+    for severity, count in walker.counts.items():
+        if count > MOST_ISSUES:
+            said = f"{count - MOST_ISSUES:,} more {severity}s are not listed"
+            walker.issues.append(
+                CodeIssue(len(code.splitlines()), 0, "more", severity, said, "Mend the ones above first")
+            )
     return sorted(set(walker.issues), key=lambda i: (i.line, i.column, i.pattern, i.message))
 
 
@@ -199,9 +208,13 @@ class _Walker:
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
         self.issues: list[CodeIssue] = []
+        self.counts: Counter[Severity] = Counter()
         self.modules: dict[str, str] = {}  # local name to the module it means
 
     def add(self, node: ast.AST, pattern: str, severity: Severity, message: str, suggestion: str) -> None:
+        self.counts[severity] += 1
+        if self.counts[severity] > MOST_ISSUES:
+            return
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
         self.issues.append(CodeIssue(line, column, pattern, severity, message, suggestion))
 

@@ -1,6 +1,7 @@
 """The ASGI application."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -17,7 +18,11 @@ from algoagent_api.environment import isolation_warnings, misspelt_warnings, on_
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-REFUSED_S = 0.5  # what is refused as too much is answered after so long, which costs this server nothing
+REFUSED_S = 0.5  # what is refused is answered after so long, which costs this server nothing
+# As too much; and, where nobody says who he is, as what is not there or cannot be read: the throttles do not count these.
+REFUSED = {HTTPStatus.TOO_MANY_REQUESTS}
+REFUSED_TO_NOBODY = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED} | REFUSED
+OPEN_FILES = 65_536
 
 os.umask(0o077)  # what is written is nobody else's
 # A request goes on each time it has waited for the database. Beside a thread that computes it would wait 5 ms each time, by default.
@@ -55,7 +60,7 @@ async def _refuse(send: Send) -> None:
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer as Django does, 429 after a while: whoever asks on and on, whatever is answered, costs the others little.
+    """Answer as Django does, and refuse after a while: whoever asks on and on, whatever is answered, costs the others little.
 
     `gone` in the scope of a request is set when its client has hung up, for who works in a thread.
     """
@@ -64,6 +69,8 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         await _refuse(send)
         return
     gone = threading.Event()
+    known = any(name in (b"authorization", b"cookie") for name, _ in scope.get("headers", ()))
+    refused = REFUSED if known else REFUSED_TO_NOBODY
 
     async def hear() -> dict[str, Any]:
         message = await receive()
@@ -72,13 +79,25 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         return message
 
     async def say(message: dict[str, Any]) -> None:
-        if message.get("status") == HTTPStatus.TOO_MANY_REQUESTS:
+        if message.get("status") in refused:
             await asyncio.sleep(REFUSED_S)
         await send(message)
 
     await _django({**scope, "gone": gone}, hear, say)  # type: ignore[arg-type]
 
 
+def _open_more_files() -> None:
+    """Take as many descriptors as this process may: each connection is one, and a shell gives 1,024 by default."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+_open_more_files()
 for _warning in misspelt_warnings():
     logging.getLogger(__name__).warning(_warning)
 forget_dead_processes()

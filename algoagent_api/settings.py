@@ -65,6 +65,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "algoagent_api.observability.ObservedRequests",
     "algoagent_api.security.GuardedData",
+    "auth_api.requests.TakeTurns",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -24,6 +25,9 @@ def asker_of(request: Request) -> Asker:
         if gone is not None and gone.is_set():
             raise ExecutionError("The client hung up, so the run was ended", exit_reason="cancelled")
 
-    return Asker(
-        f"user {request.user.pk}" if request.user.pk else f"address {BaseThrottle().get_ident(request)}", check
-    )
+    return Asker(f"user {request.user.pk}" if request.user.pk else address_of(request), check)
+
+
+def address_of(request: Request | HttpRequest) -> str:
+    """Return the name of whoever asks from an address; which one counts behind proxies, NUM_PROXIES says."""
+    return f"address {BaseThrottle().get_ident(cast('Request', request))}"

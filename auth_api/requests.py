@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.datastructures import MultiValueDict
 from django_filters.rest_framework import DjangoFilterBackend
@@ -22,10 +22,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_api.request_user import asker_of
+from auth_api.request_user import address_of, asker_of
 from Backtest.days import no_such_day
-from Backtest.errors import Diagnostic, InvalidInput
-from Backtest.places import Places, in_turn, working_for
+from Backtest.errors import Diagnostic, InvalidInput, TooBusy
+from Backtest.places import Asker, Places, in_turn, working_for
 from Backtest.timeframes import TIMEFRAMES, meant_timeframe
 
 SECRET = ("password", "token", "refresh")  # fields whose values no answer repeats
@@ -328,6 +328,22 @@ class JSONErrors(views.APIView):
 # the processor to somebody else's. While it waits for a sandbox, a reader of files, a model or the network, the next one works.
 # And after each turn it rests as long as that took, while there are others.
 TURNS = Places(10_000, share=1, queue=64, what="requests", rests=True)
+
+
+class TakeTurns:
+    """Middleware: the requests of an address outside of the API, such as pages of the admin, take turns as those of a user do."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith("/api/"):
+            return self._get_response(request)
+        try:
+            with working_for(Asker(address_of(request))), in_turn(TURNS):
+                return self._get_response(request)
+        except TooBusy as error:
+            return HttpResponse(f"{error.message}\n", status=429, content_type="text/plain; charset=utf-8")
 
 
 class StrictQuery(views.APIView):

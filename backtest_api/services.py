@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -688,7 +688,7 @@ def parse_time(text: str) -> pd.Timestamp | date:
         found = pd.Timestamp(text)
     except (ValueError, OverflowError):
         found = None
-    if found is None or pd.isna(found):
+    if found is None or pd.isna(found) or not MINYEAR <= found.year <= MAXYEAR:
         raise InvalidInput(f"at={text[:40]!r} is no time: {such}").at("at")
     return found if found != found.normalize() or _CLOCK.search(text.strip()) else found.date()
 

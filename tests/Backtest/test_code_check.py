@@ -180,3 +180,13 @@ STRATEGY = "from backtesting import Strategy\nclass S(Strategy):\n    def init(s
 def test_which_code_can_be_given_its_bars_one_after_the_other(init: str, next_: str, found: bool) -> None:
     assert streams(STRATEGY.format(init, next_)) is found
     assert not streams("class S(:")
+
+
+def test_a_hundred_of_a_kind_are_listed() -> None:
+    code = "import os\n" * 5_000 + "global x\n" * 300
+    found = check_code(code)
+    assert len(found) <= 202
+    assert "4,901 more errors are not listed" in [
+        issue.message for issue in found
+    ]  # that there is no strategy is one of them
+    assert any(issue.severity == "warning" for issue in found)

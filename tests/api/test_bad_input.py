@@ -347,7 +347,12 @@ def test_a_filter_names_its_choices(api: APIClient, query: str, says: str) -> No
 
 @pytest.mark.parametrize(
     ("query", "says"),
-    [("", "Give at"), ("?at=2010-02-30", "February 2010 has 28 days"), ("?at=zzz", "is no time")],
+    [
+        ("", "Give at"),
+        ("?at=2010-02-30", "February 2010 has 28 days"),
+        ("?at=zzz", "is no time"),
+        ("?at=-1", "is no time"),
+    ],
 )
 def test_what_to_explain(api: APIClient, query: str, says: str) -> None:
     run = api.post("/api/backtests/quick-run/", {"user_description": SENTENCE}).json()["id"]

@@ -16,9 +16,10 @@ import httpx
 import pytest
 from rest_framework.test import APIClient
 
+from auth_api import requests
 from auth_api.models import User
 from auth_api.requests import TURNS
-from Backtest.places import elsewhere
+from Backtest.places import Places, elsewhere
 from strategy_api import services
 from tests.conftest import SENTENCE
 from tests.live import Server, http
@@ -34,6 +35,7 @@ class Sleeps(Strategy):
     def next(self):
         pass
 """
+REFUSED_S = 0.5  # of algoagent_api.asgi, which cannot be imported here without being a server
 SHARE, QUEUE = max(4, 2 * (os.cpu_count() or 1)) // 2, 8
 
 
@@ -151,3 +153,25 @@ def test_streams_of_one_user_are_bounded(server: Server) -> None:
                 break
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/nothing/", 404), ("/nothing", 404), ("/api/auth/login/", 405)])
+def test_whoever_is_nobody_waits_for_a_refusal(server: Server, path: str, status: int) -> None:
+    """No throttle counts these requests; one after the other they cost the server little."""
+    began = time.monotonic()
+    assert http.get(f"{server.url}{path}", timeout=60).status_code == status
+    assert time.monotonic() - began >= REFUSED_S
+
+
+def test_pages_outside_of_the_api_take_turns(client: Any, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address has one under way, and what waits behind it has a bound."""
+    turns, seen = Places(10, share=1, queue=1, what="requests", rests=True), []
+    monkeypatch.setattr(requests, "TURNS", turns)
+    grant = turns._grant
+    monkeypatch.setattr(turns, "_grant", lambda: (grant(), seen.append(dict(turns._held))))
+    assert client.get("/admin/login/").status_code == 200
+    assert {"address 127.0.0.1": 1} in seen
+    turns.queue = 0
+    refused = client.get("/admin/login/")
+    assert refused.status_code == 429
+    assert "of your requests are under way" in refused.content.decode()
