@@ -170,14 +170,19 @@ def _result(
     done: SandboxResult,
     notes: list[str],
 ) -> BacktestResult:
-    trades = api_trades(strategy, prices.frame, done.trades, first=prices.first)
+    trades, ruin = _ruined(api_trades(strategy, prices.frame, done.trades, first=prices.first), prices, done, settings)
     cancelled = [w for w in done.warnings if "canceled" in w or "no order" in w]
     warnings = [*prices.notes, *notes]
     index, begin = prices.frame.index, done.begin
+    warnings += ruin
     if begin > prices.first:
+        why = (
+            "there is too little history for the indicators"
+            if strategy
+            else "the code says that its indicators have no value"
+        )
         warnings.append(
-            f"Graded from {_day(index[begin])}, strategy and buy-and-hold alike: before it there is too little history for "
-            f"the indicators, which leaves out {bars_of(prices.timeframe, begin - prices.first)} from {_day(index[prices.first])} on"
+            f"Graded from {_day(index[begin])}, strategy and buy-and-hold alike: before it {why}, which leaves out {bars_of(prices.timeframe, begin - prices.first)} from {_day(index[prices.first])} on"
         )
     graded = len(index) - begin
     uncertain = cautions(done.metrics, bars=graded, years=(index[-1] - index[begin]) / pd.Timedelta(days=365.25))
@@ -434,6 +439,24 @@ def api_trades(
         exit_reasons(strategy, frame, result, first=first) if strategy else _level_reached(result, frame)
     )
     return result
+
+
+def _ruined(
+    trades: pd.DataFrame, prices: PriceData, done: SandboxResult, settings: EngineSettings
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return trades with `ruined` as the reason where a loss of everything ended them, and a warning that says so."""
+    lost = np.flatnonzero(done.equity["Equity"].to_numpy() <= 0)
+    if not len(lost):
+        return trades, []
+    bar = done.begin + int(lost[0])
+    at = (trades["exit_bar"] == bar) & (trades["exit_price"] == float(prices.frame["Close"].iloc[bar]))
+    debt = -(settings.cash + float(trades["pnl"].sum()))
+    owed = f", and ${debt:,.2f} were owed, which no figure counts" if debt > 0.005 else ""
+    said = (
+        f"The account was ruined on {_day(prices.frame.index[bar])}: at that close all money was lost{owed}. "
+        "Nothing could be traded after it"
+    )
+    return trades.assign(exit_reason=trades["exit_reason"].where(~at, "ruined")), [said]
 
 
 def from_begin(trades: pd.DataFrame, begin: int) -> pd.DataFrame:

@@ -310,6 +310,8 @@ class Explainer:
         price = spaced(row.exit_price)
         if row.exit_reason == "end_of_data":
             return f"The {row.side} position was open to the end and is marked at the last close, {price}."
+        if row.exit_reason == "ruined":
+            return f"All money was lost at this close, {price}, which ended the {row.side} position."
         if row.exit_reason == "exit_rule":
             return f"The {row.side} exit closed it at {price} {order}."
         if row.exit_reason == "max_bars":
@@ -491,7 +493,7 @@ def exit_reasons(
     strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame, *, first: int = 0
 ) -> list[str]:
     """Return why each trade ended: exit_rule, max_bars, stop_loss, trailing_stop, take_profit or
-    end_of_data."""
+    end_of_data. What a loss of everything ended, which equity tells, is not known here."""
     explainer = Explainer(strategy, frame, trades, first)
     state = explainer.bars.position
     assert state is not None

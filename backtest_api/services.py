@@ -61,6 +61,11 @@ SUMMARY_FIELDS = (
 )  # fmt: skip
 
 
+def _costs(given: Mapping[str, float]) -> dict[str, float]:
+    """Return what a request says of cash and costs: a commission takes the place of the whole one the strategy has, in money too."""
+    return {**given, "commission_fixed": 0.0} if "commission" in given else dict(given)
+
+
 def run_create(
     *,
     user: User,
@@ -93,7 +98,7 @@ def run_create(
     given = {k: v for k, v in execution.items() if v is not None}
     canonical, of_bars = on_bars(canonical, timeframe or canonical.timeframe, chosen)
     data = canonical.on(chosen).model_dump(mode="json")
-    data["execution"] |= given
+    data["execution"] |= _costs(given)
     loaded = load_canonical(data)
     checked = loaded.require()
     run = BacktestRun(
@@ -235,7 +240,7 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
         except AlgoAgentError as error:
             problem("timeframe", error)
         data = stored.model_dump(mode="json")
-        data["execution"] |= given
+        data["execution"] |= _costs(given)
         canonical = load_canonical(data).require()
         canonical = canonical.on(traded) if traded else canonical
     except AlgoAgentError as error:

@@ -198,7 +198,7 @@ def measure(  # type: ignore[no-untyped-def]
         change = quoted[bars - 1] / quoted[begin] / (1 + terms[SPREAD]) * ((1 - terms[FEE]) / (1 + terms[FEE]))
         hold = (cash - terms[FIXED_FEE]) / cash * change - terms[FIXED_FEE] / cash - 1
     row[5] = hold * 100
-    # -- Returns of days; after a loss of everything there are none --
+    # -- Returns of days; an account that lost everything has a last one, and no ratios: they would say how well it was lost --
     day = np.searchsorted(last, begin)
     days = 0
     for k in range(day + 1, len(last)):
@@ -208,7 +208,7 @@ def measure(  # type: ignore[no-untyped-def]
         work[days] = equity[last[k]] / before - 1
         days += 1
     rate = (1 + terms[RISK_FREE]) ** (1 / periods) - 1
-    if days > 1:
+    if days > 1 and final > 0:
         total, others = 0.0, 0.0
         for k in range(days):
             total += work[k]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,24 @@ TABLE: list[tuple[str, str, list[OHLC], list[tuple[str, int, int, float, float, 
         "Buy when close > 105, target 10%",
         [FLAT, FLAT, SIGNAL, (110, 111, 109, 104), (110, 125, 109, 104), FLAT],
         [("long", 3, 4, 110, 121, "take_profit")],
+    ),
+    (
+        "a target that the open is beyond comes before a stop that is reached later",
+        "Buy when close > 105, stop 10%, target 10%",
+        [FLAT, FLAT, SIGNAL, (110, 111, 109, 110), (125, 126, 90, 100), FLAT],
+        [("long", 3, 4, 110, 125, "take_profit")],
+    ),
+    (
+        "and so it does for a short",
+        "Short when close > 105, stop 10%, target 10%",
+        [FLAT, FLAT, SIGNAL, (110, 111, 109, 110), (90, 125, 89, 100), FLAT],
+        [("short", 3, 4, 110, 90, "take_profit")],
+    ),
+    (
+        "a loss of everything ends it",
+        "Short when close > 105, cover when close < 1, leverage 2",
+        [FLAT, FLAT, SIGNAL, (110, 111, 109, 110), (150, 170, 149, 166), (100, 101, 99, 100), FLAT],
+        [("short", 3, 4, 110, 166, "ruined")],
     ),
     (
         "a short mirrors it all",
@@ -222,6 +241,35 @@ def test_commission_and_spread_are_paid(run: Any) -> None:
     assert trade.entry_price == pytest.approx(110 * 1.02)
     assert trade.commission == pytest.approx(10 * (112.2 + 110) * 0.01)
     assert costly.summary["total_pnl"] == pytest.approx(10 * (110 - 112.2) - trade.commission)
+
+
+@pytest.mark.parametrize(
+    ("text", "price", "units"),
+    [
+        ("Buy when close > 1, exit after 3 bars, commission $5 per trade", 2.0, 49_997),  # 99,995 at 2
+        ("Buy when close > 1, exit after 3 bars, commission $5 per trade. Size 50% of equity.", 2.0, 24_997),
+        ("Short when close > 1, exit after 3 bars, commission $5 per trade", 2.0, 49_997),
+        (
+            "Buy BTCUSD when close > 0.01, exit after 3 bars, commission $1 per trade",
+            0.1,
+            999_990.0,
+        ),  # in millionths of a coin
+    ],
+)
+def test_a_fixed_commission_is_paid_once_an_order(text: str, price: float, units: float, run: Any) -> None:
+    """By the sandbox, by the compiled engine, and by the generated file where it is run alone with backtesting.py."""
+    rows = bars(*[(price,) * 4] * 3, *[(price * 1.5,) * 4] * 5)
+    result = run(text, rows)
+    trade = result.trades.iloc[0]
+    assert trade["size"] == pytest.approx(units, abs=2e-6)  # a smallest unit less where the money is spent to the cent
+    compiled = Kernel(result.strategy, rows, []).run({}).trades
+    assert np.abs(compiled["Size"].iloc[0]) == pytest.approx(units, abs=2e-6)
+    space: dict[str, Any] = {"__name__": "alone"}
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(result.code.code, space)
+        alone = space["backtest"](rows).run()["_trades"]
+    assert np.abs(alone["Size"].iloc[0]) == pytest.approx(units, abs=2e-6)
 
 
 def test_what_is_filled_at_a_close_is_paid_for_at_that_close(run: Any) -> None:

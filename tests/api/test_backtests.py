@@ -184,6 +184,16 @@ def test_assumptions_of_a_run_are_the_same_wherever_it_is_shown(api: APIClient) 
     )
 
 
+def test_a_commission_of_the_run_takes_the_place_of_one_in_money(api: APIClient) -> None:
+    text = "Buy GOOG when RSI < 30, sell when RSI > 70, buy 100 shares, commission $5 per trade"
+    paid = []
+    for more in ({}, {"commission": 0.0}, {"commission": 0.001}):
+        run = api.post("/api/backtests/quick-run/", {"user_description": text, **more}).json()
+        paid.append(api.get(f"/api/backtests/{run['id']}/trades/").json()["results"][0]["commission"])
+    assert paid[:2] == [10, 0]
+    assert paid[2] == pytest.approx(2 * 0.1 * 150, rel=0.5)  # a thousandth of some 15,000, twice, and no more
+
+
 def test_a_changed_strategy_keeps_the_assumptions_that_are_still_true(api: APIClient) -> None:
     text = "Buy GOOG when RSI drops below 30, sell at the middle Bollinger band, stop 5%, on daily bars"
     made = api.post("/api/strategies/", {"user_description": text}).json()
