@@ -189,9 +189,10 @@ def test_a_commission_of_the_run_takes_the_place_of_one_in_money(api: APIClient)
     paid = []
     for more in ({}, {"commission": 0.0}, {"commission": 0.001}):
         run = api.post("/api/backtests/quick-run/", {"user_description": text, **more}).json()
-        paid.append(api.get(f"/api/backtests/{run['id']}/trades/").json()["results"][0]["commission"])
+        first = api.get(f"/api/backtests/{run['id']}/trades/").json()["results"][0]
+        paid.append(first["commission"])
     assert paid[:2] == [10, 0]
-    assert paid[2] == pytest.approx(2 * 0.1 * 150, rel=0.5)  # a thousandth of some 15,000, twice, and no more
+    assert paid[2] == pytest.approx(100 * (first["entry_price"] + first["exit_price"]) * 0.001)
 
 
 def test_a_changed_strategy_keeps_the_assumptions_that_are_still_true(api: APIClient) -> None:
