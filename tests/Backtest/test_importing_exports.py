@@ -1,0 +1,94 @@
+"""Exports whose times or volumes were misread: days that end at 24:00, clocks without a first zero, pieces beside turnover, exponents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.errors import DataError
+
+
+def read(text: str, name: str = "ACME.csv", **choices: Any) -> Understood:
+    return read_file(text.encode(), name, choices=ImportChoices(**choices))
+
+
+def bars(times: list[str], header: str = "Date", mark: str = ",") -> str:
+    rows = [[header, "Open", "High", "Low", "Close", "Volume"], *([t, "10", "12", "9", "11", "5"] for t in times)]
+    return "\n".join(mark.join(row) for row in rows) + "\n"
+
+
+def times_of(found: Understood) -> list[str]:
+    return [str(time) for time in found.require().frame.index]
+
+
+# Days that end at 24:00 -------------------------------------------------------------------------
+
+DAYS = [f"2024-03-0{day}" for day in (4, 5, 6, 7, 8)]
+MIDNIGHTS = [f"{day} 00:00:00" for day in DAYS]
+
+
+@pytest.mark.parametrize("clock", [" 24:00", " 24:00:00", "T24:00", "T24:00:00", " 24:00:00.000", "T24:00:00Z", " 24:00+01:00", " 24:00-05:00"])  # fmt: skip
+@pytest.mark.parametrize("timezone", ["", "America/New_York"])
+def test_a_day_at_24_keeps_its_date(clock: str, timezone: str) -> None:
+    found = read(bars([day + clock for day in DAYS]), timezone=timezone)
+    assert times_of(found) == MIDNIGHTS
+    assert "A time of 24:00 is the end of a bar: daily bars keep the date they bear, as 2024-03-04" in found.notes
+
+
+@pytest.mark.parametrize("clock", ["24:00", "24:00:00", "2400", "240000", "24.00", "24.00 Uhr"])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_day_at_24_in_a_column_of_its_own_keeps_its_date(clock: str, newest_first: bool) -> None:
+    for days, header in ((DAYS, "Date;Time"), ([f"0{day}.03.2024" for day in (4, 5, 6, 7, 8)], "Datum;Uhrzeit")):
+        times = [f"{day};{clock}" for day in days]
+        assert times_of(read(bars(times[::-1] if newest_first else times, header, ";"))) == MIDNIGHTS
+
+
+@pytest.mark.parametrize("form", ["0{}.03.2024 24:00", "0{}.03.2024 24:00:00", "0{}.03.2024, 24:00", "2024030{} 2400", "2024030{} 240000", "2024030{}2400", "2024/03/0{} 24:00", "0{} March 2024 24:00"])  # fmt: skip
+def test_a_day_at_24_keeps_its_date_however_it_is_written(form: str) -> None:
+    assert times_of(read(bars([form.format(day) for day in (4, 5, 6, 7, 8)], "Date", ";"))) == MIDNIGHTS
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "days"),
+    [
+        ("1wk", ["2024-02-02", "2024-02-09", "2024-02-16", "2024-02-23", "2024-03-01"]),
+        ("1mo", ["2023-10-31", "2023-11-30", "2023-12-31", "2024-01-31", "2024-02-29"]),
+        ("3mo", ["2022-12-31", "2023-03-31", "2023-06-30", "2023-09-30", "2023-12-31"]),
+        ("1d", ["2024-03-08"]),
+    ],
+)
+def test_a_week_month_or_quarter_at_24_keeps_its_date(timeframe: str, days: list[str]) -> None:
+    found = read(bars([f"{day} 24:00" for day in days]))
+    assert found.timeframe == timeframe
+    assert times_of(found) == [f"{day} 00:00:00" for day in days]
+
+
+@pytest.mark.parametrize("form", ["2024-03-04 {:02}:00", "04.03.2024 {:02}:00", "2024-03-04T{:02}:00:00", "20240304 {:02}00", "20240304{:02}00"])  # fmt: skip
+def test_an_hour_at_24_is_the_midnight_that_follows(form: str) -> None:
+    found = read(bars([form.format(hour) for hour in range(15, 25)]))
+    assert found.timeframe == "1h"
+    assert times_of(found)[-2:] == ["2024-03-04 23:00:00", "2024-03-05 00:00:00"]
+    assert not any("24:00" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("clock", ["", " 00:00", " 16:00", " 23:59:59"])
+def test_days_at_another_time_keep_their_date_as_before(clock: str) -> None:
+    found = read(bars([day + clock for day in DAYS]))
+    assert times_of(found) == MIDNIGHTS
+    assert not any("24:00" in note for note in found.notes)
+
+
+# Clocks without marks ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["20240304 {:02}30", "20240304 {:02}3000", "20240304T{:02}30", "20240304{:02}30", "20240304 {}30", "20240304 {}3000"])  # fmt: skip
+def test_a_clock_without_marks_has_hours_and_minutes_of_two_digits(form: str) -> None:
+    found = read(bars([form.format(hour) for hour in range(8, 17)]))
+    assert times_of(found) == [f"2024-03-04 {hour:02}:30:00" for hour in range(8, 17)]
+
+
+def test_a_clock_that_lost_its_first_zero_is_read_below_others() -> None:
+    found = read(bars([f"2024030{day} {hour}30" for day in (4, 5) for hour in (10, 11, 12)] + ["20240306 130", "20240306 930"]))  # fmt: skip
+    assert times_of(found)[-3:] == ["2024-03-05 12:30:00", "2024-03-06 01:30:00", "2024-03-06 09:30:00"]
