@@ -92,3 +92,62 @@ def test_a_clock_without_marks_has_hours_and_minutes_of_two_digits(form: str) ->
 def test_a_clock_that_lost_its_first_zero_is_read_below_others() -> None:
     found = read(bars([f"2024030{day} {hour}30" for day in (4, 5) for hour in (10, 11, 12)] + ["20240306 130", "20240306 930"]))  # fmt: skip
     assert times_of(found)[-3:] == ["2024-03-05 12:30:00", "2024-03-06 01:30:00", "2024-03-06 09:30:00"]
+
+
+# Pieces beside turnover -------------------------------------------------------------------------
+
+
+def volumes(header: str, cells: str, mark: str = ";") -> Understood:
+    names = "Datum;Erster;Hoch;Tief;Schlusskurs" if mark == ";" else "Date,Open,High,Low,Close"
+    prices = "199,10;201,50;198,00;200,25" if mark == ";" else "199.10,201.50,198.00,200.25"
+    return read(f"{names}{mark}{header}\n" + "".join(f"{day}{mark}{prices}{mark}{cells}\n" for day in DAYS))
+
+
+@pytest.mark.parametrize("pieces", ["Stuecke", "Stück", "Stücke", "Stk.", "Umsatz in Stück", "Umsatz (Stk)", "Volumen Stück", "Volumen (Stück)", "Gehandelte Stücke", "Stückzahl"])  # fmt: skip
+@pytest.mark.parametrize("money", ["Volumen", "Umsatz", "Volumen (EUR)", "Umsatz in Euro"])
+@pytest.mark.parametrize("money_first", [False, True])
+def test_pieces_are_the_volume_and_turnover_is_left_out_and_said(pieces: str, money: str, money_first: bool) -> None:
+    header, cells = (f"{money};{pieces}", "245.678;1.234") if money_first else (f"{pieces};{money}", "1.234;245.678")
+    found = volumes(header, cells)
+    assert found.require().frame["Volume"].tolist() == [1234.0] * 5
+    assert found.columns["volume"] == pieces
+    assert f"{pieces} is taken as the volume; {money} counts money, which is left out" in found.notes
+
+
+def test_pieces_are_the_volume_of_three() -> None:
+    found = volumes("Volumen;Umsatz;Stück", "245.678;246;1.234")
+    assert found.require().frame["Volume"].tolist() == [1234.0] * 5
+    assert "Stück is taken as the volume; Volumen and Umsatz count money, which is left out" in found.notes
+
+
+@pytest.mark.parametrize("name", ["Volumen", "Umsatz", "Stück", "Stuecke", "Umsatz in Stück", "Volumen (Stück)", "Volumen (Stk.)"])  # fmt: skip
+def test_the_only_volume_is_taken_as_it_is_and_nothing_said(name: str) -> None:
+    found = volumes(name, "1.234")
+    assert found.require().frame["Volume"].tolist() == [1234.0] * 5
+    assert not any("volume" in note or "money" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("header", "cells"), [("Volumen (EUR)", "245.678"), ("Stück;Volumen", "0;245.678"), ("Umsatz (EUR);Stück", "245.678;")])  # fmt: skip
+def test_turnover_alone_is_taken_and_said(header: str, cells: str) -> None:
+    found = volumes(header, cells)
+    assert found.require().frame["Volume"].tolist() == [245678.0] * 5
+    assert any("counts money and is taken as the volume, as no other" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "taken", "left"),
+    [
+        ("Volume USD,Volume BTC", "8200,41", "Volume BTC", "Volume USD"),
+        ("Volume BTC,Volume USDT", "41,8200", "Volume BTC", "Volume USDT"),
+        ("Volume,Turnover (INR)", "41,8200", "Volume", "Turnover (INR)"),
+        ("Volume,Turnover", "41,0.3", "Volume", ""),
+        ("Volume,Quantity", "41,7", "Volume", ""),
+        ("tick_volume,real_volume", "41,8200", "tick_volume", ""),
+        ("volume,quote_volume", "41,8200", "volume", ""),
+    ],
+)
+def test_volumes_of_other_exports_are_chosen_as_before(header: str, cells: str, taken: str, left: str) -> None:
+    found = volumes(header, cells, ",")
+    assert (found.columns["volume"], found.require().frame["Volume"].tolist()) == (taken, [41.0] * 5)
+    said = [f"{taken} is taken as the volume; {left} counts money, which is left out"] if left else []
+    assert [note for note in found.notes if "money" in note] == said

@@ -9,7 +9,18 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.layout import MISSING, Table
-from Backtest.data.importing.names import BAR, NAMES, SERIES, folded, is_derived, role_of, split_name, zone_in
+from Backtest.data.importing.names import (
+    BAR,
+    NAMES,
+    SERIES,
+    folded,
+    is_derived,
+    is_pieces,
+    is_turnover,
+    role_of,
+    split_name,
+    zone_in,
+)
 from Backtest.data.importing.parts import CLOCK, CLOCK_NAMES, DOTTED_CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
@@ -118,7 +129,7 @@ def _named(table: Table, candidates: _Candidates, findings: Findings) -> Columns
     time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))], findings)
     return Columns(
         time=time, clock=clock, open=bar["open"], high=bar["high"], low=bar["low"], close=bar["close"],
-        volume=_volume(table, candidates), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
+        volume=_volume(table, candidates, findings), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
         per=candidates.best("per"),
     )  # fmt: skip
 
@@ -135,13 +146,28 @@ def _has_several(column: pd.Series) -> bool:
     return texts[~texts.str.lower().isin(list(MISSING))].nunique() > 1
 
 
-def _volume(table: Table, candidates: _Candidates) -> int:
-    """Return the volume; MetaTrader's counts ticks in one column where the other is all zero."""
-    found = sorted(candidates.found.get("volume", []))
-    for _, at in found:
-        if table.frame[at].astype(str).str.strip(" 0.,").ne("").any():
-            return at
-    return found[0][1] if found else -1
+def _volume(table: Table, candidates: _Candidates, findings: Findings) -> int:
+    """Return the volume, of two that in pieces or in what is traded; MetaTrader's counts ticks in one column where the other is all zero.
+
+    Turnover in money is said, whether it is left out or the only one there is.
+    """
+    found = [at for _, at in sorted(candidates.found.get("volume", []))]
+    filled = [at for at in found if table.frame[at].astype(str).str.strip(" 0.,").ne("").any()]
+    if not filled:
+        return found[0] if found else -1
+    pieces = [at for at in found if is_pieces(table.names[at])]
+    money = [at for at, name in enumerate(table.names) if is_turnover(name) or (pieces and at in found)]
+    left = [table.names[at] for at in money if at not in (filled[0], *pieces)]
+    taken = table.names[filled[0]]
+    said = ""
+    if filled[0] not in pieces and (pieces or (is_turnover(taken) and not left)):
+        said = f"{taken} counts money and is taken as the volume, as no other column holds one"
+    elif left:
+        count = "counts" if len(left) == 1 else "count"
+        said = f"{taken} is taken as the volume; {' and '.join(left)} {count} money, which is left out"
+    if said and said not in findings.notes:
+        findings.notes.append(said)
+    return filled[0]
 
 
 def _time_columns(table: Table, found: list[int], findings: Findings) -> tuple[int, int]:
