@@ -151,3 +151,74 @@ def test_volumes_of_other_exports_are_chosen_as_before(header: str, cells: str, 
     assert (found.columns["volume"], found.require().frame["Volume"].tolist()) == (taken, [41.0] * 5)
     said = [f"{taken} is taken as the volume; {left} counts money, which is left out"] if left else []
     assert [note for note in found.notes if "money" in note] == said
+
+
+# Times in exponent notation ---------------------------------------------------------------------
+
+MONDAY = 1_709_510_400  # 2024-03-04 00:00 UTC
+LENGTHS = {"1m": 60, "5m": 300, "1h": 3600, "1d": 86_400, "1wk": 604_800}
+
+
+def in_exponents(timeframe: str, digits: int, *, scale: int = 1000, count: int = 20, comma: bool = False) -> str:
+    """Return bars whose times have so many digits behind the first one."""
+    times = [f"{(MONDAY + at * LENGTHS[timeframe]) * scale:.{digits}E}" for at in range(count)]
+    return bars([time.replace(".", ",") if comma else time for time in times], mark=";" if comma else ",")
+
+
+@pytest.mark.parametrize("timeframe", list(LENGTHS))
+@pytest.mark.parametrize("digits", [0, 1, 3, 5, 6])
+@pytest.mark.parametrize("scale", [1, 1000, 1_000_000])
+@pytest.mark.parametrize("comma", [False, True])
+def test_times_that_lost_digits_are_refused_and_named(timeframe: str, digits: int, scale: int, comma: bool) -> None:
+    text = in_exponents(timeframe, digits, scale=scale, comma=comma)
+    with pytest.raises(DataError, match="lost digits") as refused:
+        read(text)
+    assert text.split("\n")[1].split(";" if comma else ",")[0].replace(",", ".") in str(refused.value)
+    assert "as text, or as a number without an exponent" in refused.value.suggestions[0]
+
+
+def test_minutes_that_lost_digits_are_refused_where_hours_are_exact() -> None:
+    with pytest.raises(DataError, match="1.7095105E\\+12 have lost digits"):
+        read(in_exponents("1m", 7))
+    assert read(in_exponents("1h", 7)).timeframe == "1h"
+
+
+@pytest.mark.parametrize("times", [["2.02403E+13"] * 6, ["2.02403E+11", "2.02404E+11", "2.02405E+11"], ["4.54E+04", "4.55E+04", "4.56E+04"], ["4.53554E+04", "4.53557E+04", "4.53561E+04"], ["2.02403E+07", "2.02404E+07"]])  # fmt: skip
+def test_dates_and_days_of_spreadsheets_that_lost_digits_are_refused(times: list[str]) -> None:
+    with pytest.raises(DataError, match="have lost digits"):
+        read(bars(times))
+
+
+def test_lost_digits_are_refused_without_names_of_columns_and_beside_other_rows() -> None:
+    rows = "".join(f"1.70951E+12,10,12,9,11,{at},1.70951E+12,55,3,2,22,0\n" for at in range(1, 8))
+    with pytest.raises(DataError, match="1.70951E\\+12 have lost digits"):
+        read(rows)
+    with pytest.raises(DataError, match="1.70951E\\+12 have lost digits"):
+        read("time,open,high,low,close,volume\n" + rows.replace(",55,3,2,22,0", "").replace(",1.70951E+12\n", "\n") + "end,,,,,\n")  # fmt: skip
+
+
+@pytest.mark.parametrize(("timeframe", "digits"), [("1d", 7), ("1d", 8), ("1d", 12), ("1wk", 7), ("1h", 7), ("5m", 7), ("1m", 8), ("1m", 18)])  # fmt: skip
+@pytest.mark.parametrize("comma", [False, True])
+def test_times_in_exponents_that_are_exact_are_read(timeframe: str, digits: int, comma: bool) -> None:
+    for scale in (1, 1000, 1_000_000, 1_000_000_000):
+        found = read(in_exponents(timeframe, digits, scale=scale, comma=comma))
+        assert found.timeframe == timeframe
+        plain = read(bars([str((MONDAY + at * LENGTHS[timeframe]) * scale) for at in range(20)]))
+        assert times_of(found) == times_of(plain)
+
+
+def test_a_round_number_in_exponents_among_plain_ones_is_exact() -> None:
+    """R writes 1.71e+12 where that is shorter than the number itself."""
+    times = ["1709992800000", "1709996400000", "1.71e+12", "1710003600000", "1710007200000"]
+    assert times_of(read(bars(times)))[1:4] == [f"2024-03-09 {hour}:00:00+00:00" for hour in (15, 16, 17)]
+
+
+def test_the_last_seconds_of_bars_and_days_of_spreadsheets_in_exponents_are_exact() -> None:
+    ends = [f"{MONDAY + at * 3600 - 1:.18e}" for at in range(1, 9)]
+    assert times_of(read(bars(ends)))[0] == "2024-03-04 00:00:00+00:00"
+    assert times_of(read(bars(["4.5355E+04", "4.5356E+04", "4.5357E+04"])))[0] == "2024-03-04 00:00:00"
+
+
+def test_a_unit_that_times_in_exponents_contradict_is_said_as_before() -> None:
+    with pytest.raises(DataError, match="is no time from 1971 to 2100 in s"):
+        read(in_exponents("1d", 7), epoch_unit="s")

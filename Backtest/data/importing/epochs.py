@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.understanding import EpochUnit
@@ -13,10 +14,25 @@ from Backtest.errors import DataError
 _EPOCH_RANGE = (3.15e7, 4.1e9)
 _UNITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
 _EXCEL = (3_000.0, 110_000.0)  # days since 1899-12-30: 1908 to 2201
+_EXPONENT = r"\d+(?:[.,](?P<behind>\d+))?[eE]\+?(?P<power>\d{1,2})"
+_DAY = 86_400.0
 
 
 def read_epochs(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUnit]:
-    """Read epochs; each row's unit is told by its size, as Binance's files change from ms to us."""
+    """Read epochs; each row's unit is told by its size, as Binance's files change from ms to us.
+
+    Raises:
+        DataError: they are no times in the unit asked for or in any, or a spreadsheet has taken their last digits.
+    """
+    exponents = texts.str.fullmatch(_EXPONENT).astype(bool)
+    texts = texts.where(~exponents, texts.str.replace(",", ".", regex=False)) if exponents.any() else texts
+    local, unit = _moments(texts, asked)
+    if exponents.sum() > 0.5 * (texts != "").sum() and (unit or not asked):
+        _refuse_lost_digits(texts[exponents], local[exponents], unit)
+    return _checked(local, texts, asked), unit
+
+
+def _moments(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUnit]:
     numbers = pd.to_numeric(texts, errors="coerce").astype("float64")
     known = numbers.dropna()
     exact = pd.to_numeric(
@@ -28,7 +44,7 @@ def read_epochs(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUni
         whole = numbers.where(numbers.between(*_EXCEL))
         seconds = (whole * 86_400).round()
         local = (pd.Timestamp("1899-12-30") + pd.to_timedelta(seconds, unit="s")).astype("datetime64[us]")
-        return _checked(local, texts, asked), "excel"
+        return local, "excel"
     for unit, scale in _UNITS:
         mine = (numbers / scale).between(*_EPOCH_RANGE) & (not asked or asked == unit)
         if mine.any():
@@ -36,7 +52,31 @@ def read_epochs(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUni
             local = local.where(~mine, _micros(exact.where(exact >= 0, 0), numbers, scale, exact >= 0))
     if len(used) > 1:
         used = [max(used, key=lambda u: int((numbers / dict(_UNITS)[u]).between(*_EPOCH_RANGE).sum()))]  # type: ignore[index]
-    return _checked(local, texts, asked), used[0] if used else ""
+    return local, used[0] if used else ""
+
+
+def _refuse_lost_digits(texts: pd.Series, local: pd.Series, unit: EpochUnit) -> None:
+    """Refuse times such as 1.70951E+12 where the digits that are left do not tell the bars apart, or not when they are.
+
+    Where the last digit stands for 100 seconds, whole minutes are exact: any other minute is none when it is rounded so.
+    Whole days of a spreadsheet are exact where no two are alike.
+    """
+    parts = texts.str.extract(_EXPONENT)
+    size = {**{name: 1 / scale for name, scale in _UNITS}, "excel": _DAY}.get(unit, np.inf)
+    last = size * 10.0 ** (pd.to_numeric(parts["power"]) - int(parts["behind"].str.len().fillna(0).max()))
+    if unit == "excel":
+        lost = texts.duplicated(keep=False) | (last > np.where(local == local.dt.normalize(), _DAY, 1.0))
+    else:
+        lost = (last > 100) | ((last > 1) & (local != local.dt.floor("min")))
+    if lost.any():
+        raise DataError(
+            f"Times such as {texts[lost].iloc[0]} have lost digits, as when a spreadsheet saves them in exponent notation: "
+            "what is left does not tell the time of each bar",
+            suggestions=[
+                "Export again with the column of times as text, or as a number without an exponent (format 0)",
+                "Leave the column out where another one holds the times",
+            ],
+        )
 
 
 def _micros(exact: pd.Series, numbers: pd.Series, scale: float, whole: pd.Series) -> pd.Series:

@@ -100,7 +100,7 @@ def read_times(
     elif len(texts) and texts[texts != ""].str.fullmatch(r"(?:1[789]|20)\d{2}").all():
         texts = texts.where(texts == "", texts + "-01-01")  # years
     filled = texts[texts.str.contains(r"\d", regex=True)]
-    numeric = filled.str.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?")
+    numeric = filled.str.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?|\d+,\d+[eE]\+?\d+")
     if clock is None and len(filled) and numeric.mean() > 0.5 and (unit or not _compact(filled)):
         local, found = read_epochs(texts, unit)
         offset = pd.Series(np.nan if found == "excel" else 0.0, index=texts.index).where(local.notna())
