@@ -16,6 +16,7 @@ _UNITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (("s", 1.0), 
 _EXCEL = (3_000.0, 110_000.0)  # days since 1899-12-30: 1908 to 2201
 _EXPONENT = r"\d+(?:[.,](?P<behind>\d+))?[eE]\+?(?P<power>\d{1,2})"
 _DAY = 86_400.0
+_LENGTHS: dict[str, float] = {"excel": _DAY, **{name: 1 / scale for name, scale in _UNITS}}  # of one, in seconds
 
 
 def read_epochs(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUnit]:
@@ -62,8 +63,9 @@ def _refuse_lost_digits(texts: pd.Series, local: pd.Series, unit: EpochUnit) -> 
     Whole days of a spreadsheet are exact where no two are alike.
     """
     parts = texts.str.extract(_EXPONENT)
-    size = {**{name: 1 / scale for name, scale in _UNITS}, "excel": _DAY}.get(unit, np.inf)
-    last = size * 10.0 ** (pd.to_numeric(parts["power"]) - int(parts["behind"].str.len().fillna(0).max()))
+    last = _LENGTHS.get(unit, np.inf) * 10.0 ** (
+        pd.to_numeric(parts["power"]) - int(parts["behind"].str.len().fillna(0).max())
+    )
     if unit == "excel":
         lost = texts.duplicated(keep=False) | (last > np.where(local == local.dt.normalize(), _DAY, 1.0))
     else:
