@@ -120,6 +120,37 @@ def test_pieces_are_the_volume_of_three() -> None:
     assert "Stück is taken as the volume; Volumen and Umsatz count money, which is left out" in found.notes
 
 
+@pytest.mark.parametrize(
+    ("header", "taken", "left"),
+    [
+        ("Volumen;Umsatz", "Volumen", "Umsatz"),
+        ("Umsatz;Volumen", "Umsatz", "Volumen"),
+        ("Shares;Volume", "Shares", "Volume"),
+        ("Quantity;Volume", "Quantity", "Volume"),
+        ("Volume;Trade Volume", "Volume", "Trade Volume"),
+    ],
+)
+@pytest.mark.parametrize("money_first", [False, True])
+def test_a_volume_that_is_another_one_at_the_price_of_the_bar_is_money(
+    header: str, taken: str, left: str, money_first: bool
+) -> None:
+    amounts = [("1.234", "246.800,00"), ("900", "180.099"), ("10", "1.999,5"), ("75", "15.000"), ("3", "601,20")]
+    rows = [f"{money};{pieces}" if money_first else f"{pieces};{money}" for pieces, money in amounts]
+    names = ";".join(header.split(";")[::-1]) if money_first else header
+    text = f"Datum;Erster;Hoch;Tief;Schlusskurs;{names}\n"
+    text += "".join(f"{day};199,10;201,50;198,00;200,25;{row}\n" for day, row in zip(DAYS, rows, strict=True))
+    found = read(text)
+    assert found.require().frame["Volume"].tolist() == [1234.0, 900.0, 10.0, 75.0, 3.0]
+    assert f"{taken} is taken as the volume; {left} counts money, which is left out" in found.notes
+
+
+@pytest.mark.parametrize(("header", "cells"), [("Volumen;Umsatz", "1.234;246"), ("Volume;Shares", "1.234;99.000"), ("Volume;Quantity", "1.234;1.234")])  # fmt: skip
+def test_volumes_whose_names_and_prices_do_not_tell_are_chosen_as_before(header: str, cells: str) -> None:
+    found = volumes(header, cells)
+    assert found.require().frame["Volume"].tolist() == [1234.0] * 5
+    assert not any("money" in note for note in found.notes)
+
+
 @pytest.mark.parametrize("name", ["Volumen", "Umsatz", "Stück", "Stuecke", "Umsatz in Stück", "Volumen (Stück)", "Volumen (Stk.)"])  # fmt: skip
 def test_the_only_volume_is_taken_as_it_is_and_nothing_said(name: str) -> None:
     found = volumes(name, "1.234")
@@ -142,8 +173,8 @@ def test_turnover_alone_is_taken_and_said(header: str, cells: str) -> None:
         ("Volume,Turnover (INR)", "41,8200", "Volume", "Turnover (INR)"),
         ("Volume,Turnover", "41,0.3", "Volume", ""),
         ("Volume,Quantity", "41,7", "Volume", ""),
-        ("tick_volume,real_volume", "41,8200", "tick_volume", ""),
-        ("volume,quote_volume", "41,8200", "volume", ""),
+        ("tick_volume,real_volume", "41,6", "tick_volume", ""),
+        ("volume,quote_volume", "41,8200", "volume", "quote_volume"),
     ],
 )
 def test_volumes_of_other_exports_are_chosen_as_before(header: str, cells: str, taken: str, left: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.layout import MISSING, Table
+from Backtest.data.importing.marks import decimal_mark, mark_of_cells
 from Backtest.data.importing.names import (
     BAR,
     NAMES,
@@ -21,6 +23,7 @@ from Backtest.data.importing.names import (
     split_name,
     zone_in,
 )
+from Backtest.data.importing.numbers import SAMPLE, to_numbers
 from Backtest.data.importing.parts import CLOCK, CLOCK_NAMES, DOTTED_CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
@@ -129,7 +132,7 @@ def _named(table: Table, candidates: _Candidates, findings: Findings) -> Columns
     time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))], findings)
     return Columns(
         time=time, clock=clock, open=bar["open"], high=bar["high"], low=bar["low"], close=bar["close"],
-        volume=_volume(table, candidates, findings), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
+        volume=_volume(table, candidates, bar, findings), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
         per=candidates.best("per"),
     )  # fmt: skip
 
@@ -146,28 +149,47 @@ def _has_several(column: pd.Series) -> bool:
     return texts[~texts.str.lower().isin(list(MISSING))].nunique() > 1
 
 
-def _volume(table: Table, candidates: _Candidates, findings: Findings) -> int:
+def _volume(table: Table, candidates: _Candidates, bar: dict[str, int], findings: Findings) -> int:
     """Return the volume, of two that in pieces or in what is traded; MetaTrader's counts ticks in one column where the other is all zero.
 
-    Turnover in money is said, whether it is left out or the only one there is.
+    Names tell which one that is, or prices do. Money is said, whether it is left out or the only volume there is.
     """
     found = [at for _, at in sorted(candidates.found.get("volume", []))]
     filled = [at for at in found if table.frame[at].astype(str).str.strip(" 0.,").ne("").any()]
     if not filled:
         return found[0] if found else -1
-    pieces = [at for at in found if is_pieces(table.names[at])]
-    money = [at for at, name in enumerate(table.names) if is_turnover(name) or (pieces and at in found)]
-    left = [table.names[at] for at in money if at not in (filled[0], *pieces)]
-    taken = table.names[filled[0]]
-    said = ""
-    if filled[0] not in pieces and (pieces or (is_turnover(taken) and not left)):
-        said = f"{taken} counts money and is taken as the volume, as no other column holds one"
+    named = [at for at in found if is_pieces(table.names[at])]
+    money = {at for at, name in enumerate(table.names) if is_turnover(name) or (named and at in found)} - {*named}
+    taken = filled[0]
+    if not named and (pair := _pieces_and_money(table, filled, bar)):
+        taken, money = pair[0], money | {pair[1]}
+    left = [table.names[at] for at in sorted(money - {taken})]
+    name, said = table.names[taken], ""
+    if taken in money and (named or not left):
+        said = f"{name} counts money and is taken as the volume, as no other column holds one"
     elif left:
         count = "counts" if len(left) == 1 else "count"
-        said = f"{taken} is taken as the volume; {' and '.join(left)} {count} money, which is left out"
+        said = f"{name} is taken as the volume; {' and '.join(left)} {count} money, which is left out"
     if said and said not in findings.notes:
         findings.notes.append(said)
-    return filled[0]
+    return taken
+
+
+def _pieces_and_money(table: Table, volumes: list[int], bar: dict[str, int]) -> tuple[int, int] | None:
+    """Return two volumes of which the second is the first times a price between low and high, in almost every bar."""
+    if len(volumes) < 2:
+        return None
+    prices = [table.frame[at].head(SAMPLE) for at in bar.values()]
+    mark = decimal_mark(prices)[0] or "."
+    low, high = (to_numbers(table.frame[bar[part]].head(SAMPLE), mark).values for part in ("low", "high"))
+    cells = {at: table.frame[at].head(SAMPLE) for at in volumes}
+    amounts = {at: to_numbers(column, mark_of_cells([column]) or mark).values for at, column in cells.items()}
+    for pieces, money in permutations(volumes, 2):
+        traded = (amounts[pieces] > 0) & (amounts[money] > 0)
+        price = amounts[money][traded] / amounts[pieces][traded]
+        if len(price) >= 3 and price.between(low[traded] * 0.99, high[traded] * 1.01).mean() > 0.95:
+            return pieces, money
+    return None
 
 
 def _time_columns(table: Table, found: list[int], findings: Findings) -> tuple[int, int]:
