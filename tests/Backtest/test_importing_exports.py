@@ -205,7 +205,7 @@ def test_times_that_lost_digits_are_refused_and_named(timeframe: str, digits: in
     with pytest.raises(DataError, match="lost digits") as refused:
         read(text)
     assert text.split("\n")[1].split(";" if comma else ",")[0].replace(",", ".") in str(refused.value)
-    assert "as text, or as a number without an exponent" in refused.value.suggestions[0]
+    assert "with the column of times as text or as a number without an exponent" in refused.value.suggestions[0]
 
 
 def test_minutes_that_lost_digits_are_refused_where_hours_are_exact() -> None:
@@ -253,3 +253,29 @@ def test_the_last_seconds_of_bars_and_days_of_spreadsheets_in_exponents_are_exac
 def test_a_unit_that_times_in_exponents_contradict_is_said_as_before() -> None:
     with pytest.raises(DataError, match="is no time from 1971 to 2100 in s"):
         read(in_exponents("1d", 7), epoch_unit="s")
+
+
+@pytest.mark.parametrize("scale", [1, 1000, 1_000_000, 1_000_000_000])
+@pytest.mark.parametrize("timeframe", list(LENGTHS))
+@pytest.mark.parametrize("digits", [5, 6])
+def test_lost_digits_that_are_written_out_again_are_refused(scale: int, timeframe: str, digits: int) -> None:
+    times = [(MONDAY + at * LENGTHS[timeframe]) * scale for at in range(20)]
+    shortened = [str(int(float(f"{time:.{digits}E}"))) for time in times]
+    with pytest.raises(DataError, match=f"{shortened[0]} have lost digits"):
+        read(bars(shortened))
+    assert times_of(read(bars([str(time) for time in times])))[0].startswith("2024-03-04 00:00:00")
+    assert times_of(read(bars([f"{time}.0" for time in times])))[0].startswith("2024-03-04 00:00:00")
+
+
+def test_round_epochs_and_days_of_spreadsheets_that_lost_nothing_are_read() -> None:
+    assert times_of(read(bars(["1710000000", "1710003600"])))[0] == "2024-03-09 16:00:00+00:00"
+    assert times_of(read(bars(["1710000000", "1710003600", "1710007200"])))[0] == "2024-03-09 16:00:00+00:00"
+    assert times_of(read(bars(["45300", "45400", "45500"]), timeframe="3mo"))[0] == "2024-01-09 00:00:00"
+
+
+def test_the_volumes_of_currencies_side_by_side_are_not_said_to_be_money() -> None:
+    names = [f"{part}_{code}" for code in ("EUR", "GBP") for part in ("Open", "High", "Low", "Close", "Volume")]
+    text = ",".join(["Date", *names]) + "\n" + "".join(f"{day},10,12,9,11,5,20,22,19,21,7\n" for day in DAYS)
+    found = read(text, symbol_in_file="GBP")
+    assert found.require().frame["Volume"].tolist() == [7.0] * 5
+    assert not any("money" in note for note in found.notes)

@@ -159,7 +159,7 @@ def _volume(table: Table, candidates: _Candidates, bar: dict[str, int], findings
     if not filled:
         return found[0] if found else -1
     named = [at for at in found if is_pieces(table.names[at])]
-    money = {at for at, name in enumerate(table.names) if is_turnover(name) or (named and at in found)} - {*named}
+    money = {at for at, name in enumerate(table.names) if _is_money(table, name) or (named and at in found)} - {*named}
     taken = filled[0]
     if not named and (pair := _pieces_and_money(table, filled, bar)):
         taken, money = pair[0], money | {pair[1]}
@@ -173,6 +173,12 @@ def _volume(table: Table, candidates: _Candidates, bar: dict[str, int], findings
     if said and said not in findings.notes:
         findings.notes.append(said)
     return taken
+
+
+def _is_money(table: Table, name: str) -> bool:
+    """Whether a volume names its currency; of a symbol beside others Volume_EUR is that of EUR."""
+    group = split_name(name)[0]
+    return is_turnover(name) and not (group and _is_group(table, group))
 
 
 def _pieces_and_money(table: Table, volumes: list[int], bar: dict[str, int]) -> tuple[int, int] | None:

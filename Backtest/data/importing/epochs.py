@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from Backtest.data.importing.numbers import SAMPLE
 from Backtest.data.importing.understanding import EpochUnit
 from Backtest.errors import DataError
 
@@ -25,12 +26,18 @@ def read_epochs(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUni
     Raises:
         DataError: they are no times in the unit asked for or in any, or a spreadsheet has taken their last digits.
     """
-    exponents = texts.str.fullmatch(_EXPONENT).astype(bool)
-    texts = texts.where(~exponents, texts.str.replace(",", ".", regex=False)) if exponents.any() else texts
+    filled = texts[texts != ""]
+    shortened = _are_shortened(filled.head(SAMPLE))
+    texts = texts.str.replace(",", ".", regex=False) if shortened else texts
     local, unit = _moments(texts, asked)
-    if exponents.sum() > 0.5 * (texts != "").sum() and (unit or not asked):
-        _refuse_lost_digits(texts[exponents], local[exponents], unit)
+    if unit or not asked:
+        (_refuse_shortened if shortened else _refuse_coarse)(texts[filled.index], local[filled.index], unit)
     return _checked(local, texts, asked), unit
+
+
+def _are_shortened(texts: pd.Series) -> bool:
+    """Whether most are written as 1.70951E+12; R writes 1.71e+12 among others where it is shorter than the number itself."""
+    return bool(texts.str.fullmatch(_EXPONENT).mean() > 0.5)
 
 
 def _moments(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUnit]:
@@ -56,29 +63,41 @@ def _moments(texts: pd.Series, asked: EpochUnit) -> tuple[pd.Series, EpochUnit]:
     return local, used[0] if used else ""
 
 
-def _refuse_lost_digits(texts: pd.Series, local: pd.Series, unit: EpochUnit) -> None:
-    """Refuse times such as 1.70951E+12 where the digits that are left do not tell the bars apart, or not when they are.
+def _refuse_shortened(texts: pd.Series, local: pd.Series, unit: EpochUnit) -> None:
+    """Refuse times such as 1.70951E+12 where the digits that are left do not tell when each bar is.
 
     Where the last digit stands for 100 seconds, whole minutes are exact: any other minute is none when it is rounded so.
     Whole days of a spreadsheet are exact where no two are alike.
     """
     parts = texts.str.extract(_EXPONENT)
-    last = _LENGTHS.get(unit, np.inf) * 10.0 ** (
-        pd.to_numeric(parts["power"]) - int(parts["behind"].str.len().fillna(0).max())
-    )
+    left = int(parts["behind"].str.len().fillna(0).max())
+    last = _LENGTHS.get(unit, np.inf) * 10.0 ** (pd.to_numeric(parts["power"]) - left)
     if unit == "excel":
         lost = texts.duplicated(keep=False) | (last > np.where(local == local.dt.normalize(), _DAY, 1.0))
     else:
         lost = (last > 100) | ((last > 1) & (local != local.dt.floor("min")))
-    if lost.any():
-        raise DataError(
-            f"Times such as {texts[lost].iloc[0]} have lost digits, as when a spreadsheet saves them in exponent notation: "
-            "what is left does not tell the time of each bar",
-            suggestions=[
-                "Export again with the column of times as text, or as a number without an exponent (format 0)",
-                "Leave the column out where another one holds the times",
-            ],
-        )
+    if (lost & parts["power"].notna()).any():
+        raise _lost_digits(texts[lost & parts["power"].notna()].iloc[0])
+
+
+def _refuse_coarse(texts: pd.Series, local: pd.Series, unit: EpochUnit) -> None:
+    """Refuse times such as 1709510000000, which were shortened and written out again.
+
+    Bars that follow each other are not all at multiples of 1000 seconds, and of the first ones three are enough.
+    """
+    known = local.head(SAMPLE).dropna()
+    if unit != "excel" and len(known) >= 3 and (known == known.dt.floor("1000s")).all():
+        raise _lost_digits(texts[known.index[0]])
+
+
+def _lost_digits(time: str) -> DataError:
+    return DataError(
+        f"Times such as {time} have lost digits, as when a spreadsheet saves them in exponent notation: what is left does not tell the time of each bar",
+        suggestions=[
+            "Export again from the source, with the column of times as text or as a number without an exponent (format 0)",
+            "Leave the column out where another one holds the times",
+        ],
+    )
 
 
 def _micros(exact: pd.Series, numbers: pd.Series, scale: float, whole: pd.Series) -> pd.Series:
