@@ -51,7 +51,8 @@ _COMPACT_DAY = r"^(?P<a>(?:1[789]|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]
 _QUICK = (
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M",
 )  # fmt: skip
-_QUICK_WITHOUT_MARKS = {8: "%Y%m%d", 15: "%Y%m%d %H%M%S"}  # by the length of the text: 0930 is no 09:3:0
+# By the length of the text: 0930 is no 09:3:0.
+_QUICK_WITHOUT_MARKS = {8: "%Y%m%d", 13: "%Y%m%d %H%M", 15: "%Y%m%d %H%M%S"}
 _ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
 _ORDER_NAMES = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 
@@ -93,7 +94,7 @@ def read_times(
     texts = texts.str.replace(r"(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", "", regex=True)
     if texts.str.contains(r"(?i)\d-[AP]M$", regex=True).any():  # 2019-07-01 11-PM
         texts = texts.str.replace(r"^(\S+) (\d{1,2})-([AP]M)$", r"\1 \2:00 \3", case=False, regex=True)
-    if len(texts) and re.match(r"\d{8}[ T]\d", texts.iloc[0]):  # 93000 and 930, as numbers lose the first zero
+    if texts.str.len().isin((12, 14)).any():  # 20240304 930 and 93000, as numbers lose the first zero
         texts = texts.str.replace(r"^(\d{8}[ T])(\d{3}|\d{5})$", r"\g<1>0\2", regex=True)
     if clock is not None:
         texts = _joined(texts, clock)
