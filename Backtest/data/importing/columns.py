@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.layout import MISSING, Table
-from Backtest.data.importing.names import BAR, NAMES, SERIES, folded, is_derived, role_of, split_name, zone_in
+from Backtest.data.importing.marks import decimal_mark, mark_of_cells
+from Backtest.data.importing.names import (
+    BAR,
+    NAMES,
+    SERIES,
+    folded,
+    is_derived,
+    is_pieces,
+    is_turnover,
+    role_of,
+    split_name,
+    zone_in,
+)
+from Backtest.data.importing.numbers import SAMPLE, to_numbers
 from Backtest.data.importing.parts import CLOCK, CLOCK_NAMES, DOTTED_CLOCK, Columns, has_clock, sample
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
@@ -118,7 +132,7 @@ def _named(table: Table, candidates: _Candidates, findings: Findings) -> Columns
     time, clock = _time_columns(table, [at for _, at in sorted(candidates.found.get("time", []))], findings)
     return Columns(
         time=time, clock=clock, open=bar["open"], high=bar["high"], low=bar["low"], close=bar["close"],
-        volume=_volume(table, candidates), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
+        volume=_volume(table, candidates, bar, findings), adj_close=candidates.best("adj_close"), symbol=_symbol(table, candidates),
         per=candidates.best("per"),
     )  # fmt: skip
 
@@ -135,13 +149,53 @@ def _has_several(column: pd.Series) -> bool:
     return texts[~texts.str.lower().isin(list(MISSING))].nunique() > 1
 
 
-def _volume(table: Table, candidates: _Candidates) -> int:
-    """Return the volume; MetaTrader's counts ticks in one column where the other is all zero."""
-    found = sorted(candidates.found.get("volume", []))
-    for _, at in found:
-        if table.frame[at].astype(str).str.strip(" 0.,").ne("").any():
-            return at
-    return found[0][1] if found else -1
+def _volume(table: Table, candidates: _Candidates, bar: dict[str, int], findings: Findings) -> int:
+    """Return the volume, of two that in pieces or in what is traded; MetaTrader's counts ticks in one column where the other is all zero.
+
+    Names tell which one that is, or prices do. Money is said, whether it is left out or the only volume there is.
+    """
+    found = [at for _, at in sorted(candidates.found.get("volume", []))]
+    filled = [at for at in found if table.frame[at].astype(str).str.strip(" 0.,").ne("").any()]
+    if not filled:
+        return found[0] if found else -1
+    named = [at for at in found if is_pieces(table.names[at])]
+    money = {at for at, name in enumerate(table.names) if _is_money(table, name) or (named and at in found)} - {*named}
+    taken = filled[0]
+    if not named and (pair := _pieces_and_money(table, filled, bar)):
+        taken, money = pair[0], money | {pair[1]}
+    left = [table.names[at] for at in sorted(money - {taken})]
+    name, said = table.names[taken], ""
+    if taken in money and (named or not left):
+        said = f"{name} counts money and is taken as the volume, as no other column holds one"
+    elif left:
+        count = "counts" if len(left) == 1 else "count"
+        said = f"{name} is taken as the volume; {' and '.join(left)} {count} money, which is left out"
+    if said and said not in findings.notes:
+        findings.notes.append(said)
+    return taken
+
+
+def _is_money(table: Table, name: str) -> bool:
+    """Whether a volume names its currency; of a symbol beside others Volume_EUR is that of EUR."""
+    group = split_name(name)[0]
+    return is_turnover(name) and not (group and _is_group(table, group))
+
+
+def _pieces_and_money(table: Table, volumes: list[int], bar: dict[str, int]) -> tuple[int, int] | None:
+    """Return two volumes of which the second is the first times a price between low and high, in almost every bar."""
+    if len(volumes) < 2:
+        return None
+    prices = [table.frame[at].head(SAMPLE) for at in bar.values()]
+    mark = decimal_mark(prices)[0] or "."
+    low, high = (to_numbers(table.frame[bar[part]].head(SAMPLE), mark).values for part in ("low", "high"))
+    cells = {at: table.frame[at].head(SAMPLE) for at in volumes}
+    amounts = {at: to_numbers(column, mark_of_cells([column]) or mark).values for at, column in cells.items()}
+    for pieces, money in permutations(volumes, 2):
+        traded = (amounts[pieces] > 0) & (amounts[money] > 0)
+        price = amounts[money][traded] / amounts[pieces][traded]
+        if len(price) >= 3 and price.between(low[traded] * 0.99, high[traded] * 1.01).mean() > 0.95:
+            return pieces, money
+    return None
 
 
 def _time_columns(table: Table, found: list[int], findings: Findings) -> tuple[int, int]:

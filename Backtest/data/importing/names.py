@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Container
 
+from Backtest.instruments import CURRENCIES
+
 # The first names of a part are preferred where a file has several, as "Close" is to "Price".
 NAMES: dict[str, tuple[str, ...]] = {
     "time": (
@@ -38,7 +40,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "adjustedclose", "close adj", "bereinigter schlusskurs", "schlusskurs bereinigt", "adj close price",
     ),
     "volume": (
-        "volume", "v", "vol", "vol.", "volumen", "total volume", "trade volume", "shares", "volume traded", "shares traded", "umsatz", "stuck", "stucke", "stueck", "stuecke", "gehandelte stucke", "gehandelte stuck", "umsatz stuck", "umsatz in stuck", "wolumen", "volumes",
+        "stuck", "volume", "v", "vol", "vol.", "volumen", "total volume", "trade volume", "shares", "volume traded", "shares traded", "umsatz", "wolumen", "volumes",
         "volumefrom", "base volume", "объем", "объём", "hacim", "hac.", "出来高", "成交量", "거래량", "tickvol", "tick volume", "tickvolume",
         "real volume", "quantity", "total traded quantity", "traded quantity",
     ),
@@ -47,6 +49,17 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "per": ("per", "period", "interval", "timeframe", "resolution"),
 }  # fmt: skip
+# Pieces in German, under any of its names the first of the volumes: "Umsatz in Stück", "Volumen (Stk.)", "Gehandelte Stücke".
+_PIECES = re.compile(
+    r"(?:(?:geh\.|gehandelte|anzahl|umsatz|(?:handels|tages)?volumen)[ /]*(?:in )?)?[(\[]?"
+    r"(?:st(?:ue|u)?ck(?:e|zahl|umsatz)?|stk)\.?[)\]]?(?: gehandelt)?"
+)
+# Money, where a currency is said: "Umsatz (EUR)", "Volumen in Euro", "Volume USDT"; Turnover alone may be a rate.
+_TURNOVER = re.compile(
+    r"(?:umsatz|volumen?|turnover)[ /]*(?:in )?[(\[]?"
+    rf"(?:{'|'.join(sorted(CURRENCIES))}|usd[a-z]|[a-z]?busd|euros?|[$€£¥])[)\]]?",
+    re.IGNORECASE,
+)
 # Columns that tell instruments apart only where they have several values.
 SERIES = frozenset(
     {
@@ -107,7 +120,7 @@ def folded(name: str) -> str:
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text.strip().strip("<>\"'*# ").rstrip(":"))
     text = re.sub(r"^\d{1,2}[ab]?[.)]\s*", "", text.lower())
     text = re.sub(r"[\s_]+", " ", text).strip()
-    text = re.sub(r"\s*[(\[](utc|gmt|[a-z]{2,4}|[a-z]+(?: [a-z]+)?/[a-z/ ]+|[$€£])[)\]]$", "", text)
+    text = re.sub(r"\s*[(\[](utc|gmt|(?!stk)[a-z]{2,4}|[a-z]+(?: [a-z]+)?/[a-z/ ]+|[$€£])[)\]]$", "", text)
     if text.startswith(("adj close", "adjusted close")):
         return "adj close"
     if text.startswith(("open ", "high ", "low ", "close ")) and text.endswith(
@@ -119,7 +132,17 @@ def folded(name: str) -> str:
 
 def role_of(name: str) -> tuple[str, int] | None:
     """Return the part of a bar a name stands for, and its rank among the names of that part."""
-    return _ROLE.get(folded(name))
+    return _ROLE.get("stuck" if is_pieces(name) else folded(name))
+
+
+def is_pieces(name: str) -> bool:
+    """Whether a column of volume says that it counts pieces, beside which any other is turnover."""
+    return bool(_PIECES.fullmatch(folded(name)))
+
+
+def is_turnover(name: str) -> bool:
+    """Whether a column of volume says that it counts money."""
+    return bool(_TURNOVER.fullmatch(re.sub(r"[\s_]+", " ", name.strip())))
 
 
 def split_name(name: str) -> tuple[str, str]:

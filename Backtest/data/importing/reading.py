@@ -168,7 +168,7 @@ def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
     if not keep.any():
         raise DataError(f"{table.name} has no usable bar: every row lacks a price or a time")
     parts = {name: _kept(part, keep) for name, part in numbers.items()}
-    times = Times(times.local[keep], times.offset[keep], times.zone, times.order, times.unit, times.said)
+    times = replace(times, local=times.local[keep], offset=times.offset[keep])
     if not times.local.is_monotonic_increasing:
         parts, times = _forwards(parts, times)
     moments = zones.moments(times)
@@ -226,7 +226,7 @@ def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Number
         parts = {
             n: Numbers(p.values.iloc[::-1], p.missing[::-1], p.unreadable[::-1], p.decimals) for n, p in parts.items()
         }
-        times = Times(times.local.iloc[::-1], times.offset.iloc[::-1], times.zone, times.order, times.unit, times.said)
+        times = replace(times, local=times.local.iloc[::-1], offset=times.offset.iloc[::-1])
     return parts, times
 
 
@@ -293,9 +293,14 @@ def _stated(reading: Reading) -> tuple[str, str]:
 
 
 def _starts(times: Times, timeframe: str, findings: Findings) -> Times:
-    """Return the times at which bars start, where those of the file are their last second, as 10:59:59 of an hour is."""
+    """Return the times at which bars start, where those of the file are their last second, as 10:59:59 of an hour is.
+
+    A day, week or month at 24:00 of a date is that date's, whatever the offset; an hour at 24:00 is the midnight that follows.
+    """
     known = times.local.dropna()
-    if not is_intraday(timeframe) or not len(known) or not (known.dt.second == 59).all():
+    if not is_intraday(timeframe):
+        return _of_dates(times, timeframe, findings)
+    if not len(known) or not (known.dt.second == 59).all():
         return times
     local = times.local.dt.floor("s") + pd.Timedelta(seconds=1 - seconds(timeframe))
     first = known.iloc[0]
@@ -303,6 +308,17 @@ def _starts(times: Times, timeframe: str, findings: Findings) -> Times:
         f"The times are the last second of each bar; the bar of {first} is that of {local[known.index[0]]}"
     )
     return replace(times, local=local)
+
+
+def _of_dates(times: Times, timeframe: str, findings: Findings) -> Times:
+    at_24 = times.local.index.isin(times.at_24)
+    if not at_24.any():
+        return times
+    local = times.local.mask(at_24, times.local - pd.Timedelta(days=1))
+    findings.notes.append(
+        f"A time of 24:00 is the end of a bar: {in_words(timeframe)} bars keep the date they bear, as {local[at_24].iloc[0]:%Y-%m-%d}"
+    )
+    return replace(times, local=local, offset=times.offset.mask(at_24))
 
 
 def _adjusted(reading: Reading, frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -49,8 +49,10 @@ _COMPACT = (
 _COMPACT_DAY = r"^(?P<a>(?:1[789]|20)\d{2})(?P<b>0[1-9]|1[0-2])(?P<c>0[1-9]|[12]\d|3[01])(?!\d)" + _CLOCK + _OFFSET
 # Tried on whole columns before the patterns, as reading by one format takes a tenth of the time.
 _QUICK = (
-    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y%m%d", "%Y%m%d %H%M%S",
+    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M",
 )  # fmt: skip
+# By the length of the text: 0930 is no 09:3:0.
+_QUICK_WITHOUT_MARKS = {8: "%Y%m%d", 13: "%Y%m%d %H%M", 15: "%Y%m%d %H%M%S"}
 _ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
 _ORDER_NAMES = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 
@@ -62,6 +64,7 @@ class Times:
     `offset` is minutes east of UTC, NaN where the file gives none; an epoch has 0. `zone` is the
     name of a zone which the type of a Parquet column or the text of all times gives. `order` and `unit` say how they were read.
     `said` are the abbreviations that stand behind times in place of an offset, such as EST.
+    `at_24` are the rows whose time of day is 24:00, of which `local` is the midnight that follows.
     """
 
     local: pd.Series
@@ -70,6 +73,7 @@ class Times:
     order: DateOrder = ""
     unit: EpochUnit = ""
     said: tuple[str, ...] = ()
+    at_24: pd.Index = field(default_factory=lambda: pd.Index([]))
 
 
 def read_times(
@@ -90,12 +94,14 @@ def read_times(
     texts = texts.str.replace(r"(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", "", regex=True)
     if texts.str.contains(r"(?i)\d-[AP]M$", regex=True).any():  # 2019-07-01 11-PM
         texts = texts.str.replace(r"^(\S+) (\d{1,2})-([AP]M)$", r"\1 \2:00 \3", case=False, regex=True)
+    if texts.str.len().isin((12, 14)).any():  # 20240304 930 and 93000, as numbers lose the first zero
+        texts = texts.str.replace(r"^(\d{8}[ T])(\d{3}|\d{5})$", r"\g<1>0\2", regex=True)
     if clock is not None:
         texts = _joined(texts, clock)
     elif len(texts) and texts[texts != ""].str.fullmatch(r"(?:1[789]|20)\d{2}").all():
         texts = texts.where(texts == "", texts + "-01-01")  # years
     filled = texts[texts.str.contains(r"\d", regex=True)]
-    numeric = filled.str.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?")
+    numeric = filled.str.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?|\d+,\d+[eE]\+?\d+")
     if clock is None and len(filled) and numeric.mean() > 0.5 and (unit or not _compact(filled)):
         local, found = read_epochs(texts, unit)
         offset = pd.Series(np.nan if found == "excel" else 0.0, index=texts.index).where(local.notna())
@@ -153,6 +159,7 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
     used = ""
     regions: set[str] = set()
     said: set[str] = set()
+    at_24 = pd.Index([])
     forms = [("ymd", _COMPACT_DAY), ("ymd", _COMPACT), *((o, pattern + _CLOCK + _OFFSET) for o, pattern in _DATES)]
     left = texts[texts != ""]
     for form, pattern in forms:
@@ -167,15 +174,19 @@ def _written(texts: pd.Series, order: DateOrder, findings: Findings) -> Times:
         found = found[found.notna()]
         local.loc[found.index] = found
         offset.loc[found.index] = _offsets(parts.loc[found.index])
+        at_24 = at_24.append(found.index[parts.loc[found.index, "hour"] == "24"])
         regions |= set(parts["region"].fillna(""))
         said |= set(parts["zone"].where(parts["offset"].isna() & parts["region"].isna()).dropna())
         left = left.drop(index=found.index)
-    return Times(local, offset, regions.pop() if len(regions) == 1 else "", used, said=tuple(sorted(said)))
+    region = regions.pop() if len(regions) == 1 else ""
+    return Times(local, offset, region, used, said=tuple(sorted(said)), at_24=at_24)
 
 
 def _by_one_format(texts: pd.Series) -> pd.Series | None:
     """Return the times where all are written in one of the usual formats with the year first."""
-    for form in _QUICK:
+    lengths = texts.str.len().unique()
+    without_marks = _QUICK_WITHOUT_MARKS.get(int(lengths[0])) if len(lengths) == 1 else None
+    for form in (*_QUICK, without_marks) if without_marks else _QUICK:
         if pd.isna(pd.to_datetime(texts.iloc[:1], format=form, errors="coerce")).any():
             continue
         local = pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]")
