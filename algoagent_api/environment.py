@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import hashlib
 import ipaddress
+import itertools
 import json
 import math
 import os
@@ -21,6 +22,17 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from algoagent_api.rules import DAY_S, RULES, port_is_possible
+
+IN_VAR = {
+    "db.sqlite3",
+    "secret_key",
+    "media",
+    "data",
+    "deploy",
+    "broker",
+    "metrics",
+}  # what is in VAR_DIR after a first start
+PROJECT = Path(__file__).resolve().parent.parent
 
 # What the settings of earlier documents are called here. What they turned on is how it is; what they turned off does not exist.
 EARLIER = {
@@ -63,6 +75,9 @@ class Env(environ.Env):  # type: ignore[misc]
         if var not in self.ENVIRON:
             return super().get_value(var, cast, default, parse_default)
         written = str(self.ENVIRON[var]).strip()
+        if unprintable := next((c for c in written if not c.isprintable()), ""):
+            WRONG.append(f"{var} cannot work: it holds {unprintable!r}, which no setting has. Write it on one line")
+            return default
         allowed, means = RULES.get(var, (lambda _: True, ""))
         try:
             if cast in KINDS:
@@ -112,25 +127,34 @@ class Env(environ.Env):  # type: ignore[misc]
         return found
 
 
-def folder(name: str, path: Path, *, make: bool = True) -> Path:
+def folder(name: str, path: Path, *, make: bool = True, own: bool = False) -> Path:
     """Return a setting's folder, made where it is missing; keep in WRONG one that cannot be, or cannot be written to.
 
     Args:
         make: whether it is made; otherwise only whether it could be is looked at.
+        own: whether it is the server's own, which nobody else may look into; one with things of others is refused.
     """
-    why = ""
+    if _refused.intersection((path, *path.parents)):  # it is below one that was refused, which is enough to say
+        return path
+    why = f"{path} holds the project itself" if path.resolve() in (PROJECT, *PROJECT.parents) else ""
     try:
-        if make:
+        if make and not why:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         there = next(p for p in (path, *path.parents) if p.exists())
-        if not there.is_dir():
+        if not why and not there.is_dir():
             why = f"{there} is no folder"
-        elif not os.access(there, os.W_OK | os.X_OK):
+        elif not why and not os.access(there, os.W_OK | os.X_OK):
             why = f"{there} cannot be written to"
+        elif own and not why:
+            found = {e.name for e in path.iterdir() if not e.name.startswith(".")} - {"lost+found"}  # as a new disk has
+            if found and not found & IN_VAR:
+                why = f"{path} holds {min(found)}, which is not this server's"
+            else:
+                with contextlib.suppress(OSError):
+                    path.chmod(0o700)  # of an earlier version, or made by the system
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", "") or str(error)
-    # The default of MEDIA_ROOT is below VAR_DIR: where VAR_DIR cannot be, that alone is said.
-    if why and not _refused.intersection((path, *path.parents)):
+    if why:
         _refused.add(path)
         WRONG.append(f"{name}={path} cannot work: {why}. Name a folder that this user may write to")
     return path
@@ -141,6 +165,8 @@ def own_key(file: Path) -> str:
 
     Web server and workers may start at the same moment: the one that links its file first has made the key of all.
     """
+    if file.parent in _refused:
+        return secrets.token_urlsafe(48)
     with contextlib.suppress(OSError):
         if not file.exists():
             made = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
@@ -304,6 +330,8 @@ def _wrong_together(settings: Mapping[str, Any]) -> Iterator[str]:
     if not settings["DEBUG"]:
         if settings["SECRET_KEY"] == PUBLIC_KEY or len(settings["SECRET_KEY"]) < 32:
             yield "DEBUG is off and SECRET_KEY is missing, public or shorter than 32 characters: set SECRET_KEY to a long random text"
+        elif _written_by_hand(settings["SECRET_KEY"]):
+            yield "DEBUG is off and SECRET_KEY is no random text but one that is guessed: set it to what `openssl rand -hex 32` prints"
         elif len(settings["SIMPLE_JWT"]["SIGNING_KEY"]) < 32:
             yield "JWT_SECRET is shorter than 32 characters, and DEBUG is off: set it to a long random text"
         if not settings["ALLOWED_HOSTS"]:
@@ -313,6 +341,12 @@ def _wrong_together(settings: Mapping[str, Any]) -> Iterator[str]:
             f"UVICORN_HOST={host} cannot work with DEBUG on, which shows the inside of the server to whoever asks: set DEBUG=False, "
             "SECRET_KEY and ALLOWED_HOSTS, or listen on 127.0.0.1"
         )
+    folders = [
+        (name, settings[name]) for name in ("VAR_DIR", "MEDIA_ROOT", "DATA_CACHE_DIR", "CODES_DIR", "DEPLOY_REPO")
+    ]
+    for (name, path), (other, same) in itertools.combinations(folders, 2):
+        if Path(path) == Path(same):
+            yield f"{name} and {other} are both {path}, and each deletes what it does not know: name two folders"
     access, days = settings["JWT_ACCESS_SECONDS"], settings["JWT_REFRESH_DAYS"]
     if access > days * DAY_S:
         name = "JWT_EXPIRY" if "JWT_EXPIRY" in os.environ else "JWT_ACCESS_SECONDS"
@@ -326,6 +360,13 @@ def _wrong_together(settings: Mapping[str, Any]) -> Iterator[str]:
             f"AI_BUDGET_USER_USD={user:g} cannot work: it is above AI_BUDGET_TOTAL_USD={total:g}, which is everybody's together. "
             "Lower the one, or raise the other"
         )
+
+
+def _written_by_hand(key: str) -> bool:
+    """Tell whether a key is one that is guessed: of few characters, or of words."""
+    return len(set(key)) < 8 or any(
+        word in key.lower() for word in ("change", "secret", "insecure", "password", "example")
+    )
 
 
 def settings_or_exit() -> None:

@@ -12,7 +12,7 @@ Rule = tuple[Callable[[Any], bool], str]
 PROVIDERS = ("bundled", "yahoo")
 VENDORS = ("google-gla", "anthropic", "openai", "openrouter", "ollama")
 GATES = ("min_trades", "min_sharpe", "max_drawdown", "min_profit_factor", "min_return_pct")
-BROKERS = ("filesystem", "memory", "redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs")
+BROKERS = ("filesystem", "memory", "redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp")
 HOST = r"\*|\.?[A-Za-z0-9_]([\w-]*)(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]"
 DAY_S = 86_400
 TOKEN_DAYS = 3650
@@ -101,9 +101,9 @@ RULES: dict[str, Rule] = {
     "DEPLOY_GATES": (_gates, f'write JSON such as {{"min_trades": 1}}, where each gate must be a number; known are {", ".join(GATES)}'),
     "LLM_MODEL": (_models, f"write vendor:model, such as google-gla:gemini-2.5-flash; known are {', '.join(VENDORS)}"),
     "CELERY_BROKER_URL": (_broker, f"write a URL such as redis://host:6379/0, with a port from 1 to 65535; known are {', '.join(BROKERS)}"),
-    "SECURITY_CONTACT": (lambda v: all(c.startswith(("mailto:", "https://", "tel:")) for c in v),
+    "SECURITY_CONTACT": (lambda v: all(re.fullmatch(r"(mailto:|https://|tel:)\S{3,}", c) for c in v),
                          "write addresses as security.txt has them, such as mailto:security@example.com,https://example.com/security"),
-    "CACHE_URL": (lambda v: not v or (v.startswith(("redis://", "rediss://")) and _broker(v)),
+    "CACHE_URL": (lambda v: not v or (re.fullmatch(r"rediss?://[^/?]+(/\d*)?(\?.*)?", v) is not None and _broker(v)),
                   "leave it empty, or write the URL of a Redis, such as redis://host:6379/1, with a port from 1 to 65535"),
     **{name: (lambda v: not v or _web(v), _WEB)
        for name in ("SEARXNG_ENDPOINT", "GEMINI_BASE_URL", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OPENROUTER_BASE_URL", "OLLAMA_BASE_URL")},
@@ -111,14 +111,14 @@ RULES: dict[str, Rule] = {
                       "write host names without http:// and port, such as example.com,.example.org"),
     "CSRF_TRUSTED_ORIGINS": (_origins, _ORIGIN_MEANS), "CORS_ALLOWED_ORIGINS": (_origins, _ORIGIN_MEANS),
     **{f"THROTTLE_{scope}": (_rate, _RATE) for scope in ("ANON", "USER", "LOGIN", "REGISTER")},
-    "DATA_UPLOAD_MAX_MEMORY_SIZE": _above(0), "MAX_UPLOAD_MB": _above(0), "UPLOAD_MEMORY_MB": _between(64, MEMORY_MB),
+    "DATA_UPLOAD_MAX_MEMORY_SIZE": _at_least(10_000), "MAX_UPLOAD_MB": _above(0), "UPLOAD_MEMORY_MB": _between(64, MEMORY_MB),
     "UPLOAD_TIMEOUT_S": _seconds(), "DATASETS_PER_USER": _at_least(1), "DATASETS_MB_PER_USER": _at_least(1), "YAHOO_TIMEOUT_S": _seconds(),
     "SANDBOX_READY": _between(0, 64), "SANDBOX_TIMEOUT_S": _seconds(), "SANDBOX_MEMORY_MB": _between(256, MEMORY_MB),
     "BACKTEST_CONCURRENCY": _between(1, 256), "BACKTEST_PER_USER": _at_least(1),
     "BACKTEST_QUEUE_PER_USER": _at_least(1), "SEARCH_TIMEOUT_S": _seconds(), "ARTIFACT_RETENTION_DAYS": _between(0, 36_500),
     "LLM_TIMEOUT_S": _seconds(), "LLM_TRIES": _at_least(1), "AI_BUDGET_USER_USD": _at_least(0), "AI_BUDGET_TOTAL_USD": _at_least(0),
     "AI_BUDGET_RESERVE_PERCENT": (lambda v: 0 <= v <= 100, "it is a percentage from 0 to 100"),
-    "CHAT_WAIT_S": _seconds(zero=True), "NUM_PROXIES": _at_least(0), "SECURE_HSTS_SECONDS": _at_least(0),
+    "CHAT_WAIT_S": _seconds(zero=True), "NUM_PROXIES": _at_least(0), "SECURE_HSTS_SECONDS": _between(0, 10 * 365 * DAY_S),
     "JWT_ACCESS_SECONDS": _between(1, TOKEN_DAYS * DAY_S), "JWT_EXPIRY": _between(1, TOKEN_DAYS * DAY_S),
     "JWT_REFRESH_DAYS": _between(1, TOKEN_DAYS),
 }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -27,14 +26,12 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 
 # A path that is not absolute is one below the project.
-VAR_DIR = environment.folder("VAR_DIR", BASE_DIR / env.str("VAR_DIR", default="var"))
+VAR_DIR = environment.folder("VAR_DIR", BASE_DIR / env.str("VAR_DIR", default="var"), own=True)
 CODES_DIR = environment.folder("CODES_DIR", BASE_DIR / env.str("CODES_DIR", default="Backtest/codes"), make=False)
 MEDIA_ROOT = environment.folder("MEDIA_ROOT", BASE_DIR / env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
 DATA_CACHE_DIR = environment.folder(
     "DATA_CACHE_DIR", BASE_DIR / env.str("DATA_CACHE_DIR", default=str(VAR_DIR / "data"))
 )
-with contextlib.suppress(OSError):
-    VAR_DIR.chmod(0o700)  # of an earlier version, or made by the system: only the owner may
 if DEBUG and not SECRET_KEY:
     SECRET_KEY = environment.own_key(VAR_DIR / "secret_key")
 

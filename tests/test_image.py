@@ -93,7 +93,7 @@ def test_it_serves_with_debug_off_and_no_backtest_waits_for_a_compiler(docker: l
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
-        "SECRET_KEY": "x7" * 25,
+        "SECRET_KEY": "q8Jd73kfLs92mDkeWpq01zXcVbnM8aQwErTy",
         "UVICORN_HOST": "127.0.0.1",
         "UVICORN_PORT": str(port),
         "DATA_PROVIDERS": "bundled",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from data_api.providers import PROVIDERS
 from strategy_api.production import Gates
 from tests.live import Server, end, free_port, http, serve, web
 from tests.live import environment as live_environment
-from tests.warm import run
+from tests.warm import ROOT, run
 
 
 def check(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -33,6 +34,19 @@ CANNOT_WORK = [
     ("LLM_MODEL", "gpt", "vendor:model"),
     ("CELERY_BROKER_URL", "kafka://x", "redis"),
     ("CELERY_BROKER_URL", "redis", "redis://host"),
+    ("CELERY_BROKER_URL", "sqs://", "redis"),
+    ("SECURITY_CONTACT", "mailto:", "mailto:security@example.com"),
+    ("SECURITY_CONTACT", "mailto:a@b.com\nX: y", "Write it on one line"),
+    ("GEMINI_API_KEY", "a\nb", "Write it on one line"),
+    ("CACHE_URL", "redis://host:6379/first", "redis://host:6379/1"),
+    ("VAR_DIR", "", "holds the project itself"),
+    ("VAR_DIR", "/dev/null", "Name a folder"),
+    ("VAR_DIR", "/etc", "which is not this server's"),
+    ("CODES_DIR", "/", "holds the project itself"),
+    ("MEDIA_ROOT", str(ROOT), "holds the project itself"),
+    ("DEPLOY_REPO", str(ROOT), "holds the project itself"),
+    ("DATA_UPLOAD_MAX_MEMORY_SIZE", "1", "at least 10000"),
+    ("SECURE_HSTS_SECONDS", "1000000000000000000000000000000", "from 0 to"),
     ("SECURITY_CONTACT", "security@example.com", "mailto:security@example.com"),
     ("CACHE_URL", "memcached://host", "redis://host:6379/1"),
     ("CACHE_URL", "redis://host:0/1", "from 1 to 65535"),
@@ -79,7 +93,7 @@ CANNOT_WORK = [
     ("SANDBOX_READY", "65", "from 0 to 64"),
     ("SANDBOX_IMAGE", "", "name an image"),
     ("BACKTEST_CONCURRENCY", "257", "from 1 to 256"),
-    ("SECURE_HSTS_SECONDS", "-1", "at least 0"),
+    ("SECURE_HSTS_SECONDS", "-1", "from 0 to"),
     ("AI_BUDGET_USER_USD", "21", "above AI_BUDGET_TOTAL_USD=20"),
     ("AI_BUDGET_RESERVE_PERCENT", "nan", "AI_BUDGET_RESERVE_PERCENT=nan is not a number"),
     ("DATABASE_URL", "sqlite:////nonexistent/dir/db.sqlite3", "no folder /nonexistent"),
@@ -133,13 +147,20 @@ SEVERAL = {
 )  # fmt: skip
 def test_all_that_cannot_work_is_named_at_once_by_whatever_starts(tmp_path: Path, module: tuple[str, ...]) -> None:
     command = ["-m", *module] if module else ["manage.py", "check"]
-    production = {"DEBUG": "False", "SECRET_KEY": "s" * 40, "ALLOWED_HOSTS": ""}
+    production = {"DEBUG": "False", "SECRET_KEY": "q8Jd73kfLs92mDkeWpq01zXcVbnM8aQwErTy", "ALLOWED_HOSTS": ""}
     done = run(command, live_environment(tmp_path, **SEVERAL, **production))
     assert done.returncode == 1
     first, *lines = done.stderr.strip().splitlines()
     assert first == "The settings cannot work: 6 are wrong"
     assert {line.strip().partition("=")[0] for line in lines} == {*SEVERAL, "ALLOWED_HOSTS"}
     assert len(lines) == 6, "what follows from VAR_DIR is not said again"
+
+
+def test_nothing_but_its_own_folder_is_closed_to_others(tmp_path: Path) -> None:
+    before = {path: os.stat(path).st_mode for path in ("/dev/null", "/etc", str(ROOT))}
+    for path in before:
+        assert check(tmp_path, VAR_DIR=path).returncode == 1
+    assert {path: os.stat(path).st_mode for path in before} == before
 
 
 def test_a_smaller_budget_of_all_is_a_users_too(tmp_path: Path) -> None:
@@ -243,7 +264,7 @@ def test_what_other_programs_read_is_not_misspelt() -> None:
 
 
 def test_a_short_key_of_tokens_is_refused_in_production(tmp_path: Path) -> None:
-    production = {"DEBUG": "off", "SECRET_KEY": "s" * 40}
+    production = {"DEBUG": "off", "SECRET_KEY": "q8Jd73kfLs92mDkeWpq01zXcVbnM8aQwErTy"}
     done = check(tmp_path, **production, JWT_SECRET="short")
     assert done.returncode != 0
     assert "JWT_SECRET is shorter than 32" in done.stderr
@@ -281,7 +302,7 @@ def test_the_known_names_are_those_of_the_code() -> None:
 
 def test_a_database_without_tables_says_so_once(tmp_path: Path) -> None:
     port = free_port()
-    server = Server(f"http://127.0.0.1:{port}", live_environment(tmp_path))
+    server = Server(f"http://127.0.0.1:{port}", live_environment(tmp_path / "var"))
     log = tmp_path / "server.log"
     process = web(server, log)
     try:

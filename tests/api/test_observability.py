@@ -56,7 +56,13 @@ def test_a_sandbox_that_does_not_work_isolates_nothing(client: Any, db: None, mo
 
 
 def test_everything_works_on_a_real_server(tmp_path: Path) -> None:
-    with serve(tmp_path, workers=1, LOG_FORMAT="json", SECRET_KEY="s" * 40, METRICS_TOKEN="count-me-in") as server:
+    with serve(
+        tmp_path,
+        workers=1,
+        LOG_FORMAT="json",
+        SECRET_KEY="q8Jd73kfLs92mDkeWpq01zXcVbnM8aQwErTy",
+        METRICS_TOKEN="count-me-in",
+    ) as server:
         token = server.token()
         header = {"Authorization": f"Bearer {token}", "X-Request-ID": "my-request-1"}
         answer = http.post(
