@@ -651,11 +651,7 @@ class Conditions:
             return None
         name = "HIGHEST" if self.draft.rising_side else "LOWEST"
         level = self.draft.indicator(name, {"timeperiod": self.draft.bars(token.value, unit)})
-        return Cross(
-            left=Price(column="Close"),
-            direction="above" if self.draft.rising_side else "below",
-            right=level.model_copy(update={"offset": 1}),
-        )
+        return self.predicates.movements.beyond(Price(column="Close"), level.model_copy(update={"offset": 1}))
 
     def _framed_comparison(self) -> AnyCondition | None:
         """Read a comparison and the time frame before or behind it, which is that of all its indicators without one."""
@@ -782,16 +778,22 @@ class Conditions:
     def _cross_without_subject(self) -> AnyCondition | None:
         """Read "a cross above the 50 SMA" and "crossover of the 10 and 20 EMA"."""
         cursor = self.cursor
+        if (broken := self.predicates.break_of()) is not None:
+            return broken
+        cursor.skip_noise()
+        verb = token.norm if (token := cursor.peek()) else ""
         direction = cursor.take("CROSS")
         if direction is not None:
             right = self.operands.operand()
             if right is None or isinstance(right, Value):
                 return None
             close = Price(column="Close")
+            found = self.predicates.passed(close, direction, right, verb)
             self.draft.subject = close
-            self.draft.pairs += ((close, right, "cross"),)
+            self.draft.worded += (found,) if isinstance(found, Compare) else ()
+            self.draft.pairs += ((close, right, "cross" if isinstance(found, Cross) else "level"),)
             self.draft.mentions += (right, close)
-            return Cross(left=close, direction=direction, right=right)
+            return found
         if (word := cursor.words("bullish", "bearish")) is not None or cursor.looking_at("CROSSES"):
             if word:
                 self.draft.rising_side, before = word == "bullish", self.draft.rising_side

@@ -223,7 +223,7 @@ CATEGORIES: dict[str, Phrases] = {
     },
     "CROSS": _crosses(),
     "CROSSES": _each(
-        "cross, crosses, crossing, crossed, crossover, crossovers, cross over each other, intersect, intersects, crosses through, breaks, break, breaking, breaks through, crossing through, breaches"
+        "cross, crosses, crossing, crossed, crossover, crossovers, cross over each other, intersect, intersects, crosses through, breaks, break, breaking, breaks through, crossing through, breaches, takes out, take out, taking out, took out"
     ),
     "BETWEEN": _each(
         "between, in between, inside, within the range, in the range, in the range of, in the range from, ranging from"
