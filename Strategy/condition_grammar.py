@@ -36,6 +36,7 @@ from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.piercing import pierced
 from Strategy.predicates import Predicates, joined
+from Strategy.price_moves import PriceMoves
 from Strategy.pronouns import Pronouns
 
 _PULLBACKS = (
@@ -85,6 +86,7 @@ class Conditions:
         self.pronouns = Pronouns(cursor, draft, self.predicates.read)
         self.clock = Clock(cursor, draft)
         self.shapes = BarShapes(cursor, draft)
+        self.moves = PriceMoves(cursor, draft)
         self.at_boundary = at_boundary
         self.depth = 0
         self.nested = 0
@@ -541,6 +543,8 @@ class Conditions:
             return UnrealizedReturn(op=op, percent=token.value)
         if not self.draft.exit_rule:
             return None
+        if (moved := self.moves.at_close(rising=self.draft.rising_side)) is not None:
+            return moved
         mark = cursor.mark()
         cursor.words("after", "for", noise=False)
         cursor.words("in a position for", "in the trade for", "held for", noise=False)
