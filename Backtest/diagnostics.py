@@ -177,7 +177,9 @@ def _bare_risk(where: str, value: Any) -> Diagnostic:
     form = json.dumps({"type": kind, "value": _plain(float(number[1]) if number else usual)})
     shown = f", not {value!r}"[:80] if isinstance(value, str | int | float) else ""
     of = "equity" if kind == "percent_of_equity" else "the entry price"
-    return _error("invalid", where, f"{where} is an object{shown}: {form} is that many percent of {of}", f"Write {form}")
+    return _error(
+        "invalid", where, f"{where} is an object{shown}: {form} is that many percent of {of}", f"Write {form}"
+    )
 
 
 def _not_numbers(indicator: Any, where: str) -> Iterable[Diagnostic]:

@@ -66,7 +66,9 @@ _LEADS = ("", "the ", "a ", "its ")
 _CLOSE = ("close", "closing price")
 _THE_CLOSE = tuple(f"{lead}{noun}" for lead in _LEADS for noun in _CLOSE)
 _CLOSES = tuple(
-    f"{subject} {verb}".strip() for subject, verb in product(_SUBJECTS, ("closes", "closed", "has closed")) if "close" not in subject
+    f"{subject} {verb}".strip()
+    for subject, verb in product(_SUBJECTS, ("closes", "closed", "has closed"))
+    if "close" not in subject
 )
 
 
@@ -150,7 +152,9 @@ class PriceMoves:
         self._close_until = cursor.position
         gains = found.up != rising
         percent = found.percent if gains else -found.percent
-        text = "How far the close is from the entry price is judged at each close, and the position left at the next fill"
+        text = (
+            "How far the close is from the entry price is judged at each close, and the position left at the next fill"
+        )
         self.draft.assume("close_from_entry", text, "a stop or target within the bar", "exit_rules")
         op: Operator = (">" if gains else "<") if found.beyond else (">=" if gains else "<=")
         return UnrealizedReturn(op=op, percent=percent)

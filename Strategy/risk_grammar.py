@@ -520,7 +520,7 @@ class Risk:
         cursor, start = self.cursor, self.cursor.position
         if cursor.take("SHARES", noise=False):
             return count
-        units = cursor.take("LOTS", noise=False)
+        units: float | None = cursor.take("LOTS", noise=False)
         said = " ".join([f"{count:g}", *(t.norm for t in cursor.tokens[start : cursor.position])])
         if units is None and bare and count <= _MOST_LOTS and not cursor.looking_at("UNIT", noise=False):
             units, said = LOT, f"lot size {count:g}"

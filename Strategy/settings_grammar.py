@@ -240,9 +240,7 @@ class Settings:
             return True
         cursor.reset(start)
         token = cursor.number()
-        kind = (
-            "commission_fixed" if cursor.take("FIXED") else "commission" if cursor.take("COMMISSION") else None
-        )
+        kind = "commission_fixed" if cursor.take("FIXED") else "commission" if cursor.take("COMMISSION") else None
         if kind is None:
             return False
         if none and token is None:
@@ -396,7 +394,9 @@ def settle_spread(draft: Draft) -> None:
         return
     named = " and ".join(f"a {kind} of {_of_fills(*paid[kind])}" for kind in sorted(paid, reverse=True))
     are = "together are" if len(paid) > 1 else "is"
-    text = f"{named[0].upper()}{named[1:]} {are} modelled as a spread of {total * 100:.10g}%, all of it paid at the entry"
+    text = (
+        f"{named[0].upper()}{named[1:]} {are} modelled as a spread of {total * 100:.10g}%, all of it paid at the entry"
+    )
     draft.assume("slippage", text, "paid at each fill", "execution.spread")
 
 

@@ -11,7 +11,12 @@ from Strategy.text_parser import parse_strategy
 
 
 def load(risk: dict[str, Any], timeframe: str = "1d", **more: Any) -> Loaded:
-    close_above_100 = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 100}}
+    close_above_100 = {
+        "type": "compare",
+        "left": {"type": "price"},
+        "op": ">",
+        "right": {"type": "value", "value": 100},
+    }
     rules = {"entry_rules": [{"when": close_above_100}]}
     return load_canonical({"timeframe": timeframe, **rules, "risk": {"max_bars": 4, **risk}, **more})
 
@@ -32,8 +37,18 @@ def percent(value: float) -> dict[str, Any]:
         ({"take_profit": percent(0.1)}, "1d", "risk.take_profit", "10 would mean 10%"),
         ({"take_profit": percent(0.19)}, "1mo", "risk.take_profit", "19 would mean 19%"),
         ({"trailing_stop": percent(0.03)}, "1d", "risk.trailing_stop", "3 would mean 3%"),
-        ({"position_size": {"type": "percent_of_equity", "value": 0.5}}, "1d", "risk.position_size", "50 would mean 50%"),
-        ({"position_size": {"type": "percent_of_equity", "value": 1}}, "5m", "risk.position_size", "100 would mean 100%"),
+        (
+            {"position_size": {"type": "percent_of_equity", "value": 0.5}},
+            "1d",
+            "risk.position_size",
+            "50 would mean 50%",
+        ),
+        (
+            {"position_size": {"type": "percent_of_equity", "value": 1}},
+            "5m",
+            "risk.position_size",
+            "100 would mean 100%",
+        ),
     ],
 )
 def test_a_fraction_where_percent_is_meant_is_warned_of(
