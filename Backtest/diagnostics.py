@@ -7,6 +7,7 @@ strategy for rules that cannot work (errors) and for what a careful trader would
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -146,6 +147,8 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
             meant = meant_timeframe(str(value))
             hint = f"did you mean `{meant}`?" if meant else f"There are {', '.join(TIMEFRAMES)}"
             yield _error("invalid", where, f"{where}: {str(value)[:40]!r} is no time frame: {hint}", hint)
+        elif kind == "model_attributes_type" and where in _RISK_FORMS:
+            yield _bare_risk(where, value)
         elif kind == "value_error":
             text = message.removeprefix("Value error, ")
             prefix, _, rest = text.partition(": ")
@@ -154,6 +157,29 @@ def _from_pydantic(error: ValidationError) -> Iterable[Diagnostic]:
         else:
             shown = f", got {value!r}"[:80] if isinstance(value, str | int | float | bool) else ""
             yield _error("invalid", where, f"{where}: {message}{shown}")
+
+
+_RISK_FORMS = {
+    **dict.fromkeys(("risk.stop_loss", "risk.take_profit", "risk.trailing_stop"), ("percent", 5.0)),
+    "risk.position_size": ("percent_of_equity", 50.0),
+}
+
+
+def _plain(number: float) -> float:
+    """Return a number without a fraction of zero: 5 for 5.0."""
+    return int(number) if number.is_integer() else number
+
+
+def _bare_risk(where: str, value: Any) -> Diagnostic:
+    """Return the finding of a stop, target or size that is a bare number, such as 5 or "5%", with its right form."""
+    kind, usual = _RISK_FORMS[where]
+    number = re.fullmatch(r"\s*-?(\d+(?:\.\d+)?)\s*%?\s*", "" if isinstance(value, bool) else str(value))
+    form = json.dumps({"type": kind, "value": _plain(float(number[1]) if number else usual)})
+    shown = f", not {value!r}"[:80] if isinstance(value, str | int | float) else ""
+    of = "equity" if kind == "percent_of_equity" else "the entry price"
+    return _error(
+        "invalid", where, f"{where} is an object{shown}: {form} is that many percent of {of}", f"Write {form}"
+    )
 
 
 def _not_numbers(indicator: Any, where: str) -> Iterable[Diagnostic]:
@@ -246,6 +272,7 @@ def diagnose(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
             yield from _truths(strategy, f"{field}[{i}]", rule.when)
     yield from _ways_out(strategy)
     yield from _risk(strategy)
+    yield from _fractions(strategy)
     yield from _indicators(strategy)
 
 
@@ -413,6 +440,29 @@ def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
             f"A short target of {risk.take_profit.value:g}% lies below zero",
             "Use less than 100%",
         )
+
+
+LEAST_PERCENT = 0.2  # a level nearer to the entry than this is hardly meant on bars of a day and longer
+
+
+def _fractions(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
+    """Yield a warning for each percentage that may be meant as a fraction; where words say "%" there is no doubt."""
+    risk, size = strategy.risk, strategy.risk.position_size
+    if strategy.provenance.parser == "rules":
+        return
+    for name in ("stop_loss", "take_profit", "trailing_stop"):
+        level = getattr(risk, name)
+        if isinstance(level, PercentLevel) and level.value < LEAST_PERCENT and not is_intraday(strategy.timeframe):
+            what = f"{level.value:g}% of the entry price away from it"
+            yield _fraction(f"risk.{name}", f"the {name.replace('_', ' ')} is {what}", level.value)
+    if isinstance(size, PercentOfEquity) and size.value <= 1:
+        yield _fraction("risk.position_size", f"a trade takes {size.value:g}% of the equity", size.value)
+
+
+def _fraction(where: str, meaning: str, value: float) -> Diagnostic:
+    whole = f"{value * 100:.10g}"
+    message = f"{where}.value is in percent: with {value:g} {meaning}. {whole} would mean {whole}%"
+    return _warning("percent_or_fraction", where, message, f"Write {whole} where {whole}% is meant")
 
 
 def _indicators(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:

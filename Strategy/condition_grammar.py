@@ -36,6 +36,7 @@ from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.piercing import pierced
 from Strategy.predicates import Predicates, joined
+from Strategy.price_moves import PriceMoves
 from Strategy.pronouns import Pronouns
 
 _PULLBACKS = (
@@ -85,6 +86,7 @@ class Conditions:
         self.pronouns = Pronouns(cursor, draft, self.predicates.read)
         self.clock = Clock(cursor, draft)
         self.shapes = BarShapes(cursor, draft)
+        self.moves = PriceMoves(cursor, draft)
         self.at_boundary = at_boundary
         self.depth = 0
         self.nested = 0
@@ -541,6 +543,8 @@ class Conditions:
             return UnrealizedReturn(op=op, percent=token.value)
         if not self.draft.exit_rule:
             return None
+        if (moved := self.moves.at_close(rising=self.draft.rising_side)) is not None:
+            return moved
         mark = cursor.mark()
         cursor.words("after", "for", noise=False)
         cursor.words("in a position for", "in the trade for", "held for", noise=False)
@@ -651,11 +655,7 @@ class Conditions:
             return None
         name = "HIGHEST" if self.draft.rising_side else "LOWEST"
         level = self.draft.indicator(name, {"timeperiod": self.draft.bars(token.value, unit)})
-        return Cross(
-            left=Price(column="Close"),
-            direction="above" if self.draft.rising_side else "below",
-            right=level.model_copy(update={"offset": 1}),
-        )
+        return self.predicates.movements.beyond(Price(column="Close"), level.model_copy(update={"offset": 1}))
 
     def _framed_comparison(self) -> AnyCondition | None:
         """Read a comparison and the time frame before or behind it, which is that of all its indicators without one."""
@@ -782,16 +782,22 @@ class Conditions:
     def _cross_without_subject(self) -> AnyCondition | None:
         """Read "a cross above the 50 SMA" and "crossover of the 10 and 20 EMA"."""
         cursor = self.cursor
+        if (broken := self.predicates.break_of()) is not None:
+            return broken
+        cursor.skip_noise()
+        verb = token.norm if (token := cursor.peek()) else ""
         direction = cursor.take("CROSS")
         if direction is not None:
             right = self.operands.operand()
             if right is None or isinstance(right, Value):
                 return None
             close = Price(column="Close")
+            found = self.predicates.passed(close, direction, right, verb)
             self.draft.subject = close
-            self.draft.pairs += ((close, right, "cross"),)
+            self.draft.worded += (found,) if isinstance(found, Compare) else ()
+            self.draft.pairs += ((close, right, "cross" if isinstance(found, Cross) else "level"),)
             self.draft.mentions += (right, close)
-            return Cross(left=close, direction=direction, right=right)
+            return found
         if (word := cursor.words("bullish", "bearish")) is not None or cursor.looking_at("CROSSES"):
             if word:
                 self.draft.rising_side, before = word == "bullish", self.draft.rising_side

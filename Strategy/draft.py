@@ -95,6 +95,7 @@ class Draft:
     days: TradingDays | None = (
         None  # decides how many bars a day and a week have; None where what is traded is not known
     )
+    traded: str = ""  # the symbol that is traded where the text names none
     symbols: tuple[str, ...] = ()
     indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
     entries: tuple[tuple[Side, AnyCondition], ...] = ()
@@ -112,6 +113,8 @@ class Draft:
     ] = ()  # STOP, TARGET or TRAIL, where it lies, the words
     said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
     execution: Mapping[str, Any] = field(default_factory=dict)
+    spreads: tuple[tuple[str, float, int], ...] = ()  # spread or slippage, its part of the price, how many fills pay it
+    lots: tuple[tuple[str, float], ...] = ()  # the lots that were said, and how many units of a currency pair they are
     moves: tuple[PriceMove, ...] = ()
     flags: frozenset[str] = frozenset()
     only_sides: frozenset[Side] = frozenset()

@@ -82,6 +82,12 @@ def _crosses() -> Phrases:
     return phrases
 
 
+def _lots() -> Phrases:
+    """Return lots by their names, with how many units of a currency pair each is."""
+    sizes = {"": 100_000, "standard ": 100_000, "full ": 100_000, "mini ": 10_000, "micro ": 1_000, "nano ": 100}
+    return {f"{size}{noun}": units for (size, units), noun in product(sizes.items(), ("lot", "lots"))}
+
+
 def _leaving(side: str, *verbs: str) -> Phrases:
     """Return the phrases that leave the positions of one side: "get out of my longs", "longs are closed"."""
     nouns = (f"{side}s", f"{side} positions", f"{side} trades", side, f"{side} position", f"{side} trade")
@@ -217,7 +223,7 @@ CATEGORIES: dict[str, Phrases] = {
     },
     "CROSS": _crosses(),
     "CROSSES": _each(
-        "cross, crosses, crossing, crossed, crossover, crossovers, cross over each other, intersect, intersects, crosses through, breaks, break, breaking, breaks through, crossing through, breaches"
+        "cross, crosses, crossing, crossed, crossover, crossovers, cross over each other, intersect, intersects, crosses through, breaks, break, breaking, breaks through, crossing through, breaches, takes out, take out, taking out, took out"
     ),
     "BETWEEN": _each(
         "between, in between, inside, within the range, in the range, in the range of, in the range from, ranging from"
@@ -462,7 +468,8 @@ CATEGORIES: dict[str, Phrases] = {
     "PER_TRADE": _each(
         "per trade, per position, each trade, a trade, each time, in each trade, to each trade, to every trade, on each trade, every trade, for each trade, in every trade, per entry, on every trade, each position, per order, each, in the trade"
     ),
-    "SHARES": _each("shares, share, units, unit, contracts, contract, coins, coin, lots, lot, stocks, tokens, token"),
+    "SHARES": _each("shares, share, units, unit, contracts, contract, coins, coin, stocks, tokens, token"),
+    "LOTS": _lots(),
     "FULL": _each(
         "all in, full size, full position, fully invested, everything, whole account, full equity, all of my capital, the whole account, all capital, all equity, maximum size, all my money, full capital, all available cash, entire account, the entire account, all my capital"
     ),
@@ -479,7 +486,19 @@ CATEGORIES: dict[str, Phrases] = {
         "commission, commissions, fee, fees, trading fee, trading fees, transaction cost, transaction costs, brokerage, cost, costs, trading costs, trading cost, broker fee, commission rate"
     ),
     "FIXED": _each("fixed commission, fixed fee, flat fee, flat commission"),
-    "SPREAD": _each("spread, slippage, bid ask spread, spreads"),
+    "SPREAD": {**_each("spread, bid ask spread, spreads", "spread"), **_each("slippage", "slippage")},
+    # At how many of a trade's two fills a cost is paid.
+    "FILLS": {
+        **_each(
+            "per side, a side, each side, on each side, each way, on each way, both ways, per fill, each fill, at each fill, on each fill, on every fill, at every fill, "
+            "per order, each order, on each order, on entry and exit, at entry and exit, on both entry and exit, on entries and exits, on both sides",
+            2,
+        ),
+        **_each(
+            "round trip, per round trip, a round trip, each round trip, for the round trip, for a round trip, round turn, per round turn, in total, in all, on entry only, at entry only",
+            1,
+        ),
+    },
     "MARGIN": _each("margin, margin requirement"),
     "LEVERAGE": _each("leverage, leveraged, times leverage, x leverage"),
     "ON_CLOSE": _each(

@@ -15,6 +15,7 @@ from Backtest.canonical import (
     Price,
     Rising,
     Value,
+    walk,
 )
 from Backtest.indicators import REGISTRY
 from Backtest.timeframes import in_words, is_intraday, seconds
@@ -433,6 +434,35 @@ class Movements:
             return None
         of_day = item.name == "SMA" and item.params["timeperiod"] == 1 and item.source_name in ("High", "Low")
         return item.source_name if of_day else {"HIGHEST": "High", "LOWEST": "Low"}.get(item.name)
+
+    def is_extreme_before(self, subject: AnyOperand, direction: str, level: AnyOperand) -> bool:
+        """Whether a level is a high of the bars before that lay at or above the subject itself, or a low at or below it.
+
+        So is one at a distance, "1% above yesterday's high". One of a coarser time frame stands still from bar to bar.
+        """
+        if isinstance(level, Math):
+            base, distance = (level.right, level.left) if isinstance(level.left, Value) else (level.left, level.right)
+            far = not any(isinstance(node, Price) or self._is_of_price(node) for node in walk(distance))
+            return far and level.op != "/" and self.is_extreme_before(subject, direction, base)
+        if not isinstance(level, Price | IndicatorRef) or not level.offset:
+            return False
+        side = "High" if direction == "above" else "Low"
+        beyond = {side}  # what lay beyond the subject on each of the bars before
+        if isinstance(subject, Price) and subject.column != "Volume":
+            beyond |= {subject.column}
+        elif not isinstance(subject, Price | IndicatorRef) or self._is_of_price(subject):
+            return False  # any other high, said of volume or an oscillator, is its own
+        if isinstance(level, Price):
+            return isinstance(subject, Price) and level.column in beyond
+        item = self.draft.indicators[level.id]
+        if item.name == "DONCHIAN":
+            return item.timeframe is None and level.output == ("upper" if direction == "above" else "lower")
+        extreme = item.name == ("HIGHEST" if direction == "above" else "LOWEST")
+        return extreme and item.timeframe is None and item.source_name in beyond
+
+    def _is_of_price(self, node: object) -> bool:
+        """Whether an operand is an indicator that lies among the prices."""
+        return isinstance(node, IndicatorRef) and self.draft.indicators[node.id].entry.scale == "price"
 
     def _touched(self, subject: AnyOperand, *, new: bool = True) -> AnyCondition | None:
         """Read the level of a touch; where `new`, that of a high or low of several bars is a new one: "hits the 20-day low"."""

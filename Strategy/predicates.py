@@ -47,6 +47,12 @@ _WAYS_BACK: dict[str, Literal["above", "below"]] = {
 # The words of a distance by the side of X on which "2 ATR below X" is.
 _SIDES = {"above": ">", "over": ">", "higher": ">", "below": "<", "under": "<", "lower": "<", "off": "<"}
 
+# Verbs of a break, which is one anew on each bar where the level moves on with the bars.
+BREAKING = frozenset((
+    "break", "breaks", "breaking", "broke", "breakout", "breakouts", "breakdown", "breakdowns", "breaches", "take", "takes", "taking", "took",
+    "surpass", "surpasses", "exceeded",
+))  # fmt: skip
+
 _LONG_LENGTHS = (144, 150, 200, 233)  # of averages; another number above 100 may be a price
 
 
@@ -270,11 +276,15 @@ class Predicates:
         if direction is None:
             return None
         mark = self.cursor.mark()
-        found = self._right_sides(subject, lambda right: Cross(left=subject, direction=direction, right=right))
+
+        def passed(right: AnyOperand) -> AnyCondition:
+            return self.passed(subject, direction, right, verb)
+
+        found = self._right_sides(subject, passed)
         if found is None and (before := self.draft.compared_with(subject)) is not None:
             # "Sell when it crosses below": below what it crossed before.
             self.cursor.reset(mark)
-            found = Cross(left=subject, direction=direction, right=before)
+            found = passed(before)
             self.draft.worded += (found,)
             return found
         if found is None:
@@ -285,6 +295,36 @@ class Predicates:
             *(("from below", "from underneath") if direction == "above" else ("from above",)), noise=False
         )
         return self._and_level(subject, found)
+
+    def passed(
+        self, subject: AnyOperand, direction: Literal["above", "below"], right: AnyOperand, verb: str
+    ) -> AnyCondition:
+        """Return "crosses above X", or "breaks above X", which of a high of the bars before is a close above it.
+
+        Such a high moves on with each bar, and the close of a bar lies below its own high: whatever comes next to close
+        above it breaks it.
+        """
+        if verb in BREAKING and self.movements.is_extreme_before(subject, direction, right):
+            return Compare(left=subject, op=">" if direction == "above" else "<", right=right)
+        return Cross(left=subject, direction=direction, right=right)
+
+    def break_of(self) -> AnyCondition | None:
+        """Read "a break of yesterday's high", which is upward as that of a low is downward."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        said = cursor.words("break of", "breaks of", "breakout of", "breakouts of", "breakdown of")
+        right = self.operands.operand() if said else None
+        edge = self.movements.edge(right) if right is not None else None
+        if right is None or edge is None:
+            cursor.reset(mark)
+            return None
+        close = Price(column="Close")
+        found = self.passed(close, "above" if edge == "High" else "below", right, "break")
+        self.draft.subject = close
+        self.draft.worded += (found,)
+        self.draft.pairs += ((close, right, "cross" if isinstance(found, Cross) else "level"),)
+        self.draft.mentions += (right, close)
+        return found
 
     def _passes(self, subject: AnyOperand) -> AnyCondition | None:
         """Read the rest of "moves from below -100 to above -100"."""
@@ -312,11 +352,13 @@ class Predicates:
         return All(conditions=[found, Compare(left=left, op=op, right=level)])
 
     def _plain_cross(self, subject: AnyOperand) -> AnyCondition | None:
+        self.cursor.skip_noise()
         start = self.cursor.position
         if not self.cursor.take("CROSSES"):
             return None
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
-        side = self._distance_side() if verb.startswith("break") else None
+        breaks = verb in BREAKING
+        side = self._distance_side() if breaks else None
         if (chosen := self.choices.rights(subject)) is not None:
             way: Literal["above", "below"] = "above" if self.draft.rising_side else "below"
             self._assume_direction()
@@ -329,10 +371,12 @@ class Predicates:
             "LOWEST",
         )
         edge = self.movements.edge(rights[0])
-        if edge is not None and (verb.startswith("break") or not extreme):
-            return Cross(left=subject, direction="above" if edge == "High" else "below", right=rights[0])
+        if edge is not None and (breaks or not extreme):
+            found = self.passed(subject, "above" if edge == "High" else "below", rights[0], verb)
+            self.draft.worded += (found,) if isinstance(found, Compare) else ()
+            return found
         if side is not None:  # "breaks 3% above the SMA(20)"
-            return Cross(left=subject, direction="above" if side == ">" else "below", right=rights[0])
+            return self.passed(subject, "above" if side == ">" else "below", rights[0], verb)
         if said := self.cursor.words(*_WAYS, noise=False):
             self.draft.pairs += ((subject, rights[0], "cross"),)
             return Cross(left=subject, direction=_WAYS[said], right=rights[0])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from Backtest.canonical import Side, UnrealizedReturn
+from Backtest.canonical import Operator, Side, UnrealizedReturn
+from Backtest.timeframes import in_words
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft, PriceMove
 
@@ -59,6 +61,29 @@ _SPANS = (
 FROM_EXTREME = "A distance from the best price since the entry is a trailing stop, which follows the closes"
 
 
+# The close, of which a distance from the entry is judged when it is known.
+_LEADS = ("", "the ", "a ", "its ")
+_CLOSE = ("close", "closing price")
+_THE_CLOSE = tuple(f"{lead}{noun}" for lead in _LEADS for noun in _CLOSE)
+_CLOSES = tuple(
+    f"{subject} {verb}".strip()
+    for subject, verb in product(_SUBJECTS, ("closes", "closed", "has closed"))
+    if "close" not in subject
+)
+
+
+@dataclass(frozen=True)
+class _Move:
+    """How far something moved: whether of the trade, since the entry or from an extreme, and whether farther than said."""
+
+    up: bool
+    percent: float
+    of_trade: bool
+    since_entry: bool
+    extreme: Literal["high", "low", ""]
+    beyond: bool
+
+
 class PriceMoves:
     """Reads a move in percent that has no reference of its own: in an exit it counts from the entry."""
 
@@ -66,6 +91,7 @@ class PriceMoves:
         self.cursor = cursor
         self.draft = draft
         self._price_until = -1  # where the last move ends that was said of the price
+        self._close_until = -1  # and the last that was said of the close
 
     def of_price(self) -> bool:
         """Whether a price is named here, or was in front of "or": "when the price is down 5% or up 2%". Takes nothing."""
@@ -75,13 +101,67 @@ class PriceMoves:
         self.cursor.reset(mark)
         if other:
             return False
-        between = self.cursor.tokens[self._price_until : mark.position] if self._price_until >= 0 else []
-        return named or (0 < len(between) <= 3 and all(t.norm in ("or", ",", "when", "if") for t in between))
+        return named or self._behind_or(self._price_until)
+
+    def _behind_or(self, until: int) -> bool:
+        """Whether nothing but "or" lies between a move that ended at `until` and the cursor."""
+        between = self.cursor.tokens[until : self.cursor.position] if until >= 0 else []
+        return 0 < len(between) <= 3 and all(t.norm in ("or", ",", "when", "if") for t in between)
 
     def read(self, side: Side | None) -> bool:
-        """Read "the price drops 5%" into a move of the price, "loses 2%" into a stop of the trade."""
+        """Read "the price drops 5%" into a move of the price, "loses 2%" into a stop of the trade.
+
+        What is said of the close is a condition, which `at_close` reads.
+        """
         cursor = self.cursor
-        start, priced = cursor.position, self.of_price()
+        start, priced, mark = cursor.position, self.of_price(), cursor.mark()
+        of_close = self.at_close(rising=True) is not None
+        cursor.reset(mark)
+        if of_close:
+            return False
+        found = self._move(priced=priced)
+        if found is None or cursor.looking_at("AND"):
+            return False
+        if found.extreme:
+            words = " ".join(t.norm + "%" * t.percent for t in cursor.tokens[start : cursor.position])
+            self.draft.moves += (
+                PriceMove(side, found.up, found.percent, self.draft.near_side(), found.extreme, words),
+            )
+        else:
+            self._keep(side, found.up, found.percent, found.of_trade)
+        self._price_until = cursor.position if priced or not found.of_trade else -1
+        return True
+
+    def at_close(self, *, rising: bool) -> UnrealizedReturn | None:
+        """Read "the close is 5% below entry" and "it closes 10% above the entry price", which are judged at the close.
+
+        Args:
+            rising: whether it closes a short position, which gains where the price falls.
+        """
+        cursor, mark = self.cursor, self.cursor.mark()
+        frame = in_words(self.draft.timeframe)
+        closes, carried = cursor.words(*_CLOSES), self._behind_or(self._close_until)
+        the_close = (*_THE_CLOSE, *(f"{lead}{frame} {noun}" for lead in _LEADS for noun in _CLOSE))
+        if not closes and not cursor.words(*the_close) and not carried:
+            return None
+        cursor.words("is", "was", "has", noise=False)
+        found = self._move(priced=True)
+        if found is None or found.extreme or (closes and not found.since_entry) or "exact" in self.draft.flags:
+            cursor.reset(mark)
+            return None
+        self._close_until = cursor.position
+        gains = found.up != rising
+        percent = found.percent if gains else -found.percent
+        text = (
+            "How far the close is from the entry price is judged at each close, and the position left at the next fill"
+        )
+        self.draft.assume("close_from_entry", text, "a stop or target within the bar", "exit_rules")
+        op: Operator = (">" if gains else "<") if found.beyond else (">=" if gains else "<=")
+        return UnrealizedReturn(op=op, percent=percent)
+
+    def _move(self, *, priced: bool) -> _Move | None:
+        """Read how far something moved since the entry or an extreme; None where it is another move."""
+        cursor = self.cursor
         verb, up, of_trade = "", None, False
         for phrases, rises, traded in (
             (_UP_TRADE, True, True), (_DOWN_TRADE, False, True), (_UP_PRICE, True, False), (_DOWN_PRICE, False, False),
@@ -93,11 +173,11 @@ class PriceMoves:
             cursor.words(*(s for s in _SUBJECTS if s))
             way = cursor.words("up", "higher", "down", "lower", noise=priced)
             up = way in ("up", "higher") if way else (None if not verb else up)
-        cursor.words("by", "by more than", "by at least", "more than", "at least", noise=False)
+        bound = cursor.words("by", "by more than", "by at least", "more than", "at least", noise=False)
         sign = cursor.symbol("+")
         token = cursor.number(percent=True)
         if token is None or (verb == "moves" and not way):
-            return False
+            return None
         if up is None and (sign or token.value < 0):
             up, of_trade = bool(sign), True
         behind = ("up", "down") if priced else ()
@@ -111,15 +191,10 @@ class PriceMoves:
         cursor.words("or more", noise=False)
         extreme = self._extreme() if up is not None and not since_entry else ""
         elsewhere = not since_entry and not extreme and cursor.words(*_SPANS, noise=False)
-        if up is None or elsewhere or cursor.looking_at("AND"):
-            return False
-        if extreme:
-            words = " ".join(t.norm + "%" * t.percent for t in cursor.tokens[start : cursor.position])
-            self.draft.moves += (PriceMove(side, up, abs(token.value), self.draft.near_side(), extreme, words),)
-        else:
-            self._keep(side, up, abs(token.value), of_trade)
-        self._price_until = cursor.position if priced or not of_trade else -1
-        return True
+        if up is None or elsewhere:
+            return None
+        beyond = "more than" in (bound or "")
+        return _Move(up, abs(token.value), of_trade, bool(since_entry), extreme, beyond)
 
     def _extreme(self) -> Literal["high", "low", ""]:
         """Take "from its high" or "off the low" and return which of the two it is."""

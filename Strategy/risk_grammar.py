@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from Backtest.canonical import IndicatorRef, Side
+from Backtest.instruments import asset_class
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.holding import Holding
@@ -14,6 +15,9 @@ from Strategy.operands import Operands
 from Strategy.price_moves import FROM_EXTREME, PriceMoves
 
 Level = dict[str, Any]
+LOT = 100_000  # units of a currency pair
+_METALS = ("XAU", "XAG", "XPT", "XPD")  # a lot of gold is 100 ounces, and one of silver 5,000
+_MOST_LOTS = 100  # a larger number behind "lot size" is one of units
 _HAVE = (
     "have", "has", "use", "get", "take", "share", "come with", "both have", "both use", "both get", "all have", "each have", "are given",
     "have both", "we use", "i use", "apply", "set",
@@ -470,7 +474,7 @@ class Risk:
             if not named and cursor.take("FULL"):
                 self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": 100})
                 return True
-            return False
+            return self._one_lot()
         if token.percent:
             behind = not named and cursor.words("position size", "position sizing", "position", "size", "allocation")
             if behind:
@@ -501,20 +505,52 @@ class Risk:
                 return False
             self.draft.set_risk("position_size", {"type": "fixed_cash", "value": token.value})
             return True
-        if cursor.take("SHARES", noise=False):
+        units = self._units(token.value, bare=said == "lot size")
+        if units is not None:
             cursor.take("PER_TRADE", noise=False)
-            self.draft.set_risk("position_size", {"type": "fixed_units", "value": token.value})
+            self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})
             return True
         return False
+
+    def _units(self, count: float, *, bare: bool = False) -> float | None:
+        """Take "shares" behind a number, or "lots", which are those of a currency pair; return how many units they are.
+
+        Where `bare`, a small number that stands alone counts lots: "lot size 0.1".
+        """
+        cursor, start = self.cursor, self.cursor.position
+        if cursor.take("SHARES", noise=False):
+            return count
+        units: float | None = cursor.take("LOTS", noise=False)
+        said = " ".join([f"{count:g}", *(t.norm for t in cursor.tokens[start : cursor.position])])
+        if units is None and bare and count <= _MOST_LOTS and not cursor.looking_at("UNIT", noise=False):
+            units, said = LOT, f"lot size {count:g}"
+        if units is None:
+            return None
+        self.draft.lots += ((said, units),)
+        return round(count * units, 6)
+
+    def _one_lot(self) -> bool:
+        """Read "a mini lot", where no number is said."""
+        cursor = self.cursor
+        cursor.words("a", "an", "one", noise=False)
+        follows = cursor.peek(1)
+        if follows is None or follows.norm != "lot" or (units := self._units(1)) is None:
+            return False
+        cursor.take("PER_TRADE", noise=False)
+        self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})
+        return True
 
     def whole_position(self) -> bool:
         """Read the size behind "sell" where it is what was bought: "sell 100 shares"."""
         size, mark = self.draft.risk.get("position_size", {}), self.cursor.mark()
         token = self.cursor.number(percent=False, noise=False)
-        if token is None or size.get("type") != "fixed_units" or size["value"] != token.value:
+        units = None
+        if token is not None and size.get("type") == "fixed_units":
+            units = self._units(token.value)
+            units = token.value if units is None else units
+        if units is None or size["value"] != units:
             self.cursor.reset(mark)
             return False
-        self.cursor.take("SHARES", noise=False)
         self.cursor.words("of", noise=False)
         return True
 
@@ -527,9 +563,11 @@ class Risk:
         if token is not None:
             follows = cursor.peek()
             named = follows is not None and (follows.kind == "ticker" or follows.norm in COMPANIES)
-            if not token.percent and not token.money and (cursor.take("SHARES", noise=False) or named):
+            units = self._units(token.value) if not token.percent and not token.money else None
+            units = token.value if units is None and named and not token.percent and not token.money else units
+            if units is not None:
                 cursor.words("of", noise=False)
-                self.draft.set_risk("position_size", {"type": "fixed_units", "value": token.value})
+                self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})
                 return True
             if token.money:
                 cursor.words("worth of", "worth", "of", noise=False)
@@ -546,5 +584,24 @@ class Risk:
         elif cursor.take("FULL", noise=False):
             self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": 100})
             return True
+        elif self._one_lot():
+            cursor.words("of", noise=False)
+            return True
         cursor.reset(mark)
         return False
+
+
+def settle_lots(draft: Draft) -> None:
+    """Say what lots were taken for, and ask how many units they are where something else than currency pairs is traded."""
+    traded = draft.symbols or ((draft.traded,) if draft.traded else ())
+    other = [symbol for symbol in traded if asset_class(symbol) != "fx" or symbol.startswith(_METALS)]
+    for said, units in dict.fromkeys(draft.lots):
+        if traded and not other:
+            named = {10_000: "mini lot", 1_000: "micro lot", 100: "nano lot"}.get(int(units), "lot")
+            text = f"A {named} of a currency pair is {units:,.0f} units: {said}"
+            draft.assume("lot", text, "one unit", "risk.position_size")
+            continue
+        of = f"of {other[0]}" if other else "where no currency pair is named"
+        message = f"{said!r} {of} does not say how many units that are; a lot of a currency pair is 100,000"
+        draft.problem("error", "lot", "text", message, "Say it in units, shares or contracts, such as: 100 shares")
+        draft.ask(f"How many units, shares or contracts are {said!r} {of}?")

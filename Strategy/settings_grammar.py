@@ -12,6 +12,13 @@ from Strategy.operands import Operands
 
 _LEAST_CASH = 100  # an amount without a sign in front of "capital" is at least this
 _DOTTED = re.compile(r"\d{1,3}(?:\.\d{3})+[km]?")  # 50.000 is fifty, or fifty thousand
+_MOST_AS_FRACTION = 0.1  # a cost without % or $ that is less is a part of the price
+_CENTS = ("cents", "cent", "c", "¢", "pennies", "penny", "pence")
+_A_UNIT = tuple(
+    f"{lead} {unit}".strip()
+    for lead in ("per", "a", "each", "for each", "on each", "")
+    for unit in ("share", "unit", "contract", "coin", "stock", "ounce")
+)
 _CURRENCIES = frozenset((
     "euro", "euros", "eur", "gbp", "pounds", "sterling", "chf", "francs", "jpy", "yen", "inr", "rupees", "cad", "aud", "nzd", "sek", "nok",
     "dkk", "pln", "zar", "brl", "sgd", "hkd", "cny", "yuan", "€", "£",
@@ -228,16 +235,12 @@ class Settings:
         cursor.words("with", "assume", "include", "and", "pay", "plus", "using", "add", "no", "zero")
         before = cursor.previous()
         none = before is not None and before.norm in ("no", "zero")
+        start = cursor.mark()
+        if self._between_prices(none=none):
+            return True
+        cursor.reset(start)
         token = cursor.number()
-        kind = (
-            "commission_fixed"
-            if cursor.take("FIXED")
-            else "commission"
-            if cursor.take("COMMISSION")
-            else "spread"
-            if cursor.take("SPREAD")
-            else None
-        )
+        kind = "commission_fixed" if cursor.take("FIXED") else "commission" if cursor.take("COMMISSION") else None
         if kind is None:
             return False
         if none and token is None:
@@ -257,12 +260,67 @@ class Settings:
             self.draft.set_execution(kind, token.value)
         elif token.value < 0.1:
             self.draft.set_execution(kind, token.value)
-            self.draft.assume("fraction", f"A {kind} of {token.value:g} is read as a fraction, {token.value:.4%}")
+            self._assume_fraction(kind, token.value)
         else:
             return False
-        if kind == "spread" and any(t.norm == "slippage" for t in cursor.tokens[: cursor.position]):
-            self.draft.assume("slippage", "Slippage is modelled as spread")
         return True
+
+    def _assume_fraction(self, kind: str, value: float) -> None:
+        self.draft.assume("fraction", f"A {kind} of {value:g} is read as a fraction, {value:.4%}")
+
+    def _between_prices(self, *, none: bool) -> bool:
+        """Read "spread 0.02%", "0.05% slippage per side", "no slippage": what lies between a price and its fill."""
+        cursor = self.cursor
+        start = cursor.position
+        token, money = self._amount()
+        fills = cursor.take("FILLS", noise=False)
+        cursor.words("of", noise=False) if token is not None else None
+        kind = cursor.take("SPREAD")
+        if kind is None:
+            return False
+        fills = fills or cursor.take("FILLS", noise=False)
+        if none and token is None:
+            self.draft.spreads += ((kind, 0.0, 1),)
+            return True
+        cursor.words("of", "is", "at", "are")
+        cursor.symbol(":", "=")
+        if token is None:
+            token, money = self._amount()
+        if token is None or (not token.percent and not money and token.value >= _MOST_AS_FRACTION):
+            return False
+        fills = fills or cursor.take("FILLS", noise=False)
+        cursor.take("PER_TRADE", noise=False)
+        if money and token.value:
+            said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
+            self._ask_of_money(kind, said)
+        elif not token.percent and token.value:
+            self._assume_fraction(kind, token.value)
+        share = 0.0 if money else token.value / 100 if token.percent else token.value
+        self.draft.spreads += ((kind, share, fills or (2 if kind == "slippage" else 1)),)
+        return True
+
+    def _amount(self) -> tuple[Token | None, bool]:
+        """Read a number, and whether it is money: "$0.02", "2 cents", "0.02 per share"."""
+        cursor = self.cursor
+        here = cursor.mark()
+        sign = cursor.symbol("€", "£")
+        token = cursor.number()
+        if token is None or token.percent:
+            return token, False
+        cent = cursor.words(*_CENTS, noise=False) or self._currency()
+        cursor.symbol("/")
+        a_unit = cursor.words(*_A_UNIT, noise=False)
+        money = bool(token.money or sign or cent or a_unit)
+        if not money:
+            cursor.reset(here)
+            token = cursor.number()
+        return token, money
+
+    def _ask_of_money(self, kind: str, said: str) -> None:
+        message = f"{said!r} is money for each unit, and a {kind} is a part of the price here"
+        remedy = f"Say the {kind} as a part of the price, e.g. {kind} 0.01%"
+        self.draft.problem("error", "cost_in_money", "text", message, remedy)
+        self.draft.ask(f"What part of the price is {said!r}? Say the {kind} in percent, e.g. 0.01%.")
 
     def _margin(self) -> bool:
         cursor = self.cursor
@@ -312,3 +370,35 @@ class Settings:
             return False
         self.draft.set_execution("risk_free_rate", round(token.value / 100, 12))
         return True
+
+
+def settle_spread(draft: Draft) -> None:
+    """Make one spread of what was said as spread and as slippage, which costs as much over a round trip.
+
+    The canonical's is paid at the entry alone. A slippage is paid at both fills unless the text says otherwise.
+    """
+    said: dict[str, tuple[float, int]] = {}
+    for kind, share, fills in draft.spreads:
+        if kind in said and said[kind] != (share, fills):
+            both = f"{_of_fills(*said[kind])} and {_of_fills(share, fills)}"
+            message = f"The text gives two different values for the {kind}: {both}"
+            draft.problem("error", "contradiction", "execution.spread", message, "Say it once")
+            draft.ask(f"Which {kind} is meant: {both.replace(' and ', ' or ')}?")
+        said[kind] = (share, fills)
+    if not said:
+        return
+    total = round(sum(share * fills for share, fills in said.values()), 12)
+    draft.set_execution("spread", total)
+    paid = {kind: (share, fills) for kind, (share, fills) in said.items() if share}
+    if not paid or paid == {"spread": (total, 1)}:
+        return
+    named = " and ".join(f"a {kind} of {_of_fills(*paid[kind])}" for kind in sorted(paid, reverse=True))
+    are = "together are" if len(paid) > 1 else "is"
+    text = (
+        f"{named[0].upper()}{named[1:]} {are} modelled as a spread of {total * 100:.10g}%, all of it paid at the entry"
+    )
+    draft.assume("slippage", text, "paid at each fill", "execution.spread")
+
+
+def _of_fills(share: float, fills: int) -> str:
+    return f"{share * 100:.10g}% {'at each of the two fills' if fills == 2 else 'a round trip'}"

@@ -38,6 +38,8 @@ from Strategy.lexicon import ACRONYMS, BEHIND_SYMBOLS, COMPANIES, MOVING_AVERAGE
 from Strategy.outside import outside
 from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
+from Strategy.risk_grammar import settle_lots
+from Strategy.settings_grammar import settle_spread
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
 
@@ -115,7 +117,7 @@ def parse_strategy(
 
 def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str) -> ParseResult:
     tokens = as_tickers(text, _tickers(text, tokenize(text, corrector())), symbols)
-    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, days=_trading_days(tokens, symbol))
+    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, days=_trading_days(tokens, symbol), traded=symbol)
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{in_words(timeframe).capitalize()} bars", field="timeframe")
@@ -264,6 +266,8 @@ def _result(
     if "exact" not in draft.flags:
         note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
     _said_twice(draft)
+    settle_spread(draft)
+    settle_lots(draft)
     _missing(draft, entries, tokens)
     _defaults(draft)
     data: dict[str, Any] = {

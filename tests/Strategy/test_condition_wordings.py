@@ -210,12 +210,12 @@ TABLE: list[tuple[str, list[str]]] = [
             "price is at its 10-day low",
         ],
     ),
+    ("up(Close, HIGHEST(20)[1])", ["price crosses above the 20-day high"]),
     (
-        "up(Close, HIGHEST(20)[1])",
+        "Close > HIGHEST(20)[1]",
         [
             "price breaks above the 20-day high",
             "price breaks out above the 20-day high",
-            "price crosses above the 20-day high",
             "price breaks the 20-day high",
             "price breaks through the 20-day high",
             "close breaks above the highest high of the last 20 bars",

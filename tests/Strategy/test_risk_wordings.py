@@ -226,7 +226,7 @@ TABLE: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     ({"commission_fixed": 1}, ["$1 commission per trade, stop 5%", "commission $1, stop 5%"]),
-    ({"spread": 0.0002}, ["spread 0.02%, stop 5%", "slippage 0.02%, stop 5%"]),
+    ({"spread": 0.0002}, ["spread 0.02%, stop 5%", "slippage 0.01%, stop 5%"]),
     (
         {"cash": 50000},
         [
