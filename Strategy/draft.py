@@ -113,6 +113,8 @@ class Draft:
     said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
     execution: Mapping[str, Any] = field(default_factory=dict)
     moves: tuple[PriceMove, ...] = ()
+    left_by_trail: frozenset[Side] = frozenset()  # sides left "when the price falls 5% from its high"
+    either_way: tuple[AnyCondition, ...] = ()  # crosses of exits for which no direction was said: upward or downward
     flags: frozenset[str] = frozenset()
     only_sides: frozenset[Side] = frozenset()
     title: tuple[int, int] | None = None
@@ -226,6 +228,10 @@ class Draft:
     def assume(self, code: str, text: str, other: str = "", field: str = "") -> None:
         if (key := f"{code}:{text}") not in self.assumptions:
             self.assumptions = {**self.assumptions, key: Assumption(code, text, other, field)}
+
+    def assume_direction(self) -> None:
+        text = "A cross without a direction is upward for buying and downward for selling"
+        self.assume("cross_direction", text, "any cross")
 
     def assume_usual(self, entry: IndicatorEntry, params: Mapping[str, float]) -> None:
         """Note that the parameters that were not said are the usual ones, and TradingView's where those are others."""

@@ -39,6 +39,8 @@ _WAYS: dict[str, Literal["above", "below"]] = {
     "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
 
+_CROSSES = ("cross", "crosses", "crossing", "crossed", "intersect", "intersects")  # verbs that name no direction
+
 _WAYS_BACK: dict[str, Literal["above", "below"]] = {
     "back above": "above", "back over": "above", "back below": "below", "back under": "below",
 }  # fmt: skip
@@ -319,8 +321,7 @@ class Predicates:
         side = self._distance_side() if verb.startswith("break") else None
         if (chosen := self.choices.rights(subject)) is not None:
             way: Literal["above", "below"] = "above" if self.draft.rising_side else "below"
-            self._assume_direction()
-            return combined(chosen[0], [Cross(left=subject, direction=way, right=r) for r in chosen[1]])
+            return combined(chosen[0], [self._any_way(verb, subject, way, r) for r in chosen[1]])
         rights = [self._previous_channel(r) for r in self._rights(subject)]
         if not rights:
             return None
@@ -341,15 +342,22 @@ class Predicates:
             subject,
             "cross",
         ) in self.draft.pairs  # "buy when +DI crosses -DI, sell when -DI crosses +DI"
-        direction = "above" if self.draft.rising_side != turned else "below"
-        self._assume_direction()
-        self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
+        direction: Literal["above", "below"] = "above" if self.draft.rising_side != turned else "below"
+        self.draft.repeat = lambda right: self._any_way(verb, subject, direction, right)
         self.draft.pairs += ((subject, rights[0], "cross"),)
-        return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
+        return self._any_way(verb, subject, direction, rights[0])
 
-    def _assume_direction(self) -> None:
-        text = "A cross without a direction is upward for buying and downward for selling"
-        self.draft.assume("cross_direction", text, "any cross")
+    def _any_way(self, verb: str, left: AnyOperand, direction: Literal["above", "below"], right: AnyOperand) -> AnyCondition:
+        """Return a cross that was said without a direction: in an exit that of either direction, else the one that the action goes.
+
+        What breaks something moves on in a direction, also where none is said.
+        """
+        if self.draft.exit_rule and verb in _CROSSES:
+            either = AnyOf(conditions=[Cross(left=left, direction=d, right=right) for d in ("above", "below")])
+            self.draft.either_way += (either,)
+            return either
+        self.draft.assume_direction()
+        return Cross(left=left, direction=direction, right=right)
 
     def _scale(self, operand: AnyOperand) -> str:
         """Return what an operand can be compared with: prices, volume, or the indicator's own kind."""
@@ -657,11 +665,10 @@ class Predicates:
         self.draft.assume("multiple", "A multiple of something means at least that multiple", "more than it")
         return Compare(left=subject, op=">=", right=right)
 
-    def undirected(self, left: AnyOperand, right: AnyOperand) -> AnyCondition:
+    def undirected(self, left: AnyOperand, right: AnyOperand, verb: str = "") -> AnyCondition:
+        """Return the cross of two lines, of which the shorter average is the first, said by a verb such as "cross"."""
         fast_first = self._period(left) <= self._period(right)
-        direction = "above" if self.draft.rising_side == fast_first else "below"
-        self._assume_direction()
-        return Cross(left=left, direction=direction, right=right)  # type: ignore[arg-type]
+        return self._any_way(verb, left, "above" if self.draft.rising_side == fast_first else "below", right)
 
     def _period(self, operand: AnyOperand) -> float:
         if isinstance(operand, IndicatorRef):
