@@ -50,6 +50,7 @@ def assemble(draft: Draft) -> None:
     _bare_periods(draft)
     if "exact" not in draft.flags:
         Units(draft).ask_of_scales(_rules(draft))
+        Units(draft).warn_of_equality(_rules(draft))
     _sides_of_filters(draft)
     if draft.filters:
         draft.entries = tuple(
@@ -96,7 +97,8 @@ def _filters_of(draft: Draft, side: Side) -> tuple[AnyCondition, ...]:
 
 def _bare_periods(draft: Draft) -> None:
     """Ask where a price is compared with the number of bars of an average: "above the 50 and 200 SMA … below the 50"."""
-    if draft.flags & {"exact", "money"}:
+    asked = any(problem.code == "price_or_period" for problem in draft.diagnostics)
+    if asked or draft.flags & {"exact", "money"}:
         return
     periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.name in MOVING_AVERAGES}
     for rule in [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]:
@@ -283,20 +285,24 @@ def _ways_of_crosses(draft: Draft) -> None:
     draft.filters = tuple((side, _one_way(draft, condition, side or "long")) for side, condition in draft.filters)
 
     def settled(condition: AnyCondition, side: Side) -> AnyCondition:
+        if "reversing" in draft.flags and len(entered) == 1:  # the exit is the entry of the other side as well
+            return _one_way(draft, condition, "short" if side == "long" else "long")
         return _changed(condition, lambda part: _way_out(draft, part, side) if part in draft.either_way else None)
 
     only: Side = "short" if entered == {"short"} else "long"
-    draft.exits = tuple(
-        replace(e, when=settled(e.when, e.side or only), short=settled(e.short, "short") if e.short else None)
-        for e in draft.exits
-    )
+    draft.exits = tuple(replace(e, when=settled(e.when, e.side or only)) for e in draft.exits)
+    if "short" in entered or "reversing" in draft.flags:
+        draft.exits = tuple(replace(e, short=settled(e.short, "short") if e.short else None) for e in draft.exits)
 
 
 def _one_way(draft: Draft, condition: AnyCondition, side: Side) -> AnyCondition:
     """Return the condition of an entry with its crosses upward for a long position, downward for a short one."""
 
     def directed(part: AnyCondition) -> AnyCondition | None:
-        return part.conditions[side == "short"] if isinstance(part, AnyOf) and part in draft.either_way else None
+        if not isinstance(part, AnyOf) or part not in draft.either_way:
+            return None
+        draft.assume_direction()
+        return part.conditions[side == "short"]
 
     return _changed(condition, directed)
 
@@ -377,22 +383,21 @@ def _reversal(draft: Draft) -> None:
         sides = {s for s, _ in draft.entries}
     if len(sides) < 2 or "exact" in draft.flags:
         return
-    levels = [called for name, called in LEVELS.items() if name in draft.risk]
-    ignored = "one_position" in draft.flags and set(levels) - {LEVELS["stop_loss"]}
+    levels = {called for name, called in LEVELS.items() if name in draft.risk}
+    ignored = "one_position" in draft.flags and levels - {LEVELS["stop_loss"]}
     for side in ("long", "short"):
         other = "short" if side == "long" else "long"
-        if any(_is_rule(e) for e in draft.exits if e.side in (side, None)) or side in draft.left_by_trail:
+        known = [e for e in draft.exits if e.side in (side, None)]
+        if any(_is_rule(e) for e in known) or side in draft.left_by_trail:
             continue
         if not ignored or "reversing" in draft.flags:
             for _, condition in [e for e in draft.entries if e[0] == other]:
                 draft.add_exit(side, condition)
             if "reversing" not in draft.flags:
-                limited = LEVELS["max_bars"] if any(e.side == side for e in draft.exits[:-1]) else ""
-                named = list(dict.fromkeys([*levels, *([limited] if limited else [])])) or [LEVELS["stop_loss"]]
-                only = " or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
-                draft.assume(
-                    "reverse", f"The {other} entry closes the {side} position", f"only a {only} would close it", "exit_rules"
-                )
+                limits = {LEVELS["max_bars"]} if known else set()
+                only = " or ".join(sorted(levels | limits)) or LEVELS["stop_loss"]
+                text = f"The {other} entry closes the {side} position"
+                draft.assume("reverse", text, f"only a {only} would close it", "exit_rules")
 
 
 def _is_rule(said: Exit) -> bool:

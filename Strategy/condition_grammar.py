@@ -806,8 +806,9 @@ class Conditions:
                 if macd == "MACD" and cursor.take("CROSSES"):
                     return self._macd_cross()
                 cursor.reset(mark)
+                start = cursor.position
                 if cursor.take("CROSSES"):
-                    verb = "" if word else cursor.previous_word()
+                    either = not word and self.predicates.names_no_way(start)
                     cursor.words("of", "between", "on", "in")
                     if cursor.looking_at("INDICATOR") == "MACD":
                         cursor.take("INDICATOR")
@@ -816,7 +817,7 @@ class Conditions:
                     if len(pair) == 1 and cursor.words("and", "with", "over"):
                         pair += self.operands.several()
                     if len(pair) == 2:
-                        return self.predicates.undirected(pair[0], pair[1], verb)
+                        return self.predicates.undirected(pair[0], pair[1], either=either)
             finally:
                 self.draft.rising_side = before
         return None
@@ -837,8 +838,9 @@ class Conditions:
             subjects = [*subjects, *self.operands.several()]
         if len(subjects) == 2 and cursor.words("crossunder", "cross under", "crossunders", noise=False):
             return Cross(left=subjects[0], direction="below", right=subjects[1])
+        start = cursor.position
         if len(subjects) == 2 and cursor.take("CROSSES") and not cursor.looking_at("ABOVE"):
-            verb, after = cursor.previous_word(), cursor.mark()
+            either, after = self.predicates.names_no_way(start), cursor.mark()
             if cursor.looking_at("INDICATOR"):
                 cursor.reset(after)
                 cursor.reset(mark)
@@ -850,6 +852,6 @@ class Conditions:
                     direction="above" if direction.startswith(("up", "bull")) else "below",
                     right=subjects[1],
                 )
-            return self.predicates.undirected(subjects[0], subjects[1], verb)
+            return self.predicates.undirected(subjects[0], subjects[1], either=either)
         cursor.reset(mark)
         return None

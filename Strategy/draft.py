@@ -107,6 +107,9 @@ class Draft:
     filters: tuple[tuple[Side | None, AnyCondition], ...] = ()  # what all entries need, or those of a side
     sells: tuple[AnyCondition, ...] = ()
     risk: Mapping[str, Any] = field(default_factory=dict)
+    shares: tuple[
+        tuple[str, float, bool], ...
+    ] = ()  # STOP, TARGET or TRAIL, a percentage that may be one of the entry's price, and whether it was said with "at"
     sided: tuple[
         tuple[str, Literal["above", "below"], str], ...
     ] = ()  # STOP, TARGET or TRAIL, where it lies, the words
@@ -251,6 +254,13 @@ class Draft:
         message = f"{name} of {given} is not possible: {first['msg']}"
         self.problem("error", "out_of_bounds", "text", message, "Use a value within the bounds")
         self.ask(f"What should it be instead of {given}?")
+
+    def ask_price_or_length(self, number: float, what: str, average: str) -> None:
+        """Ask about a number that may be a price, or the length of an average."""
+        message = f"{what} may be a price, or the average of so many bars"
+        remedy = f"Say {average} for the average, ${number:g} for the price"
+        self.problem("error", "price_or_period", "text", message, remedy)
+        self.ask(f"Is {number:g} a price, or the average of {number:g} bars?")
 
     def ask_whose(self, said: str) -> None:
         """Ask what a limit behind an entry and an exit is of: "buy when A, sell when B, only on Mondays"."""
