@@ -143,7 +143,7 @@ class Operands:
         named = self.cursor.words(*_OF_A_NUMBER, noise=False)
         if token.money:
             self.draft.flags |= {"money"}  # it is a price, whatever average there is
-        elif before is not None and before.norm == "the" and not (named or token.percent):
+        elif before is not None and before.norm in ("the", "its", "my", "their") and not (named or token.percent):
             self._ask_of_length(token.value)
         return Value(value=token.value)
 

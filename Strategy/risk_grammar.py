@@ -105,6 +105,9 @@ class Risk:
         if not of or percent < LEAST_SHARE or not self.cursor.take("FROM_ENTRY", noise=False):
             self.cursor.reset(mark)
             return None
+        if self._category == "TRAIL":  # it follows the closes, and no share of the entry
+            self.draft.shares += ((self._category, percent, True),)
+            return {"type": "percent", "value": percent}
         words = f"at {percent:g}% of the entry"
         self.draft.sided += ((self._category, "below" if percent < 100 else "above", words),)
         distance = round(abs(percent - 100), 10)

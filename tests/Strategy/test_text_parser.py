@@ -124,7 +124,7 @@ def test_what_is_nested_too_deeply_is_said_to_be(text: str) -> None:
         (", target 9%", "only a target would close it"),
         (", stop 4%, trailing stop 6%", "only a stop or trailing stop would close it"),
         (", exit after 25 days", "only a time limit would close it"),
-        (", hold longs for 5 days and shorts for 5 days", "only a time limit would close it"),
+        (". Exit longs after 5 days, exit shorts after 8 days", "only a time limit would close it"),
     ],
 )
 def test_an_opposite_entry_that_turns_a_position_round_is_said_whatever_levels_there_are(levels, otherwise):
