@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,7 @@ def assemble(draft: Draft) -> None:
     _sells(draft)
     _time_limits(draft)
     _sides_of_exits(draft)
+    _ways_of_crosses(draft)
     settle_trails(draft)
     _sides_of_levels(draft)
     _one_zone(draft)
@@ -48,6 +50,7 @@ def assemble(draft: Draft) -> None:
     _bare_periods(draft)
     if "exact" not in draft.flags:
         Units(draft).ask_of_scales(_rules(draft))
+        Units(draft).warn_of_equality(_rules(draft))
     _sides_of_filters(draft)
     if draft.filters:
         draft.entries = tuple(
@@ -94,7 +97,8 @@ def _filters_of(draft: Draft, side: Side) -> tuple[AnyCondition, ...]:
 
 def _bare_periods(draft: Draft) -> None:
     """Ask where a price is compared with the number of bars of an average: "above the 50 and 200 SMA … below the 50"."""
-    if draft.flags & {"exact", "money"}:
+    asked = any(problem.code == "price_or_period" for problem in draft.diagnostics)
+    if asked or draft.flags & {"exact", "money"}:
         return
     periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.name in MOVING_AVERAGES}
     for rule in [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]:
@@ -250,15 +254,76 @@ def _rules(draft: Draft) -> list[AnyCondition]:
 
 def _with_zone(condition: AnyCondition, zone: str) -> AnyCondition:
     """Return a condition with the zone in all its times of day that have none."""
-    if isinstance(condition, Time):
-        return (
-            condition.model_copy(update={"timezone": zone}) if condition.start and not condition.timezone else condition
-        )
+
+    def zoned(part: AnyCondition) -> AnyCondition | None:
+        bare = isinstance(part, Time) and part.start and not part.timezone
+        return part.model_copy(update={"timezone": zone}) if bare else None
+
+    return _changed(condition, zoned)
+
+
+def _changed(condition: AnyCondition, change: Callable[[AnyCondition], AnyCondition | None]) -> AnyCondition:
+    """Return a condition with its parts as `change` makes them anew; None leaves a part as it is."""
+    if (found := change(condition)) is not None:
+        return found
     if isinstance(condition, All | AnyOf):
-        return condition.model_copy(update={"conditions": [_with_zone(c, zone) for c in condition.conditions]})
+        return condition.model_copy(update={"conditions": [_changed(c, change) for c in condition.conditions]})
     if isinstance(condition, Not | ForBars | WithinBars):
-        return condition.model_copy(update={"condition": _with_zone(condition.condition, zone)})
+        return condition.model_copy(update={"condition": _changed(condition.condition, change)})
     return condition
+
+
+def _ways_of_crosses(draft: Draft) -> None:
+    """Settle which way a cross goes for which no direction was said: either way in an exit, as the action goes in an entry.
+
+    Where the entry of the same side has put the two lines on one side of each other, the exit is the cross back.
+    """
+    if not draft.either_way:
+        return
+    entered = {side for side, _ in draft.entries}
+    draft.entries = tuple((side, _one_way(draft, condition, side)) for side, condition in draft.entries)
+    draft.filters = tuple((side, _one_way(draft, condition, side or "long")) for side, condition in draft.filters)
+
+    def settled(condition: AnyCondition, side: Side) -> AnyCondition:
+        if "reversing" in draft.flags and len(entered) == 1:  # the exit is the entry of the other side as well
+            return _one_way(draft, condition, "short" if side == "long" else "long")
+        return _changed(condition, lambda part: _way_out(draft, part, side) if part in draft.either_way else None)
+
+    only: Side = "short" if entered == {"short"} else "long"
+    draft.exits = tuple(replace(e, when=settled(e.when, e.side or only)) for e in draft.exits)
+    if "short" in entered or "reversing" in draft.flags:
+        draft.exits = tuple(replace(e, short=settled(e.short, "short") if e.short else None) for e in draft.exits)
+
+
+def _one_way(draft: Draft, condition: AnyCondition, side: Side) -> AnyCondition:
+    """Return the condition of an entry with its crosses upward for a long position, downward for a short one."""
+
+    def directed(part: AnyCondition) -> AnyCondition | None:
+        if not isinstance(part, AnyOf) or part not in draft.either_way:
+            return None
+        draft.assume_direction()
+        return part.conditions[side == "short"]
+
+    return _changed(condition, directed)
+
+
+def _way_out(draft: Draft, either: AnyCondition, side: Side) -> AnyCondition:
+    """Return a cross in an exit: back where the entry of its side tells from where, else in either direction."""
+    assert isinstance(either, AnyOf)
+    upward, downward = (part for part in either.conditions if isinstance(part, Cross))
+    for node in (node for of, condition in draft.entries if of == side for node in walk(condition)):
+        if not isinstance(node, Cross | Compare):
+            continue
+        as_said = (node.left, node.right) == (upward.left, upward.right)
+        if not as_said and (node.right, node.left) != (upward.left, upward.right):
+            continue
+        above = node.direction == "above" if isinstance(node, Cross) else node.op in (">", ">=")
+        if isinstance(node, Cross) or node.op != "==":
+            draft.assume_direction()
+            return downward if above == as_said else upward
+    text = "A cross without a direction closes a position in either direction"
+    draft.assume("cross_direction", text, "downward for selling and upward for covering", "exit_rules")
+    return either
 
 
 def _leaves_otherwise(draft: Draft) -> bool:
@@ -314,25 +379,30 @@ def _reversal(draft: Draft) -> None:
         other: Side = "short" if side == "long" else "long"
         exits = [e.when for e in draft.exits if e.side in (side, None)]
         mirrored = exits or [m for s, c in draft.entries if (m := opposite(c)) is not None]
-        draft.entries += tuple((other, c) for c in mirrored)
+        draft.entries += tuple((other, _one_way(draft, c, other)) for c in mirrored)
         sides = {s for s, _ in draft.entries}
     if len(sides) < 2 or "exact" in draft.flags:
         return
-    # A stop alone is no way out for a trade that goes well: the opposite signal is.
-    protected = {"take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
+    levels = {called for name, called in LEVELS.items() if name in draft.risk}
+    ignored = "one_position" in draft.flags and levels - {LEVELS["stop_loss"]}
     for side in ("long", "short"):
         other = "short" if side == "long" else "long"
-        has_exit = any(e.side in (side, None) for e in draft.exits)
-        if not has_exit and (not protected or "reversing" in draft.flags):
+        known = [e for e in draft.exits if e.side in (side, None)]
+        if any(_is_rule(e) for e in known) or side in draft.left_by_trail:
+            continue
+        if not ignored or "reversing" in draft.flags:
             for _, condition in [e for e in draft.entries if e[0] == other]:
                 draft.add_exit(side, condition)
             if "reversing" not in draft.flags:
-                draft.assume(
-                    "reverse",
-                    f"The {other} entry closes the {side} position",
-                    "only a stop would close it",
-                    "exit_rules",
-                )
+                limits = {LEVELS["max_bars"]} if known else set()
+                only = " or ".join(sorted(levels | limits)) or LEVELS["stop_loss"]
+                text = f"The {other} entry closes the {side} position"
+                draft.assume("reverse", text, f"only a {only} would close it", "exit_rules")
+
+
+def _is_rule(said: Exit) -> bool:
+    """Whether a way out is a rule, and no limit of time."""
+    return not isinstance(said.when, BarsHeld)
 
 
 def rules_of(draft: Draft) -> tuple[list[Rule], list[Rule]]:

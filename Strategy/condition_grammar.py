@@ -488,6 +488,9 @@ class Conditions:
 
     def _on_each(self, condition: AnyCondition, bars: int) -> AnyCondition:
         """Return a condition on each of the last bars; "drops below the SMA for 2 days" is a level, as nothing crosses twice in a row."""
+        if condition in self.draft.either_way and isinstance(condition, AnyOf):
+            self.draft.assume_direction()
+            condition = condition.conditions[not self.draft.rising_side]
         if isinstance(condition, Cross) and "exact" not in self.draft.flags:
             text = f"To go {condition.direction} something for {bars} bars is to be {condition.direction} it on each of them"
             self.draft.assume("lasting", text, "a cross, and no bar on the other side after it")
@@ -809,7 +812,9 @@ class Conditions:
                 if macd == "MACD" and cursor.take("CROSSES"):
                     return self._macd_cross()
                 cursor.reset(mark)
+                start = cursor.position
                 if cursor.take("CROSSES"):
+                    either = not word and self.predicates.names_no_way(start)
                     cursor.words("of", "between", "on", "in")
                     if cursor.looking_at("INDICATOR") == "MACD":
                         cursor.take("INDICATOR")
@@ -818,7 +823,7 @@ class Conditions:
                     if len(pair) == 1 and cursor.words("and", "with", "over"):
                         pair += self.operands.several()
                     if len(pair) == 2:
-                        return self.predicates.undirected(pair[0], pair[1])
+                        return self.predicates.undirected(pair[0], pair[1], either=either)
             finally:
                 self.draft.rising_side = before
         return None
@@ -839,8 +844,9 @@ class Conditions:
             subjects = [*subjects, *self.operands.several()]
         if len(subjects) == 2 and cursor.words("crossunder", "cross under", "crossunders", noise=False):
             return Cross(left=subjects[0], direction="below", right=subjects[1])
+        start = cursor.position
         if len(subjects) == 2 and cursor.take("CROSSES") and not cursor.looking_at("ABOVE"):
-            after = cursor.mark()
+            either, after = self.predicates.names_no_way(start), cursor.mark()
             if cursor.looking_at("INDICATOR"):
                 cursor.reset(after)
                 cursor.reset(mark)
@@ -852,6 +858,6 @@ class Conditions:
                     direction="above" if direction.startswith(("up", "bull")) else "below",
                     right=subjects[1],
                 )
-            return self.predicates.undirected(subjects[0], subjects[1])
+            return self.predicates.undirected(subjects[0], subjects[1], either=either)
         cursor.reset(mark)
         return None

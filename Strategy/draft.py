@@ -108,6 +108,9 @@ class Draft:
     filters: tuple[tuple[Side | None, AnyCondition], ...] = ()  # what all entries need, or those of a side
     sells: tuple[AnyCondition, ...] = ()
     risk: Mapping[str, Any] = field(default_factory=dict)
+    shares: tuple[
+        tuple[str, float, bool], ...
+    ] = ()  # STOP, TARGET or TRAIL, a percentage that may be one of the entry's price, and whether it was said with "at"
     sided: tuple[
         tuple[str, Literal["above", "below"], str], ...
     ] = ()  # STOP, TARGET or TRAIL, where it lies, the words
@@ -116,6 +119,8 @@ class Draft:
     spreads: tuple[tuple[str, float, int], ...] = ()  # spread or slippage, its part of the price, how many fills pay it
     lots: tuple[tuple[str, float], ...] = ()  # the lots that were said, and how many units of a currency pair they are
     moves: tuple[PriceMove, ...] = ()
+    left_by_trail: frozenset[Side] = frozenset()  # sides left "when the price falls 5% from its high"
+    either_way: tuple[AnyCondition, ...] = ()  # crosses of exits for which no direction was said: upward or downward
     flags: frozenset[str] = frozenset()
     only_sides: frozenset[Side] = frozenset()
     title: tuple[int, int] | None = None
@@ -230,6 +235,10 @@ class Draft:
         if (key := f"{code}:{text}") not in self.assumptions:
             self.assumptions = {**self.assumptions, key: Assumption(code, text, other, field)}
 
+    def assume_direction(self) -> None:
+        text = "A cross without a direction is upward for buying and downward for selling"
+        self.assume("cross_direction", text, "any cross")
+
     def assume_usual(self, entry: IndicatorEntry, params: Mapping[str, float]) -> None:
         """Note that the parameters that were not said are the usual ones, and TradingView's where those are others."""
         ours, theirs = entry.setting(params), entry.tradingview_setting(params)
@@ -248,6 +257,13 @@ class Draft:
         message = f"{name} of {given} is not possible: {first['msg']}"
         self.problem("error", "out_of_bounds", "text", message, "Use a value within the bounds")
         self.ask(f"What should it be instead of {given}?")
+
+    def ask_price_or_length(self, number: float, what: str, average: str) -> None:
+        """Ask about a number that may be a price, or the length of an average."""
+        message = f"{what} may be a price, or the average of so many bars"
+        remedy = f"Say {average} for the average, ${number:g} for the price"
+        self.problem("error", "price_or_period", "text", message, remedy)
+        self.ask(f"Is {number:g} a price, or the average of {number:g} bars?")
 
     def ask_whose(self, said: str) -> None:
         """Ask what a limit behind an entry and an exit is of: "buy when A, sell when B, only on Mondays"."""

@@ -443,7 +443,8 @@ CATEGORIES: dict[str, Phrases] = {
     "LOSS": _each("loss, losses, in loss, down, loser, drawdown"),
     "FROM_ENTRY": _each(
         "from the entry price, from entry price, from the entry, from entry, below entry, below the entry, below the entry price, below entry price, "
-        "above entry, above the entry, above the entry price, above entry price, below my entry, above my entry, from the fill, of entry, of the entry price, "
+        "above entry, above the entry, above the entry price, above entry price, below my entry, above my entry, from the fill, of entry, of the entry, of entry price, of the entry price, of my entry, of my entry price, "
+        "of the fill, of the fill price, of the buy price, of the purchase price, of the entry point, of the entry level, of the price paid, "
         "from my entry, under entry, under the entry, below purchase price, below the purchase price, above the purchase price, above purchase price, "
         "below cost, over entry, below the buy price, above the buy price, away, off the entry, below where i bought, on each trade, on every trade, on all trades, for all trades, for every trade, for both sides, on both sides, of price, "
         "from the entry point, below the entry point, above the entry point, from the buy price, of the price, behind, behind price, behind the price"
@@ -724,7 +725,7 @@ CATEGORIES: dict[str, Phrases] = {
         "nor, number, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
         "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones, "
-        "nr, wr, narrowest, tightest, widest, largest, biggest, formation, pattern, bell"
+        "mark, nr, wr, narrowest, tightest, widest, largest, biggest, formation, pattern, bell"
     ),
     "GLUE": _each(
         "the, a, an, its, it's, is, are, be, been, being, was, were, has, have, had, gets, become, becomes, remains, remain, stays, stay, currently, now, just, "

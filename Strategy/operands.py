@@ -26,6 +26,8 @@ _PERIOD = (
 )  # fmt: skip
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
 _DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
+_OF_A_NUMBER = ("level", "mark", "price level", "dollar level", "dollar mark", "handle", "dollars")  # behind it
+MOST_BARS = 400  # of an average that is said with its number alone
 _MIDDLE = ("middle", "mid", "centre", "center", "basis", "midline")  # of a channel
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
@@ -137,9 +139,19 @@ class Operands:
             return None
         if self.cursor.looking_at("UNIT", noise=False) and not token.percent:
             return None
+        before = self.cursor.peek(-2)
+        named = self.cursor.words(*_OF_A_NUMBER, noise=False)
         if token.money:
             self.draft.flags |= {"money"}  # it is a price, whatever average there is
+        elif before is not None and before.norm in ("the", "its", "my", "their") and not (named or token.percent):
+            self._ask_of_length(token.value)
         return Value(value=token.value)
+
+    def _ask_of_length(self, number: float) -> None:
+        """Ask about "the price is above the 200", which among traders is the average of 200 bars, and may be a price."""
+        price = isinstance(self.draft.compared, Price) and self.draft.compared.column != "Volume"
+        if price and number.is_integer() and 2 <= number <= MOST_BARS and "exact" not in self.draft.flags:
+            self.draft.ask_price_or_length(number, f"The {number:g} that a price is compared with", f"SMA({number:g})")
 
     def _parenthesised(self) -> AnyOperand | None:
         if not self.cursor.symbol("(", noise=True):

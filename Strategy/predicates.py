@@ -30,7 +30,7 @@ from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import Draft
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.movements import Movements
-from Strategy.operands import Operands
+from Strategy.operands import MOST_BARS, Operands
 from Strategy.units import Units
 
 # Which way a line was crossed, said behind it.
@@ -38,6 +38,8 @@ _WAYS: dict[str, Literal["above", "below"]] = {
     "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above", "up": "above",
     "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
 }  # fmt: skip
+
+_NO_WAY = {"cross", "crosses", "crossing", "crossed", "intersect", "intersects"}  # verbs that name no direction
 
 _WAYS_BACK: dict[str, Literal["above", "below"]] = {
     "back above": "above", "back over": "above", "back below": "below", "back under": "below",
@@ -103,7 +105,7 @@ class Predicates:
         """Read "the 15 crosses above the 30 day EMA", where the 15 is an average as well."""
         cursor = self.cursor
         token = cursor.number(percent=False)
-        if token is None or token.money or not (token.value.is_integer() and 2 <= token.value <= 400):
+        if token is None or token.money or not (token.value.is_integer() and 2 <= token.value <= MOST_BARS):
             return None
         cursor.take("UNIT", noise=False)
         if "exact" in self.draft.flags or not cursor.looking_at("CROSS", "CROSSES", "ABOVE"):
@@ -357,12 +359,11 @@ class Predicates:
         if not self.cursor.take("CROSSES"):
             return None
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
-        breaks = verb in BREAKING
+        either, breaks = self.names_no_way(start), verb in BREAKING
         side = self._distance_side() if breaks else None
         if (chosen := self.choices.rights(subject)) is not None:
             way: Literal["above", "below"] = "above" if self.draft.rising_side else "below"
-            self._assume_direction()
-            return combined(chosen[0], [Cross(left=subject, direction=way, right=r) for r in chosen[1]])
+            return combined(chosen[0], [self._any_way(subject, way, r, either=either) for r in chosen[1]])
         rights = [self._previous_channel(r) for r in self._rights(subject)]
         if not rights:
             return None
@@ -385,15 +386,25 @@ class Predicates:
             subject,
             "cross",
         ) in self.draft.pairs  # "buy when +DI crosses -DI, sell when -DI crosses +DI"
-        direction = "above" if self.draft.rising_side != turned else "below"
-        self._assume_direction()
-        self.draft.repeat = lambda right: Cross(left=subject, direction=direction, right=right)  # type: ignore[arg-type]
+        direction: Literal["above", "below"] = "above" if self.draft.rising_side != turned else "below"
+        self.draft.repeat = lambda right: self._any_way(subject, direction, right, either=either)
         self.draft.pairs += ((subject, rights[0], "cross"),)
-        return Cross(left=subject, direction=direction, right=rights[0])  # type: ignore[arg-type]
+        return self._any_way(subject, direction, rights[0], either=either)
 
-    def _assume_direction(self) -> None:
-        text = "A cross without a direction is upward for buying and downward for selling"
-        self.draft.assume("cross_direction", text, "any cross")
+    def names_no_way(self, start: int) -> bool:
+        """Whether the words of a cross since `start` name no direction; what breaks something moves on in one."""
+        return any(token.norm in _NO_WAY for token in self.cursor.tokens[start : self.cursor.position])
+
+    def _any_way(
+        self, left: AnyOperand, direction: Literal["above", "below"], right: AnyOperand, *, either: bool
+    ) -> AnyCondition:
+        """Return a cross that was said without a direction: in an exit maybe that of either one, else the one that the action goes."""
+        if self.draft.exit_rule and either:
+            found = AnyOf(conditions=[Cross(left=left, direction=d, right=right) for d in ("above", "below")])
+            self.draft.either_way += (found,)
+            return found
+        self.draft.assume_direction()
+        return Cross(left=left, direction=direction, right=right)
 
     def _scale(self, operand: AnyOperand) -> str:
         """Return what an operand can be compared with: prices, volume, or the indicator's own kind."""
@@ -465,7 +476,7 @@ class Predicates:
         """Return the average a number behind an average stands for, as the 200 in "SMA(50) > 200", else `right` itself."""
         token = self.cursor.previous()
         plain = token is not None and token.kind == "num" and not token.money and not token.percent
-        if not (plain and isinstance(right, Value) and right.value.is_integer() and 2 <= right.value <= 400):
+        if not (plain and isinstance(right, Value) and right.value.is_integer() and 2 <= right.value <= MOST_BARS):
             return right
         if not isinstance(subject, IndicatorRef) or "exact" in self.draft.flags:
             return right
@@ -475,12 +486,8 @@ class Predicates:
         length = f"{mine.name}({right.value:g})"
         the = (before := self.cursor.peek(-2)) is not None and before.norm == "the"
         if (right.value > 100 and right.value not in _LONG_LENGTHS and not the) or mine.params["timeperiod"] == 1:
-            message = (
-                f"The {right.value:g} that {subject.id} is compared with may be a price, or the average of so many bars"
-            )
-            remedy = f"Say {length} for the average, ${right.value:g} for the price"
-            self.draft.problem("error", "price_or_period", "text", message, remedy)
-            self.draft.ask(f"Is {right.value:g} a price, or the average of {right.value:g} bars?")
+            what = f"The {right.value:g} that {subject.id} is compared with"
+            self.draft.ask_price_or_length(right.value, what, length)
         text = (
             f"The {right.value:g} that {mine.name}({mine.params['timeperiod']:g}) is compared with is read as {length}"
         )
@@ -701,11 +708,11 @@ class Predicates:
         self.draft.assume("multiple", "A multiple of something means at least that multiple", "more than it")
         return Compare(left=subject, op=">=", right=right)
 
-    def undirected(self, left: AnyOperand, right: AnyOperand) -> AnyCondition:
+    def undirected(self, left: AnyOperand, right: AnyOperand, *, either: bool = False) -> AnyCondition:
+        """Return the cross of two lines without a direction, of which the shorter average is the first."""
         fast_first = self._period(left) <= self._period(right)
-        direction = "above" if self.draft.rising_side == fast_first else "below"
-        self._assume_direction()
-        return Cross(left=left, direction=direction, right=right)  # type: ignore[arg-type]
+        direction: Literal["above", "below"] = "above" if self.draft.rising_side == fast_first else "below"
+        return self._any_way(left, direction, right, either=either)
 
     def _period(self, operand: AnyOperand) -> float:
         if isinstance(operand, IndicatorRef):

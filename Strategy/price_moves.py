@@ -235,6 +235,7 @@ def settle_trails(draft: Draft) -> None:
         trailed |= sides
         draft.set_risk("trailing_stop", {"type": "percent", "value": move.percent})
         draft.assume("from_extreme", FROM_EXTREME, "a stop that stays where it was put", "risk.trailing_stop")
+    draft.left_by_trail = frozenset(trailed)
     if trailed:
         near = next(iter(trailed)) if len(trailed) == 1 else None
         draft.levels_near = {**draft.levels_near, "trailing_stop": near}

@@ -24,6 +24,9 @@ _HAVE = (
 )  # fmt: skip
 
 
+_AT = ("at", "at a", "at about", "set at", "order at", "placed at")
+LEAST_SHARE = 50  # in percent of the entry's price: what is less is a distance from it
+
 # On which side of the entry, or of the best price, a level lies: a high is above a stop that trails it.
 _SIDE_WORDS: dict[str, Literal["above", "below"]] = {
     "below": "below", "under": "below", "above": "above", "over": "above", "high": "below", "highs": "below", "highest": "below", "top": "below",
@@ -46,7 +49,7 @@ class Risk:
         """Read a distance: "5%", "2 ATR", "2 times the 14-day ATR", "2R"."""
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.words(
+        lead = cursor.words(
             "at", "of", "is", "by", "to", "around", "at a", "of a", "set at", "order at", "placed at", "loss of", "loss at", "loss is", "when down",
             "when up", "at about", "if down", "distance of", "if it drops", "if it falls", "after a", "price is", "if price falls", "if the price drops", "if the trade loses", "on a",
         )  # fmt: skip
@@ -59,7 +62,11 @@ class Risk:
             self.draft.sided += ((self._category, "above", f"+{token.value:g}" + "%" * token.percent),)
         if token is not None and token.percent:
             cursor.take("LOSS", "GAIN", noise=False)
+            if not sign and (level := self._of_entry(token.value)) is not None:
+                return level
             self._read_side()
+            if not sign and cursor.previous() is token and not cursor.looking_at_symbol("of"):
+                self.draft.shares += ((self._category, token.value, lead in _AT),)
             return {"type": "percent", "value": abs(token.value)}
         if token is not None and token.money:
             cursor.reset(mark)
@@ -94,6 +101,23 @@ class Risk:
         self.draft.indicators = known
         cursor.reset(mark)
         return None
+
+    def _of_entry(self, percent: float) -> Level | None:
+        """Read the rest of "95% of the entry", a level of it; a small share such as "5% of the entry" is a distance from it."""
+        mark = self.cursor.mark()
+        of = self.cursor.looking_at_symbol("of")
+        if not of or percent < LEAST_SHARE or not self.cursor.take("FROM_ENTRY", noise=False):
+            self.cursor.reset(mark)
+            return None
+        if self._category == "TRAIL":  # it follows the closes, and no share of the entry
+            self.draft.shares += ((self._category, percent, True),)
+            return {"type": "percent", "value": percent}
+        words = f"at {percent:g}% of the entry"
+        self.draft.sided += ((self._category, "below" if percent < 100 else "above", words),)
+        distance = round(abs(percent - 100), 10)
+        text = f"A level {words} is {distance:g}% away from it"
+        self.draft.assume("level_of_entry", text, f"{percent:g}% away from the entry", "risk")
+        return {"type": "percent", "value": distance}
 
     def ahead(self) -> bool:
         """Whether a stop, target, size or other setting starts here. Takes nothing."""

@@ -784,6 +784,7 @@ class Statements:
         self.cursor.words("only", "at most", "no more than", "max", "maximum", "maximum of", noise=False)
         token = self.cursor.number(percent=False)
         if token is not None and token.value == 1 and self.cursor.take("ONE_POSITION"):
+            self.draft.flags |= {"one_position"}
             return True
         self.cursor.reset(mark)
         if self.cursor.words("no pyramiding"):

@@ -28,7 +28,7 @@ from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, TradingDays, asset_class, is_crypto, trading_days
 from Backtest.timeframes import Timeframe, in_words, is_intraday
-from Strategy.assembly import assemble, rules_of, used_indicators
+from Strategy.assembly import LEVELS, assemble, rules_of, used_indicators
 from Strategy.chart_frames import note_mixed_frames
 from Strategy.cursor import Cursor, tangled
 from Strategy.draft import Assumption, Draft
@@ -38,7 +38,7 @@ from Strategy.lexicon import ACRONYMS, BEHIND_SYMBOLS, COMPANIES, MOVING_AVERAGE
 from Strategy.outside import outside
 from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
-from Strategy.risk_grammar import settle_lots
+from Strategy.risk_grammar import LEAST_SHARE, settle_lots
 from Strategy.settings_grammar import settle_spread
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
@@ -136,6 +136,7 @@ def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]
     except ValidationError as error:
         draft.out_of_bounds(error)
     _wrong_sides(draft)
+    _shares_of_entry(draft)
     return _result(text, tokens, cursor, draft, left, name)
 
 
@@ -153,11 +154,30 @@ def _wrong_sides(draft: Draft) -> None:
         each = len(sides) == 2 and {"above", "below"} <= {way for kind, way, _ in draft.sided if kind == category}
         if name not in draft.risk or not wrong or each:
             continue
-        what = {"STOP": "stop", "TARGET": "target", "TRAIL": "trailing stop"}[category]
+        what = LEVELS[name]
         result = "losses" if category == "TARGET" else "gains"
         message = f"Of a {wrong[0]} position a {what} {words!r} is on the side of its {result}"
         draft.problem("error", "wrong_side", "text", message, f"Say it without a side, such as: {what} 5%")
         draft.ask(f"{message}. Where shall the {what} be?")
+
+
+def _shares_of_entry(draft: Draft) -> None:
+    """Ask about "take profit at 120%, stop at 90%", which may be shares of the entry's price or distances from it."""
+    for category, percent, at in draft.shares:
+        name = _LEVEL_OF.get(category, "")
+        short = any(side == "short" for side, _ in draft.entries)
+        usual = 100 if category == "TARGET" and not short else LEAST_SHARE
+        if name not in draft.risk or percent <= usual or "exact" in draft.flags:
+            continue
+        what = f"{LEVELS[name]} {'at' if at else 'of'} {percent:g}%"
+        if not at:
+            text = f"A {what} is {percent:g}% away from the entry price"
+            draft.assume("distance", text, f"at {percent:g}% of the entry price", f"risk.{name}")
+            continue
+        message = f"A {what} may be a level, {percent:g}% of the entry price, or {percent:g}% away from it"
+        remedy = f"Say '{what} of the entry' for the level, '{percent:g}% from the entry' for the distance"
+        draft.problem("error", "share_or_distance", "text", message, remedy)
+        draft.ask(f"Is the {what} a level, {percent:g}% of the entry price, or {percent:g}% away from it?")
 
 
 _LEVEL_WORDS = {

@@ -28,6 +28,8 @@ _AMOUNTS = ("ATR", "STDDEV", "MACD", "MOM")
 _WINDOWS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
 # 1 is the whole range of these: %B is above 1 only where the close is above the band.
 _OF_ONE = ("PERCENTB", "IBS")
+# Of few values, so that two of them are often equal: extremes are prices, the others go in steps.
+_IN_STEPS = ("HIGHEST", "LOWEST", "DONCHIAN", "HIGHAGE", "LOWAGE", "AROON", "PERCENTRANK")
 _LEAST_RATIO = 40  # percent; a price over another that is less is meant as a change
 _MOST_OF_ONE = 3.0  # a level of %B above this is meant in percent
 
@@ -108,6 +110,41 @@ class Units:
                 elif isinstance(node, Between):
                     self._ask_of_unlike(node.operand, node.low)
                     self._ask_of_unlike(node.operand, node.high)
+
+    def warn_of_equality(self, rules: Iterable[AnyCondition]) -> None:
+        """Warn of "RSI = 50" and "EMA(9) = EMA(21)": real numbers are hardly ever equal."""
+        for node in (node for rule in rules for node in walk(rule)):
+            if not isinstance(node, Compare) or node.op != "==" or not self._hardly_equal(node.left, node.right):
+                continue
+            left, right = self._name(node.left), self._name(node.right)
+            message = f"{left} is hardly ever exactly {right}, so that this is almost never true"
+            self.draft.problem(
+                "warning",
+                "exact_equality",
+                "text",
+                message,
+                f"Write '{left} crosses {right}' for the bar that passes it",
+            )
+
+    def _hardly_equal(self, left: AnyOperand, right: AnyOperand) -> bool:
+        """Whether one of two is a real number that meets the other by chance only; a bound, as RSI = 100, is met."""
+        if isinstance(left, Value):
+            left, right = right, left
+        if isinstance(left, Price) and isinstance(right, Value):
+            return right.value != 0
+        bounds = self.draft.indicators[left.id].entry.bounds if isinstance(left, IndicatorRef) else None
+        if bounds is not None and isinstance(right, Value) and right.value in bounds:
+            return False
+        return any(self._is_continuous(operand) for operand in (left, right))
+
+    def _is_continuous(self, operand: AnyOperand) -> bool:
+        if isinstance(operand, Math):
+            return self._is_continuous(operand.left) or self._is_continuous(operand.right)
+        if not isinstance(operand, IndicatorRef) or operand.output == "direction":
+            return False
+        item = self.draft.indicators[operand.id]
+        of_one_bar = item.name in MOVING_AVERAGES and item.params["timeperiod"] == 1  # the close of a week
+        return item.name not in _IN_STEPS and not of_one_bar
 
     def _ask_of_unlike(self, left: AnyOperand, right: AnyOperand) -> None:
         """Ask about a price, or volume, that is compared with what is none: "RSI > close", "MACD crosses above SMA(20)"."""

@@ -114,3 +114,56 @@ def test_parameters_that_were_said_are_no_assumption(rule):
 def test_what_is_nested_too_deeply_is_said_to_be(text: str) -> None:
     with pytest.raises(StrategyError, match="too tangled to be read"):
         parse_strategy(text)
+
+
+@pytest.mark.parametrize(
+    ("levels", "otherwise"),
+    [
+        ("", "only a stop would close it"),
+        (", stop 4%", "only a stop would close it"),
+        (", target 9%", "only a target would close it"),
+        (", stop 4%, trailing stop 6%", "only a stop or trailing stop would close it"),
+        (", exit after 25 days", "only a time limit would close it"),
+        (". Exit longs after 5 days, exit shorts after 8 days", "only a time limit would close it"),
+    ],
+)
+def test_an_opposite_entry_that_turns_a_position_round_is_said_whatever_levels_there_are(levels, otherwise):
+    text = f"Buy NVDA when EMA(7) crosses above EMA(33), short when EMA(7) crosses below EMA(33){levels}"
+    said = [a for a in parse_strategy(text).assumptions if a.code == "reverse"]
+    assert [a.text for a in said] == [
+        "The short entry closes the long position",
+        "The long entry closes the short position",
+    ]
+    assert {a.other for a in said} == {otherwise}
+
+
+@pytest.mark.parametrize(
+    ("exit_rule", "said"),
+    [
+        ("MFI crosses 55", ["A cross without a direction closes a position in either direction"]),
+        ("RSI crosses 20", ["A cross without a direction is upward for buying and downward for selling"]),
+        ("MFI crosses above 55", []),
+    ],
+)
+def test_the_way_of_a_cross_that_was_not_said_is_an_assumption(exit_rule, said):
+    parsed = parse_strategy(f"Buy when RSI crosses above 20, sell when {exit_rule}")
+    assert [a.text for a in parsed.assumptions if a.code == "cross_direction"] == said
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "RSI = 100", "STOCH(14, 1, 3).k = 0", "volume = 0", "the close = the open", "the close equals the previous close",
+        "supertrend direction = 1", "RSI > 50", "RSI crosses above 50",
+    ],
+)  # fmt: skip
+def test_what_is_equal_now_and_then_is_not_warned_of(rule):
+    parsed = parse_strategy(f"Buy when {rule}, stop 5%")
+    assert parsed.strategy is not None, parsed.diagnostics
+    assert "exact_equality" not in {d.code for d in parsed.warnings}
+
+
+def test_a_warning_of_an_exact_equality_says_what_to_write():
+    (warning,) = [d for d in parse_strategy("Buy when MFI = 35, stop 5%").warnings if d.code == "exact_equality"]
+    assert warning.message == "MFI(14) is hardly ever exactly 35, so that this is almost never true"
+    assert warning.suggestion == "Write 'MFI(14) crosses 35' for the bar that passes it"
