@@ -116,10 +116,21 @@ def returned(expression: Expression, indent: int) -> list[str]:
                 return [f"if {one_line(first)}:", "    return True", *returned(second, indent)]
             rest = [f"    {line}" for line in returned(second, indent + 4)]
             return [f"if {one_line(first)}:", *rest, "return False"]
+        if all(isinstance(part, Joined) for part in expression.parts):
+            upper, lower = (_inside(part, indent) for part in expression.parts)
+            return ["return (", *upper, f") {expression.word} (", *lower, ")"]
     inner = one_line(expression)
     if indent + 4 + len(inner) <= LINE:
         return ["return (", f"    {inner}", ")"]
     return ["return (", *_broken(expression, indent), ")"]
+
+
+def _inside(expression: Expression, indent: int) -> list[str]:
+    """Return the lines of an expression between brackets that stand on lines of their own."""
+    inner = one_line(expression)
+    if not isinstance(expression, Joined) or indent + 4 + len(inner) <= LINE:
+        return [f"    {inner}"]
+    return _broken(expression, indent)
 
 
 def _each(expression: Each, indent: int) -> list[str]:

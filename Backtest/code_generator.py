@@ -131,7 +131,7 @@ def protect_fills(strategy: Strategy) -> None:
 ''',
     "leave_the_fee": '''
 def leave_the_fee(strategy: Strategy) -> None:
-    """Let an order for a part of the equity be as large as the fixed commission of one order leaves it.
+    """Let an order for a part of the equity pay the fixed commission once.
 
     backtesting.py would add that commission to the price of each unit.
     """

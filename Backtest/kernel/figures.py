@@ -208,7 +208,7 @@ def measure(  # type: ignore[no-untyped-def]
         work[days] = equity[last[k]] / before - 1
         days += 1
     rate = (1 + terms[RISK_FREE]) ** (1 / periods) - 1
-    if days > 1 and final > 0:
+    if days > 1:
         total, others = 0.0, 0.0
         for k in range(days):
             total += work[k]
@@ -224,9 +224,9 @@ def measure(  # type: ignore[no-untyped-def]
             downside += down * down
         deviation = math.sqrt(squares / (days - 1))
         row[7] = deviation * math.sqrt(periods) * 100
-        if deviation > 1e-14 * abs(mean):
+        if final > 0 and deviation > 1e-14 * abs(mean):
             row[9] = (mean - rate) / deviation * math.sqrt(periods)
-        if downside > 0:
+        if final > 0 and downside > 0:
             row[10] = (mean - rate) / math.sqrt(downside / days) * math.sqrt(periods)
         if market_squares > 0:
             beta = products / market_squares

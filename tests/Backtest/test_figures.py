@@ -299,6 +299,9 @@ def test_a_lost_account_has_lost_all() -> None:
     found = figures.figures(equity, NO_TRADES, bars([1.0] * 5), {figures.CASH: 100.0})
     assert (found["Return [%]"], found["CAGR [%]"], found["Max. Drawdown [%]"]) == (-100, -100, -100)
     assert found["Volatility (Ann.) [%]"] == pytest.approx(100 * np.std([-0.5, -1], ddof=1) * np.sqrt(252))
+    rich = np.array([100.0, 400, 0, 0, 0])  # the mean of +300% and -100% is no merit of it
+    found = figures.figures(rich, NO_TRADES, bars([1.0] * 5), {figures.CASH: 100.0})
+    assert (found["Sharpe Ratio"], found["Sortino Ratio"]) == (None, None)
 
 
 def test_what_rests_on_too_little_is_said() -> None:

@@ -66,9 +66,9 @@ PATHS = [
     ("self.trades[0].sl = None", 100.0, 110.0, 110.0),
     ("self.trades[0].tp = 115", 100.0, 90.0, 115.0),
     ("pass", 85.0, 85.0, 85.0),  # opens beyond the stop: no path reaches the target first
-    ("pass", 115.0, 90.0, 115.0),
+    ("pass", 115.0, 115.0, 115.0),  # opens beyond the target: no path reaches the stop first
     ("self.position.close()", 101.0, 101.0, 101.0),
-    ("self.sell(size=10)", 101.0, 90.0, 101.0),  # what is ordered at the market is done at the open, before any level
+    ("self.sell(size=10)", 101.0, 101.0, 101.0),  # what is ordered at the market is done at the open, before any level
 ]
 
 
