@@ -19,9 +19,11 @@ from algoagent_api.environment import isolation_warnings, misspelt_warnings, on_
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 REFUSED_S = 0.5  # what is refused is answered after so long, which costs this server nothing
-# As too much; and, where nobody says who he is, as what is not there or cannot be read: the throttles do not count these.
+# As too much; and, of a request that is no user's, as what is not there or cannot be read: the throttles do not count these.
 REFUSED = {HTTPStatus.TOO_MANY_REQUESTS}
-REFUSED_TO_NOBODY = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED} | REFUSED
+REFUSED_TO_NOBODY = REFUSED | {
+    HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED,
+}  # fmt: skip
 OPEN_FILES = 65_536
 
 os.umask(0o077)  # what is written is nobody else's
@@ -62,15 +64,14 @@ async def _refuse(send: Send) -> None:
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer as Django does, and refuse after a while: whoever asks on and on, whatever is answered, costs the others little.
 
-    `gone` in the scope of a request is set when its client has hung up, for who works in a thread.
+    `gone` in the scope of a request is set when its client has hung up, for who works in a thread; `known` is to be set when the
+    request is a user's.
     """
     client = scope.get("client")
     if settings.DEBUG and scope["type"] == "http" and client and not on_this_machine(client[0]):
         await _refuse(send)
         return
-    gone = threading.Event()
-    known = any(name in (b"authorization", b"cookie") for name, _ in scope.get("headers", ()))
-    refused = REFUSED if known else REFUSED_TO_NOBODY
+    gone, known = threading.Event(), threading.Event()
 
     async def hear() -> dict[str, Any]:
         message = await receive()
@@ -79,11 +80,11 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         return message
 
     async def say(message: dict[str, Any]) -> None:
-        if message.get("status") in refused:
+        if message.get("status") in (REFUSED if known.is_set() else REFUSED_TO_NOBODY):
             await asyncio.sleep(REFUSED_S)
         await send(message)
 
-    await _django({**scope, "gone": gone}, hear, say)  # type: ignore[arg-type]
+    await _django({**scope, "gone": gone, "known": known}, hear, say)  # type: ignore[arg-type]
 
 
 def _open_more_files() -> None:

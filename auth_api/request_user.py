@@ -28,6 +28,13 @@ def asker_of(request: Request) -> Asker:
     return Asker(f"user {request.user.pk}" if request.user.pk else address_of(request), check)
 
 
+def tell_known(request: HttpRequest) -> None:
+    """Tell the server that a request is a user's, whose mistakes are answered at once. See algoagent_api/asgi.py."""
+    known = getattr(request, "scope", {}).get("known")
+    if known is not None and request.user.is_authenticated:
+        known.set()
+
+
 def address_of(request: Request | HttpRequest) -> str:
     """Return the name of whoever asks from an address; which one counts behind proxies, NUM_PROXIES says."""
     return f"address {BaseThrottle().get_ident(cast('Request', request))}"

@@ -22,7 +22,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_api.request_user import address_of, asker_of
+from auth_api.request_user import address_of, asker_of, tell_known
 from Backtest.days import no_such_day
 from Backtest.errors import Diagnostic, InvalidInput, TooBusy
 from Backtest.places import Asker, Places, in_turn, working_for
@@ -341,7 +341,10 @@ class TakeTurns:
             return self._get_response(request)
         try:
             with working_for(Asker(address_of(request))), in_turn(TURNS):
-                return self._get_response(request)
+                response = self._get_response(request)
+                if hasattr(request, "user"):
+                    tell_known(request)
+                return response
         except TooBusy as error:
             return HttpResponse(f"{error.message}\n", status=429, content_type="text/plain; charset=utf-8")
 
@@ -358,6 +361,7 @@ class StrictQuery(views.APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        tell_known(request._request)
         self.working.enter_context(working_for(asker_of(request)))
         self.working.enter_context(in_turn(TURNS))
         given = request.query_params
