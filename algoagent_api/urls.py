@@ -1,6 +1,7 @@
 """Routes."""
 
 from django.contrib import admin
+from django.http import HttpResponse
 from django.urls import include, path, re_path, reverse_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
@@ -25,6 +26,9 @@ urlpatterns = [
     path("api/health/live/", LiveView.as_view(), name="health-live"),
     path("api/health/ready/", ReadyView.as_view(), name="health-ready"),
     path(".well-known/security.txt", security_txt, name="security-txt"),
+    path(
+        "favicon.ico", lambda request: HttpResponse(status=204)
+    ),  # browsers ask for one by themselves, and there is none
     path("metrics", metrics, name="metrics"),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),
