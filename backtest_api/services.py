@@ -380,7 +380,7 @@ def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
     if run.code:
         from Backtest.sandbox import EngineSettings
 
-        took = (run.duration_ms or 0) / 1000
+        took = production.once_s(run.manifest["resources"])  # without the time it waited for an interpreter
         try:
             found, told = ranges_of(
                 run.code, frame, EngineSettings(**run.settings), run.metrics, first=_first(run), took=took

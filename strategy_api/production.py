@@ -191,7 +191,7 @@ def closer_look(
     with get_sandbox().forks() as runner:
         seen = _lookahead(code, prices, engine, cuts=TEST_CUTS, sandbox=runner, tick=tick)
         found, told = ranges_of(
-            code, prices.frame, engine, result.metrics, first=prices.first, took=_once_s(result.resources),
+            code, prices.frame, engine, result.metrics, first=prices.first, took=once_s(result.resources),
             sandbox=runner, tick=tick, **options,
         )  # fmt: skip
     return {"lookahead": seen, "ranges": found, "warnings": told}
@@ -199,10 +199,10 @@ def closer_look(
 
 def closer_look_s(resources: Mapping[str, float]) -> float:
     """Return about how many seconds a closer look takes at code whose run took these resources: 40 runs, two at a time."""
-    return 20 * _once_s(resources)
+    return 20 * once_s(resources)
 
 
-def _once_s(resources: Mapping[str, float]) -> float:
+def once_s(resources: Mapping[str, float]) -> float:
     """Return how many seconds a run takes where its interpreter is there already."""
     return max(resources["cpu_ms"], resources["wall_ms"] - 500) / 1000
 
