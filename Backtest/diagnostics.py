@@ -27,6 +27,7 @@ from Backtest.canonical import (
     CanonicalStrategy,
     Compare,
     Cross,
+    Falling,
     FixedUnits,
     IndicatorBase,
     IndicatorRef,
@@ -34,6 +35,7 @@ from Backtest.canonical import (
     PercentLevel,
     PercentOfEquity,
     Price,
+    Rising,
     RiskPercent,
     Time,
     Value,
@@ -337,6 +339,11 @@ def _truths(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iter
             message = f"A bar of {strategy.timeframe} has no time of day, so this is the same on every bar: {condition_text(strategy, node)}"
             yield _error("time_of_day", field, message, "Use an intraday time frame such as 5m, or leave the time out")
             continue
+        if isinstance(node, Compare | Cross | Between | Rising | Falling) and not _reads_bars(node):
+            reported.append(node)
+            message = f"This has only numbers in it: {condition_text(strategy, node)}"
+            yield _error("only_numbers", field, message, "Compare a price or an indicator with something")
+            continue
         code = truth = ""
         if never(strategy, node):
             code, truth = "unsatisfiable", "can never be"
@@ -349,6 +356,11 @@ def _truths(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iter
                 yield _warning(code, field, message, "If it shall always be in the market, it is right")
             else:
                 yield _error(code, field, message, "Say what is compared with what, or leave it out")
+
+
+def _reads_bars(condition: AnyCondition) -> bool:
+    """Return whether a price or an indicator is in a condition: 2 * 3 > 5 has none."""
+    return any(isinstance(node, Price | IndicatorRef) for node in walk(condition))
 
 
 def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:

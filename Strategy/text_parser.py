@@ -358,7 +358,7 @@ def _question(problem: Diagnostic) -> str:
     """Return what to ask about an error; words that were not understood are asked about already."""
     if problem.field == "text" or problem.code in ("no_entry", "no_opposite", "contradiction"):
         return ""
-    if problem.code in ("unsatisfiable", "always_true"):
+    if problem.code in ("unsatisfiable", "always_true", "only_numbers"):
         return f"{problem.message}. What was meant?"
     known = _QUESTIONS.get(problem.code)
     if known:

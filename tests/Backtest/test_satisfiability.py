@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from Backtest.canonical import AnyCondition, CanonicalStrategy
 from Backtest.conditions import Bars, compute_indicators, evaluate
-from Backtest.diagnostics import diagnose
+from Backtest.diagnostics import diagnose, load_canonical
 from Backtest.satisfiability import always, never
 from tests.random_strategies import strategies
 from tests.Strategy.notation import condition
@@ -105,3 +108,21 @@ def test_what_happened_was_possible(strategy: CanonicalStrategy) -> None:
 def test_always_in_the_market_may_be_said_by_a_price_above_a_number(text: str, severity: str) -> None:
     strategy, _ = built(text)
     assert [d.severity for d in diagnose(strategy) if d.code == "always_true"] == [severity]
+
+
+PRODUCT = {"type": "math", "left": {"type": "value", "value": 2}, "op": "*", "right": {"type": "value", "value": 3}}
+FIVE = {"type": "value", "value": 5}
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"type": "compare", "left": PRODUCT, "op": ">", "right": FIVE}, {"type": "cross", "left": PRODUCT, "direction": "above", "right": FIVE},
+        {"type": "between", "operand": FIVE, "low": FIVE, "high": PRODUCT}, {"type": "falling", "operand": PRODUCT, "bars": 2},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("around", [lambda c: c, lambda c: {"type": "for_bars", "condition": c, "bars": 4}])
+def test_a_condition_of_numbers_alone_is_refused(numbers: dict[str, Any], around: Callable[[Any], Any]) -> None:
+    loaded = load_canonical({"entry_rules": [{"when": around(numbers)}], "risk": {"max_bars": 3}})
+    [found] = loaded.errors
+    assert (found.code, found.field) == ("only_numbers", "entry_rules[0]")
