@@ -1,8 +1,8 @@
 """Does a strategy know the future? It is run again with another one, and what it did before has to stay.
 
 Runs differ from the first in the bars after a cut only: prices mirrored, prices drawn anew, or no bars at all. Half of the
-cuts are made right behind bars at which orders were placed, so that a strategy that peeks at a single bar is seen as well, the
-others behind any bar. Of half of the futures the first open is what it was, so that a strategy is seen as well that gives a trade,
+cuts are made right behind bars at which orders were placed, so that a strategy that peeks at a single bar is seen as well, and half of
+these where the trades that gained most were entered and left: who peeks seldom does it where it pays. The others are behind any bar. Of half of the futures the first open is what it was, so that a strategy is seen as well that gives a trade,
 as it is filled at the open, levels that suit the rest of the bar. Which ones is drawn anew for each check, and they are as long as
 the prices are (those without further bars apart), so that code cannot know where it is watched.
 
@@ -129,7 +129,8 @@ def check_lookahead(
 
     first, draw = sandbox.run(job(frame)), np.random.default_rng(secrets.randbits(64) if seed is None else seed)
     same = _Future(len(frame) - 1, "mirrored", frame)
-    futures = [_future(frame, cut, draw) for cut in _cuts(first, len(frame), cuts, draw)]
+    chosen = _cuts(first, len(frame), cuts, draw, 0 if settings.trade_on_close else 1)
+    futures = [_future(frame, cut, draw) for cut in chosen]
     results = []
     with contextlib.closing(sandbox.run_many(job(future.frame) for future in (same, *futures))) as running:
         for result in running:
@@ -157,15 +158,18 @@ def check_lookahead(
     return Report(prices.symbol, len(frame), len(futures) + 2, tuple(earliest.values()), len(failures))
 
 
-def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generator) -> list[int]:
-    """Return bars after which the future changes: half of them such at which new orders were placed, the first and the last
-    of these among them; the others any, an early and a late one among them."""
+def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generator, wait: int) -> list[int]:
+    """Return bars after which the future changes: half of them such at which new orders were placed, the first, the last and those of the
+    trades that gained most among them; the others any, an early and a late one among them. An order is filled `wait` bars after it was placed, or later."""
     assert result.trace is not None
     decisions = result.trace.decisions
     orders = decisions[np.isin(decisions[:, book.ACTION], (book.ORDER, book.CLOSE))]
     placed = [bar for bar in np.unique(orders[:, book.AT_BAR]).astype(int).tolist() if bar < bars - 1]
     chosen = {*placed[:1], *placed[-1:], int(draw.integers(1, LEAST_BARS // 2)), bars - int(draw.integers(2, 6))}
-    for bars_to_draw, most in ((placed, count // 2), (range(1, bars - 1), count - min(len(placed), count // 2))):
+    filled = result.trades.nlargest(count // 8, "PnL")[["EntryBar", "ExitBar"]].to_numpy().ravel()
+    chosen |= {max(before) for at in filled - wait if (before := [bar for bar in placed if bar <= at])}
+    behind = max(count // 2 - len(chosen.intersection(placed)), 0)
+    for bars_to_draw, most in ((placed, behind), (range(1, bars - 1), count - min(len(placed), count // 2))):
         left = [bar for bar in bars_to_draw if bar not in chosen]
         chosen |= {int(bar) for bar in draw.choice(left, min(most, len(left)), replace=False)} if left else set()
     return sorted(chosen)
