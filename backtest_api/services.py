@@ -380,7 +380,7 @@ def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
     if run.code:
         from Backtest.sandbox import EngineSettings
 
-        took = production.once_s(run.manifest["resources"])  # without the time it waited for an interpreter
+        took = production.once_s(run.manifest["resources"])
         try:
             found, told = ranges_of(
                 run.code, frame, EngineSettings(**run.settings), run.metrics, first=_first(run), took=took
