@@ -57,8 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: some tests wait for servers, containers and clocks."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: some tests wait for servers, containers and clocks."""
+    return (os.cpu_count() or 1) + 2
 
 
 class Scheduling(LoadScopeScheduling):
