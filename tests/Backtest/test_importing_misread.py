@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -35,6 +36,20 @@ def test_a_volume_before_unnamed_prices_is_asked_about(volumes: tuple[int, ...])
     assert asked(found)["columns"][0] == order
     bar = read(text, columns=order, decimal=".").require().frame.iloc[0]
     assert bar.tolist() == [100.0, 100.151, 99.9, 100.051, volumes[0]]
+
+
+def test_unnamed_prices_behind_a_volume_whose_close_stands_first_are_offered_so() -> None:
+    """Gate.io's monthly files: time, volume, close, high, low, open."""
+    closes = (100.0, 101.5, 99.25, 99.75, 102.0, 103.5, 101.0, 100.25, 98.5, 99.0, 100.5)
+    text = "".join(
+        f"{1704153600 + 3600 * i},{517.25 + 31 * i},{close},{max(close, before) + 0.5},{min(close, before) - 0.5},{before}\n"
+        for i, (before, close) in enumerate(pairwise(closes))
+    )
+    choices = asked(read(text))["columns"]
+    assert choices[0] == "time,volume,close,high,low,open"
+    assert "time,volume,open,high,low,close" in choices
+    bar = read(text, columns=choices[0], decimal=".").require().frame.iloc[1]
+    assert bar.tolist() == [101.5, 102.0, 98.75, 99.25, 548.25]
 
 
 def test_an_unusual_order_of_unnamed_columns_is_asked_about() -> None:

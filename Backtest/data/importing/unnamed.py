@@ -24,8 +24,8 @@ def unnamed_columns(table: Table, findings: Findings) -> Columns:
     """Find the parts by their values: times first, then four columns of which two are always highest and lowest.
 
     Exports without names have the order time, open, high, low, close, volume; Bitfinex has open,
-    close, high, low and Coinbase low, high, open, close. Open stands before close in all of them,
-    and is nearer to the close before it.
+    close, high, low and Coinbase low, high, open, close. Open stands before close in all of these,
+    and is nearer to the close before it; Gate.io's time, volume, close, high, low, open is asked about.
     """
     frame = table.frame
     if frame.shape[1] == len(_BINANCE) and _is_binance(frame):
@@ -136,9 +136,10 @@ def _order(values: Floats, name: str, falling: bool) -> tuple[tuple[str, ...], t
         later = _complete(values[:, skip : skip + 4])
         for parts in _USUAL if len(later) else ():
             if _holds(later, parts, 0.98) and _is_level(later, parts):
-                before = ("-",) * (skip - 1)
-                choices = ((*before, "volume", *parts), (*before, "-", *parts))
-                return choices[0], choices, "the prices are not the first of them by their values"
+                before, (_, orders, closer) = ("-",) * (skip - 1), _checked(later, parts, falling)
+                choices = tuple((*before, lead, *o) for o in orders or (parts,) for lead in ("volume", "-"))
+                why = "the prices are not the first of them by their values"
+                return choices[0], choices, f"{why}, and {closer}" if closer else why
     if _holds(first, BAR, 0.8) and _is_level(first, BAR):
         return BAR, (), ""  # the bars that break the order are refused by name later
     high, low = (int(share.argmax()) for share in _extremes(first))
