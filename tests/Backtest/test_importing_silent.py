@@ -394,3 +394,45 @@ def test_four_digits_before_a_comma_are_no_group_of_thousands() -> None:
     assert first(read(f"Datum;Erster;Hoch;Tief;Schlusskurs\n{rows}"))[:4] == [999.5, 1008.3, 999.4, 1008.2]
     rows = "".join(f"2023-01-0{day},999.500,1008.300,999.400,1008.200\n" for day in (2, 3, 4))
     assert first(read(f"Date,Open,High,Low,Close\n{rows}"))[:4] == [999.5, 1008.3, 999.4, 1008.2]
+
+
+# Prices that are counted in parts of a cent, and footnotes -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("20240102 00:00,1871500,1884400,1838800,1856400,82488700\n20240103 00:00,1842200,1858800,1834300,1842500,58414500\n", "QuantConnect LEAN, whose whole prices are 10,000 times"),
+        (
+            ("ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume\n"
+            "1704171600000000000,35,2,32,187150000000,188440000000,183880000000,185640000000,82488700\n"
+            "1704258000000000000,35,2,32,184220000000,185880000000,183430000000,184250000000,58414500\n"),
+            "Databento, whose whole prices are 1,000,000,000 times",
+        ),
+    ],
+)  # fmt: skip
+def test_prices_that_are_multiples_of_what_was_paid_are_refused(text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        read(text)
+
+
+def test_an_index_of_whole_points_in_rows_without_names_is_read() -> None:
+    text = "20240104 00:00,33193,33568,32693,33288,100\n20240105 00:00,33397,33568,33257,33377,100\n20240109 00:00,33704,33990,33600,33763,100\n"
+    assert read(text).require().frame["Close"].tolist() == [33288, 33377, 33763]
+
+
+def test_a_footnote_in_the_column_of_the_symbol_is_no_symbol() -> None:
+    text = (
+        "Symbol,Time,Open,High,Low,Last,Change,Volume\nAAPL,01/17/2024,181.27,182.93,180.3,182.68,-0.52%,47317400\n"
+        'AAPL,01/16/2024,182.16,184.26,180.93,183.63,-1.23%,65603000\n"Downloaded from Barchart.com as of 01-18-2024 08:00am CST"\n'
+    )
+    found = read(text)
+    data = found.require()
+    assert (data.symbol, data.frame["Close"].tolist()) == ("AAPL", [183.63, 182.68])
+    assert any("1 row without a time and prices" in note for note in data.notes)
+
+
+def test_names_of_a_terminal_are_known() -> None:
+    text = "Date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME\n2024-01-16,182.16,184.26,180.93,183.63,65603000\n2024-01-17,181.27,182.93,180.3,182.68,47317400\n"
+    bar = read(text).require().frame.iloc[0]
+    assert bar.tolist() == [182.16, 184.26, 180.93, 183.63, 65603000]

@@ -12,25 +12,25 @@ from Backtest.instruments import CURRENCIES
 NAMES: dict[str, tuple[str, ...]] = {
     "time": (
         "open time", "opentime", "unix", "unix timestamp", "unix time", "epoch", "datetime", "date time", "date/time",
-        "timestamp", "gmt time", "local time", "utc", "utc time", "date", "time", "t", "ts", "dt", "index", "bar",
+        "timestamp", "ts event", "gmt time", "local time", "utc", "utc time", "date", "time", "t", "ts", "dt", "index", "bar",
         "begin", "begins at", "start", "window start", "start time", "period start", "trade date", "trading date", "trading day", "day", "month", "year", "monat", "jahr", "week",
         "datum", "datum/uhrzeit", "datum/zeit", "zeitpunkt", "zeit", "uhrzeit", "fecha", "hora", "data", "date heure",
         "heure", "czas", "tarih", "дата", "время", "日付", "日時", "日期", "时间", "时刻", "交易日期", "일자", "날짜", "unnamed: 0",
     ),
     "open": (
-        "open", "o", "open price", "opening price", "price open", "eroffnung", "eroffn.", "eroffnungskurs", "eroffnungspreis", "erster",
+        "open", "o", "open price", "px open", "opening price", "price open", "eroffnung", "eroffn.", "eroffnungskurs", "eroffnungspreis", "erster",
         "apertura", "ouverture", "ouv.", "ouv", "abertura", "otwarcie", "открытие", "откр.", "acilis", "始値", "开盘", "开盘价", "시가", "opening",
     ),
     "high": (
-        "high", "h", "high price", "highest price", "price high", "hoch", "tageshoch", "hochst", "hochstkurs", "hochstpreis", "max", "max.", "maximo",
+        "high", "h", "high price", "px high", "highest price", "price high", "hoch", "tageshoch", "hochst", "hochstkurs", "hochstpreis", "max", "max.", "maximo",
         "maxima", "massimo", "plus haut", "haut", "+haut", "hoog", "najwyzszy", "максимум", "макс.", "yuksek", "高値", "最高", "最高价", "고가",
     ),
     "low": (
-        "low", "l", "low price", "lowest price", "price low", "tief", "tagestief", "tiefst", "tiefstkurs", "tiefstpreis", "min", "min.", "minimo",
+        "low", "l", "low price", "px low", "lowest price", "price low", "tief", "tagestief", "tiefst", "tiefstkurs", "tiefstpreis", "min", "min.", "minimo",
         "minima", "plus bas", "bas", "+bas", "laag", "najnizszy", "минимум", "мин.", "dusuk", "安値", "最低", "最低价", "저가",
     ),
     "close": (
-        "close", "c", "close/last", "close price", "closing price", "price close", "schluss", "schlusskurs",
+        "close", "c", "close/last", "close price", "px last", "px close", "closing price", "price close", "schluss", "schlusskurs",
         "schlußkurs", "schlusspreis", "cierre", "cloture", "clot.", "fermeture", "chiusura", "fechamento", "zamkniecie", "закрытие", "kapanis", "終値", "收盘", "收盘价",
         "종가", "last", "last price", "zuletzt", "letzter", "dernier", "ultimo", "slot", "settle", "settlement", "price", "цена", "prix",
         "kurs", "şimdi", "simdi", "close close price adjusted for splits.",
@@ -40,7 +40,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "adjustedclose", "close adj", "bereinigter schlusskurs", "schlusskurs bereinigt", "adj close price",
     ),
     "volume": (
-        "stuck", "volume", "v", "vol", "vol.", "volumen", "total volume", "trade volume", "shares", "volume traded", "shares traded", "umsatz", "wolumen", "volumes",
+        "stuck", "volume", "v", "vol", "vol.", "volumen", "total volume", "px volume", "trade volume", "shares", "volume traded", "shares traded", "umsatz", "wolumen", "volumes",
         "volumefrom", "base volume", "объем", "объём", "hacim", "hac.", "出来高", "成交量", "거래량", "tickvol", "tick volume", "tickvolume",
         "real volume", "quantity", "total traded quantity", "traded quantity",
     ),

@@ -89,6 +89,13 @@ def _numbers(reading: Reading) -> dict[str, Numbers]:
                 f"{reading.table.name} has the {part} {cell!r} in {line}, which looks like a price in fractions such as 32nds",
                 suggestions=["Export decimal prices: 94'24 in 32nds is 94.75, as 24/32 is 0.75"],
             )
+    vendor, close = reading.vendor, read["close"].values.dropna()
+    cent = vendor.scale // 100  # what is paid is a number of cents in most rows, as an index of 33,412 points is not
+    if vendor.scale > 1 and len(close) and (close % 1 == 0).all() and (close % cent == 0).mean() > 0.9:
+        raise DataError(
+            f"{reading.table.name} looks like an export of {vendor.name}, whose whole prices are {vendor.scale:,} times what was paid: the first close is {close.iloc[0]:.0f}",
+            suggestions=[f"Divide the prices by {vendor.scale:,}, or export decimal ones"],
+        )
     return read
 
 

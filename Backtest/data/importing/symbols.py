@@ -23,8 +23,14 @@ def symbols_in(table: Table, sides: list[Side]) -> tuple[str, ...]:
     if at < 0:
         found = sides[0].symbol or next((g for g in table.groups if g), "") or table.hints.get("symbol", "")
         return (found,) if found else ()
-    texts = table.frame[at].astype("str").fillna("").str.strip()
-    return tuple(str(text) for text in texts[texts != ""].unique())
+    texts, closes = _texts(table, at), _texts(table, sides[0].columns.close)
+    return tuple(
+        str(text) for text in texts[(texts != "") & (closes != "")].unique()
+    )  # a footnote has no prices beside it
+
+
+def _texts(table: Table, at: int) -> pd.Series:
+    return table.frame[at].astype("str").fillna("").str.strip()
 
 
 def choose(
@@ -56,8 +62,7 @@ def choose(
     at = sides[0].columns.symbol
     if at < 0 or len(found) <= 1:
         return found, chosen, sides[0], every
-    texts = table.frame[at].astype("str").fillna("").str.strip()
-    return found, chosen, sides[0], every[(texts == chosen).to_numpy()]
+    return found, chosen, sides[0], every[(_texts(table, at) == chosen).to_numpy()]
 
 
 def as_symbol(text: str) -> str:

@@ -14,12 +14,14 @@ from Backtest.data.importing.parts import Columns
 
 @dataclass(frozen=True)
 class Vendor:
-    """What a vendor's exports have in common. `timezone` is that of intraday times without an offset."""
+    """What a vendor's exports have in common. `timezone` is that of intraday times without an offset; whole prices are `scale` times
+    what was paid."""
 
     name: str
     timezone: str = ""
     date_order: Literal["", "dmy", "mdy"] = ""
     note: str = ""
+    scale: int = 1
 
 
 BINANCE = Vendor("Binance", "UTC")
@@ -43,6 +45,8 @@ YAHOO = Vendor("Yahoo Finance")
 TRADINGVIEW = Vendor("TradingView")
 POLYGON = Vendor("Polygon", "UTC")
 TIINGO = Vendor("Tiingo", "UTC")
+DATABENTO = Vendor("Databento", "UTC", scale=10**9)
+LEAN = Vendor("QuantConnect LEAN", scale=10_000)
 UNKNOWN = Vendor("")
 # Exports of a program or exchange, which write a dot whatever the language; those of web pages follow their reader's.
 DOT = frozenset(
@@ -61,6 +65,7 @@ def vendor_of(table: Table, columns: Columns) -> Vendor:
         (bool(names & {"taker buy base asset volume", "taker buy volume", "taker base volume", "quote asset volume"}), BINANCE),
         ("window start" in names or ({"t", "o", "h", "l", "c", "v", "vw"} <= names and _is_epoch(table, columns)), POLYGON),
         ({"adj open", "adj volume", "div cash", "split factor"} <= names, TIINGO),
+        ({"ts event", "publisher id"} <= names, DATABENTO),
         ({"trade count", "vwap"} <= names or {"t", "o", "h", "l", "c", "v", "n", "vw"} <= names, ALPACA),
         ("<ticker>" in raw and "<per>" in raw, STOOQ),
         ({"otwarcie", "zamkniecie"} <= names, STOOQ),
@@ -91,6 +96,8 @@ def _unnamed(table: Table, columns: Columns) -> Vendor:
         return BINANCE
     if width in (7, 8) and re.fullmatch(r"\d{10}", first):
         return KRAKEN
+    if table.separator == "," and re.fullmatch(r"\d{8} \d\d:\d\d", first):
+        return LEAN
     if table.name.startswith("DAT_"):
         return HISTDATA
     if table.separator == ";" and re.fullmatch(r"\d{8}( \d{6})?", first):
