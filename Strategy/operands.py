@@ -1022,9 +1022,12 @@ class Operands:
     # Highs and lows ------------------------------------------------------------------------
 
     def highest_or_lowest(self) -> AnyOperand | None:
-        """Read "20-day high", "the highest high of the last 20 days", "52-week low"."""
+        """Read "20-day high", "the previous 20-day high", "the highest high of the last 20 days", "52-week low"."""
         cursor, draft = self.cursor, self.draft
+        before = cursor.words("previous", "prior", "preceding", "last", "past")  # it is that of the bars before anyway
         token = cursor.number(percent=False)
+        if token is None and before:
+            return None
         if token is not None:
             unit = cursor.take("UNIT", noise=False)
             kind = cursor.take("HIGHLOW", noise=False) if unit else None
