@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -27,6 +27,8 @@ _PERIOD = (
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
 _DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
 _OF_A_NUMBER = ("level", "mark", "price level", "dollar level", "dollar mark", "handle", "dollars")  # behind it
+_OF_LENGTHS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
+_BEHIND_LENGTHS = (",", ".", ";", ")", "and", "or", "then", "are", "cross", "both", "sell", "exit")
 MOST_BARS = 400  # of an average that is said with its number alone
 _MIDDLE = ("middle", "mid", "centre", "center", "basis", "midline")  # of a channel
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
@@ -101,33 +103,82 @@ class Operands:
             cursor.reset(mark)
         return None
 
-    def several(self) -> list[AnyOperand]:
-        """Read "the 50 and 200 SMA" or a single operand; empty when there is none."""
+    def several(self, join: Literal["and", "or"] = "and") -> list[AnyOperand]:
+        """Read "the 20, 50 and 200 SMA", "the 20 and 50-day highs", "EMA 20 and 50", or a single operand; empty when there is none."""
+        mark = self.cursor.mark()
+        if listed := self._by_their_lengths(join):
+            return listed
+        self.cursor.reset(mark)
+        one = self.operand()
+        return [] if one is None else [one, *self._further_lengths(one, join)]
+
+    def _by_their_lengths(self, join: str) -> list[AnyOperand]:
+        """Read lengths in front of what all of them are lengths of: "the 20, 50 and 200-day averages"."""
         cursor = self.cursor
-        mark = cursor.mark()
-        numbers: list[float] = []
-        while (first := cursor.number(percent=False)) is not None:
-            numbers.append(first.value)
-            cursor.take("UNIT")
+        lengths: list[tuple[float, str | None]] = []
+        while (token := cursor.number(percent=False)) is not None and token.value.is_integer() and not token.money:
+            unit = cursor.take("UNIT")
+            lengths.append((token.value, unit))
+            dash = unit is None and cursor.symbol("-")  # "the 20-, 50- and 200-day averages"
             comma = cursor.symbol(",", "/")
-            if not cursor.words("and") and not comma:
+            cursor.take("UNIT") if dash and comma == "/" else None
+            said = cursor.words(join)
+            if not said and not comma:
                 break
             here = cursor.mark()
-            last = self._numbered_indicator()
-            if isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in MOVING_AVERAGES:
-                name = self.draft.indicators[last.id].name
-                item = self.draft.indicators[last.id]
-                others = [
-                    self.draft.indicator(
-                        name, {"timeperiod": int(n)}, source=item.source_name, timeframe=item.timeframe
-                    )
-                    for n in numbers
-                ]
-                return [*others, last]
+            for read in (self.highest_or_lowest, self._numbered_indicator, self._average_of):
+                last = read()
+                listed = said or join == "and"  # "20/50/200" are all of them
+                if listed and isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in _OF_LENGTHS:
+                    unit, framed = self._unit_behind(here), read == self._numbered_indicator
+                    return [*(self._of_length(last, n, own or unit, framed=framed) for n, own in lengths), last]
+                cursor.reset(here)
+        return []
+
+    def _unit_behind(self, start: Mark) -> str | None:
+        """Return the unit of the length that begins at a mark: "day" in "200-day average"."""
+        here = self.cursor.mark()
+        self.cursor.position = start.position
+        unit: str | None = self.cursor.take("UNIT") if self.cursor.number() is not None else None
+        self.cursor.reset(here)
+        return unit
+
+    def _of_length(self, like: IndicatorRef, length: float, unit: str | None, *, framed: bool = False) -> IndicatorRef:
+        """Return an average, high or low like another one, of its own length; `framed`, in bars of the unit."""
+        item = self.draft.indicators[like.id]
+        plain = unit in (None, "bar")
+        frame = item.timeframe if plain else self._unit_frame(unit) if framed and unit else None
+        bars = int(length) if plain or frame else self.draft.bars(length, unit or "bar")
+        found = self.draft.indicator(item.name, {"timeperiod": bars}, source=item.source_name, timeframe=frame)
+        return found.model_copy(update={"offset": like.offset})
+
+    def _further_lengths(self, one: AnyOperand, join: str) -> list[AnyOperand]:
+        """Read "and 50" behind "EMA 20", which is EMA(50) where the number stands alone."""
+        cursor, draft = self.cursor, self.draft
+        token, name = cursor.previous(), cursor.peek(-2)
+        if "exact" in draft.flags or not isinstance(one, IndicatorRef) or token is None or name is None:
+            return []
+        item = draft.indicators[one.id]
+        plain = token.kind == "num" and name.kind == "word" and name.norm in ("sma", "ema", "wma", "ma", "average")
+        if item.name not in MOVING_AVERAGES or not plain:
+            return []
+        found: list[AnyOperand] = []
+        here, joined = cursor.mark(), None
+        while joined is None:
+            mark = cursor.mark()
+            comma = cursor.symbol(",", "/")
+            joined = cursor.words(join, noise=False)
+            number = cursor.number(percent=False, noise=False) if comma or joined else None
+            if number is None or number.money or not (number.value.is_integer() and 2 <= number.value <= MOST_BARS):
+                cursor.reset(mark)
+                break
+            found.append(self._of_length(one, number.value, None))
+        follows = cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_LENGTHS
+        if joined is None or not ends:
             cursor.reset(here)
-        cursor.reset(mark)
-        one = self.operand()
-        return [] if one is None else [one]
+            return []
+        return found
 
     # Numbers -------------------------------------------------------------------------------
 
