@@ -35,6 +35,7 @@ from Strategy.units import Units
 def assemble(draft: Draft) -> None:
     """Settle what "sell", "exit", "opposite" and "reversing" mean, now that all is read."""
     _limits(draft)
+    _buys(draft)
     _sells(draft)
     _time_limits(draft)
     _sides_of_exits(draft)
@@ -138,6 +139,30 @@ def _one_sided(draft: Draft) -> None:
             message = f"The text says {side} only, but has an entry of the other side"
             draft.problem("error", "contradiction", "entry_rules", message, "Leave out one of the two")
             draft.ask(f"Shall it trade the {side} side only, or both?")
+
+
+def _buys(draft: Draft) -> None:
+    """Settle what a bare "buy" behind a short entry does: with "short only" it covers; where nothing tells, it is asked.
+
+    What tells that it goes long: a way out of its own for either side, a word of long positions, or of reversing.
+    """
+    if draft.only_sides == {"short"} and draft.sells and not any(side == "short" for side, _ in draft.entries):
+        draft.entries += tuple(("short", condition) for condition in draft.sells)
+        draft.sells = ()
+        draft.assume("sell", "Selling opens a short position, as only shorts are traded", field="entry_rules")
+    bought = [(side, condition) for side, condition in draft.entries if side == "long"]
+    if not draft.bare_buys or any(condition not in draft.bare_buys for _, condition in bought):
+        return
+    if draft.only_sides == {"short"} and len(bought) < len(draft.entries):
+        draft.entries = tuple(entry for entry in draft.entries if entry not in bought)
+        for _, condition in bought:
+            draft.add_exit("short", condition)
+        draft.assume("buy", "Buying closes the short position, as only shorts are traded", "goes long", "exit_rules")
+    elif not (draft.only_sides or draft.exits or draft.sells or draft.flags & {"longs_named", "reversing", "opposite_exit", "exact"}):
+        message = "'Buy' behind a short entry may close the short position, or go long as well"
+        remedy = "Say 'buy to cover when ...' to close the short position, 'go long when ...' to trade both sides"
+        draft.problem("error", "buy_or_cover", "text", message, remedy)
+        draft.ask("Does 'buy' close the short position (buy to cover), or go long as well?")
 
 
 def _sells(draft: Draft) -> None:

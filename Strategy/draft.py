@@ -103,6 +103,7 @@ class Draft:
         default_factory=dict
     )  # among whose rules a stop or a limit of time stands
     limits: tuple[int, ...] = ()  # which of the entries were said with "only"
+    bare_buys: tuple[AnyCondition, ...] = ()  # of what was said with a bare "buy" behind a short entry
     exits: tuple[Exit, ...] = ()
     time_limits: Mapping[Side, int] = field(default_factory=dict)  # of the positions of one side
     filters: tuple[tuple[Side | None, AnyCondition], ...] = ()  # what all entries need, or those of a side

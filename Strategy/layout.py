@@ -158,6 +158,8 @@ class Layout:
         elif section[0] == "enter" and draft.section_side and not {"long", "short", "buy"} & set(said):
             section = ("enter", draft.section_side)
             draft.flags |= {"entry_below_side"}
+        elif section[0] == "enter" and draft.only_sides == {"short"} and not {"long", "short", "buy"} & set(said):
+            section = ("enter", "short")
         elif section == ("exit", None) and "entry_below_side" in draft.flags:
             section = ("exit", draft.section_side)
         elif section == ("exit", None):
@@ -218,7 +220,7 @@ class Layout:
 def _no_heading(words: list[Token]) -> bool:
     """Whether these words in front of a colon are a name, not the heading of a section or a setting."""
     known = trie(
-        "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME"
+        "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME", "ONE_SIDE"
     )
     promises = trie("PROMISE")
     said = tuple(t.norm for t in words)

@@ -405,12 +405,14 @@ CATEGORIES: dict[str, Phrases] = {
     "ONE_SIDE": {
         **_each(
             "long only, only long, only longs, only go long, no shorting, no shorts, no short selling, no short positions, never short, "
-            "long trades only, longs only, do not short, don't short, only long trades, only long positions, long side only",
+            "long trades only, longs only, do not short, don't short, only long trades, only long positions, long side only, long positions only, only trade long, only trade longs, trade only long, trade only longs, only trade the long side, only take longs, only take long trades, "
+            "only want to go long, only want to trade long, direction : long, direction : long only, side : long, side : long only",
             "long",
         ),
         **_each(
             "short only, only short, only shorts, only go short, no longs, no long positions, never long, short trades only, shorts only, "
-            "only short trades, only short positions, short side only",
+            "only short trades, only short positions, short side only, short positions only, only trade short, only trade shorts, trade only short, trade only shorts, only trade the short side, only take shorts, only take short trades, "
+            "only want to short, only want to trade short, direction : short, direction : short only, side : short, side : short only",
             "short",
         ),
     },
@@ -422,7 +424,7 @@ CATEGORIES: dict[str, Phrases] = {
         "reverse positions on the opposite signal, reverse position on opposite signal, reversing, reverse, reverse the position, reverse positions, flip positions, flip the position, always in the market, flip, reverse on each signal, reverse on every signal, reversing each time, reversing every time"
     ),
     "OPPOSITE": _each(
-        "opposite cross, opposite signal, opposite crossover, opposite, the opposite happens, reverse cross, reverse signal, reverse crossover, opposite condition, "
+        "price crosses back, the price crosses back, opposite cross, opposite signal, opposite crossover, opposite, the opposite happens, reverse cross, reverse signal, reverse crossover, opposite condition, "
         "opposite direction, opposite occurs, it crosses back, they cross back, crosses back, cross back, crosses back down, the reverse happens, vice versa, opposite is true, the cross reverses, crosses the other way, they cross the other way, it crosses back down, it crosses back below, it crosses back above, crosses back the other way"
     ),
     "FLAT": _each(

@@ -37,6 +37,8 @@ _STAYING = (
     "stay flat", "be flat", "stay in cash", "be in cash", "in cash", "cash", "hold cash", "remain flat", "remain in cash", "sit in cash", "no position",
     "out of the market",
 )  # fmt: skip
+_BEHIND_ONE_SIDE = (".", ",", ";", ":", ")", "strategy", "system", "approach", "and", "on", "in", "with", "please")
+_BUYING = ("buy", "buys", "buying", "bought", "purchase")
 # Who acts, in front of an action.
 _DOERS = ("it", "the system", "the strategy", "the bot", "we", "i", "i want to", "we want to")
 
@@ -56,6 +58,7 @@ class Statements:
     def read(self) -> None:
         """Read the whole text."""
         cursor = self.cursor
+        self._note_only_side()
         while not cursor.at_end:
             mark = cursor.mark()
             token = cursor.peek()
@@ -94,6 +97,7 @@ class Statements:
                 cursor.reset(mark)
             else:
                 cursor.position += 1
+        self._note_longs()
         if self.draft.listed:
             several = (
                 f"{len(self.draft.listed)} conditions stand" if len(self.draft.listed) > 1 else "A condition stands"
@@ -169,7 +173,8 @@ class Statements:
         mark = cursor.mark()
         section = cursor.take("SECTION", noise=False)
         if section is not None and section[0] in ("enter", "exit") and cursor.looking_at("WHEN", noise=False):
-            return (section[0], section[1] or ("long" if section[0] == "enter" else None))
+            side = section[1] or ("long" if section[0] == "enter" else None)
+            return self._of_section((section[0], side), mark.position)
         cursor.reset(mark)
         for category, side in (("LONG", "long"), ("SHORT", "short")):
             mark = cursor.mark()
@@ -208,10 +213,30 @@ class Statements:
     def _of_section(self, action: Action, start: int) -> Action:
         """Return the action of words such as "enter", which below the heading "Short" mean a short position."""
         said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
-        plain = not said & {"buy", "buys", "buying", "bought", "long", "longs", "purchase"}
-        if action == ("enter", "long") and plain and self.draft.section_side == "short":
+        if action == ("enter", "long") and not said & {*_BUYING, "long", "longs"} and self._short_is_meant():
             return ("enter", "short")
+        bought_back = self.draft.block_side == "short" and any(side == "short" for side, _ in self.draft.entries)
+        if action == ("enter", "long") and bought_back and not said & {"long", "longs"}:
+            return ("exit", "short")  # "buy when ..." below the heading "Short" and its entry
         return action
+
+    def _short_is_meant(self) -> bool:
+        """Whether "enter" means a short position: below the heading "Short", and where the text said "short only" before."""
+        return self.draft.section_side == "short" or self.draft.only_sides == {"short"}
+
+    def _note_bare_buy(self, start: int, end: int, condition: AnyCondition) -> None:
+        """Keep a "buy" behind a short entry or "short only", which may close it or go long, where it is said with neither word."""
+        said = {token.norm for token in self.cursor.tokens[start:end]}
+        shorts = self.draft.only_sides == {"short"} or any(side == "short" for side, _ in self.draft.entries)
+        if said & set(_BUYING) and not said & {"long", "longs"} and shorts:
+            self.draft.bare_buys += (condition,)
+
+    def _note_longs(self) -> None:
+        """Note that the text speaks of long positions, so that a "buy" in it opens one."""
+        words = [token.norm for token in self.cursor.tokens]
+        for word, follows in zip(words, [*words[1:], ""], strict=False):
+            if word == "longs" or (word == "long" and follows not in ("as", "term", "time")):
+                self.draft.flags |= {"longs_named"}
 
     def _longest_action(self, mark: Mark) -> tuple[int, str, Action] | None:
         cursor = self.cursor
@@ -379,6 +404,8 @@ class Statements:
             self.exits.add(side, condition, short, start.position)
         elif kind == "enter" and side is not None:
             said = cursor.tokens[self.exits.action_start : start.position]
+            if side == "long":
+                self._note_bare_buy(self.exits.action_start, start.position, condition)
             draft.add_entry(side, condition, only=any(token.norm == "only" for token in said))
         else:
             self._add(kind, side, condition)
@@ -507,6 +534,7 @@ class Statements:
         if read is None:
             return False
         condition, action = read
+        action_end = cursor.position
         if isinstance(condition, Time) and not (introduced and _starts_clause(before)):
             return False  # "RSI < 30 on Monday, sell ...": the day belongs to what stands before it
         self._objects(action)
@@ -517,6 +545,8 @@ class Statements:
         if action == ("exit", None):
             self.exits.add(None, condition, self.exits.for_short(None, start, self.conditions.condition))
         else:
+            if action == ("enter", "long"):
+                self._note_bare_buy(self.exits.action_start, action_end, condition)
             self._add(action[0], action[1], condition)
         self._keep_end(action[0])
         return True
@@ -549,6 +579,7 @@ class Statements:
             cursor.take("THEN")
             if self.layout.heading_ahead():
                 return None
+            self.exits.action_start = cursor.position
             action = self._take_action()
             if action is None or self._is_label():
                 return None
@@ -794,6 +825,20 @@ class Statements:
             return False
         self.draft.only_sides |= {side}
         return True
+
+    def _note_only_side(self) -> None:
+        """Find "short only" wherever the text says it: "enter" then goes short, before these words and behind them."""
+        cursor = self.cursor
+        start = cursor.mark()
+        for at in range(len(cursor.tokens)):
+            cursor.position = at
+            side = cursor.take("ONE_SIDE", noise=False)
+            follows = cursor.peek()
+            if side is not None and (follows is None or follows.kind == "nl" or follows.norm in _BEHIND_ONE_SIDE):
+                self.draft.only_sides |= {side}
+        only = self.draft.only_sides
+        cursor.reset(start)
+        self.draft.only_sides = only
 
     def _otherwise(self) -> bool:
         """Read "otherwise flat", "else go short"."""
