@@ -25,6 +25,7 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.timeframes import is_intraday
 from Strategy.draft import Draft, Exit
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.price_moves import settle_moves, settle_trails
@@ -118,7 +119,16 @@ def _bare_periods(draft: Draft) -> None:
 
 
 def _fills(draft: Draft) -> None:
-    """Refuse fills at the open beside fills at the close; say when a rule for a day is filled."""
+    """Refuse fills at the open beside fills at the close; say which orders are filled at the close as well, and when a rule for a day is filled."""
+    said = draft.filled_at_close
+    if said and "exact" not in draft.flags:
+        text = "Orders are filled at the close of the signal bar"
+        if said in ({"enter"}, {"exit"}):
+            these, others = ("entries", "exits") if said == {"enter"} else ("exits", "entries")
+            text = f"All orders are filled at the close of the signal bar, {others} as well: it is said of {these} only"
+        draft.assume("fill", text, "at the next bar's open", "execution.trade_on_close")
+    if "bare_exit_at_close" in draft.flags and "bare_enter_at_close" not in draft.flags:
+        _ask_of_leaving_at_close(draft)
     if "at_open" in draft.flags and draft.execution.get("trade_on_close"):
         message = "The text fills orders at the open and at the close; a strategy does one or the other"
         draft.problem(
@@ -130,6 +140,19 @@ def _fills(draft: Draft) -> None:
     if days and draft.timeframe == "1d" and not draft.execution.get("trade_on_close") and "exact" not in draft.flags:
         text = "A rule for a weekday is judged at that day's close and filled at the next day's open"
         draft.assume("fill_day", text, "filled on the day itself", "execution")
+
+
+def _ask_of_leaving_at_close(draft: Draft) -> None:
+    """Ask about "sell at the close" without a condition: of a day that nothing tells from the bars before."""
+    if is_intraday(draft.timeframe):
+        message = "'At the close' does not say at what time the position is left"
+        draft.problem("error", "exit_at_close", "exit_rules", message, "Say the time, such as: exit at 15:45")
+        draft.ask("At what time of the day shall the position be left?")
+        return
+    message = "A position that is opened on a bar cannot be left at the close of the same bar by a rule of its own"
+    remedy = "Say after how many bars it is left, such as: exit after 1 bar, or on what condition"
+    draft.problem("error", "exit_at_close", "exit_rules", message, remedy)
+    draft.ask("At which close shall the position be left: after how many bars, or on what condition?")
 
 
 def _one_sided(draft: Draft) -> None:

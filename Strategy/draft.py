@@ -117,6 +117,7 @@ class Draft:
     ] = ()  # STOP, TARGET or TRAIL, where it lies, the words
     said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
     execution: Mapping[str, Any] = field(default_factory=dict)
+    filled_at_close: frozenset[str] = frozenset()  # of which rules it was said: enter, exit, or "" for all orders
     spreads: tuple[tuple[str, float, int], ...] = ()  # spread or slippage, its part of the price, how many fills pay it
     lots: tuple[tuple[str, float], ...] = ()  # the lots that were said, and how many units of a currency pair they are
     moves: tuple[PriceMove, ...] = ()
@@ -197,6 +198,11 @@ class Draft:
 
     def set_execution(self, name: str, value: Any) -> None:
         self.execution = {**self.execution, name: value}
+
+    def fill_at_close(self, kind: str = "") -> None:
+        """Fill orders at the close, as a rule of a `kind` says, enter or exit, or the text of all orders."""
+        self.set_execution("trade_on_close", True)
+        self.filled_at_close |= {kind}
 
     def add_entry(self, side: Side, when: AnyCondition, *, only: bool = False) -> None:
         """Add an entry; one said with `only` limits the others of its side."""

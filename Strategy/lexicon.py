@@ -186,7 +186,7 @@ CATEGORIES: dict[str, Phrases] = {
         "wasn't, was not, cannot, can't, it is not the case that, never when"
     ),
     "WHEN": _each(
-        "when, when ever, whenever, if, once, as soon as, where, after, on, upon, in case, when the, only when, only if, "
+        "on any, when, when ever, whenever, if, once, as soon as, where, after, on, upon, in case, when the, only when, only if, "
         "every time, each time, anytime, any time, at the moment, the moment, in the event, assuming, if and only if, should"
     ),
     "PROVIDED": _each(
@@ -506,7 +506,9 @@ CATEGORIES: dict[str, Phrases] = {
     "LEVERAGE": _each("leverage, leveraged, times leverage, x leverage"),
     "ON_CLOSE": _each(
         "orders are filled at the close of the signal bar, fill at the close, trade on close, trade on the close, trade at the close, execute at the close, fill orders at the close, filled at the close, "
-        "on the close of the same bar, at the close of the signal bar, execute on close, enter on the close, trade at close, at the close, on the close, at market close, on close, at the closing price, at that close"
+        "on the close of the same bar, at the close of the signal bar, execute on close, enter on the close, trade at close, at the close, on the close, at market close, on close, at the closing price, at that close, "
+        "on bar close, on candle close, at bar close, at candle close, on the bar close, on the candle close, on the bar's close, at the bar's close, at the daily close, on the daily close, on daily close, at the close of the bar, "
+        "on the close of the bar, at the close of the candle, at the close of the day, on the close of the day, at day's close, at the day's close"
     ),
     "AT_OPEN": _each(
         "at the next open, at the open, at next open, on the next open, next day's open, at the next day's open, on the open, at market, at the market, at the market open, at the next bar's open, "

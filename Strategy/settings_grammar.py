@@ -19,6 +19,7 @@ _A_UNIT = tuple(
     for lead in ("per", "a", "each", "for each", "on each", "")
     for unit in ("share", "unit", "contract", "coin", "stock", "ounce")
 )
+_OF_A_CLOSE = ("ABOVE", "CROSS", "CROSSES", "BETWEEN", "RISING", "TURNS", "TOUCHES")  # said of a close itself
 _CURRENCIES = frozenset((
     "euro", "euros", "eur", "gbp", "pounds", "sterling", "chf", "francs", "jpy", "yen", "inr", "rupees", "cad", "aud", "nzd", "sek", "nok",
     "dkk", "pln", "zar", "brl", "sgd", "hkd", "cny", "yuan", "€", "£",
@@ -46,10 +47,28 @@ class Settings:
         return False
 
     def _on_close(self) -> bool:
-        if self.cursor.take("ON_CLOSE"):
-            self.draft.set_execution("trade_on_close", True)
+        start = self.cursor.position
+        if not self.on_close():
+            return False
+        led = self.cursor.tokens[start].norm in ("at", "on")  # behind a rule it is said of that rule
+        self.draft.fill_at_close(self._rule_before(start) if led else "")
+        return True
+
+    def on_close(self) -> bool:
+        """Take "at the close" where it says how an order is filled; "on close below X" is a close that is below X."""
+        mark = self.cursor.mark()
+        taken = self.cursor.take("ON_CLOSE", noise=False)
+        if taken and not (self.cursor.looking_at(*_OF_A_CLOSE) or self.cursor.looking_at_symbol("back")):
             return True
+        self.cursor.reset(mark)
         return False
+
+    def _rule_before(self, start: int) -> str:
+        """Return of what kind the rule is in whose sentence a token stands; "" where it stands alone."""
+        end = self.draft.way_out_end or self.draft.entry_end
+        if end is None or any(t.kind == "nl" or t.norm in (".", ";") for t in self.cursor.tokens[end:start]):
+            return ""
+        return "enter" if self.draft.way_out_end is None else "exit"
 
     def _fill_noise(self) -> bool:
         if not self.cursor.take("AT_OPEN", noise=False):

@@ -54,6 +54,7 @@ class Statements:
         self.risk = Risk(cursor, draft)
         self.layout = Layout(cursor, draft, self.risk)
         self.exits = Exits(cursor, draft, self.conditions, self.risk)
+        self.at_close = False  # whether the action that is read said "at the close"
 
     def read(self) -> None:
         """Read the whole text."""
@@ -317,16 +318,16 @@ class Statements:
 
     def _objects(self, action: Action) -> None:
         """Read what stands between an action and its condition: size, symbol, how it is filled."""
-        cursor = self.cursor
+        cursor, self.at_close = self.cursor, False
         while True:
             mark = cursor.mark()
             if cursor.take("AT_OPEN", noise=False) and (action[0] == "enter" or cursor.looking_at("WHEN")):
                 self.draft.flags |= {"at_open"}
                 continue
             cursor.reset(mark)
-            if cursor.take("ON_CLOSE", noise=False):
-                self.draft.set_execution("trade_on_close", True)
-                self.draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
+            if self.settings.on_close():
+                self.draft.fill_at_close("enter" if action[0] == "enter" else "exit")
+                self.at_close = True
                 continue
             if self.risk.size_of_order() if action[0] == "enter" else self.risk.whole_position():
                 continue
@@ -374,7 +375,10 @@ class Statements:
         self._prepare(kind, side)
         mark = cursor.mark()
         self.conditions.behind_entry = kind in ("exit", "sell") and self._behind_entry()
+        apart, levels = self.at_close and cursor.looking_at_symbol(","), draft.risk
         if kind in ("exit", "sell") and self.exits.special(side, kind):
+            if apart and draft.risk is not levels and draft.risk.get("max_bars") == levels.get("max_bars"):
+                draft.flags |= {"bare_exit_at_close"}  # "sell at the close, stop 2%"
             self._keep_end(kind)
             return True
         cursor.reset(mark)
@@ -392,6 +396,8 @@ class Statements:
             if kind == "enter" and side and self._opposite_entry(side):
                 return True
             cursor.reset(mark)
+            if self.at_close:
+                draft.flags |= {f"bare_{'enter' if kind == 'enter' else 'exit'}_at_close"}
             if kind == "enter":
                 draft.flags |= {f"bare_{side}"}
                 draft.exit_end = None
