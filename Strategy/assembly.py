@@ -258,7 +258,11 @@ def _sides_of_levels(draft: Draft) -> None:
         return
     for name, called in LEVELS.items():
         near = draft.levels_near.get(name)
-        if name in draft.risk and near is not None:
+        each = draft.levels_of.get(name, {})
+        if sides <= set(each) and name in draft.risk:
+            if each["long"] != each["short"]:
+                _ask_of_two_levels(draft, name, each["long"], each["short"])
+        elif name in draft.risk and near is not None:
             other = "short" if near == "long" else "long"
             message = f"The {called} is said of the {near} side, and would be that of the {other} side too"
             remedy = "Say it behind the rules of both sides, or leave it out"
@@ -266,6 +270,26 @@ def _sides_of_levels(draft: Draft) -> None:
             draft.ask(f"Shall the {called} of the {near} side be that of the {other} side as well?")
         elif name in draft.risk:
             draft.assume("levels", f"The {called} is that of both sides", "of one side only", f"risk.{name}")
+
+
+def _ask_of_two_levels(draft: Draft, name: str, long: Any, short: Any) -> None:
+    """Ask which of two levels, each said below its own side, is that of the strategy."""
+    said = f"{in_words_of(long)} for longs and {in_words_of(short)} for shorts"
+    message = f"The text gives a {LEVELS[name]} of {said}; a strategy has one for both sides"
+    remedy = "Say one for both sides, or make two strategies"
+    draft.problem("error", "level_side", "text", message, remedy)
+    draft.ask(f"The {LEVELS[name]} is {said}: which shall be that of both sides?")
+    draft.said_twice = {other: values for other, values in draft.said_twice.items() if other != name}
+
+
+def in_words_of(value: Any) -> str:
+    """Return a level, a size or a number of bars in words: "5%", "2 ATR"."""
+    if not isinstance(value, dict):
+        return f"{value} bars"
+    number = next(v for k, v in value.items() if k != "type")
+    units = {"percent": "%", "atr": " ATR", "risk_reward": " times the risk", "percent_of_equity": "% of equity",
+             "risk_percent": "% at risk", "fixed_cash": " in cash", "fixed_units": " units"}  # fmt: skip
+    return f"{number:g}{units[value['type']]}"
 
 
 def _one_zone(draft: Draft) -> None:

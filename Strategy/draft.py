@@ -102,6 +102,8 @@ class Draft:
     levels_near: Mapping[str, Side | None] = field(
         default_factory=dict
     )  # among whose rules a stop or a limit of time stands
+    levels_of: Mapping[str, Mapping[Side | None, Any]] = field(default_factory=dict)  # their values, by those sides
+    level_side: Side | None = None  # of which the level that is read is said to be: "for longs"
     limits: tuple[int, ...] = ()  # which of the entries were said with "only"
     bare_buys: tuple[AnyCondition, ...] = ()  # of what was said with a bare "buy" behind a short entry
     exits: tuple[Exit, ...] = ()
@@ -185,8 +187,9 @@ class Draft:
             self.said_twice = {**self.said_twice, name: (self.risk[name], value)}
         self.risk = {**self.risk, name: value}
         entered = {side for side, _ in self.entries}
-        near = self.block_side or self.section_side or (self.entries[-1][0] if len(entered) == 1 else None)
+        near = self.level_side or self.block_side or self.section_side or (self.entries[-1][0] if len(entered) == 1 else None)
         self.levels_near = {**self.levels_near, name: near}
+        self.levels_of = {**self.levels_of, name: {**self.levels_of.get(name, {}), near: value}}
 
     def set_time_limit(self, bars: int, side: Side | None) -> None:
         """Limit how long a position is held; a limit of one `side` is told from that of both when all is read."""

@@ -27,6 +27,12 @@ _RULE_WORDS = {
 }
 
 
+# Headings of all that is said of one side, entries and exits alike.
+_OF_A_SIDE = {
+    f"{side}{noun}"
+    for side in ("long", "short")
+    for noun in ("", "s", " side", " trades", " positions", " setup", " rules", " strategy")
+}
 _BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/", "or", "and", "then")
 
 
@@ -151,7 +157,7 @@ class Layout:
     def _open_section(self, section: tuple[str, Side | None], said: list[str]) -> None:
         """Begin a section. An "Exit" below "Long" and its "Entry" is the long side's."""
         draft, follows = self.draft, self.cursor.peek()
-        if said in (["long"], ["longs"], ["short"], ["shorts"]):
+        if " ".join(said) in _OF_A_SIDE:
             own_line = follows is None or follows.kind == "nl" or self.cursor.previous_word() == "\n"
             draft.section_side, draft.block_side = section[1], section[1] if own_line else None
             draft.flags -= {"entry_below_side"}

@@ -653,11 +653,11 @@ CATEGORIES: dict[str, Phrases] = {
     "NAME_LEAD": _each("name, strategy name, strategy, title, called"),
     "SECTION": {
         **_each(
-            "entry, entries, entry rules, entry rule, entry conditions, entry condition, entry criteria, entry signal, buy rules, buy rule, buy conditions, long entry, long entries, long entry rules, buy signal, buy criteria, setup, entry signals, how to enter, buy condition, long entry conditions, long rules, long setup, long, longs, buy, when to buy, enter",
+            "entry, entries, entry rules, entry rule, entry conditions, entry condition, entry criteria, entry signal, buy rules, buy rule, buy conditions, long entry, long entries, long entry rules, buy signal, buy criteria, setup, entry signals, how to enter, buy condition, long entry conditions, long rules, long setup, long side, long trades, long positions, long strategy, long, longs, buy, when to buy, enter",
             ("enter", "long"),
         ),
         **_each(
-            "short entry, short entries, short entry rules, short rules, short conditions, short setup, short, shorts, short entry conditions, sell short, enter short",
+            "short entry, short entries, short entry rules, short rules, short conditions, short setup, short side, short trades, short positions, short strategy, short, shorts, short entry conditions, sell short, enter short",
             ("enter", "short"),
         ),
         **_each(

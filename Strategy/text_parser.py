@@ -28,13 +28,13 @@ from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, TradingDays, asset_class, is_crypto, trading_days
 from Backtest.timeframes import Timeframe, in_words, is_intraday
-from Strategy.assembly import LEVELS, assemble, rules_of, used_indicators
+from Strategy.assembly import LEVELS, assemble, in_words_of, rules_of, used_indicators
 from Strategy.chart_frames import note_mixed_frames
 from Strategy.cursor import Cursor, tangled
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import ACRONYMS, BEHIND_SYMBOLS, COMPANIES, MOVING_AVERAGES, STRESSED, corrector, vocabulary
+from Strategy.lexicon import ACRONYMS, BEHIND_SYMBOLS, CATEGORIES, COMPANIES, MOVING_AVERAGES, STRESSED, corrector, vocabulary
 from Strategy.outside import outside
 from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
@@ -250,7 +250,8 @@ def _ask_of_words_in_capitals(text: str, tokens: list[Token], draft: Draft) -> N
         raw = text[token.start : token.end]
         behind_order = before.norm in ("buy", "short", "trade", "purchase", "symbol")
         ends = after.kind == "nl" or after.norm in (",", ".", ";", ":", "and") or after.norm in BEHIND_SYMBOLS
-        symbolic = token.kind == "word" and raw.isalpha() and raw.isupper() and 2 <= len(raw) <= 5
+        heading = f"{before.norm} {token.norm}" in CATEGORIES["SECTION"]  # "SHORT RULES" above the rules
+        symbolic = not heading and token.kind == "word" and raw.isalpha() and raw.isupper() and 2 <= len(raw) <= 5
         if behind_order and symbolic and ends and raw.lower() not in STRESSED | set(COMPANIES) and raw not in ACRONYMS:
             message = f"{raw!r} may be a symbol, or the word {raw.lower()!r}"
             draft.problem(
@@ -424,19 +425,10 @@ def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
 def _said_twice(draft: Draft) -> None:
     for name, (first, second) in draft.said_twice.items():
         what = name.replace("_", " ")
-        both = " and ".join(_amount(value) for value in (first, second))
+        both = " and ".join(in_words_of(value) for value in (first, second))
         message = f"The text gives two different values for the {what}: {both}"
         draft.problem("error", "contradiction", f"risk.{name}", message, "Say it once")
         draft.ask(f"Which {what} is meant: {both.replace(' and ', ' or ')}?")
-
-
-def _amount(value: Any) -> str:
-    if not isinstance(value, dict):
-        return f"{value} bars"
-    number = next(v for k, v in value.items() if k != "type")
-    units = {"percent": "%", "atr": " ATR", "risk_reward": " times the risk", "percent_of_equity": "% of equity",
-             "risk_percent": "% at risk", "fixed_cash": " in cash", "fixed_units": " units"}  # fmt: skip
-    return f"{number:g}{units[value['type']]}"
 
 
 def _defaults(draft: Draft) -> None:
