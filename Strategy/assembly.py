@@ -181,7 +181,12 @@ def _buys(draft: Draft) -> None:
         for _, condition in bought:
             draft.add_exit("short", condition)
         draft.assume("buy", "Buying closes the short position, as only shorts are traded", "goes long", "exit_rules")
-    elif not (draft.only_sides or draft.exits or draft.sells or draft.flags & {"longs_named", "reversing", "opposite_exit", "exact"}):
+    elif not (
+        draft.only_sides
+        or draft.exits
+        or draft.sells
+        or draft.flags & {"longs_named", "reversing", "opposite_exit", "exact"}
+    ):
         message = "'Buy' behind a short entry may close the short position, or go long as well"
         remedy = "Say 'buy to cover when ...' to close the short position, 'go long when ...' to trade both sides"
         draft.problem("error", "buy_or_cover", "text", message, remedy)

@@ -39,7 +39,14 @@ _NAMES: dict[Weekday, str] = {
     "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }  # fmt: skip
 _OF_WEEKDAY: dict[str, Weekday] = {f"{name.lower()}{s}": day for day, name in _NAMES.items() for s in ("'s", "")}
-_AT_CLOSE = ("at the close", "on the close", "at close", "at the market close", "at market close", "at the closing bell")
+_AT_CLOSE = (
+    "at the close",
+    "on the close",
+    "at close",
+    "at the market close",
+    "at market close",
+    "at the closing bell",
+)
 
 
 class Clock:

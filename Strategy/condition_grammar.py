@@ -32,7 +32,6 @@ from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
-from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.piercing import pierced
 from Strategy.predicates import Predicates, joined
@@ -692,9 +691,6 @@ class Conditions:
             if (found := self.predicates.several(chosen[1], chosen[0])) is not None:
                 return found
             cursor.reset(mark)
-        if (other := self._of_other_symbol()) is not None:
-            return other
-        cursor.reset(mark)
         if (level := self.predicates.of_named_level()) is not None:
             return level
         cursor.reset(mark)
@@ -732,23 +728,6 @@ class Conditions:
             return cross
         cursor.reset(mark)
         return None
-
-    def _of_other_symbol(self) -> AnyCondition | None:
-        """Read a rule about another symbol, "when GOOG is above its average", and note that it is one."""
-        cursor = self.cursor
-        cursor.skip_noise()
-        token = cursor.peek()
-        other = (COMPANIES.get(token.norm) or (token.norm if token.kind == "ticker" else None)) if token else None
-        if other is None or not self.draft.symbols or other in self.draft.symbols:
-            return None
-        cursor.advance(1)
-        if not self._predicate_ahead():
-            return None
-        self.draft.other_symbols |= {other}
-        return self.predicates.read(Price(column="Close"))
-
-    def _predicate_ahead(self) -> bool:
-        return self.cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING", "EXTREME", "BETWEEN") is not None
 
     def _pullback(self) -> AnyCondition | None:
         """Read "a 5% pullback from the 20-day high"."""

@@ -135,7 +135,8 @@ class Draft:
     subject: AnyOperand | None = None
     rising_side: bool = True  # which way words without a direction go in this rule
     compared: AnyOperand | None = None  # the left side while the right side is read
-    other_symbols: frozenset[str] = frozenset()
+    watched: frozenset[str] = frozenset()  # symbols whose prices a rule speaks of
+    other_symbols: frozenset[str] = frozenset()  # of these, what is not traded
     worded: tuple[AnyCondition, ...] = ()
     mentions: tuple[AnyOperand, ...] = ()
     pairs: tuple[tuple[AnyOperand, AnyOperand, str], ...] = ()  # what was compared with what: "cross" or "level"
@@ -187,7 +188,12 @@ class Draft:
             self.said_twice = {**self.said_twice, name: (self.risk[name], value)}
         self.risk = {**self.risk, name: value}
         entered = {side for side, _ in self.entries}
-        near = self.level_side or self.block_side or self.section_side or (self.entries[-1][0] if len(entered) == 1 else None)
+        near = (
+            self.level_side
+            or self.block_side
+            or self.section_side
+            or (self.entries[-1][0] if len(entered) == 1 else None)
+        )
         self.levels_near = {**self.levels_near, name: near}
         self.levels_of = {**self.levels_of, name: {**self.levels_of.get(name, {}), near: value}}
 

@@ -226,7 +226,18 @@ class Layout:
 def _no_heading(words: list[Token]) -> bool:
     """Whether these words in front of a colon are a name, not the heading of a section or a setting."""
     known = trie(
-        "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME", "ONE_SIDE"
+        "SECTION",
+        "STOP",
+        "TARGET",
+        "TRAIL",
+        "SIZE",
+        "CASH",
+        "COMMISSION",
+        "SPREAD",
+        "SYMBOL_LEAD",
+        "TF_LEAD",
+        "FRAME",
+        "ONE_SIDE",
     )
     promises = trie("PROMISE")
     said = tuple(t.norm for t in words)

@@ -34,7 +34,17 @@ from Strategy.cursor import Cursor, tangled
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import ACRONYMS, BEHIND_SYMBOLS, CATEGORIES, COMPANIES, MOVING_AVERAGES, STRESSED, corrector, vocabulary
+from Strategy.lexicon import (
+    ACRONYMS,
+    BEHIND_SYMBOLS,
+    CATEGORIES,
+    COMPANIES,
+    MOVING_AVERAGES,
+    STRESSED,
+    corrector,
+    trie,
+    vocabulary,
+)
 from Strategy.outside import outside
 from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
@@ -126,9 +136,10 @@ def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]
         draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
     else:
         _ask_of_words_in_capitals(text, tokens, draft)
-        tokens = outside(text, tokens, draft)
+        tokens = outside(text, _prices_of_symbols(tokens, draft), draft)
     cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
+    _symbols_of_rules(draft)
     left = leftover(text, tokens, cursor, draft)
     _levels_of_one_side(tokens, draft)
     try:
@@ -230,6 +241,8 @@ def _tickers(text: str, tokens: list[Token]) -> list[Token]:
     for token in tokens:
         raw = text[token.start : token.end]
         known = raw.lower() in vocabulary()
+        raw = raw[:-2] if raw.endswith("'s") and raw[:-2].isupper() else raw  # "GOOG's"
+        known = known and raw.lower() in vocabulary()
         if token.kind != "word" or not raw.isalpha():
             pass
         elif len(raw) >= 6 and not known and asset_class(raw) in ("crypto", "fx", "index"):
@@ -239,6 +252,50 @@ def _tickers(text: str, tokens: list[Token]) -> list[Token]:
                 token = replace(token, kind="ticker", norm=raw)
         result.append(token)
     return result
+
+
+_BEFORE_SUBJECTS = frozenset(
+    ("when", "if", "once", "while", "whenever", "after", "until", "unless", "and", "or", "as", "on", "with", "then", "where", "\n", ".", ",", ";")
+)  # fmt: skip
+_SAID_OF_PRICES = ("ABOVE", "CROSS", "CROSSES", "RISING", "BETWEEN", "TOUCHES", "BOUNCES", "TURNS", "EXTREME", "NEW")
+_VERBS_OF_PRICES = frozenset(
+    ("is", "was", "has", "closes", "closed", "trades", "trading", "makes", "sets", "stays", "holds", "remains", "gaps", "gains", "loses", "goes", "moves", "drops", "jumps")
+)  # fmt: skip
+
+
+def _prices_of_symbols(tokens: list[Token], draft: Draft) -> list[Token]:
+    """Put "price" in the place of a symbol whose price a rule speaks of: "when GOOG closes above 500", "if SPY is up"."""
+    result: list[Token] = []
+    for i, token in enumerate(tokens):
+        symbol = COMPANIES.get(token.norm, token.norm if token.kind == "ticker" else None)
+        before = next((t.norm for t in reversed(tokens[:i]) if t.norm not in ("the", "a", "an")), "\n")
+        after = [t.norm if t.kind not in ("num", "nl") else "" for t in tokens[i + 1 : i + 5]]
+        subject = before in _BEFORE_SUBJECTS
+        compared = before in ("above", "below", "over", "under", "than", "through", "<", ">", "<=", ">=")
+        if symbol is None or not (subject or compared) or not after:
+            result.append(token)
+        elif _begins(after, ("PRICE", "INDICATOR")) and after[0] != "closes":
+            draft.watched |= {symbol}  # "GOOG volume", "GOOG RSI"
+        elif subject and (after[0] in _VERBS_OF_PRICES or _begins(after, _SAID_OF_PRICES)):
+            draft.watched |= {symbol}
+            result.append(replace(token, kind="word", norm="price"))
+        else:
+            result.append(token)
+    return result
+
+
+def _begins(words: list[str], names: tuple[str, ...]) -> bool:
+    """Whether words begin with a phrase of these categories."""
+    return any(tuple(words[: len(phrase)]) == phrase for phrase, _ in trie(*names).get(words[0], ()))
+
+
+def _symbols_of_rules(draft: Draft) -> None:
+    """Trade the symbol whose prices the rules watch where none is named; rules on those of another one are refused."""
+    if not draft.symbols and len(draft.watched) == 1:
+        draft.symbols = tuple(draft.watched)
+        draft.assume("symbol", f"{draft.symbols[0]} is traded, whose price the rules speak of", field="symbols")
+    alone = set(draft.symbols) if len(draft.symbols) == 1 else set()
+    draft.other_symbols = draft.watched - alone
 
 
 def _ask_of_words_in_capitals(text: str, tokens: list[Token], draft: Draft) -> None:
