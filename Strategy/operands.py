@@ -28,7 +28,8 @@ _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a hi
 _DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
 _OF_A_NUMBER = ("level", "mark", "price level", "dollar level", "dollar mark", "handle", "dollars")  # behind it
 _OF_LENGTHS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
-_BEHIND_LENGTHS = (",", ".", ";", ")", "and", "or", "then", "are", "cross", "both", "sell", "exit")
+_BEHIND_LENGTHS = (",", ".", ";", ")", "and", "or", "then", "are", "cross", "both", "sell", "exit", "else", "otherwise", "is", "while")
+_LEAST_LENGTH = 5  # of what is an average where only its length is said: "the 200-day"
 MOST_BARS = 400  # of an average that is said with its number alone
 _MIDDLE = ("middle", "mid", "centre", "center", "basis", "midline")  # of a channel
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
@@ -93,6 +94,7 @@ class Operands:
             self._pivot_level,
             self._typical_price,
             self._average_of,
+            self._of_bare_length,
             self._close_of_frame,
             self._price,
             self._number,
@@ -1017,6 +1019,30 @@ class Operands:
             draft.assume("default_period", "The average is taken over 20 bars", field="indicators")
         period = draft.bars(numbers[0], unit or "bar") if numbers else 20
         return draft.indicator("SMA", {"timeperiod": period}, source=None if source == "Close" else source)
+
+    def _of_bare_length(self) -> AnyOperand | None:
+        """Read "the 200-day", among traders the average of 200 days: the one of that length that was named, else a simple one."""
+        cursor, draft = self.cursor, self.draft
+        cursor.skip_noise()
+        article, token = cursor.previous_word(), cursor.number(percent=False, noise=False)
+        count = cursor.peek()
+        unit = cursor.take("UNIT", noise=False) if token is not None else None
+        if token is None or count is None or unit is None or "exact" in draft.flags or article not in ("the", "its"):
+            return None
+        follows = cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_LENGTHS
+        says = cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING") is not None
+        if count.norm not in ("day", "week", "month", "hour", "bar", "period", "d") or not (ends or says):
+            return None
+        if not (token.value.is_integer() and _LEAST_LENGTH <= token.value <= MOST_BARS):
+            return None
+        frame = self._unit_frame(unit) if unit != "bar" else None
+        bars = int(token.value) if frame else draft.bars(token.value, unit)
+        named = [i for i in draft.indicators.values() if i.name in MOVING_AVERAGES and i.params["timeperiod"] == bars]
+        kind = named[-1].name if named else "SMA"
+        said = f"The {token.value:g}-{count.norm}"
+        draft.assume("bare_length", f"{said!r} is {kind}({bars})", "another average of that length", "indicators")
+        return draft.indicator(kind, {"timeperiod": bars}, timeframe=frame)
 
     def _average_named(self, name: str | None, source: str | None, *, article: bool = True) -> IndicatorRef | None:
         """Return the average that "the average", or "the EMA" where `name` says so, stands for; ask where two were named."""

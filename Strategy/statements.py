@@ -37,6 +37,10 @@ _STAYING = (
     "stay flat", "be flat", "stay in cash", "be in cash", "in cash", "cash", "hold cash", "remain flat", "remain in cash", "sit in cash", "no position",
     "out of the market",
 )  # fmt: skip
+_INVESTED = ("invested", "fully invested", "in the market", "in")
+_THE_TRADE = (
+    "in the trade", "in the position", "in a trade", "in it", "it", "the trade", "the position", "the shares", "the stock", "position", "them", "that",
+)  # fmt: skip
 _BEHIND_ONE_SIDE = (".", ",", ";", ":", ")", "strategy", "system", "approach", "and", "on", "in", "with", "please")
 _BUYING = ("buy", "buys", "buying", "bought", "purchase")
 # Who acts, in front of an action.
@@ -188,7 +192,9 @@ class Statements:
                 return ("enter", side)  # type: ignore[return-value]
             cursor.reset(mark)
         mark = cursor.mark()
-        if cursor.take("FLAT") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
+        if cursor.take("FLAT") and (
+            cursor.looking_at("WHEN", "WHILE", "ABOVE", noise=False) or self.conditions.clock.exit_ahead()
+        ):
             self._ask_of_staying(mark.position)
             return ("exit", None)
         cursor.reset(mark)
@@ -383,7 +389,7 @@ class Statements:
             return True
         cursor.reset(mark)
         cursor.symbol(",")
-        cursor.take("WHEN")
+        cursor.take("WHEN", "WHILE")
         if self._following(action):
             return True
         if kind in ("exit", "sell") and cursor.take("OPPOSITE"):
@@ -901,16 +907,24 @@ class Statements:
         return False
 
     def _while(self) -> bool:
-        """Read "long while A" (a state that is left when A ends)."""
+        """Read "long while A", a state that is left when A ends, and "hold while A" behind an entry, which is its way out."""
         cursor = self.cursor
         cursor.part = "rule"
+        cursor.words("and", "but", "then", noise=False)
+        cursor.words("only", noise=False)
+        start = cursor.mark()
+        if self._held_while():
+            return True
+        cursor.reset(start)
         side: Side | None = None
         for category, value in (("LONG", "long"), ("SHORT", "short"), ("ENTER_LONG", "long"), ("ENTER_SHORT", "short")):
             mark = cursor.mark()
-            verb = cursor.words("be", "stay", "hold", "remain", "hold a", "own")
-            held = verb in ("hold", "own") and category == "LONG" and self.settings.symbol(lead=True)
-            if held or cursor.take(category):
+            verb = cursor.words("be", "stay", "hold", "remain", "hold a", "own", "keep")
+            held = verb in ("hold", "own", "keep") and category == "LONG" and self.settings.symbol(lead=True)
+            invested = verb in ("be", "stay", "remain") and category == "LONG" and cursor.words(*_INVESTED, noise=False)
+            if held or invested or cursor.take(category):
                 said = self._said_tail(3)
+                self.settings.symbol(lead=True) if not held else None
                 cursor.words("position", "the stock", "the position", "it")
                 state = cursor.words("while", "as long as", "whilst", "so long as", "only while", "only as long as")
                 state = state or (
@@ -933,6 +947,37 @@ class Statements:
         if not self._otherwise_ahead():
             self.draft.add_exit(side, Not(condition=condition))
             self.draft.assume("while", "A position held while a condition lasts is closed when it no longer holds")
+        return True
+
+    def _held_while(self) -> bool:
+        """Read "hold it while A" and "stay long until B" behind an entry, and "stay in the trade while A" anywhere: ways out."""
+        cursor = self.cursor
+        verb = cursor.words("hold", "stay", "remain", "keep", "be")
+        trade = verb is not None and cursor.words(*_THE_TRADE, noise=False) is not None
+        side = cursor.take("LONG", "SHORT") if verb and not trade else None
+        trade = trade or (verb == "hold" and not side)
+        bought = verb is not None and self.settings.symbol(lead=True)
+        until = cursor.words("until", "till", noise=False)
+        lasts = until or cursor.words("while", "as long as", "whilst", "so long as", noise=False)
+        known = self.draft.last_entry is not None
+        if not verb or not lasts or (verb == "be" and not trade) or not (until or known or trade):
+            return False
+        if not known and bought:
+            return False  # "Hold GOOG while A" buys it
+        near = self.draft.last_entry[0] if self.draft.last_entry is not None else None
+        self._prepare("exit", near)
+        self.draft.rising_side = (near == "short") == bool(until)
+        condition = self.conditions.condition()
+        if condition is None or (isinstance(condition, Time) and not (until and condition.weekdays)):
+            return False
+        if until:
+            self.exits.add(near, condition)
+        else:
+            if not known and "bare_long" in self.draft.flags:  # "buy and hold it while A"
+                self.draft.add_entry("long", condition)
+            self.exits.add(near, Not(condition=condition))
+            self.draft.assume("while", "A position held while a condition lasts is closed when it no longer holds")
+        self._keep_end("exit")
         return True
 
     def _said_tail(self, count: int) -> set[str]:
