@@ -32,6 +32,7 @@ from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.lexicon import CATEGORIES
 from Strategy.operands import Operands
 from Strategy.piercing import pierced
 from Strategy.predicates import Predicates, joined
@@ -51,6 +52,9 @@ _PULLBACKS = (
     "sell off",
 )
 
+
+_COLORS = ("red", "green", "white", "black", "bullish", "bearish")
+_OF_BARS = (*_COLORS, "up", "down", "higher", "lower")
 
 # ", only on Mondays" and ", never when ADX > 30" limit trades; ", not above 80" goes on with a condition.
 _LIMITS = frozenset(("only", "not", "never", "except", "excluding"))
@@ -590,6 +594,10 @@ class Conditions:
         count = int(token.value) if token else 1
         row = cursor.take("IN_A_ROW", noise=False)
         kind = cursor.take("UP_BAR")
+        if kind is not None:
+            self.draft.bar_noun = cursor.previous_word()
+        else:
+            kind = self._bars_as_before(counted=token is not None)
         if kind is None and token is not None and row and (unit := cursor.take("UNIT", noise=False)):
             return self._consecutive(self.draft.bars(count, unit))
         if kind is None:
@@ -599,6 +607,22 @@ class Conditions:
         if token is None and not row and kind in ("gains", "losses"):
             return None
         return self._pattern(str(kind), max(count, 1))
+
+    def _bars_as_before(self, *, counted: bool) -> str | None:
+        """Read "red ones" and, where counted, "two red": the bars, days or closes that were named before, or candles of a color."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        said = cursor.words(*_OF_BARS)
+        ones = cursor.words("ones", "one", noise=False) if said else None
+        follows = cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", "and", "or", "then")
+        noun = self.draft.bar_noun or ("candles" if ones and said in _COLORS else "")
+        noun = noun if noun.endswith("s") else f"{noun}s"
+        kind: str | None = CATEGORIES["UP_BAR"].get(f"{said} {noun}")
+        if kind is None or not (ones or (counted and ends)):
+            cursor.reset(mark)
+            return None
+        return kind
 
     def _pattern(self, kind: str, count: int) -> AnyCondition:
         close, open_ = Price(column="Close"), Price(column="Open")

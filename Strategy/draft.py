@@ -135,6 +135,7 @@ class Draft:
     subject: AnyOperand | None = None
     rising_side: bool = True  # which way words without a direction go in this rule
     compared: AnyOperand | None = None  # the left side while the right side is read
+    counted: frozenset[str] = frozenset()  # symbols that were counted as units: "0.5 BTC"
     watched: frozenset[str] = frozenset()  # symbols whose prices a rule speaks of
     other_symbols: frozenset[str] = frozenset()  # of these, what is not traded
     worded: tuple[AnyCondition, ...] = ()
@@ -145,6 +146,7 @@ class Draft:
     frame_behind: tuple[int, str] | None = None  # a time frame said behind an operand, and where it ends
     beside: tuple[tuple[AnyOperand, AnyOperand], ...] = ()  # further right sides: "above SMA(20) and SMA(50)"
     repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side
+    bar_noun: str = ""  # what was counted last: "candles" of "3 green candles"
     bare: frozenset[str] = frozenset()  # indicators that were said without their numbers and taken for the usual ones
     numbered: Mapping[str, IndicatorBase] = field(default_factory=dict)  # the indicators that were said with numbers
     average: tuple[str, str | None] = ("SMA", None)

@@ -10,6 +10,7 @@ from Backtest.instruments import asset_class
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.holding import Holding
+from Strategy.lexer import Token
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.price_moves import FROM_EXTREME, PriceMoves
@@ -593,6 +594,8 @@ class Risk:
             self.draft.set_risk("position_size", {"type": "fixed_cash", "value": token.value})
             return True
         units = self._units(token.value, bare=said == "lot size")
+        if units is None and (named or (before := cursor.peek(-2)) is None or before.norm in ("trade", "trading")):
+            units = self._of_symbol(token)  # "trade 2 ETH"
         if units is not None:
             cursor.take("PER_TRADE", noise=False)
             self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})
@@ -615,6 +618,22 @@ class Risk:
             return None
         self.draft.lots += ((said, units),)
         return round(count * units, 6)
+
+    def _of_symbol(self, token: Token) -> float | None:
+        """Return the number of units in "0.5 BTC" and "100 AAPL", whose symbol is read next, and in "10000 EUR of EURUSD"."""
+        follows, after, pair = (self.cursor.peek(ahead) for ahead in range(3))
+        if follows is None or token.percent or token.money:
+            return None
+        if follows.kind == "ticker" or follows.norm in COMPANIES:
+            self.draft.counted |= {COMPANIES.get(follows.norm, follows.norm)}
+            return token.value
+        base = follows.norm.upper()
+        if after is not None and after.norm in ("of", "in", "on") and pair is not None and len(base) == 3:
+            named = COMPANIES.get(pair.norm, pair.norm)
+            if named.startswith(base) and asset_class(named) == "fx":
+                self.cursor.advance(1)
+                return token.value
+        return None
 
     def _one_lot(self) -> bool:
         """Read "a mini lot", where no number is said."""
@@ -648,10 +667,8 @@ class Risk:
         cursor.words("with", "using", "for", noise=False)
         token = cursor.number()
         if token is not None:
-            follows = cursor.peek()
-            named = follows is not None and (follows.kind == "ticker" or follows.norm in COMPANIES)
             units = self._units(token.value) if not token.percent and not token.money else None
-            units = token.value if units is None and named and not token.percent and not token.money else units
+            units = self._of_symbol(token) if units is None else units
             if units is not None:
                 cursor.words("of", noise=False)
                 self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})

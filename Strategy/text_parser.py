@@ -290,7 +290,14 @@ def _begins(words: list[str], names: tuple[str, ...]) -> bool:
 
 
 def _symbols_of_rules(draft: Draft) -> None:
-    """Trade the symbol whose prices the rules watch where none is named; rules on those of another one are refused."""
+    """Settle what is traded: of "0.5 BTC of BTCUSDT" the pair, and where none is named what the rules watch.
+
+    Rules on the prices of another symbol are refused.
+    """
+    for unit in draft.counted:
+        base = unit.partition("-")[0]
+        if any(other != unit and other.startswith(base) and asset_class(other) == "crypto" for other in draft.symbols):
+            draft.symbols = tuple(symbol for symbol in draft.symbols if symbol != unit)  # "0.5 BTC of BTCUSDT"
     if not draft.symbols and len(draft.watched) == 1:
         draft.symbols = tuple(draft.watched)
         draft.assume("symbol", f"{draft.symbols[0]} is traded, whose price the rules speak of", field="symbols")
