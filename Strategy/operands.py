@@ -28,7 +28,24 @@ _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a hi
 _DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
 _OF_A_NUMBER = ("level", "mark", "price level", "dollar level", "dollar mark", "handle", "dollars")  # behind it
 _OF_LENGTHS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
-_BEHIND_LENGTHS = (",", ".", ";", ")", "and", "or", "then", "are", "cross", "both", "sell", "exit", "else", "otherwise", "is", "while")
+_BEHIND_LENGTHS = (
+    ",",
+    ".",
+    ";",
+    ")",
+    "and",
+    "or",
+    "then",
+    "are",
+    "cross",
+    "both",
+    "sell",
+    "exit",
+    "else",
+    "otherwise",
+    "is",
+    "while",
+)
 _LEAST_LENGTH = 5  # of what is an average where only its length is said: "the 200-day"
 MOST_BARS = 400  # of an average that is said with its number alone
 _MIDDLE = ("middle", "mid", "centre", "center", "basis", "midline")  # of a channel
