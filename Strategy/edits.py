@@ -356,12 +356,10 @@ def _ask_of_costs(strategy: CanonicalStrategy, words: str, new: float) -> None:
     kind = "slippage" if "slippage" in said else "spread"
     other = "spread" if kind == "slippage" else "slippage"
     now, then = f"{old * 100:.10g}%", f"{new * 100:.10g}%"
+    both = f"'{kind} ... and no {other}', or '{kind} ... and {other} ...'"
     raise StrategyError(
         f"The strategy pays a spread of {now} for spread and slippage together; the {kind} alone would make it {then}",
-        questions=[
-            f"Shall the {kind} be all that is paid, or come beside a {other}? Say both: "
-            f"'{kind} ... and no {other}', or '{kind} ... and {other} ...'"
-        ],
+        questions=[f"Shall the {kind} be all that is paid, or come beside a {other}? Say both: {both}"],
     )
 
 

@@ -178,7 +178,7 @@ class Statements:
         mark = cursor.mark()
         section = cursor.take("SECTION", noise=False)
         if section is not None and section[0] in ("enter", "exit") and cursor.looking_at("WHEN", noise=False):
-            side = section[1] or ("long" if section[0] == "enter" else None)
+            side: Side | None = section[1] or ("long" if section[0] == "enter" else None)
             return self._of_section((section[0], side), mark.position)
         cursor.reset(mark)
         for category, side in (("LONG", "long"), ("SHORT", "short")):
@@ -189,7 +189,7 @@ class Statements:
                 or self._ticker_ahead()
                 or self._band_ahead()
             ):
-                return ("enter", side)  # type: ignore[return-value]
+                return ("enter", side)
             cursor.reset(mark)
         mark = cursor.mark()
         if cursor.take("FLAT") and (
