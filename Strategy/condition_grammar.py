@@ -589,6 +589,9 @@ class Conditions:
         cursor = self.cursor
         start = cursor.mark()
         cursor.words("after", "on", noise=False)
+        cursor.words(
+            "price makes", "the price makes", "it makes", "makes", "price prints", "we get", "we have", "there is"
+        )
         cursor.words("the first", "first")
         token = cursor.number(percent=False)
         count = int(token.value) if token else 1

@@ -189,15 +189,16 @@ class Layout:
             return False
         lead = cursor.take("NAME_LEAD", noise=False) and cursor.symbol(":")
         start = cursor.position
-        while (token := cursor.peek()) is not None and token.kind in ("word", "ticker", "num"):
+        while (token := cursor.peek()) is not None and (
+            token.kind in ("word", "ticker", "num") or token.norm in ("(", ")", "/")
+        ):
             cursor.position += 1
         ends = token is None or token.kind == "nl"
         words = cursor.tokens[start : cursor.position]
         if not heading and not lead:
             # "Turtle: buy ..." at the very start.
-            ends = (
-                before is None and token is not None and token.norm == ":" and 0 < len(words) < 5 and _no_heading(words)
-            )
+            named = 0 < sum(word.kind != "sym" for word in words) < 6 and _no_heading(words)
+            ends = before is None and token is not None and token.norm == ":" and named and not self._order_ahead()
             if any(word.kind == "ticker" or word.norm in COMPANIES for word in words):
                 return False  # "AAPL MSFT: buy ..." names what is traded
         if heading and words and not _no_heading(words[:1]):
@@ -212,6 +213,12 @@ class Layout:
             if word.kind == "ticker" and word.norm not in self.draft.symbols:
                 self.draft.symbols += (word.norm,)
         return True
+
+    def _order_ahead(self) -> bool:
+        """Whether nothing but an order stands behind the colon: "RSI oversold: buy". Takes nothing."""
+        order, after = self.cursor.peek(1), self.cursor.peek(2)
+        ends = after is None or after.kind == "nl" or after.norm in (".", ",", ";")
+        return ends and order is not None and order.norm in ("buy", "sell", "short", "enter", "exit", "cover")
 
     def _sized_heading(self, start: Mark) -> bool:
         """Read "Risk: 1% per trade", where the heading is a part of the setting."""
@@ -245,4 +252,5 @@ def _no_heading(words: list[Token]) -> bool:
     if any(phrase == said for phrase, _ in actions.get(said[0], ())):
         return False
     plain = all(t.kind == "word" and t.norm not in promises for t in words)
-    return plain and words[0].norm not in known
+    named = words[-1].norm in ("strategy", "system", "setup", "approach", "method")  # "RSI(2) strategy: buy ..."
+    return (plain or named) and words[0].norm not in known

@@ -653,7 +653,7 @@ CATEGORIES: dict[str, Phrases] = {
     "NAME_LEAD": _each("name, strategy name, strategy, title, called"),
     "SECTION": {
         **_each(
-            "entry, entries, entry rules, entry rule, entry conditions, entry condition, entry criteria, entry signal, buy rules, buy rule, buy conditions, long entry, long entries, long entry rules, buy signal, buy criteria, setup, entry signals, how to enter, buy condition, long entry conditions, long rules, long setup, long side, long trades, long positions, long strategy, long, longs, buy, when to buy, enter",
+            "entry trigger, entry, entries, entry rules, entry rule, entry conditions, entry condition, entry criteria, entry signal, buy rules, buy rule, buy conditions, long entry, long entries, long entry rules, buy signal, buy criteria, setup, entry signals, how to enter, buy condition, long entry conditions, long rules, long setup, long side, long trades, long positions, long strategy, long, longs, buy, when to buy, enter",
             ("enter", "long"),
         ),
         **_each(
@@ -661,7 +661,7 @@ CATEGORIES: dict[str, Phrases] = {
             ("enter", "short"),
         ),
         **_each(
-            "exit, exits, exit time, time of exit, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
+            "exit trigger, exit, exits, exit time, time of exit, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
             ("exit", None),
         ),
         **_each("long exit, long exits, exit long, long exit rules, long exit conditions", ("exit", "long")),

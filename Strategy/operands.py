@@ -19,6 +19,7 @@ from Strategy.units import MathSign, Units
 
 # Said of one of two averages; a "fast stochastic" would be another indicator.
 _PACES = ("fast", "slow", "faster", "slower", "short term", "long term", "shorter", "longer", "quick", "medium term")
+_FAST, _SLOW = {"fast", "faster", "shorter", "quick"}, {"slow", "slower", "longer"}
 _OVER = ("over the last", "over", "of the last", "for the last", "over the past")
 _PERIOD = (
     "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "of length",
@@ -104,6 +105,7 @@ class Operands:
             self.multiple,
             self.ages.operand,
             self.highest_or_lowest,
+            self._indicator_before,
             self._numbered_indicator,
             self._return_over,
             self._indicator,
@@ -346,7 +348,8 @@ class Operands:
                 return self.of_last_day(price.column)
         if not told:
             words = " ".join(token.norm for token in self.cursor.tokens[start : self.cursor.position])
-            words = words if name in words else f"{name} {words}"
+            called = draft.indicators[price.id].name.lower() if isinstance(price, IndicatorRef) else name
+            words = words if called in words else f"{name} {words}"
             message = f"{words!r} is a day's, and cannot be told of {in_words(draft.timeframe)} bars"
             draft.problem("error", "day_of_bars", "text", message, "Use yesterday's, or that of a number of bars")
             draft.ask(
@@ -383,6 +386,8 @@ class Operands:
             cursor.reset(mark)
         if cursor.take("YESTERDAY", noise=False):
             return 1
+        if cursor.words("of today", "today", noise=False):
+            return 0
         cursor.words("from", "of", noise=False)
         token = cursor.number(percent=False, noise=False)
         count = token.value if token else (1.0 if cursor.words("a", "one", noise=False) else None)
@@ -456,6 +461,21 @@ class Operands:
     @staticmethod
     def _said_chart(word: str) -> bool:
         return word in ("bars", "bar", "chart", "candles", "timeframe", "frame", "data", "basis", "candle", "interval")
+
+    def _indicator_before(self) -> AnyOperand | None:
+        """Read "the previous RSI" and "yesterday's 14-day RSI": an indicator a bar earlier."""
+        start = self.cursor.position
+        back = self.cursor.take("PREVIOUS")
+        here = self.cursor.mark()
+        if back is None:
+            return None
+        for read in (self._numbered_indicator, self._indicator):
+            found = read()
+            if isinstance(found, IndicatorRef):
+                moved = found.model_copy(update={"offset": found.offset + back})
+                return self.of_a_day(moved, start) if back else found
+            self.cursor.reset(here)
+        return None
 
     def _numbered_indicator(self) -> AnyOperand | None:
         """Read "14-day RSI", "the 50 EMA", "20-period simple moving average", "weekly 50 SMA"."""
@@ -1085,6 +1105,10 @@ class Operands:
             message = f"'the {name}' has no length, and no {name} was named before"
             draft.problem("error", "which_average", "text", message, f"Say its length, such as {name}(50)")
             draft.ask(f"Over how many bars is the {name}?")
+        paced = {token.norm for token in self.cursor.tokens[max(0, self.cursor.position - 4) : self.cursor.position]}
+        if len(known) > 1 and (fast := bool(paced & _FAST)) != bool(paced & _SLOW):  # "the fast MA" of two
+            ordered = sorted(known, key=lambda i: i.params["timeperiod"])
+            known = ordered[:1] if fast else ordered[-1:]
         if len(known) > 1:
             called = [f"{i.name}({i.params['timeperiod']:g})" for i in known]
             said = "the average" if name is None else f"the {name}"

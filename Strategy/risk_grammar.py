@@ -462,7 +462,9 @@ class Risk:
             "the trade is",
             "trade is",
             "we are",
+            "we're",
             "i am",
+            "i'm",
             "the price",
         )
         if self._stop() or self._target() or self._trailing():
