@@ -132,6 +132,8 @@ class Conditions:
             self._next_line()
             self.cursor.take("WHEN")
             more = self._time_to_leave() or self._conjunction(alternative=True)[0]
+            if not more and (same := self._same_comparison()) is not None:
+                more = [same]  # "below the 20-day low or the 50-day low"
             if not more:
                 self.cursor.reset(mark)
                 break

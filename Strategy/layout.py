@@ -198,6 +198,8 @@ class Layout:
         if not heading and not lead:
             # "Turtle: buy ..." at the very start.
             named = 0 < sum(word.kind != "sym" for word in words) < 6 and _no_heading(words)
+            rules = {t.value for t in cursor.tokens[cursor.position :] if t.kind == "num"}
+            named = named and all(word.value in rules for word in words if word.kind == "num")  # "RSI(2) strategy"
             ends = before is None and token is not None and token.norm == ":" and named and not self._order_ahead()
             if any(word.kind == "ticker" or word.norm in COMPANIES for word in words):
                 return False  # "AAPL MSFT: buy ..." names what is traded

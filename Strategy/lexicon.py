@@ -539,7 +539,7 @@ CATEGORIES: dict[str, Phrases] = {
         "after a win, after each win, after a winning trade, after a winner, after a profitable trade, after a target is hit, after a profit"
     ),
     "HOLD": _each(
-        "hold for, hold, hold it for, hold for at most, hold for no more than, hold at most, time stop of, "
+        "keep the position for, stay long for, stay short for, stay in for, stay in the trade for, remain in the trade for, keep the trade for, hold for, hold, hold it for, hold for at most, hold for no more than, hold at most, time stop of, "
         "hold up to, keep for, hold the position for, hold no longer than, hold for a maximum of, hold for up to, keep it for, hold max, max bars, hold each trade for, hold positions for, hold position for, holding for, "
         "hold maximum, hold a maximum of, hold no more than, hold not more than, never hold longer than, never hold for longer than, never hold more than, don't hold longer than, do not hold longer than, don't hold more than, "
         "no trade lasts more than, no trade lasts longer than, no position lasts more than, no position lasts longer than, no position is held longer than, no trade is held longer than, no position is held for more than, "
@@ -640,7 +640,8 @@ CATEGORIES: dict[str, Phrases] = {
         "only trade, trade only, only trading, trading only, only take trades, only enter, only buy, enter only, trades only, only take entries, only open trades, restrict trading to, restrict entries to, limit trading to, take trades only, only take signals, trade, trading hours, entries only, buy only, only"
     ),
     "NO_TRADE": _each(
-        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy, nothing, do nothing, don't do anything, do not do anything"
+        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy, nothing, do nothing, don't do anything, do not do anything, "
+        "no longs, no long positions, no long trades, no long entries, no new longs, no shorts, no short positions, no short trades, no short entries, no new shorts, don't go long, do not go long, don't go short, do not go short"
     ),
     # Of these it is not said whether positions are left then.
     "NOTHING": _each("nothing, do nothing, don't do anything, do not do anything"),
@@ -726,7 +727,7 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     # Words the grammar names itself, so that they are known words as well.
     "NAMED": _each(
-        "nor, number, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
+        "nor, we're, number, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
         "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones, "
         "mark, nr, wr, narrowest, tightest, widest, largest, biggest, formation, pattern, bell"

@@ -37,11 +37,12 @@ _STAYING = (
     "stay flat", "be flat", "stay in cash", "be in cash", "in cash", "cash", "hold cash", "remain flat", "remain in cash", "sit in cash", "no position",
     "out of the market",
 )  # fmt: skip
+_NO_SIDE = ("no longs", "no shorts", "no new longs", "no new shorts", "no long", "no short")
 _INVESTED = ("invested", "fully invested", "in the market", "in")
 _THE_TRADE = (
     "in the trade", "in the position", "in a trade", "in it", "it", "the trade", "the position", "the shares", "the stock", "position", "them", "that",
 )  # fmt: skip
-_BEHIND_ONE_SIDE = (".", ",", ";", ":", ")", "strategy", "system", "approach", "and", "on", "in", "with", "please")
+_BEHIND_ONE_SIDE = (".", ",", ";", ":", ")", "strategy", "system", "approach", "and", "please")
 _BUYING = ("buy", "buys", "buying", "bought", "purchase")
 # Who acts, in front of an action.
 _DOERS = ("it", "the system", "the strategy", "the bot", "we", "i", "i want to", "we want to")
@@ -128,7 +129,14 @@ class Statements:
             if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
                 return True
             if cursor.words(
-                "no trades", "no trade", "no trading", "no entries", "never trade", "don't trade", "do not trade"
+                "no trades",
+                "no trade",
+                "no trading",
+                "no entries",
+                "never trade",
+                "don't trade",
+                "do not trade",
+                *_NO_SIDE,
             ):
                 return True
             cursor.reset(mark)
@@ -833,10 +841,16 @@ class Statements:
         if self.cursor.words("no pyramiding"):
             return True
         side = self.cursor.take("ONE_SIDE")
-        if side is None or self.cursor.looking_at("WHEN"):
+        if side is None or (self.cursor.looking_at("WHEN") and not self._on_symbol()):
             return False
         self.draft.only_sides |= {side}
         return True
+
+    def _on_symbol(self) -> bool:
+        """Whether "on GOOG" stands here."""
+        on, symbol = self.cursor.peek(), self.cursor.peek(1)
+        named = symbol is not None and (symbol.kind == "ticker" or symbol.norm in COMPANIES)
+        return on is not None and on.norm in ("on", "in", "for", "with") and named
 
     def _note_only_side(self) -> None:
         """Find "short only" wherever the text says it: "enter" then goes short, before these words and behind them."""
@@ -846,7 +860,8 @@ class Statements:
             cursor.position = at
             side = cursor.take("ONE_SIDE", noise=False)
             follows = cursor.peek()
-            if side is not None and (follows is None or follows.kind == "nl" or follows.norm in _BEHIND_ONE_SIDE):
+            ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_ONE_SIDE
+            if side is not None and (ends or self._on_symbol()):
                 self.draft.only_sides |= {side}
         only = self.draft.only_sides
         cursor.reset(start)
@@ -954,8 +969,8 @@ class Statements:
         cursor = self.cursor
         verb = cursor.words("hold", "stay", "remain", "keep", "be")
         trade = verb is not None and cursor.words(*_THE_TRADE, noise=False) is not None
-        side = cursor.take("LONG", "SHORT") if verb and not trade else None
-        trade = trade or (verb == "hold" and not side)
+        named = cursor.words("long", "short", noise=False) if verb and not trade else None
+        trade = trade or (verb == "hold" and not named)
         bought = verb is not None and self.settings.symbol(lead=True)
         until = cursor.words("until", "till", noise=False)
         lasts = until or cursor.words("while", "as long as", "whilst", "so long as", noise=False)
@@ -965,6 +980,8 @@ class Statements:
         if not known and bought:
             return False  # "Hold GOOG while A" buys it
         near = self.draft.last_entry[0] if self.draft.last_entry is not None else None
+        if named or len({side for side, _ in self.draft.entries}) == 2:
+            near = ("short" if named == "short" else "long") if named else None  # of both sides
         self._prepare("exit", near)
         self.draft.rising_side = (near == "short") == bool(until)
         condition = self.conditions.condition()
@@ -1020,7 +1037,7 @@ class Statements:
     def _side_limited(self, start: int) -> Side | None:
         """Return whose entries a limit read since `start` is of: "don't buy on Mondays" is said of long ones."""
         said = {token.norm for token in self.cursor.tokens[start : min(start + 4, self.cursor.position)]}
-        return "long" if said & {"buy", "long"} else None
+        return "long" if said & {"buy", "long", "longs"} else "short" if said & {"short", "shorts"} else None
 
     def _avoids(self) -> bool:
         """Take "no trades" or "nothing" in front of when there are none."""
