@@ -310,6 +310,8 @@ class Operands:
     # Prices --------------------------------------------------------------------------------
 
     def _price(self) -> AnyOperand | None:
+        if self.cursor.words("it opens", "price opens", "stock opens"):
+            return Price(column="Open")
         if self.cursor.words("it", "it's", "they", "price itself", noise=False) or self.cursor.words(
             "it", "they", "price itself"
         ):

@@ -440,6 +440,12 @@ class Predicates:
         # "RSI < 50 and 20 SMA > ...": the 50 is a level, not an average's length.
         one = None if self._is_price(subject) else self.operands.operand()
         rights = self.operands.several() if one is None else [one]
+        last = rights[-1] if len(rights) > 1 else None
+        extreme = isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in ("HIGHEST", "LOWEST")
+        if extreme and cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING"):
+            cursor.reset(mark)  # "close above 100 and 20-day low above 90"
+            alone = self.operands.operand()
+            rights = [] if alone is None else [alone]
         token = cursor.previous()
         if (
             isinstance(subject, Price)
@@ -451,7 +457,7 @@ class Predicates:
             return []  # a price is no percentage
         if rights == [subject] and cursor.previous_word() in ("it", "they"):
             other = self.draft.mentioned(besides=subject)
-            edge = other in (Price(column="Low"), Price(column="High")) and subject == Price(column="Close")
+            edge = subject == Price(column="Close") and other in [Price(column=c) for c in ("Low", "High", "Open")]
             if other is not None and (edge or _same_series(subject, other)):
                 # "The low is below yesterday's low and the close is above it": above what the low is below.
                 # "the previous close was below the SMA and the close is above it": above what the other was below.
