@@ -186,7 +186,7 @@ CATEGORIES: dict[str, Phrases] = {
         "wasn't, was not, cannot, can't, it is not the case that, never when"
     ),
     "WHEN": _each(
-        "on any, when, when ever, whenever, if, once, as soon as, where, after, on, upon, in case, when the, only when, only if, "
+        "when, when ever, whenever, if, once, as soon as, where, after, on, upon, in case, when the, only when, only if, "
         "every time, each time, anytime, any time, at the moment, the moment, in the event, assuming, if and only if, should"
     ),
     "PROVIDED": _each(
@@ -334,7 +334,7 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "PRICE": {
         **_each(
-            "price, prices, close, closes, closing price, close price, the close, stock, stock price, share price, market, closing prices, "
+            "price, prices, close, closes, any close, any daily close, closing price, close price, the close, stock, stock price, share price, market, closing prices, "
             "candle, last price, spot, price action, the market, the stock, shares, asset, pair, instrument, current price, index",
             "Close",
         ),
@@ -364,13 +364,13 @@ CATEGORIES: dict[str, Phrases] = {
     },
     "AVERAGE": _each("average, mean, avg, typical, usual, normal, averages"),
     "ENTER_LONG": _each(
-        "buy, buys, buying, go long, going long, goes long, enter long, enter long position, enter a long position, enter a long, open a long position, open a long, open long, "
+        "buy to open, buy, buys, buying, go long, going long, goes long, enter long, enter long position, enter a long position, enter a long, open a long position, open a long, open long, "
         "buy signal, take a long position, take a long, get long, purchase, enter, get in, open a position, enter a trade, enter the trade, "
         "be long, stay long, hold long, enter the market, enter position, enter a position, long entry, entry long, buy long, initiate a long, initiate a long position, "
         "buy entry, open a trade, take long, buy it, buy in, add a long position, initiate long, enter trade, open position, bought, enter longs, take longs, long signal, hold a long position, buy the stock, look to buy, scoop up, load up on, grab, snap up, pick up, acquire"
     ),
     "ENTER_SHORT": _each(
-        "sell short, short sell, go short, going short, goes short, enter short, enter short position, enter a short position, enter a short, open a short position, open a short, "
+        "sell to open, sell short, short sell, go short, going short, goes short, enter short, enter short position, enter a short position, enter a short, open a short position, open a short, "
         "open short, take a short position, take a short, get short, short entry, entry short, be short, stay short, short it, short the stock, shorting, "
         "initiate a short, initiate a short position, take short, shorts, initiate short, enter shorts, short selling, hold short, short signal"
     ),

@@ -196,6 +196,7 @@ class Statements:
                 or self._colon()
                 or self._ticker_ahead()
                 or self._band_ahead()
+                or self._size_ahead()
             ):
                 return ("enter", side)
             cursor.reset(mark)
@@ -308,6 +309,13 @@ class Statements:
         """Whether "at the upper band" comes. Takes nothing."""
         mark = self.cursor.mark()
         found = self.cursor.words("at", noise=False) and self.conditions.predicates.movements.touch_of_line()
+        self.cursor.reset(mark)
+        return bool(found)
+
+    def _size_ahead(self) -> bool:
+        """Whether "100 shares" comes, as in "short 100 shares when ...". Takes nothing."""
+        mark = self.cursor.mark()
+        found = self.cursor.looking_at_number() and self.risk.size_of_order()
         self.cursor.reset(mark)
         return bool(found)
 
