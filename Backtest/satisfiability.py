@@ -274,11 +274,7 @@ def _ordered(strategy: CanonicalStrategy, low: Node, high: Node) -> Iterator[_Or
     """Yield `low <= high` where it holds by what the two are."""
     if isinstance(low, Math) or isinstance(high, Math):
         yield from _scaled(strategy, low, high)
-    elif isinstance(low, Price) and isinstance(high, Price):
-        if low.offset == high.offset and "Volume" not in (low.column, high.column):
-            if low.column != high.column and (low.column == "Low" or high.column == "High"):
-                yield _Order(low, high, False)
-    elif _same_bar(low, high) and (_of_one_channel(strategy, low, high) or _of_a_window(strategy, low, high)):
+    elif (_same_bar(low, high) and _of_one_channel(strategy, low, high)) or _by_their_bars(strategy, low, high):
         yield _Order(low, high, False)
 
 
@@ -297,23 +293,51 @@ def _of_one_channel(strategy: CanonicalStrategy, low: Node, high: Node) -> bool:
     return order.index(low.output) < order.index(high.output)
 
 
-def _of_a_window(strategy: CanonicalStrategy, low: Node, high: Node) -> bool:
-    """Whether one is the highest or lowest of a window of bars that holds the other."""
-    for extreme, value, is_high in ((high, low, True), (low, high, False)):
-        if not isinstance(extreme, IndicatorRef) or not isinstance(value, Price | IndicatorRef):
-            continue
-        item = strategy.indicator(extreme.id)
-        if item.timeframe is not None:
-            continue
-        if item.name == "DONCHIAN" and extreme.output == ("upper" if is_high else "lower"):
-            if isinstance(value, Price) and value.column != "Volume":
-                return True
-        if item.name == ("HIGHEST" if is_high else "LOWEST"):
-            own = "High" if is_high else "Low"
-            within = (item.source_name,) if item.source_name != own else ("Open", "High", "Low", "Close")
-            name = value.column if isinstance(value, Price) else value.id if value.output is None else ""
-            return name in within
-    return False
+@dataclass(frozen=True)
+class _Extreme:
+    """The highest or lowest of a series over bars, counted back from this one; a price is both of its own bar."""
+
+    series: str
+    first: int
+    last: int
+    kinds: tuple[str, ...]
+    frame: str | None = None
+
+    @classmethod
+    def of(cls, strategy: CanonicalStrategy, node: Node) -> _Extreme | None:
+        if isinstance(node, Price):
+            return cls(node.column, node.offset, node.offset, ("HIGHEST", "LOWEST"))
+        if not isinstance(node, IndicatorRef):
+            return None
+        item = strategy.indicator(node.id)
+        kind = {"upper": "HIGHEST", "lower": "LOWEST"}.get(node.output or "") if item.name == "DONCHIAN" else item.name
+        if kind in ("HIGHEST", "LOWEST"):
+            series = ("High" if kind == "HIGHEST" else "Low") if item.name == "DONCHIAN" else str(item.source_name)
+            # Bars of a coarser frame are told apart by the finer bar at which they are looked at alone.
+            first, frame = (node.offset, None) if item.timeframe is None else (0, f"{item.timeframe}[{node.offset}]")
+            return cls(series, first, first + int(item.params["timeperiod"]) - 1, (kind,), frame)
+        if node.output is None and item.timeframe is None:
+            return cls(node.id, node.offset, node.offset, ("HIGHEST", "LOWEST"))
+        return None
+
+    def holds(self, other: _Extreme) -> bool:
+        return self.first <= other.first and other.last <= self.last
+
+
+def _by_their_bars(strategy: CanonicalStrategy, low: Node, high: Node) -> bool:
+    """Whether one is at most the other as the extremes of their bars: the 10-day low is never above the 3-day low."""
+    one, other = _Extreme.of(strategy, low), _Extreme.of(strategy, high)
+    if one is None or other is None or one.frame != other.frame:
+        return False
+    prices = {one.series, other.series} <= {"Open", "High", "Low", "Close"}
+    if one.series != other.series and not (prices and (one.series == "Low" or other.series == "High")):
+        return False
+    overlap = one.first <= other.last and other.first <= one.last
+    return (
+        ("LOWEST" in one.kinds and "HIGHEST" in other.kinds and overlap)
+        or ("HIGHEST" in one.kinds and "HIGHEST" in other.kinds and other.holds(one))
+        or ("LOWEST" in one.kinds and "LOWEST" in other.kinds and one.holds(other))
+    )
 
 
 def _scaled(strategy: CanonicalStrategy, low: Node, high: Node) -> Iterator[_Order]:

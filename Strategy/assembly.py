@@ -25,6 +25,7 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.timeframes import is_intraday
 from Strategy.draft import Draft, Exit
 from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.price_moves import settle_moves, settle_trails
@@ -35,6 +36,7 @@ from Strategy.units import Units
 def assemble(draft: Draft) -> None:
     """Settle what "sell", "exit", "opposite" and "reversing" mean, now that all is read."""
     _limits(draft)
+    _buys(draft)
     _sells(draft)
     _time_limits(draft)
     _sides_of_exits(draft)
@@ -117,7 +119,16 @@ def _bare_periods(draft: Draft) -> None:
 
 
 def _fills(draft: Draft) -> None:
-    """Refuse fills at the open beside fills at the close; say when a rule for a day is filled."""
+    """Refuse fills at the open beside fills at the close; say which orders are filled at the close as well, and when a rule for a day is filled."""
+    said = draft.filled_at_close
+    if said and "exact" not in draft.flags:
+        text = "Orders are filled at the close of the signal bar"
+        if said in ({"enter"}, {"exit"}):
+            these, others = ("entries", "exits") if said == {"enter"} else ("exits", "entries")
+            text = f"All orders are filled at the close of the signal bar, {others} as well: it is said of {these} only"
+        draft.assume("fill", text, "at the next bar's open", "execution.trade_on_close")
+    if "bare_exit_at_close" in draft.flags and "bare_enter_at_close" not in draft.flags:
+        _ask_of_leaving_at_close(draft)
     if "at_open" in draft.flags and draft.execution.get("trade_on_close"):
         message = "The text fills orders at the open and at the close; a strategy does one or the other"
         draft.problem(
@@ -131,6 +142,19 @@ def _fills(draft: Draft) -> None:
         draft.assume("fill_day", text, "filled on the day itself", "execution")
 
 
+def _ask_of_leaving_at_close(draft: Draft) -> None:
+    """Ask about "sell at the close" without a condition: of a day that nothing tells from the bars before."""
+    if is_intraday(draft.timeframe):
+        message = "'At the close' does not say at what time the position is left"
+        draft.problem("error", "exit_at_close", "exit_rules", message, "Say the time, such as: exit at 15:45")
+        draft.ask("At what time of the day shall the position be left?")
+        return
+    message = "A position that is opened on a bar cannot be left at the close of the same bar by a rule of its own"
+    remedy = "Say after how many bars it is left, such as: exit after 1 bar, or on what condition"
+    draft.problem("error", "exit_at_close", "exit_rules", message, remedy)
+    draft.ask("At which close shall the position be left: after how many bars, or on what condition?")
+
+
 def _one_sided(draft: Draft) -> None:
     """Refuse "long only" beside an entry of the other side."""
     for side in sorted(draft.only_sides):
@@ -138,6 +162,35 @@ def _one_sided(draft: Draft) -> None:
             message = f"The text says {side} only, but has an entry of the other side"
             draft.problem("error", "contradiction", "entry_rules", message, "Leave out one of the two")
             draft.ask(f"Shall it trade the {side} side only, or both?")
+
+
+def _buys(draft: Draft) -> None:
+    """Settle what a bare "buy" behind a short entry does: with "short only" it covers; where nothing tells, it is asked.
+
+    What tells that it goes long: a way out of its own for either side, a word of long positions, or of reversing.
+    """
+    if draft.only_sides == {"short"} and draft.sells and not any(side == "short" for side, _ in draft.entries):
+        draft.entries += tuple(("short", condition) for condition in draft.sells)
+        draft.sells = ()
+        draft.assume("sell", "Selling opens a short position, as only shorts are traded", field="entry_rules")
+    bought = [(side, condition) for side, condition in draft.entries if side == "long"]
+    if not draft.bare_buys or any(condition not in draft.bare_buys for _, condition in bought):
+        return
+    if draft.only_sides == {"short"} and len(bought) < len(draft.entries):
+        draft.entries = tuple(entry for entry in draft.entries if entry not in bought)
+        for _, condition in bought:
+            draft.add_exit("short", condition)
+        draft.assume("buy", "Buying closes the short position, as only shorts are traded", "goes long", "exit_rules")
+    elif not (
+        draft.only_sides
+        or draft.exits
+        or draft.sells
+        or draft.flags & {"longs_named", "reversing", "opposite_exit", "exact"}
+    ):
+        message = "'Buy' behind a short entry may close the short position, or go long as well"
+        remedy = "Say 'buy to cover when ...' to close the short position, 'go long when ...' to trade both sides"
+        draft.problem("error", "buy_or_cover", "text", message, remedy)
+        draft.ask("Does 'buy' close the short position (buy to cover), or go long as well?")
 
 
 def _sells(draft: Draft) -> None:
@@ -210,7 +263,11 @@ def _sides_of_levels(draft: Draft) -> None:
         return
     for name, called in LEVELS.items():
         near = draft.levels_near.get(name)
-        if name in draft.risk and near is not None:
+        each = draft.levels_of.get(name, {})
+        if sides <= set(each) and name in draft.risk:
+            if each["long"] != each["short"]:
+                _ask_of_two_levels(draft, name, each["long"], each["short"])
+        elif name in draft.risk and near is not None:
             other = "short" if near == "long" else "long"
             message = f"The {called} is said of the {near} side, and would be that of the {other} side too"
             remedy = "Say it behind the rules of both sides, or leave it out"
@@ -218,6 +275,26 @@ def _sides_of_levels(draft: Draft) -> None:
             draft.ask(f"Shall the {called} of the {near} side be that of the {other} side as well?")
         elif name in draft.risk:
             draft.assume("levels", f"The {called} is that of both sides", "of one side only", f"risk.{name}")
+
+
+def _ask_of_two_levels(draft: Draft, name: str, long: Any, short: Any) -> None:
+    """Ask which of two levels, each said below its own side, is that of the strategy."""
+    said = f"{in_words_of(long)} for longs and {in_words_of(short)} for shorts"
+    message = f"The text gives a {LEVELS[name]} of {said}; a strategy has one for both sides"
+    remedy = "Say one for both sides, or make two strategies"
+    draft.problem("error", "level_side", "text", message, remedy)
+    draft.ask(f"The {LEVELS[name]} is {said}: which shall be that of both sides?")
+    draft.said_twice = {other: values for other, values in draft.said_twice.items() if other != name}
+
+
+def in_words_of(value: Any) -> str:
+    """Return a level, a size or a number of bars in words: "5%", "2 ATR"."""
+    if not isinstance(value, dict):
+        return f"{value} bars"
+    number = next(v for k, v in value.items() if k != "type")
+    units = {"percent": "%", "atr": " ATR", "risk_reward": " times the risk", "percent_of_equity": "% of equity",
+             "risk_percent": "% at risk", "fixed_cash": " in cash", "fixed_units": " units"}  # fmt: skip
+    return f"{number:g}{units[value['type']]}"
 
 
 def _one_zone(draft: Draft) -> None:

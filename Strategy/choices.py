@@ -22,18 +22,28 @@ class Choices:
     """Reads words that stand for several things; None where they do not, or what they stand for is not certain."""
 
     def __init__(
-        self, cursor: Cursor, draft: Draft, operand: Callable[[], AnyOperand | None], scale: Callable[[AnyOperand], str]
+        self,
+        cursor: Cursor,
+        draft: Draft,
+        several: Callable[[Literal["and", "or"]], list[AnyOperand]],
+        scale: Callable[[AnyOperand], str],
     ) -> None:
         self.cursor = cursor
         self.draft = draft
-        self.operand = operand
+        self.several = several
         self.scale = scale
 
     def rights(self, subject: AnyOperand) -> Chosen | None:
-        """Read the right side of a comparison: "either of them", "both SMA(20) and SMA(50)"."""
+        """Read the right side of a comparison: "either of them", "both SMA(20) and SMA(50)", "the 20 or 50 SMA"."""
         mark = self.cursor.mark()
         if (listed := self._listed()) is not None:
             return listed
+        before = self.cursor.peek()
+        if before is not None and before.norm in ("the", "its") and self.scale(subject) == "price":
+            some = self.several("or")
+            if len(some) > 1 and self._ends():
+                return "any", some
+            self.cursor.reset(mark)
         phrase = self.cursor.take("CHOICE")
         if phrase is None or (self._bare() and not self._ends()):
             self.cursor.reset(mark)
@@ -65,7 +75,7 @@ class Choices:
         return self._certain(mark, how, self._only(named, averages), two=two)
 
     def _listed(self) -> Chosen | None:
-        """Read "either A or B", "both A and B", "neither A nor B" of operands."""
+        """Read "either A or B", "both A and B", "both the 20 and 50 SMA", "neither A nor B" of operands."""
         cursor = self.cursor
         mark = cursor.mark()
         said = cursor.words(*_LISTS)
@@ -74,8 +84,8 @@ class Choices:
         how, join = _LISTS[said]
         cursor.words("of", noise=False)
         found: list[AnyOperand] = []
-        while (one := self.operand()) is not None and not isinstance(one, Value):
-            found.append(one)
+        while (some := self.several("and" if join == "and" else "or")) and not any(isinstance(o, Value) for o in some):
+            found += some
             if not cursor.words(join, noise=False):
                 break
         if len(found) < 2 or cursor.previous_word() == join:

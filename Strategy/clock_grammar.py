@@ -38,7 +38,15 @@ _EACH = ("every", "each", "on every", "on each", "only every", "only on every")
 _NAMES: dict[Weekday, str] = {
     "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }  # fmt: skip
-_OF_WEEKDAY: dict[str, Weekday] = {f"{name.lower()}'s": day for day, name in _NAMES.items()}
+_OF_WEEKDAY: dict[str, Weekday] = {f"{name.lower()}{s}": day for day, name in _NAMES.items() for s in ("'s", "")}
+_AT_CLOSE = (
+    "at the close",
+    "on the close",
+    "at close",
+    "at the market close",
+    "at market close",
+    "at the closing bell",
+)
 
 
 class Clock:
@@ -62,6 +70,8 @@ class Clock:
             cursor.reset(mark)
         elif cursor.words(*_AT_OPEN, noise=False) or self._behind_open(mark):
             self._ask_of_open("at the open of " + " and ".join(_NAMES[day] for day in days))
+        elif cursor.words(*_AT_CLOSE, noise=False):
+            self._filled_at_close("at the close of " + " and ".join(_NAMES[day] for day in days))
         window = self._clock_window()
         if not days and window is None:
             return None
@@ -70,8 +80,8 @@ class Clock:
         return Time(weekdays=days, start=start, end=end, timezone=zone)
 
     def _weekdays_close(self, start: Mark) -> Time | None:
-        """Read "every Friday's close": an order of that day which is filled at its close. Ask about "Monday's open"."""
-        cursor, draft = self.cursor, self.draft
+        """Read "every Friday's close" and "Friday close": an order of that day which is filled at its close. Ask about "Monday's open"."""
+        cursor = self.cursor
         cursor.words("at", "at the", "at each", "at every", noise=False)
         token = cursor.peek()
         day = _OF_WEEKDAY.get(token.norm) if token is not None else None
@@ -88,6 +98,15 @@ class Clock:
             cursor.words("on", "only on", *_EACH, noise=False)
             return None
         said = f"{cursor.tokens[cursor.position - len(price.split()) - 1].norm} {price}".capitalize()
+        if price.startswith("open") and self.draft.timeframe == "1d":
+            self._ask_of_open(said)
+        else:
+            self._filled_at_close(said)
+        return Time(weekdays=[day])
+
+    def _filled_at_close(self, said: str) -> None:
+        """Fill orders at the close, of daily bars; ask which bar is meant of others."""
+        draft = self.draft
         if is_intraday(draft.timeframe):
             message = f"The bar of {said!r} cannot be told of the other {in_words(draft.timeframe)} bars of the day"
             draft.problem("error", "fill_day", "text", message, "Say the time of the bar, such as: Fridays after 15:55")
@@ -96,12 +115,8 @@ class Clock:
             message = f"{said!r} is that of a day, and cannot be told of {in_words(draft.timeframe)} bars"
             draft.problem("error", "fill_day", "text", message, "Trade on daily bars")
             draft.ask(f"Shall it trade on daily bars, so that {said!r} can be told?")
-        elif price.startswith("open"):
-            self._ask_of_open(said)
         else:
-            draft.set_execution("trade_on_close", True)
-            draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
-        return Time(weekdays=[day])
+            draft.fill_at_close("exit" if draft.exit_rule else "enter")
 
     def _behind_open(self, start: Mark) -> bool:
         """Whether "at the open" stands right before a day: "buy at the open on Mondays"."""

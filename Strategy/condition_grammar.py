@@ -32,7 +32,7 @@ from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
-from Strategy.lexicon import COMPANIES
+from Strategy.lexicon import CATEGORIES
 from Strategy.operands import Operands
 from Strategy.piercing import pierced
 from Strategy.predicates import Predicates, joined
@@ -52,6 +52,9 @@ _PULLBACKS = (
     "sell off",
 )
 
+
+_COLORS = ("red", "green", "white", "black", "bullish", "bearish")
+_OF_BARS = (*_COLORS, "up", "down", "higher", "lower")
 
 # ", only on Mondays" and ", never when ADX > 30" limit trades; ", not above 80" goes on with a condition.
 _LIMITS = frozenset(("only", "not", "never", "except", "excluding"))
@@ -129,6 +132,8 @@ class Conditions:
             self._next_line()
             self.cursor.take("WHEN")
             more = self._time_to_leave() or self._conjunction(alternative=True)[0]
+            if not more and (same := self._same_comparison()) is not None:
+                more = [same]  # "below the 20-day low or the 50-day low"
             if not more:
                 self.cursor.reset(mark)
                 break
@@ -586,11 +591,18 @@ class Conditions:
         cursor = self.cursor
         start = cursor.mark()
         cursor.words("after", "on", noise=False)
+        cursor.words(
+            "price makes", "the price makes", "it makes", "makes", "price prints", "we get", "we have", "there is"
+        )
         cursor.words("the first", "first")
         token = cursor.number(percent=False)
         count = int(token.value) if token else 1
         row = cursor.take("IN_A_ROW", noise=False)
         kind = cursor.take("UP_BAR")
+        if kind is not None:
+            self.draft.bar_noun = cursor.previous_word()
+        else:
+            kind = self._bars_as_before(counted=token is not None)
         if kind is None and token is not None and row and (unit := cursor.take("UNIT", noise=False)):
             return self._consecutive(self.draft.bars(count, unit))
         if kind is None:
@@ -600,6 +612,22 @@ class Conditions:
         if token is None and not row and kind in ("gains", "losses"):
             return None
         return self._pattern(str(kind), max(count, 1))
+
+    def _bars_as_before(self, *, counted: bool) -> str | None:
+        """Read "red ones" and, where counted, "two red": the bars, days or closes that were named before, or candles of a color."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        said = cursor.words(*_OF_BARS)
+        ones = cursor.words("ones", "one", noise=False) if said else None
+        follows = cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", "and", "or", "then")
+        noun = self.draft.bar_noun or ("candles" if ones and said in _COLORS else "")
+        noun = noun if noun.endswith("s") else f"{noun}s"
+        kind: str | None = CATEGORIES["UP_BAR"].get(f"{said} {noun}")
+        if kind is None or not (ones or (counted and ends)):
+            cursor.reset(mark)
+            return None
+        return kind
 
     def _pattern(self, kind: str, count: int) -> AnyCondition:
         close, open_ = Price(column="Close"), Price(column="Open")
@@ -692,9 +720,6 @@ class Conditions:
             if (found := self.predicates.several(chosen[1], chosen[0])) is not None:
                 return found
             cursor.reset(mark)
-        if (other := self._of_other_symbol()) is not None:
-            return other
-        cursor.reset(mark)
         if (level := self.predicates.of_named_level()) is not None:
             return level
         cursor.reset(mark)
@@ -732,23 +757,6 @@ class Conditions:
             return cross
         cursor.reset(mark)
         return None
-
-    def _of_other_symbol(self) -> AnyCondition | None:
-        """Read a rule about another symbol, "when GOOG is above its average", and note that it is one."""
-        cursor = self.cursor
-        cursor.skip_noise()
-        token = cursor.peek()
-        other = (COMPANIES.get(token.norm) or (token.norm if token.kind == "ticker" else None)) if token else None
-        if other is None or not self.draft.symbols or other in self.draft.symbols:
-            return None
-        cursor.advance(1)
-        if not self._predicate_ahead():
-            return None
-        self.draft.other_symbols |= {other}
-        return self.predicates.read(Price(column="Close"))
-
-    def _predicate_ahead(self) -> bool:
-        return self.cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING", "EXTREME", "BETWEEN") is not None
 
     def _pullback(self) -> AnyCondition | None:
         """Read "a 5% pullback from the 20-day high"."""

@@ -102,7 +102,10 @@ class Draft:
     levels_near: Mapping[str, Side | None] = field(
         default_factory=dict
     )  # among whose rules a stop or a limit of time stands
+    levels_of: Mapping[str, Mapping[Side | None, Any]] = field(default_factory=dict)  # their values, by those sides
+    level_side: Side | None = None  # of which the level that is read is said to be: "for longs"
     limits: tuple[int, ...] = ()  # which of the entries were said with "only"
+    bare_buys: tuple[AnyCondition, ...] = ()  # of what was said with a bare "buy" behind a short entry
     exits: tuple[Exit, ...] = ()
     time_limits: Mapping[Side, int] = field(default_factory=dict)  # of the positions of one side
     filters: tuple[tuple[Side | None, AnyCondition], ...] = ()  # what all entries need, or those of a side
@@ -116,6 +119,7 @@ class Draft:
     ] = ()  # STOP, TARGET or TRAIL, where it lies, the words
     said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
     execution: Mapping[str, Any] = field(default_factory=dict)
+    filled_at_close: frozenset[str] = frozenset()  # of which rules it was said: enter, exit, or "" for all orders
     spreads: tuple[tuple[str, float, int], ...] = ()  # spread or slippage, its part of the price, how many fills pay it
     lots: tuple[tuple[str, float], ...] = ()  # the lots that were said, and how many units of a currency pair they are
     moves: tuple[PriceMove, ...] = ()
@@ -131,7 +135,9 @@ class Draft:
     subject: AnyOperand | None = None
     rising_side: bool = True  # which way words without a direction go in this rule
     compared: AnyOperand | None = None  # the left side while the right side is read
-    other_symbols: frozenset[str] = frozenset()
+    counted: frozenset[str] = frozenset()  # symbols that were counted as units: "0.5 BTC"
+    watched: frozenset[str] = frozenset()  # symbols whose prices a rule speaks of
+    other_symbols: frozenset[str] = frozenset()  # of these, what is not traded
     worded: tuple[AnyCondition, ...] = ()
     mentions: tuple[AnyOperand, ...] = ()
     pairs: tuple[tuple[AnyOperand, AnyOperand, str], ...] = ()  # what was compared with what: "cross" or "level"
@@ -140,6 +146,7 @@ class Draft:
     frame_behind: tuple[int, str] | None = None  # a time frame said behind an operand, and where it ends
     beside: tuple[tuple[AnyOperand, AnyOperand], ...] = ()  # further right sides: "above SMA(20) and SMA(50)"
     repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side
+    bar_noun: str = ""  # what was counted last: "candles" of "3 green candles"
     bare: frozenset[str] = frozenset()  # indicators that were said without their numbers and taken for the usual ones
     numbered: Mapping[str, IndicatorBase] = field(default_factory=dict)  # the indicators that were said with numbers
     average: tuple[str, str | None] = ("SMA", None)
@@ -183,8 +190,14 @@ class Draft:
             self.said_twice = {**self.said_twice, name: (self.risk[name], value)}
         self.risk = {**self.risk, name: value}
         entered = {side for side, _ in self.entries}
-        near = self.block_side or self.section_side or (self.entries[-1][0] if len(entered) == 1 else None)
+        near = (
+            self.level_side
+            or self.block_side
+            or self.section_side
+            or (self.entries[-1][0] if len(entered) == 1 else None)
+        )
         self.levels_near = {**self.levels_near, name: near}
+        self.levels_of = {**self.levels_of, name: {**self.levels_of.get(name, {}), near: value}}
 
     def set_time_limit(self, bars: int, side: Side | None) -> None:
         """Limit how long a position is held; a limit of one `side` is told from that of both when all is read."""
@@ -196,6 +209,11 @@ class Draft:
 
     def set_execution(self, name: str, value: Any) -> None:
         self.execution = {**self.execution, name: value}
+
+    def fill_at_close(self, kind: str = "") -> None:
+        """Fill orders at the close, as a rule of a `kind` says, enter or exit, or the text of all orders."""
+        self.set_execution("trade_on_close", True)
+        self.filled_at_close |= {kind}
 
     def add_entry(self, side: Side, when: AnyCondition, *, only: bool = False) -> None:
         """Add an entry; one said with `only` limits the others of its side."""

@@ -82,6 +82,7 @@ _IDLE = {
 _PLACES = {"stop": "risk.stop_loss", "loss": "risk.stop_loss", "trailing": "risk.trailing_stop", "trail": "risk.trailing_stop",
            "target": "risk.take_profit", "profit": "risk.take_profit", "entry": "entry_rules", "buy": "entry_rules", "when": "",
            "exit": "exit_rules", "sell": "exit_rules", "period": "indicators", "length": "indicators", "day": "indicators"}  # fmt: skip
+_SHARES = ("spread", "commission")  # told in percent, and kept as parts of the price
 _ONLY = re.compile(r"(?i)\bonly\s+(?:buy|enter|trade|go long|go short|short|take trades?)\s+(?:when|if|while)\b")
 _INSTEAD = re.compile(r"(?i)\binstead\b(?!\s+of)")
 _APPENDS = re.compile(r"(?i)\b(?:also|additionally|too|as well|or)\b")
@@ -262,6 +263,8 @@ def _replaced(strategy: CanonicalStrategy, data: dict[str, Any], request: str) -
                     questions=[f"Which {old:g} shall become {new:g}: {', '.join(path for path, _, _ in places)}?"],
                 )
             _, place, key = places[0]
+            if key in _SHARES:
+                new = round(new / 100, 12)
             place[key] = int(new) if isinstance(place[key], int) and new.is_integer() else new
             if "name" in place and "id" in place:
                 rename_indicator(data, place)
@@ -305,7 +308,8 @@ def _places(node: Any, number: float, path: str = "") -> Iterator[tuple[str, Any
         for key, value in node.items():
             if not path and key not in ("indicators", "entry_rules", "exit_rules", "risk", "execution"):
                 continue
-            if isinstance(value, int | float) and not isinstance(value, bool) and value == number and key != "offset":
+            plain = isinstance(value, int | float) and not isinstance(value, bool) and key != "offset"
+            if plain and (round(value * 100, 10) if key in _SHARES else value) == number:
                 yield f"{path}.{key}".lstrip("."), node, key
             else:
                 yield from _places(value, number, f"{path}.{key}")
@@ -329,15 +333,40 @@ def _merged(strategy: CanonicalStrategy, data: dict[str, Any], words: str, how: 
         if (spoken or getattr(found.risk, name) != getattr(base.risk, name)) and not _stand_in_stop(parsed, name):
             data["risk"][name] = found.risk.model_dump(mode="json")[name]
     for name in Execution.model_fields:
-        spoken = name in ("cash", "commission", "spread") and f"execution.{name}" not in assumed
+        of = "commission" if name == "commission_fixed" else name  # a commission takes the place of the one before
+        spoken = of in ("cash", "commission", "spread") and f"execution.{of}" not in assumed
         if spoken or getattr(found.execution, name) != getattr(base.execution, name):
             data["execution"][name] = getattr(found.execution, name)
+            if name == "spread":
+                _ask_of_costs(strategy, words, found.execution.spread)
     if found.symbols:
         data["symbols"] = list(found.symbols)
     if not any(a.code == "timeframe" for a in parsed.assumptions):
         data["timeframe"] = found.timeframe
     rules = found.model_dump(mode="json")
     return _merge_rules(data, rules, base.model_dump(mode="json"), how)
+
+
+def _ask_of_costs(strategy: CanonicalStrategy, words: str, new: float) -> None:
+    """Ask about "slippage 0.1%" where the strategy pays a spread: both are one number of it, and the new one would replace it."""
+    old = strategy.execution.spread
+    said, before = _kinds_of_costs(words), _kinds_of_costs(strategy.description) or {"spread"}
+    if not old or not before - said:
+        return
+    kind = "slippage" if "slippage" in said else "spread"
+    other = "spread" if kind == "slippage" else "slippage"
+    now, then = f"{old * 100:.10g}%", f"{new * 100:.10g}%"
+    both = f"'{kind} ... and no {other}', or '{kind} ... and {other} ...'"
+    raise StrategyError(
+        f"The strategy pays a spread of {now} for spread and slippage together; the {kind} alone would make it {then}",
+        questions=[f"Shall the {kind} be all that is paid, or come beside a {other}? Say both: {both}"],
+    )
+
+
+def _kinds_of_costs(text: str) -> set[str]:
+    """Return which of spread and slippage a text gives a value to."""
+    given = re.sub(r"(?i)\b(?:no|zero|without)\s+(?:spread|slippage)\b", "", text) if len(text) > 80 else text
+    return {kind for kind in ("spread", "slippage") if re.search(rf"(?i)\b{kind}s?\b", given)}
 
 
 def _read(words: str, strategy: CanonicalStrategy, symbols: Collection[str]) -> ParseResult:

@@ -103,6 +103,9 @@ class Exits:
                     "maximum",
                     "whichever comes first",
                     "if nothing else happens",
+                    "otherwise",
+                    "if neither is hit",
+                    "if neither happens",
                 )
                 draft.set_time_limit(draft.bars(token.value, unit), "long" if kind == "sell" and side is None else side)
                 return self.more(side, kind)
@@ -135,7 +138,9 @@ class Exits:
         """Skip "whichever comes first": several exits are always alternatives."""
         mark = self.cursor.mark()
         self.cursor.symbol(",")
-        if not self.cursor.words("whichever comes first", "whichever happens first", "whichever is first"):
+        if not self.cursor.words(
+            "whichever comes first", "whichever happens first", "whichever is first", "whichever first"
+        ):
             self.cursor.reset(mark)
 
     def add(

@@ -27,6 +27,12 @@ _RULE_WORDS = {
 }
 
 
+# Headings of all that is said of one side, entries and exits alike.
+_OF_A_SIDE = {
+    f"{side}{noun}"
+    for side in ("long", "short")
+    for noun in ("", "s", " side", " trades", " positions", " setup", " rules", " strategy")
+}
 _BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/", "or", "and", "then")
 
 
@@ -151,13 +157,15 @@ class Layout:
     def _open_section(self, section: tuple[str, Side | None], said: list[str]) -> None:
         """Begin a section. An "Exit" below "Long" and its "Entry" is the long side's."""
         draft, follows = self.draft, self.cursor.peek()
-        if said in (["long"], ["longs"], ["short"], ["shorts"]):
+        if " ".join(said) in _OF_A_SIDE:
             own_line = follows is None or follows.kind == "nl" or self.cursor.previous_word() == "\n"
             draft.section_side, draft.block_side = section[1], section[1] if own_line else None
             draft.flags -= {"entry_below_side"}
         elif section[0] == "enter" and draft.section_side and not {"long", "short", "buy"} & set(said):
             section = ("enter", draft.section_side)
             draft.flags |= {"entry_below_side"}
+        elif section[0] == "enter" and draft.only_sides == {"short"} and not {"long", "short", "buy"} & set(said):
+            section = ("enter", "short")
         elif section == ("exit", None) and "entry_below_side" in draft.flags:
             section = ("exit", draft.section_side)
         elif section == ("exit", None):
@@ -181,15 +189,18 @@ class Layout:
             return False
         lead = cursor.take("NAME_LEAD", noise=False) and cursor.symbol(":")
         start = cursor.position
-        while (token := cursor.peek()) is not None and token.kind in ("word", "ticker", "num"):
+        while (token := cursor.peek()) is not None and (
+            token.kind in ("word", "ticker", "num") or token.norm in ("(", ")", "/")
+        ):
             cursor.position += 1
         ends = token is None or token.kind == "nl"
         words = cursor.tokens[start : cursor.position]
         if not heading and not lead:
             # "Turtle: buy ..." at the very start.
-            ends = (
-                before is None and token is not None and token.norm == ":" and 0 < len(words) < 5 and _no_heading(words)
-            )
+            named = 0 < sum(word.kind != "sym" for word in words) < 6 and _no_heading(words)
+            rules = {t.value for t in cursor.tokens[cursor.position :] if t.kind == "num"}
+            named = named and all(word.value in rules for word in words if word.kind == "num")  # "RSI(2) strategy"
+            ends = before is None and token is not None and token.norm == ":" and named and not self._order_ahead()
             if any(word.kind == "ticker" or word.norm in COMPANIES for word in words):
                 return False  # "AAPL MSFT: buy ..." names what is traded
         if heading and words and not _no_heading(words[:1]):
@@ -205,6 +216,12 @@ class Layout:
                 self.draft.symbols += (word.norm,)
         return True
 
+    def _order_ahead(self) -> bool:
+        """Whether nothing but an order stands behind the colon: "RSI oversold: buy". Takes nothing."""
+        order, after = self.cursor.peek(1), self.cursor.peek(2)
+        ends = after is None or after.kind == "nl" or after.norm in (".", ",", ";")
+        return ends and order is not None and order.norm in ("buy", "sell", "short", "enter", "exit", "cover")
+
     def _sized_heading(self, start: Mark) -> bool:
         """Read "Risk: 1% per trade", where the heading is a part of the setting."""
         self.cursor.reset(start)
@@ -218,7 +235,18 @@ class Layout:
 def _no_heading(words: list[Token]) -> bool:
     """Whether these words in front of a colon are a name, not the heading of a section or a setting."""
     known = trie(
-        "SECTION", "STOP", "TARGET", "TRAIL", "SIZE", "CASH", "COMMISSION", "SPREAD", "SYMBOL_LEAD", "TF_LEAD", "FRAME"
+        "SECTION",
+        "STOP",
+        "TARGET",
+        "TRAIL",
+        "SIZE",
+        "CASH",
+        "COMMISSION",
+        "SPREAD",
+        "SYMBOL_LEAD",
+        "TF_LEAD",
+        "FRAME",
+        "ONE_SIDE",
     )
     promises = trie("PROMISE")
     said = tuple(t.norm for t in words)
@@ -226,4 +254,5 @@ def _no_heading(words: list[Token]) -> bool:
     if any(phrase == said for phrase, _ in actions.get(said[0], ())):
         return False
     plain = all(t.kind == "word" and t.norm not in promises for t in words)
-    return plain and words[0].norm not in known
+    named = words[-1].norm in ("strategy", "system", "setup", "approach", "method")  # "RSI(2) strategy: buy ..."
+    return (plain or named) and words[0].norm not in known

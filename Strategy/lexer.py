@@ -83,7 +83,7 @@ _PLURALS = ("averages", "lines", "emas", "smas", "mas", "bands", "levels", "indi
 _ADJECTIVES = (
     "first", "second", "third", "other", "another", "either", "neither", "each", "any", "every", "this", "that", "which", "same", "slow", "slower", "slowest",
     "fast", "faster", "fastest", "short", "shorter", "long", "longer", "upper", "lower", "middle", "higher", "bigger", "smaller", "latter", "former",
-    "daily", "weekly", "monthly", "hourly", "at least",
+    "daily", "weekly", "monthly", "hourly", "at least", "red", "green", "white", "black", "bullish", "bearish", "up", "down",
 )  # fmt: skip
 _CLAUSE_ENDS = (
     ",",

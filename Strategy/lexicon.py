@@ -334,7 +334,7 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     "PRICE": {
         **_each(
-            "price, prices, close, closes, closing price, close price, the close, stock, stock price, share price, market, closing prices, "
+            "price, prices, close, closes, any close, any daily close, closing price, close price, the close, stock, stock price, share price, market, closing prices, "
             "candle, last price, spot, price action, the market, the stock, shares, asset, pair, instrument, current price, index",
             "Close",
         ),
@@ -364,13 +364,13 @@ CATEGORIES: dict[str, Phrases] = {
     },
     "AVERAGE": _each("average, mean, avg, typical, usual, normal, averages"),
     "ENTER_LONG": _each(
-        "buy, buys, buying, go long, going long, goes long, enter long, enter long position, enter a long position, enter a long, open a long position, open a long, open long, "
+        "buy to open, buy, buys, buying, go long, going long, goes long, enter long, enter long position, enter a long position, enter a long, open a long position, open a long, open long, "
         "buy signal, take a long position, take a long, get long, purchase, enter, get in, open a position, enter a trade, enter the trade, "
         "be long, stay long, hold long, enter the market, enter position, enter a position, long entry, entry long, buy long, initiate a long, initiate a long position, "
         "buy entry, open a trade, take long, buy it, buy in, add a long position, initiate long, enter trade, open position, bought, enter longs, take longs, long signal, hold a long position, buy the stock, look to buy, scoop up, load up on, grab, snap up, pick up, acquire"
     ),
     "ENTER_SHORT": _each(
-        "sell short, short sell, go short, going short, goes short, enter short, enter short position, enter a short position, enter a short, open a short position, open a short, "
+        "sell to open, sell short, short sell, go short, going short, goes short, enter short, enter short position, enter a short position, enter a short, open a short position, open a short, "
         "open short, take a short position, take a short, get short, short entry, entry short, be short, stay short, short it, short the stock, shorting, "
         "initiate a short, initiate a short position, take short, shorts, initiate short, enter shorts, short selling, hold short, short signal"
     ),
@@ -405,12 +405,14 @@ CATEGORIES: dict[str, Phrases] = {
     "ONE_SIDE": {
         **_each(
             "long only, only long, only longs, only go long, no shorting, no shorts, no short selling, no short positions, never short, "
-            "long trades only, longs only, do not short, don't short, only long trades, only long positions, long side only",
+            "long trades only, longs only, do not short, don't short, only long trades, only long positions, long side only, long positions only, only trade long, only trade longs, trade only long, trade only longs, only trade the long side, only take longs, only take long trades, "
+            "only want to go long, only want to trade long, direction : long, direction : long only, side : long, side : long only",
             "long",
         ),
         **_each(
             "short only, only short, only shorts, only go short, no longs, no long positions, never long, short trades only, shorts only, "
-            "only short trades, only short positions, short side only",
+            "only short trades, only short positions, short side only, short positions only, only trade short, only trade shorts, trade only short, trade only shorts, only trade the short side, only take shorts, only take short trades, "
+            "only want to short, only want to trade short, direction : short, direction : short only, side : short, side : short only",
             "short",
         ),
     },
@@ -422,7 +424,7 @@ CATEGORIES: dict[str, Phrases] = {
         "reverse positions on the opposite signal, reverse position on opposite signal, reversing, reverse, reverse the position, reverse positions, flip positions, flip the position, always in the market, flip, reverse on each signal, reverse on every signal, reversing each time, reversing every time"
     ),
     "OPPOSITE": _each(
-        "opposite cross, opposite signal, opposite crossover, opposite, the opposite happens, reverse cross, reverse signal, reverse crossover, opposite condition, "
+        "price crosses back, the price crosses back, opposite cross, opposite signal, opposite crossover, opposite, the opposite happens, reverse cross, reverse signal, reverse crossover, opposite condition, "
         "opposite direction, opposite occurs, it crosses back, they cross back, crosses back, cross back, crosses back down, the reverse happens, vice versa, opposite is true, the cross reverses, crosses the other way, they cross the other way, it crosses back down, it crosses back below, it crosses back above, crosses back the other way"
     ),
     "FLAT": _each(
@@ -504,7 +506,9 @@ CATEGORIES: dict[str, Phrases] = {
     "LEVERAGE": _each("leverage, leveraged, times leverage, x leverage"),
     "ON_CLOSE": _each(
         "orders are filled at the close of the signal bar, fill at the close, trade on close, trade on the close, trade at the close, execute at the close, fill orders at the close, filled at the close, "
-        "on the close of the same bar, at the close of the signal bar, execute on close, enter on the close, trade at close, at the close, on the close, at market close, on close, at the closing price, at that close"
+        "on the close of the same bar, at the close of the signal bar, execute on close, enter on the close, trade at close, at the close, on the close, at market close, on close, at the closing price, at that close, "
+        "on bar close, on candle close, at bar close, at candle close, on the bar close, on the candle close, on the bar's close, at the bar's close, at the daily close, on the daily close, on daily close, at the close of the bar, "
+        "on the close of the bar, at the close of the candle, at the close of the day, on the close of the day, at day's close, at the day's close"
     ),
     "AT_OPEN": _each(
         "at the next open, at the open, at next open, on the next open, next day's open, at the next day's open, on the open, at market, at the market, at the market open, at the next bar's open, "
@@ -535,7 +539,7 @@ CATEGORIES: dict[str, Phrases] = {
         "after a win, after each win, after a winning trade, after a winner, after a profitable trade, after a target is hit, after a profit"
     ),
     "HOLD": _each(
-        "hold for, hold, hold it for, hold for at most, hold for no more than, hold at most, time stop of, "
+        "keep the position for, stay long for, stay short for, stay in for, stay in the trade for, remain in the trade for, keep the trade for, hold for, hold, hold it for, hold for at most, hold for no more than, hold at most, time stop of, "
         "hold up to, keep for, hold the position for, hold no longer than, hold for a maximum of, hold for up to, keep it for, hold max, max bars, hold each trade for, hold positions for, hold position for, holding for, "
         "hold maximum, hold a maximum of, hold no more than, hold not more than, never hold longer than, never hold for longer than, never hold more than, don't hold longer than, do not hold longer than, don't hold more than, "
         "no trade lasts more than, no trade lasts longer than, no position lasts more than, no position lasts longer than, no position is held longer than, no trade is held longer than, no position is held for more than, "
@@ -636,7 +640,8 @@ CATEGORIES: dict[str, Phrases] = {
         "only trade, trade only, only trading, trading only, only take trades, only enter, only buy, enter only, trades only, only take entries, only open trades, restrict trading to, restrict entries to, limit trading to, take trades only, only take signals, trade, trading hours, entries only, buy only, only"
     ),
     "NO_TRADE": _each(
-        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy, nothing, do nothing, don't do anything, do not do anything"
+        "don't trade, do not trade, no trading, no trades, never trade, avoid trading, avoid, no entries, no new trades, skip, not, don't enter, do not enter, don't buy, no new entries, do not buy, no trade, don't take trades, never buy, nothing, do nothing, don't do anything, do not do anything, "
+        "no longs, no long positions, no long trades, no long entries, no new longs, no shorts, no short positions, no short trades, no short entries, no new shorts, don't go long, do not go long, don't go short, do not go short"
     ),
     # Of these it is not said whether positions are left then.
     "NOTHING": _each("nothing, do nothing, don't do anything, do not do anything"),
@@ -649,15 +654,15 @@ CATEGORIES: dict[str, Phrases] = {
     "NAME_LEAD": _each("name, strategy name, strategy, title, called"),
     "SECTION": {
         **_each(
-            "entry, entries, entry rules, entry rule, entry conditions, entry condition, entry criteria, entry signal, buy rules, buy rule, buy conditions, long entry, long entries, long entry rules, buy signal, buy criteria, setup, entry signals, how to enter, buy condition, long entry conditions, long rules, long setup, long, longs, buy, when to buy, enter",
+            "entry trigger, entry, entries, entry rules, entry rule, entry conditions, entry condition, entry criteria, entry signal, buy rules, buy rule, buy conditions, long entry, long entries, long entry rules, buy signal, buy criteria, setup, entry signals, how to enter, buy condition, long entry conditions, long rules, long setup, long side, long trades, long positions, long strategy, long, longs, buy, when to buy, enter",
             ("enter", "long"),
         ),
         **_each(
-            "short entry, short entries, short entry rules, short rules, short conditions, short setup, short, shorts, short entry conditions, sell short, enter short",
+            "short entry, short entries, short entry rules, short rules, short conditions, short setup, short side, short trades, short positions, short strategy, short, shorts, short entry conditions, sell short, enter short",
             ("enter", "short"),
         ),
         **_each(
-            "exit, exits, exit time, time of exit, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
+            "exit trigger, exit, exits, exit time, time of exit, exit rules, exit rule, exit conditions, exit condition, exit criteria, exit signal, sell rules, sell rule, sell conditions, exit signals, how to exit, sell condition, sell signal, sell criteria, when to sell, sell",
             ("exit", None),
         ),
         **_each("long exit, long exits, exit long, long exit rules, long exit conditions", ("exit", "long")),
@@ -722,7 +727,7 @@ CATEGORIES: dict[str, Phrases] = {
     ),
     # Words the grammar names itself, so that they are known words as well.
     "NAMED": _each(
-        "nor, number, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
+        "nor, we're, number, forms, neither, crossunders, build, create, approach, style, step, whichever, own, regardless, around, placed, gained, lost, dollars, usd, assume, "
         "pay, s, reached, worth, length, lookback, centerline, setting, noon, midnight, later, until, till, pulls, pull, pulled, retraces, retraced, rallies, "
         "corrects, rallied, adds, first, periods, n, window, timeperiod, len, closed, deviations, std, stdev, sd, devs, deviation, met, satisfied, fulfilled, apply, any, conditions, occur, happen, following, either, one, firstly, second, secondly, third, thirdly, next, finally, lastly, latest, exactly, shortly, sharp, ones, "
         "mark, nr, wr, narrowest, tightest, widest, largest, biggest, formation, pattern, bell"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -19,6 +19,7 @@ from Strategy.units import MathSign, Units
 
 # Said of one of two averages; a "fast stochastic" would be another indicator.
 _PACES = ("fast", "slow", "faster", "slower", "short term", "long term", "shorter", "longer", "quick", "medium term")
+_FAST, _SLOW = {"fast", "faster", "shorter", "quick"}, {"slow", "slower", "longer"}
 _OVER = ("over the last", "over", "of the last", "for the last", "over the past")
 _PERIOD = (
     "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "of length",
@@ -27,6 +28,26 @@ _PERIOD = (
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
 _DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
 _OF_A_NUMBER = ("level", "mark", "price level", "dollar level", "dollar mark", "handle", "dollars")  # behind it
+_OF_LENGTHS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
+_BEHIND_LENGTHS = (
+    ",",
+    ".",
+    ";",
+    ")",
+    "and",
+    "or",
+    "then",
+    "are",
+    "cross",
+    "both",
+    "sell",
+    "exit",
+    "else",
+    "otherwise",
+    "is",
+    "while",
+)
+_LEAST_LENGTH = 5  # of what is an average where only its length is said: "the 200-day"
 MOST_BARS = 400  # of an average that is said with its number alone
 _MIDDLE = ("middle", "mid", "centre", "center", "basis", "midline")  # of a channel
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
@@ -84,6 +105,7 @@ class Operands:
             self.multiple,
             self.ages.operand,
             self.highest_or_lowest,
+            self._indicator_before,
             self._numbered_indicator,
             self._return_over,
             self._indicator,
@@ -91,6 +113,7 @@ class Operands:
             self._pivot_level,
             self._typical_price,
             self._average_of,
+            self._of_bare_length,
             self._close_of_frame,
             self._price,
             self._number,
@@ -101,33 +124,82 @@ class Operands:
             cursor.reset(mark)
         return None
 
-    def several(self) -> list[AnyOperand]:
-        """Read "the 50 and 200 SMA" or a single operand; empty when there is none."""
+    def several(self, join: Literal["and", "or"] = "and") -> list[AnyOperand]:
+        """Read "the 20, 50 and 200 SMA", "the 20 and 50-day highs", "EMA 20 and 50", or a single operand; empty when there is none."""
+        mark = self.cursor.mark()
+        if listed := self._by_their_lengths(join):
+            return listed
+        self.cursor.reset(mark)
+        one = self.operand()
+        return [] if one is None else [one, *self._further_lengths(one, join)]
+
+    def _by_their_lengths(self, join: str) -> list[AnyOperand]:
+        """Read lengths in front of what all of them are lengths of: "the 20, 50 and 200-day averages"."""
         cursor = self.cursor
-        mark = cursor.mark()
-        numbers: list[float] = []
-        while (first := cursor.number(percent=False)) is not None:
-            numbers.append(first.value)
-            cursor.take("UNIT")
+        lengths: list[tuple[float, str | None]] = []
+        while (token := cursor.number(percent=False)) is not None and token.value.is_integer() and not token.money:
+            unit = cursor.take("UNIT")
+            lengths.append((token.value, unit))
+            dash = unit is None and cursor.symbol("-")  # "the 20-, 50- and 200-day averages"
             comma = cursor.symbol(",", "/")
-            if not cursor.words("and") and not comma:
+            cursor.take("UNIT") if dash and comma == "/" else None
+            said = cursor.words(join)
+            if not said and not comma:
                 break
             here = cursor.mark()
-            last = self._numbered_indicator()
-            if isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in MOVING_AVERAGES:
-                name = self.draft.indicators[last.id].name
-                item = self.draft.indicators[last.id]
-                others = [
-                    self.draft.indicator(
-                        name, {"timeperiod": int(n)}, source=item.source_name, timeframe=item.timeframe
-                    )
-                    for n in numbers
-                ]
-                return [*others, last]
+            for read in (self.highest_or_lowest, self._numbered_indicator, self._average_of):
+                last = read()
+                listed = said or join == "and"  # "20/50/200" are all of them
+                if listed and isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in _OF_LENGTHS:
+                    unit, framed = self._unit_behind(here), read == self._numbered_indicator
+                    return [*(self._of_length(last, n, own or unit, framed=framed) for n, own in lengths), last]
+                cursor.reset(here)
+        return []
+
+    def _unit_behind(self, start: Mark) -> str | None:
+        """Return the unit of the length that begins at a mark: "day" in "200-day average"."""
+        here = self.cursor.mark()
+        self.cursor.position = start.position
+        unit: str | None = self.cursor.take("UNIT") if self.cursor.number() is not None else None
+        self.cursor.reset(here)
+        return unit
+
+    def _of_length(self, like: IndicatorRef, length: float, unit: str | None, *, framed: bool = False) -> IndicatorRef:
+        """Return an average, high or low like another one, of its own length; `framed`, in bars of the unit."""
+        item = self.draft.indicators[like.id]
+        plain = unit in (None, "bar")
+        frame = item.timeframe if plain else self._unit_frame(unit) if framed and unit else None
+        bars = int(length) if plain or frame else self.draft.bars(length, unit or "bar")
+        found = self.draft.indicator(item.name, {"timeperiod": bars}, source=item.source_name, timeframe=frame)
+        return found.model_copy(update={"offset": like.offset})
+
+    def _further_lengths(self, one: AnyOperand, join: str) -> list[AnyOperand]:
+        """Read "and 50" behind "EMA 20", which is EMA(50) where the number stands alone."""
+        cursor, draft = self.cursor, self.draft
+        token, name = cursor.previous(), cursor.peek(-2)
+        if "exact" in draft.flags or not isinstance(one, IndicatorRef) or token is None or name is None:
+            return []
+        item = draft.indicators[one.id]
+        plain = token.kind == "num" and name.kind == "word" and name.norm in ("sma", "ema", "wma", "ma", "average")
+        if item.name not in MOVING_AVERAGES or not plain:
+            return []
+        found: list[AnyOperand] = []
+        here, joined = cursor.mark(), None
+        while joined is None:
+            mark = cursor.mark()
+            comma = cursor.symbol(",", "/")
+            joined = cursor.words(join, noise=False)
+            number = cursor.number(percent=False, noise=False) if comma or joined else None
+            if number is None or number.money or not (number.value.is_integer() and 2 <= number.value <= MOST_BARS):
+                cursor.reset(mark)
+                break
+            found.append(self._of_length(one, number.value, None))
+        follows = cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_LENGTHS
+        if joined is None or not ends:
             cursor.reset(here)
-        cursor.reset(mark)
-        one = self.operand()
-        return [] if one is None else [one]
+            return []
+        return found
 
     # Numbers -------------------------------------------------------------------------------
 
@@ -238,6 +310,8 @@ class Operands:
     # Prices --------------------------------------------------------------------------------
 
     def _price(self) -> AnyOperand | None:
+        if self.cursor.words("it opens", "price opens", "stock opens"):
+            return Price(column="Open")
         if self.cursor.words("it", "it's", "they", "price itself", noise=False) or self.cursor.words(
             "it", "they", "price itself"
         ):
@@ -276,7 +350,8 @@ class Operands:
                 return self.of_last_day(price.column)
         if not told:
             words = " ".join(token.norm for token in self.cursor.tokens[start : self.cursor.position])
-            words = words if name in words else f"{name} {words}"
+            called = draft.indicators[price.id].name.lower() if isinstance(price, IndicatorRef) else name
+            words = words if called in words else f"{name} {words}"
             message = f"{words!r} is a day's, and cannot be told of {in_words(draft.timeframe)} bars"
             draft.problem("error", "day_of_bars", "text", message, "Use yesterday's, or that of a number of bars")
             draft.ask(
@@ -313,6 +388,8 @@ class Operands:
             cursor.reset(mark)
         if cursor.take("YESTERDAY", noise=False):
             return 1
+        if cursor.words("of today", "today", noise=False):
+            return 0
         cursor.words("from", "of", noise=False)
         token = cursor.number(percent=False, noise=False)
         count = token.value if token else (1.0 if cursor.words("a", "one", noise=False) else None)
@@ -386,6 +463,21 @@ class Operands:
     @staticmethod
     def _said_chart(word: str) -> bool:
         return word in ("bars", "bar", "chart", "candles", "timeframe", "frame", "data", "basis", "candle", "interval")
+
+    def _indicator_before(self) -> AnyOperand | None:
+        """Read "the previous RSI" and "yesterday's 14-day RSI": an indicator a bar earlier."""
+        start = self.cursor.position
+        back = self.cursor.take("PREVIOUS")
+        here = self.cursor.mark()
+        if back is None:
+            return None
+        for read in (self._numbered_indicator, self._indicator):
+            found = read()
+            if isinstance(found, IndicatorRef):
+                moved = found.model_copy(update={"offset": found.offset + back})
+                return self.of_a_day(moved, start) if back else found
+            self.cursor.reset(here)
+        return None
 
     def _numbered_indicator(self) -> AnyOperand | None:
         """Read "14-day RSI", "the 50 EMA", "20-period simple moving average", "weekly 50 SMA"."""
@@ -967,6 +1059,30 @@ class Operands:
         period = draft.bars(numbers[0], unit or "bar") if numbers else 20
         return draft.indicator("SMA", {"timeperiod": period}, source=None if source == "Close" else source)
 
+    def _of_bare_length(self) -> AnyOperand | None:
+        """Read "the 200-day", among traders the average of 200 days: the one of that length that was named, else a simple one."""
+        cursor, draft = self.cursor, self.draft
+        cursor.skip_noise()
+        article, token = cursor.previous_word(), cursor.number(percent=False, noise=False)
+        count = cursor.peek()
+        unit = cursor.take("UNIT", noise=False) if token is not None else None
+        if token is None or count is None or unit is None or "exact" in draft.flags or article not in ("the", "its"):
+            return None
+        follows = cursor.peek()
+        ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_LENGTHS
+        says = cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING") is not None
+        if count.norm not in ("day", "week", "month", "hour", "bar", "period", "d") or not (ends or says):
+            return None
+        if not (token.value.is_integer() and _LEAST_LENGTH <= token.value <= MOST_BARS):
+            return None
+        frame = self._unit_frame(unit) if unit != "bar" else None
+        bars = int(token.value) if frame else draft.bars(token.value, unit)
+        named = [i for i in draft.indicators.values() if i.name in MOVING_AVERAGES and i.params["timeperiod"] == bars]
+        kind = named[-1].name if named else "SMA"
+        said = f"The {token.value:g}-{count.norm}"
+        draft.assume("bare_length", f"{said!r} is {kind}({bars})", "another average of that length", "indicators")
+        return draft.indicator(kind, {"timeperiod": bars}, timeframe=frame)
+
     def _average_named(self, name: str | None, source: str | None, *, article: bool = True) -> IndicatorRef | None:
         """Return the average that "the average", or "the EMA" where `name` says so, stands for; ask where two were named."""
         draft = self.draft
@@ -991,6 +1107,10 @@ class Operands:
             message = f"'the {name}' has no length, and no {name} was named before"
             draft.problem("error", "which_average", "text", message, f"Say its length, such as {name}(50)")
             draft.ask(f"Over how many bars is the {name}?")
+        paced = {token.norm for token in self.cursor.tokens[max(0, self.cursor.position - 4) : self.cursor.position]}
+        if len(known) > 1 and (fast := bool(paced & _FAST)) != bool(paced & _SLOW):  # "the fast MA" of two
+            ordered = sorted(known, key=lambda i: i.params["timeperiod"])
+            known = ordered[:1] if fast else ordered[-1:]
         if len(known) > 1:
             called = [f"{i.name}({i.params['timeperiod']:g})" for i in known]
             said = "the average" if name is None else f"the {name}"
@@ -1022,9 +1142,12 @@ class Operands:
     # Highs and lows ------------------------------------------------------------------------
 
     def highest_or_lowest(self) -> AnyOperand | None:
-        """Read "20-day high", "the highest high of the last 20 days", "52-week low"."""
+        """Read "20-day high", "the previous 20-day high", "the highest high of the last 20 days", "52-week low"."""
         cursor, draft = self.cursor, self.draft
+        before = cursor.words("previous", "prior", "preceding", "last", "past")  # it is that of the bars before anyway
         token = cursor.number(percent=False)
+        if token is None and before:
+            return None
         if token is not None:
             unit = cursor.take("UNIT", noise=False)
             kind = cursor.take("HIGHLOW", noise=False) if unit else None

@@ -105,6 +105,16 @@ _KINDS = (
         ),
     ),
     _Kind(
+        "cost_in_pips",
+        "A spread or slippage in pips is not supported: it is a part of the price here",
+        "Say it in percent, such as: spread 0.02%. A pip is 0.0001 of most pairs and 0.01 of those with JPY: 2 pips at 1.10 are 0.018%",
+        "What part of the price is {said!r}, in percent? A pip is 0.0001 of most currency pairs and 0.01 of those with JPY: 2 pips at 1.10 are 0.018%.",
+        (
+            rf"(?:bid ask )?(?:spreads?|slippage) {_LEAD}N (?:pips?|ticks?|pipettes?|points?)",
+            r"N (?:pips?|ticks?|pipettes?|points?) (?:of )?(?:(?:bid ask )?spreads?|slippage)",
+        ),
+    ),
+    _Kind(
         "distance_unit",
         "Distances in pips, ticks or points are not supported",
         "Say it in percent of the price or in ATR, such as: stop loss 0.5%, stop loss 2 ATR",

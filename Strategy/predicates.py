@@ -67,7 +67,7 @@ class Predicates:
         self.operands = operands
         self.movements = Movements(cursor, draft, operands)
         self.units = Units(draft)
-        self.choices = Choices(cursor, draft, operands.operand, self._scale)
+        self.choices = Choices(cursor, draft, operands.several, self._scale)
 
     def several(self, subjects: list[AnyOperand], how: How = "all") -> AnyCondition | None:
         """Read what is said of each of several subjects, or of any of them, or of none."""
@@ -361,12 +361,21 @@ class Predicates:
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
         either, breaks = self.names_no_way(start), verb in BREAKING
         side = self._distance_side() if breaks else None
-        if (chosen := self.choices.rights(subject)) is not None:
-            way: Literal["above", "below"] = "above" if self.draft.rising_side else "below"
-            return combined(chosen[0], [self._any_way(subject, way, r, either=either) for r in chosen[1]])
-        rights = [self._previous_channel(r) for r in self._rights(subject)]
+        chosen = self.choices.rights(subject)
+        how, rights = chosen or ("all", [self._previous_channel(r) for r in self._rights(subject)])
         if not rights:
             return None
+        if len(rights) > 1:
+            said = self.cursor.words(*_WAYS, noise=False)
+            way: Literal["above", "below"] = _WAYS[said] if said else "above" if self.draft.rising_side else "below"
+            self.draft.pairs += tuple((subject, right, "cross") for right in rights)
+            if self._are_cloud(rights):
+                self.draft.assume_direction() if not said else None
+                return self._through_cloud(subject, way, rights)
+            self._assume_at_once() if how == "all" else None
+            if said:
+                return combined(how, [Cross(left=subject, direction=way, right=right) for right in rights])
+            return combined(how, [self._any_way(subject, way, right, either=either) for right in rights])
         extreme = isinstance(rights[0], IndicatorRef) and self.draft.indicators[rights[0].id].name in (
             "HIGHEST",
             "LOWEST",
@@ -431,6 +440,12 @@ class Predicates:
         # "RSI < 50 and 20 SMA > ...": the 50 is a level, not an average's length.
         one = None if self._is_price(subject) else self.operands.operand()
         rights = self.operands.several() if one is None else [one]
+        last = rights[-1] if len(rights) > 1 else None
+        extreme = isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in ("HIGHEST", "LOWEST")
+        if extreme and cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING"):
+            cursor.reset(mark)  # "close above 100 and 20-day low above 90"
+            alone = self.operands.operand()
+            rights = [] if alone is None else [alone]
         token = cursor.previous()
         if (
             isinstance(subject, Price)
@@ -442,7 +457,7 @@ class Predicates:
             return []  # a price is no percentage
         if rights == [subject] and cursor.previous_word() in ("it", "they"):
             other = self.draft.mentioned(besides=subject)
-            edge = other in (Price(column="Low"), Price(column="High")) and subject == Price(column="Close")
+            edge = subject == Price(column="Close") and other in [Price(column=c) for c in ("Low", "High", "Open")]
             if other is not None and (edge or _same_series(subject, other)):
                 # "The low is below yesterday's low and the close is above it": above what the low is below.
                 # "the previous close was below the SMA and the close is above it": above what the other was below.
@@ -510,10 +525,10 @@ class Predicates:
         how, rights = chosen or ("all", self._rights(subject))
         if not rights:
             return None
-        if chosen and how == "all" and isinstance(make(rights[0]), Cross):
-            self.draft.assume(
-                "both", "All are crossed on the same bar", "beyond all of them, whenever each was crossed"
-            )
+        if how == "all" and len(rights) > 1 and isinstance(first := make(rights[0]), Cross):
+            if self._are_cloud(rights):
+                return self._through_cloud(subject, first.direction, rights)
+            self._assume_at_once()
         if isinstance(subject, Value) and any(isinstance(r, Value) for r in rights):
             return None
         rights = [self._previous_channel(r) for r in rights]
@@ -522,6 +537,24 @@ class Predicates:
         self.draft.mentions += tuple(r for r in rights if not isinstance(r, Value))
         self.draft.mentions += (subject,)
         return combined(how, [make(r) for r in rights])
+
+    @staticmethod
+    def _are_cloud(rights: list[AnyOperand]) -> bool:
+        edges = [right.output for right in rights if isinstance(right, IndicatorRef)]
+        return edges == ["senkou_a", "senkou_b"]
+
+    @staticmethod
+    def _through_cloud(
+        subject: AnyOperand, direction: Literal["above", "below"], edges: list[AnyOperand]
+    ) -> AnyCondition:
+        """Return "crosses above the cloud": beyond both of its edges now, and not before."""
+        op: Operator = ">" if direction == "above" else "<"
+        beyond: list[AnyCondition] = [Compare(left=subject, op=op, right=edge) for edge in edges]
+        crossed = AnyOf(conditions=[Cross(left=subject, direction=direction, right=edge) for edge in edges])
+        return All(conditions=[*beyond, crossed])
+
+    def _assume_at_once(self) -> None:
+        self.draft.assume("both", "All are crossed on the same bar", "beyond all of them, whenever each was crossed")
 
     def _previous_channel(self, right: AnyOperand) -> AnyOperand:
         """A Donchian channel that contains this bar can never be crossed by its close, nor can a share of it above 1."""
@@ -674,12 +707,8 @@ class Predicates:
     def _between(self, subject: AnyOperand) -> AnyCondition | None:
         if not self.cursor.take("BETWEEN"):
             return None
-        low = self.operands.operand()
-        share = token.percent if (token := self.cursor.previous()) is not None else False
-        if low is None or not self.cursor.words("and", "to", "-"):
-            return None
-        high = self.operands.operand()
-        if high is None:
+        low, high, share = self._two_bounds()
+        if low is None or high is None:
             return None
         if isinstance(low, Value) and share and isinstance(high, Math) and isinstance(high.left, Value):
             # "between 1% and 3% below the EMA": both are shares of it, on the same side.
@@ -690,7 +719,37 @@ class Predicates:
             return None  # a price is no percentage
         if isinstance(low, Value) and isinstance(high, Value) and low.value > high.value:
             low, high = high, low
-        return Between(operand=subject, low=low, high=high)
+        found = Between(operand=subject, low=low, high=high)
+        if "exact" in self.draft.flags or not (self._moves_freely(low) and self._moves_freely(high)):
+            return found
+        text = "Between two lines is between the lower and the higher of them, whichever that is"
+        self.draft.assume("between", text, "only while the first is the lower one")
+        return AnyOf(conditions=[found, Between(operand=subject, low=high, high=low)])
+
+    def _two_bounds(self) -> tuple[AnyOperand | None, AnyOperand | None, bool]:
+        """Read "30 and 50", "the 20 and 50 SMA", "the lower and the upper band"; and whether the first was said in percent."""
+        cursor = self.cursor
+        start = cursor.mark()
+        edge = cursor.words("lower", "middle", "upper")
+        if edge and cursor.words("and", "to", "-", noise=False):
+            other = self.operands.operand()
+            if isinstance(other, IndicatorRef) and other.output in ("lower", "middle", "upper"):
+                one = other.model_copy(update={"output": edge})
+                return (other, one, False) if edge == "upper" or other.output == "lower" else (one, other, False)
+        cursor.reset(start)
+        if len(both := self.operands.several()) == 2:
+            return both[0], both[1], False
+        cursor.reset(start)
+        low = self.operands.operand()
+        share = token.percent if (token := cursor.previous()) is not None else False
+        if low is None or not cursor.words("and", "to", "-"):
+            return None, None, False
+        return low, self.operands.operand(), share
+
+    def _moves_freely(self, operand: AnyOperand) -> bool:
+        """Whether a bound is an average of prices, which may be above another one or below it."""
+        item = self.draft.indicators.get(operand.id) if isinstance(operand, IndicatorRef) else None
+        return item is not None and item.name in (*MOVING_AVERAGES, "VWAP", "SESSION_VWAP")
 
     def _is_multiple(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "volume is twice its average"."""

@@ -10,6 +10,7 @@ from Backtest.instruments import asset_class
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.holding import Holding
+from Strategy.lexer import Token
 from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.price_moves import FROM_EXTREME, PriceMoves
@@ -25,6 +26,7 @@ _HAVE = (
 
 
 _AT = ("at", "at a", "at about", "set at", "order at", "placed at")
+_SIDES: tuple[Side, ...] = ("long", "short")
 LEAST_SHARE = 50  # in percent of the entry's price: what is less is a distance from it
 
 # On which side of the entry, or of the best price, a level lies: a high is above a stop that trails it.
@@ -161,10 +163,11 @@ class Risk:
         cursor = self.cursor
         cursor.part = "risk"
         first, known = cursor.position, self.draft.risk
-        if self._for_both_sides() or self._setting():
+        found = self._for_both_sides() or self._for_one_side() or self._setting()
+        self.draft.level_side = None
+        if found:
             self._note_both(first, known)
-            return True
-        return False
+        return found
 
     def _for_both_sides(self) -> bool:
         """Read "longs and shorts have a 6% stop", "for both longs and shorts: 6% stop"."""
@@ -180,6 +183,53 @@ class Risk:
                 return True
         cursor.reset(mark)
         return False
+
+    def _for_one_side(self) -> bool:
+        """Read "longs have a 5% stop", "for shorts: stop 8%", "long stop: 5%"."""
+        cursor = self.cursor
+        mark = cursor.mark()
+        cursor.words("for", "on", "and", "also", noise=False)
+        side = self._side_named() or cursor.words("long", "short", noise=False)
+        if side is not None:
+            sized = self.draft.risk.get("position_size")
+            cursor.symbol(",", ":")
+            had = cursor.words(*_HAVE)
+            self.draft.level_side = "long" if side == "long" else "short"
+            if (had or cursor.looking_at("STOP", "TARGET", "TRAIL") or cursor.looking_at_number()) and self._setting():
+                if self.draft.risk.get("position_size") is sized:
+                    return True
+        cursor.reset(mark)
+        return False
+
+    def _side_named(self) -> Side | None:
+        """Take "longs", "short positions", "the long side"."""
+        for side in _SIDES:
+            nouns = (f"{side}s", *(f"{side} {noun}" for noun in ("positions", "trades", "side", "entries")))
+            if self.cursor.words(*nouns):
+                return side
+        return None
+
+    def _set_level(self, name: str, level: Level) -> None:
+        """Set a level, and those of the sides named behind it: "5% for longs and 8% for shorts"."""
+        cursor, draft = self.cursor, self.draft
+        while True:
+            mark = cursor.mark()
+            side = self._side_named() if cursor.words("for", "on", "of", noise=False) else None
+            if side is None:
+                cursor.reset(mark)
+            draft.level_side = side or draft.level_side
+            draft.set_risk(name, level)
+            mark = cursor.mark()
+            cursor.symbol(",")
+            cursor.words("and", "but", noise=False)
+            more = self._level() if side is not None else None
+            behind = cursor.mark()
+            named = cursor.words("for", "on", "of", noise=False) and self._side_named()
+            if more is None or not named:
+                cursor.reset(mark)
+                return
+            cursor.reset(behind)
+            level = more
 
     def _note_both(self, first: int, known: Mapping[str, Any]) -> None:
         """Note that what was read since `first` is said of both sides, where it is."""
@@ -257,6 +307,7 @@ class Risk:
             behind = cursor.mark()
             if not (cursor.words("of", "for", "on", noise=False) and cursor.take("BOTH_SIDES")):
                 cursor.reset(behind)
+            self._line_below(start)
             level = self._level()
             if level is not None:
                 if category == "TRAIL":
@@ -272,6 +323,19 @@ class Risk:
             return level
         cursor.reset(start)
         return None
+
+    def _line_below(self, start: Mark) -> None:
+        """Go on in the next line behind a word that has a line of its own: "STOP", and below it "5%"."""
+        cursor = self.cursor
+        before = cursor.tokens[start.position - 1] if start.position else None
+        mark = cursor.mark()
+        cursor.symbol(":")
+        if (before is None or before.kind == "nl" or before.norm == "#") and cursor.kind("nl", noise=False):
+            while cursor.kind("nl", noise=False) or cursor.symbol("-", "*", "•"):
+                pass
+            if cursor.looking_at_number():
+                return
+        cursor.reset(mark)
 
     def _of_both(self) -> None:
         """Read "for longs and shorts" behind a level."""
@@ -333,7 +397,7 @@ class Risk:
         self.cursor.symbol(",")
         if not self.cursor.words("never moved back", noise=False):
             self.cursor.reset(mark)
-        self.draft.set_risk("trailing_stop", level)
+        self._set_level("trailing_stop", level)
         return True
 
     def _stop(self) -> bool:
@@ -341,17 +405,17 @@ class Risk:
         if level is None or level["type"] == "risk_reward":
             return False
         if self._from_extreme:
-            self.draft.set_risk("trailing_stop", level)
+            self._set_level("trailing_stop", level)
             self.draft.assume("from_extreme", FROM_EXTREME, "a stop that stays where it was put", "risk.trailing_stop")
             return True
-        self.draft.set_risk("stop_loss", level)
+        self._set_level("stop_loss", level)
         return True
 
     def _target(self) -> bool:
         level = self._around("TARGET")
         if level is None:
             return False
-        self.draft.set_risk("take_profit", level)
+        self._set_level("take_profit", level)
         return True
 
     def exit_level(self, side: Side | None = None) -> bool:
@@ -398,7 +462,9 @@ class Risk:
             "the trade is",
             "trade is",
             "we are",
+            "we're",
             "i am",
+            "i'm",
             "the price",
         )
         if self._stop() or self._target() or self._trailing():
@@ -530,6 +596,8 @@ class Risk:
             self.draft.set_risk("position_size", {"type": "fixed_cash", "value": token.value})
             return True
         units = self._units(token.value, bare=said == "lot size")
+        if units is None and (named or (before := cursor.peek(-2)) is None or before.norm in ("trade", "trading")):
+            units = self._of_symbol(token)  # "trade 2 ETH"
         if units is not None:
             cursor.take("PER_TRADE", noise=False)
             self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})
@@ -552,6 +620,22 @@ class Risk:
             return None
         self.draft.lots += ((said, units),)
         return round(count * units, 6)
+
+    def _of_symbol(self, token: Token) -> float | None:
+        """Return the number of units in "0.5 BTC" and "100 AAPL", whose symbol is read next, and in "10000 EUR of EURUSD"."""
+        follows, after, pair = (self.cursor.peek(ahead) for ahead in range(3))
+        if follows is None or token.percent or token.money:
+            return None
+        if follows.kind == "ticker" or follows.norm in COMPANIES:
+            self.draft.counted |= {COMPANIES.get(follows.norm, follows.norm)}
+            return token.value
+        base = follows.norm.upper()
+        if after is not None and after.norm in ("of", "in", "on") and pair is not None and len(base) == 3:
+            named = COMPANIES.get(pair.norm, pair.norm)
+            if named.startswith(base) and asset_class(named) == "fx":
+                self.cursor.advance(1)
+                return token.value
+        return None
 
     def _one_lot(self) -> bool:
         """Read "a mini lot", where no number is said."""
@@ -585,10 +669,8 @@ class Risk:
         cursor.words("with", "using", "for", noise=False)
         token = cursor.number()
         if token is not None:
-            follows = cursor.peek()
-            named = follows is not None and (follows.kind == "ticker" or follows.norm in COMPANIES)
             units = self._units(token.value) if not token.percent and not token.money else None
-            units = token.value if units is None and named and not token.percent and not token.money else units
+            units = self._of_symbol(token) if units is None else units
             if units is not None:
                 cursor.words("of", noise=False)
                 self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})

@@ -19,6 +19,7 @@ _A_UNIT = tuple(
     for lead in ("per", "a", "each", "for each", "on each", "")
     for unit in ("share", "unit", "contract", "coin", "stock", "ounce")
 )
+_OF_A_CLOSE = ("ABOVE", "CROSS", "CROSSES", "BETWEEN", "RISING", "TURNS", "TOUCHES")  # said of a close itself
 _CURRENCIES = frozenset((
     "euro", "euros", "eur", "gbp", "pounds", "sterling", "chf", "francs", "jpy", "yen", "inr", "rupees", "cad", "aud", "nzd", "sek", "nok",
     "dkk", "pln", "zar", "brl", "sgd", "hkd", "cny", "yuan", "€", "£",
@@ -46,10 +47,28 @@ class Settings:
         return False
 
     def _on_close(self) -> bool:
-        if self.cursor.take("ON_CLOSE"):
-            self.draft.set_execution("trade_on_close", True)
+        start = self.cursor.position
+        if not self.on_close():
+            return False
+        led = self.cursor.tokens[start].norm in ("at", "on")  # behind a rule it is said of that rule
+        self.draft.fill_at_close(self._rule_before(start) if led else "")
+        return True
+
+    def on_close(self) -> bool:
+        """Take "at the close" where it says how an order is filled; "on close below X" is a close that is below X."""
+        mark = self.cursor.mark()
+        taken = self.cursor.take("ON_CLOSE", noise=False)
+        if taken and not (self.cursor.looking_at(*_OF_A_CLOSE) or self.cursor.looking_at_symbol("back")):
             return True
+        self.cursor.reset(mark)
         return False
+
+    def _rule_before(self, start: int) -> str:
+        """Return of what kind the rule is in whose sentence a token stands; "" where it stands alone."""
+        end = self.draft.way_out_end or self.draft.entry_end
+        if end is None or any(t.kind == "nl" or t.norm in (".", ";") for t in self.cursor.tokens[end:start]):
+            return ""
+        return "enter" if self.draft.way_out_end is None else "exit"
 
     def _fill_noise(self) -> bool:
         if not self.cursor.take("AT_OPEN", noise=False):
@@ -239,7 +258,9 @@ class Settings:
         if self._between_prices(none=none):
             return True
         cursor.reset(start)
+        begins = cursor.position
         token = cursor.number()
+        per_unit = self._per_unit(token)
         kind = "commission_fixed" if cursor.take("FIXED") else "commission" if cursor.take("COMMISSION") else None
         if kind is None:
             return False
@@ -251,19 +272,49 @@ class Settings:
         token = token or cursor.number()
         if token is None:
             return False
+        if per_unit or self._per_unit(token):
+            said = " ".join(t.norm for t in cursor.tokens[begins : cursor.position])
+            self._ask_of_commission(said)
+            return True
+        fills = cursor.take("FILLS", noise=False)
         cursor.take("PER_TRADE", noise=False)
-        if token.percent:
-            self.draft.set_execution(kind, round(token.value / 100, 12))
-        elif kind == "commission" and token.money:
-            self.draft.set_execution("commission_fixed", token.value)
-        elif kind == "commission_fixed":
-            self.draft.set_execution(kind, token.value)
-        elif token.value < 0.1:
-            self.draft.set_execution(kind, token.value)
-            self._assume_fraction(kind, token.value)
-        else:
+        value = token.value / 100 if token.percent else token.value
+        if not token.percent and (token.money or kind == "commission_fixed"):
+            kind = "commission_fixed"
+        elif not token.percent and value >= _MOST_AS_FRACTION:
             return False
+        elif not token.percent:
+            self._assume_fraction(kind, value)
+        if fills == 1 and value:
+            text = "A commission of a round trip is paid by halves, at each of the two fills"
+            self.draft.assume("round_trip", text, "all of it at each fill", f"execution.{kind}")
+            value /= 2
+        self.draft.set_execution(kind, round(value, 12))
         return True
+
+    def _per_unit(self, token: Token | None) -> bool:
+        """Take "per share" behind an amount of money: "$0.01 per share", "1 cent a share", "0.005/share"."""
+        if token is None or token.percent:
+            return False
+        cursor = self.cursor
+        mark = cursor.mark()
+        cent = cursor.words(*_CENTS, noise=False)
+        slash = cursor.symbol("/")
+        unit = cursor.words(*_A_UNIT, noise=False)
+        if unit and (slash or cent or " " in unit):
+            return True
+        cursor.reset(mark)
+        return False
+
+    def _ask_of_commission(self, said: str) -> None:
+        message = (
+            f"{said!r} is money for each unit, and a commission is a part of the price or money for each order here"
+        )
+        remedy = "Say it in percent or for each order, such as: commission 0.05%, commission $5 per trade"
+        self.draft.problem("error", "cost_in_money", "text", message, remedy)
+        self.draft.ask(
+            f"What is {said!r} in percent of the price, or in money for each order: commission 0.05%, or $5?"
+        )
 
     def _assume_fraction(self, kind: str, value: float) -> None:
         self.draft.assume("fraction", f"A {kind} of {value:g} is read as a fraction, {value:.4%}")

@@ -37,6 +37,13 @@ _STAYING = (
     "stay flat", "be flat", "stay in cash", "be in cash", "in cash", "cash", "hold cash", "remain flat", "remain in cash", "sit in cash", "no position",
     "out of the market",
 )  # fmt: skip
+_NO_SIDE = ("no longs", "no shorts", "no new longs", "no new shorts", "no long", "no short")
+_INVESTED = ("invested", "fully invested", "in the market", "in")
+_THE_TRADE = (
+    "in the trade", "in the position", "in a trade", "in it", "it", "the trade", "the position", "the shares", "the stock", "position", "them", "that",
+)  # fmt: skip
+_BEHIND_ONE_SIDE = (".", ",", ";", ":", ")", "strategy", "system", "approach", "and", "please")
+_BUYING = ("buy", "buys", "buying", "bought", "purchase")
 # Who acts, in front of an action.
 _DOERS = ("it", "the system", "the strategy", "the bot", "we", "i", "i want to", "we want to")
 
@@ -52,10 +59,12 @@ class Statements:
         self.risk = Risk(cursor, draft)
         self.layout = Layout(cursor, draft, self.risk)
         self.exits = Exits(cursor, draft, self.conditions, self.risk)
+        self.at_close = False  # whether the action that is read said "at the close"
 
     def read(self) -> None:
         """Read the whole text."""
         cursor = self.cursor
+        self._note_only_side()
         while not cursor.at_end:
             mark = cursor.mark()
             token = cursor.peek()
@@ -94,6 +103,7 @@ class Statements:
                 cursor.reset(mark)
             else:
                 cursor.position += 1
+        self._note_longs()
         if self.draft.listed:
             several = (
                 f"{len(self.draft.listed)} conditions stand" if len(self.draft.listed) > 1 else "A condition stands"
@@ -119,7 +129,14 @@ class Statements:
             if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
                 return True
             if cursor.words(
-                "no trades", "no trade", "no trading", "no entries", "never trade", "don't trade", "do not trade"
+                "no trades",
+                "no trade",
+                "no trading",
+                "no entries",
+                "never trade",
+                "don't trade",
+                "do not trade",
+                *_NO_SIDE,
             ):
                 return True
             cursor.reset(mark)
@@ -169,7 +186,8 @@ class Statements:
         mark = cursor.mark()
         section = cursor.take("SECTION", noise=False)
         if section is not None and section[0] in ("enter", "exit") and cursor.looking_at("WHEN", noise=False):
-            return (section[0], section[1] or ("long" if section[0] == "enter" else None))
+            side: Side | None = section[1] or ("long" if section[0] == "enter" else None)
+            return self._of_section((section[0], side), mark.position)
         cursor.reset(mark)
         for category, side in (("LONG", "long"), ("SHORT", "short")):
             mark = cursor.mark()
@@ -178,11 +196,14 @@ class Statements:
                 or self._colon()
                 or self._ticker_ahead()
                 or self._band_ahead()
+                or self._size_ahead()
             ):
-                return ("enter", side)  # type: ignore[return-value]
+                return ("enter", side)
             cursor.reset(mark)
         mark = cursor.mark()
-        if cursor.take("FLAT") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
+        if cursor.take("FLAT") and (
+            cursor.looking_at("WHEN", "WHILE", "ABOVE", noise=False) or self.conditions.clock.exit_ahead()
+        ):
             self._ask_of_staying(mark.position)
             return ("exit", None)
         cursor.reset(mark)
@@ -208,10 +229,30 @@ class Statements:
     def _of_section(self, action: Action, start: int) -> Action:
         """Return the action of words such as "enter", which below the heading "Short" mean a short position."""
         said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
-        plain = not said & {"buy", "buys", "buying", "bought", "long", "longs", "purchase"}
-        if action == ("enter", "long") and plain and self.draft.section_side == "short":
+        if action == ("enter", "long") and not said & {*_BUYING, "long", "longs"} and self._short_is_meant():
             return ("enter", "short")
+        bought_back = self.draft.block_side == "short" and any(side == "short" for side, _ in self.draft.entries)
+        if action == ("enter", "long") and bought_back and not said & {"long", "longs"}:
+            return ("exit", "short")  # "buy when ..." below the heading "Short" and its entry
         return action
+
+    def _short_is_meant(self) -> bool:
+        """Whether "enter" means a short position: below the heading "Short", and where the text said "short only" before."""
+        return self.draft.section_side == "short" or self.draft.only_sides == {"short"}
+
+    def _note_bare_buy(self, start: int, end: int, condition: AnyCondition) -> None:
+        """Keep a "buy" behind a short entry or "short only", which may close it or go long, where it is said with neither word."""
+        said = {token.norm for token in self.cursor.tokens[start:end]}
+        shorts = self.draft.only_sides == {"short"} or any(side == "short" for side, _ in self.draft.entries)
+        if said & set(_BUYING) and not said & {"long", "longs"} and shorts:
+            self.draft.bare_buys += (condition,)
+
+    def _note_longs(self) -> None:
+        """Note that the text speaks of long positions, so that a "buy" in it opens one."""
+        words = [token.norm for token in self.cursor.tokens]
+        for word, follows in zip(words, [*words[1:], ""], strict=False):
+            if word == "longs" or (word == "long" and follows not in ("as", "term", "time")):
+                self.draft.flags |= {"longs_named"}
 
     def _longest_action(self, mark: Mark) -> tuple[int, str, Action] | None:
         cursor = self.cursor
@@ -271,6 +312,13 @@ class Statements:
         self.cursor.reset(mark)
         return bool(found)
 
+    def _size_ahead(self) -> bool:
+        """Whether "100 shares" comes, as in "short 100 shares when ...". Takes nothing."""
+        mark = self.cursor.mark()
+        found = self.cursor.looking_at_number() and self.risk.size_of_order()
+        self.cursor.reset(mark)
+        return bool(found)
+
     def _colon(self) -> bool:
         token = self.cursor.peek()
         return token is not None and token.norm == ":"
@@ -292,16 +340,16 @@ class Statements:
 
     def _objects(self, action: Action) -> None:
         """Read what stands between an action and its condition: size, symbol, how it is filled."""
-        cursor = self.cursor
+        cursor, self.at_close = self.cursor, False
         while True:
             mark = cursor.mark()
             if cursor.take("AT_OPEN", noise=False) and (action[0] == "enter" or cursor.looking_at("WHEN")):
                 self.draft.flags |= {"at_open"}
                 continue
             cursor.reset(mark)
-            if cursor.take("ON_CLOSE", noise=False):
-                self.draft.set_execution("trade_on_close", True)
-                self.draft.assume("fill", "Orders are filled at the close of the signal bar", "at the next bar's open")
+            if self.settings.on_close():
+                self.draft.fill_at_close("enter" if action[0] == "enter" else "exit")
+                self.at_close = True
                 continue
             if self.risk.size_of_order() if action[0] == "enter" else self.risk.whole_position():
                 continue
@@ -349,12 +397,15 @@ class Statements:
         self._prepare(kind, side)
         mark = cursor.mark()
         self.conditions.behind_entry = kind in ("exit", "sell") and self._behind_entry()
+        apart, levels = self.at_close and cursor.looking_at_symbol(","), draft.risk
         if kind in ("exit", "sell") and self.exits.special(side, kind):
+            if apart and draft.risk is not levels and draft.risk.get("max_bars") == levels.get("max_bars"):
+                draft.flags |= {"bare_exit_at_close"}  # "sell at the close, stop 2%"
             self._keep_end(kind)
             return True
         cursor.reset(mark)
         cursor.symbol(",")
-        cursor.take("WHEN")
+        cursor.take("WHEN", "WHILE")
         if self._following(action):
             return True
         if kind in ("exit", "sell") and cursor.take("OPPOSITE"):
@@ -367,6 +418,8 @@ class Statements:
             if kind == "enter" and side and self._opposite_entry(side):
                 return True
             cursor.reset(mark)
+            if self.at_close:
+                draft.flags |= {f"bare_{'enter' if kind == 'enter' else 'exit'}_at_close"}
             if kind == "enter":
                 draft.flags |= {f"bare_{side}"}
                 draft.exit_end = None
@@ -379,6 +432,8 @@ class Statements:
             self.exits.add(side, condition, short, start.position)
         elif kind == "enter" and side is not None:
             said = cursor.tokens[self.exits.action_start : start.position]
+            if side == "long":
+                self._note_bare_buy(self.exits.action_start, start.position, condition)
             draft.add_entry(side, condition, only=any(token.norm == "only" for token in said))
         else:
             self._add(kind, side, condition)
@@ -507,6 +562,7 @@ class Statements:
         if read is None:
             return False
         condition, action = read
+        action_end = cursor.position
         if isinstance(condition, Time) and not (introduced and _starts_clause(before)):
             return False  # "RSI < 30 on Monday, sell ...": the day belongs to what stands before it
         self._objects(action)
@@ -517,6 +573,8 @@ class Statements:
         if action == ("exit", None):
             self.exits.add(None, condition, self.exits.for_short(None, start, self.conditions.condition))
         else:
+            if action == ("enter", "long"):
+                self._note_bare_buy(self.exits.action_start, action_end, condition)
             self._add(action[0], action[1], condition)
         self._keep_end(action[0])
         return True
@@ -549,6 +607,7 @@ class Statements:
             cursor.take("THEN")
             if self.layout.heading_ahead():
                 return None
+            self.exits.action_start = cursor.position
             action = self._take_action()
             if action is None or self._is_label():
                 return None
@@ -790,10 +849,31 @@ class Statements:
         if self.cursor.words("no pyramiding"):
             return True
         side = self.cursor.take("ONE_SIDE")
-        if side is None or self.cursor.looking_at("WHEN"):
+        if side is None or (self.cursor.looking_at("WHEN") and not self._on_symbol()):
             return False
         self.draft.only_sides |= {side}
         return True
+
+    def _on_symbol(self) -> bool:
+        """Whether "on GOOG" stands here."""
+        on, symbol = self.cursor.peek(), self.cursor.peek(1)
+        named = symbol is not None and (symbol.kind == "ticker" or symbol.norm in COMPANIES)
+        return on is not None and on.norm in ("on", "in", "for", "with") and named
+
+    def _note_only_side(self) -> None:
+        """Find "short only" wherever the text says it: "enter" then goes short, before these words and behind them."""
+        cursor = self.cursor
+        start = cursor.mark()
+        for at in range(len(cursor.tokens)):
+            cursor.position = at
+            side = cursor.take("ONE_SIDE", noise=False)
+            follows = cursor.peek()
+            ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_ONE_SIDE
+            if side is not None and (ends or self._on_symbol()):
+                self.draft.only_sides |= {side}
+        only = self.draft.only_sides
+        cursor.reset(start)
+        self.draft.only_sides = only
 
     def _otherwise(self) -> bool:
         """Read "otherwise flat", "else go short"."""
@@ -850,16 +930,24 @@ class Statements:
         return False
 
     def _while(self) -> bool:
-        """Read "long while A" (a state that is left when A ends)."""
+        """Read "long while A", a state that is left when A ends, and "hold while A" behind an entry, which is its way out."""
         cursor = self.cursor
         cursor.part = "rule"
+        cursor.words("and", "but", "then", noise=False)
+        cursor.words("only", noise=False)
+        start = cursor.mark()
+        if self._held_while():
+            return True
+        cursor.reset(start)
         side: Side | None = None
         for category, value in (("LONG", "long"), ("SHORT", "short"), ("ENTER_LONG", "long"), ("ENTER_SHORT", "short")):
             mark = cursor.mark()
-            verb = cursor.words("be", "stay", "hold", "remain", "hold a", "own")
-            held = verb in ("hold", "own") and category == "LONG" and self.settings.symbol(lead=True)
-            if held or cursor.take(category):
+            verb = cursor.words("be", "stay", "hold", "remain", "hold a", "own", "keep")
+            held = verb in ("hold", "own", "keep") and category == "LONG" and self.settings.symbol(lead=True)
+            invested = verb in ("be", "stay", "remain") and category == "LONG" and cursor.words(*_INVESTED, noise=False)
+            if held or invested or cursor.take(category):
                 said = self._said_tail(3)
+                self.settings.symbol(lead=True) if not held else None
                 cursor.words("position", "the stock", "the position", "it")
                 state = cursor.words("while", "as long as", "whilst", "so long as", "only while", "only as long as")
                 state = state or (
@@ -882,6 +970,39 @@ class Statements:
         if not self._otherwise_ahead():
             self.draft.add_exit(side, Not(condition=condition))
             self.draft.assume("while", "A position held while a condition lasts is closed when it no longer holds")
+        return True
+
+    def _held_while(self) -> bool:
+        """Read "hold it while A" and "stay long until B" behind an entry, and "stay in the trade while A" anywhere: ways out."""
+        cursor = self.cursor
+        verb = cursor.words("hold", "stay", "remain", "keep", "be")
+        trade = verb is not None and cursor.words(*_THE_TRADE, noise=False) is not None
+        named = cursor.words("long", "short", noise=False) if verb and not trade else None
+        trade = trade or (verb == "hold" and not named)
+        bought = verb is not None and self.settings.symbol(lead=True)
+        until = cursor.words("until", "till", noise=False)
+        lasts = until or cursor.words("while", "as long as", "whilst", "so long as", noise=False)
+        known = self.draft.last_entry is not None
+        if not verb or not lasts or (verb == "be" and not trade) or not (until or known or trade):
+            return False
+        if not known and bought:
+            return False  # "Hold GOOG while A" buys it
+        near = self.draft.last_entry[0] if self.draft.last_entry is not None else None
+        if named or len({side for side, _ in self.draft.entries}) == 2:
+            near = ("short" if named == "short" else "long") if named else None  # of both sides
+        self._prepare("exit", near)
+        self.draft.rising_side = (near == "short") == bool(until)
+        condition = self.conditions.condition()
+        if condition is None or (isinstance(condition, Time) and not (until and condition.weekdays)):
+            return False
+        if until:
+            self.exits.add(near, condition)
+        else:
+            if not known and "bare_long" in self.draft.flags:  # "buy and hold it while A"
+                self.draft.add_entry("long", condition)
+            self.exits.add(near, Not(condition=condition))
+            self.draft.assume("while", "A position held while a condition lasts is closed when it no longer holds")
+        self._keep_end("exit")
         return True
 
     def _said_tail(self, count: int) -> set[str]:
@@ -924,7 +1045,7 @@ class Statements:
     def _side_limited(self, start: int) -> Side | None:
         """Return whose entries a limit read since `start` is of: "don't buy on Mondays" is said of long ones."""
         said = {token.norm for token in self.cursor.tokens[start : min(start + 4, self.cursor.position)]}
-        return "long" if said & {"buy", "long"} else None
+        return "long" if said & {"buy", "long", "longs"} else "short" if said & {"short", "shorts"} else None
 
     def _avoids(self) -> bool:
         """Take "no trades" or "nothing" in front of when there are none."""

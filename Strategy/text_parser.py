@@ -28,13 +28,23 @@ from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, TradingDays, asset_class, is_crypto, trading_days
 from Backtest.timeframes import Timeframe, in_words, is_intraday
-from Strategy.assembly import LEVELS, assemble, rules_of, used_indicators
+from Strategy.assembly import LEVELS, assemble, in_words_of, rules_of, used_indicators
 from Strategy.chart_frames import note_mixed_frames
 from Strategy.cursor import Cursor, tangled
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import ACRONYMS, BEHIND_SYMBOLS, COMPANIES, MOVING_AVERAGES, STRESSED, corrector, vocabulary
+from Strategy.lexicon import (
+    ACRONYMS,
+    BEHIND_SYMBOLS,
+    CATEGORIES,
+    COMPANIES,
+    MOVING_AVERAGES,
+    STRESSED,
+    corrector,
+    trie,
+    vocabulary,
+)
 from Strategy.outside import outside
 from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
@@ -126,9 +136,10 @@ def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]
         draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
     else:
         _ask_of_words_in_capitals(text, tokens, draft)
-        tokens = outside(text, tokens, draft)
+        tokens = outside(text, _prices_of_symbols(tokens, draft), draft)
     cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
+    _symbols_of_rules(draft)
     left = leftover(text, tokens, cursor, draft)
     _levels_of_one_side(tokens, draft)
     try:
@@ -230,6 +241,8 @@ def _tickers(text: str, tokens: list[Token]) -> list[Token]:
     for token in tokens:
         raw = text[token.start : token.end]
         known = raw.lower() in vocabulary()
+        raw = raw[:-2] if raw.endswith("'s") and raw[:-2].isupper() else raw  # "GOOG's"
+        known = known and raw.lower() in vocabulary()
         if token.kind != "word" or not raw.isalpha():
             pass
         elif len(raw) >= 6 and not known and asset_class(raw) in ("crypto", "fx", "index"):
@@ -241,6 +254,57 @@ def _tickers(text: str, tokens: list[Token]) -> list[Token]:
     return result
 
 
+_BEFORE_SUBJECTS = frozenset(
+    ("when", "if", "once", "while", "whenever", "after", "until", "unless", "and", "or", "as", "on", "with", "then", "where", "\n", ".", ",", ";")
+)  # fmt: skip
+_SAID_OF_PRICES = ("ABOVE", "CROSS", "CROSSES", "RISING", "BETWEEN", "TOUCHES", "BOUNCES", "TURNS", "EXTREME", "NEW")
+_VERBS_OF_PRICES = frozenset(
+    ("is", "was", "has", "closes", "closed", "trades", "trading", "makes", "sets", "stays", "holds", "remains", "gaps", "gains", "loses", "goes", "moves", "drops", "jumps")
+)  # fmt: skip
+
+
+def _prices_of_symbols(tokens: list[Token], draft: Draft) -> list[Token]:
+    """Put "price" in the place of a symbol whose price a rule speaks of: "when GOOG closes above 500", "if SPY is up"."""
+    result: list[Token] = []
+    for i, token in enumerate(tokens):
+        symbol = COMPANIES.get(token.norm, token.norm if token.kind == "ticker" else None)
+        before = next((t.norm for t in reversed(tokens[:i]) if t.norm not in ("the", "a", "an")), "\n")
+        after = [t.norm if t.kind not in ("num", "nl") else "" for t in tokens[i + 1 : i + 5]]
+        subject = before in _BEFORE_SUBJECTS
+        compared = before in ("above", "below", "over", "under", "than", "through", "<", ">", "<=", ">=")
+        if symbol is None or not (subject or compared) or not after:
+            result.append(token)
+        elif _begins(after, ("PRICE", "INDICATOR")) and after[0] != "closes":
+            draft.watched |= {symbol}  # "GOOG volume", "GOOG RSI"
+        elif subject and (after[0] in _VERBS_OF_PRICES or _begins(after, _SAID_OF_PRICES)):
+            draft.watched |= {symbol}
+            result.append(replace(token, kind="word", norm="price"))
+        else:
+            result.append(token)
+    return result
+
+
+def _begins(words: list[str], names: tuple[str, ...]) -> bool:
+    """Whether words begin with a phrase of these categories."""
+    return any(tuple(words[: len(phrase)]) == phrase for phrase, _ in trie(*names).get(words[0], ()))
+
+
+def _symbols_of_rules(draft: Draft) -> None:
+    """Settle what is traded: of "0.5 BTC of BTCUSDT" the pair, and where none is named what the rules watch.
+
+    Rules on the prices of another symbol are refused.
+    """
+    for unit in draft.counted:
+        base = unit.partition("-")[0]
+        if any(other != unit and other.startswith(base) and asset_class(other) == "crypto" for other in draft.symbols):
+            draft.symbols = tuple(symbol for symbol in draft.symbols if symbol != unit)  # "0.5 BTC of BTCUSDT"
+    if not draft.symbols and len(draft.watched) == 1:
+        draft.symbols = tuple(draft.watched)
+        draft.assume("symbol", f"{draft.symbols[0]} is traded, whose price the rules speak of", field="symbols")
+    alone = set(draft.symbols) if len(draft.symbols) == 1 else set()
+    draft.other_symbols = draft.watched - alone
+
+
 def _ask_of_words_in_capitals(text: str, tokens: list[Token], draft: Draft) -> None:
     """Ask about "Buy ALL when ..." and "Short NOW if ...", where a word of the grammar may be a symbol."""
     letters = [c for c in text if c.isalpha()]
@@ -250,7 +314,8 @@ def _ask_of_words_in_capitals(text: str, tokens: list[Token], draft: Draft) -> N
         raw = text[token.start : token.end]
         behind_order = before.norm in ("buy", "short", "trade", "purchase", "symbol")
         ends = after.kind == "nl" or after.norm in (",", ".", ";", ":", "and") or after.norm in BEHIND_SYMBOLS
-        symbolic = token.kind == "word" and raw.isalpha() and raw.isupper() and 2 <= len(raw) <= 5
+        heading = f"{before.norm} {token.norm}" in CATEGORIES["SECTION"]  # "SHORT RULES" above the rules
+        symbolic = not heading and token.kind == "word" and raw.isalpha() and raw.isupper() and 2 <= len(raw) <= 5
         if behind_order and symbolic and ends and raw.lower() not in STRESSED | set(COMPANIES) and raw not in ACRONYMS:
             message = f"{raw!r} may be a symbol, or the word {raw.lower()!r}"
             draft.problem(
@@ -424,19 +489,10 @@ def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
 def _said_twice(draft: Draft) -> None:
     for name, (first, second) in draft.said_twice.items():
         what = name.replace("_", " ")
-        both = " and ".join(_amount(value) for value in (first, second))
+        both = " and ".join(in_words_of(value) for value in (first, second))
         message = f"The text gives two different values for the {what}: {both}"
         draft.problem("error", "contradiction", f"risk.{name}", message, "Say it once")
         draft.ask(f"Which {what} is meant: {both.replace(' and ', ' or ')}?")
-
-
-def _amount(value: Any) -> str:
-    if not isinstance(value, dict):
-        return f"{value} bars"
-    number = next(v for k, v in value.items() if k != "type")
-    units = {"percent": "%", "atr": " ATR", "risk_reward": " times the risk", "percent_of_equity": "% of equity",
-             "risk_percent": "% at risk", "fixed_cash": " in cash", "fixed_units": " units"}  # fmt: skip
-    return f"{number:g}{units[value['type']]}"
 
 
 def _defaults(draft: Draft) -> None:

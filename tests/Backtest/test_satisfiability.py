@@ -35,6 +35,10 @@ NEVER = (
     "all_(time(start='09:00', end='10:00'), time(start='10:00', end='11:00'))", "all_(gain('>', 5), gain('<', 2))",
     "not_(any_(RSI(14) < 60, RSI(14) > 50))", "all_(any_(RSI(14) > 70, RSI(14) > 80), RSI(14) < 60)", "up(EMA(20), EMA(20))", "Close < 0.95 * Close",
     "Low < 0", "EMA(20) <= 0", "ATR(14) < 0", "down(Close, 0)",
+    "LOWEST(3) < LOWEST(10)", "LOWEST(3)[1] < LOWEST(10)[1]", "HIGHEST(3)[1] > HIGHEST(10)[1]", "HIGHEST(3)[4] > HIGHEST(10)", "down(LOWEST(3), LOWEST(10))",
+    "HIGHEST(5, of='Close') > HIGHEST(8)", "HIGHEST(5, of='Close') > HIGHEST(8, of='Close')", "LOWEST(20)[1] > HIGHEST(5)[3]", "Close[2] > HIGHEST(3)",
+    "HIGHEST(3, of='RSI_14') > HIGHEST(9, of='RSI_14')", "RSI(14)[1] > HIGHEST(9, of='RSI_14')", "HIGHEST(3) > DONCHIAN(20).upper", "DONCHIAN(10).lower < DONCHIAN(20).lower",
+    "HIGHEST(3, tf='1h') > HIGHEST(10, tf='1h')", "Low[3] > HIGHEST(2, of='Close')[2]",
 )  # fmt: skip
 ALWAYS = (
     "SMA(20) <= SMA(20)",
@@ -48,11 +52,16 @@ ALWAYS = (
     "SMA(20, of='Volume') >= 0",
     "ATR(14) >= 0",
     "HIGHEST(20) > -5",
+    "HIGHEST(10)[1] >= HIGHEST(3)[1]",
+    "LOWEST(10)[1] <= LOWEST(3)[2]",
+    "LOWEST(10) <= HIGHEST(10)[9]",
 )
 POSSIBLE = (
     "Volume > 0", "ATR(14) > 0", "MOM(10) > 0", "DEMA(20) > 0", "RSI(14) > 70", "Close > HIGHEST(20)[1]", "all_(Close > SMA(20), Close < SMA(50))", "Close > Close[1]", "RSI(14) >= 100",
     "all_(RSI(14) < 30, RSI(7) > 70)", "all_(within(RSI(14) < 30, 5), RSI(14) > 70)", "up(Close, SMA(50))", "MACD().macd < MACD().signal",
     "all_(RSI(14) < 30, RSI(14)[1] > 70)", "all_(time('mon'), time(start='09:00', end='10:00'))", "Close < 0.95 * Close[1]",
+    "LOWEST(3) < LOWEST(10)[1]", "LOWEST(10)[1] < LOWEST(3)[1]", "HIGHEST(3) > HIGHEST(10)[3]", "LOWEST(3)[8] < LOWEST(10)", "HIGHEST(8) > HIGHEST(9, of='Close')", "LOWEST(3)[10] > HIGHEST(10)",
+    "HIGHEST(3, of='Volume') > HIGHEST(9)", "HIGHEST(3, tf='1h') > HIGHEST(30)", "HIGHEST(3, tf='1h')[1] > HIGHEST(3, tf='1h')", "Close[3] > HIGHEST(3)",
 )  # fmt: skip
 
 

@@ -189,5 +189,6 @@ def comparable(strategy: CanonicalStrategy) -> dict[str, Any]:
     """Return what decides how a strategy trades, in an order that does not matter for it."""
     core = strategy.trading_core()
     core["indicators"] = sorted(core["indicators"], key=lambda i: i["id"])
+    core["entry_rules"] = sorted(core["entry_rules"], key=lambda r: r["side"])  # long comes before short in any order
     core["exit_rules"] = sorted(core["exit_rules"], key=lambda r: (r["side"], str(r["when"])))
     return core

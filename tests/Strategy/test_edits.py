@@ -97,6 +97,36 @@ def test_what_is_said_counts_where_it_is_a_default() -> None:
         assert [c["is"] for c in edit.changes] == [told]
 
 
+@pytest.mark.parametrize(
+    ("costs", "words", "told"),
+    [
+        ("spread 0.05%", "set slippage to 0.1%", "the slippage alone would make it 0.2%"),
+        ("slippage 0.1%", "spread 0.05%", "the spread alone would make it 0.05%"),
+        ("spread 0.05%, slippage 0.1%", "no slippage", "the slippage alone would make it 0%"),
+        ("spread 0.05%", "slippage 0.1% and no spread", ["Spread: 0.2%."]),
+        ("spread 0.05%", "spread 0.05% and slippage 0.1%", ["Spread: 0.25%."]),
+        ("spread 0.05%", "spread 0.1%", ["Spread: 0.1%."]),
+        ("slippage 0.1%", "slippage 0.3%", ["Spread: 0.6%."]),
+        ("spread 0.1%", "change the spread from 0.1% to 0.2%", ["Spread: 0.2%."]),
+        ("commission $5", "commission 0.1%", ["Commission: 0.1%."]),
+        ("commission $5", "no commission", [""]),
+        ("commission 0.1%", "commission $5 per trade", ["Fixed commission: $5."]),
+    ],
+)
+def test_no_cost_is_lost(costs: str, words: str, told: str | list[str]) -> None:
+    """Spread and slippage are one number: one that would replace the other is asked about. A commission replaces one."""
+    strategy = parse_strategy(f"Buy GOOG when RSI < 30, sell when RSI > 70, {costs}").require()
+    if isinstance(told, str):
+        with pytest.raises(StrategyError) as caught:
+            edit_by_rules(strategy, words)
+        assert told in str(caught.value)
+        assert caught.value.questions
+    else:
+        edit = edit_by_rules(strategy, words)
+        assert edit is not None
+        assert [c["is"] for c in edit.changes] == told
+
+
 def test_a_number_that_stands_twice_is_asked_about() -> None:
     strategy = parse_strategy("Buy GOOG when RSI(30) < 30, sell when RSI(30) > 70").require()
     with pytest.raises(StrategyError) as caught:
