@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -178,3 +179,19 @@ def not_found(request: Any, exception: Exception | None = None) -> JsonResponse:
 
 def server_error(request: Any) -> JsonResponse:
     return JsonResponse(error_body(SERVER_ERROR), status=500)
+
+
+class Passing:
+    """Middleware: outside of the REST API too, in the admin and the metrics, a fault of the machine that passes is a 503."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not (passing := _passing(error)):
+            return None
+        logger.error("server error at %s", request.path, exc_info=error)
+        return JsonResponse(error_body(passing), status=503, headers={"Retry-After": "60"})

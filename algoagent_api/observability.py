@@ -19,6 +19,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from auth_api.request_user import id_of
+
 logger = structlog.get_logger(__name__)
 
 REQUESTS = Counter("algoagent_http_requests_total", "Requests by route and answer", ["method", "route", "status"])
@@ -42,10 +44,9 @@ class ObservedRequests:
             route = f"/{request.resolver_match.route}" if request.resolver_match else "none"
             REQUESTS.labels(request.method, route, response.status_code).inc()
             SECONDS.labels(request.method, route).observe(seconds)
-            user = getattr(request, "user", None)
             logger.info(
                 "request", method=request.method, path=request.path, status=response.status_code,
-                ms=round(seconds * 1000, 1), user_id=getattr(user, "pk", None),
+                ms=round(seconds * 1000, 1), user_id=id_of(request),
             )  # fmt: skip
         response["X-Request-ID"] = request_id
         return response

@@ -23,13 +23,29 @@ class JSONParser(BaseJSONParser):
     ) -> dict[str, Any]:
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
         try:
-            text = codecs.getreader(encoding)(stream)
-            found: dict[str, Any] = json.load(text, parse_constant=strict_constant, object_pairs_hook=_once)
+            text = codecs.getreader(encoding)(stream).read()
+            found: dict[str, Any] = json.loads(text, parse_constant=strict_constant, object_pairs_hook=_once)
+            if "\\u0000" in text or "\0" in text:
+                _refuse_nul(found)
         except RecursionError as error:
             raise ParseError("JSON parse error: it is nested too deeply") from error
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from error
         return found
+
+
+def _refuse_nul(value: Any, path: str = "") -> None:
+    """InvalidInput for a text, or a name, with the character U+0000 in it, which PostgreSQL stores in no text."""
+    if isinstance(value, str) and "\0" in value:
+        finding = Diagnostic("error", "invalid", path, "There is a character U+0000 in it", "Leave the character out")
+        raise InvalidInput("The request is not valid", details=[finding])
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _refuse_nul(name, path)
+            _refuse_nul(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _refuse_nul(inner, f"{path}[{number}]")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from django.db import DatabaseError
 from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -31,8 +32,16 @@ def asker_of(request: Request) -> Asker:
 def tell_known(request: HttpRequest) -> None:
     """Tell the server that a request is a user's, whose mistakes are answered at once. See algoagent_api/asgi.py."""
     known = getattr(request, "scope", {}).get("known")
-    if known is not None and request.user.is_authenticated:
+    if known is not None and id_of(request) is not None:
         known.set()
+
+
+def id_of(request: HttpRequest) -> int | None:
+    """Return the number of the user who asked; None where it is nobody, or a session's user whom the database does not tell now."""
+    try:
+        return getattr(getattr(request, "user", None), "pk", None)
+    except DatabaseError:
+        return None
 
 
 def address_of(request: Request | HttpRequest) -> str:

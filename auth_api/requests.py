@@ -342,8 +342,7 @@ class TakeTurns:
         try:
             with working_for(Asker(address_of(request))), in_turn(TURNS):
                 response = self._get_response(request)
-                if hasattr(request, "user"):
-                    tell_known(request)
+                tell_known(request)
                 return response
         except TooBusy as error:
             return HttpResponse(f"{error.message}\n", status=429, content_type="text/plain; charset=utf-8")

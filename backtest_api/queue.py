@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -36,6 +36,8 @@ SILENT_S = 60.0
 BEAT_S = 0.5
 STOP_S = 5.0  # that a worker goes on with a run when it was asked to end
 ATTEMPTS = 2
+PATIENCE_S = 30.0  # with a database that does not answer, before what has ended cannot be stored
+AWAY = (OperationalError, InterfaceError)  # of the database: it may be back soon
 SEEN = timedelta(seconds=10)
 Status = BacktestRun.Status
 
@@ -75,6 +77,23 @@ class Watch:
 
     def forget_others(self, than: Collection[Hashable]) -> None:
         self._seen = {what: seen for what, seen in self._seen.items() if what in than}
+
+
+def patiently(store: Callable[[], None]) -> None:
+    """Store something; where the database does not answer, try again for PATIENCE_S, with a new connection where the old one is broken.
+
+    Raises:
+        OperationalError, InterfaceError: it did not answer for so long, or `store` is a part of a transaction that has failed.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return store()
+        except AWAY:
+            if connection.in_atomic_block or time.monotonic() > until:
+                raise
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(1)
 
 
 def check_room(user: User) -> None:
@@ -170,6 +189,7 @@ class Keeper:
             self._renew(progress)
         except DatabaseError:
             logger.warning("run %s: the database does not answer, it goes on", self._run.pk)
+            connection.close_if_unusable_or_obsolete()  # Django goes on using a broken one until a request ends
 
     def _renew(self, progress: float) -> None:
         kept = mine(self._run).filter(cancel_requested=False).update(beat=F("beat") + 1, progress=progress)
@@ -189,9 +209,13 @@ def mine(run: BacktestRun) -> Any:
 
 def give_back(run: BacktestRun) -> None:
     """Queue a run again that this worker cannot end, as if it had not been taken."""
-    with transaction.atomic():
-        if mine(run).update(status=Status.QUEUED, worker="", beat=0, progress=0.0, attempts=F("attempts") - 1):
-            tell(run, RunEvent.Kind.STATUS, status=Status.QUEUED)
+
+    def store() -> None:
+        with transaction.atomic():
+            if mine(run).update(status=Status.QUEUED, worker="", beat=0, progress=0.0, attempts=F("attempts") - 1):
+                tell(run, RunEvent.Kind.STATUS, status=Status.QUEUED)
+
+    patiently(store)
 
 
 def finish(run: BacktestRun) -> None:
@@ -200,10 +224,14 @@ def finish(run: BacktestRun) -> None:
     run.worker, run.beat = "", 0
     fields = {f.attname: getattr(run, f.attname) for f in BacktestRun._meta.concrete_fields if not f.primary_key}
     fields.pop("cancel_requested")
-    with transaction.atomic():
-        if not mine(run).update(**fields):
-            raise Lost(f"run {run.pk} is somebody else's")
-        tell(run, RunEvent.Kind.STATUS, status=run.status, error=run.error)
+
+    def store() -> None:
+        with transaction.atomic():
+            if not mine(run).update(**fields):
+                raise Lost(f"run {run.pk} is somebody else's")
+            tell(run, RunEvent.Kind.STATUS, status=run.status, error=run.error)
+
+    patiently(store)
     ENDED.labels(run.status).inc()
     if run.started_at:
         RUN.observe((run.finished_at - run.started_at).total_seconds())

@@ -75,9 +75,13 @@ def _execute(run: BacktestRun) -> None:
         logger.warning("run %s was given to another worker", run.pk)
     except AlgoAgentError as error:
         logger.info("run %s: %s", run.pk, error.message)
-    except DatabaseError:
-        # Not the run's fault: its row still says running, and it is tried again when its worker has been silent for long.
-        logger.exception("run %s: the database failed, nothing was stored", run.pk)
+    except queue.AWAY:
+        # Not the run's fault. Where the database is not back soon its row still says running, until the worker has been silent for long.
+        logger.exception("run %s: the database does not answer, nothing was stored", run.pk)
+        try:
+            queue.give_back(run)
+        except DatabaseError:
+            logger.warning("run %s could not be queued again, it is tried again later", run.pk)
     except Exception:  # a fault of ours: the user is told, the log has it, the worker goes on
         logger.exception("run %s failed", run.pk)
         run.status, run.error = BacktestRun.Status.FAILED, "The server failed; it has been logged"

@@ -129,7 +129,7 @@ def test_many_at_once_do_not_spend_more(vendor: ModelServer, tmp_path: Path, dat
         if database == "postgresql":
             if not BINARIES:
                 pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-            options["DATABASE_URL"] = stack.enter_context(postgres(tmp_path))
+            options["DATABASE_URL"] = stack.enter_context(postgres(tmp_path))[0]
         out = prepared(tmp_path / "var", **options).manage("shell", "-v", "0", "-c", AT_ONCE).stdout
     assert out.split() == ["5", "15"]
     assert len(vendor.asked) == 5

@@ -7,7 +7,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 import algoagent_api.settings
 from algoagent_api.environment import on_this_machine, own_key
-from tests.live import environment, free_port, http, serve
+from tests.live import Server, environment, free_port, http, serve
 from tests.warm import ROOT, run
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -171,8 +172,6 @@ def test_runs_queued_before_a_restart_are_taken_up(tmp_path: Path) -> None:
 
 
 def wait(url: str, run: int, header: dict[str, str]) -> dict[str, object]:
-    import time
-
     for _ in range(300):
         found = http.get(f"{url}/api/backtests/{run}/", headers=header, timeout=60).json()
         if found["status"] not in ("queued", "running"):
@@ -185,8 +184,8 @@ def wait(url: str, run: int, header: dict[str, str]) -> dict[str, object]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """Start a PostgreSQL of its own on loopback; root starts it as the package's user."""
+def postgres(folder: Path) -> Iterator[tuple[str, Callable[[str], object]]]:
+    """Start a PostgreSQL of its own on loopback; root starts it as the package's user. Give its URL, and what stops and starts it."""
     binaries = BINARIES[-1]
     data = folder / "pg"
     data.mkdir()
@@ -205,20 +204,24 @@ def postgres(folder: Path) -> Iterator[str]:
 
     port = free_port()
     control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
-    options = f"-p {port} -h 127.0.0.1 -k {data}"
-    subprocess.run([*control, "-o", options, "-l", str(data / "log"), "start"], capture_output=True, check=True)
-    pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+    options = ["-o", f"-p {port} -h 127.0.0.1 -k {data}", "-l", str(data / "log"), "-m", "fast"]
+
+    def do(what: str) -> object:
+        return subprocess.run([*control, *options, what], capture_output=True, check=True)
+
+    do("start")
     try:
         subprocess.run([binaries / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "algo", "algo"], check=True)
-        yield f"postgresql://algo@127.0.0.1:{port}/algo"
+        yield f"postgresql://algo@127.0.0.1:{port}/algo", do
     finally:
-        os.kill(pid, 3)  # SIGQUIT: stop at once
+        if (running := data / "postmaster.pid").exists():
+            os.kill(int(running.read_text().splitlines()[0]), 3)  # SIGQUIT: stop at once
 
 
 @pytest.mark.skipif(not BINARIES, reason="PostgreSQL is not installed: apt-get install postgresql")
 def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
-    with postgres(tmp_path) as url, serve(tmp_path / "var", workers=1, DATABASE_URL=url) as server:
+    with postgres(tmp_path) as (url, do), serve(tmp_path / "var", workers=1, DATABASE_URL=url) as server:
         assert http.get(f"{server.url}/api/health/", timeout=60).json()["database"] == "postgresql"
         header = {"Authorization": f"Bearer {server.token()}"}
         made = http.post(
@@ -259,6 +262,15 @@ def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
             timeout=60,
         )
         assert nul.status_code == 400
+        nul = http.post(
+            f"{server.url}/api/strategies/",
+            json={"canonical_json": {**canonical, "classification": {"type": "mo\x00mentum"}}},
+            headers=header,
+            timeout=60,
+        )
+        assert (nul.status_code, nul.json()["details"][0]["field"]) == (400, "canonical_json.classification.type")
+        assert http.get(f"{server.url}/api/conversations/%00/", headers=header, timeout=60).status_code == 400
+        assert http.get(f"{server.url}/api/backtests/?symbol=%00", headers=header, timeout=60).status_code == 400
         assert http.get(f"{server.url}/api/conversations/", headers=header, timeout=60).json()["count"] >= 1
         for message, action in ((SENTENCE, "created"), ("make the stop 3%", "changed"), ("test it", "queued")):
             said = {"message": message, "session_id": "s"}
@@ -267,3 +279,31 @@ def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
             )
             assert talk.json()["actions"][0]["action"] == action
         assert talk.json()["actions"][-1]["status"] == "completed"
+        _is_away_for_a_while(server, header, made.json()["id"], do)
+
+
+def _is_away_for_a_while(server: Server, header: dict[str, str], strategy: int, do: Callable[[str], object]) -> None:
+    """The database stops while a search is under way: pages say so, and the search goes on when it is back."""
+    wanted = {
+        "rsi_entry_level": {"min": 10, "max": 49},
+        "rsi_exit_level": {"min": 51, "max": 90},
+        "stop_loss_pct": {"min": 1, "max": 40},
+    }
+    asked = http.post(
+        f"{server.url}/api/backtests/optimize/",
+        json={"strategy_id": strategy, "parameters": wanted},
+        headers=header,
+        timeout=60,
+    )
+    search = asked.json()["id"]
+    page = f"{server.url}/api/backtests/{search}/"
+    while (found := http.get(page, headers=header, timeout=60).json())["status"] == "queued" or not found["progress"]:
+        time.sleep(0.05)
+    assert found["status"] == "running"
+    do("stop")
+    for path in ("/metrics", "/admin/", "/api/strategies/", "/api/health/ready/"):
+        answer = http.get(f"{server.url}{path}", headers={**header, "Cookie": f"sessionid={32 * 'a'}"}, timeout=60)
+        assert answer.status_code == 503, (path, answer.text[-300:])
+    do("start")
+    done = wait(server.url, search, header)
+    assert (done["status"], done["attempts"]) == ("completed", 1), done
