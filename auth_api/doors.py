@@ -9,6 +9,7 @@ Packages such as django-axes shut a door for a fixed time and keep a row for eac
 from __future__ import annotations
 
 import math
+import time
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Any
@@ -22,6 +23,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils.timezone import now
 from django_otp import match_token, user_has_device
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle
 from unfold.forms import AuthenticationForm
@@ -54,9 +56,11 @@ class Doors(ModelBackend):
             return None
         keys = _keys(request, username)
         with transaction.atomic():
-            if seconds := _wait_s(keys):
-                raise TooManyWrongPasswords(seconds)
-            _count(keys)  # before the password is looked at: many at once are many
+            seconds = _wait_s(keys)
+            if not seconds:
+                _count(keys)  # before the password is looked at: many at once are many
+        if seconds:
+            raise TooManyWrongPasswords(seconds)
         user = super().authenticate(request, username, password, **more)
         if user is not None:
             WrongPasswords.objects.filter(key=keys[0]).delete()
@@ -88,12 +92,21 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc] # unfold has no types
                     "You have no second factor: ask who runs the server for `manage.py two_factor NAME`"
                 )
             code = self.cleaned_data.get("code")
+            _forget_codes_to_come(user)
             user.otp_device = match_token(user, code) if code else None
             if code and user.otp_device is None:
                 raise ValidationError(
                     "The code is wrong or was used before, or too many were wrong: wait for the next one"
                 )
         return cleaned
+
+
+def _forget_codes_to_come(user: User) -> None:
+    """Take codes again where one of a time to come was taken: the clock was ahead then, and no code before that one would be good."""
+    for device in TOTPDevice.objects.filter(user=user):
+        latest = int((time.time() - device.t0) // device.step) + device.drift + device.tolerance
+        if device.last_t > latest:
+            TOTPDevice.objects.filter(pk=device.pk).update(last_t=latest - 2 * device.tolerance - 1)
 
 
 def _keys(request: HttpRequest | None, username: str) -> list[str]:
@@ -114,23 +127,26 @@ def _network(address: str) -> str:
 
 def _wait_s(keys: list[str]) -> int:
     """Return the whole seconds until a password of these keys is looked at again."""
-    time = now()
+    at = now()
     rows = WrongPasswords.objects.select_for_update().filter(key__in=keys).order_by("key")
-    return max((math.ceil(_left_s(row, time)) for row in rows), default=0)
+    left = max((math.ceil(_left_s(row, at)) for row in rows), default=0)
+    # The clock was ahead then: the wait begins now, where it would last until the clock has caught up.
+    WrongPasswords.objects.filter(key__in=keys, last_at__gt=at).update(last_at=at)
+    return left
 
 
-def _left_s(row: WrongPasswords, time: datetime) -> float:
+def _left_s(row: WrongPasswords, at: datetime) -> float:
     over = row.count - FREE[row.kind]
-    if over < 0 or time - row.last_at > FORGOTTEN_AFTER[row.kind]:
+    if over < 0 or at - row.last_at > FORGOTTEN_AFTER[row.kind]:
         return 0
     wait = min(FIRST_WAIT_S * 2.0 ** min(over, 30), LONGEST_WAIT_S)
-    return min(max((row.last_at - time).total_seconds() + wait, 0), wait)  # also where the clock was set back
+    return min(max((row.last_at - at).total_seconds() + wait, 0), wait)
 
 
 def _count(keys: list[str]) -> None:
-    time = now()
+    at = now()
     for kind, span in FORGOTTEN_AFTER.items():
-        WrongPasswords.objects.filter(key__startswith=f"{kind}:", last_at__lt=time - span).delete()
+        WrongPasswords.objects.filter(key__startswith=f"{kind}:", last_at__lt=at - span).delete()
     for key in sorted(keys):
-        WrongPasswords.objects.get_or_create(key=key, defaults={"last_at": time})
-        WrongPasswords.objects.filter(key=key).update(count=F("count") + 1, last_at=time)
+        WrongPasswords.objects.get_or_create(key=key, defaults={"last_at": at})
+        WrongPasswords.objects.filter(key=key).update(count=F("count") + 1, last_at=at)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.timezone import now
 
 
 class User(AbstractUser):
@@ -21,6 +22,12 @@ class User(AbstractUser):
             models.UniqueConstraint(Lower("email"), name="user_email_unique_ignoring_case"),
             models.UniqueConstraint(Lower("username"), name="user_name_unique_ignoring_case"),
         ]
+
+    def save(self, *args: Any, **more: Any) -> None:
+        """Store it; the sessions of a locked account end, so that no old token is good when it is unlocked."""
+        super().save(*args, **more)
+        if not self.is_active:
+            self.sessions.filter(ended_at=None).update(ended_at=now())
 
 
 class Session(models.Model):

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Hashable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
@@ -40,6 +40,7 @@ PATIENCE_S = 30.0  # with a database that does not answer, before what has ended
 AWAY = (OperationalError, InterfaceError)  # of the database: it may be back soon
 SEEN = timedelta(seconds=10)
 Status = BacktestRun.Status
+T = TypeVar("T")
 
 
 _taking = threading.Lock()
@@ -79,16 +80,16 @@ class Watch:
         self._seen = {what: seen for what, seen in self._seen.items() if what in than}
 
 
-def patiently(store: Callable[[], None]) -> None:
-    """Store something; where the database does not answer, try again for PATIENCE_S, with a new connection where the old one is broken.
+def patiently(work: Callable[[], T]) -> T:
+    """Do something that may be done again; where the database does not answer, try for PATIENCE_S, with a new connection for a broken one.
 
     Raises:
-        OperationalError, InterfaceError: it did not answer for so long, or `store` is a part of a transaction that has failed.
+        OperationalError, InterfaceError: it did not answer for so long, or `work` is a part of a transaction that has failed.
     """
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return store()
+            return work()
         except AWAY:
             if connection.in_atomic_block or time.monotonic() > until:
                 raise
@@ -207,13 +208,22 @@ def mine(run: BacktestRun) -> Any:
     return BacktestRun.objects.filter(pk=run.pk, status=Status.RUNNING, worker=own_name(), attempts=run.attempts)
 
 
-def give_back(run: BacktestRun) -> None:
-    """Queue a run again that this worker cannot end, as if it had not been taken."""
+def give_back(run: BacktestRun, *, fault: str = "") -> None:
+    """Queue a run again that this worker cannot end.
+
+    Args:
+        fault: what prevented it, if not that the worker ends. Then it counts as an attempt, and the run fails of it at the last one.
+    """
+    after: dict[str, Any] = {"status": Status.QUEUED, "progress": 0.0}
+    if not fault:
+        after["attempts"] = F("attempts") - 1
+    elif run.attempts >= ATTEMPTS:
+        after = {"status": Status.FAILED, "error": fault, "finished_at": timezone.now()}
 
     def store() -> None:
         with transaction.atomic():
-            if mine(run).update(status=Status.QUEUED, worker="", beat=0, progress=0.0, attempts=F("attempts") - 1):
-                tell(run, RunEvent.Kind.STATUS, status=Status.QUEUED)
+            if mine(run).update(worker="", beat=0, **after):
+                tell(run, RunEvent.Kind.STATUS, status=after["status"], error=after.get("error", ""))
 
     patiently(store)
 

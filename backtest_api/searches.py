@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -415,7 +416,7 @@ def shared_chunks(
             path.unlink()
             done += 1
             continue
-        if not _take_and_run(run, watch, work, kernel, chunks, folder):
+        if not queue.patiently(partial(_take_and_run, run, watch, work, kernel, chunks, folder)):
             time.sleep(POLL_S)
 
 

@@ -79,7 +79,9 @@ def _execute(run: BacktestRun) -> None:
         # Not the run's fault. Where the database is not back soon its row still says running, until the worker has been silent for long.
         logger.exception("run %s: the database does not answer, nothing was stored", run.pk)
         try:
-            queue.give_back(run)
+            queue.give_back(
+                run, fault=f"The database failed {run.attempts} times while this backtest ran: run it again"
+            )
         except DatabaseError:
             logger.warning("run %s could not be queued again, it is tried again later", run.pk)
     except Exception:  # a fault of ours: the user is told, the log has it, the worker goes on

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.forms import IntegerField
 from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -124,7 +125,10 @@ class EventsView(StreamingView):
         last = request.headers.get("Last-Event-ID", "0")
         if not last.isdigit() or len(last) > 18:
             raise InvalidInput(f"Last-Event-ID is {last[:20]!r}: send the id of the last event, a number")
-        return self.streamed(selectors.event_stream(run=run, after=int(last)))
+        answer = self.streamed(selectors.event_stream(run=run, after=int(last)))
+        if not connection.in_atomic_block:
+            connection.close()  # it would be kept for as long as the stream is open
+        return answer
 
 
 MEDIA_TYPES = {

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ai_api.selectors import last_call, spent_since
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
-from Backtest.errors import AlgoAgentError, BudgetExceeded, InvalidInput, ModelUnavailable, NotFound, StrategyError
+from Backtest.errors import AlgoAgentError, BudgetExceeded, InvalidInput, ModelUnavailable, StrategyError
 from Backtest.places import elsewhere
 from Backtest.prompts import as_data, render
 from backtest_api import searches
@@ -141,8 +141,6 @@ def _begin(user: User, message: str, session_id: str) -> Talk:
         raise InvalidInput(f"The message has {len(message)} characters, at most {MAX_MESSAGE} are read: shorten it")
     session = session_id or str(uuid4())
     mine = ConversationMemory.objects.filter(user=user, session_id=session).order_by("id")
-    if session_id and not mine.exists() and ConversationMemory.objects.filter(session_id=session).exists():
-        raise NotFound(f"There is no conversation {session_id[:60]!r}")
     chats = list(mine.filter(interaction_type=ConversationMemory.Interaction.CHAT).order_by("-id")[:60])[::-1]
     earlier = [
         Exchange(c.user_message, str(c.ai_response.get("text", "")), bool(c.context.get("foreign"))) for c in chats

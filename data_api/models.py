@@ -35,6 +35,7 @@ class DataSet(models.Model):
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(start__lte=models.F("end")), name="dataset_times_in_order"),
+            models.UniqueConstraint(fields=["user", "symbol", "timeframe", "path"], name="dataset_once"),
         ]
 
     def __str__(self) -> str:

@@ -141,6 +141,11 @@ def test_a_user_who_is_gone_or_locked_has_no_access(client: APIClient, user: Use
     user.save()
     assert client.get("/api/auth/me/", **bearer(token)).status_code == 401
     assert client.post("/api/auth/refresh/", {"refresh": refresh}).status_code == 401
+    user.is_active = True
+    user.save()
+    assert client.get("/api/auth/me/", **bearer(token)).status_code == 401, "they do not live again"
+    token = tokens_for(user=user)["access"]
+    assert client.get("/api/auth/me/", **bearer(token)).status_code == 200
     user.delete()
     assert client.get("/api/auth/me/", **bearer(token)).status_code == 401
 

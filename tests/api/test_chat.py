@@ -173,11 +173,15 @@ def test_a_contradiction_is_asked_about(api: APIClient) -> None:
 
 
 def test_somebody_elses_session(api: APIClient, other_user: User) -> None:
+    """Names are each user's own: one that somebody else uses, as all do who follow the README, is free and tells nothing."""
     say(api, SENTENCE, session="mine")
     theirs = client_of(other_user)
-    answer = theirs.post("/api/chat/", {"message": "test it", "session_id": "mine"}, headers=JSON)
-    assert answer.status_code == 404
     assert theirs.get("/api/conversations/mine/").status_code == 404
+    answer = theirs.post("/api/chat/", {"message": "test it", "session_id": "mine"}, headers=JSON)
+    assert answer.status_code == 200
+    assert "There is no strategy in this conversation yet" in answer.json()["text"]
+    kept = theirs.get("/api/conversations/mine/").json()
+    assert kept["count"] == 1
     assert APIClient().post("/api/chat/", {"message": "hi"}).status_code == 401
     fresh = theirs.post("/api/chat/", {"message": "hello"}, headers=JSON).json()
     assert len(fresh["session_id"]) == 36

@@ -17,13 +17,17 @@ from django.contrib.auth import authenticate
 from django.core.management import call_command
 from django.test import Client
 from django.utils.timezone import now
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from rest_framework.throttling import SimpleRateThrottle
 
 from auth_api import doors
 from auth_api.models import User, WrongPasswords
+from auth_api.throttles import Scoped
 from tests.api.test_workers import needs_redis, redis
 from tests.live import Server, http, serve
 
 RIGHT = "a-long-passphrase"
+ALLOW = SimpleRateThrottle.allow_request  # which the tests below do without
 
 
 class Clock:
@@ -53,8 +57,6 @@ def enter(client: Client, name: str = "ada", password: str = "wrong", address: s
 
 @pytest.fixture(autouse=True)
 def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rest_framework.throttling import SimpleRateThrottle
-
     monkeypatch.setattr(SimpleRateThrottle, "allow_request", lambda *_: True)
 
 
@@ -92,7 +94,35 @@ def test_a_clock_set_back_shuts_nobody_out(client: Client, user: User, clock: Cl
     for _ in range(5):
         enter(client)
     clock.go(days=-365)
-    assert enter(client).headers["Retry-After"] == "5"
+    assert enter(client, password=RIGHT).headers["Retry-After"] == "5"
+    clock.go(seconds=4)
+    assert enter(client, password=RIGHT).headers["Retry-After"] == "1"
+    clock.go(seconds=2)
+    assert enter(client, password=RIGHT).status_code == 200
+
+
+def test_requests_of_a_time_to_come_are_not_counted(
+    client: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that was 30 days ahead for a minute: its log-ins had shut the door for 60 days."""
+    monkeypatch.setattr(SimpleRateThrottle, "allow_request", ALLOW)
+    monkeypatch.setitem(Scoped.THROTTLE_RATES, "login", "3/min")
+    ahead = time.time() + 30 * 86_400
+    with monkeypatch.context() as at:
+        at.setattr("auth_api.throttles.time.time", lambda: ahead)
+        assert [enter(client).status_code for _ in range(4)] == [401, 401, 401, 429]
+    assert [enter(client, password=RIGHT).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_a_code_of_a_time_to_come_shuts_nobody_out(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = TOTPDevice.objects.create(user=user, name="a")
+    TOTPDevice.objects.filter(pk=device.pk).update(last_t=int((time.time() + 365 * 86_400) / 30))
+    of_now = totp(base64.b32encode(device.bin_key).decode())
+    assert not TOTPDevice.objects.get(pk=device.pk).verify_token(of_now)
+    TOTPDevice.objects.filter(pk=device.pk).update(throttling_failure_count=0, throttling_failure_timestamp=None)
+    doors._forget_codes_to_come(user)
+    assert TOTPDevice.objects.get(pk=device.pk).verify_token(of_now)
+    assert not TOTPDevice.objects.get(pk=device.pk).verify_token(of_now), "once"
 
 
 def test_all_doors_count_together(client: Client, user: User, clock: Clock) -> None:

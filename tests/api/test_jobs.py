@@ -263,26 +263,52 @@ def test_a_database_that_does_not_answer_while_it_runs(
     assert run.status == Status.COMPLETED
 
 
+@pytest.mark.parametrize(("failures", "status", "attempts"), [(1, Status.COMPLETED, 2), (9, Status.FAILED, 2)])
 def test_a_database_that_fails_when_the_result_is_stored(
-    api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch
+    api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch, failures: int, status: str, attempts: int
 ) -> None:
-    """The result is not lost to a verdict: the run is tried again when its worker was silent for long."""
+    """The run is queued again; where it fails again the reason is the true one."""
     from django.db import OperationalError
 
-    def locked(_: BacktestRun) -> None:
-        raise OperationalError("database is locked")
+    finish, left = queue.finish, iter(range(failures))
+
+    def locked(run: BacktestRun) -> None:
+        if next(left, None) is not None:
+            raise OperationalError("database is locked")
+        finish(run)
 
     run = queued(api, strategy)
-    with monkeypatch.context() as patched:
-        patched.setattr(queue, "finish", locked)
-        tasks.work()
-    run.refresh_from_db()
-    assert (run.status, run.error) == (Status.RUNNING, "")
-    lose(run)
-    assert found_lost() == 1
+    monkeypatch.setattr(queue, "finish", locked)
     tasks.work()
     run.refresh_from_db()
-    assert (run.status, run.attempts) == (Status.COMPLETED, 2)
+    assert (run.status, run.attempts) == (status, attempts)
+    failed = "The database failed 2 times while this backtest ran: run it again"
+    assert run.error == (failed if status == Status.FAILED else "")
+
+
+def test_storing_is_patient(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> None:
+    """A broken connection is given up for a new one; what is a part of a transaction, or lasts too long, is not tried again."""
+    from django.db import OperationalError, transaction
+
+    monkeypatch.setattr(queue.time, "sleep", lambda _: None)
+    tried: list[int] = []
+
+    def store() -> None:
+        tried.append(len(tried))
+        if len(tried) < 3:
+            raise OperationalError("the connection is closed")
+
+    queue.patiently(store)
+    assert len(tried) == 3
+    tried.clear()
+    with pytest.raises(OperationalError), transaction.atomic():
+        queue.patiently(store)
+    assert len(tried) == 1
+    tried.clear()
+    monkeypatch.setattr(queue, "PATIENCE_S", -1.0)
+    with pytest.raises(OperationalError):
+        queue.patiently(store)
+    assert len(tried) == 1
 
 
 def test_a_broker_that_is_away(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:

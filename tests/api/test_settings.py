@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -184,7 +184,7 @@ def wait(url: str, run: int, header: dict[str, str]) -> dict[str, object]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[tuple[str, Callable[[str], object]]]:
+def postgres(folder: Path) -> Iterator[tuple[str, Callable[[str], None]]]:
     """Start a PostgreSQL of its own on loopback; root starts it as the package's user. Give its URL, and what stops and starts it."""
     binaries = BINARIES[-1]
     data = folder / "pg"
@@ -206,8 +206,9 @@ def postgres(folder: Path) -> Iterator[tuple[str, Callable[[str], object]]]:
     control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
     options = ["-o", f"-p {port} -h 127.0.0.1 -k {data}", "-l", str(data / "log"), "-m", "fast"]
 
-    def do(what: str) -> object:
-        return subprocess.run([*control, *options, what], capture_output=True, check=True)
+    def do(what: str) -> None:
+        done = subprocess.run([*control, *options, what], capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stderr
 
     do("start")
     try:
@@ -216,6 +217,11 @@ def postgres(folder: Path) -> Iterator[tuple[str, Callable[[str], object]]]:
     finally:
         if (running := data / "postmaster.pid").exists():
             os.kill(int(running.read_text().splitlines()[0]), 3)  # SIGQUIT: stop at once
+
+
+def connections_to(url: str) -> int:
+    count = [BINARIES[-1] / "psql", url, "-Atc", "select count(*) from pg_stat_activity where datname = 'algo'"]
+    return int(subprocess.run(count, capture_output=True, text=True, check=True).stdout)
 
 
 @pytest.mark.skipif(not BINARIES, reason="PostgreSQL is not installed: apt-get install postgresql")
@@ -279,15 +285,17 @@ def test_the_whole_job_on_postgresql(tmp_path: Path) -> None:
             )
             assert talk.json()["actions"][0]["action"] == action
         assert talk.json()["actions"][-1]["status"] == "completed"
-        _is_away_for_a_while(server, header, made.json()["id"], do)
+        _is_away_for_a_while(server, header, made.json()["id"], do, lambda: connections_to(url))
 
 
-def _is_away_for_a_while(server: Server, header: dict[str, str], strategy: int, do: Callable[[str], object]) -> None:
+def _is_away_for_a_while(
+    server: Server, header: dict[str, str], strategy: int, do: Callable[[str], None], connected: Callable[[], int]
+) -> None:
     """The database stops while a search is under way: pages say so, and the search goes on when it is back."""
     wanted = {
         "rsi_entry_level": {"min": 10, "max": 49},
         "rsi_exit_level": {"min": 51, "max": 90},
-        "stop_loss_pct": {"min": 1, "max": 40},
+        "stop_loss_pct": {"min": 1, "max": 90},
     }
     asked = http.post(
         f"{server.url}/api/backtests/optimize/",
@@ -300,6 +308,13 @@ def _is_away_for_a_while(server: Server, header: dict[str, str], strategy: int, 
     while (found := http.get(page, headers=header, timeout=60).json())["status"] == "queued" or not found["progress"]:
         time.sleep(0.05)
     assert found["status"] == "running"
+    with ExitStack() as streams:
+        events = []
+        for _ in range(12):
+            stream = streams.enter_context(http.stream("GET", f"{page}events/", headers=header, timeout=60))
+            events.append(stream.iter_bytes())
+            assert next(events[-1]).startswith(b"id: ")
+        assert connected() < 12, "all streams look into the database over one connection"
     do("stop")
     for path in ("/metrics", "/admin/", "/api/strategies/", "/api/health/ready/"):
         answer = http.get(f"{server.url}{path}", headers={**header, "Cookie": f"sessionid={32 * 'a'}"}, timeout=60)
