@@ -6,6 +6,7 @@ import errno
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
@@ -47,6 +48,20 @@ def test_bodies(api: APIClient, content: bytes, status: int, says: str) -> None:
     assert set(answer.json()) == BODY
     assert re.search(says, answer.content.decode()), answer.content[:400]
     assert Strategy.objects.count() == 0
+
+
+def test_too_many_parameters_fields_and_files(api: APIClient) -> None:
+    asked = api.get("/api/strategies/", {f"a{number}": "1" for number in range(1_001)})
+    fields = api.post("/api/data/datasets/upload/", {f"a{number}": "1" for number in range(1_001)}, format="multipart")
+    files = {f"a{number}": SimpleUploadedFile("a.csv", b"a") for number in range(101)}
+    sent = api.post("/api/data/datasets/upload/", files, format="multipart")
+    for answer, says in (
+        (asked, "1,000 parameters or fields: send fewer"),
+        (fields, "1,000 parameters or fields: send fewer"),
+        (sent, "100 files: send one a request"),
+    ):
+        assert (answer.status_code, set(answer.json())) == (400, BODY)
+        assert says in answer.json()["error"]
 
 
 def test_other_media_types_and_methods(api: APIClient) -> None:
