@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from rest_framework.test import APIClient
@@ -306,6 +308,27 @@ def test_a_fault_of_the_machine_that_passes(
     assert answer.json()["error"].startswith(says)
     assert "10.1.2.3" not in answer.content.decode()
     assert "/srv" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "says"),
+    [(errno.ENOSPC, 503, "The disk of the server is full"), (errno.EACCES, 500, "it has been logged")],
+)
+def test_code_that_cannot_be_written(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch, number: int, status: int, says: str
+) -> None:
+    """Nothing is kept, and where the folder is is told to nobody but the log."""
+
+    def fail(path: Path, *_: Any, **__: Any) -> None:
+        raise OSError(number, "it cannot be written", str(path))
+
+    monkeypatch.setattr("Backtest.code_generator.write_whole", fail)
+    api.raise_request_exception = False
+    answer = api.post("/api/strategies/", {"user_description": SENTENCE})
+    assert (answer.status_code, set(answer.json())) == (status, BODY)
+    assert says in answer.json()["error"]
+    assert str(settings.CODES_DIR) not in answer.content.decode()
+    assert Strategy.objects.count() == 0
 
 
 @pytest.mark.parametrize(
