@@ -25,7 +25,6 @@ from Backtest.canonical import (
 )
 from Backtest.code_expressions import LINE, Expression, Expressions, call, join, number, one_line, returned
 from Backtest.code_orders import Orders
-from Backtest.errors import AlgoAgentError
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
 from Backtest.whole_files import write_whole
@@ -61,14 +60,11 @@ def write_code(generated: GeneratedCode, *, name: str, folder: Path, key: str) -
     `key` sets files of one name apart, for instance the strategy's id and content hash.
 
     Raises:
-        AlgoAgentError: the folder cannot be made or written to.
+        OSError: the folder cannot be made or written to, or there is no room.
     """
     path = folder / f"{safe_slug(name)}_{re.sub('[^a-z0-9]+', '_', key.lower())}.py"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda made: made.write_text(generated.code, encoding="utf-8"), mode=0o644)
-    except OSError as error:
-        raise AlgoAgentError(f"The code could not be written to {folder}: {error.strerror}") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda made: made.write_text(generated.code, encoding="utf-8"), mode=0o644)
     return path
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from email.message import Message
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpcore
 
@@ -21,6 +23,7 @@ from Strategy.page_reading import readable
 MAX_BYTES = 2 * 1024 * 1024
 TIMEOUT_S = 10.0
 MAX_REDIRECTS = 5
+KEPT = "!#$%&'()*+,/:;=?@[]~"  # in a path and a query, beside letters and digits; % as it stands before what is quoted already
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -69,12 +72,12 @@ def fetch_text(
     try:
         with elsewhere(), httpcore.ConnectionPool(ssl_context=context, network_backend=clock) as pool:
             for _ in range(MAX_REDIRECTS + 1):
-                with pool.stream("GET", **_request(url, allowed)) as answer:
+                with pool.stream("GET", **_request(url, allowed, clock)) as answer:
                     headers = {
                         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers
                     }
                     if 300 <= answer.status < 400 and "location" in headers:
-                        url = urljoin(url, headers["location"])
+                        url = _redirected(url, headers["location"])
                         continue
                     return _text_of(answer, headers, url, max_bytes)
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
@@ -138,49 +141,66 @@ def _text_of(answer: httpcore.Response, headers: Mapping[str, str], url: str, ma
     body = _unpacked(answer.iter_stream(), headers.get("content-encoding", ""), url, max_bytes)
     try:
         text = body.decode(kind.get_content_charset() or "utf-8", errors="replace")
-    except LookupError:
+        text.encode()  # some charsets give halves of characters
+    except (LookupError, ValueError):
         text = body.decode("utf-8", errors="replace")
+    text = text.replace("\0", "\ufffd")  # as browsers do; no database takes it
     return _readable(text, url) if "html" in kind.get_content_type() else text.strip()
 
 
 def _unpacked(chunks: Iterable[bytes], packed: str, url: str, max_bytes: int) -> bytes:
-    """Return a body, unpacked no further than it may be large."""
+    """Return a body, unpacked no further than it may be large: all its members, as gzip lets several follow each other."""
     packing = packed.strip().lower()
     if packing not in ("", "identity", "gzip", "x-gzip"):
         raise InvalidInput(
             f"{_shown(url)} is packed as {packing[:40]}, which was not asked for: copy the text here instead"
         )
+    broken = f"{_shown(url)} cannot be unpacked: copy the text here instead"
     unpack = zlib.decompressobj(wbits=31) if "gzip" in packing else None
-    body = bytearray()
+    body, taken = bytearray(), 0
     for chunk in chunks:
-        try:
-            body += unpack.decompress(chunk, max_bytes + 1 - len(body)) if unpack else chunk
-        except zlib.error as error:
-            raise InvalidInput(f"{_shown(url)} cannot be unpacked: copy the text here instead") from error
-        if len(body) > max_bytes:
-            raise TooLarge(f"{_shown(url)} is larger than {max_bytes / 2**20:g} MiB")
+        taken += len(chunk)
+        while chunk:
+            try:
+                if unpack and unpack.eof:
+                    unpack = zlib.decompressobj(wbits=31)
+                body += unpack.decompress(chunk, max_bytes + 1 - len(body)) if unpack else chunk
+            except zlib.error as error:
+                raise InvalidInput(broken) from error
+            if max(len(body), taken) > max_bytes:
+                raise TooLarge(f"{_shown(url)} is larger than {max_bytes / 2**20:g} MiB")
+            chunk = unpack.unused_data if unpack else b""
+    if unpack and taken and not unpack.eof:
+        raise InvalidInput(broken)
     return bytes(body)
 
 
-def _request(url: str, allowed: Callable[[Address], bool]) -> dict[str, Any]:
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location.encode("latin-1").decode("utf-8", errors="replace"))
+    except ValueError as error:
+        raise InvalidInput(f"{_shown(url)} redirects to what is no address: {error}") from error
+
+
+def _request(url: str, allowed: Callable[[Address], bool], clock: _Clock) -> dict[str, Any]:
     """Return a request to the checked address of a URL's host.
 
     The host's name stays in the Host header and in the TLS handshake, so certificates are
-    verified as usual.
+    verified as usual. Letters outside ASCII are sent as browsers do: IDNA in the name, quoted in path and query.
     """
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+        path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=KEPT)
     except ValueError as error:
         raise InvalidInput(f"{_shown(url)} is no address: {error}") from error
-    host = parts.hostname or ""
     if parts.scheme not in ("http", "https") or not host:
         raise InvalidInput(f"{_shown(url)} is no http or https address")
     if parts.username or parts.password:
         raise InvalidInput(f"{_shown(url)} carries a user name: leave it out")
-    address = _resolve(host, port, allowed)
+    address = _resolve(host, port, allowed, clock)
     literal = f"[{address}]" if address.version == 6 else str(address)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     named = f"[{host}]" if ":" in host else host
     return {
         "url": f"{parts.scheme}://{literal}:{port}{path}",
@@ -193,15 +213,31 @@ def _request(url: str, allowed: Callable[[Address], bool]) -> dict[str, Any]:
     }
 
 
-def _resolve(host: str, port: int, allowed: Callable[[Address], bool]) -> Address:
+def _resolve(host: str, port: int, allowed: Callable[[Address], bool], clock: _Clock) -> Address:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+        found = _looked_up(host, port).result(clock.left())
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout("the time is up") from error
+    except (OSError, ValueError) as error:
         raise ProviderError(f"The host {host[:80]!r} is not known: check the address and the network") from error
     addresses = [ipaddress.ip_address(str(item[4][0]).split("%")[0]) for item in found]
     if not addresses or not all(allowed(a) for a in addresses):
         raise InvalidInput(f"The host {host[:80]!r} is not on the public internet")
     return addresses[0]
+
+
+def _looked_up(host: str, port: int) -> Future[list[Any]]:
+    """Look a name up in a thread of its own: the system's resolver takes no deadline, and nobody need wait for it."""
+    found: Future[list[Any]] = Future()
+
+    def look() -> None:
+        try:
+            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            found.set_exception(error)
+
+    threading.Thread(target=look, name="resolve", daemon=True).start()
+    return found
 
 
 def _readable(html: str, url: str) -> str:

@@ -35,6 +35,7 @@ _django = get_asgi_application()
 from ai_api.services import get_models, models_configured  # noqa: E402 - the apps must be loaded first
 from algoagent_api.exception_handler import error_body  # noqa: E402 - the apps must be loaded first
 from algoagent_api.observability import forget_dead_processes  # noqa: E402 - the apps must be loaded first
+from algoagent_api.uploads import keep_forgetting  # noqa: E402 - the apps must be loaded first
 from Backtest.errors import AlgoAgentError  # noqa: E402 - the apps must be loaded first
 from strategy_api.engine import get_sandbox, warm_kernel  # noqa: E402 - the apps must be loaded first
 
@@ -102,4 +103,5 @@ _open_more_files()
 for _warning in misspelt_warnings():
     logging.getLogger(__name__).warning(_warning)
 forget_dead_processes()
+threading.Thread(target=keep_forgetting, name="uploads", daemon=True).start()
 threading.Thread(target=_warm_up, name="start", daemon=True).start()

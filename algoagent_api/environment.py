@@ -31,6 +31,7 @@ IN_VAR = {
     "deploy",
     "broker",
     "metrics",
+    "uploads",
 }  # what is in VAR_DIR after a first start
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -7,7 +7,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -149,6 +156,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = exceptions.NotFound(f"The {what} was deleted while this was being done")
     elif isinstance(error, RequestDataTooBig):
         return Response(error_body("The request is larger than what is taken: send less, or upload a file"), status=413)
+    elif isinstance(error, TooManyFieldsSent):
+        most = f"{settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,}"
+        return Response(error_body(f"The request has more than {most} parameters or fields: send fewer"), status=400)
+    elif isinstance(error, TooManyFilesSent):
+        most = f"{settings.DATA_UPLOAD_MAX_NUMBER_FILES:,}"
+        return Response(error_body(f"The request has more than {most} files: send one a request"), status=400)
     if is_about_tables(error):
         set_rollback()
         return Response(error_body(MESSAGE), status=503, headers={"Retry-After": "60"})

@@ -1,11 +1,13 @@
 """The compiled engine: backtesting.py's trades and statistics, a thousand times faster.
 
 numba keeps what it compiled on disk, one file a function, and looks at the source of that function alone: a function
-compiled together with an older one it calls would stay. So the cache has a folder for each state of these sources.
+compiled together with an older one it calls would stay. So the cache has a folder for each state of these sources. What lies in it
+is run, so it is one that nobody else can write to.
 """
 
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ _config: Any = numba.config
 
 
 def _cache_folder() -> str:
-    """Return the first folder that can be written to: NUMBA_CACHE_DIR, beside the sources, the user's cache."""
+    """Return the first folder that is private: in NUMBA_CACHE_DIR, beside the sources, in the user's cache, a temporary one."""
     here = Path(__file__).parent
     sources = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
     name = f"numba-{hashlib.sha256(sources).hexdigest()[:16]}"
@@ -24,12 +26,24 @@ def _cache_folder() -> str:
     for base in filter(None, (_config.CACHE_DIR, here / "__pycache__", user, tempfile.gettempdir())):
         folder = Path(base) / name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
+            if _is_private(folder):
+                return str(folder)
         except OSError:
             continue
-        return str(folder)
-    return str(_config.CACHE_DIR)
+    try:
+        return tempfile.mkdtemp(prefix="numba-")
+    except OSError:
+        return str(_config.CACHE_DIR)
+
+
+def _is_private(folder: Path) -> bool:
+    """Tell whether a folder is this user's, and nobody else may look into it."""
+    found = folder.lstat()
+    own = os.name != "posix" or (found.st_uid == os.geteuid() and not found.st_mode & 0o077)
+    return own and stat.S_ISDIR(found.st_mode)
 
 
 # It stays: where threads import parts of this package at the same time, one of them may come to its part after this line.

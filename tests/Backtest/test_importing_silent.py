@@ -190,6 +190,34 @@ def test_years_of_two_digits_are_not_in_the_future(written: str, year: int) -> N
     assert [str(day.date()) for day in index] == [f"{year}-01-30", f"{year}-01-31"]
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{}-01-{:02}",
+        "{}.01.{:02} 09:30",
+        "{}-01-{:02}T09:30:00Z",
+        "{1:02}.01.{0}",
+        "01/{1:02}/{0}",
+        "{1} January {0}",
+        "{}01{:02}",
+    ],
+)
+@pytest.mark.parametrize("year", ["0001", "0024", "0999", "1600"])
+def test_years_of_four_digits_are_meant_as_they_stand_and_refused_where_they_cannot_be(form: str, year: str) -> None:
+    with pytest.raises(DataError, match="holds no times"):
+        read(bars([form.format(year, day) for day in range(10, 20)]))
+    with pytest.raises(DataError, match="a time that cannot be read in line 12"):
+        read(bars([*(form.format("2024", day) for day in range(10, 20)), form.format(year, 20)]))
+
+
+def test_years_that_cannot_be_are_refused_in_parquet() -> None:
+    times = pd.date_range("2024-01-02", periods=9, unit="us") - pd.DateOffset(years=1000)
+    prices = dict.fromkeys(("Open", "High", "Low", "Close"), 1.0)
+    content = pd.DataFrame({"Date": times, **prices}).to_parquet()
+    with pytest.raises(DataError, match="holds no times"):
+        read_file(content, "ACME.parquet", choices=ImportChoices())
+
+
 @pytest.mark.parametrize("last", ["2093-01-04", "01/31/2093", "4 January 2093", "3882297600"])
 def test_a_bar_of_the_future_is_refused_naming_the_line(last: str) -> None:
     before = {"2": ["2024-01-02", "2024-01-03"], "0": ["01/30/2024"], "4": ["2 January 2024"], "3": ["1704153600"]}[

@@ -6,9 +6,12 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from numba.core.dispatcher import Dispatcher
 
+from Backtest import kernel
 from Backtest.backtesting_adapter import BacktestResult
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceRequest
@@ -267,6 +271,33 @@ def test_every_part_keeps_what_it_compiled_in_the_folder_of_these_sources() -> N
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert re.fullmatch(r"[0-9a-f]{16}", found.stdout.strip())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere folders have no modes")
+def test_only_a_private_folder_of_ones_own_holds_what_was_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """numba runs what it finds there, and in a temporary folder anybody may have made one of that name before."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "named"))
+    folder = Path(kernel._cache_folder())
+    assert (folder.parent, folder.stat().st_mode & 0o777) == (tmp_path / "named", 0o700)
+    folder.chmod(0o777)
+    assert Path(kernel._cache_folder()) != folder
+    (tmp_path / "mine").mkdir(mode=0o700)
+    folder.rmdir()
+    folder.symlink_to(tmp_path / "mine")
+    assert Path(kernel._cache_folder()) != folder
+    folder.unlink()
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)  # all there is, is another's
+    fresh = Path(kernel._cache_folder())
+    assert fresh.parent == temporary
+    assert fresh.name != folder.name
+    assert fresh.stat().st_mode & 0o777 == 0o700
 
 
 def test_nothing_is_compiled_after_the_warm_up(run: Callable[..., BacktestResult]) -> None:

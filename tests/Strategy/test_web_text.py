@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import ipaddress
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -51,6 +52,22 @@ class Pages(BaseHTTPRequestHandler):
             self.redirect("file:///etc/passwd")
         elif self.path == "/once":
             self.redirect("/plain")
+        elif self.path == "/nowhere":
+            self.redirect("http://[")
+        elif self.path in ("/%C3%A4%20b/%E4?q=%E4%B8%AD&r=a+b", "/named"):
+            self.reply(200, "text/plain", self.headers["Host"].encode())
+        elif self.path == "/letters":
+            self.redirect("/ä b/%E4?q=中&r=a+b#c".encode().decode("latin-1"))
+        elif self.path.startswith("/charset/"):
+            self.reply(200, f"text/plain; charset={self.path[9:]}", "Buy when RSI < 30 \\ud800 ä".encode())
+        elif self.path == "/nul":
+            self.reply(200, "text/plain", b"Buy when\0RSI < 30")
+        elif self.path == "/members":
+            self.reply(200, "text/plain", gzip.compress(b"Buy when ") + gzip.compress(b"RSI < 30"), packed="gzip")
+        elif self.path == "/half":
+            self.reply(200, "text/plain", gzip.compress(b"Buy when RSI < 30" * 9)[:-12], packed="gzip")
+        elif self.path == "/empty-members":
+            self.reply(200, "text/plain", gzip.compress(b"") * 2_000, packed="gzip")
         elif self.path == "/packed":
             self.reply(200, "text/plain", gzip.compress(b"Buy when RSI < 30"), packed="gzip")
         elif self.path == "/bomb":  # 200 MB of zeros
@@ -125,6 +142,59 @@ def test_plain_text_and_a_redirect(site: str) -> None:
     assert fetch_text(f"{site}/packed", allowed=local) == "Buy when RSI < 30"
 
 
+def test_several_members_of_gzip(site: str) -> None:
+    assert fetch_text(f"{site}/members", allowed=local) == "Buy when RSI < 30"
+
+
+def test_letters_outside_ascii_in_an_address(site: str) -> None:
+    """They are quoted, what is quoted already stays as it is; so are those of a redirect."""
+    assert fetch_text(f"{site}/ä b/%E4?q=中&r=a+b", allowed=local) == site[7:]
+    assert fetch_text(f"{site}/letters", allowed=local) == site[7:]
+
+
+def test_letters_outside_ascii_in_a_host(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name goes into the header as IDNA writes it, and the connection to the address that was checked."""
+    look_up, asked = socket.getaddrinfo, []
+
+    def known(host: Any, *rest: Any, **options: Any) -> Any:
+        asked.append(host)
+        return look_up("127.0.0.1" if host.startswith("xn--") else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+    port = site.rpartition(":")[2]
+    assert fetch_text(f"http://exämple.test:{port}/named", allowed=local) == f"xn--exmple-cua.test:{port}"
+    assert [host for host in asked if host != "127.0.0.1"] == ["xn--exmple-cua.test"]
+    with pytest.raises(InvalidInput, match="not on the public internet"):
+        fetch_text("http://exämple.test/")
+
+
+@pytest.mark.parametrize("charset", ["idna", "undefined", "unicode_escape", "hex", "none-such"])
+def test_a_charset_that_is_none_for_pages(site: str, charset: str) -> None:
+    assert fetch_text(f"{site}/charset/{charset}", allowed=local) == "Buy when RSI < 30 \\ud800 ä"
+
+
+def test_a_nul_in_a_page(site: str) -> None:
+    assert fetch_text(f"{site}/nul", allowed=local) == "Buy when\ufffdRSI < 30"
+
+
+def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking a name up is within the deadline as well."""
+    over, answered = threading.Event(), threading.Event()
+
+    def hang(*_: Any, **__: Any) -> Any:
+        over.wait(30)
+        answered.set()
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        with pytest.raises(ProviderError, match="too slow"):
+            fetch_text("http://example.test/", timeout_s=0.1)
+        assert not answered.is_set()
+    finally:
+        over.set()
+
+
 @pytest.mark.parametrize(
     ("path", "error", "message"),
     [
@@ -134,6 +204,9 @@ def test_plain_text_and_a_redirect(site: str) -> None:
         ("/again", InvalidInput, "redirects more than"),
         ("/inside", InvalidInput, "not on the public internet"),
         ("/file", InvalidInput, "no http or https"),
+        ("/nowhere", InvalidInput, "redirects to what is no address"),
+        ("/half", InvalidInput, "cannot be unpacked"),
+        ("/empty-members", TooLarge, "larger than"),
         ("/slow", ProviderError, "too slow"),
         ("/headers", ProviderError, "too slow"),
         ("/bomb", TooLarge, "larger than"),

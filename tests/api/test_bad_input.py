@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
@@ -47,6 +50,20 @@ def test_bodies(api: APIClient, content: bytes, status: int, says: str) -> None:
     assert set(answer.json()) == BODY
     assert re.search(says, answer.content.decode()), answer.content[:400]
     assert Strategy.objects.count() == 0
+
+
+def test_too_many_parameters_fields_and_files(api: APIClient) -> None:
+    asked = api.get("/api/strategies/", {f"a{number}": "1" for number in range(1_001)})
+    fields = api.post("/api/data/datasets/upload/", {f"a{number}": "1" for number in range(1_001)}, format="multipart")
+    files = {f"a{number}": SimpleUploadedFile("a.csv", b"a") for number in range(101)}
+    sent = api.post("/api/data/datasets/upload/", files, format="multipart")
+    for answer, says in (
+        (asked, "1,000 parameters or fields: send fewer"),
+        (fields, "1,000 parameters or fields: send fewer"),
+        (sent, "100 files: send one a request"),
+    ):
+        assert (answer.status_code, set(answer.json())) == (400, BODY)
+        assert says in answer.json()["error"]
 
 
 def test_other_media_types_and_methods(api: APIClient) -> None:
@@ -291,6 +308,27 @@ def test_a_fault_of_the_machine_that_passes(
     assert answer.json()["error"].startswith(says)
     assert "10.1.2.3" not in answer.content.decode()
     assert "/srv" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "says"),
+    [(errno.ENOSPC, 503, "The disk of the server is full"), (errno.EACCES, 500, "it has been logged")],
+)
+def test_code_that_cannot_be_written(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch, number: int, status: int, says: str
+) -> None:
+    """Nothing is kept, and where the folder is is told to nobody but the log."""
+
+    def fail(path: Path, *_: Any, **__: Any) -> None:
+        raise OSError(number, "it cannot be written", str(path))
+
+    monkeypatch.setattr("Backtest.code_generator.write_whole", fail)
+    api.raise_request_exception = False
+    answer = api.post("/api/strategies/", {"user_description": SENTENCE})
+    assert (answer.status_code, set(answer.json())) == (status, BODY)
+    assert says in answer.json()["error"]
+    assert str(settings.CODES_DIR) not in answer.content.decode()
+    assert Strategy.objects.count() == 0
 
 
 @pytest.mark.parametrize(

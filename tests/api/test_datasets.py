@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
+from algoagent_api import uploads
 from backtest_api import tasks
 from data_api.models import DataSet
 
@@ -284,3 +286,17 @@ def test_a_user_keeps_so_many_mebibytes_of_data_sets(api: APIClient, settings: A
     refused = post(api, "upload", DAILY, symbol="BBB")
     assert refused.status_code == 413
     assert "MiB of data sets, and at most 0.001 are kept" in refused.json()["error"]
+
+
+def test_an_upload_lies_below_var_while_it_arrives_and_goes_when_its_process_was_killed(settings: Any) -> None:
+    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
+    assert folder.parent == settings.VAR_DIR
+    assert folder.stat().st_mode & 0o077 == 0
+    with TemporaryUploadedFile("a.csv", "text/csv", 1, None) as arriving:
+        left = folder / "tmpleft.upload.csv"
+        left.write_bytes(b"Date,Close")
+        uploads.forget_left()
+        assert left.exists(), "somebody may still write it"
+        os.utime(left, (0, 0))
+        uploads.forget_left()
+        assert list(folder.iterdir()) == [Path(arriving.temporary_file_path())]

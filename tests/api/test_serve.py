@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from algoagent_api.serve import PROCFILE, Patience, Supervisor, commands_of
+from algoagent_api.serve import PROCFILE, Patience, Supervisor, commands_of, ends_with
 
 QUICK = Patience(first_s=0.01, longest_s=0.04, well_after_s=60, most=4, stopping_s=10)
 STAYS = "import time; time.sleep(600)"
@@ -54,3 +56,29 @@ def test_one_that_was_well_between_is_not_broken(tmp_path: Path) -> None:
     well = Patience(first_s=0.01, longest_s=0.04, well_after_s=0, most=2, stopping_s=10)
     assert Supervisor({"web": [sys.executable, "-c", program]}, well).run() == 0
     assert len(count.read_text()) >= 8
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells children that their parent has ended")
+
+
+@linux
+def test_what_it_keeps_ends_when_it_is_killed() -> None:
+    """All of them hold its output, which is at its end when they are."""
+    keeps = f"[sys.executable, '-c', 'import os; print(os.getpid(), flush=True); {STAYS}']"
+    program = f"import sys; from algoagent_api.serve import Supervisor; Supervisor({{'web': {keeps}, 'worker': {keeps}}}).run()"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout
+        pids = [int(supervisor.stdout.readline()) for _ in range(2)]
+        supervisor.kill()
+        try:
+            assert supervisor.communicate(timeout=60)[0] == b""
+        except subprocess.TimeoutExpired:
+            for pid in pids:
+                os.kill(pid, 9)
+            raise
+
+
+@linux
+def test_what_begins_as_it_is_killed_ends() -> None:
+    """Its parent is another by then."""
+    assert subprocess.run([sys.executable, "-c", STAYS], preexec_fn=ends_with(0), check=False).returncode == 1

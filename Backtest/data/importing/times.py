@@ -53,6 +53,7 @@ _QUICK = (
 )  # fmt: skip
 # By the length of the text: 0930 is no 09:3:0.
 _QUICK_WITHOUT_MARKS = {8: "%Y%m%d", 13: "%Y%m%d %H%M", 15: "%Y%m%d %H%M%S"}
+_FIRST_YEAR, _LAST_YEAR = 1700, 2100  # a bar of another one is a slip, such as 0024 for 2024
 _ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
 _ORDER_NAMES = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 
@@ -101,7 +102,7 @@ def read_times(
     elif len(texts) and texts[texts != ""].str.fullmatch(r"(?:1[789]|20)\d{2}").all():
         texts = texts.where(texts == "", texts + "-01-01")  # years
     filled = texts[texts.str.contains(r"\d", regex=True)]
-    numeric = filled.str.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?|\d+,\d+[eE]\+?\d+")
+    numeric = filled.str.fullmatch(r"(?!0\d)\d+(\.\d+)?([eE][+-]?\d+)?|\d+,\d+[eE]\+?\d+")
     if clock is None and len(filled) and numeric.mean() > 0.5 and (unit or not _compact(filled)):
         local, found = read_epochs(texts, unit)
         offset = pd.Series(np.nan if found == "excel" else 0.0, index=texts.index).where(local.notna())
@@ -122,10 +123,15 @@ def _digits(column: pd.Series) -> pd.Series:
 def _typed(column: pd.Series) -> Times:
     zone = getattr(column.dtype, "tz", None)
     if zone is None:
-        return Times(column.astype("datetime64[us]"), pd.Series(np.nan, index=column.index))
+        return Times(_likely(column.astype("datetime64[us]")), pd.Series(np.nan, index=column.index))
     utc = column.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]")
     local = column.dt.tz_localize(None).astype("datetime64[us]")
-    return Times(local, (local - utc).dt.total_seconds() / 60, str(zone))
+    return Times(_likely(local), (local - utc).dt.total_seconds() / 60, str(zone))
+
+
+def _likely(local: pd.Series) -> pd.Series:
+    """Return NaT for the times of years that cannot be meant."""
+    return local.where(local.dt.year.between(_FIRST_YEAR, _LAST_YEAR))
 
 
 def _joined(dates: pd.Series, clock: pd.Series) -> pd.Series:
@@ -190,7 +196,7 @@ def _by_one_format(texts: pd.Series) -> pd.Series | None:
         if pd.isna(pd.to_datetime(texts.iloc[:1], format=form, errors="coerce")).any():
             continue
         local = pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]")
-        if local.notna().all() and bool(local.dt.year.between(1700, 2100).all()):
+        if local.notna().all() and bool(_likely(local).notna().all()):
             return local
     return None
 
@@ -224,9 +230,10 @@ def _moments(parts: pd.DataFrame, order: str) -> pd.Series:
 
 def _days(parts: pd.DataFrame, order: str) -> pd.Series:
     place = dict(zip(order, "abc", strict=True))
-    year = pd.to_numeric(parts[place["y"]], errors="coerce")
+    written = parts[place["y"]]
+    year = pd.to_numeric(written, errors="coerce")
     # Of two digits the century is meant that is not in the future: 63 is 1963 until 2063.
-    year = year.where(year >= 100, year + np.where(year + 2000 <= pd.Timestamp.now("UTC").year, 2000, 1900))
+    year = year.where(written.str.len() > 2, year + np.where(year + 2000 <= pd.Timestamp.now("UTC").year, 2000, 1900))
     month = parts[place["m"]]
     if order in ("dmy", "mdy") and month.str.contains(r"[^\d]", regex=True).any():
         plain = month.str.lower().str.normalize("NFKD").str.replace(r"[^a-z]", "", regex=True)
@@ -241,7 +248,7 @@ def _days(parts: pd.DataFrame, order: str) -> pd.Series:
         ),
         errors="coerce",
     ).astype("datetime64[us]")
-    return days.where(year.between(1700, 2100))
+    return _likely(days)
 
 
 def _offsets(parts: pd.DataFrame) -> pd.Series:
@@ -272,7 +279,8 @@ def _in_orders_by_format(texts: pd.Series) -> dict[DateOrder, pd.Series] | None:
     time = f"{clock[0]}%H:%M{':%S' if second else ''}" if clock else ""
     forms: dict[DateOrder, str] = {"dmy": f"%d{mark}%m{mark}%Y{time}", "mdy": f"%m{mark}%d{mark}%Y{time}"}
     read = {
-        o: pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]") for o, form in forms.items()
+        o: _likely(pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]"))
+        for o, form in forms.items()
     }
     return read if bool((read["dmy"].notna() | read["mdy"].notna()).all()) else None
 

@@ -23,6 +23,7 @@ class Command(UserCommand):
         from pathlib import Path
 
         from django.conf import settings
+        from django.core.management.base import CommandError
 
         from Backtest.code_generator import generate_code, write_code
         from strategy_api.cli import load_strategy
@@ -33,9 +34,12 @@ class Command(UserCommand):
         self.stdout.write(generated.code, ending="")
         if not options["save"]:
             return
-        if named.stored is not None:
-            where = strategy_generate_code(strategy=named.stored)["file_path"]
-        else:
-            name, key = named.canonical.strategy_name, named.canonical.content_hash()[:10]
-            where = write_code(generated, name=name, folder=Path(settings.CODES_DIR), key=key)
+        try:
+            if named.stored is not None:
+                where = strategy_generate_code(strategy=named.stored)["file_path"]
+            else:
+                name, key = named.canonical.strategy_name, named.canonical.content_hash()[:10]
+                where = write_code(generated, name=name, folder=Path(settings.CODES_DIR), key=key)
+        except OSError as error:
+            raise CommandError(f"The code could not be written to {settings.CODES_DIR}: {error.strerror}") from error
         self.stderr.write(str(where))
