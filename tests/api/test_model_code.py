@@ -124,8 +124,9 @@ def test_drawn_prices_are_the_same_every_time() -> None:
 
 @pytest.fixture
 def fewer_prices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs are run on three drawn prices in place of twenty, each time they are compared."""
+    """Programs are run on two bundled and three drawn prices in place of all, each time they are compared."""
     monkeypatch.setattr(equivalence, "DRAWN", 3)
+    monkeypatch.setattr(equivalence, "SYMBOLS", ("GOOG", "AAPL"))
 
 
 @pytest.mark.usefixtures("fewer_prices")

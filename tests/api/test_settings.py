@@ -295,7 +295,7 @@ def _is_away_for_a_while(
     wanted = {
         "rsi_entry_level": {"min": 10, "max": 49},
         "rsi_exit_level": {"min": 51, "max": 90},
-        "stop_loss_pct": {"min": 1, "max": 90},
+        "stop_loss_pct": {"min": 1, "max": 15},
     }
     asked = http.post(
         f"{server.url}/api/backtests/optimize/",
