@@ -99,6 +99,8 @@ def search_create(
     """
     from Backtest.search.optimiser import plan
 
+    if not here:
+        queue.check_room(user)  # before what costs time: who is refused often is refused cheaply
     if canonical is None:
         assert strategy is not None
         canonical = canonical_of(strategy)
