@@ -142,7 +142,8 @@ class Operands:
             lengths.append((token.value, unit))
             dash = unit is None and cursor.symbol("-")  # "the 20-, 50- and 200-day averages"
             comma = cursor.symbol(",", "/")
-            cursor.take("UNIT") if dash and comma == "/" else None
+            if dash and comma == "/":
+                cursor.take("UNIT")
             said = cursor.words(join)
             if not said and not comma:
                 break

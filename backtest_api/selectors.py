@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -67,6 +68,10 @@ POLL_S, ALIVE_S = 0.4, 15.0
 
 # All streams look into the database from one thread, over one connection: on PostgreSQL two users with 64 streams each had taken all there are.
 _LOOKS = ThreadPoolExecutor(1, "events")
+_open: Counter[int] = Counter()  # streams, by user
+EASILY = (
+    8  # streams of a user are looked after as often as one; more are the more seldom, so that all together cost no more
+)
 
 
 async def event_stream(*, run: BacktestRun, after: int) -> AsyncIterator[bytes]:
@@ -75,18 +80,22 @@ async def event_stream(*, run: BacktestRun, after: int) -> AsyncIterator[bytes]:
     It waits without holding a thread; a comment now and then shows that the connection lives.
     """
     quiet = time.monotonic()
-    while True:
-        ended, events = await asyncio.get_running_loop().run_in_executor(_LOOKS, _look, run, after)
-        for event in events:
-            after, quiet = event.pk, time.monotonic()
-            data = {**event.data, "at": event.created_at.isoformat()}
-            yield f"id: {event.pk}\nevent: {event.kind}\ndata: {json.dumps(data)}\n\n".encode()
-        if ended:
-            return
-        if time.monotonic() - quiet > ALIVE_S:
-            quiet = time.monotonic()
-            yield b": alive\n\n"
-        await asyncio.sleep(POLL_S)
+    _open[run.user_id] += 1
+    try:
+        while True:
+            ended, events = await asyncio.get_running_loop().run_in_executor(_LOOKS, _look, run, after)
+            for event in events:
+                after, quiet = event.pk, time.monotonic()
+                data = {**event.data, "at": event.created_at.isoformat()}
+                yield f"id: {event.pk}\nevent: {event.kind}\ndata: {json.dumps(data)}\n\n".encode()
+            if ended:
+                return
+            if time.monotonic() - quiet > ALIVE_S:
+                quiet = time.monotonic()
+                yield b": alive\n\n"
+            await asyncio.sleep(POLL_S * max(1, _open[run.user_id] / EASILY))
+    finally:
+        _open[run.user_id] -= 1
 
 
 def _look(run: BacktestRun, after: int) -> tuple[bool, list[RunEvent]]:
