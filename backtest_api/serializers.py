@@ -15,7 +15,7 @@ from Backtest.timeframes import Timeframe
 from Backtest.whole_files import LEFT
 from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestJob, BacktestRun
-from backtest_api.services import artifact_folder
+from backtest_api.results import artifact_folder
 from backtest_api.warnings import of_several
 from data_api.serializers import SYMBOL, TIMEZONE
 from strategy_api.production_serializers import CODE, LookaheadSerializer, RangesField, ResourcesSerializer

@@ -23,6 +23,7 @@ from Backtest.prompts import as_data, render
 from backtest_api import searches
 from backtest_api import selectors as runs
 from backtest_api import services as backtests
+from backtest_api.kinds import kind_of
 from backtest_api.models import BacktestRun
 from backtest_api.serializers import artifacts_of
 from backtest_api.tasks import ring
@@ -316,7 +317,7 @@ def _optimise(talk: Talk, wait_s: float) -> Reply:
     yield talk.act("queued", run_id=run.pk, symbol=run.symbol)
     if talk.here:
         with contextlib.suppress(AlgoAgentError):  # what failed is in its row, and told from there
-            searches.search_execute(run=run)
+            backtests.run_execute(run=run)
     else:
         ring()
         yield f"Search {run.pk} on {run.symbol} is queued.\n"
@@ -382,20 +383,7 @@ def _reports(talk: Talk, made: list[BacktestRun], wait_s: float) -> Reply:
         yield talk.act("finished", run_id=run.pk, status=run.status, artifacts=artifacts_of(run))
         done = run.status == BacktestRun.Status.COMPLETED
         warned = "".join(f"Warning: {warning}\n" for warning in run.warnings)
-        if run.search is not None:
-            yield f"Search {run.pk}: {_found(run) if done else run.error}\n{warned}"
-        else:
-            yield f"Backtest {run.pk}: {_figures(run) if done else run.error}\n{warned}"
-
-
-def _found(run: BacktestRun) -> str:
-    """Return what a search found, and first of all whether to believe it."""
-    result = run.outcome
-    values = ", ".join(f"{name} {value:g}" for name, value in result["best"]["values"].items())
-    reasons = "".join(f"\n- {reason}" for reason in result["verdict"]["reasons"])
-    return (
-        f"{result['verdict']['text']}{reasons}\nThe best of {result['tried']:,} combinations: {values}. {_figures(run)}"
-    )
+        yield f"{kind_of(run).finished(run, _figures(run) if done else run.error)}\n{warned}"
 
 
 def _figures(run: BacktestRun) -> str:
@@ -405,7 +393,7 @@ def _figures(run: BacktestRun) -> str:
     text = f"{run.summary.rstrip('.')}."
     if not run.total_trades:
         return text
-    found = backtests.ranges_ensure(run=run).ranges
+    found = run.ranges
     span = found["sharpe_ratio"] if found else {"low": None}
     around = (
         ""

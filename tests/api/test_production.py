@@ -56,6 +56,7 @@ def repository(isolated: None, tmp_path: Path, settings: Any) -> None:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine too, a closer look at code is part of the answer."""
     monkeypatch.setattr(production, "CLOSELY_S", 3600.0)
+    monkeypatch.setattr("Backtest.search.ranges.CODE_S", 3600.0)
 
 
 @pytest.fixture
