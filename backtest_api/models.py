@@ -48,7 +48,7 @@ class BacktestRun(models.Model):
         CODE = "code"
         SEARCH = "search"
 
-    kind = models.CharField(max_length=16, choices=Kind, default=Kind.CANONICAL)
+    kind = models.CharField(max_length=16, default=Kind.CANONICAL)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="backtests")
     strategy = models.ForeignKey(Strategy, on_delete=models.SET_NULL, null=True, blank=True, related_name="backtests")
     strategy_version = models.PositiveIntegerField(null=True, blank=True)

@@ -196,7 +196,7 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     class Meta:
         model = BacktestRun
         fields: ClassVar = [
-            "id", "strategy_id", "strategy_version", "status", "progress", "symbol", "timeframe", "start_date", "end_date",
+            "id", "kind", "strategy_id", "strategy_version", "status", "progress", "symbol", "timeframe", "start_date", "end_date",
             "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
             "metrics", "cautions", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings", "assumptions",

@@ -29,3 +29,6 @@ class CanonicalKind(SingleKind):
 
         strategy = load_canonical(result.manifest["canonical"]).require()
         return {"ranges": ranges(strategy, result.prices.frame, first=result.prices.first)}
+
+
+KIND = CanonicalKind()

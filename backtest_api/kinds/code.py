@@ -58,3 +58,6 @@ def _settings(run: BacktestRun) -> EngineSettings:
     from Backtest.sandbox import EngineSettings
 
     return EngineSettings(**run.settings)
+
+
+KIND = CodeKind()

@@ -18,9 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="backtestrun",
             name="kind",
-            field=models.CharField(
-                choices=[("canonical", "Canonical"), ("code", "Code"), ("search", "Search")], default="canonical", max_length=16
-            ),
+            field=models.CharField(default="canonical", max_length=16),
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),
     ]
