@@ -488,13 +488,13 @@ def test_others_may_not(api: APIClient, strategy: int, other_user: User) -> None
 def test_on_a_real_server(server: Server) -> None:
     header = {"Authorization": f"Bearer {server.token()}"}
     body = {"code": GOOD, "symbol": "GOOG"}
-    found = http.post(f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=60)
+    found = http.post(f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=240)
     assert found.json()["isolated"] is True
     made = http.post(
-        f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
+        f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=240
     ).json()
     deployed = http.post(
-        f"{server.url}/api/production/strategies/{made['id']}/deploy/", json={}, headers=header, timeout=60
+        f"{server.url}/api/production/strategies/{made['id']}/deploy/", json={}, headers=header, timeout=240
     )
     assert deployed.status_code == 201
     assert (Path(server.environment["VAR_DIR"]) / "deploy" / deployed.json()["path"]).is_file()
