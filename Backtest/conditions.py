@@ -131,13 +131,13 @@ def compute_on(
     return tuple(np.asarray(a, dtype=np.float64) for a in arrays)
 
 
-def first_decision_bar(series: Series, used: set[str]) -> int:
-    """Return the first bar on which rules are judged: that on which every indicator in use has a value.
+def first_decision_bar(series: Series) -> int:
+    """Return the first bar on which rules are judged: that on which every indicator of the series has a value.
 
     Without indicators it is the first bar, with any at the earliest the second. An indicator that never has a value counts
     as warm at once, as in backtesting.py; comparisons with it are never true.
     """
-    warm = [int(np.isnan(a).argmin()) for name in used for a in series[name] if len(a)]
+    warm = [int(np.isnan(a).argmin()) for arrays in series.values() for a in arrays if len(a)]
     return max(1, *warm) if warm else 0
 
 

@@ -9,55 +9,43 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from Backtest.canonical import (
-    All,
+    KINDS,
+    SIDES,
     AnyCondition,
-    AnyOf,
-    BarsHeld,
-    Between,
+    AnyOperand,
     CanonicalStrategy,
-    Compare,
-    Cross,
-    Falling,
-    ForBars,
     IndicatorRef,
+    Kind,
     Not,
     PercentLevel,
-    Rising,
     Rule,
     Side,
-    Time,
-    UnrealizedReturn,
-    WithinBars,
 )
-from Backtest.code_generator import used_indicators
 from Backtest.conditions import (
     Bars,
-    Floats,
     Mask,
     PositionState,
     Truth,
-    compute_indicators,
     evaluate,
-    first_decision_bar,
     operand_values,
 )
-from Backtest.describe import bars_of, spaced
-from Backtest.describe import condition as condition_text
-from Backtest.describe import operand as operand_text
+from Backtest.decision import Account, Action, Decision, Position, Reason, cooldown_left, decide
+from Backtest.describe import bars_of
 from Backtest.errors import DataError
+from Backtest.meaning.core import Clock, Comparison, PositionTest
+from Backtest.meaning.words import spaced
+from Backtest.prepared import Prepared
 from Backtest.timeframes import is_intraday, seconds
-
-Action = Literal["none", "enter", "exit", "reverse"]
 
 
 @dataclass(frozen=True)
-class Account:
+class Holdings:
     """The position at each close, as the strategy's code sees it.
 
     `side` is 1 long, -1 short, 0 flat; `trade` is the row of the trade, -1 when flat;
@@ -99,27 +87,35 @@ class Explainer:
         trades: the backtest's trades in the API's columns, entry_bar and exit_bar being rows of
             `frame`.
         first: the first bar that was asked for; those before it only warmed the indicators up.
+        prepared: the strategy on these prices, where it is there already.
     """
 
-    def __init__(self, strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame, first: int = 0) -> None:
-        self.strategy = strategy.model_copy(update={"indicators": used_indicators(strategy)})
-        self.frame = frame
+    def __init__(
+        self,
+        strategy: CanonicalStrategy,
+        frame: pd.DataFrame,
+        trades: pd.DataFrame,
+        first: int = 0,
+        *,
+        prepared: Prepared | None = None,
+    ) -> None:
+        self.prepared = prepared or Prepared(strategy, frame, first)
+        self.strategy, self.frame, self.start = self.prepared.judged, frame, self.prepared.start
         self.trades = _trade_rows(trades)
         self.close_fill = strategy.execution.trade_on_close
-        series = compute_indicators(self.strategy, frame)
-        self.start = max(first, first_decision_bar(series, set(series)))
-        self.account = self._account()
-        self.bars = Bars(frame, series, self._position_state(), {})
-        self.rules: dict[tuple[str, Side], Mask] = {
-            (kind, side): self._any_rule(kind, side) for kind in ("entry", "exit") for side in ("long", "short")
-        }
+        self.holdings = self._holdings()
+        self.bars = Bars(frame, self.prepared.series, self._position_state())
+        self.holds: dict[tuple[Kind, Side], Mask] = {}
 
-    def _any_rule(self, kind: str, side: Side) -> Mask:
-        rules = self.strategy.entry_rules if kind == "entry" else self.strategy.exit_rules
-        masks = [evaluate(self.strategy, r.when, self.bars).true for r in rules if r.side == side]
-        return np.logical_or.reduce(masks) if masks else np.zeros(len(self.frame), dtype=bool)
+    def rule_holds(self, kind: Kind, side: Side) -> Mask:
+        """Return on which bars a rule of a kind and side is true."""
+        if (kind, side) not in self.holds:
+            rules = self.strategy.rules(kind, side)
+            masks = [evaluate(self.strategy, rule.when, self.bars).true for rule in rules]
+            self.holds[kind, side] = np.logical_or.reduce([np.zeros(len(self.frame), dtype=bool), *masks])
+        return self.holds[kind, side]
 
-    def _account(self) -> Account:
+    def _holdings(self) -> Holdings:
         n = len(self.frame)
         side, trade = np.zeros(n, dtype=np.int8), np.full(n, -1, dtype=np.int64)
         since = np.full(n, -(10**9), dtype=np.int64)
@@ -132,23 +128,34 @@ class Explainer:
             side[first : last + 1] = 1 if row.side == "long" else -1
             trade[first : last + 1] = i
             since[max(last, row.entry_bar if self.close_fill else 0) + 1 :] = row.exit_bar
-        return Account(side, trade, since)
+        return Holdings(side, trade, since)
 
     def _position_state(self) -> PositionState:
         n = len(self.frame)
         held, gain = np.full(n, np.nan), np.full(n, np.nan)
         close = self.frame["Close"].to_numpy(dtype=np.float64)
-        inside = self.account.trade >= 0
+        inside = self.holdings.trade >= 0
         if inside.any():
-            rows = self.account.trade[inside]
+            rows = self.holdings.trade[inside]
             entry_bar = np.array([t.entry_bar for t in self.trades])[rows]
             entry_price = np.array([t.entry_price for t in self.trades])[rows]
             where = np.flatnonzero(inside)
             held[inside] = where - entry_bar + 1
-            gain[inside] = self.account.side[inside] * 100 * (close[inside] / entry_price - 1)
+            gain[inside] = self.holdings.side[inside] * 100 * (close[inside] / entry_price - 1)
         return PositionState(held, gain)
 
     # Decisions -----------------------------------------------------------------------------
+
+    def decide(self, bar: int) -> Decision:
+        """Return what the strategy does at the close of a bar; the equity of that close is not known here, nor are sizes by it."""
+        truths = {(kind, side): bool(self.rule_holds(kind, side)[bar]) for kind in KINDS for side in SIDES}
+        held, state = int(self.holdings.side[bar]), self.bars.position
+        assert state is not None
+        position = Position("long" if held > 0 else "short", int(state.bars_held[bar])) if held else None
+        return decide(self.strategy, truths, position, self._account(bar), self.prepared.bar(bar))
+
+    def _account(self, bar: int) -> Account:
+        return Account(np.nan, bar - int(self.holdings.flat_since[bar]))
 
     def decision(self, bar: int) -> tuple[Action, Side | None]:
         """Return what the rules decide at the close of a bar; for `reverse` the new side.
@@ -156,35 +163,8 @@ class Explainer:
         At the last bar nothing is entered, since no bar is left to fill the order. Whether an
         order could be paid for is the broker's matter.
         """
-        if bar < self.start:
-            return "none", None
-        last = bar == len(self.frame) - 1
-        held = int(self.account.side[bar])
-        sides = self.strategy.sides
-        if held:
-            side: Side = "long" if held > 0 else "short"
-            if not self._leaves(bar, side):
-                return "none", None
-            other: Side = "short" if side == "long" else "long"
-            if other in sides and not self.strategy.risk.cooldown_bars and not last and self._enters(bar, other):
-                return "reverse", other
-            return "exit", side
-        if last or self._cooldown_left(bar) > 0:
-            return "none", None
-        for side in sides:
-            if self._enters(bar, side):
-                return "enter", side
-        return "none", None
-
-    def _leaves(self, bar: int, side: Side) -> bool:
-        limit = self.strategy.risk.max_bars
-        state = self.bars.position
-        if limit and state is not None and state.bars_held[bar] >= limit:
-            return True
-        return bool(self.rules[("exit", side)][bar])
-
-    def _enters(self, bar: int, side: Side) -> bool:
-        return bool(self.rules[("entry", side)][bar]) and not bool(self.rules[("exit", side)][bar])
+        decided = self.decide(bar)
+        return decided.action, decided.side
 
     # Explanations --------------------------------------------------------------------------
 
@@ -222,7 +202,7 @@ class Explainer:
     def explain(self, at: pd.Timestamp) -> dict[str, Any]:
         """Return position, every rule with the values it saw, and what was decided at a bar."""
         bar = self.find_bar(at)
-        action, side = self.decision(bar)
+        decided = self.decide(bar)
         row = self.frame.iloc[bar]
         return {
             "bar": bar,
@@ -235,9 +215,9 @@ class Explainer:
                 *(self._rule(f"entry_rules[{i}]", "entry", r, bar) for i, r in enumerate(self.strategy.entry_rules)),
                 *(self._rule(f"exit_rules[{i}]", "exit", r, bar) for i, r in enumerate(self.strategy.exit_rules)),
             ],
-            "decision": {"action": action, "side": side},
+            "decision": {"action": decided.action, "side": decided.side},
             "orders": self._orders(bar),
-            "answer": self._instead(bar, at) + self._answer(bar, action, side),
+            "answer": self._instead(bar, at) + self._answer(bar, decided),
         }
 
     def explain_day(self, day: date) -> dict[str, Any]:
@@ -262,33 +242,21 @@ class Explainer:
         return {**shown, "answer": " ".join(parts), "day": {"date": str(day), "bars": len(bars), "events": events}}
 
     def _event(self, bar: int) -> dict[str, Any]:
-        action, side = self.decision(bar)
+        decided = self.decide(bar)
         return {
             "bar": bar,
             "time": self._when(bar),
-            "decision": {"action": action, "side": side},
+            "decision": {"action": decided.action, "side": decided.side},
             "orders": self._orders(bar),
-            "answer": self._answer(bar, action, side),
+            "answer": self._answer(bar, decided),
         }
 
     def _quiet(self, bars: list[int], *, begin: str) -> str:
         """Say why nothing was decided on some bars of a day, how often each, and what the last of them lacked."""
-        counts = Counter(self._why_quiet(bar) for bar in bars)
+        decisions = [self.decide(bar) for bar in bars]
+        counts = Counter(_QUIET[decided.reasons[-1]] for decided in decisions)
         why = ", ".join(f"{reason} ({count} bar{'s' * (count > 1)})" for reason, count in counts.items())
-        return f"{begin} was decided: {why}. {self._clock(bars[-1])}: {self._answer(bars[-1], 'none', None)}"
-
-    def _why_quiet(self, bar: int) -> str:
-        if bar < self.start:
-            return "the indicators are warming up"
-        if self.account.side[bar]:
-            return "the position is held"
-        if bar < len(self.frame) - 1 and self._cooldown_left(bar) > 0:
-            return "the cooldown is not over"
-        return "no entry is true"
-
-    def _cooldown_left(self, bar: int) -> int:
-        """Return for how many bars, this one counted, there is no entry after the last exit; 0 or less when there may be."""
-        return self.strategy.risk.cooldown_bars - (bar - int(self.account.flat_since[bar]))
+        return f"{begin} was decided: {why}. {self._clock(bars[-1])}: {self._answer(bars[-1], decisions[-1])}"
 
     def _clock(self, bar: int) -> str:
         """Return the time of day of a bar."""
@@ -319,7 +287,7 @@ class Explainer:
         return f"The {row.exit_reason.replace('_', ' ') or 'exit'} closed it at {price}."
 
     def _position(self, bar: int) -> dict[str, Any] | None:
-        index = int(self.account.trade[bar])
+        index = int(self.holdings.trade[bar])
         if index < 0:
             return None
         row, state = self.trades[index], self.bars.position
@@ -343,31 +311,36 @@ class Explainer:
                 orders.append({"order": "exit", "side": row.side, "price": row.exit_price, "reason": row.exit_reason})
         return orders
 
-    def _answer(self, bar: int, action: Action, side: Side | None) -> str:
+    def _answer(self, bar: int, decided: Decision) -> str:
         """Say what was filled in a bar, and what was decided at its close and why."""
-        return " ".join(part for part in (self._fills(bar), self._decided(bar, action, side)) if part)
+        return " ".join(part for part in (self._fills(bar), self._decided(bar, decided)) if part)
 
-    def _decided(self, bar: int, action: Action, side: Side | None) -> str:
-        when = "at this close" if self.close_fill else "at the next open"
-        if bar < self.start:
-            first = self._when(min(self.start, len(self.frame) - 1))
-            return f"The indicators are warming up: the first decision is at the close of {first}."
-        if action == "enter" and not any(t.entry_bar == bar + (not self.close_fill) for t in self.trades):
-            return f"The {side} entry is true, but its order was not filled: the equity does not pay for it."
-        if action == "enter":
-            return f"The {side} entry is true, so a {side} order goes out, to be filled {when}."
-        if action == "exit":
-            return f"The {side} exit is true, so the position is closed {when}."
-        if action == "reverse":
-            return f"The exit and the {side} entry are true, so the position is reversed {when}."
-        if self.account.side[bar]:
-            return "The position is held: no exit is true."
-        if bar == len(self.frame) - 1:
-            return "This is the last bar: no order could be filled after it."
-        wait = self._cooldown_left(bar)
-        if wait > 0:
-            after = f" and for {wait - 1} more bar{'s' * (wait > 2)}" if wait > 1 else ""
-            return f"No entry at this bar{after}: the cooldown after the last exit is not over."
+    def _decided(self, bar: int, decided: Decision) -> str:
+        side, when = decided.side, "at this close" if self.close_fill else "at the next open"
+        match decided.action, decided.reasons[-1]:
+            case "enter", _:
+                if not any(t.entry_bar == bar + (not self.close_fill) for t in self.trades):
+                    return f"The {side} entry is true, but its order was not filled: the equity does not pay for it."
+                return f"The {side} entry is true, so a {side} order goes out, to be filled {when}."
+            case "exit", _:
+                return f"The {side} exit is true, so the position is closed {when}."
+            case "reverse", _:
+                return f"The exit and the {side} entry are true, so the position is reversed {when}."
+            case _, "warming_up":
+                first = self._when(min(self.start, len(self.frame) - 1))
+                return f"The indicators are warming up: the first decision is at the close of {first}."
+            case _, "held":
+                return "The position is held: no exit is true."
+            case _, "last_bar":
+                return "This is the last bar: no order could be filled after it."
+            case _, "cooldown":
+                wait = cooldown_left(self.strategy, self._account(bar))
+                after = f" and for {wait - 1} more bar{'s' * (wait > 2)}" if wait > 1 else ""
+                return f"No entry at this bar{after}: the cooldown after the last exit is not over."
+        return self._lacking(bar)
+
+    def _lacking(self, bar: int) -> str:
+        """Say what would have had to change for an entry."""
         reasons = []
         for rule in self.strategy.entry_rules:
             if evaluate(self.strategy, rule.when, self.bars).true[bar]:
@@ -386,75 +359,82 @@ class Explainer:
 
     def _clause(self, node: AnyCondition, bar: int) -> dict[str, Any]:
         result: dict[str, Any] = {
-            "text": condition_text(self.strategy, node),
+            "text": node.text(self.strategy),
             "type": node.type,
             "truth": self._truth(node, bar),
             "values": self._values(node, bar),
         }
-        if isinstance(node, All | AnyOf):
-            result["clauses"] = [self._clause(c, bar) for c in node.conditions]
-        elif isinstance(node, Not | ForBars | WithinBars):
-            result["clauses"] = [self._clause(node.condition, bar)]
+        if inside := node.conditions_inside():
+            result["clauses"] = [self._clause(condition, bar) for condition in inside]
         return result
 
     def _values(self, node: AnyCondition, bar: int) -> dict[str, float | str | None]:
+        """Return what a condition saw: its operands, also a bar before where it looks there, the time, the position."""
         values: dict[str, float | str | None] = {}
-        operands: list[Any] = []
-        if isinstance(node, Compare | Cross):
-            operands = [node.left, node.right]
-        elif isinstance(node, Between):
-            operands = [node.low, node.operand, node.high]
-        elif isinstance(node, Rising | Falling):
-            operands = [node.operand]
-        for operand in operands:
-            array: Floats = operand_values(self.strategy, operand, self.bars)
-            values[operand_text(self.strategy, operand)] = _number(array[bar])
-            if isinstance(node, Cross | Rising | Falling) and bar:
-                values[f"{operand_text(self.strategy, operand)} a bar before"] = _number(array[bar - 1])
-        if isinstance(node, Time):
-            values["time"] = self._when(bar)
+        if node.conditions_inside():
+            return values
+        backs: dict[AnyOperand, int] = {}
         state = self.bars.position
-        if isinstance(node, BarsHeld) and state is not None:
-            values["bars held"] = _number(state.bars_held[bar])
-        if isinstance(node, UnrealizedReturn) and state is not None:
-            values["unrealized return"] = _number(state.unrealized_return_pct[bar])
+        assert state is not None
+        for part in node.core("").walk():
+            if isinstance(part, Comparison):
+                for term in (part.left, part.right):
+                    backs[term.operand] = max(term.back, backs.get(term.operand, 0))
+            elif isinstance(part, Clock):
+                values["time"] = self._when(bar)
+            elif isinstance(part, PositionTest):
+                asked = {"bars held": state.bars_held, "unrealized return": state.unrealized_return_pct}
+                values[part.asked] = _number(asked[part.asked][bar])
+        for operand, back in backs.items():
+            text = operand.text(self.strategy)
+            values[text] = self._value(operand, bar)
+            if back and bar:
+                values[f"{text} a bar before"] = self._value(operand, bar - 1)
         return values
+
+    def _value(self, operand: AnyOperand, bar: int) -> float | None:
+        return _number(operand_values(self.strategy, operand, self.bars)[bar])
 
     def _changes(self, node: AnyCondition, bar: int, *, want: bool) -> list[str]:
         """Return the fewest clauses that would have to change, each with what it needed."""
         if isinstance(node, Not):
             return self._changes(node.condition, bar, want=not want)
-        if isinstance(node, All | AnyOf):
-            parts = [c for c in node.conditions if self._truth(c, bar) is not want]
+        if node.joins:
+            parts = [c for c in node.conditions_inside() if self._truth(c, bar) is not want]
             options = [self._changes(c, bar, want=want) for c in parts]
-            if isinstance(node, All) == want:
+            if (node.joins == "and") == want:
                 return [text for option in options for text in option]
             return min(options, key=len, default=[])
         return [self._needed(node, bar, want=want)]
 
     def _needed(self, node: AnyCondition, bar: int, *, want: bool) -> str:
+        statement = node.core("") if want else node.core("").negated()
+        if isinstance(statement, Comparison):
+            left, right = statement.left.operand, statement.right.operand
+            return f"{self._was(left, bar)}, needed {statement.sign} {self._level(right, bar)}"
         values = ", ".join(f"{k} was {_shown(v)}" for k, v in self._values(node, bar).items() if not _is_number(k))
-        if isinstance(node, Compare):
-            op = node.op if want else {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!="}[node.op]
-            right = operand_text(self.strategy, node.right)
-            return f"{_left_value(self, node, bar)}, needed {op} {_right_value(self, node, bar, right)}"
-        text = condition_text(self.strategy, node)
+        text = node.text(self.strategy)
         return f"{values}; needed: {text}" if want else f"{values}; needed: not ({text})"
 
+    def _was(self, operand: AnyOperand, bar: int) -> str:
+        name = operand.text(self.strategy)
+        if isinstance(operand, IndicatorRef) and not operand.offset:
+            name = self.strategy.indicator(operand.id).column(operand.output)
+        return f"{name} was {_shown(self._value(operand, bar))}"
 
-def _left_value(explainer: Explainer, node: Compare, bar: int) -> str:
-    name = operand_text(explainer.strategy, node.left)
-    if isinstance(node.left, IndicatorRef) and not node.left.offset:
-        name = explainer.strategy.indicator(node.left.id).column(node.left.output)
-    value = operand_values(explainer.strategy, node.left, explainer.bars)[bar]
-    return f"{name} was {_shown(_number(value))}"
+    def _level(self, operand: AnyOperand, bar: int) -> str:
+        text = operand.text(self.strategy)
+        return text if _is_number(text) else f"{text}, which was {_shown(self._value(operand, bar))}"
 
 
-def _right_value(explainer: Explainer, node: Compare, bar: int, text: str) -> str:
-    if _is_number(text):
-        return text
-    value = operand_values(explainer.strategy, node.right, explainer.bars)[bar]
-    return f"{text}, which was {_shown(_number(value))}"
+# Why nothing was decided, of many bars.
+_QUIET: dict[Reason, str] = {
+    "warming_up": "the indicators are warming up",
+    "held": "the position is held",
+    "cooldown": "the cooldown is not over",
+    "last_bar": "no entry is true",
+    "no_entry": "no entry is true",
+}
 
 
 def _is_number(text: str) -> bool:
@@ -489,23 +469,19 @@ def _same(price: float, other: float) -> bool:
     return bool(np.isclose(price, other, rtol=1e-10, atol=0))
 
 
-def exit_reasons(
-    strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame, *, first: int = 0
-) -> list[str]:
+def exit_reasons(prepared: Prepared, trades: pd.DataFrame) -> list[str]:
     """Return why each trade ended: exit_rule, max_bars, stop_loss, trailing_stop, take_profit or
     end_of_data. What a loss of everything ended, which equity tells, is not known here."""
-    explainer = Explainer(strategy, frame, trades, first)
-    state = explainer.bars.position
-    assert state is not None
-    reasons = []
+    strategy, frame = prepared.strategy, prepared.frame
+    explainer = Explainer(strategy, frame, trades, prepared=prepared)
+    reasons: list[str] = []
     last = len(frame) - 1
     for row in explainer.trades:
         signal = row.exit_bar if strategy.execution.trade_on_close else row.exit_bar - 1
-        asked = signal >= max(explainer.start, row.entry_bar) and explainer.account.side[signal] != 0
-        if asked and strategy.risk.max_bars and state.bars_held[signal] >= strategy.risk.max_bars:
-            reasons.append("max_bars")
-        elif asked and explainer.rules[("exit", row.side)][signal]:
-            reasons.append("exit_rule")
+        asked = signal >= max(explainer.start, row.entry_bar) and explainer.holdings.side[signal] != 0
+        decided = explainer.decide(signal) if asked else None
+        if decided is not None and decided.action in ("exit", "reverse"):
+            reasons.append(decided.reasons[0])
         elif row.exit_bar == last and _at_end(row, frame):
             reasons.append("end_of_data")
         else:
