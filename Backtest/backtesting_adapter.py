@@ -29,10 +29,10 @@ from Backtest.data_manager import DataManager
 from Backtest.describe import bars_of
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
-from Backtest.explain import exit_reasons
 from Backtest.kernel.figures import cautions
 from Backtest.meaning.words import dollars, plain
 from Backtest.prepared import Prepared
+from Backtest.replay import exit_reasons
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
 from Backtest.sandbox.audit import backtesting_stats
 from Backtest.sessions import Session

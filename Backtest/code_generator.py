@@ -478,10 +478,7 @@ class _Generator:
             other: Side = "short" if side == "long" else "long"
             if other in sides and not risk.cooldown_bars:
                 action += [f"if {self._enter(other)}:", f"    self.enter_{other}()"]
-            if len(action) == 1 and len(sides) == 2:
-                branches.append((held, [f"if {leave}:", *_indent(action)]))
-            else:
-                branches.append((held, [f"if {leave}:", *_indent(action)]))
+            branches.append((held, [f"if {leave}:", *_indent(action)]))
         if risk.cooldown_bars:
             branches.append(("self.cooling_down()", ["return"]))
         for side in sides:
