@@ -22,13 +22,13 @@ import pandas as pd
 from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back
 from Backtest.code_check import streams
 from Backtest.code_generator import GeneratedCode, generate_code
-from Backtest.conditions import time_mask
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.quality import gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
 from Backtest.describe import bars_of
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
+from Backtest.judge import time_mask
 from Backtest.kernel.figures import cautions
 from Backtest.meaning.words import dollars, plain
 from Backtest.prepared import Prepared

@@ -18,15 +18,14 @@ from Backtest.canonical import (
     FixedCash,
     FixedUnits,
     Kind,
+    LevelName,
     PercentLevel,
     PercentOfEquity,
-    RiskReward,
     Side,
 )
 from Backtest.errors import ExecutionError
 
 Action = Literal["none", "enter", "exit", "reverse"]
-LevelName = Literal["stop_loss", "trailing_stop", "take_profit"]
 Reason = Literal[
     "warming_up",  # the indicators have no values yet
     "last_bar",  # no bar is left to fill an order
@@ -40,7 +39,6 @@ Reason = Literal[
     "less_than_one_unit",  # the size comes to nothing, so nothing is ordered
 ]
 Truths = Mapping[tuple[Kind, Side], bool]
-LEVEL_NAMES: tuple[LevelName, ...] = ("stop_loss", "trailing_stop", "take_profit")
 FULL = 1 - sys.float_info.epsilon  # backtesting.py's share for all of the equity
 
 
@@ -205,8 +203,7 @@ def _entry(strategy: CanonicalStrategy, side: Side, account: Account, bar: Bar, 
 def _levels(strategy: CanonicalStrategy, bar: Bar) -> Levels | None:
     """Return the levels of an order; None where one in ATR is at no distance."""
     found: dict[LevelName, Distance] = {}
-    for name in LEVEL_NAMES:
-        level = getattr(strategy.risk, name)
+    for name, level in strategy.risk.levels().items():
         if isinstance(level, PercentLevel):
             found[name] = Distance(level.value / 100)
         elif isinstance(level, AtrLevel):
@@ -214,7 +211,7 @@ def _levels(strategy: CanonicalStrategy, bar: Bar) -> Levels | None:
             if not points > 0:
                 return None
             found[name] = Distance(None, points)
-        elif isinstance(level, RiskReward):
+        else:
             found[name] = _multiple(strategy, level.ratio, found)
     return Levels(found)
 

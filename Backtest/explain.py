@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import AnyCondition, AnyOperand, CanonicalStrategy, IndicatorRef, Not, Rule
-from Backtest.conditions import Truth, evaluate, operand_values
 from Backtest.decision import Decision, Reason, cooldown_left
 from Backtest.describe import bars_of
 from Backtest.errors import DataError
+from Backtest.judge import Truth, evaluate, operand_values
 from Backtest.meaning.core import Clock, Comparison, PositionTest
 from Backtest.meaning.words import spaced
 from Backtest.prepared import Prepared

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import AtrLevel, CanonicalStrategy, atr_indicator, used_indicators
-from Backtest.conditions import Floats, Series, compute_indicators, first_decision_bar
-from Backtest.decision import LEVEL_NAMES, Bar, LevelName
+from Backtest.canonical import AtrLevel, CanonicalStrategy, LevelName, atr_indicator, used_indicators
+from Backtest.decision import Bar
+from Backtest.series import Floats, Series, compute_indicators, first_decision_bar
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,9 @@ class Prepared:
     @cached_property
     def atr(self) -> dict[LevelName, Floats]:
         """The ATR of each stop and target that is measured by it, float64, one item a bar."""
-        levels = {name: getattr(self.strategy.risk, name) for name in LEVEL_NAMES}
         return {
             name: self.series[atr_indicator(self.strategy, level).id][0]
-            for name, level in levels.items()
+            for name, level in self.strategy.risk.levels().items()
             if isinstance(level, AtrLevel)
         }
 

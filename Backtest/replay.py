@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import KINDS, SIDES, CanonicalStrategy, Kind, PercentLevel, Side
-from Backtest.conditions import Bars, Mask, PositionState, evaluate
 from Backtest.decision import Account, Action, Decision, Position, decide
+from Backtest.judge import Bars, Mask, PositionState, evaluate
 from Backtest.prepared import Prepared
 
 

@@ -81,6 +81,7 @@ class RiskPercent(Model):
         return f"risk {plain(self.value)}% of equity per trade"
 
 
+LevelName = Literal["stop_loss", "trailing_stop", "take_profit"]
 LEVELS: tuple[type[Model], ...] = (PercentLevel, AtrLevel, RiskReward)
 SIZES: tuple[type[Model], ...] = (PercentOfEquity, FixedUnits, FixedCash, RiskPercent)
 StopLoss = Annotated[Union[PercentLevel, AtrLevel], Field(discriminator="type")]
@@ -97,6 +98,15 @@ class Risk(Model):
     max_bars: Bars | None = None
     cooldown_bars: Annotated[int, Field(ge=0, le=100_000)] = 0
     position_size: PositionSize = PercentOfEquity()
+
+    def levels(self) -> dict[LevelName, PercentLevel | AtrLevel | RiskReward]:
+        """Return the stops and the target there are, stops first."""
+        found: dict[LevelName, PercentLevel | AtrLevel | RiskReward | None] = {
+            "stop_loss": self.stop_loss,
+            "trailing_stop": self.trailing_stop,
+            "take_profit": self.take_profit,
+        }
+        return {name: level for name, level in found.items() if level is not None}
 
     def sentences(self) -> list[str]:
         """Return protection and size in English."""

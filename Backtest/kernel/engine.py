@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.conditions import Floats, compute_on, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, figures, order_book
@@ -20,6 +19,7 @@ from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
 from Backtest.priority import aside
+from Backtest.series import Floats, compute_on, input_columns
 from Backtest.sessions import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]

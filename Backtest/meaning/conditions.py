@@ -1,7 +1,7 @@
 """The conditions of a rule, one class each: its fields, how it is said (`text`), and what it means (`core`).
 
 A new condition is a class here: it enters schema, English, generated code, compiled engine, explanation and the search for
-contradictions by these two methods. `Backtest/conditions.py`, the second opinion, needs a case of its own.
+contradictions by these two methods. `Backtest/judge.py`, the second opinion, needs a case of its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ OPERATOR_WORDS = {"<": "is below", "<=": "is at most", ">": "is above", ">=": "i
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 StepBars = Annotated[int, Field(ge=1, le=500)]
 WindowBars = Annotated[int, Field(ge=2, le=500)]
-
 
 CONDITIONS: list[type[AnyCondition]] = []  # each with a `type` of its own, in the order of this file
 
@@ -85,7 +84,7 @@ class AnyCondition(Model):
 def compared(
     left: AnyOperand, sign: Sign, right: AnyOperand, left_path: str, right_path: str, back: int = 0
 ) -> Comparison:
-    """Return a comparison of two operands; a number on the right, held against an indicator, is a level of its own name."""
+    """Return a comparison of two operands; a number on the right beside an indicator is called, for example, `rsi_entry_level`."""
     name = left.id.split("_")[0].split("@")[0].lower() if isinstance(left, IndicatorRef) else ""
     called = f"{name}_{{role}}_level" if name else ""
     return Comparison(Term(left, left_path, back), sign, Term(right, right_path, back, called))
