@@ -233,17 +233,18 @@ def load_indicators(indicators: Sequence[Any], timeframe: str) -> Loaded:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    text = ""
+    """Return the path of a field: pydantic puts the type of a part before its fields, which may bear the same name."""
+    text, after_type = "", False
     for part in loc:
+        after_type = not after_type and (part in REGISTRY or part in _TAGS)
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part not in REGISTRY and part not in _TAGS:
+        elif not after_type:
             text += f".{part}" if text else part
     return text
 
 
-# pydantic puts the type of a part into the path of an error, where `value` is a field as well.
-_TAGS = {tag(kind) for kind in (*CONDITIONS, *OPERANDS, *LEVELS, *SIZES)} - {"value"}
+_TAGS = {tag(kind) for kind in (*CONDITIONS, *OPERANDS, *LEVELS, *SIZES)}
 
 
 def _finding(severity: Severity, code: str, field: str, message: str, suggestion: str = "") -> Diagnostic:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from Backtest.canonical import CONDITIONS, AnyCondition, CanonicalStrategy, looks_back, tag
+from Backtest.canonical import CONDITIONS, AnyCondition, CanonicalStrategy, Cross, looks_back, tag
 from Backtest.diagnostics import diagnose
 from Backtest.judge import Bars, evaluate
 from Backtest.kernel import Kernel
@@ -167,6 +168,10 @@ def test_the_compilers_know_no_condition() -> None:
         tree = ast.parse(Path("Backtest", path).read_text(encoding="utf-8"))
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         assert not used & names - {"Time"}, path
+
+
+def test_the_example_of_the_documentation_is_the_code() -> None:
+    assert inspect.getsource(Cross.core) in Path("docs/canonical.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("bound", ["low", "high"])
