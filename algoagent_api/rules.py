@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from data_api.sources import NAMES as PROVIDERS
+
 Rule = tuple[Callable[[Any], bool], str]
 
-PROVIDERS = ("bundled", "yahoo")
 VENDORS = ("google-gla", "anthropic", "openai", "openrouter", "ollama")
 GATES = ("min_trades", "min_sharpe", "max_drawdown", "min_profit_factor", "min_return_pct")
 BROKERS = ("filesystem", "memory", "redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp")

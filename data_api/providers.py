@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -10,13 +9,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from auth_api.models import User
 from Backtest.data import Provider
-from Backtest.data.bundled import BundledProvider
-from Backtest.data.cache import CachedProvider
 from Backtest.data.uploaded import Upload, UploadedProvider
-from Backtest.data.yahoo import YahooProvider
 from Backtest.data_manager import DataManager
 from Backtest.timeframes import seconds
 from data_api.models import DataSet
+from data_api.sources import NAMES, provider_of
 
 
 def _uploads(user: User) -> Provider:
@@ -34,19 +31,10 @@ def _uploads(user: User) -> Provider:
     return UploadedProvider(find)
 
 
-def _yahoo() -> Provider:
-    folder = Path(settings.DATA_CACHE_DIR)
-    provider = YahooProvider(timeout_s=settings.YAHOO_TIMEOUT_S, state_folder=folder / "yfinance")
-    return CachedProvider(provider, folder)
-
-
-PROVIDERS: dict[str, Callable[[], Provider]] = {"bundled": BundledProvider, "yahoo": _yahoo}
-
-
 def get_data_manager(*, user: User | None = None) -> DataManager:
     """Return a user's uploads followed by the providers of DATA_PROVIDERS, in its order."""
-    unknown = [name for name in settings.DATA_PROVIDERS if name not in PROVIDERS]
+    unknown = [name for name in settings.DATA_PROVIDERS if name not in NAMES]
     if unknown:
-        raise ImproperlyConfigured(f"DATA_PROVIDERS names {unknown[0]!r}; known are {', '.join(PROVIDERS)}")
-    chosen = [PROVIDERS[name]() for name in settings.DATA_PROVIDERS]
+        raise ImproperlyConfigured(f"DATA_PROVIDERS names {unknown[0]!r}; known are {', '.join(NAMES)}")
+    chosen = [provider_of(name) for name in settings.DATA_PROVIDERS]
     return DataManager([_uploads(user), *chosen] if user is not None else chosen)

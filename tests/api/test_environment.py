@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from algoagent_api import environment, rules
-from data_api.providers import PROVIDERS
+from data_api.sources import NAMES, provider_of
 from strategy_api.production import Gates
 from tests.live import Server, end, free_port, http, serve, web
 from tests.live import environment as live_environment
@@ -295,8 +295,12 @@ def test_the_names_of_earlier_documents(tmp_path: Path) -> None:
     assert "keep JWT_ACCESS_SECONDS" in both.stderr
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_each_source_of_prices_makes_a_provider_of_its_name(name: str) -> None:
+    assert provider_of(name).name == name
+
+
 def test_the_known_names_are_those_of_the_code() -> None:
-    assert set(rules.PROVIDERS) == set(PROVIDERS)
     assert set(rules.GATES) == set(Gates.model_fields)
 
 
