@@ -8,13 +8,9 @@ from typing import Any
 from Backtest.canonical import AnyOperand, Compare, IndicatorRef, Operator, Value
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
+from Strategy.words import small, spans
 
 _AGES = {"HIGHEST": "HIGHAGE", "LOWEST": "LOWAGE"}
-_HOW_LONG: dict[str, Operator] = {
-    "more than": ">", "over": ">", "at least": ">=", "no less than": ">=", "less than": "<", "fewer than": "<", "under": "<",
-    "at most": "<=", "no more than": "<=", "not more than": "<=",
-}  # fmt: skip
-_HAPPENED = ("was made", "was set", "was hit", "was", "occurred", "happened", "came", "came in", "formed")
 
 
 class Ages:
@@ -28,9 +24,9 @@ class Ages:
     def operand(self) -> IndicatorRef | None:
         """Read "bars since the highest high of the last 20 bars" as a value."""
         cursor = self.cursor
-        cursor.words("the number of", "number of")
-        unit = cursor.take("UNIT")
-        if unit is None or not cursor.words("since", noise=False):
+        cursor.words(spans.NUMBER_OF)
+        unit = cursor.take(spans.UNIT)
+        if unit is None or not cursor.words(small.SINCE, noise=False):
             return None
         found = self._age()
         return found if found is not None and self.draft.bars(1, unit) == 1 else None
@@ -46,10 +42,10 @@ class Ages:
 
     def _since(self) -> Compare | None:
         cursor = self.cursor
-        cursor.words("it has been", "it's been", "it is", "it's", "there have been", noise=False)
+        cursor.words(spans.IT_HAS_BEEN, noise=False)
         op, bars = self._span()
-        cursor.words("have passed", "passed", "ago", "or more", noise=False)
-        if bars is None or not cursor.words("since", noise=False):
+        cursor.words(spans.HAVE_PASSED, noise=False)
+        if bars is None or not cursor.words(small.SINCE, noise=False):
             return None
         if op == "==":
             self.draft.assume("age", f"{bars} bars since then means exactly so many", "at least so many")
@@ -57,21 +53,21 @@ class Ages:
 
     def _ago(self) -> Compare | None:
         age = self._age()
-        if age is None or not self.cursor.words(*_HAPPENED, noise=False):
+        if age is None or not self.cursor.words(spans.HAPPENED, noise=False):
             return None
-        within = self.cursor.words("within the last", "in the last", "within the past", "in the past", noise=False)
+        within = self.cursor.words(spans.WITHIN_THE_LAST, noise=False)
         op, bars = self._span()
         if within:
             return self._compare(age, "<", bars) if op == "==" else None
-        return self._compare(age, op, bars) if self.cursor.take("AGO", noise=False) else None
+        return self._compare(age, op, bars) if self.cursor.take(spans.AGO, noise=False) else None
 
     def _span(self) -> tuple[Operator, int | None]:
         """Read "more than 10 bars", "3 days"; without words of comparison exactly so many are meant."""
-        op = self.cursor.words(*_HOW_LONG, noise=False)
+        op: Operator = self.cursor.take(spans.HOW_LONG, noise=False) or "=="
         token = self.cursor.number(percent=False, noise=False)
-        unit: Any = self.cursor.take("UNIT", noise=False) if token else None
+        unit: Any = self.cursor.take(spans.UNIT, noise=False) if token else None
         bars = self.draft.bars(token.value, unit) if token and unit else None
-        return _HOW_LONG[op] if op else "==", bars
+        return op, bars
 
     def _age(self) -> IndicatorRef | None:
         """Read an extreme and return how many bars ago it was, this bar included in the search for it."""

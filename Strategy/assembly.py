@@ -27,10 +27,10 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.timeframes import is_intraday
 from Strategy.draft import Draft, Exit
-from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.price_moves import settle_moves, settle_trails
 from Strategy.statements import opposite
 from Strategy.units import Units
+from Strategy.words.indicator_words import MOVING_AVERAGES
 
 
 def assemble(draft: Draft) -> None:

@@ -8,69 +8,9 @@ from Backtest.canonical import All, AnyCondition, Compare, Math, Not, Price
 from Backtest.timeframes import in_words, is_intraday
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
+from Strategy.words import candles, comparing, moving, prices, small
 
 _MOST_BARS = 21  # of which the narrowest range is told by comparing the last with each of the others
-_BEFORE = (
-    "yesterday had", "the previous bar had", "the previous day had", "yesterday was", "yesterday is", "yesterday", "the previous bar was", "the previous bar is", "the previous day was", "the previous day is", "the prior day was",
-    "the prior bar was", "the prior day is", "the prior bar is", "the day before was", "the bar before was", "the previous candle was", "the previous candle is", "previous bar is",
-    "previous bar was", "prior bar is", "prior bar was", "prior day was", "prior day is", "previous day was", "previous day is",
-)  # fmt: skip
-_NOW = (
-    "today is", "today was", "today", "the current bar is", "current bar is", "this bar is", "the bar is", "the day is", "bar is", "day is", "the candle is", "this candle is", "it is", "it's",
-    "today has", "the bar has", "this bar has", "the day has", "the current bar has", "it has", "there is", "there's", "we have", "we get", "price forms", "price makes", "price prints", "the market forms", "the market makes", "the stock forms", "the stock makes",
-    "the last bar is", "the last bar was", "the latest bar is", "the last day was", "the last day is",
-)  # fmt: skip
-_RANGE = (
-    "range",
-    "day's range",
-    "bar's range",
-    "daily range",
-    "today's range",
-    "high low range",
-    "trading range",
-    "candle's range",
-)
-_WIDTHS = {
-    "narrowest": "<",
-    "smallest": "<",
-    "tightest": "<",
-    "lowest": "<",
-    "widest": ">",
-    "largest": ">",
-    "biggest": ">",
-}
-_SPAN = (
-    "of the last",
-    "in the last",
-    "of the past",
-    "in the past",
-    "over the last",
-    "over the past",
-    "in",
-    "of",
-    "for",
-    "over",
-    "within the last",
-)
-# Words of a place or a level: what stands behind them is no condition of its own.
-_OF = (
-    "of",
-    "from",
-    "than",
-    "above",
-    "below",
-    "over",
-    "under",
-    "beyond",
-    "through",
-    "past",
-    "to",
-    "between",
-    "both",
-    "two",
-    "2",
-    "double",
-)
 _FRAMES_OF = {"day": "1d", "week": "1wk"}
 
 
@@ -87,12 +27,12 @@ class BarShapes:
         if "exact" in self.draft.flags or self._inside_a_phrase():
             return None
         mark = cursor.mark()
-        cursor.words("after", "on", noise=False)
-        back = 1 if cursor.words(*_BEFORE, noise=False) else 0
+        cursor.words(small.AFTER, small.ON, noise=False)
+        back = 1 if cursor.words(candles.BEFORE, noise=False) else 0
         if not back:
-            cursor.words(*_NOW, noise=False)
-        negated = cursor.words("not", noise=False) is not None
-        cursor.words("a", "an", "the", noise=False)
+            cursor.words(candles.NOW, noise=False)
+        negated = cursor.words(small.NOT, noise=False) is not None
+        cursor.words(small.ARTICLES, noise=False)
         found = self._enclosing(back) or self._narrow_by_name(back) or self._narrowest(back)
         if found is None or self._goes_on():
             cursor.reset(mark)
@@ -102,27 +42,35 @@ class BarShapes:
     def _inside_a_phrase(self) -> bool:
         """Whether the words before make this a part of something else: "the high of the inside bar"."""
         at = self.cursor.position - 1
-        while at >= 0 and self.cursor.tokens[at].norm in ("the", "a", "an", "this", "that"):
+        while at >= 0 and self.cursor.tokens[at].norm in candles.ARTICLES:
             at -= 1
-        return at >= 0 and self.cursor.tokens[at].norm in _OF
+        return at >= 0 and self.cursor.tokens[at].norm in candles.OF
 
     def _goes_on(self) -> bool:
         """Whether more is said of the bar than what it is: "inside bar breakout", "NR7 high"."""
         cursor = self.cursor
         said = cursor.looking_at(
-            "BREAKOUT", "BREAKDOWN", "HIGHLOW", "PRICE", "CROSS", "CROSSES", "RISING", "NEW", noise=False
+            moving.BREAKOUT,
+            moving.BREAKDOWN,
+            prices.HIGHLOW,
+            prices.PRICE,
+            comparing.CROSS,
+            comparing.CROSSES,
+            moving.RISING,
+            moving.NEW,
+            noise=False,
         )
         mark = cursor.mark()
-        words = cursor.words("pattern break", "break", "breaks", "range", "setup", "up", "down", noise=False)
+        words = cursor.words(candles.GOES_ON, noise=False)
         cursor.reset(mark)
         return said is not None or words is not None
 
     def _enclosing(self, back: int) -> AnyCondition | None:
         """Read "inside day" or "outside bar"."""
-        shape = self.cursor.take("BAR_SHAPE", noise=False)
+        shape = self.cursor.take(candles.BAR_SHAPE, noise=False)
         if shape is None or not self._fits(shape[1]):
             return None
-        self.cursor.words("pattern", "formation", noise=False)
+        self.cursor.words(candles.PATTERN_NOUN, noise=False)
         inside = shape[0] == "inside"
         text = (
             "An inside bar has a lower high and a higher low than the bar before it"
@@ -135,41 +83,37 @@ class BarShapes:
     def _narrow_by_name(self, back: int) -> AnyCondition | None:
         """Read "NR7" or "NR4 day"."""
         cursor = self.cursor
-        name = cursor.words("nr", "wr", noise=False)
-        token = cursor.peek() if name else None
+        op = cursor.take(candles.BY_RANGE, noise=False)
+        token = cursor.peek() if op else None
         if token is None or token.kind != "num" or not token.attached or token.percent:
             return None
         cursor.advance(1)
-        unit = cursor.words("bar", "bars", "candle", "candles", "day", "days", "session", noise=False)
+        unit = cursor.words(candles.NR_UNITS, noise=False)
         if unit is None and is_intraday(self.draft.timeframe):
             unit = "day"
         if not self._fits("bar" if unit is None else unit.rstrip("s")):
             return None
-        return self._least("<" if name == "nr" else ">", token.value, back)
+        return self._least(op, token.value, back)
 
     def _narrowest(self, back: int) -> AnyCondition | None:
         """Read "the range is the narrowest of the last 7 days" or "the narrowest range in 7 bars"."""
         cursor = self.cursor
-        before = cursor.words(*_RANGE, noise=False)
+        before = cursor.words(candles.RANGE, noise=False)
         if before:
-            cursor.words("is", "was", noise=False)
-            cursor.words("the", noise=False)
-        width = cursor.words(*_WIDTHS, noise=False)
-        if width is None or not (before or cursor.words("range", "day", "bar", noise=False)):
+            cursor.words(small.IS, small.WAS, noise=False)
+            cursor.words(small.THE, noise=False)
+        width = cursor.words(candles.WIDTHS, noise=False)
+        if width is None or not (before or cursor.words(candles.RANGE_NOUNS, noise=False)):
             return None
-        if not before and width == "lowest":
+        if not before and width in candles.LOWEST:
             return None
-        if not cursor.words(*_SPAN, noise=False):
+        if not cursor.words(candles.SPAN, noise=False):
             return None
         token = cursor.number(percent=False, noise=False)
-        unit = (
-            cursor.words("bar", "bars", "candle", "candles", "day", "days", "session", "sessions", noise=False)
-            if token
-            else None
-        )
+        unit = cursor.words(candles.UNITS, noise=False) if token else None
         if token is None or unit is None or not self._fits(unit.rstrip("s")):
             return None
-        return self._least("<" if _WIDTHS[width] == "<" else ">", token.value, back)
+        return self._least(candles.WIDTHS[width], token.value, back)
 
     def _fits(self, unit: str) -> bool:
         """Whether a unit is that of the strategy's bars; ask where it is a coarser one."""

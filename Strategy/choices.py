@@ -8,14 +8,11 @@ from typing import Literal
 from Backtest.canonical import All, AnyCondition, AnyOf, AnyOperand, IndicatorRef, Not, Price, Value
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
-from Strategy.lexicon import MOVING_AVERAGES
+from Strategy.words import Table, joins, small
+from Strategy.words.indicator_words import MOVING_AVERAGES
 
 How = Literal["any", "all", "none"]
 Chosen = tuple[How, list[AnyOperand]]
-
-_BARE = ("either", "both", "neither")
-_ENDS = (",", ".", ";", ")", "and", "or", "then", "for", "within", "on", "at", "by", "from", "!", "?")
-_LISTS: dict[str, tuple[How, str]] = {"either": ("any", "or"), "both": ("all", "and"), "neither": ("none", "nor")}
 
 
 class Choices:
@@ -25,7 +22,7 @@ class Choices:
         self,
         cursor: Cursor,
         draft: Draft,
-        several: Callable[[Literal["and", "or"]], list[AnyOperand]],
+        several: Callable[[Table], list[AnyOperand]],
         scale: Callable[[AnyOperand], str],
     ) -> None:
         self.cursor = cursor
@@ -39,12 +36,12 @@ class Choices:
         if (listed := self._listed()) is not None:
             return listed
         before = self.cursor.peek()
-        if before is not None and before.norm in ("the", "its") and self.scale(subject) == "price":
-            some = self.several("or")
+        if before is not None and before.norm in small.THE_OR_ITS and self.scale(subject) == "price":
+            some = self.several(small.OR)
             if len(some) > 1 and self._ends():
                 return "any", some
             self.cursor.reset(mark)
-        phrase = self.cursor.take("CHOICE")
+        phrase = self.cursor.take(joins.CHOICE)
         if phrase is None or (self._bare() and not self._ends()):
             self.cursor.reset(mark)
             return None
@@ -61,7 +58,7 @@ class Choices:
         mark = cursor.mark()
         if (listed := self._listed()) is not None:
             return listed
-        phrase = cursor.take("CHOICE")
+        phrase = cursor.take(joins.CHOICE)
         if phrase is None or (self._bare() and not says()):
             cursor.reset(mark)
             return None
@@ -78,27 +75,28 @@ class Choices:
         """Read "either A or B", "both A and B", "both the 20 and 50 SMA", "neither A nor B" of operands."""
         cursor = self.cursor
         mark = cursor.mark()
-        said = cursor.words(*_LISTS)
+        said = cursor.words(joins.LISTS)
         if said is None:
             return None
-        how, join = _LISTS[said]
-        cursor.words("of", noise=False)
+        how, join = joins.LISTS[said]
+        cursor.words(small.OF, noise=False)
         found: list[AnyOperand] = []
-        while (some := self.several("and" if join == "and" else "or")) and not any(isinstance(o, Value) for o in some):
+        while (some := self.several(small.AND if join is small.AND else small.OR)) and not any(
+            isinstance(o, Value) for o in some
+        ):
             found += some
             if not cursor.words(join, noise=False):
                 break
-        if len(found) < 2 or cursor.previous_word() == join:
+        if len(found) < 2 or cursor.previous_word() in join:
             cursor.reset(mark)
             return None
         return how, found
 
     def _bare(self) -> bool:
-        return self.cursor.previous_word() in _BARE
+        return self.cursor.previous_word() in joins.LISTS
 
     def _ends(self) -> bool:
-        token = self.cursor.peek()
-        return token is None or token.kind == "nl" or token.norm in _ENDS
+        return self.cursor.clause_ends(joins.BEHIND_CHOICE, marks=",.;)!?")
 
     def _compared_with(self, left: AnyOperand) -> list[AnyOperand]:
         """Return what an operand was compared with, numbers apart."""

@@ -12,41 +12,11 @@ from Backtest.canonical import (
 from Backtest.timeframes import in_words, is_intraday, seconds
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
+from Strategy.words import comparing, hours, moving, small
 
-_UNTIL = (
-    "by", "before", "no later than", "not later than", "until", "till", "up to", "earlier than", "just before", "right before", "on or before", "at or before", "if not closed by",
-    "at the latest by", "at the latest at", "latest by", "latest at", "at the latest",
-)  # fmt: skip
-_FROM = (
-    "after", "at", "from", "past", "as of", "starting at", "starting from", "at or after", "on or after", "once it is", "once it's", "around",
-    "any time after", "anytime after", "at exactly", "exactly at", "shortly after", "right after", "when it is", "if still open at", "if still in a trade at", "if still in a position at", "when it's",
-)  # fmt: skip
-_EVERY_DAY = (
-    "every day", "each day", "daily", "the same day", "on the same day", "same day", "regardless", "no matter what", "in any case", "sharp", "today",
-    "of the same day", "of each day", "of every day", "on each day",
-)  # fmt: skip
-_AT_OPEN = (
-    "at the open",
-    "on the open",
-    "at open",
-    "at the market open",
-    "at market open",
-    "at the opening",
-    "at the opening bell",
-)
-_EACH = ("every", "each", "on every", "on each", "only every", "only on every")
 _NAMES: dict[Weekday, str] = {
     "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }  # fmt: skip
-_OF_WEEKDAY: dict[str, Weekday] = {f"{name.lower()}{s}": day for day, name in _NAMES.items() for s in ("'s", "")}
-_AT_CLOSE = (
-    "at the close",
-    "on the close",
-    "at close",
-    "at the market close",
-    "at market close",
-    "at the closing bell",
-)
 
 
 class Clock:
@@ -58,19 +28,19 @@ class Clock:
 
     def time(self) -> AnyCondition | None:
         cursor = self.cursor
-        lead = cursor.take("BAR_FALLS")
+        lead = cursor.take(hours.BAR_FALLS)
         if (session := self._session()) is not None:
             return session
         mark = cursor.mark()
-        cursor.words("on", "only on", *_EACH, noise=False)
+        cursor.words(hours.ON_ONLY, hours.EACH, noise=False)
         if (close := self._weekdays_close(mark)) is not None:
             return close
         days = self.weekdays()
         if not days:
             cursor.reset(mark)
-        elif cursor.words(*_AT_OPEN, noise=False) or self._behind_open(mark):
+        elif cursor.words(hours.AT_OPEN, noise=False) or self._behind_open(mark):
             self._ask_of_open("at the open of " + " and ".join(_NAMES[day] for day in days))
-        elif cursor.words(*_AT_CLOSE, noise=False):
+        elif cursor.words(hours.AT_CLOSE, noise=False):
             self._filled_at_close("at the close of " + " and ".join(_NAMES[day] for day in days))
         window = self._clock_window()
         if not days and window is None:
@@ -82,23 +52,23 @@ class Clock:
     def _weekdays_close(self, start: Mark) -> Time | None:
         """Read "every Friday's close" and "Friday close": an order of that day which is filled at its close. Ask about "Monday's open"."""
         cursor = self.cursor
-        cursor.words("at", "at the", "at each", "at every", noise=False)
+        cursor.words(hours.AT_EACH, noise=False)
         token = cursor.peek()
-        day = _OF_WEEKDAY.get(token.norm) if token is not None else None
+        day = hours.NAMED_WEEKDAY.get(token.norm.removesuffix("'s")) if token is not None else None
         if day is None:
             cursor.reset(start)
-            cursor.words("on", "only on", *_EACH, noise=False)
+            cursor.words(hours.ON_ONLY, hours.EACH, noise=False)
             return None
         cursor.advance(1)
-        price = cursor.words(
-            "closing price", "closing bell", "close", "opening price", "opening bell", "open", noise=False
-        )
-        if price is None or cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING", "BETWEEN", noise=True):
+        price = cursor.words(hours.DAYS_PRICE, noise=False)
+        if price is None or cursor.looking_at(
+            comparing.ABOVE, comparing.CROSS, comparing.CROSSES, moving.RISING, comparing.BETWEEN, noise=True
+        ):
             cursor.reset(start)
-            cursor.words("on", "only on", *_EACH, noise=False)
+            cursor.words(hours.ON_ONLY, hours.EACH, noise=False)
             return None
         said = f"{cursor.tokens[cursor.position - len(price.split()) - 1].norm} {price}".capitalize()
-        if price.startswith("open") and self.draft.timeframe == "1d":
+        if price in hours.DAYS_OPEN and self.draft.timeframe == "1d":
             self._ask_of_open(said)
         else:
             self._filled_at_close(said)
@@ -121,8 +91,8 @@ class Clock:
     def _behind_open(self, start: Mark) -> bool:
         """Whether "at the open" stands right before a day: "buy at the open on Mondays"."""
         said = [token.norm for token in self.cursor.tokens[max(0, start.position - 5) : start.position]]
-        said = said[:-1] if said and said[-1] in ("on", "of", "every", "each") else said
-        return any(said[-len(words.split()) :] == words.split() for words in _AT_OPEN)
+        said = said[:-1] if said and said[-1] in hours.BEFORE_DAY else said
+        return any(said[-len(words.split()) :] == words.split() for words in hours.AT_OPEN)
 
     def _ask_of_open(self, said: str) -> None:
         """Ask at which close an order is decided that is to be filled at a day's open, on bars of a day or longer."""
@@ -148,21 +118,19 @@ class Clock:
         """
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.words(
-            "positions", "the position", "position", "trades", "the trade", "everything", "all", "open positions"
-        )
-        cursor.take("BAR_FALLS")
-        lead = cursor.words(*_UNTIL, *_FROM, noise=False)
-        cursor.words("at", "the close of", noise=False)
+        cursor.words(hours.WHAT_IS_LEFT)
+        cursor.take(hours.BAR_FALLS)
+        lead = cursor.words(hours.UNTIL, hours.FROM, noise=False)
+        cursor.words(hours.AT_THE_CLOSE_OF, noise=False)
         said = self._clock()
         if said is None:
             cursor.reset(mark)
             return None
         zone = self._zone()
-        latest = bool(cursor.words("at the latest", "latest", "or earlier", "or before", "at most", noise=False))
+        latest = bool(cursor.words(hours.AT_THE_LATEST, noise=False))
         zone = zone or self._zone()
-        cursor.words(*_EVERY_DAY, noise=False)
-        latest = latest or lead in _UNTIL
+        cursor.words(hours.EVERY_DAY, noise=False)
+        latest = latest or lead in hours.UNTIL
         start = self._last_bar_before(said) if latest else said
         if start == "00:00":
             cursor.reset(mark)
@@ -194,22 +162,22 @@ class Clock:
         cursor = self.cursor
         order: list[Weekday] = list(get_args(Weekday))
         days: list[Weekday] = []
-        group = cursor.take("DAYS")
+        group = cursor.take(hours.DAYS)
         if group:
             return list(group)
         while True:
             mark = cursor.mark()
             if days:
                 cursor.symbol(",")
-                cursor.words("or on", "and on", "or", "and", noise=False)
-                if through := cursor.words("to", "through", "-", noise=False):
-                    end = cursor.take("WEEKDAY")
+                cursor.words(hours.OR_ON, noise=False)
+                if through := cursor.words(hours.THROUGH, noise=False):
+                    end = cursor.take(hours.WEEKDAY)
                     if end and through:
                         first, last = order.index(days[-1]), order.index(end)
                         span = order[first : last + 1] if first <= last else order[first:] + order[: last + 1]
                         days += [d for d in span if d not in days]
                         continue
-            day = cursor.take("WEEKDAY", noise=not days)
+            day = cursor.take(hours.WEEKDAY, noise=not days)
             if day is None:
                 cursor.reset(mark)
                 return days
@@ -218,8 +186,8 @@ class Clock:
 
     def _session(self) -> AnyCondition | None:
         cursor = self.cursor
-        cursor.words("during the", "during", "in the", "within the", "in", noise=False)
-        found = cursor.take("SESSION")
+        cursor.words(hours.DURING, noise=False)
+        found = cursor.take(hours.SESSION)
         if found is None:
             return None
         start, end, zone = found
@@ -231,28 +199,25 @@ class Clock:
         token = cursor.kind("clock", noise=False)
         if token is not None:
             return token.norm if token.norm < "24" else None
-        if cursor.words("noon"):
-            return "12:00"
-        if cursor.words("midnight"):
-            return "00:00"
-        return None
+        named: str | None = cursor.take(hours.NAMED_TIMES)
+        return named
 
     def _clock_window(self) -> tuple[str, str] | None:
         cursor = self.cursor
         mark = cursor.mark()
-        if cursor.words("between", "from", "during", noise=False):
+        if cursor.words(hours.BETWEEN, noise=False):
             start = self._clock()
-            if start and cursor.words("and", "to", "until", "till", "-", noise=False) and (end := self._clock()):
+            if start and cursor.words(hours.TO, noise=False) and (end := self._clock()):
                 return start, end
         cursor.reset(mark)
-        if cursor.words("after", "later than", noise=False) and (start := self._clock()):
+        if cursor.words(hours.LATER, noise=False) and (start := self._clock()):
             cursor_mark = cursor.mark()
-            if cursor.words("and before", "but before", noise=False) and (end := self._clock()):
+            if cursor.words(hours.AND_BEFORE, noise=False) and (end := self._clock()):
                 return start, end
             cursor.reset(cursor_mark)
             return start, "00:00"
         cursor.reset(mark)
-        if cursor.words("before", "earlier than", noise=False) and (end := self._clock()):
+        if cursor.words(hours.EARLIER, noise=False) and (end := self._clock()):
             return "00:00", end
         cursor.reset(mark)
         return None
@@ -260,8 +225,8 @@ class Clock:
     def _zone(self) -> str | None:
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.words("in", noise=False)
-        zone = cursor.take("ZONE", noise=False)
+        cursor.words(small.IN, noise=False)
+        zone = cursor.take(hours.ZONE, noise=False)
         if zone is None:
             token = cursor.peek()
             if token is not None and token.kind == "word" and "/" in token.norm:
@@ -269,5 +234,5 @@ class Clock:
         if zone is None:
             cursor.reset(mark)
             return None
-        cursor.words("time", noise=False)
+        cursor.words(hours.TIME, noise=False)
         return str(zone)

@@ -32,50 +32,12 @@ from Strategy.chart_frames import on_frame
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
-from Strategy.lexicon import CATEGORIES
 from Strategy.operands import Operands
 from Strategy.piercing import pierced
 from Strategy.predicates import Predicates, joined
 from Strategy.price_moves import PriceMoves
 from Strategy.pronouns import Pronouns
-
-_PULLBACKS = (
-    "pullback",
-    "pull back",
-    "dip",
-    "drop",
-    "decline",
-    "correction",
-    "retracement",
-    "fall",
-    "drawdown",
-    "sell off",
-)
-
-
-_COLORS = ("red", "green", "white", "black", "bullish", "bearish")
-_OF_BARS = (*_COLORS, "up", "down", "higher", "lower")
-
-# ", only on Mondays" and ", never when ADX > 30" limit trades; ", not above 80" goes on with a condition.
-_LIMITS = frozenset(("only", "not", "never", "except", "excluding"))
-_OF_FILTERS = frozenset(
-    (
-        "on",
-        "when",
-        "if",
-        "while",
-        "before",
-        "after",
-        "between",
-        "during",
-        "from",
-        "in",
-        "at",
-        "outside",
-        "until",
-        "every",
-    )
-)
+from Strategy.words import candles, comparing, durations, indicator_words, joins, moving, small, spans
 
 
 class Conditions:
@@ -112,7 +74,7 @@ class Conditions:
         """Read "before 15:50" where it is an exit of its own: "sell when RSI > 60 or before 15:50"."""
         mark = self.cursor.mark()
         found = self.clock.exit_time() if self.draft.exit_rule and self.depth == 1 else None
-        if found is None or self.cursor.looking_at("AND", "WHEN", noise=False):
+        if found is None or self.cursor.looking_at(joins.AND, joins.WHEN, noise=False):
             self.cursor.reset(mark)
             return []
         return [found]
@@ -126,11 +88,11 @@ class Conditions:
         while True:
             mark = self.cursor.mark()
             self.cursor.symbol(",")
-            if not self.cursor.take("OR") or self.at_boundary():
+            if not self.cursor.take(joins.OR) or self.at_boundary():
                 self.cursor.reset(mark)
                 break
             self._next_line()
-            self.cursor.take("WHEN")
+            self.cursor.take(joins.WHEN)
             more = self._time_to_leave() or self._conjunction(alternative=True)[0]
             if not more and (same := self._same_comparison()) is not None:
                 more = [same]  # "below the 20-day low or the 50-day low"
@@ -156,12 +118,12 @@ class Conditions:
         """Read ", and C" behind "A or B", and "when C" behind two times: it is set apart, and must hold with A as well."""
         mark = self.cursor.mark()
         times = isinstance(either, AnyOf) and all(isinstance(c, Time) for c in either.conditions)
-        bound = self._comma_and() or (times and self.cursor.take("WHEN", "PROVIDED") is not None)
+        bound = self._comma_and() or (times and self.cursor.take(joins.WHEN, joins.PROVIDED) is not None)
         if not bound or self.at_boundary():
             self.cursor.reset(mark)
             return either
         self._next_line()
-        self.cursor.take("WHEN")
+        self.cursor.take(joins.WHEN)
         parts, _ = self._conjunction()
         if not parts:
             self.cursor.reset(mark)
@@ -172,12 +134,12 @@ class Conditions:
         return All(conditions=[either, *parts])
 
     def _comma_and(self) -> bool:
-        return self.cursor.symbol(",") is not None and self.cursor.take("AND", noise=False) is not None
+        return self.cursor.symbol(",") is not None and self.cursor.take(joins.AND, noise=False) is not None
 
     def _conjunction(self, *, alternative: bool = False) -> tuple[list[AnyCondition], bool]:
         """Return conditions joined by and, and whether commas alone joined them; an `alternative` ends at ", and"."""
         start = self.cursor.mark()
-        both = self.cursor.words("both")
+        both = self.cursor.words(small.BOTH)
         first = self._unary()
         if first is None and both:
             self.cursor.reset(start)
@@ -189,7 +151,7 @@ class Conditions:
         while True:
             mark = self.cursor.mark()
             if alternative and self.nested == 0 and "exact" not in self.draft.flags:
-                when = isinstance(first, Time) and self.cursor.looking_at("WHEN", "PROVIDED", noise=False)
+                when = isinstance(first, Time) and self.cursor.looking_at(joins.WHEN, joins.PROVIDED, noise=False)
                 if when or self._comma_and():
                     self.cursor.reset(mark)
                     break
@@ -201,7 +163,7 @@ class Conditions:
                 self.cursor.reset(mark)
                 break
             unless = self._unless()
-            joined = unless or self.cursor.take("PROVIDED") or self.cursor.take("AND")
+            joined = unless or self.cursor.take(joins.PROVIDED) or self.cursor.take(joins.AND)
             if joined and not unless:
                 unless = self._unless(days=False)
             if not (comma or joined) or (not unless and self.at_boundary()):
@@ -209,8 +171,8 @@ class Conditions:
                 break
             if joined and not unless:
                 self._next_line()
-                self.cursor.take("WHEN")
-                self.cursor.take("PROVIDED")
+                self.cursor.take(joins.WHEN)
+                self.cursor.take(joins.PROVIDED)
             found = self._excepted(unless) if unless else self._unary()
             if found is None:
                 found = self._same_comparison()
@@ -220,7 +182,7 @@ class Conditions:
             if found is None:
                 self.cursor.reset(mark)
                 break
-            if isinstance(found, WithinBars) and "then" in self._said_since(mark):
+            if isinstance(found, WithinBars) and self._said_since(mark) & small.THEN.keys():
                 # "A and then B within 5 bars": B comes now, and A was at most 5 bars before.
                 parts[-1], found = WithinBars(condition=parts[-1], bars=min(found.bars + 1, 500)), found.condition
             if not unless:
@@ -257,15 +219,15 @@ class Conditions:
         if not self.draft.exit_rule or "exact" in self.draft.flags:
             return
         words = [t.norm for t in self.cursor.tokens[at : at + 3]]
-        but = words[:1] == ["but"] and not self._time_of_day(at)
-        words = words[1:] if words[:1] in (["and"], ["but"]) else words
-        of_filter = len(words) > 1 and words[1] in _OF_FILTERS
-        if not words or (words[0] != "unless" and words[0] not in _LIMITS):
+        but = words[:1] == [*small.BUT] and not self._time_of_day(at)
+        words = words[1:] if words and words[0] in small.AND_OR_BUT else words
+        of_filter = len(words) > 1 and words[1] in joins.OF_FILTERS
+        if not words or (words[0] not in joins.UNLESS and words[0] not in joins.LIMITING):
             return
-        if words[0] in ("only", "not", "never") and not of_filter:
+        if words[0] in joins.LIMITING_FILTERS and not of_filter:
             return
         said = " ".join(words[:2]) if of_filter else words[0]
-        if self.behind_entry and (apart or but) and words[0] != "unless":
+        if self.behind_entry and (apart or but) and words[0] not in joins.UNLESS:
             self.draft.ask_whose(said)
         else:
             text = f"'{said} ...' limits the exit that it stands behind"
@@ -275,7 +237,7 @@ class Conditions:
         """Whether "but only before 15:40" stands at a token: a time of day and no weekday. Takes nothing."""
         mark = self.cursor.mark()
         self.cursor.position = at
-        self.cursor.words("but only", "but not", "but never", "but", noise=False)
+        self.cursor.words(joins.BUT_ONLY, noise=False)
         found = self.clock.time()
         self.cursor.reset(mark)
         return isinstance(found, Time) and not found.weekdays
@@ -283,14 +245,14 @@ class Conditions:
     def _exception_ahead(self) -> bool:
         """Whether another "unless" or "not when" comes, which is no part of the one that is read. Takes nothing."""
         mark = self.cursor.mark()
-        found = self._unless() or (self.cursor.take("AND", noise=False) and self._unless())
+        found = self._unless() or (self.cursor.take(joins.AND, noise=False) and self._unless())
         self.cursor.reset(mark)
         return bool(found)
 
     def _unless(self, *, days: bool = True) -> str:
         """Take "unless", "not when", and with `days` "except" in front of days or times; return what was said."""
         start = self.cursor.position
-        if self.cursor.take("UNLESS") or (days and self._except_days()):
+        if self.cursor.take(joins.UNLESS) or (days and self._except_days()):
             return " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
         return ""
 
@@ -302,7 +264,11 @@ class Conditions:
         start = self.cursor.mark()
         first = self._unary()
         days = isinstance(first, Time)
-        if first is None or not (days or "not" in said.split()) or "exact" in self.draft.flags:
+        if (
+            first is None
+            or not (days or any(word in small.NOT for word in said.split()))
+            or "exact" in self.draft.flags
+        ):
             self.cursor.reset(start)
             self.excepting += 1
             try:
@@ -311,8 +277,8 @@ class Conditions:
                 self.excepting -= 1
         found = self._or_else(first, times=days)
         mark, end = self.cursor.mark(), None
-        if not days and self.cursor.take("AND", noise=False) and not self.at_boundary():
-            again = self._unless() or self.cursor.looking_at("NOT", noise=True)
+        if not days and self.cursor.take(joins.AND, noise=False) and not self.at_boundary():
+            again = self._unless() or self.cursor.looking_at(joins.NOT, noise=True)
             goes_on = not again and self._unary() is not None
             end = self.cursor.position if goes_on else None
         self.cursor.reset(mark)
@@ -325,7 +291,7 @@ class Conditions:
         parts = [first]
         while True:
             mark = self.cursor.mark()
-            joined_by = self.cursor.words("or", "nor", noise=False)
+            joined_by = self.cursor.words(small.OR, small.NOR, noise=False)
             self._unless() if joined_by else None
             found = (self.clock.time() if times else self._unary()) if joined_by and not self.at_boundary() else None
             if found is None:
@@ -344,7 +310,7 @@ class Conditions:
     def _except_days(self) -> bool:
         """Read "except" in front of days or times."""
         mark = self.cursor.mark()
-        if self.cursor.words("except", "but not", "excluding", "other than", "not", noise=False):
+        if self.cursor.words(joins.EXCEPT, noise=False):
             after = self.cursor.mark()
             if self.clock.time() is not None:
                 self.cursor.reset(after)
@@ -359,7 +325,7 @@ class Conditions:
         mark = self.cursor.mark()
         self.draft.frame_behind = None
         operand = self.operands.operand()
-        pronoun = self.cursor.previous_word() in ("it", "it's", "they")
+        pronoun = self.cursor.previous_word() in small.PRONOUNS
         if operand is None or pronoun or isinstance(operand, Value) or self._starts_predicate():
             self.cursor.reset(mark)
             return None
@@ -374,14 +340,26 @@ class Conditions:
     def _says(self) -> bool:
         """Whether something is said here of what was named: "are falling", "is below 30"."""
         mark = self.cursor.mark()
-        self.cursor.words("are", "is", noise=False)
-        said = self._starts_predicate() or self.cursor.looking_at("TREND_FLIP", "TREND_STATE", "TOUCHES") is not None
+        self.cursor.words(small.ARE, small.IS, noise=False)
+        said = (
+            self._starts_predicate()
+            or self.cursor.looking_at(moving.TREND_FLIP, moving.TREND_STATE, moving.TOUCHES) is not None
+        )
         self.cursor.reset(mark)
         return said
 
     def _starts_predicate(self) -> bool:
         return bool(
-            self.cursor.looking_at("ABOVE", "CROSS", "CROSSES", "BETWEEN", "RISING", "EXTREME", "SIGN", "TURNS")
+            self.cursor.looking_at(
+                comparing.ABOVE,
+                comparing.CROSS,
+                comparing.CROSSES,
+                comparing.BETWEEN,
+                moving.RISING,
+                moving.EXTREME,
+                moving.SIGN,
+                moving.TURNS,
+            )
         )
 
     def _unary(self) -> AnyCondition | None:
@@ -398,17 +376,17 @@ class Conditions:
         if window is not None:
             return window
         mark = cursor.mark()
-        if cursor.take("NOT"):
-            inner = None if cursor.looking_at("NOT", noise=False) else self._unary()
+        if cursor.take(joins.NOT):
+            inner = None if cursor.looking_at(joins.NOT, noise=False) else self._unary()
             if isinstance(inner, Time) and "exact" not in self.draft.flags:
                 inner = self._or_else(inner, times=True)  # "not before 10:00 or after 16:00"
             if inner is not None:
                 return Not(condition=inner)
             cursor.reset(mark)
-        if cursor.words("neither") and (neither := self._neither()) is not None:
+        if cursor.words(small.NEITHER) and (neither := self._neither()) is not None:
             return neither
         cursor.reset(mark)
-        if cursor.words("either") and (either := self._either()) is not None:
+        if cursor.words(small.EITHER) and (either := self._either()) is not None:
             return either
         cursor.reset(mark)
         cursor.skip_noise()
@@ -430,7 +408,7 @@ class Conditions:
     def _neither(self) -> AnyCondition | None:
         """Read the rest of "neither A nor B"."""
         parts = [self._unary()]
-        while self.cursor.words("nor"):
+        while self.cursor.words(small.NOR):
             parts.append(self._unary())
         found = [p for p in parts if p is not None]
         return Not(condition=AnyOf(conditions=found)) if len(found) == len(parts) >= 2 else None
@@ -438,17 +416,17 @@ class Conditions:
     def _either(self) -> AnyCondition | None:
         """Read the rest of "either A or B", which belong together: "X and either A or B" is X and (A or B)."""
         cursor = self.cursor
-        cursor.take("WHEN")
+        cursor.take(joins.WHEN)
         start = cursor.mark()
         parts = [self._unary()]
         while parts[-1] is not None:
             mark = cursor.mark()
             cursor.symbol(",")
-            if not cursor.take("OR") or self.at_boundary():
+            if not cursor.take(joins.OR) or self.at_boundary():
                 cursor.reset(mark)
                 break
             self._next_line()
-            cursor.take("WHEN")
+            cursor.take(joins.WHEN)
             later = self._time_to_leave()
             parts.append(later[0] if later else self._unary())
             if parts[-1] is None:
@@ -457,11 +435,11 @@ class Conditions:
                 break
         found = [p for p in parts if p is not None]
         if len(found) >= 2:
-            if cursor.looking_at("AND", noise=False) and not self.at_boundary():
+            if cursor.looking_at(joins.AND, noise=False) and not self.at_boundary():
                 text = "What stands behind 'either ... or ...' and 'and' must hold with either of the two"
                 self.draft.assume("either", text, "with the second only", "entry_rules")
             return AnyOf(conditions=found)
-        if found and cursor.looking_at("OR", noise=False):
+        if found and cursor.looking_at(joins.OR, noise=False):
             return found[0]  # "either when RSI > 70 or after 10 bars": the exit reads what follows
         cursor.reset(start)
         whole = self._alternatives()  # "either A and B or C"
@@ -471,13 +449,13 @@ class Conditions:
         """Read "within the last 5 bars (...)" or "on each of the last 3 bars (...)"."""
         cursor = self.cursor
         mark = cursor.mark()
-        each = cursor.take("EACH_OF")
-        if not each and not cursor.take("WITHIN"):
+        each = cursor.take(spans.EACH_OF)
+        if not each and not cursor.take(spans.WITHIN):
             cursor.reset(mark)
             return None
-        cursor.take("LAST")
+        cursor.take(spans.LAST)
         token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
+        unit = cursor.take(spans.UNIT, noise=False) if token else None
         if token is None or unit is None:
             cursor.reset(mark)
             return None
@@ -509,18 +487,21 @@ class Conditions:
         cursor = self.cursor
         mark = cursor.mark()
         if not (
-            isinstance(condition, Cross) and cursor.symbol("(") and cursor.take("NAMED_CROSS") and cursor.symbol(")")
+            isinstance(condition, Cross)
+            and cursor.symbol("(")
+            and cursor.take(comparing.NAMED_CROSS)
+            and cursor.symbol(")")
         ):
             cursor.reset(mark)
         mark = cursor.mark()
-        bars = self.predicates.movements.span("WITHIN", need_last=True)
+        bars = self.predicates.movements.span(spans.WITHIN, need_last=True)
         if bars is not None:
             return WithinBars(condition=condition, bars=bars) if bars >= 2 else condition
         cursor.reset(mark)
-        bars = self.predicates.movements.span("FOR")
+        bars = self.predicates.movements.span(spans.FOR)
         if bars is None:
             cursor.reset(mark)
-            bars = self.predicates.movements.span("EACH_OF")
+            bars = self.predicates.movements.span(spans.EACH_OF)
         if bars is None:
             cursor.reset(mark)
             bars = self.predicates.movements.count_in_a_row()
@@ -532,17 +513,17 @@ class Conditions:
     def _position(self) -> AnyCondition | None:
         """Read what exits ask of the open trade: age and return."""
         cursor = self.cursor
-        if cursor.take("HELD"):
-            op = cursor.take("ABOVE")
+        if cursor.take(durations.HELD):
+            op = cursor.take(comparing.ABOVE)
             token = cursor.number(percent=False) if op else None
             return BarsHeld(op=op, bars=int(token.value)) if token else None
-        if (op := cursor.words("position is older than", "trade is older than")) is not None:
+        if (op := cursor.words(durations.OLDER_THAN)) is not None:
             token = cursor.number(percent=False)
-            unit = cursor.take("UNIT", noise=False) if token else None
+            unit = cursor.take(spans.UNIT, noise=False) if token else None
             return BarsHeld(op=">", bars=self.draft.bars(token.value, unit)) if token and unit else None
-        loss = cursor.take("UNREALIZED_LOSS")
-        if loss or cursor.take("UNREALIZED"):
-            op = cursor.take("ABOVE")
+        loss = cursor.take(durations.UNREALIZED_LOSS)
+        if loss or cursor.take(durations.UNREALIZED):
+            op = cursor.take(comparing.ABOVE)
             token = cursor.number() if op else None
             if token is None or op == "==":
                 return None
@@ -554,26 +535,26 @@ class Conditions:
         if (moved := self.moves.at_close(rising=self.draft.rising_side)) is not None:
             return moved
         mark = cursor.mark()
-        cursor.words("after", "for", noise=False)
-        cursor.words("in a position for", "in the trade for", "held for", noise=False)
+        cursor.words(small.AFTER, small.FOR, noise=False)
+        cursor.words(durations.HELD_FOR, noise=False)
         if cursor.position > mark.position and (token := cursor.number(percent=False, noise=False)):
-            unit = cursor.take("UNIT", noise=False)
-            if unit and not cursor.looking_at("AGO", "IN_A_ROW", noise=False):
-                cursor.words("in the trade", "in trade", "have passed", "pass", noise=False)
+            unit = cursor.take(spans.UNIT, noise=False)
+            if unit and not cursor.looking_at(spans.AGO, spans.IN_A_ROW, noise=False):
+                cursor.words(durations.IN_TRADE_TAIL, noise=False)
                 return BarsHeld(op=">=", bars=self.draft.bars(token.value, unit))
         cursor.reset(mark)
         return None
 
     def _named_cross(self) -> AnyCondition | None:
-        name = self.cursor.take("NAMED_CROSS")
+        name = self.cursor.take(comparing.NAMED_CROSS)
         if name is None:
             return None
-        self.cursor.words("happens", "occurs", "appears", "forms", "of", "on")
+        self.cursor.words(moving.CROSS_HAPPENS)
         mark = self.cursor.mark()
         self.cursor.symbol("(")
         numbers = self.operands.number_list()
         self.cursor.symbol(")")
-        kind = self.cursor.take("INDICATOR") if len(numbers) == 2 else None
+        kind = self.cursor.take(indicator_words.INDICATOR) if len(numbers) == 2 else None
         if len(numbers) != 2:
             self.cursor.reset(mark)
             numbers = [50, 200]
@@ -590,25 +571,23 @@ class Conditions:
         """Read "3 consecutive up closes", "two red candles in a row", "a new 20-day high"."""
         cursor = self.cursor
         start = cursor.mark()
-        cursor.words("after", "on", noise=False)
-        cursor.words(
-            "price makes", "the price makes", "it makes", "makes", "price prints", "we get", "we have", "there is"
-        )
-        cursor.words("the first", "first")
+        cursor.words(small.AFTER, small.ON, noise=False)
+        cursor.words(candles.MAKES)
+        cursor.words(candles.FIRST)
         token = cursor.number(percent=False)
         count = int(token.value) if token else 1
-        row = cursor.take("IN_A_ROW", noise=False)
-        kind = cursor.take("UP_BAR")
+        row = cursor.take(spans.IN_A_ROW, noise=False)
+        kind = cursor.take(candles.UP_BAR)
         if kind is not None:
             self.draft.bar_noun = cursor.previous_word()
         else:
             kind = self._bars_as_before(counted=token is not None)
-        if kind is None and token is not None and row and (unit := cursor.take("UNIT", noise=False)):
+        if kind is None and token is not None and row and (unit := cursor.take(spans.UNIT, noise=False)):
             return self._consecutive(self.draft.bars(count, unit))
         if kind is None:
             cursor.reset(start)
             return self._breakout()
-        row = cursor.take("IN_A_ROW", noise=False) or row
+        row = cursor.take(spans.IN_A_ROW, noise=False) or row
         if token is None and not row and kind in ("gains", "losses"):
             return None
         return self._pattern(str(kind), max(count, 1))
@@ -617,13 +596,12 @@ class Conditions:
         """Read "red ones" and, where counted, "two red": the bars, days or closes that were named before, or candles of a color."""
         cursor = self.cursor
         mark = cursor.mark()
-        said = cursor.words(*_OF_BARS)
-        ones = cursor.words("ones", "one", noise=False) if said else None
-        follows = cursor.peek()
-        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", "and", "or", "then")
-        noun = self.draft.bar_noun or ("candles" if ones and said in _COLORS else "")
+        said = cursor.words(candles.OF_BARS)
+        ones = cursor.words(candles.ONES, noise=False) if said else None
+        ends = cursor.clause_ends(joins.CLAUSE_JOINS)
+        noun = self.draft.bar_noun or ("candles" if ones and said in candles.COLORS else "")
         noun = noun if noun.endswith("s") else f"{noun}s"
-        kind: str | None = CATEGORIES["UP_BAR"].get(f"{said} {noun}")
+        kind: str | None = candles.UP_BAR.get(f"{said} {noun}")
         if kind is None or not (ones or (counted and ends)):
             cursor.reset(mark)
             return None
@@ -645,10 +623,10 @@ class Conditions:
     def _consecutive(self, bars: int) -> AnyCondition | None:
         """Read the rest of "3 consecutive days of rising volume", "5 straight days of losses"."""
         cursor = self.cursor
-        cursor.words("of", "where", "with", "that", "in which")
-        direction = cursor.take("RISING")
+        cursor.words(candles.DAYS_OF)
+        direction = cursor.take(moving.RISING)
         operand = self.operands.term()
-        direction = direction or cursor.take("RISING")
+        direction = direction or cursor.take(moving.RISING)
         if operand is not None and direction is not None:
             return self.predicates.movements.direction(operand, direction, bars)
         return None
@@ -656,22 +634,22 @@ class Conditions:
     def _breakout(self) -> AnyCondition | None:
         """Read "a new 20-day high" or "a 20-day high breakout"."""
         cursor = self.cursor
-        new = cursor.take("NEW")
+        new = cursor.take(moving.NEW)
         mark = cursor.mark()
         level = self.operands.highest_or_lowest()
         if level is None:
             cursor.reset(mark)
-            if cursor.take("BREAKOUT"):
+            if cursor.take(moving.BREAKOUT):
                 return self._breakout_of()
             token = cursor.number(percent=False)
-            unit = cursor.take("UNIT", noise=False) if token else None
-            name = cursor.take("BREAKOUT", "BREAKDOWN", noise=False) if token and unit else None
+            unit = cursor.take(spans.UNIT, noise=False) if token else None
+            name = cursor.take(moving.BREAKOUT, moving.BREAKDOWN, noise=False) if token and unit else None
             if token is None or unit is None or name is None:
                 return None
             bars = self.draft.bars(token.value, unit)
             level = self.draft.indicator(name, {"timeperiod": bars}).model_copy(update={"offset": 1})
             new = True
-        breakout = cursor.take("BREAKOUT", noise=False)
+        breakout = cursor.take(moving.BREAKOUT, noise=False)
         if not (new or breakout):
             return None
         return self.predicates.movements.beyond(Price(column="Close"), level)
@@ -679,9 +657,9 @@ class Conditions:
     def _breakout_of(self) -> AnyCondition | None:
         """Read the rest of "a Donchian breakout of 20 days", upward to buy and downward to sell."""
         cursor = self.cursor
-        cursor.words("of", "of the", "over", "of the last", "over the last", noise=False)
+        cursor.words(moving.BREAKOUT_SPAN, noise=False)
         token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
+        unit = cursor.take(spans.UNIT, noise=False) if token else None
         if token is None or unit is None:
             return None
         name = "HIGHEST" if self.draft.rising_side else "LOWEST"
@@ -697,7 +675,7 @@ class Conditions:
         if found is None or "exact" in draft.flags:
             return found
         if leading is not None:
-            if self.cursor.looking_at("AND", noise=False):
+            if self.cursor.looking_at(joins.AND, noise=False):
                 chart = in_words(leading)
                 text = f"The {chart} chart is that of the first condition only, not of what follows 'and'"
                 draft.assume("frames", text, f"all of them on {chart} bars")
@@ -723,10 +701,10 @@ class Conditions:
         if (level := self.predicates.of_named_level()) is not None:
             return level
         cursor.reset(mark)
-        if cursor.symbol("they") and (found := self.pronouns.of_they()) is not None:
+        if cursor.words(small.THEY, noise=False) and (found := self.pronouns.of_they()) is not None:
             return found
         cursor.reset(mark)
-        if cursor.words("it", "it's") and (found := self.pronouns.of_it()) is not None:
+        if cursor.words(small.IT, small.IT_S) and (found := self.pronouns.of_it()) is not None:
             return found
         cursor.reset(mark)
         if (average := self.predicates.bare_average()) is not None:
@@ -745,7 +723,9 @@ class Conditions:
         elif (reversed_ := self._word_before()) is not None:
             return reversed_
         cursor.reset(mark)
-        if draft.subject is not None or (self.elliptic and (draft.mentions or cursor.looking_at("ABOVE", noise=False))):
+        if draft.subject is not None or (
+            self.elliptic and (draft.mentions or cursor.looking_at(comparing.ABOVE, noise=False))
+        ):
             found = self.pronouns.of_it()
             if found is not None:
                 return found
@@ -762,7 +742,7 @@ class Conditions:
         """Read "a 5% pullback from the 20-day high"."""
         cursor = self.cursor
         token = cursor.number(percent=True)
-        if token is None or not cursor.words(*_PULLBACKS, noise=False) or not cursor.words("from", "off", "below"):
+        if token is None or not cursor.words(moving.PULLBACKS, noise=False) or not cursor.words(comparing.OFF):
             return None
         base = self.operands.term()
         if base is None or isinstance(base, Value):
@@ -774,10 +754,10 @@ class Conditions:
         """Read "oversold RSI", "rising volume", "a falling ADX"."""
         cursor = self.cursor
         mark = cursor.mark()
-        extreme = cursor.take("EXTREME")
-        direction = None if extreme else cursor.take("RISING")
+        extreme = cursor.take(moving.EXTREME)
+        direction = None if extreme else cursor.take(moving.RISING)
         if extreme or direction:
-            side = self.cursor.previous_word() == "lower"  # "the lower Bollinger band" is no band that falls
+            side = self.cursor.previous_word() in moving.LOWER  # "the lower Bollinger band" is no band that falls
             operand = self.operands.term()
             channel = isinstance(operand, IndicatorRef) and operand.output in ("upper", "middle", "lower")
             if operand is not None and not isinstance(operand, Value) and not (side and channel):
@@ -797,7 +777,7 @@ class Conditions:
             return broken
         cursor.skip_noise()
         verb = token.norm if (token := cursor.peek()) else ""
-        direction = cursor.take("CROSS")
+        direction = cursor.take(comparing.CROSS)
         if direction is not None:
             right = self.operands.operand()
             if right is None or isinstance(right, Value):
@@ -809,26 +789,26 @@ class Conditions:
             self.draft.pairs += ((close, right, "cross" if isinstance(found, Cross) else "level"),)
             self.draft.mentions += (right, close)
             return found
-        if (word := cursor.words("bullish", "bearish")) is not None or cursor.looking_at("CROSSES"):
+        if (word := cursor.take(moving.BULL_OR_BEAR)) is not None or cursor.looking_at(comparing.CROSSES):
             if word:
-                self.draft.rising_side, before = word == "bullish", self.draft.rising_side
+                self.draft.rising_side, before = word == "up", self.draft.rising_side
             else:
                 before = self.draft.rising_side
             try:
                 mark = cursor.mark()
-                macd = cursor.take("INDICATOR")
-                if macd == "MACD" and cursor.take("CROSSES"):
+                macd = cursor.take(indicator_words.INDICATOR)
+                if macd == "MACD" and cursor.take(comparing.CROSSES):
                     return self._macd_cross()
                 cursor.reset(mark)
                 start = cursor.position
-                if cursor.take("CROSSES"):
+                if cursor.take(comparing.CROSSES):
                     either = not word and self.predicates.names_no_way(start)
-                    cursor.words("of", "between", "on", "in")
-                    if cursor.looking_at("INDICATOR") == "MACD":
-                        cursor.take("INDICATOR")
+                    cursor.words(small.OF, small.BETWEEN, small.ON, small.IN)
+                    if cursor.looking_at(indicator_words.INDICATOR) == "MACD":
+                        cursor.take(indicator_words.INDICATOR)
                         return self._macd_cross()
                     pair = self.operands.several()
-                    if len(pair) == 1 and cursor.words("and", "with", "over"):
+                    if len(pair) == 1 and cursor.words(small.AND, small.WITH, small.OVER):
                         pair += self.operands.several()
                     if len(pair) == 2:
                         return self.predicates.undirected(pair[0], pair[1], either=either)
@@ -848,22 +828,22 @@ class Conditions:
         """Read "the 10 and 20 EMA cross", "SMA 10 and SMA 20 cross", "10/20 EMA crossover"."""
         cursor = self.cursor
         mark = cursor.mark()
-        if len(subjects) == 1 and cursor.words("and", "/"):
+        if len(subjects) == 1 and cursor.words(small.AND, small.SLASH):
             subjects = [*subjects, *self.operands.several()]
-        if len(subjects) == 2 and cursor.words("crossunder", "cross under", "crossunders", noise=False):
+        if len(subjects) == 2 and cursor.words(comparing.CROSSUNDER, noise=False):
             return Cross(left=subjects[0], direction="below", right=subjects[1])
         start = cursor.position
-        if len(subjects) == 2 and cursor.take("CROSSES") and not cursor.looking_at("ABOVE"):
+        if len(subjects) == 2 and cursor.take(comparing.CROSSES) and not cursor.looking_at(comparing.ABOVE):
             either, after = self.predicates.names_no_way(start), cursor.mark()
-            if cursor.looking_at("INDICATOR"):
+            if cursor.looking_at(indicator_words.INDICATOR):
                 cursor.reset(after)
                 cursor.reset(mark)
                 return None
-            direction = cursor.words("up", "bullish", "upward", "upwards", "down", "bearish", "downward", "downwards")
+            direction = cursor.take(moving.CROSS_WAYS)
             if direction:
                 return Cross(
                     left=subjects[0],
-                    direction="above" if direction.startswith(("up", "bull")) else "below",
+                    direction=direction,
                     right=subjects[1],
                 )
             return self.predicates.undirected(subjects[0], subjects[1], either=either)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from Backtest.errors import StrategyError
 from Backtest.places import breathe
 from Strategy.lexer import Kind, Token
-from Strategy.lexicon import trie
+from Strategy.words import Table, fillers, small, trie
 
 MAX_NOISE = 12
 MAX_STEPS = 200_000  # 10,000 characters without a rule take 181,000
@@ -98,8 +97,8 @@ class Cursor:
         self.consumed.append(Consumed(self.position, self.position + count - 1, self.part))
         self.position += count
 
-    def _phrase(self, start: int, names: tuple[str, ...]) -> tuple[int, Any] | None:
-        """Return (length, value) of the longest phrase of these categories at a token."""
+    def _phrase(self, start: int, of: tuple[Table, ...]) -> tuple[int, Any] | None:
+        """Return (length, meaning) of the longest phrase of these tables at a token."""
         self.steps += 1
         if self.steps % STEPS_A_BREATH == 0:
             if self.steps >= MAX_STEPS:
@@ -107,27 +106,27 @@ class Cursor:
             breathe()
         if start >= len(self.tokens):
             return None
-        for words, value in trie(*names).get(self.tokens[start].norm, ()):
+        for words, meaning in trie(*of).get(self.tokens[start].norm, ()):
             if self._words[start : start + len(words)] == words:
-                return len(words), value
+                return len(words), meaning
         return None
 
-    def looking_at(self, *names: str, noise: bool = True) -> Any:
-        """Return the value of the phrase ahead without taking it, None when there is none."""
+    def looking_at(self, *of: Table, noise: bool = True) -> Any:
+        """Return the meaning of the phrase ahead without taking it, None when there is none."""
         here = (self.position, len(self.consumed))
-        value = self.take(*names, noise=noise)
-        return self._back(here, value)
+        meaning = self.take(*of, noise=noise)
+        return self._back(here, meaning)
 
-    def take(self, *names: str, noise: bool = True) -> Any:
-        """Take the longest phrase of these categories and return its value, else None."""
-        found = self._phrase(self.position, names)
+    def take(self, *of: Table, noise: bool = True) -> Any:
+        """Take the longest phrase of these tables and return its meaning, else None."""
+        found = self._phrase(self.position, of)
         if found is None and not (noise and self._noise_ahead()):
             return None  # most often: nothing was taken
         here = (self.position, len(self.consumed))
         for _ in range(MAX_NOISE - 1):
             if found is not None or not self._skip_one_noise():
                 break
-            found = self._phrase(self.position, names)
+            found = self._phrase(self.position, of)
         if found is not None:
             self.advance(found[0])
             return found[1]
@@ -143,7 +142,7 @@ class Cursor:
         """Return how many words of no meaning are ahead."""
         length = self.noise.get(self.position)
         if length is None:
-            found = self._phrase(self.position, ("NOISE",))
+            found = self._phrase(self.position, (fillers.NOISE,))
             length = self.noise[self.position] = found[0] if found else 0
         return length
 
@@ -202,23 +201,33 @@ class Cursor:
         self.advance(1)
         return token.norm
 
-    def words(self, *phrases: str, noise: bool = True) -> str | None:
-        """Take one of these phrases literally, the longest that fits."""
-        by_first = _by_first_word(phrases)
+    def words(self, *of: Table, noise: bool = True) -> str | None:
+        """Take the longest phrase of these tables and return it as it was said, else None."""
+        by_first = trie(*of)
         token = self.peek()
         if (token is None or token.norm not in by_first) and not (noise and self._noise_ahead()):
             return None  # most often: nothing was taken
         here = (self.position, len(self.consumed))
         for _ in range(MAX_NOISE if noise else 1):
             token = self.peek()
-            for parts, phrase in by_first.get(token.norm, ()) if token else ():
-                if [t.norm for t in self.tokens[self.position : self.position + len(parts)]] == parts:
-                    self.advance(len(parts))
-                    return phrase
+            for words, _meaning in by_first.get(token.norm, ()) if token else ():
+                if self._words[self.position : self.position + len(words)] == words:
+                    self.advance(len(words))
+                    return " ".join(words)
             if not noise or not self._skip_one_noise():
                 break
         self._back(here)
         return None
+
+    def clause_ends(self, *words: Table, marks: str = ",.;") -> bool:
+        """Whether the text, its line or a clause ends here: with one of these marks or words. Takes nothing."""
+        token = self.peek()
+        return token is None or token.kind == "nl" or token.norm in marks or any(token.norm in of for of in words)
+
+    def next_is(self, of: Table) -> bool:
+        """Whether the next token is a word of a table. Takes nothing."""
+        token = self.peek()
+        return token is not None and token.norm in of
 
     def colon_numbers(self) -> list[float]:
         """Take "1:2", "1/2" or "1 to 2"; an empty list when there is none."""
@@ -227,19 +236,9 @@ class Cursor:
             clock = self.kind("clock")
             return [float(part) for part in clock.norm.split(":")] if clock else []
         mark = self.mark()
-        if self.symbol(":", "/") or self.words("to", noise=False):
+        if self.symbol(":", "/") or self.words(small.TO, noise=False):
             second = self.number(percent=False)
             if second is not None:
                 return [token.value, second.value]
             self.reset(mark)
         return [token.value]
-
-
-@cache
-def _by_first_word(phrases: tuple[str, ...]) -> dict[str, list[tuple[list[str], str]]]:
-    """Return phrases by their first word, the longest first."""
-    result: dict[str, list[tuple[list[str], str]]] = {}
-    for phrase in sorted(phrases, key=lambda p: -len(p.split())):
-        parts = phrase.split()
-        result.setdefault(parts[0], []).append((parts, phrase))
-    return result

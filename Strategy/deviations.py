@@ -19,16 +19,8 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
-from Strategy.lexicon import MOVING_AVERAGES
-
-_ABOVE, _BELOW = ("above", "over"), ("below", "under", "beneath")
-_FALLS = ("drops", "falls", "drop", "fall", "dips", "has fallen", "has dropped")
-_RISES = ("rises", "rise", "has risen")
-_IS = ("closes", "closed", "trades", "moves", "has moved")
-# How far "> 2% below X" is: a sign in front of a distance compares the distance, as "more than" does.
-AT_LEAST = ("at least", ">=", "no less than", "not less than", "a minimum of")
-FARTHER = ("more than", "over", ">", "greater than", "exceeds", "in excess of")
-NEARER = ("up to", "at most", "no more than", "less than", "not more than", "<", "<=")
+from Strategy.words import comparing, prices, small
+from Strategy.words.indicator_words import MOVING_AVERAGES
 
 
 def lies_above(level: AnyOperand) -> bool:
@@ -49,12 +41,12 @@ class Deviations:
     def beyond(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "[more than] 2 standard deviations below its 20-day mean", "drops 2 sigma below it", "within 1 sigma of it"."""
         cursor = self.cursor
-        if cursor.words("within") is not None:
+        if cursor.words(small.WITHIN) is not None:
             return self._within(subject)
-        moved = cursor.words(*_FALLS, *_RISES, *_IS)
-        cursor.words("by", noise=False)
-        bound = cursor.words(*AT_LEAST, *FARTHER)
-        most = None if bound else cursor.words(*NEARER)
+        moved = cursor.words(prices.FALLS, prices.RISES, prices.IS)
+        cursor.words(small.BY, noise=False)
+        bound = cursor.words(comparing.AT_LEAST, comparing.FARTHER)
+        most = None if bound else cursor.words(comparing.NEARER)
         token = cursor.number(percent=False)
         if token is None or token.money or isinstance(subject, Value):
             return None
@@ -69,9 +61,9 @@ class Deviations:
             text = f"{most} {_counted(token.value)} {'above' if up else 'below'} it is between the two levels"
             self.draft.assume("within", text, "beyond")
             return Between(operand=subject, low=base if up else level, high=level if up else base)
-        if not bound and moved in (_RISES if up else _FALLS):
+        if not bound and moved in (prices.RISES if up else prices.FALLS):
             return Cross(left=subject, direction="above" if up else "below", right=level)
-        at_least = bound in AT_LEAST
+        at_least = bound in comparing.AT_LEAST
         op: Operator = (">=" if at_least else ">") if up else ("<=" if at_least else "<")
         self.draft.pairs += ((subject, level, "level"),)
         return Compare(left=subject, op=op, right=level)
@@ -93,14 +85,14 @@ class Deviations:
         """
         cursor, draft = self.cursor, self.draft
         mark = cursor.mark()
-        if "exact" not in draft.flags and count > 0 and cursor.take("DEVIATIONS", noise=False):
-            cursor.words("away", noise=False)
-            said = cursor.words(*(("of", "from") if around else (*_ABOVE, *_BELOW)), noise=False)
+        if "exact" not in draft.flags and count > 0 and cursor.take(prices.DEVIATIONS, noise=False):
+            cursor.words(prices.AWAY, noise=False)
+            said = cursor.words(*((small.OF, small.FROM) if around else (prices.ABOVE, prices.BELOW)), noise=False)
             base = self.term() if said else None
             if base is not None and base == draft.compared:
                 base = draft.mentioned(besides=base)  # "when it is 2 sigma above it"
             if base is not None and self._comparable(base):
-                level = self._from_average(base, count, up=(around or said) in _ABOVE)
+                level = self._from_average(base, count, up=(around or said) in prices.ABOVE)
                 if level is not None:
                     return level
         cursor.reset(mark)

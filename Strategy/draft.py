@@ -113,10 +113,8 @@ class Draft:
     risk: Mapping[str, Any] = field(default_factory=dict)
     shares: tuple[
         tuple[str, float, bool], ...
-    ] = ()  # STOP, TARGET or TRAIL, a percentage that may be one of the entry's price, and whether it was said with "at"
-    sided: tuple[
-        tuple[str, Literal["above", "below"], str], ...
-    ] = ()  # STOP, TARGET or TRAIL, where it lies, the words
+    ] = ()  # stop_loss, take_profit or trailing_stop, a percentage that may be one of the entry's price, and whether it was said with "at"
+    sided: tuple[tuple[str, Literal["above", "below"], str], ...] = ()  # the same names, where it lies, the words
     said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
     execution: Mapping[str, Any] = field(default_factory=dict)
     filled_at_close: frozenset[str] = frozenset()  # of which rules it was said: enter, exit, or "" for all orders

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from Backtest.canonical import All, AnyCondition, AnyOf, BarsHeld, Side, Time
 from Strategy.condition_grammar import Conditions
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.risk_grammar import Risk
-
-
-def _nouns(side: Side) -> tuple[str, ...]:
-    nouns = [f"{side}s", *(f"{side} {n}" for n in ("positions", "trades", "position", "trade", "ones", "side"))]
-    return tuple(f"{lead}{noun}" for lead in ("", "out of ", "the ", "my ", "all ", "any ") for noun in nouns)
-
-
-_NOUNS: dict[Side, tuple[str, ...]] = {"long": _nouns("long"), "short": _nouns("short")}
+from Strategy.words import candles, comparing, durations, indicator_words, joins, orders, prices, small, spans
 
 
 class Exits:
@@ -43,13 +37,13 @@ class Exits:
             mark = cursor.mark()
             if side == draft.last_exit:
                 continue
-            named = cursor.words(*_NOUNS[side], noise=False)
-            bare = named is None and cursor.words(side, f"the {side}", noise=False)
+            named = cursor.words(orders.POSITIONS_TOO[side], noise=False)
+            bare = named is None and cursor.words(orders.BARE_SIDE[side], orders.THE_SIDE[side], noise=False)
             if (named or bare) and (
-                cursor.looking_at("WHEN", "WHILE", noise=False) or (named and self._condition_ahead())
+                cursor.looking_at(joins.WHEN, joins.WHILE, noise=False) or (named and self._condition_ahead())
             ):
                 entered = {s for s, _ in draft.entries}
-                if named or (bare or "").startswith("the ") or side in entered or not entered:
+                if named or bare in orders.THE_SIDE[side] or side in entered or not entered:
                     return side
             cursor.reset(mark)
         return None
@@ -58,9 +52,14 @@ class Exits:
         """Whether "at RSI < 40", "with RSI below 40", "below the average" or "a close above it" comes."""
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.words("at", "with", "on", "at a", "on a", "with a", noise=False)
+        cursor.words(orders.AT_A_LEVEL, noise=False)
         try:
-            return cursor.looking_at("ABOVE", "CROSS", "INDICATOR", "PRICE", noise=False) is not None
+            return (
+                cursor.looking_at(
+                    comparing.ABOVE, comparing.CROSS, indicator_words.INDICATOR, prices.PRICE, noise=False
+                )
+                is not None
+            )
         finally:
             cursor.reset(mark)
 
@@ -72,41 +71,26 @@ class Exits:
         if self.at_time(side, kind):
             return self.more(side, kind)
         cursor.reset(start)
-        cursor.take("WHEN")
-        cursor.words("on the", "on an", "on", "at the", "at", "when the", "when")
-        if cursor.take("OPPOSITE"):
+        cursor.take(joins.WHEN)
+        cursor.words(orders.OPPOSITE_EXIT_LEAD)
+        if cursor.take(orders.OPPOSITE):
             draft.flags |= {"opposite_exit"}
             return self.more(side, kind)
         cursor.reset(start)
         if self.risk.exit_level("long" if kind == "sell" and side is None else side):
             return self.more(side, kind)
         cursor.reset(start)
-        cursor.words("position", "trade", "at the latest")
-        after = cursor.words("after", "at the end of", "in", "within")
-        cursor.words("at most", "a maximum of", "maximum of", "no more than", "max", "maximum")
+        cursor.words(durations.POSITION_LEAD)
+        after = cursor.words(durations.AFTER)
+        cursor.words(durations.AFTER_AT_MOST)
         if after and (token := cursor.number(percent=False)):
-            unit = cursor.take("UNIT", noise=False)
+            unit = cursor.take(spans.UNIT, noise=False)
             if (
                 unit
-                and not cursor.looking_at("AGO", "IN_A_ROW", "INDICATOR", noise=False)
-                and not cursor.looking_at("UP_BAR", noise=False)
+                and not cursor.looking_at(spans.AGO, spans.IN_A_ROW, indicator_words.INDICATOR, noise=False)
+                and not cursor.looking_at(candles.UP_BAR, noise=False)
             ):
-                cursor.words(
-                    "at most",
-                    "at the latest",
-                    "in the trade",
-                    "regardless",
-                    "no matter what",
-                    "have passed",
-                    "in any case",
-                    "max",
-                    "maximum",
-                    "whichever comes first",
-                    "if nothing else happens",
-                    "otherwise",
-                    "if neither is hit",
-                    "if neither happens",
-                )
+                cursor.words(durations.AFTER_TAIL)
                 draft.set_time_limit(draft.bars(token.value, unit), "long" if kind == "sell" and side is None else side)
                 return self.more(side, kind)
         cursor.reset(start)
@@ -117,12 +101,12 @@ class Exits:
         cursor = self.cursor
         mark = cursor.mark()
         cursor.symbol(",")
-        if cursor.take("OR") and not self.conditions.at_boundary():
+        if cursor.take(joins.OR) and not self.conditions.at_boundary():
             inner = cursor.mark()
             if self.special(side, kind):
                 return True
             cursor.reset(inner)
-            cursor.take("WHEN")
+            cursor.take(joins.WHEN)
             condition = self.conditions.condition()
             if condition is not None:
                 if kind == "sell":
@@ -138,9 +122,7 @@ class Exits:
         """Skip "whichever comes first": several exits are always alternatives."""
         mark = self.cursor.mark()
         self.cursor.symbol(",")
-        if not self.cursor.words(
-            "whichever comes first", "whichever happens first", "whichever is first", "whichever first"
-        ):
+        if not self.cursor.words(orders.WHICHEVER):
             self.cursor.reset(mark)
 
     def add(
@@ -164,11 +146,11 @@ class Exits:
     def window(self) -> AnyCondition | None:
         """Read the time behind "sell when RSI > 60 before 15:50", which is a part of the exit's condition."""
         mark = self.cursor.mark()
-        self.cursor.words("but only", "but", "only", noise=False)
+        self.cursor.words(joins.ONLY_IN, noise=False)
         found = self.conditions.clock.time()
         if found is None:
             self.cursor.reset(mark)
-        elif self.cursor.tokens[mark.position].norm in ("but", "only"):
+        elif self.cursor.tokens[mark.position].norm in joins.BUT_OR_ONLY:
             self.conditions.whose_limit(mark.position, apart=False)
         return found
 
@@ -210,9 +192,9 @@ class Exits:
     def _ask_of_only(self, start: int) -> None:
         """Ask about "exits only before 15:50", which may limit the other exits or be one itself."""
         tokens, end = self.cursor.tokens, self.cursor.position
-        if not any(token.norm == "only" for token in tokens[self.action_start : end]):
+        if not any(token.norm in small.ONLY for token in tokens[self.action_start : end]):
             return
-        said = " ".join(token.norm for token in tokens[start:end] if token.norm != "only")
+        said = " ".join(token.norm for token in tokens[start:end] if token.norm not in small.ONLY)
         message = f"'Exit only {said}' says when other exits count, or when every position is closed"
         self.draft.problem("error", "exit_window", "text", message, f"Say 'sell when ... {said}' or 'exit {said}'")
         meanings = f"that rules for leaving a position count only {said}, or that every position is closed {said}"
@@ -221,16 +203,16 @@ class Exits:
     def _goes_on(self) -> bool:
         """Whether a condition follows that belongs to the time before it. Takes nothing."""
         mark = self.cursor.mark()
-        joined = self.cursor.take("AND", noise=False) and not self.conditions.at_boundary()
+        joined = self.cursor.take(joins.AND, noise=False) and not self.conditions.at_boundary()
         self.cursor.reset(mark)
-        return bool(joined or self.cursor.looking_at("WHEN", noise=False))
+        return bool(joined or self.cursor.looking_at(joins.WHEN, noise=False))
 
     def _in_window(self, side: Side | None) -> bool:
         """Read "before 15:50 when RSI > 70", where the time is a part of the condition."""
         cursor = self.cursor
         mark = cursor.mark()
         window = self.conditions.clock.time()
-        if window is None or cursor.looking_at("AND", noise=False) or not cursor.take("WHEN", noise=False):
+        if window is None or cursor.looking_at(joins.AND, noise=False) or not cursor.take(joins.WHEN, noise=False):
             cursor.reset(mark)
             return False
         condition = self.conditions.condition()
@@ -245,13 +227,13 @@ class Exits:
         kept = self._without_time_limit(condition, "long" if kind == "sell" and side is None else side)
         mark = self.cursor.mark()
         self.cursor.symbol(",")
-        if self.cursor.take("OR"):
+        if self.cursor.take(joins.OR):
             inner = self.cursor.mark()
             if self.special(side, kind):
                 mark = self.cursor.mark()
             else:
                 self.cursor.reset(inner)
-                self.cursor.take("WHEN")
+                self.cursor.take(joins.WHEN)
                 if self.special(side, kind):
                     mark = self.cursor.mark()
         self.cursor.reset(mark)
@@ -260,7 +242,7 @@ class Exits:
 
     def _without_time_limit(self, condition: AnyCondition, side: Side | None) -> AnyCondition | None:
         """Take "or after n bars" out of an exit: it is the strategy's time limit."""
-        if "bars held" in self._said():
+        if self._said_age():
             return condition
         if isinstance(condition, BarsHeld) and condition.op == ">=":
             self.draft.set_time_limit(condition.bars, side)
@@ -273,5 +255,7 @@ class Exits:
                 return rest[0] if len(rest) == 1 else AnyOf(conditions=rest)
         return condition
 
-    def _said(self) -> str:
-        return " ".join(t.norm for t in self.cursor.tokens[max(0, self.cursor.position - 400) : self.cursor.position])
+    def _said_age(self) -> bool:
+        """Whether "bars held" was said, in which the age of a position is a condition as it stands."""
+        said = [t.norm for t in self.cursor.tokens[max(0, self.cursor.position - 400) : self.cursor.position]]
+        return any(f"{one} {two}" in durations.BARS_HELD for one, two in pairwise(said))

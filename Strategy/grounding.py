@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from Backtest.canonical import CanonicalStrategy, Execution, IndicatorRef, Risk, walk
 from Backtest.indicators import REGISTRY
 from Strategy.lexer import tokenize
-from Strategy.lexicon import corrector
+from Strategy.words import corrector
 
 _COUNTED = ("offset", "bars", "depth")
 _CROSSES = re.compile(r"(?i)\b(golden|death)\s+cross")

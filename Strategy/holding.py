@@ -5,21 +5,10 @@ from __future__ import annotations
 from Backtest.timeframes import is_intraday
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
+from Strategy.lexer import Token
+from Strategy.words import durations, joins, spans
 
-_MOST = ("max", "maximum", "a max of", "a maximum of", "max of", "maximum of")
-_AT_MOST = (*_MOST, "at most", "no more than", "not more than", "no longer than", "not longer than", "up to")
-_HELD = (
-    "in the trade", "in a trade", "in trade", "in the position", "in a position", "in position", "in the market", "per trade", "per position", "holding",
-    "holding period", "holding time", "hold", "of holding", "of holding time", "held",
-)  # fmt: skip
-# What may stand before "max 20 bars" where these words are a limit of their own.
-_CLAUSE_STARTS = ("\n", ",", ".", ";", ":", "-", "*", "(", "and", "with", "plus", "or")
-_CLAUSE_ENDS = ("\n", ",", ".", ";", ")", "and", "or", "then", "!")
-_FROM_ENTRIES = (
-    "between entries", "between each entry", "between two entries", "between buys", "between signals", "between purchases", "between new entries",
-    "after each entry", "after every entry", "after an entry", "after the entry", "after entry", "after entering", "after buying", "after each buy", "after a buy",
-    "after the last entry", "after the previous entry", "since the last entry", "from entry to entry",
-)  # fmt: skip
+_CLAUSE_STARTS = ("\n", ",", ".", ";", ":", "-", "*", "(")
 
 
 class Holding:
@@ -50,29 +39,25 @@ class Holding:
     def _named_limit(self) -> int | None:
         cursor = self.cursor
         start = cursor.position
-        if not cursor.take("HOLD"):
+        if not cursor.take(durations.HOLD):
             return None
         said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
-        cursor.words(
-            "position", "positions", "trades", "the trade", "for", "of", "after", "at most", "a maximum of", "no more than", "up to", "is", "for at most",
-        )  # fmt: skip
+        cursor.words(durations.HOLD_OF)
         cursor.symbol(":", "=")
-        cursor.words("at most", "a maximum of", "no more than", "up to", "max", "maximum")
-        if cursor.previous_word() in ("max", "maximum"):
+        cursor.words(durations.HOLD_AT_MOST)
+        if cursor.previous_word() in durations.MAXIMUM:
             cursor.symbol(".")
         token = cursor.number(percent=False)
         if token is None or token.money:
             return None
-        unit: str | None = cursor.take("UNIT", noise=False)
+        unit: str | None = cursor.take(spans.UNIT, noise=False)
         if unit is None and "bars" in said:
             unit = "bar"
         elif unit is None and said.startswith(("max", "holding")):
             unit = self._bars_unsaid(f"{said} {token.value:g}", token.value)
         if unit is None:
             return None
-        cursor.words(
-            "at most", "max", "maximum", "then sell", "then exit", "and then sell", "and then exit", noise=True
-        )
+        cursor.words(durations.HOLD_TAIL, noise=True)
         return self.draft.bars(token.value, unit)
 
     def _bars_unsaid(self, said: str, count: float) -> str | None:
@@ -90,8 +75,8 @@ class Holding:
     def _limit_behind(self) -> int | None:
         """Read "12 bar time stop", "10-day maximum holding period"."""
         token = self.cursor.number(percent=False)
-        unit = self.cursor.take("UNIT", noise=False) if token is not None else None
-        if token is None or unit is None or not self.cursor.take("TIME_LIMIT", noise=False):
+        unit = self.cursor.take(spans.UNIT, noise=False) if token is not None else None
+        if token is None or unit is None or not self.cursor.take(durations.TIME_LIMIT, noise=False):
             return None
         return self.draft.bars(token.value, unit)
 
@@ -99,36 +84,39 @@ class Holding:
         """Read "max 20 bars" as a clause of its own, and "at most 8 days in the trade" anywhere."""
         cursor = self.cursor
         before = cursor.previous()
-        most = cursor.words(*_AT_MOST, noise=False)
+        most = cursor.words(durations.AT_MOST, noise=False)
         token = cursor.number(percent=False, noise=False) if most else None
-        unit = cursor.take("UNIT", noise=False) if token is not None else None
+        unit = cursor.take(spans.UNIT, noise=False) if token is not None else None
         if token is None or unit is None:
             return None
-        held = cursor.words(*_HELD, noise=False)
-        own = most in _MOST and (before is None or before.norm in _CLAUSE_STARTS) and self._at_clause_end()
+        held = cursor.words(durations.HELD_TAIL, noise=False)
+        own = most in durations.MOST and self._starts_clause(before) and self._at_clause_end()
         return self.draft.bars(token.value, unit) if held or own else None
 
+    @staticmethod
+    def _starts_clause(before: Token | None) -> bool:
+        return before is None or before.norm in _CLAUSE_STARTS or before.norm in durations.LIMIT_STARTS
+
     def _at_clause_end(self) -> bool:
-        follows = self.cursor.peek()
-        return follows is None or follows.norm in _CLAUSE_ENDS
+        return self.cursor.clause_ends(joins.CLAUSE_JOINS, marks=",.;)!")
 
     def pause(self) -> bool:
         """Read "wait 5 bars after each exit", "after an exit, wait 5 bars", "cooldown: 5", "4-bar cooldown"."""
         cursor = self.cursor
-        if cursor.take("AFTER_EXIT", noise=False):
+        if cursor.take(durations.AFTER_EXIT, noise=False):
             cursor.symbol(",")
         before = cursor.number(percent=False)
-        length = cursor.take("UNIT", noise=False) if before else None
+        length = cursor.take(spans.UNIT, noise=False) if before else None
         start = cursor.position
-        if not cursor.take("COOLDOWN"):
+        if not cursor.take(durations.COOLDOWN):
             return False
         if before is not None:
             return self._paused(self.draft.bars(before.value, length)) if length is not None else False
         said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
-        cursor.words("of", "for", "at least", "is")
+        cursor.words(durations.PAUSE_OF)
         cursor.symbol(":", "=")
         token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
+        unit = cursor.take(spans.UNIT, noise=False) if token else None
         if token is None or token.money:
             return False
         if unit is None and "cool" in said:
@@ -137,7 +125,7 @@ class Holding:
 
     def _between_entries(self, bars: int) -> bool:
         """Ask about a pause that counts from an entry: every pause follows an exit."""
-        said = self.cursor.words(*_FROM_ENTRIES)
+        said = self.cursor.words(durations.FROM_ENTRIES)
         if said is None:
             return False
         message = f"A pause {said!r} is not supported: it is counted from each exit"
@@ -150,10 +138,10 @@ class Holding:
     def _paused(self, bars: int) -> bool:
         """Read after what is waited; a pause after losses or stops alone is asked about."""
         cursor = self.cursor
-        while not self._between_entries(bars) and cursor.take("AFTER_EXIT", noise=True):
+        while not self._between_entries(bars) and cursor.take(durations.AFTER_EXIT, noise=True):
             pass
         start = cursor.position
-        if cursor.take("AFTER_SOME_EXITS", noise=False):
+        if cursor.take(durations.AFTER_SOME_EXITS, noise=False):
             said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
             message = f"A pause that follows some exits only, {said!r}, is not supported: it follows every exit"
             self.draft.problem("error", "unsupported_pause", "text", message, f"Say: wait {bars} bars after each exit")

@@ -6,34 +6,23 @@ from Backtest.canonical import Side
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.lexer import Token
-from Strategy.lexicon import COMPANIES, trie
 from Strategy.risk_grammar import Risk
+from Strategy.words import (
+    COMPANIES,
+    accounts,
+    joins,
+    layouts,
+    orders,
+    protection,
+    refused,
+    sizes,
+    small,
+    spans,
+    tickers,
+    trie,
+)
 
-# Words of a rule; a line that holds one is no title.
-_RULE_WORDS = {
-    "buy",
-    "sell",
-    "short",
-    "cover",
-    "exit",
-    "enter",
-    "when",
-    "if",
-    "above",
-    "below",
-    "over",
-    "under",
-    "stop",
-}
-
-
-# Headings of all that is said of one side, entries and exits alike.
-_OF_A_SIDE = {
-    f"{side}{noun}"
-    for side in ("long", "short")
-    for noun in ("", "s", " side", " trades", " positions", " setup", " rules", " strategy")
-}
-_BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/", "or", "and", "then")
+_BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/")
 
 
 class Layout:
@@ -48,10 +37,10 @@ class Layout:
         """Read what kind of strategy it is: "a trend following system"; it says nothing about the rules."""
         cursor = self.cursor
         cursor.part = "name"
-        cursor.words("here is", "this is", "build", "make", "create", "i want")
-        if not cursor.take("STYLE"):
+        cursor.words(layouts.STYLE_LEAD)
+        if not cursor.take(layouts.STYLE):
             return False
-        cursor.words("system", "strategy", "approach", "setup", "idea", "style", noise=False)
+        cursor.words(layouts.STYLE_NOUNS, noise=False)
         return True
 
     def separator(self) -> bool:
@@ -83,23 +72,21 @@ class Layout:
                 self._list_number()
             return True
         before = self.cursor.previous()
-        if token.norm in ("/", "or"):
+        if token.norm == "/" or token.norm in small.OR:
             self.cursor.advance(1)
             return self.heading_ahead()  # "Entry: RSI < 30 | Exit: RSI > 70"
         if before is None or before.kind == "nl" or before.norm in (".", ";", "-", "*", ")"):
             # "First, buy ... Finally, set a stop"
-            if self.cursor.words(
-                "first", "firstly", "second", "secondly", "third", "thirdly", "next", "finally", "lastly", noise=False
-            ):
+            if self.cursor.words(layouts.ORDINALS, noise=False):
                 return True
-        at_start = self.cursor.position == 0 or token.norm in ("step", "rule")
+        at_start = self.cursor.position == 0 or token.norm in layouts.STEP
         return bool((at_start or token.value == self.draft.step + 1 > 1) and self._list_number())
 
     def _list_number(self) -> bool:
         """Read the number of a step: "1." or "2)" or "Step 3:"."""
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.words("step", "rule", noise=False)
+        cursor.words(layouts.STEP, noise=False)
         token = cursor.kind("num", noise=False)
         letter = cursor.peek()
         if token is None and letter is not None and len(letter.norm) == 1 and letter.norm.isalpha():
@@ -120,22 +107,22 @@ class Layout:
         """Read "Entry:", "Exit rules", "Risk management:" at the start of a line."""
         cursor = self.cursor
         before = cursor.previous()
-        if before is not None and before.kind != "nl" and before.norm not in _BEFORE_HEADING:
+        if before is not None and before.kind != "nl" and not _before_heading(before):
             return False
         start = cursor.mark()
-        section = cursor.take("SECTION", noise=False)
+        section = cursor.take(layouts.SECTION, noise=False)
         if section is None:
             return False
         inside = cursor.mark()
         if cursor.symbol("("):
-            side = cursor.words("long", "short", "longs", "shorts")
+            side: Side | None = cursor.take(layouts.SIDE_OF_ENTRY)
             if side and section[0] in ("enter", "exit") and cursor.symbol(")"):
-                section = (section[0], "short" if side.startswith("short") else "long")
+                section = (section[0], side)
             else:
                 cursor.reset(inside)
         entries_or_exits = section[0] in ("enter", "exit")
         before_colon = cursor.mark()
-        if not (entries_or_exits and cursor.take("WHEN", noise=False) and cursor.looking_at_symbol(":")):
+        if not (entries_or_exits and cursor.take(joins.WHEN, noise=False) and cursor.looking_at_symbol(":")):
             cursor.reset(before_colon)
         follows = cursor.peek()
         if follows is None or not (
@@ -157,14 +144,14 @@ class Layout:
     def _open_section(self, section: tuple[str, Side | None], said: list[str]) -> None:
         """Begin a section. An "Exit" below "Long" and its "Entry" is the long side's."""
         draft, follows = self.draft, self.cursor.peek()
-        if " ".join(said) in _OF_A_SIDE:
+        if " ".join(said) in layouts.OF_A_SIDE:
             own_line = follows is None or follows.kind == "nl" or self.cursor.previous_word() == "\n"
             draft.section_side, draft.block_side = section[1], section[1] if own_line else None
             draft.flags -= {"entry_below_side"}
-        elif section[0] == "enter" and draft.section_side and not {"long", "short", "buy"} & set(said):
+        elif section[0] == "enter" and draft.section_side and not layouts.NAMES_SIDE.keys() & set(said):
             section = ("enter", draft.section_side)
             draft.flags |= {"entry_below_side"}
-        elif section[0] == "enter" and draft.only_sides == {"short"} and not {"long", "short", "buy"} & set(said):
+        elif section[0] == "enter" and draft.only_sides == {"short"} and not layouts.NAMES_SIDE.keys() & set(said):
             section = ("enter", "short")
         elif section == ("exit", None) and "entry_below_side" in draft.flags:
             section = ("exit", draft.section_side)
@@ -175,7 +162,7 @@ class Layout:
     def heading_ahead(self) -> bool:
         """Whether the heading of a rule starts here: "Exit: ...", "Sell rule - ...". Takes nothing."""
         mark = self.cursor.mark()
-        section = self.cursor.take("SECTION", noise=False)
+        section = self.cursor.take(layouts.SECTION, noise=False)
         found = section is not None and section[0] in ("enter", "exit") and self.cursor.symbol(":", "=", "-")
         self.cursor.reset(mark)
         return bool(found)
@@ -187,7 +174,7 @@ class Layout:
         heading = before is not None and before.norm == "#"
         if not heading and not (before is None or before.kind == "nl"):
             return False
-        lead = cursor.take("NAME_LEAD", noise=False) and cursor.symbol(":")
+        lead = cursor.take(layouts.NAME_LEAD, noise=False) and cursor.symbol(":")
         start = cursor.position
         while (token := cursor.peek()) is not None and (
             token.kind in ("word", "ticker", "num") or token.norm in ("(", ")", "/")
@@ -205,7 +192,11 @@ class Layout:
                 return False  # "AAPL MSFT: buy ..." names what is traded
         if heading and words and not _no_heading(words[:1]):
             return False
-        if not ends or not 0 < len(words) <= 10 or any(t.kind == "word" and t.norm in _RULE_WORDS for t in words):
+        if (
+            not ends
+            or not 0 < len(words) <= 10
+            or any(t.kind == "word" and t.norm in layouts.RULE_WORDS for t in words)
+        ):
             return False
         cursor.position = start
         cursor.part = "name"
@@ -220,7 +211,7 @@ class Layout:
         """Whether nothing but an order stands behind the colon: "RSI oversold: buy". Takes nothing."""
         order, after = self.cursor.peek(1), self.cursor.peek(2)
         ends = after is None or after.kind == "nl" or after.norm in (".", ",", ";")
-        return ends and order is not None and order.norm in ("buy", "sell", "short", "enter", "exit", "cover")
+        return ends and order is not None and order.norm in layouts.ORDERS
 
     def _sized_heading(self, start: Mark) -> bool:
         """Read "Risk: 1% per trade", where the heading is a part of the setting."""
@@ -228,31 +219,25 @@ class Layout:
         if self.risk.read():
             return True
         self.cursor.reset(start)
-        self.cursor.take("SECTION", noise=False)
+        self.cursor.take(layouts.SECTION, noise=False)
         return False
+
+
+def _before_heading(token: Token) -> bool:
+    return token.norm in _BEFORE_HEADING or token.norm in layouts.BEFORE_HEADING
 
 
 def _no_heading(words: list[Token]) -> bool:
     """Whether these words in front of a colon are a name, not the heading of a section or a setting."""
     known = trie(
-        "SECTION",
-        "STOP",
-        "TARGET",
-        "TRAIL",
-        "SIZE",
-        "CASH",
-        "COMMISSION",
-        "SPREAD",
-        "SYMBOL_LEAD",
-        "TF_LEAD",
-        "FRAME",
-        "ONE_SIDE",
-    )
-    promises = trie("PROMISE")
+        layouts.SECTION, protection.STOP, protection.TARGET, protection.TRAIL, sizes.SIZE, accounts.CASH, accounts.COMMISSION,
+        accounts.SPREAD, tickers.SYMBOL_LEAD, tickers.TF_LEAD, spans.FRAME, orders.ONE_SIDE,
+    )  # fmt: skip
+    promises = trie(refused.PROMISE)
     said = tuple(t.norm for t in words)
-    actions = trie("ENTER_LONG", "ENTER_SHORT", "EXIT", "EXIT_LONG", "EXIT_SHORT", "SELL")
+    actions = trie(*orders.ACTIONS)
     if any(phrase == said for phrase, _ in actions.get(said[0], ())):
         return False
     plain = all(t.kind == "word" and t.norm not in promises for t in words)
-    named = words[-1].norm in ("strategy", "system", "setup", "approach", "method")  # "RSI(2) strategy: buy ..."
+    named = words[-1].norm in layouts.NAMED  # "RSI(2) strategy: buy ..."
     return (plain or named) and words[0].norm not in known

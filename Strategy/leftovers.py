@@ -7,23 +7,41 @@ from collections.abc import Iterable
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 from Strategy.lexer import Token
-from Strategy.lexicon import trie
 from Strategy.outside import MARK
+from Strategy.words import (
+    Table,
+    comparing,
+    fillers,
+    indicator_words,
+    joins,
+    moving,
+    orders,
+    protection,
+    refused,
+    spans,
+    trie,
+)
 
 _UNSUPPORTED = {
-    "OPTION": ("unsupported_instrument", "Options are not supported, only the asset itself"),
-    "BASKET": ("unsupported_instrument", "Trading several assets against each other is not supported"),
-    "PENDING": (
+    refused.OPTION: ("unsupported_instrument", "Options are not supported, only the asset itself"),
+    refused.BASKET: ("unsupported_instrument", "Trading several assets against each other is not supported"),
+    refused.PENDING: (
         "unsupported_order",
         "Pending limit and stop orders, and stops at a price, are not supported: orders are market orders",
     ),
-    "SCALING": ("unsupported_scaling", "Scaling in and out is not supported: a position is opened and closed whole"),
-    "BREAK_EVEN": (
+    refused.SCALING: (
+        "unsupported_scaling",
+        "Scaling in and out is not supported: a position is opened and closed whole",
+    ),
+    refused.BREAK_EVEN: (
         "unsupported_break_even",
         "Break-even stops cannot be said yet: a stop stays where it was put, or trails the closes",
     ),
-    "FUNDAMENTAL": ("unsupported_data", "Only prices and volume are known here, no news, fundamentals or other data"),
-    "PATTERN": ("undefined_term", "This term has no exact meaning here"),
+    refused.FUNDAMENTAL: (
+        "unsupported_data",
+        "Only prices and volume are known here, no news, fundamentals or other data",
+    ),
+    refused.PATTERN: ("undefined_term", "This term has no exact meaning here"),
 }
 
 
@@ -63,8 +81,8 @@ def leftover(text: str, tokens: list[Token], cursor: Cursor, draft: Draft) -> tu
 def _unsupported(text: str, tokens: list[Token], taken: set[int], draft: Draft) -> list[str]:
     """Report what is asked for and cannot be done, even where every word of it is an everyday one."""
     quoted = []
-    for name in _UNSUPPORTED:
-        phrases = trie(name)
+    for of in _UNSUPPORTED:
+        phrases = trie(of)
         for i, token in enumerate(tokens):
             for words, _ in phrases.get(token.norm, ()):
                 span = range(i, i + len(words))
@@ -93,22 +111,22 @@ def _is_glue(tokens: list[Token], i: int) -> bool:
         return True
     if token.kind != "word":
         return False
-    return any(words == (token.norm,) for words, _ in trie("GLUE").get(token.norm, ()))
+    return any(words == (token.norm,) for words, _ in trie(fillers.GLUE).get(token.norm, ()))
 
 
-def mentions(tokens: list[Token], names: Iterable[str]) -> str | None:
-    """Return the first of these categories that has a phrase among the tokens."""
-    for name in names:
-        phrases = trie(name)
+def mentions(tokens: list[Token], tables: Iterable[Table]) -> Table | None:
+    """Return the first of these tables that has a phrase among the tokens."""
+    for of in tables:
+        phrases = trie(of)
         for i, token in enumerate(tokens):
             for words, _ in phrases.get(token.norm, ()):
                 if tuple(t.norm for t in tokens[i : i + len(words)]) == words:
-                    return name
+                    return of
     return None
 
 
 def _promises(text: str, tokens: list[Token], taken: set[int], draft: Draft) -> None:
-    phrases = trie("PROMISE")
+    phrases = trie(refused.PROMISE)
     for i, token in enumerate(tokens):
         for words, _ in phrases.get(token.norm, ()):
             span = range(i, i + len(words))
@@ -126,21 +144,9 @@ def _promises(text: str, tokens: list[Token], taken: set[int], draft: Draft) -> 
 
 
 _TRADING_WORDS = (
-    "INDICATOR",
-    "STOP",
-    "TARGET",
-    "TRAIL",
-    "ENTER_LONG",
-    "ENTER_SHORT",
-    "SELL",
-    "CROSS",
-    "ABOVE",
-    "EXIT_SHORT",
-    "WHEN",
-    "UNIT",
-    "BETWEEN",
-    "EXTREME",
-)
+    indicator_words.INDICATOR, protection.STOP, protection.TARGET, protection.TRAIL, orders.ENTER_LONG, orders.ENTER_SHORT, orders.SELL,
+    comparing.CROSS, comparing.ABOVE, orders.EXIT_SHORT, joins.WHEN, spans.UNIT, comparing.BETWEEN, moving.EXTREME,
+)  # fmt: skip
 
 
 def _explain_leftover(words: str, tokens: list[Token], draft: Draft) -> None:

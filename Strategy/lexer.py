@@ -13,6 +13,7 @@ from typing import Literal
 
 from Backtest.instruments import SYMBOL_FORMS
 from Strategy.spelling import Corrector
+from Strategy.words import numbers
 
 Kind = Literal["word", "num", "sym", "clock", "tf", "ticker", "nl"]
 
@@ -66,46 +67,8 @@ _TIMEFRAMES = {
     "M1": "1m", "M5": "5m", "M15": "15m", "M30": "30m", "H1": "1h", "H4": "4h", "D1": "1d", "W1": "1wk", "MN": "1mo",
 }  # fmt: skip
 _MINUTES = ("1", "2", "3", "5", "10", "15", "30")
-_BEFORE_AMOUNTS = ("<", ">", "<=", ">=", "above", "over", "than", "least", "below", "under", "exceeds", "of", "$")
+_CLAUSE_MARKS = (",", ".", ";", ")", "!", "?")
 _DIRECTIONAL = {"+DI": "plus_di", "-DI": "minus_di", "DI+": "plus_di", "DI-": "minus_di"}
-_UNITS = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
-    "seventeen": 17, "eighteen": 18, "nineteen": 19,
-}  # fmt: skip
-_TENS = {
-    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-}  # fmt: skip
-_SCALES = {"thousand": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9}
-# A number word between these counts what was named before; it is no level and no period.
-_NAMED_BEFORE = ("them", "these", "those", "the", "my", "both")
-_PLURALS = ("averages", "lines", "emas", "smas", "mas", "bands", "levels", "indicators")
-_ADJECTIVES = (
-    "first", "second", "third", "other", "another", "either", "neither", "each", "any", "every", "this", "that", "which", "same", "slow", "slower", "slowest",
-    "fast", "faster", "fastest", "short", "shorter", "long", "longer", "upper", "lower", "middle", "higher", "bigger", "smaller", "latter", "former",
-    "daily", "weekly", "monthly", "hourly", "at least", "red", "green", "white", "black", "bullish", "bearish", "up", "down",
-)  # fmt: skip
-_CLAUSE_ENDS = (
-    ",",
-    ".",
-    ";",
-    ")",
-    "!",
-    "?",
-    "and",
-    "or",
-    "then",
-    "is",
-    "are",
-    "crosses",
-    "of",
-    "on",
-    "rises",
-    "falls",
-    "turns",
-    "by",
-)
-_PERCENT_WORDS = ("percent", "pct", "percents")
 
 
 def tokenize(text: str, corrector: Corrector) -> list[Token]:
@@ -137,7 +100,7 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
                 yield Token("num", number, start, end, float(number), attached=attached)
             else:
                 suffix = match.group("suffix") or ""
-                if suffix == "m" and number in _MINUTES and last not in _BEFORE_AMOUNTS:
+                if suffix == "m" and number in _MINUTES and last not in numbers.BEFORE_AMOUNTS:
                     # "on 5m bars" is a time frame, "volume above 5m" an amount.
                     yield Token("num", number, start, end - 1, float(number), attached=attached)
                     yield Token("word", "m", end - 1, end, attached=True)
@@ -197,59 +160,68 @@ def _fold_numbers(tokens: list[Token]) -> list[Token]:
     i = 0
     while i < len(tokens):
         token = tokens[i]
-        if token.kind == "word" and (token.norm in _UNITS or token.norm in _TENS) and not _counts_the_named(tokens, i):
+        if (
+            token.kind == "word"
+            and (token.norm in numbers.UNITS or token.norm in numbers.TENS)
+            and not _counts_the_named(tokens, i)
+        ):
             token, i = _number_words(tokens, i)
         else:
             i += 1
         if token.kind == "num":
-            if i < len(tokens) and tokens[i].norm in _SCALES and not token.percent:
-                scaled = token.value * _SCALES[tokens[i].norm]
+            if i < len(tokens) and tokens[i].norm in numbers.SCALES and not token.percent:
+                scaled = token.value * numbers.SCALES[tokens[i].norm]
                 token = Token("num", token.norm, token.start, tokens[i].end, scaled, money=token.money)
                 i += 1
-            if i < len(tokens) and tokens[i].norm in ("dollars", "usd", "usdt", "usdc", "bucks"):
+            if i < len(tokens) and tokens[i].norm in numbers.DOLLARS:
                 token = replace(token, money=True, end=tokens[i].end)
                 i += 1
             if result and result[-1].norm == "-" and result[-1].end == token.start and _may_be_negative(result):
                 sign = result.pop()
                 token = Token("num", f"-{token.norm}", sign.start, token.end, -token.value, money=token.money)
-            if (
-                i < len(tokens)
-                and (tokens[i].norm == "%" or tokens[i].norm in _PERCENT_WORDS)
-                and not _names_one(tokens, i)
-            ):
-                token = Token("num", token.norm, token.start, tokens[i].end, token.value, True, token.money)
-                i += 1
-            elif i < len(tokens) and tokens[i].norm in ("bps", "bp"):
-                token = Token("num", token.norm, token.start, tokens[i].end, token.value / 100, True)
-                i += 1
-            elif i + 1 < len(tokens) and tokens[i].norm == "basis" and tokens[i + 1].norm in ("points", "point"):
-                token = Token("num", token.norm, token.start, tokens[i + 1].end, token.value / 100, True)
-                i += 2
-            elif i + 1 < len(tokens) and (tokens[i].norm, tokens[i + 1].norm) == ("per", "cent"):
-                token = Token("num", token.norm, token.start, tokens[i + 1].end, token.value, True, token.money)
-                i += 2
+            count, divisor = _percent_behind(tokens, i)
+            if count:
+                end, money = tokens[i + count - 1].end, token.money and divisor == 1
+                token = Token("num", token.norm, token.start, end, token.value / divisor, True, money)
+                i += count
         result.append(token)
     return result
+
+
+def _percent_behind(tokens: list[Token], i: int) -> tuple[int, int]:
+    """Return how many tokens make a percentage of the number before them, and how many of its units are a percent."""
+    said = [token.norm for token in tokens[i : i + 2]]
+    for words, divisor in ((numbers.PERCENT, 1), (numbers.BASIS_POINTS, 100)):
+        if " ".join(said) in words and len(said) == 2:
+            return 2, divisor
+        if said and said[0] in words and not _names_one(tokens, i):
+            return 1, divisor
+    return 0, 1
 
 
 def _counts_the_named(tokens: list[Token], i: int) -> bool:
     """Whether a number word counts what was named: "one of them", "the two averages", "the slower one"."""
     after = [t.norm for t in tokens[i + 1 : i + 3]] + ["", ""]
     before = tokens[i - 1].norm if i else ""
-    if after[0] == "of" and after[1] in _NAMED_BEFORE:
+    if after[0] in numbers.OF and after[1] in numbers.NAMED_BEFORE:
         return True
-    if tokens[i].norm in ("two", "three") and (after[0] in _PLURALS or after[:2] == ["moving", "averages"]):
+    if tokens[i].norm in numbers.COUNTING and (after[0] in numbers.PLURALS or " ".join(after[:2]) in numbers.PLURALS):
         return True
-    if tokens[i].norm != "one":
+    if tokens[i].norm not in numbers.ONE:
         return False
-    if after[0] == "or" and after[1] in ("the", "both"):
+    if after[0] in numbers.OR and after[1] in numbers.BOTH_OR_THE:
         return True
-    return before in _ADJECTIVES and (i + 1 == len(tokens) or tokens[i + 1].kind == "nl" or after[0] in _CLAUSE_ENDS)
+    return before in numbers.ADJECTIVES and (
+        i + 1 == len(tokens)
+        or tokens[i + 1].kind == "nl"
+        or after[0] in _CLAUSE_MARKS
+        or after[0] in numbers.CLAUSE_ENDS
+    )
 
 
 def _names_one(tokens: list[Token], i: int) -> bool:
     """Whether "percent" begins an indicator's name, as in "20 percent b" and "50 percent rank"."""
-    return tokens[i].norm == "percent" and i + 1 < len(tokens) and tokens[i + 1].norm in ("b", "rank")
+    return f"{tokens[i].norm} {tokens[i + 1].norm}" in numbers.PERCENT_NAMES if i + 1 < len(tokens) else False
 
 
 def _may_be_negative(before: list[Token]) -> bool:
@@ -265,13 +237,13 @@ def _number_words(tokens: list[Token], i: int) -> tuple[Token, int]:
     end, first = tokens[i].end, i
     while i < len(tokens) and tokens[i].kind == "word":
         word = tokens[i].norm
-        if word in _UNITS and (i == first or current % 10 == 0):
-            current += _UNITS[word]
-        elif word in _TENS and current % 100 == 0:
-            current += _TENS[word]
-        elif word == "hundred" and i > first and current:
+        if word in numbers.UNITS and (i == first or current % 10 == 0):
+            current += numbers.UNITS[word]
+        elif word in numbers.TENS and current % 100 == 0:
+            current += numbers.TENS[word]
+        elif word in numbers.HUNDRED and i > first and current:
             current *= 100
-        elif word == "thousand" and i > first and current:
+        elif word in numbers.THOUSAND and i > first and current:
             total, current = total + current * 1000, 0
         else:
             break

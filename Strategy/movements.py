@@ -20,26 +20,10 @@ from Backtest.canonical import (
 from Backtest.indicators import REGISTRY
 from Backtest.timeframes import in_words, is_intraday, seconds
 from Strategy.cursor import Cursor
-from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import UNIT_SECONDS, Draft
-from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.operands import Operands
-
-# Said of a level that need not be passed; who "hits the 20-day low" makes a new one.
-_TOUCHING = (
-    "touches",
-    "touch",
-    "touching",
-    "touched",
-    "tags",
-    "tag",
-    "tests",
-    "test",
-    "retests",
-    "retest",
-    "testing",
-    "retesting",
-)
+from Strategy.words import Table, comparing, moving, prices, small, spans
+from Strategy.words.indicator_words import MOVING_AVERAGES
 
 
 class Movements:
@@ -50,22 +34,22 @@ class Movements:
         self.draft = draft
         self.operands = operands
 
-    def span(self, category: str, *, need_last: bool = False) -> int | None:
+    def span(self, lead: Table, *, need_last: bool = False) -> int | None:
         cursor = self.cursor
         phrase_start = cursor.position
-        if not cursor.take(category, noise=False):
+        if not cursor.take(lead, noise=False):
             return None
-        said = " ".join(t.norm for t in cursor.tokens[phrase_start : cursor.position])
-        last = cursor.take("LAST", noise=False)
-        if need_last and not (last or "last" in said or "past" in said or said.startswith("within")):
+        said = [t.norm for t in cursor.tokens[phrase_start : cursor.position]]
+        last = cursor.take(spans.LAST, noise=False)
+        if need_last and not (last or said[0] in small.WITHIN or any(word in spans.LAST_OR_PAST for word in said)):
             return None
-        cursor.words("at least", "more than", noise=False)
+        cursor.words(moving.MORE_THAN, noise=False)
         token = cursor.number(percent=False, noise=False)
-        cursor.take("IN_A_ROW", noise=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
-        if token is None or unit is None or cursor.looking_at("AGO", noise=False):
+        cursor.take(spans.IN_A_ROW, noise=False)
+        unit = cursor.take(spans.UNIT, noise=False) if token else None
+        if token is None or unit is None or cursor.looking_at(spans.AGO, noise=False):
             return None
-        cursor.take("IN_A_ROW", noise=False)
+        cursor.take(spans.IN_A_ROW, noise=False)
         return min(self.draft.bars(token.value, unit), 500)
 
     def count_in_a_row(self) -> int | None:
@@ -74,13 +58,13 @@ class Movements:
         token = cursor.number(percent=False)
         if token is None:
             return None
-        row = cursor.take("IN_A_ROW", noise=False)
-        unit = cursor.take("UNIT", noise=False)
-        row = cursor.take("IN_A_ROW", noise=False) or row
+        row = cursor.take(spans.IN_A_ROW, noise=False)
+        unit = cursor.take(spans.UNIT, noise=False)
+        row = cursor.take(spans.IN_A_ROW, noise=False) or row
         return min(self.draft.bars(token.value, unit), 500) if unit and row else None
 
     def turns(self, subject: AnyOperand) -> AnyCondition | None:
-        way = self.cursor.take("TURNS")
+        way = self.cursor.take(moving.TURNS)
         if way is None or not isinstance(subject, Price | IndicatorRef):
             return None
         before = subject.model_copy(update={"offset": subject.offset + 1})
@@ -96,30 +80,15 @@ class Movements:
     def percent_beyond(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "[at least] 2% below X", "pulls back 5% from its 20-day high", "drops 3% below X"."""
         cursor = self.cursor
-        moved = cursor.words(
-            "pulls back", "pull back", "pulled back", "retraces", "retraced", "drops", "falls", "drop", "fall", "dips", "rises", "declines", "fell", "dropped",
-            "fallen", "bounces", "is down", "down", "is up", "up", "rallies", "corrects", "sells off", "trades", "rallied", "closes", "rise",
-        )  # fmt: skip
-        cursor.words("by", noise=False)
-        bound = cursor.words(*AT_LEAST, *FARTHER)
-        within = not bound and cursor.words(*NEARER)
+        moved = cursor.words(moving.MOVED)
+        cursor.words(small.BY, noise=False)
+        bound = cursor.words(comparing.AT_LEAST, comparing.FARTHER)
+        within = not bound and cursor.words(comparing.NEARER)
         token = cursor.number(percent=True)
         if token is None:
             return None
-        cursor.words("or more", "or greater")
-        where = cursor.words(
-            "below",
-            "under",
-            "from",
-            "off",
-            "above",
-            "over",
-            "away from",
-            "off of",
-            "higher than",
-            "lower than",
-            "beneath",
-        )
+        cursor.words(comparing.OR_GREATER)
+        where = cursor.words(moving.DISTANCE_SIDES)
         if where is None:
             return None
         base = self.operands.term()
@@ -130,11 +99,9 @@ class Movements:
         self.operands.units.ask_of_signed(base, token.value)
         if isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
             self.operands.ask_which(base.column.lower(), token.value)
-        up = where in ("above", "over", "higher than") or (
-            where in ("from", "off", "off of", "away from")
-            and moved in ("is up", "up", "rises", "bounces", "rallies", "rallied", "rise")
-        )
-        if not moved and where in ("from", "away from", "off", "off of"):
+        side = moving.DISTANCE_SIDES[where]
+        up = side == "above" or (not side and moving.MOVED.get(moved or "") == "up")
+        if not moved and not side:
             up = self._away_from(base, where, token.value)
         factor = round(1 + (token.value if up else -token.value) / 100, 10)
         level = Math(left=Value(value=factor), op="*", right=base)
@@ -143,10 +110,10 @@ class Movements:
             within = {"<": "less than", "<=": "at most"}.get(within, within)
             self.draft.assume("within", f"{within} {token.value:g}% {where} it is between the two levels", "beyond")
             return Between(operand=subject, low=base if up else level, high=level if up else base)
-        if moved in ("drops", "falls", "dips", "drop", "fall") and where in ("below", "under"):
+        if moving.MOVED.get(moved or "") == "down" and moving.PASSED_SIDES.get(where) == "below":
             return Cross(left=subject, direction="below", right=level)
         op = (">" if up else "<") + (
-            "" if bound in FARTHER or (bound is None and where in ("below", "above", "under", "over")) else "="
+            "" if bound in comparing.FARTHER or (bound is None and where in moving.PASSED_SIDES) else "="
         )
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
 
@@ -156,7 +123,7 @@ class Movements:
         name = item.name if item is not None else base.column if isinstance(base, Price) else ""
         if name in ("LOWEST", "Low"):
             return True
-        if name not in ("HIGHEST", "High") and where in ("from", "away from"):
+        if name not in ("HIGHEST", "High") and where in moving.AWAY_FROM:
             message = f"'{percent:g}% {where}' does not say on which side: above or below"
             self.draft.problem(
                 "error", "distance", "text", message, f"Say '{percent:g}% above' or '{percent:g}% below'"
@@ -166,10 +133,10 @@ class Movements:
 
     def within_percent(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "within 2% of the SMA(50)"."""
-        if not self.cursor.words("within"):
+        if not self.cursor.words(small.WITHIN):
             return None
         token = self.cursor.number(percent=True)
-        if token is None or not self.cursor.words("of", "from"):
+        if token is None or not self.cursor.words(small.OF, small.FROM):
             return None
         base = self.operands.term()
         if base is None:
@@ -178,7 +145,7 @@ class Movements:
         return Between(operand=subject, low=low, high=high)
 
     def extreme(self, subject: AnyOperand) -> AnyCondition | None:
-        extreme = self.cursor.take("EXTREME")
+        extreme = self.cursor.take(moving.EXTREME)
         return self.extreme_level(subject, extreme) if extreme else None
 
     def extreme_level(self, subject: AnyOperand, extreme: str) -> AnyCondition | None:
@@ -190,7 +157,7 @@ class Movements:
         level = entry.levels[0] if extreme == "oversold" else entry.levels[1]
         mark = self.cursor.mark()
         self.cursor.symbol("(")
-        given = self.cursor.take("ABOVE")
+        given = self.cursor.take(comparing.ABOVE)
         token = self.cursor.number()
         if token is not None and (given or self.cursor.previous()):
             self.cursor.symbol(")")
@@ -202,33 +169,30 @@ class Movements:
 
     def moves(self, subject: AnyOperand) -> AnyCondition | None:
         cursor = self.cursor
-        cursor.take("PRICE") if isinstance(subject, Price) and cursor.looking_at(
-            "PRICE", noise=True
+        cursor.take(prices.PRICE) if isinstance(subject, Price) and cursor.looking_at(
+            prices.PRICE, noise=True
         ) == "Close" else None
-        way = cursor.take("RISING")
+        way = cursor.take(moving.RISING)
         if way is None or self._percent_ahead():
             return None
-        net = cursor.previous_word() in ("up", "down", "higher", "lower")
+        net = cursor.previous_word() in moving.NET
         mark = cursor.mark()
-        bars = self.span("FOR")
-        if bars is not None and net and cursor.tokens[mark.position].norm in ("over", "in", "during"):
+        bars = self.span(spans.FOR)
+        if bars is not None and net and cursor.tokens[mark.position].norm in moving.OVER_SPAN:
             return self._changed(subject, way, bars)
         if bars is None:
             cursor.reset(mark)
             bars = self.count_in_a_row()
         if bars is None:
             cursor.reset(mark)
-            since = cursor.words(
-                "from yesterday", "than yesterday", "than the previous close", "than the previous bar", "today", "than the day before",
-                "from the previous bar",
-            )  # fmt: skip
-            if since in ("from yesterday", "than yesterday", "than the day before") and self._of_last_day(subject):
+            since = cursor.words(spans.SINCE_YESTERDAY)
+            if since in spans.THAN_YESTERDAY and self._of_last_day(subject):
                 return Compare(
                     left=subject, op=">" if way == "rising" else "<", right=self.operands.of_last_day("Close")
                 )
             if since:
                 bars = 1
-            elif cursor.words("than", noise=False):
+            elif cursor.words(small.THAN, noise=False):
                 cursor.reset(mark)
                 return None
         if bars is not None and bars > 1:
@@ -251,23 +215,22 @@ class Movements:
     def _ask_of_unit(self, subject: AnyOperand, start: int, bars: int) -> None:
         """Ask about "up for 3 weeks" on daily bars: fifteen rises in a row, or weeks that closed higher. Averages do rise so long."""
         average = isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].name in MOVING_AVERAGES
-        units = [
-            u for t in self.cursor.tokens[start : self.cursor.position] if (u := t.norm.rstrip("s")) in UNIT_SECONDS
-        ]
+        said = self.cursor.tokens[start : self.cursor.position]
+        units = [unit for unit in (token.norm.rstrip("s") for token in said) if unit in UNIT_SECONDS]
         if average or "exact" in self.draft.flags or not units:
             return
         if UNIT_SECONDS[units[-1]] > seconds(self.draft.timeframe):
-            said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
-            message = f"'Rising or falling {said}' may mean each of {bars} {in_words(self.draft.timeframe)} bars, or each {units[-1]}"
-            suggestion = f"Say 'for {bars} bars', or compare with the close {said.removeprefix('for ')} ago"
+            words = " ".join(token.norm for token in said)
+            message = f"'Rising or falling {words}' may mean each of {bars} {in_words(self.draft.timeframe)} bars, or each {units[-1]}"
+            suggestion = f"Say 'for {bars} bars', or compare with the close {words.removeprefix('for ')} ago"
             self.draft.problem("error", "rising_unit", "text", message, suggestion)
-            self.draft.ask(f"Does {said!r} mean each of {bars} bars in a row, or a change over that time?")
+            self.draft.ask(f"Does {words!r} mean each of {bars} bars in a row, or a change over that time?")
 
     def _percent_ahead(self) -> bool:
         """Whether a percentage follows: how far something moved, not only that it did."""
         mark = self.cursor.mark()
-        self.cursor.words("by", noise=False)
-        self.cursor.words("at least", "more than", "over")
+        self.cursor.words(small.BY, noise=False)
+        self.cursor.words(moving.MORE_THAN, small.OVER)
         found = self.cursor.number(percent=True) is not None
         self.cursor.reset(mark)
         return found
@@ -279,69 +242,37 @@ class Movements:
     def percent_move(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "is up 3% over 5 days", "drops 5% in 3 days", "gains more than 2% today"."""
         cursor = self.cursor
-        way = cursor.take("RISING") or {
-            "gains": "rising",
-            "gained": "rising",
-            "lost": "falling",
-            "gain": "rising",
-            "rallies": "rising",
-            "loses": "falling",
-            "jumps": "rising",
-            "adds": "rising",
-        }.get(cursor.words("gains", "gained", "lost", "gain", "rallies", "loses", "jumps", "adds") or "")
+        way = cursor.take(moving.RISING) or cursor.take(moving.GAINED)
         if way is None or not isinstance(subject, Price | IndicatorRef):
             return None
-        cursor.words("by", noise=False)
-        bound = cursor.words("at least", "more than", "over")
+        cursor.words(small.BY, noise=False)
+        bound = cursor.words(moving.MORE_THAN, small.OVER)
         token = cursor.number(percent=True)
         if token is None:
             return None
-        cursor.words("or more")
+        cursor.words(comparing.OR_MORE)
         bars = 1
         mark = cursor.mark()
-        if cursor.words(
-            "over the last",
-            "in the last",
-            "over the past",
-            "over",
-            "in the past",
-            "in",
-            "within",
-            "within the last",
-            "during the last",
-            "from",
-            "for the last",
-        ):
-            cursor.words("a", noise=False)
+        if cursor.words(spans.OF_MOVE):
+            cursor.words(small.A, noise=False)
             span = cursor.number(percent=False)
-            unit = cursor.take("UNIT", noise=False)
+            unit = cursor.take(spans.UNIT, noise=False)
             if unit is None:
                 cursor.reset(mark)
-                if not cursor.words(
-                    "from yesterday",
-                    "from the previous close",
-                    "in a day",
-                    "from yesterday's close",
-                    "from the prior close",
-                    "from previous close",
-                    "in one day",
-                    "in a single day",
-                ):
+                if not cursor.words(spans.FROM_YESTERDAY):
                     cursor.reset(mark)
                     return None
             else:
                 bars = self.draft.bars(span.value if span else 1, unit)
-                cursor.take("AGO", noise=False)
-        elif not cursor.words(
-            "today", "on the day", "in a day", "on the bar", "in one bar", "in a bar", "a day", "a bar"
-        ):
+                cursor.take(spans.AGO, noise=False)
+        elif not cursor.words(spans.TODAY):
             if self.draft.exit_rule:
                 return None  # of the trade, where it is the price: a stop or a target
             self._ask_since(way, token.value)
         before = subject.model_copy(update={"offset": subject.offset + bars})
         sign = 1 if way == "rising" else -1
         level = Math(left=Value(value=round(1 + sign * token.value / 100, 10)), op="*", right=before)
-        op = (">" if sign > 0 else "<") + ("" if bound in ("more than", "over") else "=")
+        op = (">" if sign > 0 else "<") + ("" if bound in moving.BEYOND else "=")
         return Compare(left=subject, op=op, right=level)  # type: ignore[arg-type]
 
     def _ask_since(self, way: str, percent: float) -> None:
@@ -397,11 +328,11 @@ class Movements:
         self.draft.ask(f"How shall the price reach the {said}: {choices}?")
 
     def touched_level(self, subject: AnyOperand) -> AnyCondition | None:
-        if self.cursor.take("BOUNCES"):
+        if self.cursor.take(moving.BOUNCES):
             return self._bounced(subject)
-        if not self.cursor.take("TOUCHES"):
+        if not self.cursor.take(moving.TOUCHES):
             return None
-        return self._touched(subject, new=self.cursor.previous_word() not in _TOUCHING)
+        return self._touched(subject, new=self.cursor.previous_word() not in moving.TOUCHING)
 
     def _bounced(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "bounces off the SMA(50)": on one bar the low is at or below it and the close above; mirrored off a line above."""
@@ -505,9 +436,9 @@ class Movements:
     def reaches_extreme(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "makes a new 20-day high", "is at its 52-week low"."""
         cursor = self.cursor
-        pronoun = cursor.previous_word() == "it"
-        cursor.words("closes", "close", "trades", "prints")
-        if not cursor.take("NEW"):
+        pronoun = cursor.previous_word() in small.IT
+        cursor.words(moving.MAKES_EXTREME)
+        if not cursor.take(moving.NEW):
             return None
         level = self.operands.highest_or_lowest()
         if level is None:
@@ -525,35 +456,17 @@ class Movements:
     def is_extreme(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "is the lowest close of the last 5 days": this bar is among the bars counted."""
         cursor = self.cursor
-        kind = cursor.words("the highest", "the lowest", "highest", "lowest", "at the highest", "at the lowest")
+        kind = cursor.take(moving.HIGHEST_OR_LOWEST)
         if kind is None or not isinstance(subject, Price | IndicatorRef) or subject.offset:
             return None
-        cursor.words(
-            "close", "closing price", "value", "level", "volume", "high", "low", "point", "reading", noise=False
-        )
-        if not cursor.words(
-            "of the last",
-            "of last",
-            "in last",
-            "over last",
-            "of past",
-            "of the past",
-            "in the last",
-            "in the past",
-            "over the last",
-            "over the past",
-            "in",
-            "of",
-            "for",
-            "over",
-            noise=False,
-        ):
+        cursor.words(moving.EXTREME_NOUN, noise=False)
+        if not cursor.words(spans.OF_EXTREME, noise=False):
             return None
         token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
+        unit = cursor.take(spans.UNIT, noise=False) if token else None
         if token is None or unit is None or (isinstance(subject, IndicatorRef) and subject.output):
             return None
-        high = kind.endswith("highest")
+        high = kind == "high"
         if isinstance(subject, IndicatorRef) and (frame := self.draft.indicators[subject.id].timeframe) is not None:
             return self._extreme_of_frame(subject, frame, token.value, unit, high=high)
         source = subject.column if isinstance(subject, Price) else subject.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,42 +14,14 @@ from Strategy.ages import Ages
 from Strategy.cursor import Cursor, Mark
 from Strategy.deviations import Deviations, lies_above
 from Strategy.draft import Draft
-from Strategy.lexicon import MOVING_AVERAGES
-from Strategy.units import MathSign, Units
+from Strategy.units import Units
+from Strategy.words import Table, comparing, indicator_words, joins, moving, prices, small, spans
+from Strategy.words.indicator_words import MOVING_AVERAGES
 
-# Said of one of two averages; a "fast stochastic" would be another indicator.
-_PACES = ("fast", "slow", "faster", "slower", "short term", "long term", "shorter", "longer", "quick", "medium term")
-_FAST, _SLOW = {"fast", "faster", "shorter", "quick"}, {"slow", "slower", "longer"}
-_OVER = ("over the last", "over", "of the last", "for the last", "over the past")
-_PERIOD = (
-    "with a period of", "with period", "with a length of", "with length", "period", "length", "of period", "of length",
-    "with a lookback of", "using a period of", "with settings", "settings", "with parameters", "with", "lookback", "with a", "using",
-)  # fmt: skip
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
-_DAYS = {"yesterday", "yesterday's", "yesterdays", "today", "today's", "todays", "day", "day's", "days"}
-_OF_A_NUMBER = ("level", "mark", "price level", "dollar level", "dollar mark", "handle", "dollars")  # behind it
 _OF_LENGTHS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
-_BEHIND_LENGTHS = (
-    ",",
-    ".",
-    ";",
-    ")",
-    "and",
-    "or",
-    "then",
-    "are",
-    "cross",
-    "both",
-    "sell",
-    "exit",
-    "else",
-    "otherwise",
-    "is",
-    "while",
-)
 _LEAST_LENGTH = 5  # of what is an average where only its length is said: "the 200-day"
 MOST_BARS = 400  # of an average that is said with its number alone
-_MIDDLE = ("middle", "mid", "centre", "center", "basis", "midline")  # of a channel
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
@@ -68,18 +40,18 @@ class Operands:
 
     def operand(self) -> AnyOperand | None:
         """Read a value with + - * / between terms; * and / bind more closely, equals join left to right."""
-        return self._joined(self._product, {"+": "+", "-": "-", "plus": "+", "minus": "-", "less": "-"})
+        return self._joined(self._product, prices.SIGNS)
 
     def _product(self) -> AnyOperand | None:
-        return self._joined(self.term, {"*": "*", "/": "/", "times": "*", "divided by": "/"})
+        return self._joined(self.term, prices.TIMES)
 
-    def _joined(self, read: Callable[[], AnyOperand | None], signs: dict[str, MathSign]) -> AnyOperand | None:
+    def _joined(self, read: Callable[[], AnyOperand | None], signs: Table) -> AnyOperand | None:
         begins = self.cursor.position
         left = read()
         while left is not None:
             mark = self.cursor.mark()
-            sign = self.cursor.words(*signs, noise=False)
-            if sign == "less" and (self.draft.compared is None or self.cursor.looking_at_symbol("than")):
+            sign = self.cursor.words(signs, noise=False)
+            if sign in prices.LESS and (self.draft.compared is None or self.cursor.next_is(small.THAN)):
                 sign = None  # "RSI less 30" and "less than" compare; "below the SMA(20) less 2%" takes away
             start = self.cursor.position
             right = read() if sign else None
@@ -124,7 +96,7 @@ class Operands:
             cursor.reset(mark)
         return None
 
-    def several(self, join: Literal["and", "or"] = "and") -> list[AnyOperand]:
+    def several(self, join: Table = small.AND) -> list[AnyOperand]:
         """Read "the 20, 50 and 200 SMA", "the 20 and 50-day highs", "EMA 20 and 50", or a single operand; empty when there is none."""
         mark = self.cursor.mark()
         if listed := self._by_their_lengths(join):
@@ -133,24 +105,24 @@ class Operands:
         one = self.operand()
         return [] if one is None else [one, *self._further_lengths(one, join)]
 
-    def _by_their_lengths(self, join: str) -> list[AnyOperand]:
+    def _by_their_lengths(self, join: Table) -> list[AnyOperand]:
         """Read lengths in front of what all of them are lengths of: "the 20, 50 and 200-day averages"."""
         cursor = self.cursor
         lengths: list[tuple[float, str | None]] = []
         while (token := cursor.number(percent=False)) is not None and token.value.is_integer() and not token.money:
-            unit = cursor.take("UNIT")
+            unit = cursor.take(spans.UNIT)
             lengths.append((token.value, unit))
             dash = unit is None and cursor.symbol("-")  # "the 20-, 50- and 200-day averages"
             comma = cursor.symbol(",", "/")
             if dash and comma == "/":
-                cursor.take("UNIT")
+                cursor.take(spans.UNIT)
             said = cursor.words(join)
             if not said and not comma:
                 break
             here = cursor.mark()
             for read in (self.highest_or_lowest, self._numbered_indicator, self._average_of):
                 last = read()
-                listed = said or join == "and"  # "20/50/200" are all of them
+                listed = said or join is small.AND  # "20/50/200" are all of them
                 if listed and isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in _OF_LENGTHS:
                     unit, framed = self._unit_behind(here), read == self._numbered_indicator
                     return [*(self._of_length(last, n, own or unit, framed=framed) for n, own in lengths), last]
@@ -161,7 +133,7 @@ class Operands:
         """Return the unit of the length that begins at a mark: "day" in "200-day average"."""
         here = self.cursor.mark()
         self.cursor.position = start.position
-        unit: str | None = self.cursor.take("UNIT") if self.cursor.number() is not None else None
+        unit: str | None = self.cursor.take(spans.UNIT) if self.cursor.number() is not None else None
         self.cursor.reset(here)
         return unit
 
@@ -174,14 +146,14 @@ class Operands:
         found = self.draft.indicator(item.name, {"timeperiod": bars}, source=item.source_name, timeframe=frame)
         return found.model_copy(update={"offset": like.offset})
 
-    def _further_lengths(self, one: AnyOperand, join: str) -> list[AnyOperand]:
+    def _further_lengths(self, one: AnyOperand, join: Table) -> list[AnyOperand]:
         """Read "and 50" behind "EMA 20", which is EMA(50) where the number stands alone."""
         cursor, draft = self.cursor, self.draft
         token, name = cursor.previous(), cursor.peek(-2)
         if "exact" in draft.flags or not isinstance(one, IndicatorRef) or token is None or name is None:
             return []
         item = draft.indicators[one.id]
-        plain = token.kind == "num" and name.kind == "word" and name.norm in ("sma", "ema", "wma", "ma", "average")
+        plain = token.kind == "num" and name.kind == "word" and name.norm in indicator_words.PLAIN_AVERAGES
         if item.name not in MOVING_AVERAGES or not plain:
             return []
         found: list[AnyOperand] = []
@@ -195,9 +167,7 @@ class Operands:
                 cursor.reset(mark)
                 break
             found.append(self._of_length(one, number.value, None))
-        follows = cursor.peek()
-        ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_LENGTHS
-        if joined is None or not ends:
+        if joined is None or not cursor.clause_ends(indicator_words.BEHIND_LENGTHS, marks=",.;)"):
             cursor.reset(here)
             return []
         return found
@@ -207,16 +177,16 @@ class Operands:
     def _number(self) -> AnyOperand | None:
         token = self.cursor.number()
         if token is None:
-            if self.cursor.words("zero line", "the zero line", "centerline", "zero"):
+            if self.cursor.words(prices.ZERO):
                 return Value(value=0)
             return None
-        if self.cursor.looking_at("UNIT", noise=False) and not token.percent:
+        if self.cursor.looking_at(spans.UNIT, noise=False) and not token.percent:
             return None
         before = self.cursor.peek(-2)
-        named = self.cursor.words(*_OF_A_NUMBER, noise=False)
+        named = self.cursor.words(prices.OF_A_NUMBER, noise=False)
         if token.money:
             self.draft.flags |= {"money"}  # it is a price, whatever average there is
-        elif before is not None and before.norm in ("the", "its", "my", "their") and not (named or token.percent):
+        elif before is not None and before.norm in prices.BEFORE_LENGTH and not (named or token.percent):
             self._ask_of_length(token.value)
         return Value(value=token.value)
 
@@ -238,26 +208,17 @@ class Operands:
         if token is None:
             return None
         if token.percent:
-            side = self.cursor.words(
-                "above", "over", "below", "under", "of", "off", "from", "higher than", "lower than"
-            )
+            side = self.cursor.take(prices.SHARE_SIDES)
             if side is None:
                 return None
-            own = self.cursor.looking_at_symbol("its")
+            own = self.cursor.next_is(small.ITS)
             base = self.term()
             if base is None or isinstance(base, Value):
                 return None
             self.units.ask_of_signed(base, token.value)
             if own and isinstance(base, Price) and base.column in ("High", "Low") and not base.offset:
                 self.ask_which(base.column.lower(), token.value)
-            sign = {
-                "above": 1,
-                "over": 1,
-                "higher than": 1,
-                "of": 0,
-                "off": self._away(base),
-                "from": self._away(base),
-            }.get(side, -1)
+            sign = {"above": 1, "of": 0, "away": self._away(base)}.get(side, -1)
             if not sign and side != "of":
                 return None  # "5% from the SMA(50)" does not say on which side
             factor = round((1 + sign * token.value / 100) if sign else token.value / 100, 10)
@@ -265,17 +226,17 @@ class Operands:
         before = self.cursor.peek(-2)
         if (away := self.deviations.away(token.value)) is not None:
             # "close > 2 sigma below the mean" may mean farther away, or above that level.
-            unclear = before is not None and before.norm in (">", ">=", "above", "over")
+            unclear = before is not None and before.norm in prices.FARTHER_SIGNS
             return away if lies_above(away) or not unclear else None
-        if self.cursor.take("MULTIPLE", noise=False):
+        if self.cursor.take(prices.MULTIPLE, noise=False):
             pass
         atr = self._indicator()
         if isinstance(atr, IndicatorRef) and self.draft.indicators[atr.id].name in ("ATR", "STDDEV"):
-            side = self.cursor.words("above", "over", "below", "under")
+            side = self.cursor.take(prices.ABOVE_OR_BELOW)
             base = self.term() if side else None
             if base is not None:
                 scaled = Math(left=Value(value=token.value), op="*", right=atr)
-                return Math(left=base, op="+" if side in ("above", "over") else "-", right=scaled)
+                return Math(left=base, op="+" if side == "above" else "-", right=scaled)
         return None
 
     def ask_which(self, extreme: str, percent: float) -> None:
@@ -297,9 +258,9 @@ class Operands:
     def multiple(self) -> AnyOperand | None:
         """Read "2 times X", "1.5x the average volume", "twice X"."""
         token = self.cursor.number(percent=False)
-        if self.cursor.looking_at("INDICATOR"):  # "double EMA" is an indicator of its own
+        if self.cursor.looking_at(indicator_words.INDICATOR):  # "double EMA" is an indicator of its own
             return None
-        factor = self.cursor.take("MULTIPLE", noise=token is None)
+        factor = self.cursor.take(prices.MULTIPLE, noise=token is None)
         if self.cursor.symbol("*"):
             return None
         if factor is None or (token is None and factor == 1):
@@ -311,27 +272,27 @@ class Operands:
     # Prices --------------------------------------------------------------------------------
 
     def _price(self) -> AnyOperand | None:
-        if self.cursor.words("it opens", "price opens", "stock opens"):
+        if self.cursor.words(prices.IT_OPENS):
             return Price(column="Open")
-        if self.cursor.words("it", "it's", "they", "price itself", noise=False) or self.cursor.words(
-            "it", "they", "price itself"
+        if self.cursor.words(small.IT, small.IT_S, small.THEY, prices.PRICE_ITSELF, noise=False) or self.cursor.words(
+            small.IT, small.THEY, prices.PRICE_ITSELF
         ):
             return self.draft.subject or self.draft.mentioned() or Price(column="Close")
         mark = self.cursor.mark()
-        if self.cursor.take("FRAME") != self.draft.timeframe:  # "the daily close" of a daily strategy
+        if self.cursor.take(spans.FRAME) != self.draft.timeframe:  # "the daily close" of a daily strategy
             self.cursor.reset(mark)
         start = self.cursor.position
-        offset = self.cursor.take("PREVIOUS")
-        last = self.cursor.words("last") if offset is None else None
-        column = self.cursor.take("PRICE")
+        offset = self.cursor.take(spans.PREVIOUS)
+        last = self.cursor.words(small.LAST) if offset is None else None
+        column = self.cursor.take(prices.PRICE)
         if column is None:
             return None
         if last and column == "Close":
             offset = 0
-        if column in ("High", "Low", "Open") and self.cursor.words("price", "of the day", "of the bar"):
+        if column in ("High", "Low", "Open") and self.cursor.words(spans.PRICE_OF_THE_DAY):
             pass
         if column in ("Open", "High", "Low", "Close"):
-            self.cursor.words("of the day", "of the bar", noise=False)
+            self.cursor.words(spans.OF_THE_DAY, noise=False)
         return self.of_a_day(Price(column=column, offset=offset or 0), start)
 
     def of_a_day(self, price: Price | IndicatorRef, start: int) -> AnyOperand:
@@ -341,7 +302,7 @@ class Operands:
         """
         draft = self.draft
         said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
-        if not said & _DAYS or not is_intraday(draft.timeframe) or "exact" in draft.flags:
+        if not said & spans.OF_A_DAY.keys() or not is_intraday(draft.timeframe) or "exact" in draft.flags:
             return price
         if isinstance(price, IndicatorRef):
             name, told = price.id, price.offset > 1 or draft.indicators[price.id].timeframe is not None
@@ -369,8 +330,8 @@ class Operands:
 
     def _close_of_frame(self) -> AnyOperand | None:
         """Read "the weekly close" of daily bars: the average of one week's close, of the last complete week."""
-        frame = self.cursor.take("FRAME")
-        word = self.cursor.words("close", "closes", "closing price", noise=False) if frame is not None else None
+        frame = self.cursor.take(spans.FRAME)
+        word = self.cursor.words(prices.CLOSES, noise=False) if frame is not None else None
         if word is None or seconds(frame) <= seconds(self.draft.timeframe):
             return None
         last = {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}[frame]
@@ -387,16 +348,16 @@ class Operands:
             if token is not None and token.value >= 0 and token.value.is_integer() and cursor.symbol("]"):
                 return int(token.value)
             cursor.reset(mark)
-        if cursor.take("YESTERDAY", noise=False):
+        if cursor.take(spans.YESTERDAY, noise=False):
             return 1
-        if cursor.words("of today", "today", noise=False):
+        if cursor.words(spans.OF_TODAY, noise=False):
             return 0
-        cursor.words("from", "of", noise=False)
+        cursor.words(small.FROM, small.OF, noise=False)
         token = cursor.number(percent=False, noise=False)
-        count = token.value if token else (1.0 if cursor.words("a", "one", noise=False) else None)
+        count = token.value if token else (1.0 if cursor.words(small.A, small.ONE, noise=False) else None)
         if count is not None:
-            unit = cursor.take("UNIT", noise=False)
-            if unit and cursor.take("AGO", noise=False):
+            unit = cursor.take(spans.UNIT, noise=False)
+            if unit and cursor.take(spans.AGO, noise=False):
                 return self.draft.bars(count, unit)
         cursor.reset(mark)
         return None
@@ -415,16 +376,16 @@ class Operands:
         """Read a time frame in front of an indicator: "weekly", "4-hour", "the 1h"."""
         cursor = self.cursor
         mark = cursor.mark()
-        frame = cursor.take("FRAME")
+        frame = cursor.take(spans.FRAME)
         if frame is None and (token := cursor.kind("tf")):
             frame = token.norm
         if frame is None and (number := cursor.number(percent=False)):
-            unit = cursor.take("UNIT", noise=False)
+            unit = cursor.take(spans.UNIT, noise=False)
             candidate = f"{int(number.value)}{_FRAME_OF_UNIT.get(unit or '', '?')}"
             if candidate in TIMEFRAMES and unit in ("minute", "hour"):
                 frame = candidate
         if frame is not None:
-            cursor.take("CHART", noise=False)
+            cursor.take(spans.CHART, noise=False)
             return str(frame)
         cursor.reset(mark)
         return None
@@ -433,10 +394,9 @@ class Operands:
         """Read "on weekly bars", "on the 4-hour chart" behind an indicator; where `bare`, "on the daily" as well."""
         cursor = self.cursor
         mark = cursor.mark()
-        if cursor.words("on", "of", "from", noise=False):
+        if cursor.words(small.ON, small.OF, small.FROM, noise=False):
             frame = self._frame()
-            before, follows = cursor.previous(), cursor.peek()
-            ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", ")", "and", "or", "then")
+            before, ends = cursor.previous(), cursor.clause_ends(joins.CLAUSE_JOINS, marks=",.;)")
             if frame is not None and before is not None and (self._said_chart(before.norm) or (bare and ends)):
                 return frame
         cursor.reset(mark)
@@ -446,7 +406,7 @@ class Operands:
         """Read "on the daily chart" in front of a comparison; "on" may have been read as a word such as "when"."""
         cursor = self.cursor
         mark = cursor.mark()
-        if cursor.words("on", "in", "using", noise=False) or cursor.previous_word() in ("on", "the"):
+        if cursor.words(small.ON, small.IN, small.USING, noise=False) or cursor.previous_word() in spans.BEFORE_FRAME:
             frame, said = self._frame(), cursor.previous()
             if frame is not None and said is not None and self._said_chart(said.norm):
                 cursor.symbol(",", ":")
@@ -463,12 +423,12 @@ class Operands:
 
     @staticmethod
     def _said_chart(word: str) -> bool:
-        return word in ("bars", "bar", "chart", "candles", "timeframe", "frame", "data", "basis", "candle", "interval")
+        return word in spans.CHART_NOUNS
 
     def _indicator_before(self) -> AnyOperand | None:
         """Read "the previous RSI" and "yesterday's 14-day RSI": an indicator a bar earlier."""
         start = self.cursor.position
-        back = self.cursor.take("PREVIOUS")
+        back = self.cursor.take(spans.PREVIOUS)
         here = self.cursor.mark()
         if back is None:
             return None
@@ -487,14 +447,14 @@ class Operands:
         frame = self._frame()
         if frame is not None and (found := self._indicator(frame=frame)) is not None:
             return found
-        pace = cursor.words(*_PACES)
-        cursor.words("rolling")
+        pace = cursor.words(prices.PACES)
+        cursor.words(indicator_words.ROLLING)
         numbers = self.number_list()
         if not numbers:
             return None
-        unit = cursor.take("UNIT", noise=False)
+        unit = cursor.take(spans.UNIT, noise=False)
         if unit:
-            cursor.words("period", "lookback", noise=False)
+            cursor.words(indicator_words.LOOKBACK, noise=False)
         name = self._name(paced=bool(pace))
         of_return = name is None and unit is not None and len(numbers) == 1 and not pace and self._return_word()
         name = "ROC" if of_return else name
@@ -518,7 +478,7 @@ class Operands:
 
     def _return_word(self) -> bool:
         """Take "return" or "ROI", a price's change in percent; the draft keeps where it was said."""
-        if "exact" in self.draft.flags or not self.cursor.take("RETURN", noise=False):
+        if "exact" in self.draft.flags or not self.cursor.take(prices.RETURN, noise=False):
             return False
         self.draft.return_at = self.cursor.position
         return True
@@ -532,17 +492,13 @@ class Operands:
         cursor, draft = self.cursor, self.draft
         start = cursor.position
         cursor.skip_noise()
-        frame = cursor.take("FRAME", noise=False)
+        frame = cursor.take(spans.FRAME, noise=False)
         if not self._return_word():
             return None
         if frame is not None:
             return self._finish(REGISTRY["ROC"], [1.0], None, start=start) if frame == draft.timeframe else None
-        token = (
-            cursor.number(percent=False)
-            if cursor.words(*_OVER, "in the last", "of the past", "for the past", noise=False)
-            else None
-        )
-        unit = cursor.take("UNIT", noise=False) if token is not None else None
+        token = cursor.number(percent=False) if cursor.words(spans.OVER, spans.OF_RETURN, noise=False) else None
+        unit = cursor.take(spans.UNIT, noise=False) if token is not None else None
         if token is None or unit is None:
             return None
         coarser = self._return_frame(unit) if unit != "bar" else None
@@ -566,10 +522,10 @@ class Operands:
         cursor = self.cursor
         numbers: list[float] = []
         start = cursor.mark()
-        named = cursor.words("length", "period", "periods", "n", "lookback", "window", "timeperiod", "len", noise=False)
+        named = cursor.words(indicator_words.LENGTH_NAMES, noise=False)
         if not named or not cursor.symbol("=", ":"):
             cursor.reset(start)
-            cursor.words("length", "period", noise=False)
+            cursor.words(indicator_words.LENGTH, noise=False)
             if not cursor.looking_at_number():
                 cursor.reset(start)
         while True:
@@ -582,25 +538,15 @@ class Operands:
                 break
             numbers.append(token.value)
             if spoken:  # "(20 days, 2 standard deviations)"
-                cursor.take("UNIT", noise=False)
-                cursor.words(
-                    "standard deviations",
-                    "standard deviation",
-                    "std devs",
-                    "std dev",
-                    "stdev",
-                    "std",
-                    "sd",
-                    "deviations",
-                    noise=False,
-                )
+                cursor.take(spans.UNIT, noise=False)
+                cursor.words(prices.DEVIATION_NOUNS, noise=False)
         return numbers
 
     def _name(self, *, paced: bool = False) -> str | None:
         """Read an indicator's name, behind a word such as "fast" where it is an average's."""
-        name: str | None = self.cursor.take("INDICATOR")
-        if name is None and self.cursor.words(*_PACES):
-            paced, name = True, self.cursor.take("INDICATOR")
+        name: str | None = self.cursor.take(indicator_words.INDICATOR)
+        if name is None and self.cursor.words(prices.PACES):
+            paced, name = True, self.cursor.take(indicator_words.INDICATOR)
         return name if name in MOVING_AVERAGES or not paced else None
 
     def _indicator(self, frame: str | None = None, *, inner: bool = False) -> AnyOperand | None:
@@ -626,7 +572,7 @@ class Operands:
         if cursor.symbol("("):
             source = self._column_argument(entry, before=True)
             numbers = self.number_list(spoken=True)
-            cursor.take("UNIT", noise=False)
+            cursor.take(spans.UNIT, noise=False)
             source = source or self._column_argument(entry, before=False)
             if not numbers or not cursor.symbol(")"):
                 cursor.reset(mark)
@@ -653,12 +599,20 @@ class Operands:
         level = cursor.number(percent=False, noise=False)
         behind = cursor.mark()
         second = cursor.number(percent=False, noise=False) if level is not None and not numbers else None
-        if second is None or level is None or cursor.looking_at("UNIT", "INDICATOR", "MULTIPLE", noise=False):
+        if (
+            second is None
+            or level is None
+            or cursor.looking_at(spans.UNIT, indicator_words.INDICATOR, prices.MULTIPLE, noise=False)
+        ):
             cursor.reset(behind)
         else:  # "below RSI 2 10" is below 10, as "below RSI(2) 10"
             numbers, level = [level.value], second
         may_be_period = not numbers and level is not None and level.value in usual | in_use
-        if level is None or may_be_period or cursor.looking_at("UNIT", "ABOVE", "CROSS", "AGO", noise=False):
+        if (
+            level is None
+            or may_be_period
+            or cursor.looking_at(spans.UNIT, comparing.ABOVE, comparing.CROSS, spans.AGO, noise=False)
+        ):
             cursor.reset(start)
             return None
         found = self._finish(entry, numbers, None)
@@ -679,7 +633,7 @@ class Operands:
         cursor = self.cursor
         mark = cursor.mark()
         if entry.takes_source and (before or cursor.symbol(",")):
-            column = cursor.take("PRICE", noise=False)
+            column = cursor.take(prices.PRICE, noise=False)
             if column is not None and (not before or cursor.symbol(",")):
                 return str(column)
         cursor.reset(mark)
@@ -689,12 +643,12 @@ class Operands:
         """Read "with a period of 20", "over the last 20 bars"; of the `inner` of two indicators not the latter."""
         cursor = self.cursor
         mark = cursor.mark()
-        if cursor.words(*(_PERIOD if inner else (*_PERIOD, *_OVER)), noise=False):
-            loose = cursor.previous_word() in ("over", "with", "using", "a")
+        if cursor.words(*((indicator_words.PERIOD,) if inner else (indicator_words.PERIOD, spans.OVER)), noise=False):
+            loose = cursor.previous_word() in indicator_words.LOOSE
             numbers = self.number_list()
-            unit = cursor.take("UNIT", noise=False) if numbers else None
+            unit = cursor.take(spans.UNIT, noise=False) if numbers else None
             if numbers and (unit or not loose):
-                cursor.words("period", "lookback", "setting", "settings", noise=False)
+                cursor.words(indicator_words.SETTINGS, noise=False)
                 if unit and unit != "bar":
                     numbers = [float(self.draft.bars(n, unit)) for n in numbers]
                 return numbers
@@ -716,9 +670,9 @@ class Operands:
             numbers = self.number_list()
             follows = cursor.peek()
             plausible = 1 <= numbers[0] <= 1000 and (follows is None or follows.kind != "num")
-            if plausible and not cursor.looking_at("MULTIPLE", noise=False):
+            if plausible and not cursor.looking_at(prices.MULTIPLE, noise=False):
                 unit_mark = cursor.mark()
-                if cursor.take("UNIT", noise=False) and cursor.looking_at("AGO", noise=False):
+                if cursor.take(spans.UNIT, noise=False) and cursor.looking_at(spans.AGO, noise=False):
                     cursor.reset(mark)
                     return []
                 cursor.reset(unit_mark)
@@ -742,9 +696,8 @@ class Operands:
         """Read an output's name standing before the indicator: "lower Bollinger Band"."""
         cursor = self.cursor
         if entry is None:
-            return cursor.words("upper", "lower", "middle", "mid", "top", "bottom")
-        words = {w for o in entry.outputs for w in (*o.words, o.name.replace("_", " "))}
-        return cursor.words(*sorted(words)) if words else None
+            return cursor.words(indicator_words.LEADING_LINES)
+        return cursor.words(indicator_words.LINES[entry.name])
 
     def _output(self, entry: IndicatorEntry, word: str) -> str | None:
         for output in entry.outputs:
@@ -778,7 +731,7 @@ class Operands:
         cursor, draft = self.cursor, self.draft
         if len(entry.outputs) > 1 and output is None:
             output = self._output_of(entry)
-        cursor.take("BANDS", noise=False)
+        cursor.take(indicator_words.BANDS, noise=False)
         source = self._source(entry, inner=not numbers) or source
         if not numbers and entry.takes_source and entry.params:
             numbers = self._led_period(inner=inner)
@@ -803,8 +756,9 @@ class Operands:
                 )
         if not numbers and frame is None and entry.name in MOVING_AVERAGES:
             words = {t.norm for t in cursor.tokens[start if start is not None else cursor.position : cursor.position]}
-            any_kind = entry.name == "SMA" and not words & {"sma", "simple"}
-            article = start is not None and "the" in words | {t.norm for t in cursor.tokens[max(0, start - 1) : start]}
+            any_kind = entry.name == "SMA" and not words & indicator_words.SIMPLE.keys()
+            before = [t.norm for t in cursor.tokens[max(0, start - 1) : start]] if start is not None else []
+            article = start is not None and any(word in small.THE for word in (*words, *before))
             named = self._average_named(None if any_kind else entry.name, source, article=article)
             if named is not None:
                 return named
@@ -820,7 +774,7 @@ class Operands:
                     draft.assume("same_indicator", text, f"the usual {entry.name}({usual})", "indicators")
                 output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
                 return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
-        if entry.name in ("HIGHEST", "LOWEST") and not numbers and cursor.looking_at_symbol("and"):
+        if entry.name in ("HIGHEST", "LOWEST") and not numbers and cursor.next_is(small.AND):
             self._ask_of_greatest(entry, source)
         if any(p.name not in params for p in entry.params):
             draft.assume_usual(entry, params)
@@ -898,7 +852,7 @@ class Operands:
         """Whether an indicator's last bars are meant: said so ("rolling VWAP"), or with a period earlier in the text."""
         said = self.cursor.tokens[start or 0 : self.cursor.position] if start is not None else []
         known = any(i.name == entry.name and i.timeframe is None for i in self.draft.indicators.values())
-        return known or any(token.norm in ("rolling", "moving") for token in said)
+        return known or any(token.norm in indicator_words.MOVING for token in said)
 
     def _by_session(
         self, entry: IndicatorEntry, ahead: str | None, frame: str | None
@@ -930,12 +884,12 @@ class Operands:
             return None
         cursor = self.cursor
         mark = cursor.mark()
-        if entry.name in MOVING_AVERAGES and cursor.words("volume", noise=False):
+        if entry.name in MOVING_AVERAGES and cursor.words(prices.VOLUME, noise=False):
             return "Volume"
-        if cursor.words("of the", "of", "on the", "applied to", "on", noise=False):
+        if cursor.words(indicator_words.OF_SOURCE, noise=False):
             mark_inner = cursor.mark()
-            column = cursor.take("PRICE")
-            if column is not None and not cursor.looking_at("AGO"):
+            column = cursor.take(prices.PRICE)
+            if column is not None and not cursor.looking_at(spans.AGO):
                 return None if column == entry.default_source else str(column)
             cursor.reset(mark_inner)
             found = self._indicator(inner=inner) or self._numbered_indicator()
@@ -946,55 +900,45 @@ class Operands:
 
     def _ends_here(self) -> bool:
         """Whether a clause ends here, or goes on with "of the band", so that "the middle" was said alone."""
-        follows = self.cursor.peek()
-        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", ")", "and", "or")
-        return bool(ends or self.cursor.words("of the bands", "of the band", "of the channel", noise=False))
+        ends = self.cursor.clause_ends(joins.AND_OR, marks=",.;)")
+        return bool(ends or self.cursor.words(indicator_words.OF_THE_BAND, noise=False))
 
     def _band(self) -> AnyOperand | None:
         """Read an output named alone: "the lower band", "the signal line", "%K"."""
         cursor, draft = self.cursor, self.draft
-        if (side := cursor.words("upper", "lower", "bottom", "top", *_MIDDLE)) is not None:
+        if (side := cursor.take(indicator_words.CHANNEL_LINES)) is not None:
+            middle = cursor.previous_word() in indicator_words.MIDDLE
             known = [i for i in draft.indicators.values() if i.name in ("BB", "KELTNER", "DONCHIAN")]
-            if not cursor.take("BANDS", noise=False) and not (known and side in _MIDDLE and self._ends_here()):
+            if not cursor.take(indicator_words.BANDS, noise=False) and not (known and middle and self._ends_here()):
                 return None
-            output = "middle" if side in _MIDDLE else {"bottom": "lower", "top": "upper"}.get(side, side)
             mark = cursor.mark()
-            if cursor.words("of the", "of a", "of", noise=False):
+            if cursor.words(indicator_words.OF_CHANNEL, noise=False):
                 named = self._indicator() or self._numbered_indicator()
                 if isinstance(named, IndicatorRef) and draft.indicators[named.id].name in ("BB", "KELTNER", "DONCHIAN"):
-                    return named.model_copy(update={"output": output})
+                    return named.model_copy(update={"output": side})
                 cursor.reset(mark)
             if known:
-                return IndicatorRef(id=known[-1].id, output=output)
-            draft.assume("band", f"The {output} band is the Bollinger Band 20/2's", field="indicators")
-            return draft.indicator("BB", {}, output=output)
-        if (word := cursor.words("signal line", "signal", "histogram", "trigger line")) is not None:
+                return IndicatorRef(id=known[-1].id, output=side)
+            draft.assume("band", f"The {side} band is the Bollinger Band 20/2's", field="indicators")
+            return draft.indicator("BB", {}, output=side)
+        if (word := cursor.words(indicator_words.MACD_LINES)) is not None:
             known = [i for i in draft.indicators.values() if i.name == "MACD"]
             stochastic = [i for i in draft.indicators.values() if i.name in ("STOCH", "STOCHRSI")]
-            if stochastic and not known and word.startswith("signal"):
+            if stochastic and not known and word in indicator_words.SIGNAL_LINES:
                 return IndicatorRef(id=stochastic[-1].id, output="d")
-            if not known and word != "histogram":
+            output = indicator_words.MACD_LINES[word]
+            if not known and output != "hist":
                 return None
-            output = "hist" if word == "histogram" else "signal"
             if not known:
                 draft.assume_usual(REGISTRY["MACD"], {})
             return IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("MACD", {}, output=output)
-        if (word := cursor.words("%k", "%d", "k line", "d line")) is not None:
+        if (line := cursor.take(indicator_words.STOCHASTIC_LINES)) is not None:
             known = [i for i in draft.indicators.values() if i.name in ("STOCH", "STOCHRSI")]
-            output = "k" if "k" in word else "d"
             if not known:
                 draft.assume_usual(REGISTRY["STOCH"], {})
-            return (
-                IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("STOCH", {}, output=output)
-            )
-        if (
-            word := cursor.words(
-                "tenkan sen", "tenkan", "kijun sen", "kijun", "conversion line", "base line", "senkou span a", "senkou span b",
-                "span a", "span b", "senkou a", "senkou b", "leading span a", "leading span b",
-            )
-        ) is not None:  # fmt: skip
+            return IndicatorRef(id=known[-1].id, output=line) if known else draft.indicator("STOCH", {}, output=line)
+        if (line := cursor.take(indicator_words.ICHIMOKU_LINES)) is not None:
             known = [i for i in draft.indicators.values() if i.name == "ICHIMOKU"]
-            line = self._output(REGISTRY["ICHIMOKU"], word)
             if not known:
                 draft.assume_usual(REGISTRY["ICHIMOKU"], {})
             return IndicatorRef(id=known[-1].id, output=line) if known else draft.indicator("ICHIMOKU", {}, output=line)
@@ -1003,10 +947,10 @@ class Operands:
     def _pivot_level(self) -> AnyOperand | None:
         """Read a level named alone: "R1", "the daily S2", "the R1 pivot level"."""
         frame = self._frame()
-        level = self.cursor.take("PIVOT_LEVEL")
+        level = self.cursor.take(indicator_words.PIVOT_LEVEL)
         if level is None:
             return None
-        self.cursor.words("pivot point", "pivot level", "pivot", "level", "resistance", "support", noise=False)
+        self.cursor.words(indicator_words.PIVOT_NOUNS, noise=False)
         return self._finish(REGISTRY["PIVOT"], [], frame, level)
 
     def _of_last_period(self, ref: IndicatorRef, frame: str | None) -> IndicatorRef:
@@ -1022,7 +966,7 @@ class Operands:
 
     def _typical_price(self) -> AnyOperand | None:
         """Read "the typical price", (high + low + close) / 3."""
-        if not self.cursor.words("typical price"):
+        if not self.cursor.words(prices.TYPICAL_PRICE):
             return None
         high, low, close = (Price(column=column) for column in ("High", "Low", "Close"))
         total = Math(left=Math(left=high, op="+", right=low), op="+", right=close)
@@ -1033,22 +977,22 @@ class Operands:
         cursor, draft = self.cursor, self.draft
         start = cursor.position
         numbers = self.number_list()
-        unit = cursor.take("UNIT", noise=False) if numbers else None
-        if not cursor.take("AVERAGE") or (
-            cursor.previous_word() == "typical" and cursor.looking_at("PRICE", noise=False) == "Close"
+        unit = cursor.take(spans.UNIT, noise=False) if numbers else None
+        if not cursor.take(prices.AVERAGE) or (
+            cursor.previous_word() in prices.TYPICAL and cursor.looking_at(prices.PRICE, noise=False) == "Close"
         ):
             return None
         source: str | None = None
-        if (column := cursor.take("PRICE", noise=False)) is not None or (
-            cursor.words("of", noise=False) and (column := cursor.take("PRICE")) is not None
+        if (column := cursor.take(prices.PRICE, noise=False)) is not None or (
+            cursor.words(small.OF, noise=False) and (column := cursor.take(prices.PRICE)) is not None
         ):
             source = str(column)
         else:
             source = self._own_source(start)
         mark = cursor.mark()
-        if not numbers and cursor.words("over the last", "of the last", "over the past", "over", "for the last"):
+        if not numbers and cursor.words(spans.OVER):
             token = cursor.number(percent=False)
-            unit = cursor.take("UNIT", noise=False) if token else None
+            unit = cursor.take(spans.UNIT, noise=False) if token else None
             if token is None:
                 cursor.reset(mark)
             else:
@@ -1066,13 +1010,12 @@ class Operands:
         cursor.skip_noise()
         article, token = cursor.previous_word(), cursor.number(percent=False, noise=False)
         count = cursor.peek()
-        unit = cursor.take("UNIT", noise=False) if token is not None else None
-        if token is None or count is None or unit is None or "exact" in draft.flags or article not in ("the", "its"):
+        unit = cursor.take(spans.UNIT, noise=False) if token is not None else None
+        if token is None or count is None or unit is None or "exact" in draft.flags or article not in small.THE_OR_ITS:
             return None
-        follows = cursor.peek()
-        ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_LENGTHS
-        says = cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING") is not None
-        if count.norm not in ("day", "week", "month", "hour", "bar", "period", "d") or not (ends or says):
+        ends = cursor.clause_ends(indicator_words.BEHIND_LENGTHS, marks=",.;)")
+        says = cursor.looking_at(comparing.ABOVE, comparing.CROSS, comparing.CROSSES, moving.RISING) is not None
+        if count.norm not in spans.DAY_UNITS or not (ends or says):
             return None
         if not (token.value.is_integer() and _LEAST_LENGTH <= token.value <= MOST_BARS):
             return None
@@ -1109,7 +1052,9 @@ class Operands:
             draft.problem("error", "which_average", "text", message, f"Say its length, such as {name}(50)")
             draft.ask(f"Over how many bars is the {name}?")
         paced = {token.norm for token in self.cursor.tokens[max(0, self.cursor.position - 4) : self.cursor.position]}
-        if len(known) > 1 and (fast := bool(paced & _FAST)) != bool(paced & _SLOW):  # "the fast MA" of two
+        if len(known) > 1 and (fast := bool(paced & prices.FAST.keys())) != bool(
+            paced & prices.SLOW.keys()
+        ):  # "the fast MA" of two
             ordered = sorted(known, key=lambda i: i.params["timeperiod"])
             known = ordered[:1] if fast else ordered[-1:]
         if len(known) > 1:
@@ -1132,7 +1077,7 @@ class Operands:
         if "exact" in self.draft.flags:
             return None
         before = self.cursor.tokens[max(0, start - 1) : self.cursor.position]
-        own = any(token.norm == "its" for token in before)
+        own = any(token.norm in small.ITS for token in before)
         of = self.draft.compared or (self.draft.subject if own else None)
         if isinstance(of, Price) and of.column == "Volume":
             return "Volume"
@@ -1145,57 +1090,35 @@ class Operands:
     def highest_or_lowest(self) -> AnyOperand | None:
         """Read "20-day high", "the previous 20-day high", "the highest high of the last 20 days", "52-week low"."""
         cursor, draft = self.cursor, self.draft
-        before = cursor.words("previous", "prior", "preceding", "last", "past")  # it is that of the bars before anyway
+        before = cursor.words(prices.PREVIOUS_EXTREME)  # it is that of the bars before anyway
         token = cursor.number(percent=False)
         if token is None and before:
             return None
         if token is not None:
-            unit = cursor.take("UNIT", noise=False)
-            kind = cursor.take("HIGHLOW", noise=False) if unit else None
+            unit = cursor.take(spans.UNIT, noise=False)
+            kind = cursor.take(prices.HIGHLOW, noise=False) if unit else None
             column = None
-            if kind is None and unit and cursor.take("PREVIOUS", noise=False) is not None:
-                kind = cursor.take("HIGHLOW", noise=False)
+            if kind is None and unit and cursor.take(spans.PREVIOUS, noise=False) is not None:
+                kind = cursor.take(prices.HIGHLOW, noise=False)
             if kind is None and unit:
-                closing = cursor.words("closing", "high close", "low close")
-                kind = cursor.take("HIGHLOW", noise=False) if closing == "closing" else None
+                closing = cursor.words(prices.CLOSING_EXTREME)
+                kind = cursor.take(prices.HIGHLOW, noise=False) if closing in prices.CLOSING else None
                 column = "Close" if closing else None
             if kind is None:
                 return None
             bars = draft.bars(token.value, unit)
         else:
-            kind = cursor.words(
-                "highest high", "lowest low", "highest close", "lowest close", "highest", "lowest", "high", "low"
-            )
-            if kind is None:
+            found = cursor.take(prices.EXTREMES)
+            if found is None:
                 return None
-            column = "Close" if "close" in kind else None
-            if kind in ("highest", "lowest") and (named := cursor.take("PRICE", noise=False)) is not None:
-                column = str(named)
-            if not cursor.words(
-                "of the last",
-                "of last",
-                "of past",
-                "over last",
-                "in last",
-                "of previous",
-                "of the past",
-                "over the last",
-                "in the last",
-                "of the previous",
-                "in the past",
-                "for the last",
-                "of",
-                "over the past",
-                "of the prior",
-                "over the previous",
-                "over",
-                "from the last",
-                "within the last",
-            ):
+            kind, column = found
+            if column is None:
+                column = cursor.take(prices.PRICE, noise=False)
+            if not cursor.words(spans.OF_HIGH_OR_LOW):
                 return None
             token = cursor.number(percent=False)
-            unit = cursor.take("UNIT", noise=False) if token else None
-            if token is None or unit is None or cursor.looking_at("AGO", noise=False):
+            unit = cursor.take(spans.UNIT, noise=False) if token else None
+            if token is None or unit is None or cursor.looking_at(spans.AGO, noise=False):
                 return None
             bars = draft.bars(token.value, unit)
         high = str(kind).startswith("high")

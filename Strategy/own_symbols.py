@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from Strategy.lexer import Token
-from Strategy.lexicon import vocabulary
+from Strategy.words import vocabulary
 
 _SHORTEST = 3  # shorter names have to be written as they are stored: "it" is a word
 

@@ -8,9 +8,7 @@ from typing import Literal
 from Backtest.canonical import MIRRORED, AnyCondition, Compare, Cross, Operator, Price
 from Strategy.draft import Draft
 from Strategy.lexer import Token
-
-_CLOSING = frozenset(("close", "closes", "closed", "closing"))
-_COMING_BACK = _CLOSING | {"back", "recovers", "reclaims", "regains", "returns"}
+from Strategy.words import prices
 
 
 def pierced(
@@ -29,9 +27,9 @@ def pierced(
         return kept
     below, close = way == "<", Price(column="Close")
     extreme: Literal["High", "Low"] = "Low" if below else "High"
-    closing = any(t.norm in _CLOSING for t in words[:length])
+    closing = any(t.norm in prices.CLOSING_VERBS for t in words[:length])
     named = first.left == Price(column=extreme) or (first.left == close and not closing)
-    back = any(t.norm in _COMING_BACK for t in words[length:])
+    back = any(t.norm in prices.COMING_BACK for t in words[length:])
     if not named or not back or second.left != close:
         if first.left == second.left and (isinstance(first, Cross) or isinstance(second, Cross)):
             _ask_of_bars(draft, words)

@@ -26,34 +26,12 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.choices import Choices, How, combined
 from Strategy.cursor import Cursor, Mark
-from Strategy.deviations import AT_LEAST, FARTHER, NEARER
 from Strategy.draft import Draft
-from Strategy.lexicon import MOVING_AVERAGES
 from Strategy.movements import Movements
 from Strategy.operands import MOST_BARS, Operands
 from Strategy.units import Units
-
-# Which way a line was crossed, said behind it.
-_WAYS: dict[str, Literal["above", "below"]] = {
-    "from below": "above", "from underneath": "above", "to the upside": "above", "upward": "above", "upwards": "above", "up": "above",
-    "from above": "below", "to the downside": "below", "downward": "below", "downwards": "below", "down": "below",
-}  # fmt: skip
-
-_NO_WAY = {"cross", "crosses", "crossing", "crossed", "intersect", "intersects"}  # verbs that name no direction
-
-_WAYS_BACK: dict[str, Literal["above", "below"]] = {
-    "back above": "above", "back over": "above", "back below": "below", "back under": "below",
-}  # fmt: skip
-
-
-# The words of a distance by the side of X on which "2 ATR below X" is.
-_SIDES = {"above": ">", "over": ">", "higher": ">", "below": "<", "under": "<", "lower": "<", "off": "<"}
-
-# Verbs of a break, which is one anew on each bar where the level moves on with the bars.
-BREAKING = frozenset((
-    "break", "breaks", "breaking", "broke", "breakout", "breakouts", "breakdown", "breakdowns", "breaches", "take", "takes", "taking", "took",
-    "surpass", "surpasses", "exceeded",
-))  # fmt: skip
+from Strategy.words import accounts, comparing, indicator_words, joins, moving, prices, small, spans
+from Strategy.words.indicator_words import MOVING_AVERAGES
 
 _LONG_LENGTHS = (144, 150, 200, 233)  # of averages; another number above 100 may be a price
 
@@ -86,9 +64,9 @@ class Predicates:
     def of_named_level(self) -> AnyCondition | None:
         """Read "above RSI 60" and "it crosses below RSI 70", where the oscillator is what is compared."""
         cursor = self.cursor
-        cursor.words("it is", "it's", "it")
-        op = cursor.take("ABOVE")
-        direction = cursor.take("CROSS") if op is None else None
+        cursor.words(small.IT_IS, small.IT)
+        op = cursor.take(comparing.ABOVE)
+        direction = cursor.take(comparing.CROSS) if op is None else None
         named = self.operands.oscillator_and_level() if op or direction else None
         if named is None:
             return None
@@ -107,8 +85,8 @@ class Predicates:
         token = cursor.number(percent=False)
         if token is None or token.money or not (token.value.is_integer() and 2 <= token.value <= MOST_BARS):
             return None
-        cursor.take("UNIT", noise=False)
-        if "exact" in self.draft.flags or not cursor.looking_at("CROSS", "CROSSES", "ABOVE"):
+        cursor.take(spans.UNIT, noise=False)
+        if "exact" in self.draft.flags or not cursor.looking_at(comparing.CROSS, comparing.CROSSES, comparing.ABOVE):
             return None
         here = cursor.mark()
         other = self._right_average(token.value)
@@ -174,10 +152,12 @@ class Predicates:
         mark = cursor.mark()
         cursor.skip_noise()
         token = cursor.peek()
-        bound = token is not None and token.norm == "no" and cursor.looking_at("ABOVE", noise=False)  # "no more than"
+        bound = (
+            token is not None and token.norm in joins.NO and cursor.looking_at(comparing.ABOVE, noise=False)
+        )  # "no more than"
         cursor.reset(mark)
-        if not bound and (cursor.take("NOT") or cursor.words("neither")):
-            inner = None if cursor.looking_at("NOT", noise=False) else self.read(subject)
+        if not bound and (cursor.take(joins.NOT) or cursor.words(small.NEITHER)):
+            inner = None if cursor.looking_at(joins.NOT, noise=False) else self.read(subject)
             if inner is not None:
                 return Not(condition=self._nor(subject, inner))
             cursor.reset(mark)
@@ -201,8 +181,10 @@ class Predicates:
         parts = [first]
         while "exact" not in self.draft.flags:
             mark = self.cursor.mark()
-            joined_by = self.cursor.words("or", "nor", noise=False)
-            says = joined_by and self.cursor.looking_at("ABOVE", "CROSS", "BETWEEN", "RISING", "EXTREME", noise=False)
+            joined_by = self.cursor.words(small.OR, small.NOR, noise=False)
+            says = joined_by and self.cursor.looking_at(
+                comparing.ABOVE, comparing.CROSS, comparing.BETWEEN, moving.RISING, moving.EXTREME, noise=False
+            )
             found = self.read(subject) if says else None
             if found is None:
                 self.cursor.reset(mark)
@@ -214,13 +196,13 @@ class Predicates:
         """Read "Supertrend is up" and "PSAR flips up": which of its two directions an indicator has, or takes."""
         cursor = self.cursor
         item = self.draft.indicators.get(subject.id) if isinstance(subject, IndicatorRef) else None
-        of_line = cursor.previous_word() in ("line", "lines")
+        of_line = cursor.previous_word() in moving.LINES
         if item is None or item.name not in ("SUPERTREND", "PSAR") or of_line or "exact" in self.draft.flags:
             return None
         mark = cursor.mark()
-        flip = cursor.take("TREND_FLIP")
+        flip = cursor.take(moving.TREND_FLIP)
         cursor.reset(mark) if flip is None else None
-        way = flip if flip is not None else cursor.take("TREND_STATE")
+        way = flip if flip is not None else cursor.take(moving.TREND_STATE)
         if way is None or self._goes_on():
             return None
         if flip == "":
@@ -244,16 +226,16 @@ class Predicates:
         """Whether a movement is told further: "up 3%", "up for 3 bars", "down from yesterday"."""
         cursor = self.cursor
         mark = cursor.mark()
-        more = cursor.words("for", "by", "from", "over", "than", "to", "through", noise=False) or cursor.number()
+        more = cursor.words(moving.GOES_ON, noise=False) or cursor.number()
         cursor.reset(mark)
-        return more is not None or cursor.looking_at("ABOVE", "IN_A_ROW", noise=False) is not None
+        return more is not None or cursor.looking_at(comparing.ABOVE, spans.IN_A_ROW, noise=False) is not None
 
     def _signed(self, subject: AnyOperand) -> AnyCondition | None:
-        sign = self.cursor.take("SIGN")
+        sign = self.cursor.take(moving.SIGN)
         if sign is None:
             return None
         kind, side = sign
-        if self.cursor.take("CROSSES"):  # "MACD bullish crossover"
+        if self.cursor.take(comparing.CROSSES):  # "MACD bullish crossover"
             if not isinstance(subject, IndicatorRef) or self.draft.indicators[subject.id].name != "MACD":
                 return None
             return Cross(left=subject, direction=side, right=subject.model_copy(update={"output": "signal"}))
@@ -268,13 +250,11 @@ class Predicates:
     def _cross(self, subject: AnyOperand) -> AnyCondition | None:
         self.cursor.skip_noise()
         verb = token.norm if (token := self.cursor.peek()) else ""
-        if self.cursor.words(
-            "moves from", "goes from", "comes from", "rises from", "climbs from", "falls from", "drops from"
-        ):
+        if self.cursor.words(comparing.MOVES_FROM):
             return self._passes(subject)
-        is_back = verb == "back" and self.cursor.previous_word() in ("is", "are", "was")
-        back = self.cursor.words(*_WAYS_BACK, noise=False) if is_back else None
-        direction = self.cursor.take("CROSS") if back is None else _WAYS_BACK[back]
+        is_back = verb in accounts.BACK and self.cursor.previous_word() in comparing.IS_BEFORE_BACK
+        back = self.cursor.take(comparing.WAYS_BACK, noise=False) if is_back else None
+        direction = self.cursor.take(comparing.CROSS) if back is None else back
         if direction is None:
             return None
         mark = self.cursor.mark()
@@ -291,11 +271,10 @@ class Predicates:
             return found
         if found is None:
             return None
-        if "cross" not in verb:
+        if not verb.startswith("cross"):
             self.draft.worded += _parts(found)
-        self.cursor.words(
-            *(("from below", "from underneath") if direction == "above" else ("from above",)), noise=False
-        )
+        behind = comparing.FROM_BELOW if direction == "above" else comparing.FROM_ABOVE
+        self.cursor.words(behind, noise=False)
         return self._and_level(subject, found)
 
     def passed(
@@ -306,7 +285,7 @@ class Predicates:
         Such a high moves on with each bar, and the close of a bar lies below its own high: whatever comes next to close
         above it breaks it.
         """
-        if verb in BREAKING and self.movements.is_extreme_before(subject, direction, right):
+        if verb in comparing.BREAKING and self.movements.is_extreme_before(subject, direction, right):
             return Compare(left=subject, op=">" if direction == "above" else "<", right=right)
         return Cross(left=subject, direction=direction, right=right)
 
@@ -314,7 +293,7 @@ class Predicates:
         """Read "a break of yesterday's high", which is upward as that of a low is downward."""
         cursor = self.cursor
         mark = cursor.mark()
-        said = cursor.words("break of", "breaks of", "breakout of", "breakouts of", "breakdown of")
+        said = cursor.words(comparing.BREAK_OF)
         right = self.operands.operand() if said else None
         edge = self.movements.edge(right) if right is not None else None
         if right is None or edge is None:
@@ -330,9 +309,9 @@ class Predicates:
 
     def _passes(self, subject: AnyOperand) -> AnyCondition | None:
         """Read the rest of "moves from below -100 to above -100"."""
-        start = self.cursor.take("ABOVE")
+        start = self.cursor.take(comparing.ABOVE)
         before = self.operands.operand() if start in ("<", ">") else None
-        end = self.cursor.take("ABOVE") if before is not None and self.cursor.words("to") else None
+        end = self.cursor.take(comparing.ABOVE) if before is not None and self.cursor.words(small.TO) else None
         after = self.operands.operand() if end in ("<", ">") and end != start else None
         if before is None or after != before:
             return None
@@ -343,7 +322,7 @@ class Predicates:
         if not isinstance(found, Cross) or isinstance(found.right, Value):
             return found
         mark = self.cursor.mark()
-        op = self.cursor.take("ABOVE", noise=False)
+        op = self.cursor.take(comparing.ABOVE, noise=False)
         token = self.cursor.number() if op else None
         if token is None:
             self.cursor.reset(mark)
@@ -356,18 +335,20 @@ class Predicates:
     def _plain_cross(self, subject: AnyOperand) -> AnyCondition | None:
         self.cursor.skip_noise()
         start = self.cursor.position
-        if not self.cursor.take("CROSSES"):
+        if not self.cursor.take(comparing.CROSSES):
             return None
         verb = self.cursor.tokens[start].norm if start < len(self.cursor.tokens) else ""
-        either, breaks = self.names_no_way(start), verb in BREAKING
+        either, breaks = self.names_no_way(start), verb in comparing.BREAKING
         side = self._distance_side() if breaks else None
         chosen = self.choices.rights(subject)
         how, rights = chosen or ("all", [self._previous_channel(r) for r in self._rights(subject)])
         if not rights:
             return None
         if len(rights) > 1:
-            said = self.cursor.words(*_WAYS, noise=False)
-            way: Literal["above", "below"] = _WAYS[said] if said else "above" if self.draft.rising_side else "below"
+            said = self.cursor.words(comparing.WAYS, noise=False)
+            way: Literal["above", "below"] = (
+                comparing.WAYS[said] if said else "above" if self.draft.rising_side else "below"
+            )
             self.draft.pairs += tuple((subject, right, "cross") for right in rights)
             if self._are_cloud(rights):
                 self.draft.assume_direction() if not said else None
@@ -387,9 +368,9 @@ class Predicates:
             return found
         if side is not None:  # "breaks 3% above the SMA(20)"
             return self.passed(subject, "above" if side == ">" else "below", rights[0], verb)
-        if said := self.cursor.words(*_WAYS, noise=False):
+        if said := self.cursor.words(comparing.WAYS, noise=False):
             self.draft.pairs += ((subject, rights[0], "cross"),)
-            return Cross(left=subject, direction=_WAYS[said], right=rights[0])
+            return Cross(left=subject, direction=comparing.WAYS[said], right=rights[0])
         turned = (
             rights[0],
             subject,
@@ -402,7 +383,7 @@ class Predicates:
 
     def names_no_way(self, start: int) -> bool:
         """Whether the words of a cross since `start` name no direction; what breaks something moves on in one."""
-        return any(token.norm in _NO_WAY for token in self.cursor.tokens[start : self.cursor.position])
+        return any(token.norm in comparing.UNDIRECTED for token in self.cursor.tokens[start : self.cursor.position])
 
     def _any_way(
         self, left: AnyOperand, direction: Literal["above", "below"], right: AnyOperand, *, either: bool
@@ -426,7 +407,7 @@ class Predicates:
         """Read the right side of a comparison; "the 200" after an average is another average."""
         cursor = self.cursor
         start = cursor.position
-        if cursor.words("it was", "they were", "it did") and isinstance(subject, Price | IndicatorRef):
+        if cursor.words(prices.IT_WAS) and isinstance(subject, Price | IndicatorRef):
             back = self.operands.offset()
             return [] if back is None else [subject.model_copy(update={"offset": subject.offset + back})]
         mark = cursor.mark()
@@ -442,7 +423,7 @@ class Predicates:
         rights = self.operands.several() if one is None else [one]
         last = rights[-1] if len(rights) > 1 else None
         extreme = isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in ("HIGHEST", "LOWEST")
-        if extreme and cursor.looking_at("ABOVE", "CROSS", "CROSSES", "RISING"):
+        if extreme and cursor.looking_at(comparing.ABOVE, comparing.CROSS, comparing.CROSSES, moving.RISING):
             cursor.reset(mark)  # "close above 100 and 20-day low above 90"
             alone = self.operands.operand()
             rights = [] if alone is None else [alone]
@@ -455,7 +436,7 @@ class Predicates:
             and isinstance(rights[0], Value)
         ):
             return []  # a price is no percentage
-        if rights == [subject] and cursor.previous_word() in ("it", "they"):
+        if rights == [subject] and cursor.previous_word() in small.IT_OR_THEY:
             other = self.draft.mentioned(besides=subject)
             edge = subject == Price(column="Close") and other in [Price(column=c) for c in ("Low", "High", "Open")]
             if other is not None and (edge or _same_series(subject, other)):
@@ -467,7 +448,7 @@ class Predicates:
             rights = [self._average_of_length(subject, rights[0])]
         if not rights:
             cursor.position = start
-            if cursor.take("CLOUD"):
+            if cursor.take(indicator_words.CLOUD):
                 clouds = [i for i in self.draft.indicators.values() if i.name == "ICHIMOKU"]
                 base = (
                     IndicatorRef(id=clouds[-1].id, output="senkou_a")
@@ -475,7 +456,7 @@ class Predicates:
                     else self.draft.indicator("ICHIMOKU", {}, output="senkou_a")
                 )
                 return [base, base.model_copy(update={"output": "senkou_b"})]
-        elif {t.norm for t in cursor.tokens[start : cursor.position]} & {"cloud", "kumo"}:
+        elif any(t.norm in indicator_words.CLOUD for t in cursor.tokens[start : cursor.position]):
             edges = [_edge_of_cloud(rights[0], edge, self.draft.indicators) for edge in ("senkou_a", "senkou_b")]
             return edges if rights[0] not in edges else rights
         return rights
@@ -499,7 +480,7 @@ class Predicates:
         if mine.name not in MOVING_AVERAGES or mine.source_name not in PRICE_COLUMNS[:4]:
             return right
         length = f"{mine.name}({right.value:g})"
-        the = (before := self.cursor.peek(-2)) is not None and before.norm == "the"
+        the = (before := self.cursor.peek(-2)) is not None and before.norm in small.THE
         if (right.value > 100 and right.value not in _LONG_LENGTHS and not the) or mine.params["timeperiod"] == 1:
             what = f"The {right.value:g} that {subject.id} is compared with"
             self.draft.ask_price_or_length(right.value, what, length)
@@ -571,21 +552,16 @@ class Predicates:
 
     def _level(self, subject: AnyOperand) -> AnyCondition | None:
         cursor = self.cursor
-        cursor.take("PRICE") if isinstance(subject, Price) and cursor.looking_at(
-            "PRICE", noise=True
+        cursor.take(prices.PRICE) if isinstance(subject, Price) and cursor.looking_at(
+            prices.PRICE, noise=True
         ) == "Close" else None
         if isinstance(subject, IndicatorRef):
-            cursor.words("closes", "closed", "trades")
+            cursor.words(comparing.PRICE_VERBS)
         cursor.skip_noise()
         start = cursor.position
-        op = cursor.take("ABOVE")
-        if (
-            op is None
-            and isinstance(subject, Price)
-            and subject.column == "Open"
-            and cursor.words("gaps", "opens", "is")
-        ):
-            op = cursor.take("ABOVE")
+        op = cursor.take(comparing.ABOVE)
+        if op is None and isinstance(subject, Price) and subject.column == "Open" and cursor.words(prices.OPENS):
+            op = cursor.take(comparing.ABOVE)
         if op is None:
             mark = cursor.mark()
             found = self._number_or_more(subject)
@@ -595,9 +571,9 @@ class Predicates:
         mark, sign = cursor.mark(), cursor.previous()
         if (side := self._distance_side()) is not None:
             said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
-            if said in (*AT_LEAST, *FARTHER, *NEARER):
+            if any(said in of for of in (comparing.AT_LEAST, comparing.FARTHER, comparing.NEARER)):
                 op = MIRRORED.get(op, op) if side == "<" else op  # "> 2 ATR below the SMA" is below the SMA minus 2 ATR
-            elif side != op[0] or said == "under":
+            elif side != op[0] or said in prices.UNDER:
                 self._ask_of_distance(said, mark)
         found = self._right_sides(subject, lambda right: Compare(left=subject, op=op, right=right))
         found = found or self._as_before(mark, subject, op)
@@ -634,7 +610,7 @@ class Predicates:
         cursor.reset(mark)
         if not isinstance(right, Math) or right.op == "/":
             return None
-        return next((_SIDES[word] for word in words if word in _SIDES), None)
+        return next((prices.SIDES[word] for word in words if word in prices.SIDES), None)
 
     def _ask_of_distance(self, said: str, mark: Mark) -> None:
         """Ask about "above 2% below X": above that level, or farther below X than 2%?"""
@@ -650,8 +626,7 @@ class Predicates:
     def _as_before(self, mark: Mark, subject: AnyOperand, op: Operator) -> AnyCondition | None:
         """Read "sell when it is below": below what it was compared with before."""
         self.cursor.reset(mark)
-        follows = self.cursor.peek()
-        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", "and", "or", ")")
+        ends = self.cursor.clause_ends(joins.AND_OR, marks=",.;)")
         before = self.draft.compared_with(subject)
         if not ends or before is None:
             return None
@@ -662,7 +637,7 @@ class Predicates:
         parts = [found]
         while isinstance(last := parts[-1], Compare) and not isinstance(last.right, Value):
             mark = self.cursor.mark()
-            op = self.cursor.take("ABOVE", noise=False)
+            op = self.cursor.take(comparing.ABOVE, noise=False)
             start = self.cursor.position
             named = self.operands.oscillator_and_level() if op and self._is_price(last.right) else None
             if named is not None:
@@ -677,23 +652,16 @@ class Predicates:
     def _number_or_more(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "RSI 30 or below", "ADX of 25 or higher"."""
         cursor = self.cursor
-        cursor.words("of", "at", noise=False)
+        cursor.words(small.OF, small.AT, noise=False)
         token = cursor.number()
-        words = (
-            cursor.words("or below", "or lower", "or less", "or under", "or above", "or higher", "or more", "or over")
-            if token
-            else None
-        )
-        if token is None or words is None:
-            return None
-        op = "<=" if words.split()[1] in ("below", "lower", "less", "under") else ">="
-        return Compare(left=subject, op=op, right=Value(value=token.value))  # type: ignore[arg-type]
+        op = cursor.take(comparing.OR_BEYOND) if token else None
+        return Compare(left=subject, op=op, right=Value(value=token.value)) if token and op else None
 
     def _by_percent(self, found: AnyCondition) -> AnyCondition:
         """Read "... by 2%" or "by more than 2%" behind a comparison."""
         cursor = self.cursor
         mark = cursor.mark()
-        if cursor.words("by at least", "by more than", "by", noise=False) and isinstance(found, Compare):
+        if cursor.words(comparing.BY_DISTANCE, noise=False) and isinstance(found, Compare):
             token = cursor.number(percent=True)
             if token is not None:
                 sign = 1 if found.op in (">", ">=") else -1
@@ -705,7 +673,7 @@ class Predicates:
         return found
 
     def _between(self, subject: AnyOperand) -> AnyCondition | None:
-        if not self.cursor.take("BETWEEN"):
+        if not self.cursor.take(comparing.BETWEEN):
             return None
         low, high, share = self._two_bounds()
         if low is None or high is None:
@@ -730,8 +698,8 @@ class Predicates:
         """Read "30 and 50", "the 20 and 50 SMA", "the lower and the upper band"; and whether the first was said in percent."""
         cursor = self.cursor
         start = cursor.mark()
-        edge = cursor.words("lower", "middle", "upper")
-        if edge and cursor.words("and", "to", "-", noise=False):
+        edge = cursor.words(indicator_words.EDGES)
+        if edge and cursor.words(comparing.TO_BOUND, noise=False):
             other = self.operands.operand()
             if isinstance(other, IndicatorRef) and other.output in ("lower", "middle", "upper"):
                 one = other.model_copy(update={"output": edge})
@@ -742,7 +710,7 @@ class Predicates:
         cursor.reset(start)
         low = self.operands.operand()
         share = token.percent if (token := cursor.previous()) is not None else False
-        if low is None or not cursor.words("and", "to", "-"):
+        if low is None or not cursor.words(comparing.TO_BOUND):
             return None, None, False
         return low, self.operands.operand(), share
 

@@ -4,72 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Literal
 
 from Backtest.canonical import Operator, Side, UnrealizedReturn
-from Backtest.timeframes import in_words
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft, PriceMove
-
-_SUBJECTS = (
-    "", "it", "price", "the price", "stock", "the stock", "market", "the market", "close", "share price", "the share price", "asset", "the asset",
-)  # fmt: skip
-_TRADES = ("", "it", "position", "the position", "trade", "the trade", "my position", "we", "i", "the investment")
-_RISES = (
-    "rises", "rise", "climbs", "increases", "goes up", "moves up", "jumps", "advances", "rallies", "grows", "moves higher", "goes higher", "has risen",
-    "rose", "moves", "appreciates", "ticks up", "runs up",
-)  # fmt: skip
-_DROPS = (
-    "drops", "drop", "falls", "fall", "declines", "decreases", "goes down", "moves down", "dips", "sinks", "slides", "slips", "crashes", "moves lower",
-    "goes lower", "has fallen", "has dropped", "fell", "dropped", "tanks", "depreciates", "retreats",
-)  # fmt: skip
-_GAINS = ("gains", "gained", "gain", "has gained", "makes", "has made", "made", "earns", "is winning", "wins")
-_LOSES = ("loses", "lost", "lose", "has lost", "is losing", "gives back")
-
-
-def _phrases(subjects: tuple[str, ...], verbs: tuple[str, ...]) -> dict[str, str]:
-    return {f"{subject} {verb}".strip(): verb for subject, verb in product(subjects, verbs)}
-
-
-PRICES = tuple(subject for subject in _SUBJECTS if subject not in ("", "it"))
-# Of "it" or of nothing named, a gain is the trade's; of a price it is the price's, which is a short's loss.
-_UP_PRICE = _phrases(_SUBJECTS, _RISES) | _phrases(PRICES, _GAINS)
-_DOWN_PRICE = _phrases(_SUBJECTS, _DROPS) | _phrases(PRICES, _LOSES)
-_UP_TRADE, _DOWN_TRADE = _phrases(_TRADES, _GAINS), _phrases(_TRADES, _LOSES)
-_UP_NOUNS = ("rise", "increase", "rally", "jump", "advance", "move up", "higher", "upmove", "upward move")
-_DOWN_NOUNS = (
-    "drop",
-    "fall",
-    "decline",
-    "decrease",
-    "dip",
-    "lower",
-    "move down",
-    "pullback",
-    "correction",
-    "downward move",
-)
-_ENTRY_SIDES = {"above": True, "over": True, "below": False, "under": False}
-# What follows a move of something else than the trade: "drops 5% in 3 days", "from its high".
-_SPANS = (
-    "in", "over", "within", "during", "from", "below", "above", "off", "under", "today", "on", "since", "a day", "per", "for", "after", "than", "of",
-)  # fmt: skip
-
+from Strategy.words import comparing, joins, moving, protection, small
 
 # What a distance from the peak, the highest close or the low is while a position is held.
 FROM_EXTREME = "A distance from the best price since the entry is a trailing stop, which follows the closes"
-
-
-# The close, of which a distance from the entry is judged when it is known.
-_LEADS = ("", "the ", "a ", "its ")
-_CLOSE = ("close", "closing price")
-_THE_CLOSE = tuple(f"{lead}{noun}" for lead in _LEADS for noun in _CLOSE)
-_CLOSES = tuple(
-    f"{subject} {verb}".strip()
-    for subject, verb in product(_SUBJECTS, ("closes", "closed", "has closed"))
-    if "close" not in subject
-)
 
 
 @dataclass(frozen=True)
@@ -96,8 +39,8 @@ class PriceMoves:
     def of_price(self) -> bool:
         """Whether a price is named here, or was in front of "or": "when the price is down 5% or up 2%". Takes nothing."""
         mark = self.cursor.mark()
-        named = self.cursor.words(*PRICES) is not None
-        other = not named and self.cursor.words(*(trade for trade in _TRADES if trade)) is not None
+        named = self.cursor.words(moving.PRICES) is not None
+        other = not named and self.cursor.words(moving.TRADES) is not None
         self.cursor.reset(mark)
         if other:
             return False
@@ -106,7 +49,7 @@ class PriceMoves:
     def _behind_or(self, until: int) -> bool:
         """Whether nothing but "or" lies between a move that ended at `until` and the cursor."""
         between = self.cursor.tokens[until : self.cursor.position] if until >= 0 else []
-        return 0 < len(between) <= 3 and all(t.norm in ("or", ",", "when", "if") for t in between)
+        return 0 < len(between) <= 3 and all(t.norm == "," or t.norm in moving.OR_WHEN for t in between)
 
     def read(self, side: Side | None) -> bool:
         """Read "the price drops 5%" into a move of the price, "loses 2%" into a stop of the trade.
@@ -120,7 +63,7 @@ class PriceMoves:
         if of_close:
             return False
         found = self._move(priced=priced)
-        if found is None or cursor.looking_at("AND"):
+        if found is None or cursor.looking_at(joins.AND):
             return False
         if found.extreme:
             words = " ".join(t.norm + "%" * t.percent for t in cursor.tokens[start : cursor.position])
@@ -139,12 +82,10 @@ class PriceMoves:
             rising: whether it closes a short position, which gains where the price falls.
         """
         cursor, mark = self.cursor, self.cursor.mark()
-        frame = in_words(self.draft.timeframe)
-        closes, carried = cursor.words(*_CLOSES), self._behind_or(self._close_until)
-        the_close = (*_THE_CLOSE, *(f"{lead}{frame} {noun}" for lead in _LEADS for noun in _CLOSE))
-        if not closes and not cursor.words(*the_close) and not carried:
+        closes, carried = cursor.words(moving.CLOSES), self._behind_or(self._close_until)
+        if not closes and not cursor.words(moving.CLOSE_OF[self.draft.timeframe]) and not carried:
             return None
-        cursor.words("is", "was", "has", noise=False)
+        cursor.words(small.IS, small.WAS, small.HAS, noise=False)
         found = self._move(priced=True)
         if found is None or found.extreme or (closes and not found.since_entry) or "exact" in self.draft.flags:
             cursor.reset(mark)
@@ -164,45 +105,46 @@ class PriceMoves:
         cursor = self.cursor
         verb, up, of_trade = "", None, False
         for phrases, rises, traded in (
-            (_UP_TRADE, True, True), (_DOWN_TRADE, False, True), (_UP_PRICE, True, False), (_DOWN_PRICE, False, False),
+            (moving.UP_TRADE, True, True), (moving.DOWN_TRADE, False, True), (moving.UP_PRICE, True, False), (moving.DOWN_PRICE, False, False),
         ):  # fmt: skip
-            if said := cursor.words(*phrases):
+            if said := cursor.words(phrases):
                 verb, up, of_trade = phrases[said], rises, traded and not priced
                 break
-        if verb in ("moves", ""):
-            cursor.words(*(s for s in _SUBJECTS if s))
-            way = cursor.words("up", "higher", "down", "lower", noise=priced)
-            up = way in ("up", "higher") if way else (None if not verb else up)
-        bound = cursor.words("by", "by more than", "by at least", "more than", "at least", noise=False)
+        bare = verb in moving.BARE_MOVES
+        if bare or not verb:
+            cursor.words(moving.SUBJECTS)
+            way = cursor.words(moving.MOVE_WAYS, noise=priced)
+            up = moving.MOVE_WAYS[way] == "up" if way else (None if not verb else up)
+        bound = cursor.words(moving.BY_MORE, noise=False)
         sign = cursor.symbol("+")
         token = cursor.number(percent=True)
-        if token is None or (verb == "moves" and not way):
+        if token is None or (bare and not way):
             return None
         if up is None and (sign or token.value < 0):
             up, of_trade = bool(sign), True
-        behind = ("up", "down") if priced else ()
-        noun = cursor.words(*_UP_NOUNS, *_DOWN_NOUNS, *behind, noise=False) if up is None else None
-        up = up if noun is None else noun in (*_UP_NOUNS, "up")
+        nouns = (moving.MOVE_NOUNS, moving.UP_OR_DOWN) if priced else (moving.MOVE_NOUNS,)
+        noun = cursor.take(*nouns, noise=False) if up is None else None
+        up = up if noun is None else noun == "up"
         behind_at = cursor.position
-        since_entry = cursor.take("FROM_ENTRY", noise=False)
+        since_entry = cursor.take(protection.FROM_ENTRY, noise=False)
         if up is None and since_entry:  # "5% above the entry price"
-            sides = [_ENTRY_SIDES[t.norm] for t in cursor.tokens[behind_at : cursor.position] if t.norm in _ENTRY_SIDES]
-            up = sides[0] if sides else None
-        cursor.words("or more", noise=False)
+            said_of_it = (t.norm for t in cursor.tokens[behind_at : cursor.position])
+            up = next((moving.ENTRY_SIDES[word] == "up" for word in said_of_it if word in moving.ENTRY_SIDES), None)
+        cursor.words(comparing.OR_MORE, noise=False)
         extreme = self._extreme() if up is not None and not since_entry else ""
-        elsewhere = not since_entry and not extreme and cursor.words(*_SPANS, noise=False)
+        elsewhere = not since_entry and not extreme and cursor.words(moving.ELSEWHERE, noise=False)
         if up is None or elsewhere:
             return None
-        beyond = "more than" in (bound or "")
+        beyond = bound in moving.MORE
         return _Move(up, abs(token.value), of_trade, bool(since_entry), extreme, beyond)
 
     def _extreme(self) -> Literal["high", "low", ""]:
         """Take "from its high" or "off the low" and return which of the two it is."""
         start = self.cursor.position
-        if not self.cursor.take("FROM_EXTREME", noise=False):
+        if not self.cursor.take(protection.FROM_EXTREME, noise=False):
             return ""
         said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
-        return "low" if said & {"low", "lows", "lowest"} else "high"
+        return "low" if said & moving.LOW.keys() else "high"
 
     def _keep(self, side: Side | None, up: bool, percent: float, of_trade: bool) -> None:
         if of_trade:

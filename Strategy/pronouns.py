@@ -23,11 +23,9 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
-from Strategy.lexicon import MOVING_AVERAGES
+from Strategy.words import prices
+from Strategy.words.indicator_words import MOVING_AVERAGES
 
-# Only a price does this.
-_OF_PRICES = frozenset(("closes", "closed", "close", "trades", "traded", "opens", "opened"))
-_CLOSES = frozenset(("closes", "closed", "close"))
 _MOST = 5  # as many of the things named last are tried
 
 
@@ -123,8 +121,8 @@ class Pronouns:
         condition = self.read(of)
         if condition is None:
             return None
-        if (verb in _OF_PRICES and not _is_price(of)) or (
-            verb in _CLOSES and of in (Price(column="Low"), Price(column="High"))
+        if (verb in prices.ONLY_OF_PRICES and not _is_price(of)) or (
+            verb in prices.CLOSE_VERBS and of in (Price(column="Low"), Price(column="High"))
         ):
             return _Reading(of, condition, 0)
         fits = [self._fit(of, right, kind, before) for right, kind in _compared(condition, of)]

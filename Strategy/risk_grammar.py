@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from Backtest.canonical import IndicatorRef, Side
 from Backtest.instruments import asset_class
@@ -11,29 +11,32 @@ from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.holding import Holding
 from Strategy.lexer import Token
-from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
 from Strategy.price_moves import FROM_EXTREME, PriceMoves
+from Strategy.words import (
+    COMPANIES,
+    Table,
+    accounts,
+    durations,
+    indicator_words,
+    joins,
+    moving,
+    orders,
+    prices,
+    protection,
+    sizes,
+    small,
+    spans,
+)
 
 Level = dict[str, Any]
 LOT = 100_000  # units of a currency pair
 _METALS = ("XAU", "XAG", "XPT", "XPD")  # a lot of gold is 100 ounces, and one of silver 5,000
 _MOST_LOTS = 100  # a larger number behind "lot size" is one of units
-_HAVE = (
-    "have", "has", "use", "get", "take", "share", "come with", "both have", "both use", "both get", "all have", "each have", "are given",
-    "have both", "we use", "i use", "apply", "set",
-)  # fmt: skip
-
-
-_AT = ("at", "at a", "at about", "set at", "order at", "placed at")
 _SIDES: tuple[Side, ...] = ("long", "short")
 LEAST_SHARE = 50  # in percent of the entry's price: what is less is a distance from it
 
-# On which side of the entry, or of the best price, a level lies: a high is above a stop that trails it.
-_SIDE_WORDS: dict[str, Literal["above", "below"]] = {
-    "below": "below", "under": "below", "above": "above", "over": "above", "high": "below", "highs": "below", "highest": "below", "top": "below",
-    "low": "above", "lows": "above", "lowest": "above",
-}  # fmt: skip
+_LEVELS = {"stop_loss": protection.STOP, "take_profit": protection.TARGET, "trailing_stop": protection.TRAIL}
 
 
 class Risk:
@@ -44,50 +47,47 @@ class Risk:
         self.draft = draft
         self.moves = PriceMoves(cursor, draft)
         self.holding = Holding(cursor, draft)
-        self._category = ""  # of the level that is being read, and whether it is measured from the best price
+        self._name = ""  # of the level that is being read, and whether it is measured from the best price
         self._from_extreme = False
 
     def _level(self) -> Level | None:
         """Read a distance: "5%", "2 ATR", "2 times the 14-day ATR", "2R"."""
         cursor = self.cursor
         mark = cursor.mark()
-        lead = cursor.words(
-            "at", "of", "is", "by", "to", "around", "at a", "of a", "set at", "order at", "placed at", "loss of", "loss at", "loss is", "when down",
-            "when up", "at about", "if down", "distance of", "if it drops", "if it falls", "after a", "price is", "if price falls", "if the price drops", "if the trade loses", "on a",
-        )  # fmt: skip
+        lead = cursor.words(protection.LEVEL_LEAD)
         cursor.symbol(":", "=")
         sign = cursor.symbol("-", "+", noise=True)
         token = cursor.number()
-        if token is not None and (sign == "-" or token.value < 0) and self._category == "TARGET":
-            self.draft.sided += ((self._category, "below", f"-{abs(token.value):g}" + "%" * token.percent),)
-        if token is not None and sign == "+" and self._category == "STOP":
-            self.draft.sided += ((self._category, "above", f"+{token.value:g}" + "%" * token.percent),)
+        if token is not None and (sign == "-" or token.value < 0) and self._name == "take_profit":
+            self.draft.sided += ((self._name, "below", f"-{abs(token.value):g}" + "%" * token.percent),)
+        if token is not None and sign == "+" and self._name == "stop_loss":
+            self.draft.sided += ((self._name, "above", f"+{token.value:g}" + "%" * token.percent),)
         if token is not None and token.percent:
-            cursor.take("LOSS", "GAIN", noise=False)
+            cursor.take(protection.LOSS, protection.GAIN, noise=False)
             if not sign and (level := self._of_entry(token.value)) is not None:
                 return level
             self._read_side()
-            if not sign and cursor.previous() is token and not cursor.looking_at_symbol("of"):
-                self.draft.shares += ((self._category, token.value, lead in _AT),)
+            if not sign and cursor.previous() is token and not cursor.next_is(small.OF):
+                self.draft.shares += ((self._name, token.value, lead in protection.AT),)
             return {"type": "percent", "value": abs(token.value)}
         if token is not None and token.money:
             cursor.reset(mark)
             return None
-        if token is None and (factor := cursor.take("MULTIPLE")):
+        if token is None and (factor := cursor.take(prices.MULTIPLE)):
             value = float(factor)
-            if cursor.take("TIMES_RISK", noise=False):
+            if cursor.take(protection.TIMES_RISK, noise=False):
                 return {"type": "risk_reward", "ratio": value}
         elif token is not None:
             value = token.value
-            if cursor.take("TIMES_RISK", noise=False) and not cursor.looking_at("INDICATOR"):
+            if cursor.take(protection.TIMES_RISK, noise=False) and not cursor.looking_at(indicator_words.INDICATOR):
                 return {"type": "risk_reward", "ratio": value}
         else:
             value = 1.0
-        cursor.take("MULTIPLE", noise=False)
+        cursor.take(prices.MULTIPLE, noise=False)
         cursor.symbol("*")
         known = self.draft.indicators
         operands = Operands(cursor, self.draft)
-        ref = operands._numbered_indicator() if cursor.looking_at("UNIT") is None else None
+        ref = operands._numbered_indicator() if cursor.looking_at(spans.UNIT) is None else None
         if ref is None:
             inner = cursor.mark()
             ref = operands._indicator()
@@ -97,8 +97,8 @@ class Risk:
         if isinstance(ref, IndicatorRef) and atr is not None and atr.name == "ATR" and atr.timeframe is None:
             period = int(self.draft.indicators[ref.id].params["timeperiod"])
             self.draft.indicators = known
-            cursor.words("s", noise=False)
-            self._read_side("below the price", "above the price", "below", "above", "away")
+            cursor.words(protection.PLURAL_S, noise=False)
+            self._read_side(protection.BESIDE_PRICE)
             return {"type": "atr", "multiple": value, "timeperiod": period}
         self.draft.indicators = known
         cursor.reset(mark)
@@ -107,15 +107,15 @@ class Risk:
     def _of_entry(self, percent: float) -> Level | None:
         """Read the rest of "95% of the entry", a level of it; a small share such as "5% of the entry" is a distance from it."""
         mark = self.cursor.mark()
-        of = self.cursor.looking_at_symbol("of")
-        if not of or percent < LEAST_SHARE or not self.cursor.take("FROM_ENTRY", noise=False):
+        of = self.cursor.next_is(small.OF)
+        if not of or percent < LEAST_SHARE or not self.cursor.take(protection.FROM_ENTRY, noise=False):
             self.cursor.reset(mark)
             return None
-        if self._category == "TRAIL":  # it follows the closes, and no share of the entry
-            self.draft.shares += ((self._category, percent, True),)
+        if self._name == "trailing_stop":  # it follows the closes, and no share of the entry
+            self.draft.shares += ((self._name, percent, True),)
             return {"type": "percent", "value": percent}
         words = f"at {percent:g}% of the entry"
-        self.draft.sided += ((self._category, "below" if percent < 100 else "above", words),)
+        self.draft.sided += ((self._name, "below" if percent < 100 else "above", words),)
         distance = round(abs(percent - 100), 10)
         text = f"A level {words} is {distance:g}% away from it"
         self.draft.assume("level_of_entry", text, f"{percent:g}% away from the entry", "risk")
@@ -126,25 +126,34 @@ class Risk:
         cursor = self.cursor
         mark = cursor.mark()
         try:
-            if cursor.looking_at("TRAIL", "COOLDOWN", "HOLD", "COMMISSION", "LEVERAGE", "RATIO", "FIXED", "SPREAD"):
+            if cursor.looking_at(
+                protection.TRAIL,
+                durations.COOLDOWN,
+                durations.HOLD,
+                accounts.COMMISSION,
+                accounts.LEVERAGE,
+                protection.RATIO,
+                accounts.FIXED,
+                accounts.SPREAD,
+            ):
                 return True
-            if cursor.looking_at("STOP", "TARGET") or self.holding.ahead():
+            if cursor.looking_at(protection.STOP, protection.TARGET) or self.holding.ahead():
                 return True
-            cursor.words("with", "use", "and", "set", "place", "using", "risk", "add", "risking", "invest", "allocate")
-            if cursor.looking_at("TRAIL", "STOP", "TARGET"):
+            cursor.words(protection.AHEAD)
+            if cursor.looking_at(protection.TRAIL, protection.STOP, protection.TARGET):
                 return True
             token = cursor.number()
             if token is not None:
-                cursor.take("MULTIPLE", noise=False)
-                cursor.take("INDICATOR", noise=False)
-                if cursor.looking_at("STOP", "TARGET", "TRAIL", noise=False):
+                cursor.take(prices.MULTIPLE, noise=False)
+                cursor.take(indicator_words.INDICATOR, noise=False)
+                if cursor.looking_at(protection.STOP, protection.TARGET, protection.TRAIL, noise=False):
                     return True
                 if (token.percent or token.money) and (
-                    cursor.looking_at("PER_TRADE", noise=False)
-                    or cursor.looking_at("EQUITY", noise=True)
-                    or cursor.words("of")
+                    cursor.looking_at(sizes.PER_TRADE, noise=False)
+                    or cursor.looking_at(sizes.EQUITY, noise=True)
+                    or cursor.words(small.OF)
                 ):
-                    return bool(cursor.looking_at("PER_TRADE", "EQUITY", noise=True))
+                    return bool(cursor.looking_at(sizes.PER_TRADE, sizes.EQUITY, noise=True))
             return False
         finally:
             cursor.reset(mark)
@@ -173,11 +182,11 @@ class Risk:
         """Read "longs and shorts have a 6% stop", "for both longs and shorts: 6% stop"."""
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.words("for", "on", "in", "and", "also", noise=False)
-        cursor.words("all", "the", "my", noise=False)
-        if cursor.take("BOTH_SIDES", noise=False):
+        cursor.words(small.FOR, small.ON, small.IN, small.AND, small.ALSO, noise=False)
+        cursor.words(small.ALL, small.THE, small.MY, noise=False)
+        if cursor.take(orders.BOTH_SIDES, noise=False):
             cursor.symbol(",", ":")
-            cursor.words(*_HAVE)
+            cursor.words(protection.HAVE)
             size = self.draft.risk.get("position_size")
             if self._setting() and self.draft.risk.get("position_size") is size:
                 return True
@@ -188,14 +197,18 @@ class Risk:
         """Read "longs have a 5% stop", "for shorts: stop 8%", "long stop: 5%"."""
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.words("for", "on", "and", "also", noise=False)
-        side = self._side_named() or cursor.words("long", "short", noise=False)
+        cursor.words(small.FOR, small.ON, small.AND, small.ALSO, noise=False)
+        side: Side | None = self._side_named() or cursor.take(orders.ONE_OF_SIDES, noise=False)
         if side is not None:
             sized = self.draft.risk.get("position_size")
             cursor.symbol(",", ":")
-            had = cursor.words(*_HAVE)
-            self.draft.level_side = "long" if side == "long" else "short"
-            if (had or cursor.looking_at("STOP", "TARGET", "TRAIL") or cursor.looking_at_number()) and self._setting():
+            had = cursor.words(protection.HAVE)
+            self.draft.level_side = side
+            if (
+                had
+                or cursor.looking_at(protection.STOP, protection.TARGET, protection.TRAIL)
+                or cursor.looking_at_number()
+            ) and self._setting():
                 if self.draft.risk.get("position_size") is sized:
                     return True
         cursor.reset(mark)
@@ -204,8 +217,7 @@ class Risk:
     def _side_named(self) -> Side | None:
         """Take "longs", "short positions", "the long side"."""
         for side in _SIDES:
-            nouns = (f"{side}s", *(f"{side} {noun}" for noun in ("positions", "trades", "side", "entries")))
-            if self.cursor.words(*nouns):
+            if self.cursor.words(orders.OF_SIDE[side]):
                 return side
         return None
 
@@ -214,17 +226,17 @@ class Risk:
         cursor, draft = self.cursor, self.draft
         while True:
             mark = cursor.mark()
-            side = self._side_named() if cursor.words("for", "on", "of", noise=False) else None
+            side = self._side_named() if cursor.words(small.FOR, small.ON, small.OF, noise=False) else None
             if side is None:
                 cursor.reset(mark)
             draft.level_side = side or draft.level_side
             draft.set_risk(name, level)
             mark = cursor.mark()
             cursor.symbol(",")
-            cursor.words("and", "but", noise=False)
+            cursor.words(small.AND, small.BUT, noise=False)
             more = self._level() if side is not None else None
             behind = cursor.mark()
-            named = cursor.words("for", "on", "of", noise=False) and self._side_named()
+            named = cursor.words(small.FOR, small.ON, small.OF, noise=False) and self._side_named()
             if more is None or not named:
                 cursor.reset(mark)
                 return
@@ -234,7 +246,7 @@ class Risk:
     def _note_both(self, first: int, known: Mapping[str, Any]) -> None:
         """Note that what was read since `first` is said of both sides, where it is."""
         said = {token.norm for token in self.cursor.tokens[first : self.cursor.position]}
-        both = "both" in said or (said & {"long", "longs"} and said & {"short", "shorts"})
+        both = said & small.BOTH.keys() or (said & orders.LONG.keys() and said & orders.SHORT.keys())
         if both:
             levels = {name: None for name, value in self.draft.risk.items() if known.get(name) is not value}
             self.draft.levels_near = {**self.draft.levels_near, **levels}
@@ -252,33 +264,7 @@ class Risk:
             self.holding.pause,
             self._size,
         ):
-            cursor.words(
-                "and",
-                "with",
-                "use",
-                "using",
-                "set",
-                "place",
-                "add",
-                "then",
-                "put",
-                "also",
-                "apply",
-                "or",
-                "have",
-                "plus",
-                "keep",
-                "include",
-                "move",
-                "always use",
-                "it uses",
-                "uses",
-                "exit with",
-                "exit at",
-                "exit on",
-                "exit via",
-                noise=True,
-            )
+            cursor.words(protection.SETTING_LEAD, noise=True)
             if reader():
                 return True
             cursor.reset(start)
@@ -290,34 +276,34 @@ class Risk:
     def _none(self) -> bool:
         """Read "no stop loss", "without a stop"."""
         cursor = self.cursor
-        if cursor.words("no", "without", "never use", "don't use", "do not use"):
-            cursor.words("any")
-            if cursor.take("TRAIL", "STOP", "TARGET"):
+        if cursor.words(protection.NO_LEVEL):
+            cursor.words(small.ANY)
+            if cursor.take(protection.TRAIL, protection.STOP, protection.TARGET):
                 self.draft.flags |= {"no_stop_wanted"}
                 return True
         return False
 
-    def _around(self, category: str) -> Level | None:
+    def _around(self, name: str) -> Level | None:
         """Read a level on either side of its word: "stop loss 5%", "5% stop", "2 ATR stop"."""
         cursor = self.cursor
-        start, self._category, self._from_extreme = cursor.mark(), category, False
-        if (level := self._atr_first(category)) is not None:
+        start, self._name, self._from_extreme = cursor.mark(), name, False
+        if (level := self._atr_first(_LEVELS[name])) is not None:
             return level
-        if cursor.take(category):
+        if cursor.take(_LEVELS[name]):
             behind = cursor.mark()
-            if not (cursor.words("of", "for", "on", noise=False) and cursor.take("BOTH_SIDES")):
+            if not (cursor.words(small.OF, small.FOR, small.ON, noise=False) and cursor.take(orders.BOTH_SIDES)):
                 cursor.reset(behind)
             self._line_below(start)
             level = self._level()
             if level is not None:
-                if category == "TRAIL":
-                    cursor.words("stop", "stop loss", noise=False)
+                if name == "trailing_stop":
+                    cursor.words(protection.STOP_NOUN, noise=False)
                 self._of_both()
                 return level
             cursor.reset(start)
             return None
         level = self._level()
-        if level is not None and cursor.take(category):
+        if level is not None and cursor.take(_LEVELS[name]):
             self._read_side()
             self._of_both()
             return level
@@ -340,68 +326,68 @@ class Risk:
     def _of_both(self) -> None:
         """Read "for longs and shorts" behind a level."""
         mark = self.cursor.mark()
-        if not (self.cursor.words("for", "on", "of", noise=False) and self.cursor.take("BOTH_SIDES")):
+        if not (self.cursor.words(small.FOR, small.ON, small.OF, noise=False) and self.cursor.take(orders.BOTH_SIDES)):
             self.cursor.reset(mark)
 
-    def _read_side(self, *bare: str) -> None:
+    def _read_side(self, *bare: Table) -> None:
         """Read "below the entry", "below the high" or `bare` words behind a distance; its side is judged at the end."""
         cursor, start = self.cursor, self.cursor.position
-        cursor.take("FROM_ENTRY", noise=True)
+        cursor.take(protection.FROM_ENTRY, noise=True)
         self._read_extreme()
         cursor.words(*bare, noise=False) if bare else None
         said = [token.norm for token in cursor.tokens[start : cursor.position]]
-        side = next((_SIDE_WORDS[word] for word in said if word in _SIDE_WORDS), None)
+        side = next((protection.SIDE_WORDS[word] for word in said if word in protection.SIDE_WORDS), None)
         if side is not None and "exact" not in self.draft.flags:
-            self.draft.sided += ((self._category, side, " ".join(said)),)
+            self.draft.sided += ((self._name, side, " ".join(said)),)
 
     def _read_extreme(self) -> None:
         """Read "from the highest close" behind the distance of a stop: such a stop follows the market."""
-        if self._category in ("STOP", "TRAIL") and self.cursor.take("FROM_EXTREME", noise=True):
+        if self._name in ("stop_loss", "trailing_stop") and self.cursor.take(protection.FROM_EXTREME, noise=True):
             self._from_extreme = True
 
-    def _atr_first(self, category: str) -> Level | None:
+    def _atr_first(self, noun: Table) -> Level | None:
         """Read "ATR stop of 2" and "ATR(20) stop: 2"."""
         cursor = self.cursor
         mark, known = cursor.mark(), self.draft.indicators
-        ref = Operands(cursor, self.draft)._indicator() if cursor.looking_at("INDICATOR") == "ATR" else None
-        if isinstance(ref, IndicatorRef) and cursor.take(category, noise=False):
+        ref = (
+            Operands(cursor, self.draft)._indicator() if cursor.looking_at(indicator_words.INDICATOR) == "ATR" else None
+        )
+        if isinstance(ref, IndicatorRef) and cursor.take(noun, noise=False):
             period = int(self.draft.indicators[ref.id].params["timeperiod"])
-            cursor.words("of", "at", "with", noise=False)
+            cursor.words(small.OF, small.AT, small.WITH, noise=False)
             cursor.symbol(":", "=")
             token = cursor.number(percent=False)
             if token is not None and not token.money:
                 self.draft.indicators = known
-                cursor.words("x", "times", noise=False)
+                cursor.words(protection.TIMES, noise=False)
                 return {"type": "atr", "multiple": token.value, "timeperiod": period}
         self.draft.indicators = known
         cursor.reset(mark)
         return None
 
     def _trailing(self) -> bool:
-        level = self._around("TRAIL")
+        level = self._around("trailing_stop")
         if level is None:
             mark = self.cursor.mark()
             # "a stop that trails by 3%", "stop loss trailing 3%"
-            if self.cursor.take("STOP") and self.cursor.words(
-                "that trails by", "trailing by", "that trails", "trailing at", "trailing"
-            ):
-                self._category = "TRAIL"
+            if self.cursor.take(protection.STOP) and self.cursor.words(protection.TRAILING):
+                self._name = "trailing_stop"
                 level = self._level()
             if level is None:
                 self.cursor.reset(mark)
                 return False
         if level["type"] == "risk_reward":
             return False
-        self.cursor.words("behind each close", "each close", "behind every close", "every close", noise=False)
+        self.cursor.words(protection.EACH_CLOSE, noise=False)
         mark = self.cursor.mark()
         self.cursor.symbol(",")
-        if not self.cursor.words("never moved back", noise=False):
+        if not self.cursor.words(protection.NEVER_BACK, noise=False):
             self.cursor.reset(mark)
         self._set_level("trailing_stop", level)
         return True
 
     def _stop(self) -> bool:
-        level = self._around("STOP")
+        level = self._around("stop_loss")
         if level is None or level["type"] == "risk_reward":
             return False
         if self._from_extreme:
@@ -412,7 +398,7 @@ class Risk:
         return True
 
     def _target(self) -> bool:
-        level = self._around("TARGET")
+        level = self._around("take_profit")
         if level is None:
             return False
         self._set_level("take_profit", level)
@@ -424,85 +410,49 @@ class Risk:
         cursor.part = "risk"
         start = cursor.mark()
         token = cursor.number(percent=False)
-        unit = cursor.take("UNIT", noise=False) if token else None
-        if token is not None and unit and cursor.words("later", noise=False):
+        unit = cursor.take(spans.UNIT, noise=False) if token else None
+        if token is not None and unit and cursor.words(small.LATER, noise=False):
             self.draft.set_time_limit(self.draft.bars(token.value, unit), side)
             return True
         cursor.reset(start)
-        if said := cursor.words(
-            "on the next day", "the next day", "next day", "the following day", "the next bar", "next bar", "a day later", "one day later",
-            "the day after", "the next morning", "at the next open", "the next session", "the next trading day", "a bar later",
-        ):  # fmt: skip
+        if said := cursor.words(spans.NEXT_DAY):
             self.draft.set_time_limit(1, side)
             self.draft.assume(
                 "next_day", f"{said!r}: left at the open of the bar after the entry bar", field="risk.max_bars"
             )
             return True
         carried = self.moves.of_price()
-        cursor.take("WHEN")
+        cursor.take(joins.WHEN)
         here = cursor.mark()
         if (priced := carried or self.moves.of_price()) and self.moves.read(side):
             return True
         cursor.reset(here)
-        lead = cursor.words(
-            "at",
-            "at a",
-            "for a",
-            "on a",
-            "with a",
-            "with",
-            "price is",
-            "it is",
-            "it's",
-            "the position is",
-            "in",
-            "after a",
-            "after",
-            "position is",
-            "the trade is",
-            "trade is",
-            "we are",
-            "we're",
-            "i am",
-            "i'm",
-            "the price",
-        )
+        lead = cursor.words(protection.EXIT_LEVEL_LEAD)
         if self._stop() or self._target() or self._trailing():
             return True
         level = cursor.mark()
-        if lead in ("it is", "it's") and (side == "short" or {s for s, _ in self.draft.entries} == {"short"}):
+        if lead in small.IT_IS and (side == "short" or {s for s, _ in self.draft.entries} == {"short"}):
             self._ask_of_it(level)
-        verb = (cursor.take("GAIN") and "take_profit") or (cursor.take("LOSS") and "stop_loss")
+        verb = (cursor.take(protection.GAIN) and "take_profit") or (cursor.take(protection.LOSS) and "stop_loss")
         if verb and not self._of_trade(priced):
             return False
         if verb:
-            cursor.words(
-                "reaches",
-                "exceeds",
-                "is",
-                "hits",
-                "is above",
-                "of",
-                "is more than",
-                "is over",
-                "is at least",
-                "reached",
-                "is greater than",
-                "by",
-            )
+            cursor.words(protection.GAIN_REACHES)
             token = cursor.number(percent=True)
             if token is not None:
-                cursor.take("FROM_ENTRY", noise=True)
+                cursor.take(protection.FROM_ENTRY, noise=True)
                 self.draft.set_risk(verb, {"type": "percent", "value": abs(token.value)})
                 return True
             cursor.reset(level)
             return self.moves.read(side)
-        cursor.words("by")
-        cursor.words("more than", "at least")
+        cursor.words(small.BY)
+        cursor.words(moving.MORE_THAN)
         token = cursor.number(percent=True)
-        gained = (cursor.take("GAIN") and 1) or (cursor.take("LOSS") and -1) if token is not None else 0
+        gained = (
+            (cursor.take(protection.GAIN) and 1) or (cursor.take(protection.LOSS) and -1) if token is not None else 0
+        )
         if token is not None and gained and self._of_trade(priced):
-            cursor.take("FROM_ENTRY", noise=False)
+            cursor.take(protection.FROM_ENTRY, noise=False)
             name = "take_profit" if gained > 0 else "stop_loss"
             self.draft.set_risk(name, {"type": "percent", "value": abs(token.value)})
             return True
@@ -511,7 +461,7 @@ class Risk:
 
     def _ask_of_it(self, here: Mark) -> None:
         """Ask about "short …, cover when it is up 5%": the position's gain, or the price's, which is the position's loss."""
-        way, token = self.cursor.words("up", "down", noise=False), self.cursor.number(percent=True)
+        way, token = self.cursor.words(moving.UP_OR_DOWN, noise=False), self.cursor.number(percent=True)
         self.cursor.reset(here)
         if way is None or token is None:
             return
@@ -526,80 +476,76 @@ class Risk:
 
     def _of_trade(self, priced: bool) -> bool:
         """Whether the gain just named is the trade's: "the price gains 5% in 3 days" is not, "a 5% profit" always is."""
-        return not priced or self.cursor.previous_word() in ("profit", "profits", "loss", "losses")
+        return not priced or self.cursor.previous_word() in protection.OF_TRADE
 
     def _ratio(self) -> bool:
         """Read "risk-reward 1:2", "reward to risk of 3", "2:1 reward to risk"."""
         cursor = self.cursor
         numbers = self.cursor.colon_numbers()
-        named = cursor.take("RATIO")
+        named = cursor.take(protection.RATIO)
         if not named:
             return False
-        cursor.words("ratio", "ratio of", "of", "at", "is", "at least", "target of", "target")
+        cursor.words(protection.RATIO_OF)
         cursor.symbol(":", "=")
         numbers = numbers or self.cursor.colon_numbers()
         if not numbers:
             return False
         ratio = max(numbers) / min(numbers) if len(numbers) == 2 and min(numbers) > 0 else numbers[0]
-        cursor.take("TARGET", noise=False)
+        cursor.take(protection.TARGET, noise=False)
         self.draft.set_risk("take_profit", {"type": "risk_reward", "ratio": ratio})
         return True
 
     def _size(self) -> bool:
         cursor = self.cursor
-        cursor.words("each trade", "every trade", "each position", "every position", "each entry", "every entry")
+        cursor.words(sizes.EACH_TRADE)
         start = cursor.position
-        named = cursor.take("SIZE")
+        named = cursor.take(sizes.SIZE)
         said = " ".join(t.norm for t in cursor.tokens[start : cursor.position]) if named else ""
         cursor.symbol(":", "=")
-        cursor.words("of", "is", "to", "at", "a", "up to", "only")
-        cursor.take("PER_TRADE", noise=False)
-        risky = said.startswith("risk") or said.endswith("risk") or bool(cursor.words("risk", "risking", "risk only"))
-        cursor.words("only", "at most", "no more than", "up to", "a maximum of", "max")
-        if named and not risky and cursor.take("FULL"):
+        cursor.words(sizes.SIZE_IS)
+        cursor.take(sizes.PER_TRADE, noise=False)
+        risky = said in sizes.RISKY or bool(cursor.words(sizes.RISKING))
+        cursor.words(sizes.AT_MOST)
+        if named and not risky and cursor.take(sizes.FULL):
             self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": 100})
             return True
         token = cursor.number()
         if token is None:
-            if not named and cursor.take("FULL"):
+            if not named and cursor.take(sizes.FULL):
                 self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": 100})
                 return True
             return self._one_lot()
         if token.percent:
-            behind = not named and cursor.words("position size", "position sizing", "position", "size", "allocation")
+            behind = not named and cursor.words(sizes.SIZE_BEHIND)
             if behind:
                 self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": token.value})
                 return True
-            cursor.words("of", "of my", "of the", "of total", "of available", noise=False)
-            equity = cursor.take("EQUITY", noise=True)
-            cursor.words("at risk", noise=False)
-            per = cursor.take("PER_TRADE", noise=False)
-            risky = risky or bool(cursor.words("at risk", "risk"))
+            cursor.words(sizes.OF_EQUITY, noise=False)
+            equity = cursor.take(sizes.EQUITY, noise=True)
+            cursor.words(sizes.AT_RISK, noise=False)
+            per = cursor.take(sizes.PER_TRADE, noise=False)
+            risky = risky or bool(cursor.words(sizes.RISK))
             if not (named or risky or per or equity):
                 return False
-            if (
-                named
-                and said in ("with", "use", "using", "risk", "position", "put", "put in")
-                and not (equity or per or risky)
-            ):
+            if named and said in sizes.WEAK_OF_PERCENT and not (equity or per or risky):
                 return False
             kind = "risk_percent" if risky else "percent_of_equity"
             self.draft.set_risk("position_size", {"type": kind, "value": token.value})
             return True
         if token.money:
-            per = cursor.take("PER_TRADE", noise=False)
-            worth = cursor.words("worth", noise=False)
-            if not (per or worth or (named and said not in ("with", "use", "using", "position", "risk"))):
+            per = cursor.take(sizes.PER_TRADE, noise=False)
+            worth = cursor.words(sizes.WORTH, noise=False)
+            if not (per or worth or (named and said not in sizes.WEAK_OF_MONEY)):
                 return False
             if risky:
                 return False
             self.draft.set_risk("position_size", {"type": "fixed_cash", "value": token.value})
             return True
-        units = self._units(token.value, bare=said == "lot size")
-        if units is None and (named or (before := cursor.peek(-2)) is None or before.norm in ("trade", "trading")):
+        units = self._units(token.value, bare=said in sizes.LOT_SIZE)
+        if units is None and (named or (before := cursor.peek(-2)) is None or before.norm in sizes.TRADING):
             units = self._of_symbol(token)  # "trade 2 ETH"
         if units is not None:
-            cursor.take("PER_TRADE", noise=False)
+            cursor.take(sizes.PER_TRADE, noise=False)
             self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})
             return True
         return False
@@ -610,11 +556,11 @@ class Risk:
         Where `bare`, a small number that stands alone counts lots: "lot size 0.1".
         """
         cursor, start = self.cursor, self.cursor.position
-        if cursor.take("SHARES", noise=False):
+        if cursor.take(sizes.SHARES, noise=False):
             return count
-        units: float | None = cursor.take("LOTS", noise=False)
+        units: float | None = cursor.take(sizes.LOTS, noise=False)
         said = " ".join([f"{count:g}", *(t.norm for t in cursor.tokens[start : cursor.position])])
-        if units is None and bare and count <= _MOST_LOTS and not cursor.looking_at("UNIT", noise=False):
+        if units is None and bare and count <= _MOST_LOTS and not cursor.looking_at(spans.UNIT, noise=False):
             units, said = LOT, f"lot size {count:g}"
         if units is None:
             return None
@@ -630,7 +576,7 @@ class Risk:
             self.draft.counted |= {COMPANIES.get(follows.norm, follows.norm)}
             return token.value
         base = follows.norm.upper()
-        if after is not None and after.norm in ("of", "in", "on") and pair is not None and len(base) == 3:
+        if after is not None and after.norm in sizes.OF_PAIR and pair is not None and len(base) == 3:
             named = COMPANIES.get(pair.norm, pair.norm)
             if named.startswith(base) and asset_class(named) == "fx":
                 self.cursor.advance(1)
@@ -640,11 +586,11 @@ class Risk:
     def _one_lot(self) -> bool:
         """Read "a mini lot", where no number is said."""
         cursor = self.cursor
-        cursor.words("a", "an", "one", noise=False)
+        cursor.words(small.A, small.AN, small.ONE, noise=False)
         follows = cursor.peek(1)
-        if follows is None or follows.norm != "lot" or (units := self._units(1)) is None:
+        if follows is None or follows.norm not in sizes.LOT or (units := self._units(1)) is None:
             return False
-        cursor.take("PER_TRADE", noise=False)
+        cursor.take(sizes.PER_TRADE, noise=False)
         self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})
         return True
 
@@ -659,39 +605,38 @@ class Risk:
         if units is None or size["value"] != units:
             self.cursor.reset(mark)
             return False
-        self.cursor.words("of", noise=False)
+        self.cursor.words(small.OF, noise=False)
         return True
 
     def size_of_order(self) -> bool:
         """Read a size behind "buy": "100 shares", "$5,000 worth", "with 50% of equity", "all in"."""
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.words("with", "using", "for", noise=False)
+        cursor.words(small.WITH, small.USING, small.FOR, noise=False)
         token = cursor.number()
         if token is not None:
             units = self._units(token.value) if not token.percent and not token.money else None
             units = self._of_symbol(token) if units is None else units
             if units is not None:
-                cursor.words("of", noise=False)
+                cursor.words(small.OF, noise=False)
                 self.draft.set_risk("position_size", {"type": "fixed_units", "value": units})
                 return True
             if token.money:
-                cursor.words("worth of", "worth", "of", noise=False)
+                cursor.words(sizes.WORTH_OF, noise=False)
                 self.draft.set_risk("position_size", {"type": "fixed_cash", "value": token.value})
                 return True
-            if token.percent and cursor.words("of", "of my", "of the", noise=False) and cursor.take("EQUITY"):
+            if token.percent and cursor.words(sizes.OF_MY, noise=False) and cursor.take(sizes.EQUITY):
                 self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": token.value})
                 return True
-        elif (part := cursor.words("half", "a half", "a third", "a quarter", "a tenth", noise=False)) is not None:
-            shares = {"half": 50.0, "a half": 50.0, "a third": 100 / 3, "a quarter": 25.0, "a tenth": 10.0}
-            if cursor.words("of the", "of my", "of", "the", "my", noise=False) and cursor.take("EQUITY"):
-                self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": shares[part]})
+        elif (share := cursor.take(sizes.PARTS, noise=False)) is not None:
+            if cursor.words(sizes.PART_OF, noise=False) and cursor.take(sizes.EQUITY):
+                self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": share})
                 return True
-        elif cursor.take("FULL", noise=False):
+        elif cursor.take(sizes.FULL, noise=False):
             self.draft.set_risk("position_size", {"type": "percent_of_equity", "value": 100})
             return True
         elif self._one_lot():
-            cursor.words("of", noise=False)
+            cursor.words(small.OF, noise=False)
             return True
         cursor.reset(mark)
         return False

@@ -7,23 +7,15 @@ import re
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 from Strategy.lexer import Token
-from Strategy.lexicon import COMPANIES
 from Strategy.operands import Operands
+from Strategy.words import COMPANIES, accounts, comparing, indicator_words, moving, prices, sizes, small, spans, tickers
 
 _LEAST_CASH = 100  # an amount without a sign in front of "capital" is at least this
 _DOTTED = re.compile(r"\d{1,3}(?:\.\d{3})+[km]?")  # 50.000 is fifty, or fifty thousand
 _MOST_AS_FRACTION = 0.1  # a cost without % or $ that is less is a part of the price
-_CENTS = ("cents", "cent", "c", "¢", "pennies", "penny", "pence")
-_A_UNIT = tuple(
-    f"{lead} {unit}".strip()
-    for lead in ("per", "a", "each", "for each", "on each", "")
-    for unit in ("share", "unit", "contract", "coin", "stock", "ounce")
-)
-_OF_A_CLOSE = ("ABOVE", "CROSS", "CROSSES", "BETWEEN", "RISING", "TURNS", "TOUCHES")  # said of a close itself
-_CURRENCIES = frozenset((
-    "euro", "euros", "eur", "gbp", "pounds", "sterling", "chf", "francs", "jpy", "yen", "inr", "rupees", "cad", "aud", "nzd", "sek", "nok",
-    "dkk", "pln", "zar", "brl", "sgd", "hkd", "cny", "yuan", "€", "£",
-))  # fmt: skip
+_OF_A_CLOSE = (  # said of a close itself
+    comparing.ABOVE, comparing.CROSS, comparing.CROSSES, comparing.BETWEEN, moving.RISING, moving.TURNS, moving.TOUCHES,
+)  # fmt: skip
 
 
 class Settings:
@@ -50,15 +42,15 @@ class Settings:
         start = self.cursor.position
         if not self.on_close():
             return False
-        led = self.cursor.tokens[start].norm in ("at", "on")  # behind a rule it is said of that rule
+        led = self.cursor.tokens[start].norm in accounts.BEHIND_FILL  # behind a rule it is said of that rule
         self.draft.fill_at_close(self._rule_before(start) if led else "")
         return True
 
     def on_close(self) -> bool:
         """Take "at the close" where it says how an order is filled; "on close below X" is a close that is below X."""
         mark = self.cursor.mark()
-        taken = self.cursor.take("ON_CLOSE", noise=False)
-        if taken and not (self.cursor.looking_at(*_OF_A_CLOSE) or self.cursor.looking_at_symbol("back")):
+        taken = self.cursor.take(accounts.ON_CLOSE, noise=False)
+        if taken and not (self.cursor.looking_at(*_OF_A_CLOSE) or self.cursor.next_is(accounts.BACK)):
             return True
         self.cursor.reset(mark)
         return False
@@ -71,7 +63,7 @@ class Settings:
         return "enter" if self.draft.way_out_end is None else "exit"
 
     def _fill_noise(self) -> bool:
-        if not self.cursor.take("AT_OPEN", noise=False):
+        if not self.cursor.take(accounts.AT_OPEN, noise=False):
             return False
         self.draft.flags |= {"at_open"}
         return True
@@ -79,19 +71,19 @@ class Settings:
     def _symbols(self) -> bool:
         cursor = self.cursor
         found = False
-        lead = cursor.take("SYMBOL_LEAD")
+        lead = cursor.take(tickers.SYMBOL_LEAD)
         while lead or found:
             cursor.symbol(":", "=")
             if not self.symbol(lead=True):
                 break
             found = True
             mark = cursor.mark()
-            if not (cursor.symbol(",", "/") or cursor.words("and", "or", noise=False)):
+            if not (cursor.symbol(",", "/") or cursor.words(small.AND, small.OR, noise=False)):
                 break
             if not self._symbol_ahead():
                 cursor.reset(mark)
                 break
-            cursor.words("and", noise=False)
+            cursor.words(small.AND, noise=False)
         if found:
             self.timeframe_words()
             return True
@@ -110,7 +102,7 @@ class Settings:
         while True:
             mark = self.cursor.mark()
             self.cursor.symbol(",", "/")
-            self.cursor.words("and", "or", noise=False)
+            self.cursor.words(small.AND, small.OR, noise=False)
             if self.cursor.position == mark.position or not self.symbol(lead=False):
                 self.cursor.reset(mark)
                 return True
@@ -120,8 +112,8 @@ class Settings:
         cursor = self.cursor
         mark = cursor.mark()
         if lead:
-            cursor.words("the", "shares of", "stock", "the stock of", "the etf", "etf", noise=False)
-        elif cursor.words("shares of", "stock of", "of", "on", "in", "the", "the etf", noise=False):
+            cursor.words(tickers.ARTICLES, noise=False)
+        elif cursor.words(tickers.OF, noise=False):
             pass
         token = cursor.kind("ticker", noise=False)
         name = token.norm if token else None
@@ -135,7 +127,7 @@ class Settings:
         if name is None:
             cursor.reset(mark)
             return False
-        cursor.words("stock", "shares", "stocks", "only", "etf", "etfs", "index", noise=False)
+        cursor.words(tickers.NOUNS, noise=False)
         if name not in self.draft.symbols:
             self.draft.symbols += (name,)
         return True
@@ -144,26 +136,26 @@ class Settings:
         """Read "on daily bars", "on the 1h chart", "daily", "timeframe: 4h"; already known."""
         cursor = self.cursor
         mark = cursor.mark()
-        cursor.take("TF_LEAD")
+        cursor.take(tickers.TF_LEAD)
         cursor.symbol(":")
         operands = Operands(cursor, self.draft)
         frame = operands._frame()
         if frame is None:
             token = cursor.number(percent=False)
-            unit = cursor.take("UNIT", noise=False) if token else None
+            unit = cursor.take(spans.UNIT, noise=False) if token else None
             code = {"day": "1d", "week": "1wk", "month": "1mo"}.get(unit or "")
             frame = code if token and token.value == 1 else None
         if frame != self.draft.timeframe:
             cursor.reset(mark)
             return False
-        cursor.take("CHART", noise=False)
+        cursor.take(spans.CHART, noise=False)
         return True
 
     def _timeframe(self) -> bool:
         mark = self.cursor.mark()
         if not self.timeframe_words():
             return False
-        if self.cursor.looking_at("INDICATOR", noise=False):
+        if self.cursor.looking_at(indicator_words.INDICATOR, noise=False):
             self.cursor.reset(mark)
             return False
         return True
@@ -173,10 +165,10 @@ class Settings:
         cursor = self.cursor
         start = cursor.position
         heading = cursor.peek(-2)
-        headed = cursor.previous_word() == ":" and heading is not None and heading.norm in ("capital", "money")
-        lead = cursor.words("with", "and", "using", "on", "assuming", noise=False)
-        named = headed or cursor.take("CASH")  # "Capital: 50000" reads like the heading of a section
-        cursor.words("of", "is", "with", "has")
+        headed = cursor.previous_word() == ":" and heading is not None and heading.norm in accounts.CASH_HEADINGS
+        lead = cursor.words(accounts.CASH_LEAD, noise=False)
+        named = headed or cursor.take(accounts.CASH)  # "Capital: 50000" reads like the heading of a section
+        cursor.words(small.OF, small.IS, small.WITH, small.HAS)
         cursor.symbol(":", "=")
         sign = cursor.symbol("€", "£")
         token = cursor.number(percent=False)
@@ -185,14 +177,14 @@ class Settings:
         unclear = self._unclear_amount(token)
         million = self._million()
         foreign = self._currency() or sign
-        after = cursor.take("IN_CASH", noise=True)
+        after = cursor.take(accounts.IN_CASH, noise=True)
         foreign = foreign or self._currency()
         large = token.money or foreign or million or token.value >= _LEAST_CASH
         if not named and not (after and large):
-            return not after and lead in ("with", "using") and self._ask_of_amount(token, start)
-        if cursor.looking_at("PER_TRADE", noise=False):
+            return not after and lead in accounts.WITH and self._ask_of_amount(token, start)
+        if cursor.looking_at(sizes.PER_TRADE, noise=False):
             return False  # "10000 capital per trade" is a size
-        cursor.words("to trade with", "to trade", "to invest", "to work with", "to start with", noise=False)
+        cursor.words(accounts.TO_TRADE, noise=False)
         if unclear:
             message = f"The cash {unclear!r} may be more than one number"
             self.draft.problem("error", "amount", "text", message, "Write it plainly, such as 50000 or 50,000")
@@ -222,9 +214,9 @@ class Settings:
     def _million(self) -> bool:
         """Take the m of "start with 1m", which is a time frame in front of "bars"."""
         token, follows = self.cursor.peek(), self.cursor.peek(1)
-        if token is None or token.norm != "m" or not token.attached:
+        if token is None or token.norm not in accounts.MILLION or not token.attached:
             return False
-        if follows is not None and follows.norm in ("bar", "bars", "candle", "candles", "chart", "charts", "timeframe"):
+        if follows is not None and follows.norm in accounts.BARS_BEHIND:
             return False
         self.cursor.advance(1)
         return True
@@ -232,16 +224,15 @@ class Settings:
     def _currency(self) -> str | None:
         """Take the name of a currency other than the dollar."""
         token = self.cursor.peek()
-        if token is None or token.norm.casefold() not in _CURRENCIES:
+        name = token.norm.casefold() if token is not None else ""
+        if token is None or not (name in accounts.CURRENCIES or name in accounts.CURRENCY_CODES):
             return None
         self.cursor.advance(1)
         return token.norm
 
     def _ask_of_amount(self, token: Token, start: int) -> bool:
         """Ask about "with $10,000": the cash to start with, or the size of a trade?"""
-        follows = self.cursor.peek()
-        ends = follows is None or follows.kind == "nl" or follows.norm in (",", ".", ";", "buy", "and")
-        if not ends or not (token.money or token.value >= 1000):
+        if not self.cursor.clause_ends(accounts.AFTER_CASH) or not (token.money or token.value >= 1000):
             return False
         said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
         remedy = "Say 'start with ... in cash', or '... per trade'"
@@ -251,9 +242,9 @@ class Settings:
 
     def _costs(self) -> bool:
         cursor = self.cursor
-        cursor.words("with", "assume", "include", "and", "pay", "plus", "using", "add", "no", "zero")
+        cursor.words(accounts.COST_LEAD)
         before = cursor.previous()
-        none = before is not None and before.norm in ("no", "zero")
+        none = before is not None and before.norm in accounts.NONE
         start = cursor.mark()
         if self._between_prices(none=none):
             return True
@@ -261,13 +252,19 @@ class Settings:
         begins = cursor.position
         token = cursor.number()
         per_unit = self._per_unit(token)
-        kind = "commission_fixed" if cursor.take("FIXED") else "commission" if cursor.take("COMMISSION") else None
+        kind = (
+            "commission_fixed"
+            if cursor.take(accounts.FIXED)
+            else "commission"
+            if cursor.take(accounts.COMMISSION)
+            else None
+        )
         if kind is None:
             return False
         if none and token is None:
             self.draft.set_execution(kind, 0.0)
             return True
-        cursor.words("of", "is", "at", "are")
+        cursor.words(small.OF, small.IS, small.AT, small.ARE)
         cursor.symbol(":", "=")
         token = token or cursor.number()
         if token is None:
@@ -276,8 +273,8 @@ class Settings:
             said = " ".join(t.norm for t in cursor.tokens[begins : cursor.position])
             self._ask_of_commission(said)
             return True
-        fills = cursor.take("FILLS", noise=False)
-        cursor.take("PER_TRADE", noise=False)
+        fills = cursor.take(accounts.FILLS, noise=False)
+        cursor.take(sizes.PER_TRADE, noise=False)
         value = token.value / 100 if token.percent else token.value
         if not token.percent and (token.money or kind == "commission_fixed"):
             kind = "commission_fixed"
@@ -298,9 +295,9 @@ class Settings:
             return False
         cursor = self.cursor
         mark = cursor.mark()
-        cent = cursor.words(*_CENTS, noise=False)
+        cent = cursor.words(accounts.CENTS, noise=False)
         slash = cursor.symbol("/")
-        unit = cursor.words(*_A_UNIT, noise=False)
+        unit = cursor.words(accounts.A_UNIT, noise=False)
         if unit and (slash or cent or " " in unit):
             return True
         cursor.reset(mark)
@@ -324,23 +321,23 @@ class Settings:
         cursor = self.cursor
         start = cursor.position
         token, money = self._amount()
-        fills = cursor.take("FILLS", noise=False)
-        cursor.words("of", noise=False) if token is not None else None
-        kind = cursor.take("SPREAD")
+        fills = cursor.take(accounts.FILLS, noise=False)
+        cursor.words(small.OF, noise=False) if token is not None else None
+        kind = cursor.take(accounts.SPREAD)
         if kind is None:
             return False
-        fills = fills or cursor.take("FILLS", noise=False)
+        fills = fills or cursor.take(accounts.FILLS, noise=False)
         if none and token is None:
             self.draft.spreads += ((kind, 0.0, 1),)
             return True
-        cursor.words("of", "is", "at", "are")
+        cursor.words(small.OF, small.IS, small.AT, small.ARE)
         cursor.symbol(":", "=")
         if token is None:
             token, money = self._amount()
         if token is None or (not token.percent and not money and token.value >= _MOST_AS_FRACTION):
             return False
-        fills = fills or cursor.take("FILLS", noise=False)
-        cursor.take("PER_TRADE", noise=False)
+        fills = fills or cursor.take(accounts.FILLS, noise=False)
+        cursor.take(sizes.PER_TRADE, noise=False)
         if money and token.value:
             said = " ".join(t.norm for t in cursor.tokens[start : cursor.position])
             self._ask_of_money(kind, said)
@@ -358,9 +355,9 @@ class Settings:
         token = cursor.number()
         if token is None or token.percent:
             return token, False
-        cent = cursor.words(*_CENTS, noise=False) or self._currency()
+        cent = cursor.words(accounts.CENTS, noise=False) or self._currency()
         cursor.symbol("/")
-        a_unit = cursor.words(*_A_UNIT, noise=False)
+        a_unit = cursor.words(accounts.A_UNIT, noise=False)
         money = bool(token.money or sign or cent or a_unit)
         if not money:
             cursor.reset(here)
@@ -375,9 +372,9 @@ class Settings:
 
     def _margin(self) -> bool:
         cursor = self.cursor
-        cursor.words("with", "use", "using", "at")
-        if cursor.take("MARGIN"):
-            cursor.words("of", "is")
+        cursor.words(small.WITH, small.USE, small.USING, small.AT)
+        if cursor.take(accounts.MARGIN):
+            cursor.words(small.OF, small.IS)
             cursor.symbol(":", "=")
             token = cursor.number(percent=True)
             if token is None:
@@ -388,10 +385,10 @@ class Settings:
         numbers = [token.value] if token else []
         if token is not None and cursor.symbol(":") and (second := cursor.number(percent=False)):
             numbers.append(second.value)
-        cursor.take("MULTIPLE", noise=False)
-        if not cursor.take("LEVERAGE"):
+        cursor.take(prices.MULTIPLE, noise=False)
+        if not cursor.take(accounts.LEVERAGE):
             return False
-        cursor.words("of")
+        cursor.words(small.OF)
         cursor.symbol(":", "=")
         numbers = numbers or self.cursor.colon_numbers()
         if not numbers or max(numbers) < 1:
@@ -400,9 +397,9 @@ class Settings:
         return True
 
     def _fraction(self) -> bool:
-        if not self.cursor.take("FRACTION"):
+        if not self.cursor.take(accounts.FRACTION):
             return False
-        self.cursor.words("of", "is")
+        self.cursor.words(small.OF, small.IS)
         self.cursor.symbol(":", "=")
         token = self.cursor.number(percent=False)
         if token is None:
@@ -412,9 +409,9 @@ class Settings:
 
     def _risk_free(self) -> bool:
         cursor = self.cursor
-        if not cursor.take("RISK_FREE"):
+        if not cursor.take(accounts.RISK_FREE):
             return False
-        cursor.words("of", "is")
+        cursor.words(small.OF, small.IS)
         cursor.symbol(":", "=")
         token = cursor.number(percent=True)
         if token is None:

@@ -23,29 +23,29 @@ from Strategy.draft import Draft
 from Strategy.exit_grammar import Exits
 from Strategy.layout import Layout
 from Strategy.lexer import Token
-from Strategy.lexicon import COMPANIES, trie, vocabulary
 from Strategy.predicates import joined
 from Strategy.risk_grammar import Risk
 from Strategy.settings_grammar import Settings
+from Strategy.words import (
+    COMPANIES,
+    Table,
+    accounts,
+    comparing,
+    hours,
+    joins,
+    layouts,
+    orders,
+    protection,
+    small,
+    tickers,
+    trie,
+    vocabulary,
+)
 
 Action = tuple[str, Side | None]
 
 
-# Said of a state; those of the first may as well be said of entries only.
-_ASIDE = ("stay out", "stay out of the market", "stand aside", "on the sidelines")
-_STAYING = (
-    "stay flat", "be flat", "stay in cash", "be in cash", "in cash", "cash", "hold cash", "remain flat", "remain in cash", "sit in cash", "no position",
-    "out of the market",
-)  # fmt: skip
-_NO_SIDE = ("no longs", "no shorts", "no new longs", "no new shorts", "no long", "no short")
-_INVESTED = ("invested", "fully invested", "in the market", "in")
-_THE_TRADE = (
-    "in the trade", "in the position", "in a trade", "in it", "it", "the trade", "the position", "the shares", "the stock", "position", "them", "that",
-)  # fmt: skip
-_BEHIND_ONE_SIDE = (".", ",", ";", ":", ")", "strategy", "system", "approach", "and", "please")
-_BUYING = ("buy", "buys", "buying", "bought", "purchase")
-# Who acts, in front of an action.
-_DOERS = ("it", "the system", "the strategy", "the bot", "we", "i", "i want to", "we want to")
+_BEHIND_ONE_SIDE = ".,;:)"  # marks
 
 
 class Statements:
@@ -118,29 +118,22 @@ class Statements:
         cursor = self.cursor
         mark = cursor.mark()
         try:
-            cursor.take("THEN", noise=False)
-            cursor.words(*_DOERS, noise=False)
-            if self._take_action() is not None or cursor.looking_at("OTHERWISE"):
+            cursor.take(joins.THEN, noise=False)
+            cursor.words(orders.DOERS, noise=False)
+            if self._take_action() is not None or cursor.looking_at(joins.OTHERWISE):
                 return True
             cursor.reset(mark)
             if self.layout.heading_ahead() or self.risk.ahead():
                 return True
             cursor.reset(mark)
-            if cursor.looking_at("REVERSE", "NO_TRADE", noise=True) and not cursor.looking_at("NOT", noise=True):
-                return True
-            if cursor.words(
-                "no trades",
-                "no trade",
-                "no trading",
-                "no entries",
-                "never trade",
-                "don't trade",
-                "do not trade",
-                *_NO_SIDE,
+            if cursor.looking_at(orders.REVERSE, orders.NO_TRADE, noise=True) and not cursor.looking_at(
+                joins.NOT, noise=True
             ):
                 return True
+            if cursor.words(orders.NO_NEW_TRADES):
+                return True
             cursor.reset(mark)
-            if self.conditions.operands.leading_frame() is None and cursor.take("WHEN", "WHILE"):
+            if self.conditions.operands.leading_frame() is None and cursor.take(joins.WHEN, joins.WHILE):
                 # "and when X, sell" starts a statement of its own when an action follows X.
                 return self._action_follows()
             return False
@@ -153,7 +146,7 @@ class Statements:
         if condition is None:
             return False
         cursor.symbol(",")
-        cursor.take("THEN")
+        cursor.take(joins.THEN)
         return self._take_action() is not None
 
     # Sections ------------------------------------------------------------------------------
@@ -165,34 +158,27 @@ class Statements:
         cursor = self.cursor
         if (left := self.exits.other_side_too()) is not None:
             return ("exit", left)
-        for category, action in (
-            ("EXIT_SHORT", ("exit", "short")),
-            ("EXIT_LONG", ("exit", "long")),
-            ("ENTER_SHORT", ("enter", "short")),
-            ("ENTER_LONG", ("enter", "long")),
-            ("EXIT", ("exit", None)),
-            ("SELL", ("sell", None)),
-        ):
+        for words, action in orders.ACTIONS.items():
             mark = cursor.mark()
-            if cursor.take(category):
+            if cursor.take(words):
                 longer = cursor.position
                 cursor.reset(mark)
                 best = self._longest_action(mark)
                 if best is not None and best[0] > longer:
                     cursor.take(best[1])
                     return self._of_section(best[2], mark.position)
-                cursor.take(category)
-                return self._of_section(action, mark.position)  # type: ignore[arg-type]
+                cursor.take(words)
+                return self._of_section(action, mark.position)
         mark = cursor.mark()
-        section = cursor.take("SECTION", noise=False)
-        if section is not None and section[0] in ("enter", "exit") and cursor.looking_at("WHEN", noise=False):
+        section = cursor.take(layouts.SECTION, noise=False)
+        if section is not None and section[0] in ("enter", "exit") and cursor.looking_at(joins.WHEN, noise=False):
             side: Side | None = section[1] or ("long" if section[0] == "enter" else None)
             return self._of_section((section[0], side), mark.position)
         cursor.reset(mark)
-        for category, side in (("LONG", "long"), ("SHORT", "short")):
+        for words, side in ((orders.LONG, "long"), (orders.SHORT, "short")):
             mark = cursor.mark()
-            if cursor.take(category) and (
-                cursor.looking_at("WHEN", "WHILE", "OPPOSITE", "ABOVE", noise=False)
+            if cursor.take(words) and (
+                cursor.looking_at(joins.WHEN, joins.WHILE, orders.OPPOSITE, comparing.ABOVE, noise=False)
                 or self._colon()
                 or self._ticker_ahead()
                 or self._band_ahead()
@@ -201,14 +187,17 @@ class Statements:
                 return ("enter", side)
             cursor.reset(mark)
         mark = cursor.mark()
-        if cursor.take("FLAT") and (
-            cursor.looking_at("WHEN", "WHILE", "ABOVE", noise=False) or self.conditions.clock.exit_ahead()
+        if cursor.take(orders.FLAT) and (
+            cursor.looking_at(joins.WHEN, joins.WHILE, comparing.ABOVE, noise=False)
+            or self.conditions.clock.exit_ahead()
         ):
             self._ask_of_staying(mark.position)
             return ("exit", None)
         cursor.reset(mark)
         mark = cursor.mark()
-        if cursor.take("CLOSE_VERB") and (cursor.looking_at("WHEN", noise=False) or self.conditions.clock.exit_ahead()):
+        if cursor.take(orders.CLOSE_VERB) and (
+            cursor.looking_at(joins.WHEN, noise=False) or self.conditions.clock.exit_ahead()
+        ):
             return ("exit", None)
         cursor.reset(mark)
         return None
@@ -217,8 +206,8 @@ class Statements:
         """Ask about "stand aside when ADX < 20" and "stay flat before 10:00": no entries, or no position at all?"""
         said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
         follows = token.norm if (token := self.cursor.peek()) is not None else ""
-        early = follows in ("before", "until", "till") and said in _STAYING
-        if said not in _ASIDE and not early:
+        early = follows in hours.UNTIL_THEN and said in orders.STAYING
+        if said not in orders.ASIDE and not early:
             return
         words = f"{said} {follows} ..."
         message = f"{words!r} may forbid entries only, or every position"
@@ -229,10 +218,10 @@ class Statements:
     def _of_section(self, action: Action, start: int) -> Action:
         """Return the action of words such as "enter", which below the heading "Short" mean a short position."""
         said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
-        if action == ("enter", "long") and not said & {*_BUYING, "long", "longs"} and self._short_is_meant():
+        if action == ("enter", "long") and not said & (orders.BUYING | orders.LONG).keys() and self._short_is_meant():
             return ("enter", "short")
         bought_back = self.draft.block_side == "short" and any(side == "short" for side, _ in self.draft.entries)
-        if action == ("enter", "long") and bought_back and not said & {"long", "longs"}:
+        if action == ("enter", "long") and bought_back and not said & orders.LONG.keys():
             return ("exit", "short")  # "buy when ..." below the heading "Short" and its entry
         return action
 
@@ -244,25 +233,22 @@ class Statements:
         """Keep a "buy" behind a short entry or "short only", which may close it or go long, where it is said with neither word."""
         said = {token.norm for token in self.cursor.tokens[start:end]}
         shorts = self.draft.only_sides == {"short"} or any(side == "short" for side, _ in self.draft.entries)
-        if said & set(_BUYING) and not said & {"long", "longs"} and shorts:
+        if said & orders.BUYING.keys() and not said & orders.LONG.keys() and shorts:
             self.draft.bare_buys += (condition,)
 
     def _note_longs(self) -> None:
         """Note that the text speaks of long positions, so that a "buy" in it opens one."""
         words = [token.norm for token in self.cursor.tokens]
         for word, follows in zip(words, [*words[1:], ""], strict=False):
-            if word == "longs" or (word == "long" and follows not in ("as", "term", "time")):
+            if word in orders.LONG and f"{word} {follows}" not in orders.LONG_OF_TIME:
                 self.draft.flags |= {"longs_named"}
 
-    def _longest_action(self, mark: Mark) -> tuple[int, str, Action] | None:
+    def _longest_action(self, mark: Mark) -> tuple[int, Table, Action] | None:
         cursor = self.cursor
-        best: tuple[int, str, Action] | None = None
-        for category, action in (
-            ("EXIT_SHORT", ("exit", "short")), ("EXIT_LONG", ("exit", "long")), ("ENTER_SHORT", ("enter", "short")),
-            ("ENTER_LONG", ("enter", "long")), ("EXIT", ("exit", None)), ("SELL", ("sell", None)),
-        ):  # fmt: skip
-            if cursor.take(category) and (best is None or cursor.position > best[0]):
-                best = (cursor.position, category, action)  # type: ignore[assignment]
+        best: tuple[int, Table, Action] | None = None
+        for words, action in orders.ACTIONS.items():
+            if cursor.take(words) and (best is None or cursor.position > best[0]):
+                best = (cursor.position, words, action)
             cursor.reset(mark)
         return best
 
@@ -289,9 +275,9 @@ class Statements:
         """
         tokens, end = self.cursor.tokens, self.draft.way_out_end
         words = tokens[start : start + 3]
-        words = words[1:] if words and words[0].norm in (",", "and", "but") else words
+        words = words[1:] if words and (words[0].norm == "," or words[0].norm in small.AND_OR_BUT) else words
         lead = words[0].norm if words else ""
-        bare = len(words) > 1 and lead in ("not", "only") and words[1].norm not in ("trade", "take", "enter", "buy")
+        bare = len(words) > 1 and lead in joins.NOT_OR_ONLY and words[1].norm not in orders.LIMITED_VERBS
         if not (bare or of_time):
             return
         said = " ".join(t.norm for t in words[:2] if not _ends_sentence(t))
@@ -308,7 +294,7 @@ class Statements:
     def _band_ahead(self) -> bool:
         """Whether "at the upper band" comes. Takes nothing."""
         mark = self.cursor.mark()
-        found = self.cursor.words("at", noise=False) and self.conditions.predicates.movements.touch_of_line()
+        found = self.cursor.words(small.AT, noise=False) and self.conditions.predicates.movements.touch_of_line()
         self.cursor.reset(mark)
         return bool(found)
 
@@ -325,12 +311,12 @@ class Statements:
 
     def _action(self) -> bool:
         cursor = self.cursor
-        cursor.words("and", "then", "also", "or", noise=False)
-        cursor.take("THEN", noise=False)
+        cursor.words(joins.AND_SO_ON, noise=False)
+        cursor.take(joins.THEN, noise=False)
         cursor.part = "rule"
-        cursor.words(*_DOERS, noise=False)
+        cursor.words(orders.DOERS, noise=False)
         self.exits.action_start = cursor.position
-        cursor.words("always", "only", noise=False)
+        cursor.words(small.ALWAYS, small.ONLY, noise=False)
         action = self._take_action()
         if action is None:
             return False
@@ -343,7 +329,7 @@ class Statements:
         cursor, self.at_close = self.cursor, False
         while True:
             mark = cursor.mark()
-            if cursor.take("AT_OPEN", noise=False) and (action[0] == "enter" or cursor.looking_at("WHEN")):
+            if cursor.take(accounts.AT_OPEN, noise=False) and (action[0] == "enter" or cursor.looking_at(joins.WHEN)):
                 self.draft.flags |= {"at_open"}
                 continue
             cursor.reset(mark)
@@ -355,38 +341,13 @@ class Statements:
                 continue
             if self.settings.symbol_list():
                 continue
-            if cursor.words("on", "using", noise=False) and self.settings.timeframe_words():
+            if cursor.words(small.ON, small.USING, noise=False) and self.settings.timeframe_words():
                 continue
             cursor.reset(mark)
-            if self.settings.timeframe_words() and cursor.looking_at("WHEN"):
+            if self.settings.timeframe_words() and cursor.looking_at(joins.WHEN):
                 continue
             cursor.reset(mark)
-            if cursor.words(
-                "the position",
-                "position",
-                "all",
-                "everything",
-                "my position",
-                "the shares",
-                "signal",
-                "it",
-                "the trade",
-                "trade",
-                "shares",
-                "stock",
-                "here",
-                "back",
-                "immediately",
-                "the stock",
-                "the etf",
-                "etf",
-                "some",
-                "only",
-                "all shares",
-                "entire position",
-                "the entire position",
-                noise=True,
-            ):
+            if cursor.words(orders.OBJECTS, noise=True):
                 continue
             cursor.reset(mark)
             return
@@ -405,10 +366,10 @@ class Statements:
             return True
         cursor.reset(mark)
         cursor.symbol(",")
-        cursor.take("WHEN", "WHILE")
+        cursor.take(joins.WHEN, joins.WHILE)
         if self._following(action):
             return True
-        if kind in ("exit", "sell") and cursor.take("OPPOSITE"):
+        if kind in ("exit", "sell") and cursor.take(orders.OPPOSITE):
             draft.flags |= {"opposite_exit"}
             return True
         start = cursor.mark()
@@ -434,7 +395,7 @@ class Statements:
             said = cursor.tokens[self.exits.action_start : start.position]
             if side == "long":
                 self._note_bare_buy(self.exits.action_start, start.position, condition)
-            draft.add_entry(side, condition, only=any(token.norm == "only" for token in said))
+            draft.add_entry(side, condition, only=any(token.norm in small.ONLY for token in said))
         else:
             self._add(kind, side, condition)
         self._keep_end(kind)
@@ -443,8 +404,8 @@ class Statements:
     def _condition_of(self, kind: str) -> AnyCondition | None:
         """Read the condition of an action, or the level in "exit at the middle band"."""
         condition = self.conditions.condition()
-        at = condition is None and self.cursor.words("at", "with", "in", noise=False)
-        if condition is None and (at or self.cursor.previous_word() == "on"):
+        at = condition is None and self.cursor.words(small.AT, small.WITH, small.IN, noise=False)
+        if condition is None and (at or self.cursor.previous_word() in small.ON):
             movements = self.conditions.predicates.movements
             condition = movements.level_reached() or self.conditions.condition()
             if condition is None:
@@ -455,10 +416,10 @@ class Statements:
         """Read "target the middle band" and "take profit at the 50 SMA": an exit at a level that moves with the bars."""
         cursor = self.cursor
         cursor.part = "rule"
-        cursor.words("and", "with", "set", "use", "or", "our", "my", "the", noise=False)
-        if not cursor.take("TARGET"):
+        cursor.words(protection.TARGET_LEAD, noise=False)
+        if not cursor.take(protection.TARGET):
             return False
-        cursor.words("is at", "is", "at", "on", noise=False)
+        cursor.words(protection.TARGET_AT, noise=False)
         cursor.symbol(":", "=")
         if cursor.looking_at_number():
             return False
@@ -476,35 +437,10 @@ class Statements:
         """Read "all of the following are true:" above a list of conditions."""
         cursor = self.cursor
         mark = cursor.mark()
-        some = cursor.words(
-            "any of the following",
-            "any of these",
-            "either of the following",
-            "one of the following",
-            "at least one of the following",
-        )
-        every = cursor.words(
-            "all of the following",
-            "all the following",
-            "all of these",
-            "the following",
-            "both of the following",
-            "these",
-        )
-        cursor.words("conditions", "rules", "criteria", noise=False)
-        cursor.words(
-            "are true",
-            "is true",
-            "are met",
-            "is met",
-            "are satisfied",
-            "hold",
-            "apply",
-            "occur",
-            "are all true",
-            "happen",
-            noise=False,
-        )
+        some = cursor.words(joins.ANY_FOLLOWING)
+        every = cursor.words(joins.ALL_FOLLOWING)
+        cursor.words(joins.CONDITIONS, noise=False)
+        cursor.words(joins.ARE_TRUE, noise=False)
         if not (some or every) or not cursor.symbol(":"):
             cursor.reset(mark)
             return False
@@ -516,8 +452,8 @@ class Statements:
     def _opposite_entry(self, side: Side) -> bool:
         """Read "short vice versa", "go short on the opposite"."""
         cursor = self.cursor
-        cursor.words("on", "when", "on the", "if")
-        if cursor.take("OPPOSITE"):
+        cursor.words(orders.OPPOSITE_LEAD)
+        if cursor.take(orders.OPPOSITE):
             self.draft.flags |= {f"opposite_{side}"}
             return True
         return False
@@ -554,9 +490,11 @@ class Statements:
         """Read "When RSI < 30, buy" and "If the 50 SMA is above the 200 SMA then go long"."""
         cursor = self.cursor
         before = cursor.previous()
-        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.words(joins.AND_SO_ON, noise=False)
         cursor.part = "rule"
-        introduced = cursor.take("WHEN", "WHILE") or cursor.looking_at("NAMED_CROSS") or self._every_day_named()
+        introduced = (
+            cursor.take(joins.WHEN, joins.WHILE) or cursor.looking_at(comparing.NAMED_CROSS) or self._every_day_named()
+        )
         start = cursor.mark()
         read = self._condition_and_action(start)
         if read is None:
@@ -583,9 +521,9 @@ class Statements:
         """Whether "every Monday" stands here, as in "Every Monday, buy". Takes nothing."""
         follows = self.cursor.peek(1)
         return (
-            (self.cursor.looking_at_symbol("every") or self.cursor.looking_at_symbol("each"))
+            self.cursor.next_is(hours.EACH_DAY)
             and follows is not None
-            and any(words == (follows.norm,) for words, _ in trie("WEEKDAY").get(follows.norm, ()))
+            and any(words == (follows.norm,) for words, _ in trie(hours.WEEKDAY).get(follows.norm, ()))
         )
 
     def _condition_and_action(self, start: Mark) -> tuple[AnyCondition, Action] | None:
@@ -604,7 +542,7 @@ class Statements:
                 return None
             self._pending_sentence()
             cursor.symbol(",", ":")
-            cursor.take("THEN")
+            cursor.take(joins.THEN)
             if self.layout.heading_ahead():
                 return None
             self.exits.action_start = cursor.position
@@ -616,7 +554,7 @@ class Statements:
     def _has_own_condition(self, *, introduced: bool) -> bool:
         """Whether a condition follows an action: behind "when", or, in a list of labels, without it."""
         mark = self.cursor.mark()
-        own = self.cursor.take("WHEN", noise=False) or (not introduced and self.conditions.condition() is not None)
+        own = self.cursor.take(joins.WHEN, noise=False) or (not introduced and self.conditions.condition() is not None)
         self.cursor.reset(mark)
         return bool(own)
 
@@ -631,13 +569,13 @@ class Statements:
     def _move_first(self) -> bool:
         """Read "When the price drops 5%, sell"."""
         cursor = self.cursor
-        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.words(joins.AND_SO_ON, noise=False)
         cursor.part = "risk"
-        if not cursor.take("WHEN") or not self.risk.moves.read(None):
+        if not cursor.take(joins.WHEN) or not self.risk.moves.read(None):
             return False
         cursor.symbol(",", ":")
-        cursor.take("THEN")
-        cursor.words(*_DOERS, noise=False)
+        cursor.take(joins.THEN)
+        cursor.words(orders.DOERS, noise=False)
         action = self._take_action()
         if action is None or action[0] == "enter":
             return False
@@ -646,25 +584,25 @@ class Statements:
         moves = self.draft.moves
         if moves:
             self.draft.moves = (*moves[:-1], replace(moves[-1], side=side))
-        return not cursor.looking_at("WHEN")
+        return not cursor.looking_at(joins.WHEN)
 
     def _time_first(self) -> bool:
         """Read "After 15:50, close everything", where a clause begins: in "buy at 10:30, exit at 15:00" the time is the entry's."""
         cursor = self.cursor
         if not _starts_clause(cursor.previous()):
             return False
-        cursor.words("and", "then", "also", "or", noise=False)
+        cursor.words(joins.AND_SO_ON, noise=False)
         cursor.part = "time"
-        cursor.take("WHEN", noise=False) if not cursor.looking_at_symbol("after") else None
+        cursor.take(joins.WHEN, noise=False) if not cursor.next_is(small.AFTER) else None
         found = self.conditions.clock.exit_time()
         cursor.symbol(",", ":")
-        cursor.take("THEN")
-        cursor.words(*_DOERS, noise=False)
+        cursor.take(joins.THEN)
+        cursor.words(orders.DOERS, noise=False)
         action = self._take_action() if found is not None else None
         if found is None or action is None or action[0] == "enter":
             return False
         self._objects(action)
-        if cursor.looking_at("WHEN"):
+        if cursor.looking_at(joins.WHEN):
             return False
         self.draft.add_exit("long" if action[0] == "sell" else action[1], found, everything=action == ("exit", None))
         return True
@@ -679,7 +617,7 @@ class Statements:
     def _and_own(self, condition: AnyCondition) -> AnyCondition:
         """Read the action's own condition in "If the close is above the SMA(200), buy when RSI < 30"."""
         mark = self.cursor.mark()
-        self.cursor.take("WHEN")
+        self.cursor.take(joins.WHEN)
         own = self.conditions.condition()
         if own is None:
             self.cursor.reset(mark)
@@ -687,7 +625,7 @@ class Statements:
         return _both(condition, own)
 
     def _pending_sentence(self) -> None:
-        self.cursor.words("happens", "occurs", noise=False)
+        self.cursor.words(joins.HAPPENS, noise=False)
 
     def _bare_condition(self) -> bool:
         """Read a condition under a heading: "Entry: RSI below 30"."""
@@ -698,11 +636,11 @@ class Statements:
         if self.draft.section[0] not in ("enter", "exit", "filter"):
             return False
         kind, side = self.draft.section
-        cursor.words("and", "also", noise=False)
+        cursor.words(small.AND, small.ALSO, noise=False)
         if kind == "exit" and self.exits.special(side):
             return True
         self._prepare(kind, side)
-        cursor.take("WHEN")
+        cursor.take(joins.WHEN)
         start = cursor.mark()
         condition = self._whole_condition()
         if condition is None:
@@ -733,7 +671,7 @@ class Statements:
         self._prepare("enter", "long")
         condition = self._whole_condition()
         self.cursor.symbol(",")
-        self.cursor.words("and", noise=False)
+        self.cursor.words(small.AND, noise=False)
         follows = self.cursor.peek()
         if (
             condition is None
@@ -749,28 +687,17 @@ class Statements:
         cursor = self.cursor
         if not self.draft.listed:
             return None
-        some = cursor.words(
-            "any of the above",
-            "any of these conditions",
-            "any of these",
-            "one of these",
-            "any of them",
-            "any condition",
-            "any",
-        )
-        every = cursor.words(
-            "all of the above", "all of these conditions", "all of these", "all these conditions", "all the conditions", "all conditions",
-            "these conditions", "the conditions", "conditions", "the above", "all of them", "these", "all", "both conditions", "both", "they",
-        )  # fmt: skip
+        some = cursor.words(joins.ANY_LISTED)
+        every = cursor.words(joins.ALL_LISTED)
         numbers: list[int] = []
         through = False
         while not (some or every) and (token := cursor.number(percent=False)) is not None:
             through = through or token.attached  # "1-4", whose hyphen joins
             numbers += range(numbers[-1] + 1, int(token.value) + 1) if through and numbers else [int(token.value)]
-            through = bool(cursor.symbol("-") or cursor.words("to", "through", noise=False))
+            through = bool(cursor.symbol("-") or cursor.words(hours.COUNTED_THROUGH, noise=False))
             cursor.symbol(",", "&")
-            cursor.words("and", noise=False)
-        held = cursor.words("true", "met", "satisfied", "fulfilled", "apply", "hold", "hold true", "is true", "is met")
+            cursor.words(small.AND, noise=False)
+        held = cursor.words(joins.TRUE)
         named = some or every or numbers == list(range(1, len(self.draft.listed) + 1))
         if not held or not named:
             return None
@@ -784,12 +711,12 @@ class Statements:
         """Read "if 1-4 are true, then buy" below a list of conditions."""
         cursor = self.cursor
         cursor.part = "rule"
-        condition = self._all_listed() if cursor.take("WHEN") else None
+        condition = self._all_listed() if cursor.take(joins.WHEN) else None
         if condition is None:
             return False
         cursor.symbol(",", ":")
-        cursor.take("THEN")
-        cursor.words(*_DOERS, noise=False)
+        cursor.take(joins.THEN)
+        cursor.words(orders.DOERS, noise=False)
         action = self._take_action()
         if action is None:
             return False
@@ -831,7 +758,7 @@ class Statements:
     # Reversal, otherwise, while --------------------------------------------------------------
 
     def _reversal(self) -> bool:
-        if self.cursor.take("REVERSE"):
+        if self.cursor.take(orders.REVERSE):
             self.draft.flags |= {"reversing"}
             return True
         return False
@@ -840,16 +767,16 @@ class Statements:
         """Read "long only" and "one position at a time", which is how every strategy trades."""
         self.cursor.part = "rule"
         mark = self.cursor.mark()
-        self.cursor.words("only", "at most", "no more than", "max", "maximum", "maximum of", noise=False)
+        self.cursor.words(orders.ONE_AT_MOST, noise=False)
         token = self.cursor.number(percent=False)
-        if token is not None and token.value == 1 and self.cursor.take("ONE_POSITION"):
+        if token is not None and token.value == 1 and self.cursor.take(orders.ONE_POSITION):
             self.draft.flags |= {"one_position"}
             return True
         self.cursor.reset(mark)
-        if self.cursor.words("no pyramiding"):
+        if self.cursor.words(orders.NO_PYRAMIDING):
             return True
-        side = self.cursor.take("ONE_SIDE")
-        if side is None or (self.cursor.looking_at("WHEN") and not self._on_symbol()):
+        side = self.cursor.take(orders.ONE_SIDE)
+        if side is None or (self.cursor.looking_at(joins.WHEN) and not self._on_symbol()):
             return False
         self.draft.only_sides |= {side}
         return True
@@ -858,7 +785,7 @@ class Statements:
         """Whether "on GOOG" stands here."""
         on, symbol = self.cursor.peek(), self.cursor.peek(1)
         named = symbol is not None and (symbol.kind == "ticker" or symbol.norm in COMPANIES)
-        return on is not None and on.norm in ("on", "in", "for", "with") and named
+        return on is not None and on.norm in tickers.BEFORE_SYMBOL and named
 
     def _note_only_side(self) -> None:
         """Find "short only" wherever the text says it: "enter" then goes short, before these words and behind them."""
@@ -866,9 +793,8 @@ class Statements:
         start = cursor.mark()
         for at in range(len(cursor.tokens)):
             cursor.position = at
-            side = cursor.take("ONE_SIDE", noise=False)
-            follows = cursor.peek()
-            ends = follows is None or follows.kind == "nl" or follows.norm in _BEHIND_ONE_SIDE
+            side = cursor.take(orders.ONE_SIDE, noise=False)
+            ends = cursor.clause_ends(orders.BEHIND_ONE_SIDE, marks=_BEHIND_ONE_SIDE)
             if side is not None and (ends or self._on_symbol()):
                 self.draft.only_sides |= {side}
         only = self.draft.only_sides
@@ -882,25 +808,25 @@ class Statements:
             return False
         mark = cursor.mark()
         last_side, last_condition = self.draft.last_entry
-        if cursor.take("NOTHING") and cursor.take("OTHERWISE"):
+        if cursor.take(orders.NOTHING) and cursor.take(joins.OTHERWISE):
             return True
         cursor.reset(mark)
-        if cursor.take("FLAT") and cursor.take("OTHERWISE"):
+        if cursor.take(orders.FLAT) and cursor.take(joins.OTHERWISE):
             self.draft.add_exit(last_side, Not(condition=last_condition))
             return True
         cursor.reset(mark)
         short_side: Side = "short" if last_side == "long" else "long"
-        if cursor.take(short_side.upper(), f"ENTER_{short_side.upper()}") and cursor.take("OTHERWISE"):
+        if cursor.take(*orders.OPENING[short_side]) and cursor.take(joins.OTHERWISE):
             away = Not(condition=last_condition)
             self.draft.entries += ((short_side, away),)
             self.draft.add_exit(last_side, away)
             self.draft.add_exit(short_side, last_condition)
             return True
         cursor.reset(mark)
-        if not cursor.take("OTHERWISE"):
+        if not cursor.take(joins.OTHERWISE):
             return False
         cursor.symbol(",")
-        if cursor.take("NOTHING"):
+        if cursor.take(orders.NOTHING):
             return True  # the rules are those that are said; a position is left by its own
         side, condition = self.draft.last_entry
         away = Not(condition=condition)
@@ -913,15 +839,15 @@ class Statements:
             return True
         if action is not None and action[0] in ("exit", "sell"):
             self._objects(action)
-            if cursor.looking_at("WHEN", noise=False):
+            if cursor.looking_at(joins.WHEN, noise=False):
                 return self._rest_of_action(action)
             self.draft.add_exit(side, away)
             return True
         cursor.reset(mark)
-        if cursor.take("FLAT") or cursor.take("EXIT", "SELL"):
+        if cursor.take(orders.FLAT) or cursor.take(orders.EXIT, orders.SELL):
             self.draft.add_exit(side, away)
             return True
-        if cursor.words("short", "go short", "be short", "sell short"):
+        if cursor.words(orders.GO_SHORT):
             other: Side = "short" if side == "long" else "long"
             self.draft.entries += ((other, away),)
             self.draft.add_exit(side, away)
@@ -933,26 +859,28 @@ class Statements:
         """Read "long while A", a state that is left when A ends, and "hold while A" behind an entry, which is its way out."""
         cursor = self.cursor
         cursor.part = "rule"
-        cursor.words("and", "but", "then", noise=False)
-        cursor.words("only", noise=False)
+        cursor.words(small.AND, small.BUT, small.THEN, noise=False)
+        cursor.words(small.ONLY, noise=False)
         start = cursor.mark()
         if self._held_while():
             return True
         cursor.reset(start)
         side: Side | None = None
-        for category, value in (("LONG", "long"), ("SHORT", "short"), ("ENTER_LONG", "long"), ("ENTER_SHORT", "short")):
+        for words, value in (
+            (orders.LONG, "long"), (orders.SHORT, "short"), (orders.ENTER_LONG, "long"), (orders.ENTER_SHORT, "short"),
+        ):  # fmt: skip
             mark = cursor.mark()
-            verb = cursor.words("be", "stay", "hold", "remain", "hold a", "own", "keep")
-            held = verb in ("hold", "own", "keep") and category == "LONG" and self.settings.symbol(lead=True)
-            invested = verb in ("be", "stay", "remain") and category == "LONG" and cursor.words(*_INVESTED, noise=False)
-            if held or invested or cursor.take(category):
+            verb = cursor.words(orders.TO_HOLD)
+            held = verb in orders.OWNING and words is orders.LONG and self.settings.symbol(lead=True)
+            invested = verb in orders.BEING and words is orders.LONG and cursor.words(orders.INVESTED, noise=False)
+            if held or invested or cursor.take(words):
                 said = self._said_tail(3)
                 self.settings.symbol(lead=True) if not held else None
-                cursor.words("position", "the stock", "the position", "it")
-                state = cursor.words("while", "as long as", "whilst", "so long as", "only while", "only as long as")
+                cursor.words(orders.HELD_OBJECT)
+                state = cursor.words(orders.LASTING, orders.LASTING_ONLY)
                 state = state or (
-                    cursor.words("when", "if", "whenever", "only when")
-                    if {"be", "stay", "hold"} & said or (category in ("LONG", "SHORT") and self._otherwise_ahead())
+                    cursor.words(orders.WHEN_HELD)
+                    if orders.STATE.keys() & said or (words in (orders.LONG, orders.SHORT) and self._otherwise_ahead())
                     else None
                 )
                 if state:
@@ -975,21 +903,21 @@ class Statements:
     def _held_while(self) -> bool:
         """Read "hold it while A" and "stay long until B" behind an entry, and "stay in the trade while A" anywhere: ways out."""
         cursor = self.cursor
-        verb = cursor.words("hold", "stay", "remain", "keep", "be")
-        trade = verb is not None and cursor.words(*_THE_TRADE, noise=False) is not None
-        named = cursor.words("long", "short", noise=False) if verb and not trade else None
-        trade = trade or (verb == "hold" and not named)
+        verb = cursor.words(orders.TO_KEEP)
+        trade = verb is not None and cursor.words(orders.THE_TRADE, noise=False) is not None
+        named: Side | None = cursor.take(orders.ONE_OF_SIDES, noise=False) if verb and not trade else None
+        trade = trade or (verb in orders.HOLD and not named)
         bought = verb is not None and self.settings.symbol(lead=True)
-        until = cursor.words("until", "till", noise=False)
-        lasts = until or cursor.words("while", "as long as", "whilst", "so long as", noise=False)
+        until = cursor.words(orders.UNTIL, noise=False)
+        lasts = until or cursor.words(orders.LASTING, noise=False)
         known = self.draft.last_entry is not None
-        if not verb or not lasts or (verb == "be" and not trade) or not (until or known or trade):
+        if not verb or not lasts or (verb in orders.BE and not trade) or not (until or known or trade):
             return False
         if not known and bought:
             return False  # "Hold GOOG while A" buys it
         near = self.draft.last_entry[0] if self.draft.last_entry is not None else None
         if named or len({side for side, _ in self.draft.entries}) == 2:
-            near = ("short" if named == "short" else "long") if named else None  # of both sides
+            near = named  # None: of both sides
         self._prepare("exit", near)
         self.draft.rising_side = (near == "short") == bool(until)
         condition = self.conditions.condition()
@@ -1011,7 +939,7 @@ class Statements:
     def _otherwise_ahead(self) -> bool:
         """Whether this sentence or the next begins an "otherwise"."""
         for token in self.cursor.tokens[self.cursor.position : self.cursor.position + 60]:
-            if token.norm in ("otherwise", "else"):
+            if token.norm in joins.ELSE:
                 return True
         return False
 
@@ -1022,11 +950,11 @@ class Statements:
         cursor = self.cursor
         cursor.part = "rule"
         start = cursor.position
-        cursor.words("and", "but", noise=False)
+        cursor.words(small.AND, small.BUT, noise=False)
         avoid = self._avoids()
-        if not avoid and not cursor.take("ONLY_TRADE"):
+        if not avoid and not cursor.take(orders.ONLY_TRADE):
             return False
-        if not cursor.take("WHEN", "WHILE"):
+        if not cursor.take(joins.WHEN, joins.WHILE):
             return False
         self._prepare("enter", "long")
         condition = self.conditions.condition()
@@ -1040,24 +968,24 @@ class Statements:
         """Whether a stop, target or size ends right before a token."""
         last = max((p.last for p in self.cursor.consumed if p.part == "risk" and p.last < start), default=None)
         between = self.cursor.tokens[last + 1 : start] if last is not None else []
-        return last is not None and all(t.norm in ("on", "only", "each", "every", "in") for t in between)
+        return last is not None and all(t.norm in orders.BEHIND_LEVEL for t in between)
 
     def _side_limited(self, start: int) -> Side | None:
         """Return whose entries a limit read since `start` is of: "don't buy on Mondays" is said of long ones."""
         said = {token.norm for token in self.cursor.tokens[start : min(start + 4, self.cursor.position)]}
-        return "long" if said & {"buy", "long", "longs"} else "short" if said & {"short", "shorts"} else None
+        return "long" if said & orders.SAID_OF_LONGS.keys() else "short" if said & orders.SHORT.keys() else None
 
     def _avoids(self) -> bool:
         """Take "no trades" or "nothing" in front of when there are none."""
-        if nothing := self.cursor.looking_at("NOTHING"):
+        if nothing := self.cursor.looking_at(orders.NOTHING):
             text = "'Nothing' and 'do nothing' limit the entries: a position that is open is left by its own rules"
             self.draft.assume("nothing", text, "every position is closed as well", "entry_rules")
-        return bool(self.cursor.take("NO_TRADE")) or bool(nothing)
+        return bool(self.cursor.take(orders.NO_TRADE)) or bool(nothing)
 
     def _action_ahead(self) -> bool:
         mark = self.cursor.mark()
         self.cursor.symbol(",")
-        self.cursor.take("THEN")
+        self.cursor.take(joins.THEN)
         found = self._take_action() is not None
         self.cursor.reset(mark)
         return found
@@ -1067,19 +995,19 @@ class Statements:
         cursor = self.cursor
         cursor.part = "time"
         start = cursor.position
-        cursor.words("and", "but", noise=False)
+        cursor.words(small.AND, small.BUT, noise=False)
         avoid = self._avoids()
-        led = avoid or bool(cursor.take("ONLY_TRADE"))
+        led = avoid or bool(cursor.take(orders.ONLY_TRADE))
         if not led and self._behind_level(start):
             return False  # "risk 1% on Mondays": the day is that of the risk, which cannot be
         if not led and self._in_exit():
             return False  # "sell when RSI > 60, before 15:50": whether the time is the exit's is asked
-        cursor.words("entries", "trades", "positions", "new trades", "long", "entries on")
-        cursor.words("on", "only on", "during", noise=False) if not cursor.looking_at("SESSION") else None
+        cursor.words(orders.LIMITED_TRADES)
+        cursor.words(hours.ON_DURING, noise=False) if not cursor.looking_at(hours.SESSION) else None
         found = self.conditions.clock.time()
         if not isinstance(found, Time):
             return False
-        cursor.words("only", noise=False)
+        cursor.words(small.ONLY, noise=False)
         self._ask_whose_limit(start, of_time=not led)
         self.draft.filters += ((self._side_limited(start), Not(condition=found) if avoid else found),)
         return True
@@ -1094,7 +1022,7 @@ def _ends_sentence(token: Token) -> bool:
 
 
 def _starts_clause(before: Token | None) -> bool:
-    return _starts_sentence(before) or (before is not None and before.norm in (",", ":", "and"))
+    return _starts_sentence(before) or (before is not None and (before.norm in (",", ":") or before.norm in small.AND))
 
 
 def _both(known: AnyCondition, condition: AnyCondition) -> AnyCondition:

@@ -34,17 +34,6 @@ from Strategy.cursor import Cursor, tangled
 from Strategy.draft import Assumption, Draft
 from Strategy.leftovers import leftover, mentions
 from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import (
-    ACRONYMS,
-    BEHIND_SYMBOLS,
-    CATEGORIES,
-    COMPANIES,
-    MOVING_AVERAGES,
-    STRESSED,
-    corrector,
-    trie,
-    vocabulary,
-)
 from Strategy.outside import outside
 from Strategy.own_symbols import as_tickers
 from Strategy.readings import Reading, readings
@@ -52,6 +41,25 @@ from Strategy.risk_grammar import LEAST_SHARE, settle_lots
 from Strategy.settings_grammar import settle_spread
 from Strategy.statements import Statements
 from Strategy.strategy_timeframe import strategy_timeframe
+from Strategy.words import (
+    COMPANIES,
+    Table,
+    comparing,
+    corrector,
+    indicator_words,
+    layouts,
+    moving,
+    orders,
+    prices,
+    protection,
+    refused,
+    small,
+    tickers,
+    trie,
+    vocabulary,
+)
+from Strategy.words.indicator_words import MOVING_AVERAGES
+from Strategy.words.tickers import ACRONYMS, BEHIND_SYMBOLS, STRESSED, SYMBOLS_AND_WORDS
 
 
 @dataclass(frozen=True)
@@ -151,22 +159,18 @@ def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str]
     return _result(text, tokens, cursor, draft, left, name)
 
 
-_LEVEL_OF = {"STOP": "stop_loss", "TARGET": "take_profit", "TRAIL": "trailing_stop"}
-
-
 def _wrong_sides(draft: Draft) -> None:
     """Ask about a stop above the entry of a long position, a target at a loss, and their like for short ones."""
     entered = {side for side, _ in draft.entries}
-    for category, lies, words in draft.sided:
-        name = _LEVEL_OF.get(category, "")
+    for name, lies, words in draft.sided:
         near = draft.levels_near.get(name)
         sides = ({near} if near is not None else entered) & {"long", "short"}
-        wrong = sorted(s for s in sides if (lies == "above") != ((category == "TARGET") == (s == "long")))
-        each = len(sides) == 2 and {"above", "below"} <= {way for kind, way, _ in draft.sided if kind == category}
+        wrong = sorted(s for s in sides if (lies == "above") != ((name == "take_profit") == (s == "long")))
+        each = len(sides) == 2 and {"above", "below"} <= {way for kind, way, _ in draft.sided if kind == name}
         if name not in draft.risk or not wrong or each:
             continue
         what = LEVELS[name]
-        result = "losses" if category == "TARGET" else "gains"
+        result = "losses" if name == "take_profit" else "gains"
         message = f"Of a {wrong[0]} position a {what} {words!r} is on the side of its {result}"
         draft.problem("error", "wrong_side", "text", message, f"Say it without a side, such as: {what} 5%")
         draft.ask(f"{message}. Where shall the {what} be?")
@@ -174,10 +178,9 @@ def _wrong_sides(draft: Draft) -> None:
 
 def _shares_of_entry(draft: Draft) -> None:
     """Ask about "take profit at 120%, stop at 90%", which may be shares of the entry's price or distances from it."""
-    for category, percent, at in draft.shares:
-        name = _LEVEL_OF.get(category, "")
+    for name, percent, at in draft.shares:
         short = any(side == "short" for side, _ in draft.entries)
-        usual = 100 if category == "TARGET" and not short else LEAST_SHARE
+        usual = 100 if name == "take_profit" and not short else LEAST_SHARE
         if name not in draft.risk or percent <= usual or "exact" in draft.flags:
             continue
         what = f"{LEVELS[name]} {'at' if at else 'of'} {percent:g}%"
@@ -191,13 +194,6 @@ def _shares_of_entry(draft: Draft) -> None:
         draft.ask(f"Is the {what} a level, {percent:g}% of the entry price, or {percent:g}% away from it?")
 
 
-_LEVEL_WORDS = {
-    "stop": "stop_loss", "stops": "stop_loss", "target": "take_profit", "targets": "take_profit", "profit": "take_profit",
-    "trail": "trailing_stop", "trailing": "trailing_stop", "hold": "max_bars",
-}  # fmt: skip
-_SIDES_SAID: dict[Side, str] = {"long": "longs", "short": "shorts"}
-
-
 def _levels_of_one_side(tokens: list[Token], draft: Draft) -> None:
     """Note where a sentence says a level of "the shorts" or "longs" alone: "only the shorts have a 3% stop"."""
     sentence: set[str] = set()
@@ -205,9 +201,9 @@ def _levels_of_one_side(tokens: list[Token], draft: Draft) -> None:
         if token.kind != "nl" and token.norm not in (".", ";"):
             sentence.add(token.norm)
             continue
-        said = [side for side, word in _SIDES_SAID.items() if word in sentence]
+        said: list[Side] = [orders.PLURALS[word] for word in orders.PLURALS if word in sentence]
         if len(said) == 1:
-            near = {_LEVEL_WORDS[word]: said[0] for word in sentence & set(_LEVEL_WORDS)}
+            near = {protection.LEVELS[word]: said[0] for word in sentence & protection.LEVELS.keys()}
             draft.levels_near = {name: side or near.get(name) for name, side in draft.levels_near.items()}
         sentence = set()
 
@@ -248,18 +244,16 @@ def _tickers(text: str, tokens: list[Token]) -> list[Token]:
         elif len(raw) >= 6 and not known and asset_class(raw) in ("crypto", "fx", "index"):
             token = replace(token, kind="ticker", norm=raw.upper())
         elif raw.isupper() and 2 <= len(raw) <= 6 and not shouting and raw not in ACRONYMS:
-            if not known or raw in ("IBM", "FB", "META", "SPY", "QQQ"):
+            if not known or raw in SYMBOLS_AND_WORDS:
                 token = replace(token, kind="ticker", norm=raw)
         result.append(token)
     return result
 
 
-_BEFORE_SUBJECTS = frozenset(
-    ("when", "if", "once", "while", "whenever", "after", "until", "unless", "and", "or", "as", "on", "with", "then", "where", "\n", ".", ",", ";")
-)  # fmt: skip
-_SAID_OF_PRICES = ("ABOVE", "CROSS", "CROSSES", "RISING", "BETWEEN", "TOUCHES", "BOUNCES", "TURNS", "EXTREME", "NEW")
-_VERBS_OF_PRICES = frozenset(
-    ("is", "was", "has", "closes", "closed", "trades", "trading", "makes", "sets", "stays", "holds", "remains", "gaps", "gains", "loses", "goes", "moves", "drops", "jumps")
+_CLAUSE_MARKS = ("\n", ".", ",", ";")
+_SAID_OF_PRICES = (
+    comparing.ABOVE, comparing.CROSS, comparing.CROSSES, moving.RISING, comparing.BETWEEN, moving.TOUCHES, moving.BOUNCES, moving.TURNS,
+    moving.EXTREME, moving.NEW,
 )  # fmt: skip
 
 
@@ -268,15 +262,15 @@ def _prices_of_symbols(tokens: list[Token], draft: Draft) -> list[Token]:
     result: list[Token] = []
     for i, token in enumerate(tokens):
         symbol = COMPANIES.get(token.norm, token.norm if token.kind == "ticker" else None)
-        before = next((t.norm for t in reversed(tokens[:i]) if t.norm not in ("the", "a", "an")), "\n")
+        before = next((t.norm for t in reversed(tokens[:i]) if t.norm not in small.ARTICLES), "\n")
         after = [t.norm if t.kind not in ("num", "nl") else "" for t in tokens[i + 1 : i + 5]]
-        subject = before in _BEFORE_SUBJECTS
-        compared = before in ("above", "below", "over", "under", "than", "through", "<", ">", "<=", ">=")
+        subject = before in _CLAUSE_MARKS or before in prices.BEFORE_SUBJECTS
+        compared = before in prices.BEFORE_COMPARED
         if symbol is None or not (subject or compared) or not after:
             result.append(token)
-        elif _begins(after, ("PRICE", "INDICATOR")) and after[0] != "closes":
+        elif _begins(after, prices.PRICE, indicator_words.INDICATOR) and after[0] not in prices.CLOSES_VERB:
             draft.watched |= {symbol}  # "GOOG volume", "GOOG RSI"
-        elif subject and (after[0] in _VERBS_OF_PRICES or _begins(after, _SAID_OF_PRICES)):
+        elif subject and (after[0] in prices.VERBS or _begins(after, *_SAID_OF_PRICES)):
             draft.watched |= {symbol}
             result.append(replace(token, kind="word", norm="price"))
         else:
@@ -284,9 +278,9 @@ def _prices_of_symbols(tokens: list[Token], draft: Draft) -> list[Token]:
     return result
 
 
-def _begins(words: list[str], names: tuple[str, ...]) -> bool:
-    """Whether words begin with a phrase of these categories."""
-    return any(tuple(words[: len(phrase)]) == phrase for phrase, _ in trie(*names).get(words[0], ()))
+def _begins(words: list[str], *of: Table) -> bool:
+    """Whether words begin with a phrase of these tables."""
+    return any(tuple(words[: len(phrase)]) == phrase for phrase, _ in trie(*of).get(words[0], ()))
 
 
 def _symbols_of_rules(draft: Draft) -> None:
@@ -312,9 +306,14 @@ def _ask_of_words_in_capitals(text: str, tokens: list[Token], draft: Draft) -> N
         return
     for before, token, after in zip(tokens, tokens[1:], [*tokens[2:], Token("nl", "", 0, 0)], strict=False):
         raw = text[token.start : token.end]
-        behind_order = before.norm in ("buy", "short", "trade", "purchase", "symbol")
-        ends = after.kind == "nl" or after.norm in (",", ".", ";", ":", "and") or after.norm in BEHIND_SYMBOLS
-        heading = f"{before.norm} {token.norm}" in CATEGORIES["SECTION"]  # "SHORT RULES" above the rules
+        behind_order = before.norm in tickers.BEFORE_CAPITALS
+        ends = (
+            after.kind == "nl"
+            or after.norm in (",", ".", ";", ":")
+            or after.norm in small.AND
+            or after.norm in BEHIND_SYMBOLS
+        )
+        heading = f"{before.norm} {token.norm}" in layouts.SECTION  # "SHORT RULES" above the rules
         symbolic = not heading and token.kind == "word" and raw.isalpha() and raw.isupper() and 2 <= len(raw) <= 5
         if behind_order and symbolic and ends and raw.lower() not in STRESSED | set(COMPANIES) and raw not in ACRONYMS:
             message = f"{raw!r} may be a symbol, or the word {raw.lower()!r}"
@@ -396,7 +395,7 @@ def _result(
 
 
 def _warn_of_scalping(draft: Draft, tokens: list[Token]) -> None:
-    scalps = any(t.norm in ("scalp", "scalping", "scalper") for t in tokens)
+    scalps = any(t.norm in tickers.SCALPING for t in tokens)
     if scalps and not is_intraday(draft.timeframe):
         draft.problem(
             "warning",
@@ -474,7 +473,7 @@ def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
         )
         draft.ask("When should a position be opened?")
         return
-    if mentions(tokens, ("OPTION",)):
+    if mentions(tokens, (refused.OPTION,)):
         draft.problem("error", "unsupported_instrument", "text", "Options are not supported, only the asset itself")
     draft.problem(
         "error",

@@ -19,7 +19,7 @@ from Backtest.canonical import (
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft
-from Strategy.lexicon import MOVING_AVERAGES
+from Strategy.words.indicator_words import MOVING_AVERAGES
 
 MathSign = Literal["+", "-", "*", "/"]
 Unit = Literal["price", "volume", "percent", "ratio", "number", ""]  # "" where it is not known, or of a bare number

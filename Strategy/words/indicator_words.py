@@ -1,0 +1,63 @@
+"""Words for indicators, their lines and their lengths; names and lines come from the registry."""
+
+from __future__ import annotations
+
+from Backtest.indicators import REGISTRY, spoken_names
+from Strategy.words.table import Table, meanings, table
+
+BANDS = table(
+    """band, bands, channel, line, lines, boundary, envelope, rail, cloud, value, indicator, reading, histogram bars, oscillator"""
+)
+CLOUD = table("cloud, the cloud, kumo, ichimoku cloud")
+PERIOD = table("""with a period of, with period, with a length of, with length, period, length, of period, of length, with a lookback of,
+    using a period of, with settings, settings, with parameters, with, lookback, with a, using""")
+SIMPLE = table("sma, simple")
+BEHIND_LENGTHS = table("and, or, then, are, cross, both, sell, exit, else, otherwise, is, while")
+LENGTH = table("length, period")
+LENGTH_NAMES = table("length, period, periods, n, lookback, window, timeperiod, len")
+LOOKBACK = table("period, lookback")
+SETTINGS = table("period, lookback, setting, settings")
+LOOSE = table("over, with, using, a")
+ROLLING = table("rolling")
+MOVING = table("rolling, moving")
+OF_SOURCE = table("of the, of, on the, applied to, on")
+OF_THE_BAND = table("of the bands, of the band, of the channel")
+OF_CHANNEL = table("of the, of a, of")
+PIVOT_NOUNS = table("pivot point, pivot level, pivot, level, resistance, support")
+PLAIN_AVERAGES = table("sma, ema, wma, ma, average")
+
+
+def _names() -> Table:
+    """Return the names of the registry's indicators; what is a price first of all is no name."""
+    return Table({phrase: name for phrase, name in spoken_names().items() if phrase not in ("price", "high", "low")})
+
+
+INDICATOR = _names()
+PIVOT_LEVEL = Table({word: o.name for o in REGISTRY["PIVOT"].outputs for word in o.words if len(word) == 2})
+EDGES = table("lower, middle, upper")
+LEADING_LINES = table("upper, lower, middle, mid, top, bottom")
+
+# Indicators that are averages of their source, so that a bare number beside one is its period.
+MOVING_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA", "HMA")
+
+# Lines that are said without their indicator.
+MIDDLE = table("middle, mid, centre, center, basis, midline", "middle")
+CHANNEL_LINES = table("upper, top", "upper") | table("lower, bottom", "lower") | MIDDLE
+SIGNAL_LINES = table("signal line, signal", "signal")
+MACD_LINES = SIGNAL_LINES | table("trigger line", "signal") | table("histogram", "hist")
+STOCHASTIC_LINES = meanings({"k": "%k, k line", "d": "%d, d line"})
+
+
+def _lines_of(name: str) -> Table:
+    return Table({word: output.name for output in REGISTRY[name].outputs for word in output.words if "-" not in word})
+
+
+ICHIMOKU_LINES = _lines_of("ICHIMOKU")
+# The lines of each indicator behind its name: "MACD histogram", "BB(20, 2).lower".
+LINES = {
+    entry.name: Table({word: o.name for o in entry.outputs for word in (*o.words, o.name.replace("_", " "))})
+    for entry in REGISTRY.values()
+}
+ENDS = table(
+    "upper, lower, middle, signal, hist, k, d, line, direction, macd, a, b, volume, tenkan, kijun, high, low, open, close"
+)
