@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from Backtest.canonical import AnyOperand, Compare, IndicatorRef, Operator, Value
+from Backtest.indicators import REGISTRY
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
 from Strategy.words import small, spans
 
-_AGES = {"HIGHEST": "HIGHAGE", "LOWEST": "LOWAGE"}
+_AGES = {entry.age_of: entry.name for entry in REGISTRY.values() if entry.age_of}
 
 
 class Ages:

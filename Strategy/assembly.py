@@ -30,7 +30,6 @@ from Strategy.draft import Draft, Exit
 from Strategy.price_moves import settle_moves, settle_trails
 from Strategy.statements import opposite
 from Strategy.units import Units
-from Strategy.words.indicator_words import MOVING_AVERAGES
 
 
 def assemble(draft: Draft) -> None:
@@ -102,7 +101,7 @@ def _bare_periods(draft: Draft) -> None:
     asked = any(problem.code == "price_or_period" for problem in draft.diagnostics)
     if asked or draft.flags & {"exact", "money"}:
         return
-    periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.name in MOVING_AVERAGES}
+    periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.entry.is_average}
     for rule in [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]:
         for node in walk(rule):
             if not isinstance(node, Compare | Cross):

@@ -9,7 +9,6 @@ from Backtest.canonical import All, AnyCondition, AnyOf, AnyOperand, IndicatorRe
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.words import Table, joins, small
-from Strategy.words.indicator_words import MOVING_AVERAGES
 
 How = Literal["any", "all", "none"]
 Chosen = tuple[How, list[AnyOperand]]
@@ -113,9 +112,7 @@ class Choices:
         if not averages:
             return list(named)
         known = self.draft.indicators
-        return [
-            o for o in named if isinstance(o, IndicatorRef) and o.id in known and known[o.id].name in MOVING_AVERAGES
-        ]
+        return [o for o in named if isinstance(o, IndicatorRef) and o.id in known and known[o.id].entry.is_average]
 
     def _certain(self, mark: Mark, how: How, named: list[AnyOperand], *, two: bool) -> Chosen | None:
         if len(named) == 2 or (len(named) > 2 and not two):

@@ -555,16 +555,17 @@ class Conditions:
         numbers = self.operands.number_list()
         self.cursor.symbol(")")
         kind = self.cursor.take(indicator_words.INDICATOR) if len(numbers) == 2 else None
+        average = kind or indicator_words.PLAIN_AVERAGE
         if len(numbers) != 2:
             self.cursor.reset(mark)
             numbers = [50, 200]
             self.draft.assume(
                 "golden_cross",
-                f"A {name} cross is SMA 50 {'over' if name == 'golden' else 'under'} SMA 200",
+                f"A {name} cross is {average} 50 {'over' if name == 'golden' else 'under'} {average} 200",
                 field="entry_rules",
             )
-        fast = self.draft.indicator(kind or "SMA", {"timeperiod": int(min(numbers))})
-        slow = self.draft.indicator(kind or "SMA", {"timeperiod": int(max(numbers))})
+        fast = self.draft.indicator(average, {"timeperiod": int(min(numbers))})
+        slow = self.draft.indicator(average, {"timeperiod": int(max(numbers))})
         return Cross(left=fast, direction="above" if name == "golden" else "below", right=slow)
 
     def _bar_pattern(self) -> AnyCondition | None:
@@ -662,7 +663,7 @@ class Conditions:
         unit = cursor.take(spans.UNIT, noise=False) if token else None
         if token is None or unit is None:
             return None
-        name = "HIGHEST" if self.draft.rising_side else "LOWEST"
+        name = indicator_words.EXTREMES["high" if self.draft.rising_side else "low"]
         level = self.draft.indicator(name, {"timeperiod": self.draft.bars(token.value, unit)})
         return self.predicates.movements.beyond(Price(column="Close"), level.model_copy(update={"offset": 1}))
 
@@ -796,17 +797,16 @@ class Conditions:
                 before = self.draft.rising_side
             try:
                 mark = cursor.mark()
-                macd = cursor.take(indicator_words.INDICATOR)
-                if macd == "MACD" and cursor.take(comparing.CROSSES):
-                    return self._macd_cross()
+                name = cursor.take(indicator_words.SIGNALLED)
+                if name is not None and cursor.take(comparing.CROSSES):
+                    return self._signal_cross(name)
                 cursor.reset(mark)
                 start = cursor.position
                 if cursor.take(comparing.CROSSES):
                     either = not word and self.predicates.names_no_way(start)
                     cursor.words(small.OF, small.BETWEEN, small.ON, small.IN)
-                    if cursor.looking_at(indicator_words.INDICATOR) == "MACD":
-                        cursor.take(indicator_words.INDICATOR)
-                        return self._macd_cross()
+                    if (name := cursor.take(indicator_words.SIGNALLED)) is not None:
+                        return self._signal_cross(name)
                     pair = self.operands.several()
                     if len(pair) == 1 and cursor.words(small.AND, small.WITH, small.OVER):
                         pair += self.operands.several()
@@ -816,12 +816,11 @@ class Conditions:
                 self.draft.rising_side = before
         return None
 
-    def _macd_cross(self) -> AnyCondition:
-        line = self.draft.indicator("MACD", {})
-        self.draft.assume_usual(REGISTRY["MACD"], {})
-        self.draft.assume(
-            "macd_cross", "A MACD crossover is the MACD line crossing its signal line", "the zero line", "entry_rules"
-        )
+    def _signal_cross(self, name: str) -> AnyCondition:
+        line = self.draft.indicator(name, {})
+        self.draft.assume_usual(REGISTRY[name], {})
+        text = f"A {name} crossover is the {name} line crossing its signal line"
+        self.draft.assume("macd_cross", text, "the zero line", "entry_rules")
         return self.predicates.undirected(line, line.model_copy(update={"output": "signal"}))
 
     def _both_cross(self, subjects: list[AnyOperand]) -> AnyCondition | None:

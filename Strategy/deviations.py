@@ -19,8 +19,7 @@ from Backtest.canonical import (
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.cursor import Cursor
 from Strategy.draft import Draft
-from Strategy.words import comparing, prices, small
-from Strategy.words.indicator_words import MOVING_AVERAGES
+from Strategy.words import comparing, indicator_words, prices, small
 
 
 def lies_above(level: AnyOperand) -> bool:
@@ -115,21 +114,23 @@ class Deviations:
         """Return an average plus or minus standard deviations of what it is the average of: of a simple one, a Bollinger band."""
         draft = self.draft
         item = draft.indicators.get(base.id) if isinstance(base, IndicatorRef) else None
-        if item is None or item.name not in MOVING_AVERAGES or not isinstance(base, IndicatorRef):
+        if item is None or not item.entry.is_average or not isinstance(base, IndicatorRef):
             return None
         period, of = item.params["timeperiod"], None if item.source_name == "Close" else item.source_name
         text = (
             f"{_counted(count)} {'above' if up else 'below'} {item.name}({period:g}): those of the same {period:g} bars"
         )
-        if item.name == "SMA":
+        if item.name == indicator_words.PLAIN_AVERAGE:
             band = "upper" if up else "lower"
             text = f"{text}, which is the {band} Bollinger band"
             draft.assume("deviations", text, "those of other bars", "indicators")
             params = {"timeperiod": period, "nbdev": count}
-            found = draft.indicator("BB", params, output=band, source=of, timeframe=item.timeframe)
+            found = draft.indicator(
+                indicator_words.DEVIATION_BANDS, params, output=band, source=of, timeframe=item.timeframe
+            )
             return found.model_copy(update={"offset": base.offset})
         draft.assume("deviations", text, "those of other bars", "indicators")
-        spread = draft.indicator("STDDEV", {"timeperiod": period}, source=of, timeframe=item.timeframe)
+        spread = draft.indicator(indicator_words.DEVIATION, {"timeperiod": period}, source=of, timeframe=item.timeframe)
         scaled = Math(left=Value(value=count), op="*", right=spread.model_copy(update={"offset": base.offset}))
         return Math(left=base, op="+" if up else "-", right=scaled)
 
@@ -142,7 +143,7 @@ class Deviations:
         band = self.draft.indicators[level.id]
         source = None if band.source_name == "Close" else band.source_name
         params = {"timeperiod": band.params["timeperiod"]}
-        average = self.draft.indicator("SMA", params, source=source, timeframe=band.timeframe)
+        average = self.draft.indicator(indicator_words.PLAIN_AVERAGE, params, source=source, timeframe=band.timeframe)
         return average.model_copy(update={"offset": level.offset})
 
 

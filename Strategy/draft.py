@@ -147,7 +147,6 @@ class Draft:
     bar_noun: str = ""  # what was counted last: "candles" of "3 green candles"
     bare: frozenset[str] = frozenset()  # indicators that were said without their numbers and taken for the usual ones
     numbered: Mapping[str, IndicatorBase] = field(default_factory=dict)  # the indicators that were said with numbers
-    average: tuple[str, str | None] = ("SMA", None)
     exit_rule: bool = False  # whether the rule being read may ask about the open trade
     # Where in the layout the cursor is.
     section: tuple[str, Side | None] | None = None

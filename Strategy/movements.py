@@ -22,8 +22,7 @@ from Backtest.timeframes import in_words, is_intraday, seconds
 from Strategy.cursor import Cursor
 from Strategy.draft import UNIT_SECONDS, Draft
 from Strategy.operands import Operands
-from Strategy.words import Table, comparing, moving, prices, small, spans
-from Strategy.words.indicator_words import MOVING_AVERAGES
+from Strategy.words import Table, comparing, indicator_words, moving, prices, small, spans
 
 
 class Movements:
@@ -120,10 +119,10 @@ class Movements:
     def _away_from(self, base: AnyOperand, where: str, percent: float) -> bool:
         """Whether "5% from X" is above X, as it is of a low; ask where X is neither a high nor a low."""
         item = self.draft.indicators[base.id] if isinstance(base, IndicatorRef) else None
-        name = item.name if item is not None else base.column if isinstance(base, Price) else ""
-        if name in ("LOWEST", "Low"):
+        extreme = item.entry.extreme if item is not None else base.column.lower() if isinstance(base, Price) else ""
+        if extreme == "low":
             return True
-        if name not in ("HIGHEST", "High") and where in moving.AWAY_FROM:
+        if extreme != "high" and where in moving.AWAY_FROM:
             message = f"'{percent:g}% {where}' does not say on which side: above or below"
             self.draft.problem(
                 "error", "distance", "text", message, f"Say '{percent:g}% above' or '{percent:g}% below'"
@@ -214,7 +213,7 @@ class Movements:
 
     def _ask_of_unit(self, subject: AnyOperand, start: int, bars: int) -> None:
         """Ask about "up for 3 weeks" on daily bars: fifteen rises in a row, or weeks that closed higher. Averages do rise so long."""
-        average = isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].name in MOVING_AVERAGES
+        average = isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].entry.is_average
         said = self.cursor.tokens[start : self.cursor.position]
         units = [unit for unit in (token.norm.rstrip("s") for token in said) if unit in UNIT_SECONDS]
         if average or "exact" in self.draft.flags or not units:
@@ -302,7 +301,7 @@ class Movements:
         found = self.touch()
         right = found.right if isinstance(found, Compare) else None
         item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
-        if item is None or item.entry.scale != "price" or item.name == "PIVOT":
+        if item is None or item.entry.scale != "price" or item.entry.of_bar_before:
             self.cursor.reset(mark)
             return None
         return found
@@ -314,7 +313,7 @@ class Movements:
         right = found.right if isinstance(found, Compare) else None
         if not isinstance(right, IndicatorRef) or right.output in ("lower", "upper"):
             return found
-        if self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
+        if self.draft.indicators[right.id].entry.is_extreme:
             return found
         self._ask_of_side(start)
         return found
@@ -363,8 +362,12 @@ class Movements:
         item = self.draft.indicators[operand.id] if isinstance(operand, IndicatorRef) else None
         if item is None:
             return None
-        of_day = item.name == "SMA" and item.params["timeperiod"] == 1 and item.source_name in ("High", "Low")
-        return item.source_name if of_day else {"HIGHEST": "High", "LOWEST": "Low"}.get(item.name)
+        of_day = (
+            item.name == indicator_words.PLAIN_AVERAGE
+            and item.params["timeperiod"] == 1
+            and item.source_name in ("High", "Low")
+        )
+        return item.source_name if of_day else {"high": "High", "low": "Low"}.get(item.entry.extreme)
 
     def is_extreme_before(self, subject: AnyOperand, direction: str, level: AnyOperand) -> bool:
         """Whether a level is a high of the bars before that lay at or above the subject itself, or a low at or below it.
@@ -386,9 +389,9 @@ class Movements:
         if isinstance(level, Price):
             return isinstance(subject, Price) and level.column in beyond
         item = self.draft.indicators[level.id]
-        if item.name == "DONCHIAN":
+        if item.entry.extreme == "both":
             return item.timeframe is None and level.output == ("upper" if direction == "above" else "lower")
-        extreme = item.name == ("HIGHEST" if direction == "above" else "LOWEST")
+        extreme = item.entry.extreme == ("high" if direction == "above" else "low")
         return extreme and item.timeframe is None and item.source_name in beyond
 
     def _is_of_price(self, node: object) -> bool:
@@ -411,7 +414,7 @@ class Movements:
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):
                 return self._reached(subject, right)
             return None
-        if new and isinstance(right, IndicatorRef) and self.draft.indicators[right.id].name in ("HIGHEST", "LOWEST"):
+        if new and isinstance(right, IndicatorRef) and self.draft.indicators[right.id].entry.is_extreme:
             return self.beyond(Price(column="Close"), right)
         side = Price(column="Low" if lower else "High")
         word = "low" if lower else "high"
@@ -451,7 +454,7 @@ class Movements:
     def _had_extremes(self, subject: AnyOperand) -> bool:
         """Whether something was compared with its own highest or lowest before: "OBV makes a new high … it makes a new low"."""
         levels = [self.draft.indicators.get(right.id) for left, right, _ in self.draft.pairs if left == subject and isinstance(right, IndicatorRef)]  # fmt: skip
-        return any(item is not None and item.name in ("HIGHEST", "LOWEST") for item in levels)
+        return any(item is not None and item.entry.is_extreme for item in levels)
 
     def is_extreme(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "is the lowest close of the last 5 days": this bar is among the bars counted."""
@@ -471,7 +474,9 @@ class Movements:
             return self._extreme_of_frame(subject, frame, token.value, unit, high=high)
         source = subject.column if isinstance(subject, Price) else subject.id
         bars = self.draft.bars(token.value, unit)
-        level = self.draft.indicator("HIGHEST" if high else "LOWEST", {"timeperiod": bars}, source=source)
+        level = self.draft.indicator(
+            indicator_words.EXTREMES["high" if high else "low"], {"timeperiod": bars}, source=source
+        )
         return Compare(left=subject, op=">=" if high else "<=", right=level)
 
     def _extreme_of_frame(
@@ -479,10 +484,10 @@ class Movements:
     ) -> AnyCondition | None:
         """Return "the weekly close is the highest in 10 weeks", counted in the bars of its own time frame."""
         item = self.draft.indicators[subject.id]
-        own = item.name == "SMA" and item.params["timeperiod"] == 1 and count.is_integer()
+        own = item.name == indicator_words.PLAIN_AVERAGE and item.params["timeperiod"] == 1 and count.is_integer()
         if not own or {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}.get(frame) != unit:
             return None
-        name = "HIGHEST" if high else "LOWEST"
+        name = indicator_words.EXTREMES["high" if high else "low"]
         level = self.draft.indicator(name, {"timeperiod": int(count)}, source=item.source_name, timeframe=frame)
         return Compare(left=subject, op=">=" if high else "<=", right=level)
 
@@ -515,7 +520,7 @@ class Movements:
         """A new high is a close above the level of the bars before it, a new low a close below."""
         high = True
         if isinstance(level, IndicatorRef):
-            high = self.draft.indicators[level.id].name == "HIGHEST"
+            high = self.draft.indicators[level.id].entry.extreme == "high"
         word = "high" if high else "low"
         self.draft.assume(
             "new_extreme", f"A new {word} is a close beyond the previous {word}", "a touch within the bar"

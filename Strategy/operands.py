@@ -16,10 +16,8 @@ from Strategy.deviations import Deviations, lies_above
 from Strategy.draft import Draft
 from Strategy.units import Units
 from Strategy.words import Table, comparing, indicator_words, joins, moving, prices, small, spans
-from Strategy.words.indicator_words import MOVING_AVERAGES
 
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
-_OF_LENGTHS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
 _LEAST_LENGTH = 5  # of what is an average where only its length is said: "the 200-day"
 MOST_BARS = 400  # of an average that is said with its number alone
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
@@ -82,6 +80,7 @@ class Operands:
             self._return_over,
             self._indicator,
             self._band,
+            self._line,
             self._pivot_level,
             self._typical_price,
             self._average_of,
@@ -123,11 +122,15 @@ class Operands:
             for read in (self.highest_or_lowest, self._numbered_indicator, self._average_of):
                 last = read()
                 listed = said or join is small.AND  # "20/50/200" are all of them
-                if listed and isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in _OF_LENGTHS:
+                if listed and isinstance(last, IndicatorRef) and self._has_length(last):
                     unit, framed = self._unit_behind(here), read == self._numbered_indicator
                     return [*(self._of_length(last, n, own or unit, framed=framed) for n, own in lengths), last]
                 cursor.reset(here)
         return []
+
+    def _has_length(self, ref: IndicatorRef) -> bool:
+        entry = self.draft.indicators[ref.id].entry
+        return entry.is_average or entry.is_extreme
 
     def _unit_behind(self, start: Mark) -> str | None:
         """Return the unit of the length that begins at a mark: "day" in "200-day average"."""
@@ -154,7 +157,7 @@ class Operands:
             return []
         item = draft.indicators[one.id]
         plain = token.kind == "num" and name.kind == "word" and name.norm in indicator_words.PLAIN_AVERAGES
-        if item.name not in MOVING_AVERAGES or not plain:
+        if not item.entry.is_average or not plain:
             return []
         found: list[AnyOperand] = []
         here, joined = cursor.mark(), None
@@ -231,7 +234,7 @@ class Operands:
         if self.cursor.take(prices.MULTIPLE, noise=False):
             pass
         atr = self._indicator()
-        if isinstance(atr, IndicatorRef) and self.draft.indicators[atr.id].name in ("ATR", "STDDEV"):
+        if isinstance(atr, IndicatorRef) and self.draft.indicators[atr.id].entry.measured == "amount":
             side = self.cursor.take(prices.ABOVE_OR_BELOW)
             base = self.term() if side else None
             if base is not None:
@@ -251,7 +254,7 @@ class Operands:
     def _away(self, base: AnyOperand) -> int:
         """Return on which side of it "5% from X" is: 1 above a low, -1 below a high, 0 where X is neither or no one knows which."""
         if isinstance(base, IndicatorRef):
-            return {"LOWEST": 1, "HIGHEST": -1}.get(self.draft.indicators[base.id].name, 0)
+            return {"low": 1, "high": -1}.get(self.draft.indicators[base.id].entry.extreme, 0)
         of_another_bar = isinstance(base, Price) and base.offset
         return {"Low": 1, "High": -1}.get(base.column, 0) if of_another_bar and isinstance(base, Price) else 0
 
@@ -326,7 +329,7 @@ class Operands:
         text = f"{column} of the day before is that of the last complete day"
         self.draft.assume("last_day", text, f"of the {in_words(self.draft.timeframe)} bar before")
         source = None if column == "Close" else column
-        return self.draft.indicator("SMA", {"timeperiod": 1}, source=source, timeframe="1d")
+        return self.draft.indicator(indicator_words.PLAIN_AVERAGE, {"timeperiod": 1}, source=source, timeframe="1d")
 
     def _close_of_frame(self) -> AnyOperand | None:
         """Read "the weekly close" of daily bars: the average of one week's close, of the last complete week."""
@@ -337,7 +340,7 @@ class Operands:
         last = {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}[frame]
         text = f"The {in_words(frame)} close is that of the last complete {last}"
         self.draft.assume("close_of_frame", text, f"the last price of the {last} that is not over")
-        return self.draft.indicator("SMA", {"timeperiod": 1}, timeframe=frame)
+        return self.draft.indicator(indicator_words.PLAIN_AVERAGE, {"timeperiod": 1}, timeframe=frame)
 
     def offset(self) -> int | None:
         """Read "3 bars ago", "yesterday", "of the previous bar" or "[1]"."""
@@ -456,15 +459,16 @@ class Operands:
         if unit:
             cursor.words(indicator_words.LOOKBACK, noise=False)
         name = self._name(paced=bool(pace))
-        of_return = name is None and unit is not None and len(numbers) == 1 and not pace and self._return_word()
-        name = "ROC" if of_return else name
+        of_return = name is None and unit is not None and len(numbers) == 1 and not pace
+        of_return = of_return and self._return_word()
+        name = indicator_words.RATE_OF_CHANGE if of_return else name
         if name is None:
             # "its 20-day average", "20-day average volume"
             return None
         entry = REGISTRY[name]
         if len(numbers) > len(entry.params):
             return None
-        if name in ("ATR", "STDDEV") and unit is None and len(numbers) == 1 and numbers[0] <= _MOST_MULTIPLE:
+        if entry.measured == "amount" and unit is None and len(numbers) == 1 and numbers[0] <= _MOST_MULTIPLE:
             found = self._finish(entry, [], frame, start=start)  # "a range of over 2 ATR"
             return None if found is None else Math(left=Value(value=numbers[0]), op="*", right=found)
         period_unit = unit if unit not in (None, "bar") else None
@@ -496,14 +500,18 @@ class Operands:
         if not self._return_word():
             return None
         if frame is not None:
-            return self._finish(REGISTRY["ROC"], [1.0], None, start=start) if frame == draft.timeframe else None
+            return (
+                self._finish(REGISTRY[indicator_words.RATE_OF_CHANGE], [1.0], None, start=start)
+                if frame == draft.timeframe
+                else None
+            )
         token = cursor.number(percent=False) if cursor.words(spans.OVER, spans.OF_RETURN, noise=False) else None
         unit = cursor.take(spans.UNIT, noise=False) if token is not None else None
         if token is None or unit is None:
             return None
         coarser = self._return_frame(unit) if unit != "bar" else None
         bars = token.value if coarser or unit == "bar" else float(draft.bars(token.value, unit))
-        return self._finish(REGISTRY["ROC"], [bars], coarser, start=start)
+        return self._finish(REGISTRY[indicator_words.RATE_OF_CHANGE], [bars], coarser, start=start)
 
     def _unit_frame(self, unit: str) -> str | None:
         """Return the coarser time frame a period's unit names, as "50-day SMA" does on hourly bars."""
@@ -547,7 +555,7 @@ class Operands:
         name: str | None = self.cursor.take(indicator_words.INDICATOR)
         if name is None and self.cursor.words(prices.PACES):
             paced, name = True, self.cursor.take(indicator_words.INDICATOR)
-        return name if name in MOVING_AVERAGES or not paced else None
+        return name if not paced or (name is not None and REGISTRY[name].is_average) else None
 
     def _indicator(self, frame: str | None = None, *, inner: bool = False) -> AnyOperand | None:
         """Read an indicator by name, its parameters in any usual form behind it.
@@ -735,7 +743,7 @@ class Operands:
         source = self._source(entry, inner=not numbers) or source
         if not numbers and entry.takes_source and entry.params:
             numbers = self._led_period(inner=inner)
-        if source is None and entry.name in MOVING_AVERAGES and start is not None:
+        if source is None and entry.is_average and start is not None:
             source = self._own_source(start)
         source = None if source == entry.default_source else source
         ahead, frame = frame, frame or self._frame_behind()
@@ -754,9 +762,9 @@ class Operands:
                     f"{entry.name} cannot have a period of {value:g}",
                     "Use a whole number",
                 )
-        if not numbers and frame is None and entry.name in MOVING_AVERAGES:
+        if not numbers and frame is None and entry.is_average:
             words = {t.norm for t in cursor.tokens[start if start is not None else cursor.position : cursor.position]}
-            any_kind = entry.name == "SMA" and not words & indicator_words.SIMPLE.keys()
+            any_kind = entry.name == indicator_words.PLAIN_AVERAGE and not words & indicator_words.SIMPLE.keys()
             before = [t.norm for t in cursor.tokens[max(0, start - 1) : start]] if start is not None else []
             article = start is not None and any(word in small.THE for word in (*words, *before))
             named = self._average_named(None if any_kind else entry.name, source, article=article)
@@ -764,22 +772,21 @@ class Operands:
                 return named
         if not numbers and entry.params and source is None and frame is None:
             known = [i for i in draft.indicators.values() if i.name == entry.name and i.timeframe is None]
-            if "exact" not in draft.flags and entry.name not in MOVING_AVERAGES:
+            if "exact" not in draft.flags and not entry.is_average:
                 known = self._said_without_numbers(entry) or known
-            if known and (entry.name not in MOVING_AVERAGES or len(known) == 1):
+            if known and (not entry.is_average or len(known) == 1):
                 # "RSI(7) below 30 ... RSI above 70": the second is the first.
                 if "exact" not in draft.flags and known[-1].params != {p.name: p.default for p in entry.params}:
                     said, usual = entry.setting(known[-1].params), entry.setting({})
                     text = f"{entry.name} without numbers is {entry.name}({said}), named before"
                     draft.assume("same_indicator", text, f"the usual {entry.name}({usual})", "indicators")
-                output = output or (entry.outputs[0].name if entry.name != "BB" else "middle")
+                output = output or (entry.bare_output or entry.outputs[0].name)
                 return IndicatorRef(id=known[-1].id, output=output if len(entry.outputs) > 1 else None)
-        if entry.name in ("HIGHEST", "LOWEST") and not numbers and cursor.next_is(small.AND):
+        if entry.is_extreme and not numbers and cursor.next_is(small.AND):
             self._ask_of_greatest(entry, source)
         if any(p.name not in params for p in entry.params):
             draft.assume_usual(entry, params)
-        if entry.name == "BB" and output is None:
-            output = "middle"
+        output = output or entry.bare_output or None
         try:
             ref = draft.indicator(entry.name, params, output=output, source=source, timeframe=frame)
         except ValidationError as error:
@@ -796,9 +803,7 @@ class Operands:
         if numbers and frame is None and source is None:
             self._ask_of_bare(entry, ref.id)
             draft.numbered = {**draft.numbered, ref.id: draft.indicators[ref.id]}
-        if entry.name in MOVING_AVERAGES:
-            draft.average = (entry.name, source)
-        return self._of_last_period(ref, frame) if entry.name == "PIVOT" else ref
+        return self._of_last_period(ref, frame) if entry.of_bar_before else ref
 
     def _ask_of_greatest(self, entry: IndicatorEntry, source: str | None) -> None:
         """Ask about "the highest of open and previous close", which may be the greater of the two."""
@@ -884,7 +889,7 @@ class Operands:
             return None
         cursor = self.cursor
         mark = cursor.mark()
-        if entry.name in MOVING_AVERAGES and cursor.words(prices.VOLUME, noise=False):
+        if entry.is_average and cursor.words(prices.VOLUME, noise=False):
             return "Volume"
         if cursor.words(indicator_words.OF_SOURCE, noise=False):
             mark_inner = cursor.mark()
@@ -904,45 +909,41 @@ class Operands:
         return bool(ends or self.cursor.words(indicator_words.OF_THE_BAND, noise=False))
 
     def _band(self) -> AnyOperand | None:
-        """Read an output named alone: "the lower band", "the signal line", "%K"."""
+        """Read a line of a channel: "the lower band", "the middle band of the Keltner channel"."""
         cursor, draft = self.cursor, self.draft
         if (side := cursor.take(indicator_words.CHANNEL_LINES)) is not None:
             middle = cursor.previous_word() in indicator_words.MIDDLE
-            known = [i for i in draft.indicators.values() if i.name in ("BB", "KELTNER", "DONCHIAN")]
+            known = [i for i in draft.indicators.values() if i.entry.is_channel]
             if not cursor.take(indicator_words.BANDS, noise=False) and not (known and middle and self._ends_here()):
                 return None
             mark = cursor.mark()
             if cursor.words(indicator_words.OF_CHANNEL, noise=False):
                 named = self._indicator() or self._numbered_indicator()
-                if isinstance(named, IndicatorRef) and draft.indicators[named.id].name in ("BB", "KELTNER", "DONCHIAN"):
+                if isinstance(named, IndicatorRef) and draft.indicators[named.id].entry.is_channel:
                     return named.model_copy(update={"output": side})
                 cursor.reset(mark)
             if known:
                 return IndicatorRef(id=known[-1].id, output=side)
             draft.assume("band", f"The {side} band is the Bollinger Band 20/2's", field="indicators")
-            return draft.indicator("BB", {}, output=side)
-        if (word := cursor.words(indicator_words.MACD_LINES)) is not None:
-            known = [i for i in draft.indicators.values() if i.name == "MACD"]
-            stochastic = [i for i in draft.indicators.values() if i.name in ("STOCH", "STOCHRSI")]
-            if stochastic and not known and word in indicator_words.SIGNAL_LINES:
-                return IndicatorRef(id=stochastic[-1].id, output="d")
-            output = indicator_words.MACD_LINES[word]
-            if not known and output != "hist":
-                return None
-            if not known:
-                draft.assume_usual(REGISTRY["MACD"], {})
-            return IndicatorRef(id=known[-1].id, output=output) if known else draft.indicator("MACD", {}, output=output)
-        if (line := cursor.take(indicator_words.STOCHASTIC_LINES)) is not None:
-            known = [i for i in draft.indicators.values() if i.name in ("STOCH", "STOCHRSI")]
-            if not known:
-                draft.assume_usual(REGISTRY["STOCH"], {})
-            return IndicatorRef(id=known[-1].id, output=line) if known else draft.indicator("STOCH", {}, output=line)
-        if (line := cursor.take(indicator_words.ICHIMOKU_LINES)) is not None:
-            known = [i for i in draft.indicators.values() if i.name == "ICHIMOKU"]
-            if not known:
-                draft.assume_usual(REGISTRY["ICHIMOKU"], {})
-            return IndicatorRef(id=known[-1].id, output=line) if known else draft.indicator("ICHIMOKU", {}, output=line)
+            return draft.indicator(indicator_words.DEVIATION_BANDS, {}, output=side)
         return None
+
+    def _line(self) -> AnyOperand | None:
+        """Read an output that is known without its indicator, "the signal line", "%K": that of the one named last, else the usual one's."""
+        cursor, draft = self.cursor, self.draft
+        if (word := cursor.words(indicator_words.LINES_ALONE)) is None:
+            return None
+        lines, named = indicator_words.LINES_ALONE[word], list(draft.indicators.values())
+        known = [(i, lines[i.name]) for i in named if i.name in lines]
+        known = known or [(i, output) for i in named for output in i.entry.outputs if word in output.words]
+        if known:
+            item, output = known[-1]
+            return IndicatorRef(id=item.id, output=output.name)
+        name, output = next(iter(lines.items()))
+        if not output.presumed:
+            return None
+        draft.assume_usual(REGISTRY[name], {})
+        return draft.indicator(name, {}, output=output.name)
 
     def _pivot_level(self) -> AnyOperand | None:
         """Read a level named alone: "R1", "the daily S2", "the R1 pivot level"."""
@@ -951,7 +952,8 @@ class Operands:
         if level is None:
             return None
         self.cursor.words(indicator_words.PIVOT_NOUNS, noise=False)
-        return self._finish(REGISTRY["PIVOT"], [], frame, level)
+        name, output = level
+        return self._finish(REGISTRY[name], [], frame, output)
 
     def _of_last_period(self, ref: IndicatorRef, frame: str | None) -> IndicatorRef:
         """Return pivot points as traders draw them: those of the day before, on coarser bars of the bar before."""
@@ -960,7 +962,7 @@ class Operands:
             return ref
         if is_intraday(draft.timeframe):
             draft.assume("pivot", "Pivot points are those of the last complete day", "of the bar before", "indicators")
-            return draft.indicator("PIVOT", {}, output=ref.output, timeframe="1d")
+            return draft.indicator(draft.indicators[ref.id].name, {}, output=ref.output, timeframe="1d")
         draft.assume("pivot", "Pivot points are those of the bar before this one", "of this bar", "indicators")
         return ref.model_copy(update={"offset": 1})
 
@@ -1002,7 +1004,9 @@ class Operands:
         if not numbers:
             draft.assume("default_period", "The average is taken over 20 bars", field="indicators")
         period = draft.bars(numbers[0], unit or "bar") if numbers else 20
-        return draft.indicator("SMA", {"timeperiod": period}, source=None if source == "Close" else source)
+        return draft.indicator(
+            indicator_words.PLAIN_AVERAGE, {"timeperiod": period}, source=None if source == "Close" else source
+        )
 
     def _of_bare_length(self) -> AnyOperand | None:
         """Read "the 200-day", among traders the average of 200 days: the one of that length that was named, else a simple one."""
@@ -1021,8 +1025,8 @@ class Operands:
             return None
         frame = self._unit_frame(unit) if unit != "bar" else None
         bars = int(token.value) if frame else draft.bars(token.value, unit)
-        named = [i for i in draft.indicators.values() if i.name in MOVING_AVERAGES and i.params["timeperiod"] == bars]
-        kind = named[-1].name if named else "SMA"
+        named = [i for i in draft.indicators.values() if i.entry.is_average and i.params["timeperiod"] == bars]
+        kind = named[-1].name if named else indicator_words.PLAIN_AVERAGE
         said = f"The {token.value:g}-{count.norm}"
         draft.assume("bare_length", f"{said!r} is {kind}({bars})", "another average of that length", "indicators")
         return draft.indicator(kind, {"timeperiod": bars}, timeframe=frame)
@@ -1036,17 +1040,14 @@ class Operands:
         compared = draft.compared.id if isinstance(draft.compared, IndicatorRef) else ""
         known = [
             i for i in draft.indicators.values()
-            if i.name in MOVING_AVERAGES and (name is None or i.name == name) and i.timeframe is None
+            if i.entry.is_average and (name is None or i.name == name) and i.timeframe is None
             and i.source_name == of and i.id != compared
         ]  # fmt: skip
         if (
             not known
             and name is not None
             and article
-            and any(
-                i.name in MOVING_AVERAGES and i.source_name == of and i.id != compared
-                for i in draft.indicators.values()
-            )
+            and any(i.entry.is_average and i.source_name == of and i.id != compared for i in draft.indicators.values())
         ):
             message = f"'the {name}' has no length, and no {name} was named before"
             draft.problem("error", "which_average", "text", message, f"Say its length, such as {name}(50)")
@@ -1082,7 +1083,7 @@ class Operands:
         if isinstance(of, Price) and of.column == "Volume":
             return "Volume"
         if own and isinstance(of, IndicatorRef) and of.output is None and of.id in self.draft.indicators:
-            return of.id if self.draft.indicators[of.id].name not in MOVING_AVERAGES else None
+            return of.id if not self.draft.indicators[of.id].entry.is_average else None
         return None
 
     # Highs and lows ------------------------------------------------------------------------
@@ -1125,5 +1126,5 @@ class Operands:
         if bars < 2:
             return Price(column="High" if high else "Low", offset=1)
         column = column if column not in ("High" if high else "Low", None) else None
-        ref = draft.indicator("HIGHEST" if high else "LOWEST", {"timeperiod": bars}, source=column)
+        ref = draft.indicator(indicator_words.EXTREMES["high" if high else "low"], {"timeperiod": bars}, source=column)
         return ref.model_copy(update={"offset": 1})

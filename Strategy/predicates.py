@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
 from Backtest.canonical import (
@@ -23,7 +23,7 @@ from Backtest.canonical import (
     Value,
     walk,
 )
-from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY
 from Strategy.choices import Choices, How, combined
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
@@ -31,7 +31,6 @@ from Strategy.movements import Movements
 from Strategy.operands import MOST_BARS, Operands
 from Strategy.units import Units
 from Strategy.words import accounts, comparing, indicator_words, joins, moving, prices, small, spans
-from Strategy.words.indicator_words import MOVING_AVERAGES
 
 _LONG_LENGTHS = (144, 150, 200, 233)  # of averages; another number above 100 may be a price
 
@@ -106,10 +105,10 @@ class Predicates:
         for node in walk(found) if found is not None else ():
             if isinstance(node, Cross | Compare) and isinstance(node.right, IndicatorRef):
                 item = self.draft.indicators[node.right.id]
-                return item if item.name in MOVING_AVERAGES and self._is_price(node.right) else None
+                return item if item.entry.is_average and self._is_price(node.right) else None
         if found is not None:
             return None
-        known = [i for i in self.draft.indicators.values() if i.name in MOVING_AVERAGES]
+        known = [i for i in self.draft.indicators.values() if i.entry.is_average]
         return next((i for i in known if i.params["timeperiod"] == length), None)
 
     def read(self, subject: AnyOperand) -> AnyCondition | None:
@@ -197,7 +196,7 @@ class Predicates:
         cursor = self.cursor
         item = self.draft.indicators.get(subject.id) if isinstance(subject, IndicatorRef) else None
         of_line = cursor.previous_word() in moving.LINES
-        if item is None or item.name not in ("SUPERTREND", "PSAR") or of_line or "exact" in self.draft.flags:
+        if item is None or not item.entry.points or of_line or "exact" in self.draft.flags:
             return None
         mark = cursor.mark()
         flip = cursor.take(moving.TREND_FLIP)
@@ -217,9 +216,9 @@ class Predicates:
     def _two_directions(self, subject: AnyOperand, item: IndicatorBase) -> tuple[AnyOperand, AnyOperand]:
         """Return what is above what while an indicator of two directions points up."""
         assert isinstance(subject, IndicatorRef)
-        if item.name == "SUPERTREND":
+        if item.entry.has("direction"):
             return subject.model_copy(update={"output": "direction"}), Value(value=0)
-        self.draft.assume("psar", "The parabolic SAR points up while the close is above it")
+        self.draft.assume("psar", f"The {item.entry.title} points up while the close is above it")
         return Price(column="Close", offset=subject.offset), subject
 
     def _goes_on(self) -> bool:
@@ -236,7 +235,7 @@ class Predicates:
             return None
         kind, side = sign
         if self.cursor.take(comparing.CROSSES):  # "MACD bullish crossover"
-            if not isinstance(subject, IndicatorRef) or self.draft.indicators[subject.id].name != "MACD":
+            if not isinstance(subject, IndicatorRef) or not self.draft.indicators[subject.id].entry.has("signal"):
                 return None
             return Cross(left=subject, direction=side, right=subject.model_copy(update={"output": "signal"}))
         if isinstance(subject, Price) or self._is_price(subject):
@@ -357,10 +356,7 @@ class Predicates:
             if said:
                 return combined(how, [Cross(left=subject, direction=way, right=right) for right in rights])
             return combined(how, [self._any_way(subject, way, right, either=either) for right in rights])
-        extreme = isinstance(rights[0], IndicatorRef) and self.draft.indicators[rights[0].id].name in (
-            "HIGHEST",
-            "LOWEST",
-        )
+        extreme = isinstance(rights[0], IndicatorRef) and self.draft.indicators[rights[0].id].entry.is_extreme
         edge = self.movements.edge(rights[0])
         if edge is not None and (breaks or not extreme):
             found = self.passed(subject, "above" if edge == "High" else "below", rights[0], verb)
@@ -422,7 +418,7 @@ class Predicates:
         one = None if self._is_price(subject) else self.operands.operand()
         rights = self.operands.several() if one is None else [one]
         last = rights[-1] if len(rights) > 1 else None
-        extreme = isinstance(last, IndicatorRef) and self.draft.indicators[last.id].name in ("HIGHEST", "LOWEST")
+        extreme = isinstance(last, IndicatorRef) and self.draft.indicators[last.id].entry.is_extreme
         if extreme and cursor.looking_at(comparing.ABOVE, comparing.CROSS, comparing.CROSSES, moving.RISING):
             cursor.reset(mark)  # "close above 100 and 20-day low above 90"
             alone = self.operands.operand()
@@ -449,16 +445,12 @@ class Predicates:
         if not rights:
             cursor.position = start
             if cursor.take(indicator_words.CLOUD):
-                clouds = [i for i in self.draft.indicators.values() if i.name == "ICHIMOKU"]
-                base = (
-                    IndicatorRef(id=clouds[-1].id, output="senkou_a")
-                    if clouds
-                    else self.draft.indicator("ICHIMOKU", {}, output="senkou_a")
-                )
-                return [base, base.model_copy(update={"output": "senkou_b"})]
+                clouds = [i for i in self.draft.indicators.values() if i.entry.cloud]
+                edges = REGISTRY[clouds[-1].name if clouds else indicator_words.CLOUDED].cloud
+                base = IndicatorRef(id=clouds[-1].id) if clouds else self.draft.indicator(indicator_words.CLOUDED, {})
+                return [base.model_copy(update={"output": edge}) for edge in edges]
         elif any(t.norm in indicator_words.CLOUD for t in cursor.tokens[start : cursor.position]):
-            edges = [_edge_of_cloud(rights[0], edge, self.draft.indicators) for edge in ("senkou_a", "senkou_b")]
-            return edges if rights[0] not in edges else rights
+            return self._edges_of_cloud(rights[0]) or rights
         return rights
 
     def _ask_of_level(self, start: int, oscillator: IndicatorRef, level: Value) -> None:
@@ -477,7 +469,7 @@ class Predicates:
         if not isinstance(subject, IndicatorRef) or "exact" in self.draft.flags:
             return right
         mine = self.draft.indicators[subject.id]
-        if mine.name not in MOVING_AVERAGES or mine.source_name not in PRICE_COLUMNS[:4]:
+        if not mine.entry.is_average or mine.source_name not in PRICE_COLUMNS[:4]:
             return right
         length = f"{mine.name}({right.value:g})"
         the = (before := self.cursor.peek(-2)) is not None and before.norm in small.THE
@@ -519,10 +511,18 @@ class Predicates:
         self.draft.mentions += (subject,)
         return combined(how, [make(r) for r in rights])
 
-    @staticmethod
-    def _are_cloud(rights: list[AnyOperand]) -> bool:
-        edges = [right.output for right in rights if isinstance(right, IndicatorRef)]
-        return edges == ["senkou_a", "senkou_b"]
+    def _are_cloud(self, rights: list[AnyOperand]) -> bool:
+        refs = [right for right in rights if isinstance(right, IndicatorRef)]
+        outputs = tuple(ref.output for ref in refs)
+        return len(refs) == len(rights) and any(self.draft.indicators[r.id].entry.cloud == outputs != () for r in refs)
+
+    def _edges_of_cloud(self, operand: AnyOperand) -> list[AnyOperand]:
+        """Return the edges of a cloud that was read as its indicator's first line; none where an edge itself was named."""
+        for node in walk(operand):
+            entry = self.draft.indicators[node.id].entry if isinstance(node, IndicatorRef) else None
+            if isinstance(node, IndicatorRef) and entry and entry.cloud and node.output == entry.outputs[0].name:
+                return [_edge_of_cloud(operand, node, edge) for edge in entry.cloud]
+        return []
 
     @staticmethod
     def _through_cloud(
@@ -544,7 +544,7 @@ class Predicates:
         if (
             isinstance(right, IndicatorRef)
             and not right.offset
-            and self.draft.indicators[right.id].name == "DONCHIAN"
+            and self.draft.indicators[right.id].entry.extreme == "both"
             and "exact" not in self.draft.flags
         ):
             return right.model_copy(update={"offset": 1})
@@ -589,14 +589,9 @@ class Predicates:
         item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
         left = found.left if isinstance(found, Compare) else None
         of = left.column if isinstance(left, Price) else left.id if isinstance(left, IndicatorRef) else ""
-        if (
-            item is None
-            or item.name not in ("HIGHEST", "LOWEST")
-            or item.source_name != of
-            or "exact" in self.draft.flags
-        ):
+        if item is None or not item.entry.is_extreme or item.source_name != of or "exact" in self.draft.flags:
             return found
-        op: Operator = ">=" if item.name == "HIGHEST" else "<="
+        op: Operator = ">=" if item.entry.extreme == "high" else "<="
         return found.model_copy(update={"op": op, "right": IndicatorRef(id=item.id)})
 
     def _distance_side(self) -> str | None:
@@ -717,7 +712,7 @@ class Predicates:
     def _moves_freely(self, operand: AnyOperand) -> bool:
         """Whether a bound is an average of prices, which may be above another one or below it."""
         item = self.draft.indicators.get(operand.id) if isinstance(operand, IndicatorRef) else None
-        return item is not None and item.name in (*MOVING_AVERAGES, "VWAP", "SESSION_VWAP")
+        return item is not None and item.entry.average != ""
 
     def _is_multiple(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "volume is twice its average"."""
@@ -744,19 +739,16 @@ class Predicates:
     def _period(self, operand: AnyOperand) -> float:
         if isinstance(operand, IndicatorRef):
             item = self.draft.indicators[operand.id]
-            return float(next(iter(item.params.values()), 0)) if item.name in MOVING_AVERAGES else 0
+            return float(next(iter(item.params.values()), 0)) if item.entry.is_average else 0
         return 0
 
 
-def _edge_of_cloud(operand: AnyOperand, edge: str, indicators: Mapping[str, IndicatorBase]) -> AnyOperand:
-    """Return the edge that "the cloud", read as Ichimoku's first line, stands for, also where a share of it was said."""
+def _edge_of_cloud(operand: AnyOperand, cloud: IndicatorRef, edge: str) -> AnyOperand:
+    """Return an operand with the edge of a cloud in place of its indicator, also where a share of it was said."""
     if isinstance(operand, Math):
-        return operand.model_copy(
-            update={side: _edge_of_cloud(getattr(operand, side), edge, indicators) for side in ("left", "right")}
-        )
-    if not isinstance(operand, IndicatorRef) or operand.output != "tenkan" or indicators[operand.id].name != "ICHIMOKU":
-        return operand
-    return operand.model_copy(update={"output": edge})
+        sides = {side: _edge_of_cloud(getattr(operand, side), cloud, edge) for side in ("left", "right")}
+        return operand.model_copy(update=sides)
+    return cloud.model_copy(update={"output": edge}) if operand == cloud else operand
 
 
 def _same_series(one: AnyOperand, other: AnyOperand) -> bool:

@@ -24,7 +24,6 @@ from Backtest.indicators import PRICE_COLUMNS
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.words import prices
-from Strategy.words.indicator_words import MOVING_AVERAGES
 
 _MOST = 5  # as many of the things named last are tried
 
@@ -161,7 +160,7 @@ class Pronouns:
         return "price" if item.entry.scale == "price" and operand.output != "direction" else item.name
 
     def _is_average(self, operand: AnyOperand) -> bool:
-        return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].name in MOVING_AVERAGES
+        return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].entry.is_average
 
     def _ask(self, here: Mark, rivals: list[AnyOperand]) -> None:
         names = list(dict.fromkeys(self._name(of) for of in rivals))

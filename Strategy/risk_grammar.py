@@ -94,7 +94,12 @@ class Risk:
             if ref is None:
                 cursor.reset(inner)
         atr = self.draft.indicators[ref.id] if isinstance(ref, IndicatorRef) else None
-        if isinstance(ref, IndicatorRef) and atr is not None and atr.name == "ATR" and atr.timeframe is None:
+        if (
+            isinstance(ref, IndicatorRef)
+            and atr is not None
+            and atr.name == indicator_words.TRUE_RANGE
+            and atr.timeframe is None
+        ):
             period = int(self.draft.indicators[ref.id].params["timeperiod"])
             self.draft.indicators = known
             cursor.words(protection.PLURAL_S, noise=False)
@@ -350,7 +355,9 @@ class Risk:
         cursor = self.cursor
         mark, known = cursor.mark(), self.draft.indicators
         ref = (
-            Operands(cursor, self.draft)._indicator() if cursor.looking_at(indicator_words.INDICATOR) == "ATR" else None
+            Operands(cursor, self.draft)._indicator()
+            if cursor.looking_at(indicator_words.INDICATOR) == indicator_words.TRUE_RANGE
+            else None
         )
         if isinstance(ref, IndicatorRef) and cursor.take(noun, noise=False):
             period = int(self.draft.indicators[ref.id].params["timeperiod"])

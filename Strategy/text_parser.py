@@ -26,6 +26,7 @@ from Backtest.canonical import (
 )
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
+from Backtest.indicators import Style
 from Backtest.instruments import CRYPTO_UNIT, TradingDays, asset_class, is_crypto, trading_days
 from Backtest.timeframes import Timeframe, in_words, is_intraday
 from Strategy.assembly import LEVELS, assemble, in_words_of, rules_of, used_indicators
@@ -58,7 +59,6 @@ from Strategy.words import (
     trie,
     vocabulary,
 )
-from Strategy.words.indicator_words import MOVING_AVERAGES
 from Strategy.words.tickers import ACRONYMS, BEHIND_SYMBOLS, STRESSED, SYMBOLS_AND_WORDS
 
 
@@ -537,17 +537,13 @@ def strategy_name(draft: Draft, entries: list[Rule]) -> str:
 
 
 def _classify(entries: list[Rule], draft: Draft) -> str:
-    names = {draft.indicators[n.id].name for r in entries for n in walk(r.when) if isinstance(n, IndicatorRef)}
+    used = [draft.indicators[n.id].entry for r in entries for n in walk(r.when) if isinstance(n, IndicatorRef)]
     falls = any(
         isinstance(n, Compare) and n.op in ("<", "<=") for r in entries if r.side == "long" for n in walk(r.when)
     )
-    if names & {"HIGHEST", "DONCHIAN"}:
-        return "breakout"
-    if names & {"RSI", "STOCH", "CCI", "WILLR", "MFI", "BB"} and falls:
-        return "mean-reversion"
-    if names & {*MOVING_AVERAGES, "MACD", "SUPERTREND", "ICHIMOKU", "ADX"}:
-        return "trend-following"
-    return "momentum" if names & {"ROC", "MOM", "RSI"} else "other"
+    styles = [style for entry in used for style in entry.styles]
+    order: tuple[Style, ...] = ("breakout", "mean-reversion", "trend-following", "momentum")
+    return next((style for style in order if style in styles and (falls or style != "mean-reversion")), "other")
 
 
 def _risk_tier(draft: Draft) -> str:

@@ -19,17 +19,10 @@ from Backtest.canonical import (
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.draft import Draft
-from Strategy.words.indicator_words import MOVING_AVERAGES
 
 MathSign = Literal["+", "-", "*", "/"]
 Unit = Literal["price", "volume", "percent", "ratio", "number", ""]  # "" where it is not known, or of a bare number
-# Of the unit of what they are taken of, although they are no level of it.
-_AMOUNTS = ("ATR", "STDDEV", "MACD", "MOM")
-_WINDOWS = (*MOVING_AVERAGES, "HIGHEST", "LOWEST")
-# 1 is the whole range of these: %B is above 1 only where the close is above the band.
-_OF_ONE = ("PERCENTB", "IBS")
-# Of few values, so that two of them are often equal: extremes are prices, the others go in steps.
-_IN_STEPS = ("HIGHEST", "LOWEST", "DONCHIAN", "HIGHAGE", "LOWAGE", "AROON", "PERCENTRANK")
+_AMOUNTS = ("amount", "difference")  # of the unit of what they are taken of, although they are no level of it
 _LEAST_RATIO = 40  # percent; a price over another that is less is meant as a change
 _MOST_OF_ONE = 3.0  # a level of %B above this is meant in percent
 
@@ -87,13 +80,11 @@ class Units:
             if isinstance(left, IndicatorRef) and not left.output
             else ""
         )
-        extreme = (
-            item is not None and item.name in ("HIGHEST", "LOWEST") and item.source_name in ("High", "Low", "Close")
-        )
+        extreme = item is not None and item.entry.is_extreme and item.source_name in ("High", "Low", "Close")
         if item is None or not extreme or not source or self._quantity(left) in ("level", ""):
             return found
         own = self.draft.indicator(item.name, dict(item.params), source=source, timeframe=item.timeframe)
-        word = "high" if item.name == "HIGHEST" else "low"
+        word = item.entry.extreme
         self.draft.assume(
             "own_extreme", f"The {word} that {self._name(left)} is compared with is its own", "that of the price"
         )
@@ -143,8 +134,8 @@ class Units:
         if not isinstance(operand, IndicatorRef) or operand.output == "direction":
             return False
         item = self.draft.indicators[operand.id]
-        of_one_bar = item.name in MOVING_AVERAGES and item.params["timeperiod"] == 1  # the close of a week
-        return item.name not in _IN_STEPS and not of_one_bar
+        of_one_bar = item.entry.is_average and item.params["timeperiod"] == 1  # the close of a week
+        return not item.entry.in_steps and not of_one_bar
 
     def _ask_of_unlike(self, left: AnyOperand, right: AnyOperand) -> None:
         """Ask about a price, or volume, that is compared with what is none: "RSI > close", "MACD crosses above SMA(20)"."""
@@ -152,9 +143,7 @@ class Units:
             return
         names = f"{self._name(left)} is compared with {self._name(right)}"
         several = [s for s in (left, right) if isinstance(s, IndicatorRef) and s.output]
-        windows = [
-            s for s in (left, right) if isinstance(s, IndicatorRef) and self.draft.indicators[s.id].name in _WINDOWS
-        ]
+        windows = [s for s in (left, right) if isinstance(s, IndicatorRef) and self._is_window(s)]
         if several and windows:
             why = f"an average or extreme of {self.draft.indicators[several[0].id].name}, which has several lines, is not supported"
             question = (
@@ -201,20 +190,22 @@ class Units:
         )
         if item.entry.scale == "price":
             return source
-        if item.name in _AMOUNTS:
+        if item.entry.measured in _AMOUNTS:
             return "amount" if source == "level" else source
         return "number"
 
     def _ask_of_scale(self, operand: IndicatorRef, value: float) -> None:
         item = self.draft.indicators[operand.id]
-        while (
-            item.name in MOVING_AVERAGES and (source := self.draft.indicators.get(item.source_name or "")) is not None
-        ):
+        while item.entry.is_average and (source := self.draft.indicators.get(item.source_name or "")) is not None:
             item = source  # an average of RSI has the scale of RSI
         bounds = item.entry.bounds
         small = bounds is not None and bounds[1] - bounds[0] == 100 and 0 < abs(value) < 1
-        tiny = item.name in _OF_ONE and 0 < abs(value) < 0.01  # "IBS < 0.2%"
-        if not small and not tiny and not (item.name == "PERCENTB" and abs(value) > _MOST_OF_ONE):
+        tiny = item.entry.measured == "one" and 0 < abs(value) < 0.01  # "IBS < 0.2%"
+        if (
+            not small
+            and not tiny
+            and not (item.entry.measured == "one" and item.entry.bounds is None and abs(value) > _MOST_OF_ONE)
+        ):
             return
         name, (low, high), other = self._name(operand), bounds or (0, 1), value * 100 if small or tiny else value / 100
         message = f"{name} goes from {low:g} to {high:g}, and {value:g} is hardly one of its levels"
@@ -249,11 +240,15 @@ class Units:
         self._ask_of_sum(left, op, right, shares)
         return plain
 
+    def _is_window(self, ref: IndicatorRef) -> bool:
+        entry = self.draft.indicators[ref.id].entry
+        return entry.is_average or entry.is_extreme
+
     def _is_difference(self, operand: AnyOperand) -> bool:
         """Whether an amount may be below zero, so that a percentage more of it may be less."""
         if isinstance(operand, Math):
             return operand.op in ("+", "-")
-        return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].name in ("MACD", "MOM")
+        return isinstance(operand, IndicatorRef) and self.draft.indicators[operand.id].entry.measured == "difference"
 
     def ask_of_signed(self, base: AnyOperand, percent: float) -> None:
         """Ask about "10% above the MACD signal", which is below it where the signal is below zero."""
@@ -281,9 +276,9 @@ class Units:
         if not isinstance(operand, IndicatorRef):
             return ""
         item = self.draft.indicators[operand.id]
-        if item.name == "ROC":
+        if item.entry.measured == "rate":
             return "percent"
-        if operand.output == "direction" or not (item.entry.scale == "price" or item.name in _AMOUNTS):
+        if operand.output == "direction" or not (item.entry.scale == "price" or item.entry.measured in _AMOUNTS):
             return "number"
         if item.source_name in (None, *PRICE_COLUMNS[:4]):
             return "price"
@@ -306,17 +301,17 @@ class Units:
         unit, item = self.of(left), self.draft.indicators.get(left.id) if isinstance(left, IndicatorRef) else None
         if unit == "ratio" and self._is_ratio_of_levels(left) and abs(limits[0].value) < _LEAST_RATIO:
             self._ask_of_ratio(left, limits[0])
-        if unit == "ratio" or (item is not None and item.name in _OF_ONE):
+        if unit == "ratio" or (item is not None and item.entry.measured == "one"):
             return (left, *(Value(value=round(v.value / 100, 10)) for v in limits))
-        if item is not None and unit == "price" and item.name == "ATR":
+        if item is not None and unit == "price" and item.entry.measured == "amount" and not item.entry.takes_source:
             text = f"A percentage of {item.name} is one of the close"
             self.draft.assume("percent_of_close", text, "an amount in the price's own unit")
             shares = (Value(value=round(v.value / 100, 10)) for v in limits)
             return (left, *(Math(left=share, op="*", right=Price(column="Close")) for share in shares))
-        if item is not None and item.name == "MOM" and unit == "price" and isinstance(left, IndicatorRef):
+        if item is not None and item.entry.rate and unit == "price" and isinstance(left, IndicatorRef):
             source = None if item.source_name == "Close" else item.source_name
-            rate = self.draft.indicator("ROC", dict(item.params), source=source, timeframe=item.timeframe)
-            text = f"Momentum in percent is the rate of change, ROC({item.params['timeperiod']:g})"
+            rate = self.draft.indicator(item.entry.rate, dict(item.params), source=source, timeframe=item.timeframe)
+            text = f"Momentum in percent is the rate of change, {item.entry.rate}({item.params['timeperiod']:g})"
             self.draft.assume("momentum_percent", text, "a difference of prices", "indicators")
             return (rate.model_copy(update={"offset": left.offset}), *limits)
         if unit in ("price", "volume") or (unit == "" and isinstance(left, Math)):
@@ -356,7 +351,7 @@ class Units:
         """Whether an operand is a price or lies among the prices, as an average does and an ATR does not."""
         if isinstance(operand, IndicatorRef):
             item = self.draft.indicators[operand.id]
-            of_price = item.source_name in (None, *PRICE_COLUMNS[:4]) and item.name not in _AMOUNTS
+            of_price = item.source_name in (None, *PRICE_COLUMNS[:4]) and item.entry.measured not in _AMOUNTS
             return of_price and self.of(operand) == "price"
         return isinstance(operand, Price) and operand.column != "Volume"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from Backtest.indicators import REGISTRY, spoken_names
-from Strategy.words.table import Table, meanings, table
+from Backtest.indicators import REGISTRY, Output, spoken_names
+from Strategy.words.table import Table, table
 
 BANDS = table(
     """band, bands, channel, line, lines, boundary, envelope, rail, cloud, value, indicator, reading, histogram bars, oscillator"""
@@ -33,26 +33,41 @@ def _names() -> Table:
 
 
 INDICATOR = _names()
-PIVOT_LEVEL = Table({word: o.name for o in REGISTRY["PIVOT"].outputs for word in o.words if len(word) == 2})
+SIGNALLED = Table({phrase: name for phrase, name in INDICATOR.items() if REGISTRY[name].has("signal")})
+# "R1": of which indicator and which of its outputs.
+PIVOT_LEVEL = Table(
+    {
+        word: (entry.name, output.name)
+        for entry in REGISTRY.values()
+        for output in entry.outputs
+        for word in output.words
+        if entry.of_bar_before and len(word) == 2
+    }
+)
 EDGES = table("lower, middle, upper")
 LEADING_LINES = table("upper, lower, middle, mid, top, bottom")
 
-# Indicators that are averages of their source, so that a bare number beside one is its period.
-MOVING_AVERAGES = ("SMA", "EMA", "WMA", "DEMA", "TEMA", "KAMA", "VAMA", "HMA")
+# What is meant by an average, by deviations, by a range, where no indicator is named.
+PLAIN_AVERAGE, DEVIATION, DEVIATION_BANDS, TRUE_RANGE, RATE_OF_CHANGE = "SMA", "STDDEV", "BB", "ATR", "ROC"
+EXTREMES = {entry.extreme: entry.name for entry in REGISTRY.values() if entry.is_extreme}
+CLOUDED = next(entry.name for entry in REGISTRY.values() if entry.cloud)
 
 # Lines that are said without their indicator.
 MIDDLE = table("middle, mid, centre, center, basis, midline", "middle")
 CHANNEL_LINES = table("upper, top", "upper") | table("lower, bottom", "lower") | MIDDLE
-SIGNAL_LINES = table("signal line, signal", "signal")
-MACD_LINES = SIGNAL_LINES | table("trigger line", "signal") | table("histogram", "hist")
-STOCHASTIC_LINES = meanings({"k": "%k, k line", "d": "%d, d line"})
 
 
-def _lines_of(name: str) -> Table:
-    return Table({word: output.name for output in REGISTRY[name].outputs for word in output.words if "-" not in word})
+def _lines_alone() -> Table:
+    """Return the lines that are known without their indicator, each with the outputs it may be, by indicator."""
+    found: dict[str, dict[str, Output]] = {}
+    for entry in REGISTRY.values():
+        for output in entry.outputs:
+            for word in output.alone:
+                found.setdefault(word.replace("-", " "), {})[entry.name] = output
+    return Table(found)
 
 
-ICHIMOKU_LINES = _lines_of("ICHIMOKU")
+LINES_ALONE = _lines_alone()
 # The lines of each indicator behind its name: "MACD histogram", "BB(20, 2).lower".
 LINES = {
     entry.name: Table({word: o.name for o in entry.outputs for word in (*o.words, o.name.replace("_", " "))})
