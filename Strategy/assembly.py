@@ -49,7 +49,7 @@ def assemble(draft: Draft) -> None:
     _one_sided(draft)
     _fills(draft)
     _bare_periods(draft)
-    if "exact" not in draft.flags:
+    if not draft.exact:
         Units(draft).ask_of_scales(_rules(draft))
         Units(draft).warn_of_equality(_rules(draft))
     _sides_of_filters(draft)
@@ -85,7 +85,7 @@ def _sides_of_filters(draft: Draft) -> None:
     """Ask about a filter below the rules of the second side, which may be that of both."""
     sided = {side for side, _ in draft.filters if side is not None}
     entered = {side for side, _ in draft.entries}
-    if "section_filter" in draft.flags and len(entered) == 2 and sided == {draft.entries[-1][0]}:
+    if draft.filter_in_section and len(entered) == 2 and sided == {draft.entries[-1][0]}:
         (side,) = sided
         message = f"The filter stands below the rules of the {side} side, and may be that of both"
         draft.problem("error", "filter_side", "text", message, "Say it above the rules of both sides, or for each")
@@ -99,7 +99,7 @@ def _filters_of(draft: Draft, side: Side) -> tuple[AnyCondition, ...]:
 def _bare_periods(draft: Draft) -> None:
     """Ask where a price is compared with the number of bars of an average: "above the 50 and 200 SMA … below the 50"."""
     asked = any(problem.code == "price_or_period" for problem in draft.diagnostics)
-    if asked or draft.flags & {"exact", "money"}:
+    if asked or draft.exact or draft.money_said:
         return
     periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.entry.is_average}
     for rule in [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]:
@@ -120,15 +120,15 @@ def _bare_periods(draft: Draft) -> None:
 def _fills(draft: Draft) -> None:
     """Refuse fills at the open beside fills at the close; say which orders are filled at the close as well, and when a rule for a day is filled."""
     said = draft.filled_at_close
-    if said and "exact" not in draft.flags:
+    if said and not draft.exact:
         text = "Orders are filled at the close of the signal bar"
         if said in ({"enter"}, {"exit"}):
             these, others = ("entries", "exits") if said == {"enter"} else ("exits", "entries")
             text = f"All orders are filled at the close of the signal bar, {others} as well: it is said of {these} only"
         draft.assume("fill", text, "at the next bar's open", "execution.trade_on_close")
-    if "bare_exit_at_close" in draft.flags and "bare_enter_at_close" not in draft.flags:
+    if draft.bare_at_close == {"exit"}:
         _ask_of_leaving_at_close(draft)
-    if "at_open" in draft.flags and draft.execution.get("trade_on_close"):
+    if draft.filled_at_open and draft.execution.get("trade_on_close"):
         message = "The text fills orders at the open and at the close; a strategy does one or the other"
         draft.problem(
             "error", "mixed_fills", "execution", message, "Fill all orders at the next open, or all at the close"
@@ -136,7 +136,7 @@ def _fills(draft: Draft) -> None:
         draft.ask("Shall orders be filled at the next bar's open, or at the close of the signal's bar?")
     rules = [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]
     days = any(isinstance(node, Time) and node.weekdays for rule in rules for node in walk(rule))
-    if days and draft.timeframe == "1d" and not draft.execution.get("trade_on_close") and "exact" not in draft.flags:
+    if days and draft.timeframe == "1d" and not draft.execution.get("trade_on_close") and not draft.exact:
         text = "A rule for a weekday is judged at that day's close and filled at the next day's open"
         draft.assume("fill_day", text, "filled on the day itself", "execution")
 
@@ -184,7 +184,10 @@ def _buys(draft: Draft) -> None:
         draft.only_sides
         or draft.exits
         or draft.sells
-        or draft.flags & {"longs_named", "reversing", "opposite_exit", "exact"}
+        or draft.longs_named
+        or draft.reversing
+        or draft.opposite_exit
+        or draft.exact
     ):
         message = "'Buy' behind a short entry may close the short position, or go long as well"
         remedy = "Say 'buy to cover when ...' to close the short position, 'go long when ...' to trade both sides"
@@ -196,7 +199,7 @@ def _sells(draft: Draft) -> None:
     """Sell means close the long position, unless shorts are covered and nothing else opens them."""
     shorts = any(side == "short" for side, _ in draft.entries)
     longs = any(side == "long" for side, _ in draft.entries)
-    covers = any(e.side == "short" for e in draft.exits) or "bare_short" in draft.flags
+    covers = any(e.side == "short" for e in draft.exits) or "short" in draft.bare_entries
     for condition in draft.sells:
         if covers and not shorts:
             draft.entries += (("short", condition),)
@@ -258,7 +261,7 @@ LEVELS = {"stop_loss": "stop", "take_profit": "target", "trailing_stop": "traili
 def _sides_of_levels(draft: Draft) -> None:
     """Ask about a stop, target or limit of time that is said of one side: a strategy has one for both."""
     sides = {side for side, _ in draft.entries}
-    if len(sides) < 2 or draft.flags & {"exact", "reversing"}:
+    if len(sides) < 2 or draft.exact or draft.reversing:
         return
     for name, called in LEVELS.items():
         near = draft.levels_near.get(name)
@@ -300,7 +303,7 @@ def _one_zone(draft: Draft) -> None:
     """Give times without a zone the one that the text names for others; ask where it names several."""
     times = [node for rule in _rules(draft) for node in walk(rule) if isinstance(node, Time) and node.start is not None]
     zones = sorted({node.timezone for node in times if node.timezone})
-    if not zones or all(node.timezone for node in times) or "exact" in draft.flags:
+    if not zones or all(node.timezone for node in times) or draft.exact:
         return
     bare = next(node for node in times if not node.timezone)
     clock = bare.start if bare.end in (None, "00:00") else f"{bare.start} to {bare.end}"
@@ -361,13 +364,13 @@ def _ways_of_crosses(draft: Draft) -> None:
     draft.filters = tuple((side, _one_way(draft, condition, side or "long")) for side, condition in draft.filters)
 
     def settled(condition: AnyCondition, side: Side) -> AnyCondition:
-        if "reversing" in draft.flags and len(entered) == 1:  # the exit is the entry of the other side as well
+        if draft.reversing and len(entered) == 1:  # the exit is the entry of the other side as well
             return _one_way(draft, condition, "short" if side == "long" else "long")
         return _changed(condition, lambda part: _way_out(draft, part, side) if part in draft.either_way else None)
 
     only: Side = "short" if entered == {"short"} else "long"
     draft.exits = tuple(replace(e, when=settled(e.when, e.side or only)) for e in draft.exits)
-    if "short" in entered or "reversing" in draft.flags:
+    if "short" in entered or draft.reversing:
         draft.exits = tuple(replace(e, short=settled(e.short, "short") if e.short else None) for e in draft.exits)
 
 
@@ -405,13 +408,13 @@ def _way_out(draft: Draft, either: AnyCondition, side: Side) -> AnyCondition:
 def _leaves_otherwise(draft: Draft) -> bool:
     """Whether a position can be left by something other than an exit rule."""
     levels = {"take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
-    return bool(levels) or bool({"reversing", "opposite_exit"} & draft.flags)
+    return bool(levels) or draft.reversing or draft.opposite_exit
 
 
 def _opposites(draft: Draft) -> None:
     for side in ("long", "short"):
         other: Side = "short" if side == "long" else "long"
-        if f"opposite_{side}" in draft.flags:
+        if side in draft.opposite_entries:
             for _, condition in [e for e in draft.entries if e[0] == other]:
                 mirrored = opposite(condition)
                 if mirrored is None:
@@ -421,8 +424,8 @@ def _opposites(draft: Draft) -> None:
                     draft.ask("What exactly is the opposite signal?")
                 else:
                     draft.entries += ((side, mirrored),)
-                    draft.flags |= {"reversing"}
-    if "opposite_exit" in draft.flags:
+                    draft.reversing = True
+    if draft.opposite_exit:
         for side, condition in list(draft.entries):
             mirrored = opposite(condition) or _opposite_cross(condition)
             if mirrored is None:
@@ -450,26 +453,26 @@ def _opposite_cross(condition: AnyCondition) -> AnyCondition | None:
 def _reversal(draft: Draft) -> None:
     """With entries on both sides and no way out of one, the opposite entry is the way out."""
     sides = {side for side, _ in draft.entries}
-    if "reversing" in draft.flags and len(sides) == 1:
+    if draft.reversing and len(sides) == 1:
         (side,) = sides
         other: Side = "short" if side == "long" else "long"
         exits = [e.when for e in draft.exits if e.side in (side, None)]
         mirrored = exits or [m for s, c in draft.entries if (m := opposite(c)) is not None]
         draft.entries += tuple((other, _one_way(draft, c, other)) for c in mirrored)
         sides = {s for s, _ in draft.entries}
-    if len(sides) < 2 or "exact" in draft.flags:
+    if len(sides) < 2 or draft.exact:
         return
     levels = {called for name, called in LEVELS.items() if name in draft.risk}
-    ignored = "one_position" in draft.flags and levels - {LEVELS["stop_loss"]}
+    ignored = draft.one_position and levels - {LEVELS["stop_loss"]}
     for side in ("long", "short"):
         other = "short" if side == "long" else "long"
         known = [e for e in draft.exits if e.side in (side, None)]
         if any(_is_rule(e) for e in known) or side in draft.left_by_trail:
             continue
-        if not ignored or "reversing" in draft.flags:
+        if not ignored or draft.reversing:
             for _, condition in [e for e in draft.entries if e[0] == other]:
                 draft.add_exit(side, condition)
-            if "reversing" not in draft.flags:
+            if not draft.reversing:
                 limits = {LEVELS["max_bars"]} if known else set()
                 only = " or ".join(sorted(levels | limits)) or LEVELS["stop_loss"]
                 text = f"The {other} entry closes the {side} position"

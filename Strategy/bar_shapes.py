@@ -24,7 +24,7 @@ class BarShapes:
     def condition(self) -> AnyCondition | None:
         """Read "an inside day", "yesterday was an NR7", "the range is the narrowest of the last 7 days"."""
         cursor = self.cursor
-        if "exact" in self.draft.flags or self._inside_a_phrase():
+        if self.draft.exact or self._inside_a_phrase():
             return None
         mark = cursor.mark()
         cursor.words(small.AFTER, small.ON, noise=False)

@@ -55,7 +55,6 @@ class Conditions:
         self.at_boundary = at_boundary
         self.depth = 0
         self.nested = 0
-        self.behind_entry = False  # whether an exit is read that shares its sentence with an entry
         self.excepting = 0  # how many "unless" stand around what is read
         self.any_listed = False  # whether commas stand between alternatives: "any of the following: A, B"
         self.elliptic = True  # whether a condition may leave out what an earlier one named
@@ -150,7 +149,7 @@ class Conditions:
         begins = start.position
         while True:
             mark = self.cursor.mark()
-            if alternative and self.nested == 0 and "exact" not in self.draft.flags:
+            if alternative and self.nested == 0 and not self.draft.exact:
                 when = isinstance(first, Time) and self.cursor.looking_at(joins.WHEN, joins.PROVIDED, noise=False)
                 if when or self._comma_and():
                     self.cursor.reset(mark)
@@ -176,7 +175,7 @@ class Conditions:
             found = self._excepted(unless) if unless else self._unary()
             if found is None:
                 found = self._same_comparison()
-                if found is not None and self.draft.frame_behind is not None and "exact" not in self.draft.flags:
+                if found is not None and self.draft.frame_behind is not None and not self.draft.exact:
                     moved = on_frame(self.draft, parts[-1], self.draft.frame_behind[1], len(self.draft.pairs))
                     parts[-1] = moved if moved is not None else parts[-1]
             if found is None:
@@ -216,7 +215,7 @@ class Conditions:
         Mondays" or "unless C" right behind the exit is the exit's, and so is a time of day, and whatever is behind an exit in
         a sentence of its own: an assumption.
         """
-        if not self.draft.exit_rule or "exact" in self.draft.flags:
+        if not self.draft.exit_rule or self.draft.exact:
             return
         words = [t.norm for t in self.cursor.tokens[at : at + 3]]
         but = words[:1] == [*small.BUT] and not self._time_of_day(at)
@@ -227,7 +226,7 @@ class Conditions:
         if words[0] in joins.LIMITING_FILTERS and not of_filter:
             return
         said = " ".join(words[:2]) if of_filter else words[0]
-        if self.behind_entry and (apart or but) and words[0] not in joins.UNLESS:
+        if self.draft.behind_entry and (apart or but) and words[0] not in joins.UNLESS:
             self.draft.ask_whose(said)
         else:
             text = f"'{said} ...' limits the exit that it stands behind"
@@ -264,11 +263,7 @@ class Conditions:
         start = self.cursor.mark()
         first = self._unary()
         days = isinstance(first, Time)
-        if (
-            first is None
-            or not (days or any(word in small.NOT for word in said.split()))
-            or "exact" in self.draft.flags
-        ):
+        if first is None or not (days or any(word in small.NOT for word in said.split())) or self.draft.exact:
             self.cursor.reset(start)
             self.excepting += 1
             try:
@@ -378,7 +373,7 @@ class Conditions:
         mark = cursor.mark()
         if cursor.take(joins.NOT):
             inner = None if cursor.looking_at(joins.NOT, noise=False) else self._unary()
-            if isinstance(inner, Time) and "exact" not in self.draft.flags:
+            if isinstance(inner, Time) and not self.draft.exact:
                 inner = self._or_else(inner, times=True)  # "not before 10:00 or after 16:00"
             if inner is not None:
                 return Not(condition=inner)
@@ -474,7 +469,7 @@ class Conditions:
         if condition in self.draft.either_way and isinstance(condition, AnyOf):
             self.draft.assume_direction()
             condition = condition.conditions[not self.draft.rising_side]
-        if isinstance(condition, Cross) and "exact" not in self.draft.flags:
+        if isinstance(condition, Cross) and not self.draft.exact:
             text = f"To go {condition.direction} something for {bars} bars is to be {condition.direction} it on each of them"
             self.draft.assume("lasting", text, "a cross, and no bar on the other side after it")
             condition = Compare(
@@ -671,9 +666,9 @@ class Conditions:
         """Read a comparison and the time frame before or behind it, which is that of all its indicators without one."""
         draft = self.draft
         draft.frame_behind, since = None, len(draft.pairs)
-        leading = self.operands.leading_frame() if "exact" not in draft.flags else None
+        leading = self.operands.leading_frame() if not draft.exact else None
         found = self._comparison()
-        if found is None or "exact" in draft.flags:
+        if found is None or draft.exact:
             return found
         if leading is not None:
             if self.cursor.looking_at(joins.AND, noise=False):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from Backtest.errors import StrategyError
 from Backtest.places import breathe
 from Strategy.lexer import Kind, Token
 from Strategy.words import Table, fillers, small, trie
+
+Found = TypeVar("Found")
 
 MAX_NOISE = 12
 MAX_STEPS = 200_000  # 10,000 characters without a rule take 181,000
@@ -75,6 +78,14 @@ class Cursor:
         self.position = mark.position
         del self.consumed[mark.consumed :]
         self.draft.restore(mark.snapshot)
+
+    def attempt(self, read: Callable[[], Found]) -> Found:
+        """Return what a reading finds; one that finds nothing (None or False) leaves the text and the draft as they were."""
+        mark = self.mark()
+        found = read()
+        if found is None or found is False:
+            self.reset(mark)
+        return found
 
     @property
     def at_end(self) -> bool:

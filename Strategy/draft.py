@@ -92,6 +92,7 @@ class Draft:
     """
 
     timeframe: str = "1d"
+    exact: bool = False  # the notation that describe() writes is read, in which every number is meant as it stands
     days: TradingDays | None = (
         None  # decides how many bars a day and a week have; None where what is traded is not known
     )
@@ -123,7 +124,18 @@ class Draft:
     moves: tuple[PriceMove, ...] = ()
     left_by_trail: frozenset[Side] = frozenset()  # sides left "when the price falls 5% from its high"
     either_way: tuple[AnyCondition, ...] = ()  # crosses of exits for which no direction was said: upward or downward
-    flags: frozenset[str] = frozenset()
+    reversing: bool = False  # a signal of the other side closes a position and opens one
+    opposite_exit: bool = False  # positions are left on the opposite of what opened them
+    opposite_entries: frozenset[Side] = frozenset()  # sides that are entered on the opposite of the other's signal
+    bare_entries: frozenset[Side] = frozenset()  # sides of which "buy" or "short" was said without a condition
+    bare_at_close: frozenset[str] = (
+        frozenset()
+    )  # "enter" or "exit", where one was said with "at the close" and no condition
+    filled_at_open: bool = False
+    one_position: bool = False
+    longs_named: bool = False  # the text speaks of long positions
+    entries_first: bool = False  # both sides' entries stand before the first exit
+    money_said: bool = False  # a level was said in dollars
     only_sides: frozenset[Side] = frozenset()
     title: tuple[int, int] | None = None
     assumptions: Mapping[str, Assumption] = field(default_factory=dict)
@@ -148,8 +160,18 @@ class Draft:
     bare: frozenset[str] = frozenset()  # indicators that were said without their numbers and taken for the usual ones
     numbered: Mapping[str, IndicatorBase] = field(default_factory=dict)  # the indicators that were said with numbers
     exit_rule: bool = False  # whether the rule being read may ask about the open trade
+    behind_entry: bool = False  # whether it is an exit that shares its sentence with an entry
+    action_start: int = 0  # where the words of the order begin whose rest is read
+    at_close: bool = False  # whether that order was said with "at the close"
+    level_name: str = ""  # of the level that is being read, such as stop_loss
+    from_extreme: bool = False  # whether it is measured from the best price
+    price_until: int = -1  # where the last move ends that was said of the price
+    close_until: int = -1  # and the last that was said of the close
     # Where in the layout the cursor is.
     section: tuple[str, Side | None] | None = None
+    filter_in_section: bool = False  # a filter has a section of its own
+    entry_below_side: bool = False  # an "Entry" stands below the heading of a side
+    listed_in: frozenset[tuple[str, Side | None]] = frozenset()  # sections that have an item already
     section_side: Side | None = None  # "Long" above its own "Entry" and "Exit"
     block_side: Side | None = None  # the same, where the heading has a line of its own
     step: float = 0.0
@@ -164,8 +186,9 @@ class Draft:
     exit_end: int | None = None  # the token behind the last exit rule, None where an entry came after it
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__[name] = value
-        self.__dict__["_snapshot"] = None  # what was taken is no longer what is read
+        if self.__dict__.get(name, self) is not value:
+            self.__dict__[name] = value
+            self.__dict__["_snapshot"] = None  # what was taken is no longer what is read
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything read so far, to be given to `restore`; the same object as long as nothing changes."""
@@ -199,7 +222,7 @@ class Draft:
     def set_time_limit(self, bars: int, side: Side | None) -> None:
         """Limit how long a position is held; a limit of one `side` is told from that of both when all is read."""
         side = side or self.block_side or self.section_side
-        if side is None or "exact" in self.flags:
+        if side is None or self.exact:
             self.set_risk("max_bars", bars)
         else:
             self.time_limits = {**self.time_limits, side: bars}
@@ -233,8 +256,8 @@ class Draft:
         """Return the side among whose rules a way out stands; None behind the entries of both."""
         sides = {entered for entered, _ in self.entries}
         if not (self.exits or self.sells or self.moves) and len(sides) == 2:
-            self.flags |= {"entries_first"}  # both entries, then the exits: each exit is for both
-        if self.block_side is None and "entries_first" not in self.flags and self.entries:
+            self.entries_first = True  # both entries, then the exits: each exit is for both
+        if self.block_side is None and not self.entries_first and self.entries:
             return self.entries[-1][0]
         return self.block_side
 

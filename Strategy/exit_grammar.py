@@ -21,7 +21,6 @@ class Exits:
         self.draft = draft
         self.conditions = conditions
         self.risk = risk
-        self.action_start = 0  # where the words of the action begin whose rest is read
 
     def other_side_too(self) -> Side | None:
         """Read "and shorts" behind "close longs when ...": the verb of the exit before it counts for both.
@@ -74,7 +73,7 @@ class Exits:
         cursor.take(joins.WHEN)
         cursor.words(orders.OPPOSITE_EXIT_LEAD)
         if cursor.take(orders.OPPOSITE):
-            draft.flags |= {"opposite_exit"}
+            draft.opposite_exit = True
             return self.more(side, kind)
         cursor.reset(start)
         if self.risk.exit_level("long" if kind == "sell" and side is None else side):
@@ -130,7 +129,7 @@ class Exits:
     ) -> None:
         """Add an exit, and what follows it behind "or"."""
         if isinstance(condition, Time) and condition.start is not None:
-            self._ask_of_only(start if start is not None else self.action_start)
+            self._ask_of_only(start if start is not None else self.draft.action_start)
         window = self.window()
         if window is not None:
             condition = All(conditions=[condition, window])
@@ -192,7 +191,7 @@ class Exits:
     def _ask_of_only(self, start: int) -> None:
         """Ask about "exits only before 15:50", which may limit the other exits or be one itself."""
         tokens, end = self.cursor.tokens, self.cursor.position
-        if not any(token.norm in small.ONLY for token in tokens[self.action_start : end]):
+        if not any(token.norm in small.ONLY for token in tokens[self.draft.action_start : end]):
             return
         said = " ".join(token.norm for token in tokens[start:end] if token.norm not in small.ONLY)
         message = f"'Exit only {said}' says when other exits count, or when every position is closed"

@@ -27,13 +27,11 @@ class Holding:
 
     def limit(self) -> bool:
         """Read "hold for 10 days", "time stop after 20 bars", "max holding 15 days", "12 bar time stop", "max 20 bars"."""
-        mark = self.cursor.mark()
         for read in (self._named_limit, self._limit_behind, self._bare_limit):
-            bars = read()
+            bars = self.cursor.attempt(read)
             if bars is not None:
                 self.draft.set_time_limit(bars, None)
                 return True
-            self.cursor.reset(mark)
         return False
 
     def _named_limit(self) -> int | None:

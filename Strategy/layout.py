@@ -147,13 +147,13 @@ class Layout:
         if " ".join(said) in layouts.OF_A_SIDE:
             own_line = follows is None or follows.kind == "nl" or self.cursor.previous_word() == "\n"
             draft.section_side, draft.block_side = section[1], section[1] if own_line else None
-            draft.flags -= {"entry_below_side"}
+            draft.entry_below_side = False
         elif section[0] == "enter" and draft.section_side and not layouts.NAMES_SIDE.keys() & set(said):
             section = ("enter", draft.section_side)
-            draft.flags |= {"entry_below_side"}
+            draft.entry_below_side = True
         elif section[0] == "enter" and draft.only_sides == {"short"} and not layouts.NAMES_SIDE.keys() & set(said):
             section = ("enter", "short")
-        elif section == ("exit", None) and "entry_below_side" in draft.flags:
+        elif section == ("exit", None) and draft.entry_below_side:
             section = ("exit", draft.section_side)
         elif section == ("exit", None):
             draft.block_side = None

@@ -201,11 +201,11 @@ class Movements:
     def _of_last_day(self, subject: AnyOperand) -> bool:
         """Whether "than yesterday" is than the last day's close: of a close on bars finer than a day."""
         close = isinstance(subject, Price) and subject.column == "Close"
-        return close and is_intraday(self.draft.timeframe) and "exact" not in self.draft.flags
+        return close and is_intraday(self.draft.timeframe) and not self.draft.exact
 
     def _changed(self, subject: AnyOperand, way: str, bars: int) -> AnyCondition | None:
         """Return "is up over the last 5 days": above what it was 5 bars ago, whatever was between."""
-        if not isinstance(subject, Price | IndicatorRef) or "exact" in self.draft.flags:
+        if not isinstance(subject, Price | IndicatorRef) or self.draft.exact:
             return None
         before = subject.model_copy(update={"offset": subject.offset + bars})
         self.draft.assume("net_change", f"Up or down over {bars} bars is the change in all", "on each of those bars")
@@ -216,7 +216,7 @@ class Movements:
         average = isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].entry.is_average
         said = self.cursor.tokens[start : self.cursor.position]
         units = [unit for unit in (token.norm.rstrip("s") for token in said) if unit in UNIT_SECONDS]
-        if average or "exact" in self.draft.flags or not units:
+        if average or self.draft.exact or not units:
             return
         if UNIT_SECONDS[units[-1]] > seconds(self.draft.timeframe):
             words = " ".join(token.norm for token in said)
@@ -408,7 +408,7 @@ class Movements:
         share = right.left if isinstance(right, Math) and right.op == "*" else None
         of_both = self.draft.exit_rule and len({side for side, _ in self.draft.entries}) == 2
         unclear = isinstance(share, Value) and (of_both or lower == (share.value > 1))
-        if unclear and "exact" not in self.draft.flags:
+        if unclear and not self.draft.exact:
             self._ask_of_side(start)  # "reaches the SMA(50) plus 2%" to buy, which may be from below as well
         if isinstance(subject, IndicatorRef) or isinstance(right, Value):
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):

@@ -67,8 +67,6 @@ class Operands:
 
     def term(self) -> AnyOperand | None:
         """Read one value with its offset."""
-        cursor = self.cursor
-        mark = cursor.mark()
         for reader in (
             self._parenthesised,
             self._relative,
@@ -89,10 +87,9 @@ class Operands:
             self._price,
             self._number,
         ):
-            found = reader()
+            found = self.cursor.attempt(reader)
             if found is not None:
                 return self._with_offset(found) if not isinstance(found, Value | Math) else found
-            cursor.reset(mark)
         return None
 
     def several(self, join: Table = small.AND) -> list[AnyOperand]:
@@ -153,7 +150,7 @@ class Operands:
         """Read "and 50" behind "EMA 20", which is EMA(50) where the number stands alone."""
         cursor, draft = self.cursor, self.draft
         token, name = cursor.previous(), cursor.peek(-2)
-        if "exact" in draft.flags or not isinstance(one, IndicatorRef) or token is None or name is None:
+        if draft.exact or not isinstance(one, IndicatorRef) or token is None or name is None:
             return []
         item = draft.indicators[one.id]
         plain = token.kind == "num" and name.kind == "word" and name.norm in indicator_words.PLAIN_AVERAGES
@@ -188,7 +185,7 @@ class Operands:
         before = self.cursor.peek(-2)
         named = self.cursor.words(prices.OF_A_NUMBER, noise=False)
         if token.money:
-            self.draft.flags |= {"money"}  # it is a price, whatever average there is
+            self.draft.money_said = True  # it is a price, whatever average there is
         elif before is not None and before.norm in prices.BEFORE_LENGTH and not (named or token.percent):
             self._ask_of_length(token.value)
         return Value(value=token.value)
@@ -196,7 +193,7 @@ class Operands:
     def _ask_of_length(self, number: float) -> None:
         """Ask about "the price is above the 200", which among traders is the average of 200 bars, and may be a price."""
         price = isinstance(self.draft.compared, Price) and self.draft.compared.column != "Volume"
-        if price and number.is_integer() and 2 <= number <= MOST_BARS and "exact" not in self.draft.flags:
+        if price and number.is_integer() and 2 <= number <= MOST_BARS and not self.draft.exact:
             self.draft.ask_price_or_length(number, f"The {number:g} that a price is compared with", f"SMA({number:g})")
 
     def _parenthesised(self) -> AnyOperand | None:
@@ -305,7 +302,7 @@ class Operands:
         """
         draft = self.draft
         said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
-        if not said & spans.OF_A_DAY.keys() or not is_intraday(draft.timeframe) or "exact" in draft.flags:
+        if not said & spans.OF_A_DAY.keys() or not is_intraday(draft.timeframe) or draft.exact:
             return price
         if isinstance(price, IndicatorRef):
             name, told = price.id, price.offset > 1 or draft.indicators[price.id].timeframe is not None
@@ -482,7 +479,7 @@ class Operands:
 
     def _return_word(self) -> bool:
         """Take "return" or "ROI", a price's change in percent; the draft keeps where it was said."""
-        if "exact" in self.draft.flags or not self.cursor.take(prices.RETURN, noise=False):
+        if self.draft.exact or not self.cursor.take(prices.RETURN, noise=False):
             return False
         self.draft.return_at = self.cursor.position
         return True
@@ -598,7 +595,7 @@ class Operands:
         start = cursor.mark()
         name = self._name()
         entry = REGISTRY[name] if name is not None else None
-        if entry is None or "exact" in draft.flags or (entry.levels is None and entry.bounds is None):
+        if entry is None or draft.exact or (entry.levels is None and entry.bounds is None):
             cursor.reset(start)
             return None
         usual = {n for p in entry.params[:1] for n in (p.default, p.tradingview)}
@@ -772,11 +769,11 @@ class Operands:
                 return named
         if not numbers and entry.params and source is None and frame is None:
             known = [i for i in draft.indicators.values() if i.name == entry.name and i.timeframe is None]
-            if "exact" not in draft.flags and not entry.is_average:
+            if not draft.exact and not entry.is_average:
                 known = self._said_without_numbers(entry) or known
             if known and (not entry.is_average or len(known) == 1):
                 # "RSI(7) below 30 ... RSI above 70": the second is the first.
-                if "exact" not in draft.flags and known[-1].params != {p.name: p.default for p in entry.params}:
+                if not draft.exact and known[-1].params != {p.name: p.default for p in entry.params}:
                     said, usual = entry.setting(known[-1].params), entry.setting({})
                     text = f"{entry.name} without numbers is {entry.name}({said}), named before"
                     draft.assume("same_indicator", text, f"the usual {entry.name}({usual})", "indicators")
@@ -807,7 +804,7 @@ class Operands:
 
     def _ask_of_greatest(self, entry: IndicatorEntry, source: str | None) -> None:
         """Ask about "the highest of open and previous close", which may be the greater of the two."""
-        if source is None or "exact" in self.draft.flags:
+        if source is None or self.draft.exact:
             return
         said = f"the {entry.name.lower()} of {source.lower()} and ..."
         message = f"{said!r} may be over a number of bars, or one of the two that are named"
@@ -830,7 +827,7 @@ class Operands:
         item = self.draft.indicators[found]
         usual = [p.default for p in entry.params]
         other = list(item.params.values()) != usual and found not in self.draft.numbered
-        if other and entry.name in self.draft.bare and "exact" not in self.draft.flags:
+        if other and entry.name in self.draft.bare and not self.draft.exact:
             self._ask_which_numbers(entry, [entry.setting({}), entry.setting(item.params)])
 
     def _ask_which_numbers(self, entry: IndicatorEntry, settings: list[str]) -> None:
@@ -958,7 +955,7 @@ class Operands:
     def _of_last_period(self, ref: IndicatorRef, frame: str | None) -> IndicatorRef:
         """Return pivot points as traders draw them: those of the day before, on coarser bars of the bar before."""
         draft, own = self.draft, frame in (None, self.draft.timeframe)
-        if "exact" in draft.flags or not own:
+        if draft.exact or not own:
             return ref
         if is_intraday(draft.timeframe):
             draft.assume("pivot", "Pivot points are those of the last complete day", "of the bar before", "indicators")
@@ -1015,7 +1012,7 @@ class Operands:
         article, token = cursor.previous_word(), cursor.number(percent=False, noise=False)
         count = cursor.peek()
         unit = cursor.take(spans.UNIT, noise=False) if token is not None else None
-        if token is None or count is None or unit is None or "exact" in draft.flags or article not in small.THE_OR_ITS:
+        if token is None or count is None or unit is None or draft.exact or article not in small.THE_OR_ITS:
             return None
         ends = cursor.clause_ends(indicator_words.BEHIND_LENGTHS, marks=",.;)")
         says = cursor.looking_at(comparing.ABOVE, comparing.CROSS, comparing.CROSSES, moving.RISING) is not None
@@ -1034,7 +1031,7 @@ class Operands:
     def _average_named(self, name: str | None, source: str | None, *, article: bool = True) -> IndicatorRef | None:
         """Return the average that "the average", or "the EMA" where `name` says so, stands for; ask where two were named."""
         draft = self.draft
-        if "exact" in draft.flags:
+        if draft.exact:
             return None
         of = source if source is not None else "Close"
         compared = draft.compared.id if isinstance(draft.compared, IndicatorRef) else ""
@@ -1075,7 +1072,7 @@ class Operands:
 
         Volume and oscillators are compared with averages of themselves, prices with averages of prices.
         """
-        if "exact" in self.draft.flags:
+        if self.draft.exact:
             return None
         before = self.cursor.tokens[max(0, start - 1) : self.cursor.position]
         own = any(token.norm in small.ITS for token in before)

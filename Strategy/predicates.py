@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from Backtest.canonical import (
@@ -85,7 +86,7 @@ class Predicates:
         if token is None or token.money or not (token.value.is_integer() and 2 <= token.value <= MOST_BARS):
             return None
         cursor.take(spans.UNIT, noise=False)
-        if "exact" in self.draft.flags or not cursor.looking_at(comparing.CROSS, comparing.CROSSES, comparing.ABOVE):
+        if self.draft.exact or not cursor.looking_at(comparing.CROSS, comparing.CROSSES, comparing.ABOVE):
             return None
         here = cursor.mark()
         other = self._right_average(token.value)
@@ -118,7 +119,7 @@ class Predicates:
             found = self._said_of(subject)
             if found is not None and self.draft.return_at == self.draft.predicate_at:
                 self._in_percent(found)
-            return found if found is None or "exact" in self.draft.flags else self._in_one_unit(found)
+            return found if found is None or self.draft.exact else self._in_one_unit(found)
         finally:
             self.draft.compared = None
 
@@ -169,16 +170,15 @@ class Predicates:
             self._trend, self._signed, self.movements.turns, self._cross, self.movements.within_percent, self.movements.percent_beyond, self.operands.deviations.beyond, self._between, self._level,
             self.movements.extreme, self.movements.percent_move, self.movements.touched_level, self.movements.reaches_extreme, self.movements.is_extreme, self._plain_cross, self.movements.moves, self._is_multiple,
         ):  # fmt: skip
-            found = reader(subject)
+            found = cursor.attempt(partial(reader, subject))
             if found is not None:
                 return found
-            cursor.reset(mark)
         return None
 
     def _nor(self, subject: AnyOperand, first: AnyCondition) -> AnyCondition:
         """Read the rest of "is not below 30 or above 70", which is neither of the two."""
         parts = [first]
-        while "exact" not in self.draft.flags:
+        while not self.draft.exact:
             mark = self.cursor.mark()
             joined_by = self.cursor.words(small.OR, small.NOR, noise=False)
             says = joined_by and self.cursor.looking_at(
@@ -196,7 +196,7 @@ class Predicates:
         cursor = self.cursor
         item = self.draft.indicators.get(subject.id) if isinstance(subject, IndicatorRef) else None
         of_line = cursor.previous_word() in moving.LINES
-        if item is None or not item.entry.points or of_line or "exact" in self.draft.flags:
+        if item is None or not item.entry.points or of_line or self.draft.exact:
             return None
         mark = cursor.mark()
         flip = cursor.take(moving.TREND_FLIP)
@@ -466,7 +466,7 @@ class Predicates:
         plain = token is not None and token.kind == "num" and not token.money and not token.percent
         if not (plain and isinstance(right, Value) and right.value.is_integer() and 2 <= right.value <= MOST_BARS):
             return right
-        if not isinstance(subject, IndicatorRef) or "exact" in self.draft.flags:
+        if not isinstance(subject, IndicatorRef) or self.draft.exact:
             return right
         mine = self.draft.indicators[subject.id]
         if not mine.entry.is_average or mine.source_name not in PRICE_COLUMNS[:4]:
@@ -545,7 +545,7 @@ class Predicates:
             isinstance(right, IndicatorRef)
             and not right.offset
             and self.draft.indicators[right.id].entry.extreme == "both"
-            and "exact" not in self.draft.flags
+            and not self.draft.exact
         ):
             return right.model_copy(update={"offset": 1})
         return right
@@ -589,7 +589,7 @@ class Predicates:
         item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
         left = found.left if isinstance(found, Compare) else None
         of = left.column if isinstance(left, Price) else left.id if isinstance(left, IndicatorRef) else ""
-        if item is None or not item.entry.is_extreme or item.source_name != of or "exact" in self.draft.flags:
+        if item is None or not item.entry.is_extreme or item.source_name != of or self.draft.exact:
             return found
         op: Operator = ">=" if item.entry.extreme == "high" else "<="
         return found.model_copy(update={"op": op, "right": IndicatorRef(id=item.id)})
@@ -598,7 +598,7 @@ class Predicates:
         """Return on which side of X the level "2 ATR below X" or "2% above X" is that stands here. Takes nothing."""
         cursor = self.cursor
         mark, token = cursor.mark(), cursor.peek()
-        if token is None or token.kind != "num" or "exact" in self.draft.flags:
+        if token is None or token.kind != "num" or self.draft.exact:
             return None
         right = self.operands.term()
         words = [t.norm for t in cursor.tokens[mark.position : cursor.position]]
@@ -683,7 +683,7 @@ class Predicates:
         if isinstance(low, Value) and isinstance(high, Value) and low.value > high.value:
             low, high = high, low
         found = Between(operand=subject, low=low, high=high)
-        if "exact" in self.draft.flags or not (self._moves_freely(low) and self._moves_freely(high)):
+        if self.draft.exact or not (self._moves_freely(low) and self._moves_freely(high)):
             return found
         text = "Between two lines is between the lower and the higher of them, whichever that is"
         self.draft.assume("between", text, "only while the first is the lower one")

@@ -33,8 +33,6 @@ class PriceMoves:
     def __init__(self, cursor: Cursor, draft: Draft) -> None:
         self.cursor = cursor
         self.draft = draft
-        self._price_until = -1  # where the last move ends that was said of the price
-        self._close_until = -1  # and the last that was said of the close
 
     def of_price(self) -> bool:
         """Whether a price is named here, or was in front of "or": "when the price is down 5% or up 2%". Takes nothing."""
@@ -44,7 +42,7 @@ class PriceMoves:
         self.cursor.reset(mark)
         if other:
             return False
-        return named or self._behind_or(self._price_until)
+        return named or self._behind_or(self.draft.price_until)
 
     def _behind_or(self, until: int) -> bool:
         """Whether nothing but "or" lies between a move that ended at `until` and the cursor."""
@@ -72,7 +70,7 @@ class PriceMoves:
             )
         else:
             self._keep(side, found.up, found.percent, found.of_trade)
-        self._price_until = cursor.position if priced or not found.of_trade else -1
+        self.draft.price_until = cursor.position if priced or not found.of_trade else -1
         return True
 
     def at_close(self, *, rising: bool) -> UnrealizedReturn | None:
@@ -82,15 +80,15 @@ class PriceMoves:
             rising: whether it closes a short position, which gains where the price falls.
         """
         cursor, mark = self.cursor, self.cursor.mark()
-        closes, carried = cursor.words(moving.CLOSES), self._behind_or(self._close_until)
+        closes, carried = cursor.words(moving.CLOSES), self._behind_or(self.draft.close_until)
         if not closes and not cursor.words(moving.CLOSE_OF[self.draft.timeframe]) and not carried:
             return None
         cursor.words(small.IS, small.WAS, small.HAS, noise=False)
         found = self._move(priced=True)
-        if found is None or found.extreme or (closes and not found.since_entry) or "exact" in self.draft.flags:
+        if found is None or found.extreme or (closes and not found.since_entry) or self.draft.exact:
             cursor.reset(mark)
             return None
-        self._close_until = cursor.position
+        self.draft.close_until = cursor.position
         gains = found.up != rising
         percent = found.percent if gains else -found.percent
         text = (

@@ -47,8 +47,6 @@ class Risk:
         self.draft = draft
         self.moves = PriceMoves(cursor, draft)
         self.holding = Holding(cursor, draft)
-        self._name = ""  # of the level that is being read, and whether it is measured from the best price
-        self._from_extreme = False
 
     def _level(self) -> Level | None:
         """Read a distance: "5%", "2 ATR", "2 times the 14-day ATR", "2R"."""
@@ -58,17 +56,17 @@ class Risk:
         cursor.symbol(":", "=")
         sign = cursor.symbol("-", "+", noise=True)
         token = cursor.number()
-        if token is not None and (sign == "-" or token.value < 0) and self._name == "take_profit":
-            self.draft.sided += ((self._name, "below", f"-{abs(token.value):g}" + "%" * token.percent),)
-        if token is not None and sign == "+" and self._name == "stop_loss":
-            self.draft.sided += ((self._name, "above", f"+{token.value:g}" + "%" * token.percent),)
+        if token is not None and (sign == "-" or token.value < 0) and self.draft.level_name == "take_profit":
+            self.draft.sided += ((self.draft.level_name, "below", f"-{abs(token.value):g}" + "%" * token.percent),)
+        if token is not None and sign == "+" and self.draft.level_name == "stop_loss":
+            self.draft.sided += ((self.draft.level_name, "above", f"+{token.value:g}" + "%" * token.percent),)
         if token is not None and token.percent:
             cursor.take(protection.LOSS, protection.GAIN, noise=False)
             if not sign and (level := self._of_entry(token.value)) is not None:
                 return level
             self._read_side()
             if not sign and cursor.previous() is token and not cursor.next_is(small.OF):
-                self.draft.shares += ((self._name, token.value, lead in protection.AT),)
+                self.draft.shares += ((self.draft.level_name, token.value, lead in protection.AT),)
             return {"type": "percent", "value": abs(token.value)}
         if token is not None and token.money:
             cursor.reset(mark)
@@ -116,11 +114,11 @@ class Risk:
         if not of or percent < LEAST_SHARE or not self.cursor.take(protection.FROM_ENTRY, noise=False):
             self.cursor.reset(mark)
             return None
-        if self._name == "trailing_stop":  # it follows the closes, and no share of the entry
-            self.draft.shares += ((self._name, percent, True),)
+        if self.draft.level_name == "trailing_stop":  # it follows the closes, and no share of the entry
+            self.draft.shares += ((self.draft.level_name, percent, True),)
             return {"type": "percent", "value": percent}
         words = f"at {percent:g}% of the entry"
-        self.draft.sided += ((self._name, "below" if percent < 100 else "above", words),)
+        self.draft.sided += ((self.draft.level_name, "below" if percent < 100 else "above", words),)
         distance = round(abs(percent - 100), 10)
         text = f"A level {words} is {distance:g}% away from it"
         self.draft.assume("level_of_entry", text, f"{percent:g}% away from the entry", "risk")
@@ -270,12 +268,11 @@ class Risk:
             self._size,
         ):
             cursor.words(protection.SETTING_LEAD, noise=True)
-            if reader():
+            if cursor.attempt(reader):
                 return True
             cursor.reset(start)
-            if reader():
+            if cursor.attempt(reader):
                 return True
-            cursor.reset(start)
         return False
 
     def _none(self) -> bool:
@@ -284,14 +281,13 @@ class Risk:
         if cursor.words(protection.NO_LEVEL):
             cursor.words(small.ANY)
             if cursor.take(protection.TRAIL, protection.STOP, protection.TARGET):
-                self.draft.flags |= {"no_stop_wanted"}
                 return True
         return False
 
     def _around(self, name: str) -> Level | None:
         """Read a level on either side of its word: "stop loss 5%", "5% stop", "2 ATR stop"."""
         cursor = self.cursor
-        start, self._name, self._from_extreme = cursor.mark(), name, False
+        start, self.draft.level_name, self.draft.from_extreme = cursor.mark(), name, False
         if (level := self._atr_first(_LEVELS[name])) is not None:
             return level
         if cursor.take(_LEVELS[name]):
@@ -342,13 +338,15 @@ class Risk:
         cursor.words(*bare, noise=False) if bare else None
         said = [token.norm for token in cursor.tokens[start : cursor.position]]
         side = next((protection.SIDE_WORDS[word] for word in said if word in protection.SIDE_WORDS), None)
-        if side is not None and "exact" not in self.draft.flags:
-            self.draft.sided += ((self._name, side, " ".join(said)),)
+        if side is not None and not self.draft.exact:
+            self.draft.sided += ((self.draft.level_name, side, " ".join(said)),)
 
     def _read_extreme(self) -> None:
         """Read "from the highest close" behind the distance of a stop: such a stop follows the market."""
-        if self._name in ("stop_loss", "trailing_stop") and self.cursor.take(protection.FROM_EXTREME, noise=True):
-            self._from_extreme = True
+        if self.draft.level_name in ("stop_loss", "trailing_stop") and self.cursor.take(
+            protection.FROM_EXTREME, noise=True
+        ):
+            self.draft.from_extreme = True
 
     def _atr_first(self, noun: Table) -> Level | None:
         """Read "ATR stop of 2" and "ATR(20) stop: 2"."""
@@ -378,7 +376,7 @@ class Risk:
             mark = self.cursor.mark()
             # "a stop that trails by 3%", "stop loss trailing 3%"
             if self.cursor.take(protection.STOP) and self.cursor.words(protection.TRAILING):
-                self._name = "trailing_stop"
+                self.draft.level_name = "trailing_stop"
                 level = self._level()
             if level is None:
                 self.cursor.reset(mark)
@@ -397,7 +395,7 @@ class Risk:
         level = self._around("stop_loss")
         if level is None or level["type"] == "risk_reward":
             return False
-        if self._from_extreme:
+        if self.draft.from_extreme:
             self._set_level("trailing_stop", level)
             self.draft.assume("from_extreme", FROM_EXTREME, "a stop that stays where it was put", "risk.trailing_stop")
             return True

@@ -28,14 +28,12 @@ class Settings:
     def read(self) -> bool:
         """Read a symbol, time frame, cash, commission, spread, margin or way of filling."""
         cursor = self.cursor
-        start = cursor.mark()
         cursor.part = "settings"
         for reader in (
             self._on_close, self._symbols, self._timeframe, self._cash, self._costs, self._margin, self._fraction, self._risk_free, self._fill_noise,
         ):  # fmt: skip
-            if reader():
+            if cursor.attempt(reader):
                 return True
-            cursor.reset(start)
         return False
 
     def _on_close(self) -> bool:
@@ -65,7 +63,7 @@ class Settings:
     def _fill_noise(self) -> bool:
         if not self.cursor.take(accounts.AT_OPEN, noise=False):
             return False
-        self.draft.flags |= {"at_open"}
+        self.draft.filled_at_open = True
         return True
 
     def _symbols(self) -> bool:

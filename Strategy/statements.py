@@ -59,7 +59,6 @@ class Statements:
         self.risk = Risk(cursor, draft)
         self.layout = Layout(cursor, draft, self.risk)
         self.exits = Exits(cursor, draft, self.conditions, self.risk)
-        self.at_close = False  # whether the action that is read said "at the close"
 
     def read(self) -> None:
         """Read the whole text."""
@@ -241,7 +240,7 @@ class Statements:
         words = [token.norm for token in self.cursor.tokens]
         for word, follows in zip(words, [*words[1:], ""], strict=False):
             if word in orders.LONG and f"{word} {follows}" not in orders.LONG_OF_TIME:
-                self.draft.flags |= {"longs_named"}
+                self.draft.longs_named = True
 
     def _longest_action(self, mark: Mark) -> tuple[int, Table, Action] | None:
         cursor = self.cursor
@@ -315,7 +314,7 @@ class Statements:
         cursor.take(joins.THEN, noise=False)
         cursor.part = "rule"
         cursor.words(orders.DOERS, noise=False)
-        self.exits.action_start = cursor.position
+        self.draft.action_start = cursor.position
         cursor.words(small.ALWAYS, small.ONLY, noise=False)
         action = self._take_action()
         if action is None:
@@ -326,16 +325,16 @@ class Statements:
 
     def _objects(self, action: Action) -> None:
         """Read what stands between an action and its condition: size, symbol, how it is filled."""
-        cursor, self.at_close = self.cursor, False
+        cursor, self.draft.at_close = self.cursor, False
         while True:
             mark = cursor.mark()
             if cursor.take(accounts.AT_OPEN, noise=False) and (action[0] == "enter" or cursor.looking_at(joins.WHEN)):
-                self.draft.flags |= {"at_open"}
+                self.draft.filled_at_open = True
                 continue
             cursor.reset(mark)
             if self.settings.on_close():
                 self.draft.fill_at_close("enter" if action[0] == "enter" else "exit")
-                self.at_close = True
+                self.draft.at_close = True
                 continue
             if self.risk.size_of_order() if action[0] == "enter" else self.risk.whole_position():
                 continue
@@ -356,12 +355,12 @@ class Statements:
         cursor, draft = self.cursor, self.draft
         kind, side = action
         self._prepare(kind, side)
+        draft.behind_entry = kind in ("exit", "sell") and self._behind_entry()
         mark = cursor.mark()
-        self.conditions.behind_entry = kind in ("exit", "sell") and self._behind_entry()
-        apart, levels = self.at_close and cursor.looking_at_symbol(","), draft.risk
+        apart, levels = self.draft.at_close and cursor.looking_at_symbol(","), draft.risk
         if kind in ("exit", "sell") and self.exits.special(side, kind):
             if apart and draft.risk is not levels and draft.risk.get("max_bars") == levels.get("max_bars"):
-                draft.flags |= {"bare_exit_at_close"}  # "sell at the close, stop 2%"
+                draft.bare_at_close |= {"exit"}  # "sell at the close, stop 2%"
             self._keep_end(kind)
             return True
         cursor.reset(mark)
@@ -370,7 +369,7 @@ class Statements:
         if self._following(action):
             return True
         if kind in ("exit", "sell") and cursor.take(orders.OPPOSITE):
-            draft.flags |= {"opposite_exit"}
+            draft.opposite_exit = True
             return True
         start = cursor.mark()
         condition = self._condition_of(kind)
@@ -379,22 +378,21 @@ class Statements:
             if kind == "enter" and side and self._opposite_entry(side):
                 return True
             cursor.reset(mark)
-            if self.at_close:
-                draft.flags |= {f"bare_{'enter' if kind == 'enter' else 'exit'}_at_close"}
+            if self.draft.at_close:
+                draft.bare_at_close |= {"enter" if kind == "enter" else "exit"}
             if kind == "enter":
-                draft.flags |= {f"bare_{side}"}
+                draft.bare_entries |= {side} if side else set()
                 draft.exit_end = None
             else:
-                draft.flags |= {f"bare_{kind}"}
                 draft.exit_end = cursor.position
             return True
         if kind == "exit":
             short = self.exits.for_short(side, start, lambda: self._condition_of(kind))
             self.exits.add(side, condition, short, start.position)
         elif kind == "enter" and side is not None:
-            said = cursor.tokens[self.exits.action_start : start.position]
+            said = cursor.tokens[self.draft.action_start : start.position]
             if side == "long":
-                self._note_bare_buy(self.exits.action_start, start.position, condition)
+                self._note_bare_buy(self.draft.action_start, start.position, condition)
             draft.add_entry(side, condition, only=any(token.norm in small.ONLY for token in said))
         else:
             self._add(kind, side, condition)
@@ -454,13 +452,13 @@ class Statements:
         cursor = self.cursor
         cursor.words(orders.OPPOSITE_LEAD)
         if cursor.take(orders.OPPOSITE):
-            self.draft.flags |= {f"opposite_{side}"}
+            self.draft.opposite_entries |= {side}
             return True
         return False
 
     def _prepare(self, kind: str, side: Side | None) -> None:
         sells = kind in ("exit", "sell")
-        self.conditions.behind_entry = False
+        self.draft.behind_entry = False
         self.draft.exit_rule = sells
         # Words without a direction follow the rule: upward to buy, downward to sell.
         long_side = side == "long" or (side is None)
@@ -512,7 +510,7 @@ class Statements:
             self.exits.add(None, condition, self.exits.for_short(None, start, self.conditions.condition))
         else:
             if action == ("enter", "long"):
-                self._note_bare_buy(self.exits.action_start, action_end, condition)
+                self._note_bare_buy(self.draft.action_start, action_end, condition)
             self._add(action[0], action[1], condition)
         self._keep_end(action[0])
         return True
@@ -545,7 +543,7 @@ class Statements:
             cursor.take(joins.THEN)
             if self.layout.heading_ahead():
                 return None
-            self.exits.action_start = cursor.position
+            self.draft.action_start = cursor.position
             action = self._take_action()
             if action is None or self._is_label():
                 return None
@@ -647,7 +645,7 @@ class Statements:
             return False
         if kind == "filter":
             self.draft.filters += ((side or self.draft.section_side, condition),)
-            self.draft.flags |= {"section_filter"}
+            self.draft.filter_in_section = True
         else:
             short = self.exits.for_short(side, start, self._whole_condition) if kind == "exit" else None
             self._add_to_section(kind, side, condition, short)
@@ -731,12 +729,12 @@ class Statements:
         """Items of an entry list belong together; items of an exit list are alternatives."""
         draft = self.draft
         together = self.draft.any_of is not True if kind == "enter" else self.draft.any_of is False
-        if together and f"section_{kind}_{side}" in draft.flags and self._add_to_last(kind, side, condition):
+        if together and (kind, side) in draft.listed_in and self._add_to_last(kind, side, condition):
             if self.draft.any_of is None:
                 text = "The conditions listed for an entry must all be true"
                 draft.assume("section_and", text, "any one of them", "entry_rules")
             return
-        draft.flags |= {f"section_{kind}_{side}"}
+        draft.listed_in |= {(kind, side)}
         if kind == "exit":
             self.exits.add(side, condition, short)
         else:
@@ -759,7 +757,7 @@ class Statements:
 
     def _reversal(self) -> bool:
         if self.cursor.take(orders.REVERSE):
-            self.draft.flags |= {"reversing"}
+            self.draft.reversing = True
             return True
         return False
 
@@ -770,7 +768,7 @@ class Statements:
         self.cursor.words(orders.ONE_AT_MOST, noise=False)
         token = self.cursor.number(percent=False)
         if token is not None and token.value == 1 and self.cursor.take(orders.ONE_POSITION):
-            self.draft.flags |= {"one_position"}
+            self.draft.one_position = True
             return True
         self.cursor.reset(mark)
         if self.cursor.words(orders.NO_PYRAMIDING):
@@ -926,7 +924,7 @@ class Statements:
         if until:
             self.exits.add(near, condition)
         else:
-            if not known and "bare_long" in self.draft.flags:  # "buy and hold it while A"
+            if not known and "long" in self.draft.bare_entries:  # "buy and hold it while A"
                 self.draft.add_entry("long", condition)
             self.exits.add(near, Not(condition=condition))
             self.draft.assume("while", "A position held while a condition lasts is closed when it no longer holds")

@@ -116,6 +116,8 @@ def parse_strategy(
 ) -> ParseResult:
     """Read a strategy from a text of at most 10,000 characters.
 
+    A text in the notation of `describe()` is read as `parse_notation` does, which is said as an assumption.
+
     Args:
         timeframe: the bars that are meant where the text names none.
         symbols: names of the user's own prices, which are recognised in any case: "mydata".
@@ -125,23 +127,53 @@ def parse_strategy(
         TooLarge: the text is longer.
         StrategyError: reading it takes too many steps, or it is nested too deeply.
     """
+    return _parsed(text, name, timeframe, symbols, symbol, exact=is_notation(text))
+
+
+def is_notation(text: str) -> bool:
+    """Whether a text is in the notation of `describe()`, which begins "Trade GOOG on daily bars." on a line of its own."""
+    return text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]
+
+
+def parse_notation(text: str, *, name: str = "") -> ParseResult:
+    """Read what `CanonicalStrategy.describe()` writes, in which every number is meant as it stands and nothing is asked about.
+
+    Raises:
+        TooLarge: the text is longer than 10,000 characters.
+        StrategyError: it does not begin as the notation does, or is nested too deeply.
+    """
+    if not is_notation(text):
+        raise StrategyError(
+            "This is not the notation of a strategy: its first line says what is traded on which bars",
+            suggestions=["Begin with a line such as: Trade GOOG on daily bars."],
+        )
+    return _parsed(text, name, "1d", (), "", exact=True)
+
+
+def _parsed(
+    text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str, *, exact: bool
+) -> ParseResult:
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     try:
-        return _parsed(text, name, timeframe, symbols, symbol)
+        return _read(text, name, timeframe, symbols, symbol, exact=exact)
     except RecursionError:
         raise tangled() from None
 
 
-def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str) -> ParseResult:
+def _read(
+    text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str, *, exact: bool
+) -> ParseResult:
     tokens = as_tickers(text, _tickers(text, tokenize(text, corrector())), symbols)
-    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, days=_trading_days(tokens, symbol), traded=symbol)
+    bars = strategy_timeframe(tokens) or timeframe
+    draft = Draft(timeframe=bars, exact=exact, days=_trading_days(tokens, symbol), traded=symbol)
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{in_words(timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
-    if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
-        draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
+    if exact:
+        said = "The text is in the notation in which strategies are written out: every number is meant as it stands"
+        draft.assume("notation", said, "everyday English")
     else:
         _ask_of_words_in_capitals(text, tokens, draft)
         tokens = outside(text, _prices_of_symbols(tokens, draft), draft)
@@ -181,7 +213,7 @@ def _shares_of_entry(draft: Draft) -> None:
     for name, percent, at in draft.shares:
         short = any(side == "short" for side, _ in draft.entries)
         usual = 100 if name == "take_profit" and not short else LEAST_SHARE
-        if name not in draft.risk or percent <= usual or "exact" in draft.flags:
+        if name not in draft.risk or percent <= usual or draft.exact:
             continue
         what = f"{LEVELS[name]} {'at' if at else 'of'} {percent:g}%"
         if not at:
@@ -347,7 +379,7 @@ def _result(
             "Use the traded symbol's own prices",
         )
         draft.ask(f"What should replace the rule on {symbol!r}, in terms of the traded symbol's own prices?")
-    if "exact" not in draft.flags:
+    if not draft.exact:
         note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
     _said_twice(draft)
     settle_spread(draft)
@@ -376,7 +408,7 @@ def _result(
             draft.ask(question)
     spans = _spans(text, tokens, cursor)
     two_ways: tuple[Reading, ...] = ()
-    if loaded is not None and loaded.strategy is not None and "exact" not in draft.flags:
+    if loaded is not None and loaded.strategy is not None and not draft.exact:
         two_ways = tuple(readings(loaded.strategy, draft.worded))
         for reading in two_ways:
             draft.assume("reading", f"{reading.text} is read as {reading.taken}", f"as {reading.other}")
@@ -463,7 +495,7 @@ def _in_plain_words(problem: Diagnostic) -> str:
 def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
     if entries:
         return
-    if draft.exits or draft.sells or "bare_long" in draft.flags or "bare_short" in draft.flags:
+    if draft.exits or draft.sells or draft.bare_entries:
         draft.problem(
             "error",
             "no_entry",
