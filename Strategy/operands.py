@@ -228,8 +228,7 @@ class Operands:
             # "close > 2 sigma below the mean" may mean farther away, or above that level.
             unclear = before is not None and before.norm in prices.FARTHER_SIGNS
             return away if lies_above(away) or not unclear else None
-        if self.cursor.take(prices.MULTIPLE, noise=False):
-            pass
+        self.cursor.take(prices.MULTIPLE, noise=False)
         atr = self._indicator()
         if isinstance(atr, IndicatorRef) and self.draft.indicators[atr.id].entry.measured == "amount":
             side = self.cursor.take(prices.ABOVE_OR_BELOW)
@@ -289,8 +288,8 @@ class Operands:
             return None
         if last and column == "Close":
             offset = 0
-        if column in ("High", "Low", "Open") and self.cursor.words(spans.PRICE_OF_THE_DAY):
-            pass
+        if column in ("High", "Low", "Open"):
+            self.cursor.words(spans.PRICE_OF_THE_DAY)
         if column in ("Open", "High", "Low", "Close"):
             self.cursor.words(spans.OF_THE_DAY, noise=False)
         return self.of_a_day(Price(column=column, offset=offset or 0), start)

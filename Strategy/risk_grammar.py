@@ -161,15 +161,6 @@ class Risk:
         finally:
             cursor.reset(mark)
 
-    def value_follows(self) -> bool:
-        """Whether a value stands behind the colon, so that "Risk: 1%" is a setting, no heading."""
-        for token in self.cursor.tokens[self.cursor.position + 1 : self.cursor.position + 4]:
-            if token.kind == "nl":
-                return False
-            if token.kind == "num":
-                return True
-        return False
-
     def read(self) -> bool:
         """Read a stop, target, trailing stop, time limit, cooldown or size."""
         cursor = self.cursor

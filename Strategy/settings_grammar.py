@@ -109,18 +109,12 @@ class Settings:
         """Read one symbol. Without a leading word only what cannot be anything else."""
         cursor = self.cursor
         mark = cursor.mark()
-        if lead:
-            cursor.words(tickers.ARTICLES, noise=False)
-        elif cursor.words(tickers.OF, noise=False):
-            pass
+        cursor.words(tickers.ARTICLES if lead else tickers.OF, noise=False)
         token = cursor.kind("ticker", noise=False)
         name = token.norm if token else None
         if name is None and (word := cursor.peek()) is not None and word.kind == "word":
             if word.norm in COMPANIES:
                 name = COMPANIES[word.norm]
-                cursor.advance(1)
-            elif lead and word.norm.startswith("tk:"):
-                name = word.norm[3:].upper()
                 cursor.advance(1)
         if name is None:
             cursor.reset(mark)

@@ -32,10 +32,14 @@ def tables() -> Mapping[str, Table]:
     }
 
 
-@cache
 def trie(*of: Table) -> Mapping[str, list[Found]]:
     """Return the phrases of tables by their first word, the longest first."""
-    return of[0].by_first_word if len(of) == 1 else phrases_by_first_word(of)
+    return of[0].by_first_word if len(of) == 1 else _trie(of)
+
+
+@cache
+def _trie(of: tuple[Table, ...]) -> Mapping[str, list[Found]]:
+    return phrases_by_first_word(of)
 
 
 @cache

@@ -55,14 +55,10 @@ HELD = table("""bars held, bars in trade, bars in the trade, holding period, bar
 UNREALIZED = table("""unrealized return, unrealised return, open profit, open return, unrealized profit, unrealised profit, trade return,
     profit on the trade, the trade's return""")
 UNREALIZED_LOSS = table("unrealized loss, unrealised loss, open loss, loss on the trade, the trade's loss")
-ENTRY_PRICE = table(
-    """entry price, my entry, the entry price, purchase price, buy price, entry, cost basis, my entry price"""
-)
 BARS_HELD = table("bars held")
 OLDER_THAN = table("position is older than, trade is older than")
 HELD_FOR = table("in a position for, in the trade for, held for")
 IN_TRADE_TAIL = table("in the trade, in trade, have passed, pass")
-LATER = table("later")
 POSITION_LEAD = table("position, trade, at the latest")
 AFTER = table("after, at the end of, in, within")
 AFTER_AT_MOST = table("at most, a maximum of, maximum of, no more than, max, maximum")

@@ -35,7 +35,6 @@ RETURN = table("""return, returns, roi, price return, price performance, rate of
     price change in percent""")
 DEVIATIONS = table("""standard deviations, standard deviation, std devs, std dev, std deviations, std deviation, stdevs, stdev, stds, std,
     sds, sd, sigma, sigmas, σ, deviations, standard devs""")
-OF = table("of, on, for, applied to, from")
 SIGNS = meanings({"+": "+, plus", "-": "-, minus, less"})
 # The words of a distance by the side of X on which "2 ATR below X" is.
 SIDES = meanings({">": "above, over, higher", "<": "below, under, lower, off"})

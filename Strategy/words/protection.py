@@ -71,7 +71,6 @@ GAIN_REACHES = table(
     """reaches, exceeds, is, hits, is above, of, is more than, is over, is at least, reached, is greater than, by"""
 )
 OF_TRADE = table("profit, profits, loss, losses")
-UP_OR_DOWN = table("up, down")
 RATIO_OF = table("ratio, ratio of, of, at, is, at least, target of, target")
 TARGET_LEAD = table("and, with, set, use, or, our, my, the")
 TARGET_AT = table("is at, is, at, on")

@@ -17,8 +17,7 @@ class Table(dict[str, Any]):
     ('long', True)
     """
 
-    def __hash__(self) -> int:  # type: ignore[override]
-        return id(self)
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __or__(self, other: Mapping[str, Any]) -> Table:  # type: ignore[override]
         return Table({**self, **other})
