@@ -547,7 +547,7 @@ class Conditions:
         self.cursor.words(moving.CROSS_HAPPENS)
         mark = self.cursor.mark()
         self.cursor.symbol("(")
-        numbers = self.operands.number_list()
+        numbers = self.operands.lengths.numbers()
         self.cursor.symbol(")")
         kind = self.cursor.take(indicator_words.INDICATOR) if len(numbers) == 2 else None
         average = kind or indicator_words.PLAIN_AVERAGE
@@ -632,7 +632,7 @@ class Conditions:
         cursor = self.cursor
         new = cursor.take(moving.NEW)
         mark = cursor.mark()
-        level = self.operands.highest_or_lowest()
+        level = self.operands.prices.highest_or_lowest()
         if level is None:
             cursor.reset(mark)
             if cursor.take(moving.BREAKOUT):
@@ -666,7 +666,7 @@ class Conditions:
         """Read a comparison and the time frame before or behind it, which is that of all its indicators without one."""
         draft = self.draft
         draft.frame_behind, since = None, len(draft.pairs)
-        leading = self.operands.leading_frame() if not draft.exact else None
+        leading = self.operands.frames.leading() if not draft.exact else None
         found = self._comparison()
         if found is None or draft.exact:
             return found
@@ -680,7 +680,7 @@ class Conditions:
         if behind is not None and behind[0] > draft.predicate_at:
             return on_frame(draft, found, behind[1], since)
         mark = self.cursor.mark()
-        frame = self.operands.trailing_frame(bare=True)
+        frame = self.operands.frames.trailing(bare=True)
         moved = on_frame(draft, found, frame, since) if frame is not None else None
         if moved is None:
             self.cursor.reset(mark)

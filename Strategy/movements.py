@@ -187,7 +187,7 @@ class Movements:
             since = cursor.words(spans.SINCE_YESTERDAY)
             if since in spans.THAN_YESTERDAY and self._of_last_day(subject):
                 return Compare(
-                    left=subject, op=">" if way == "rising" else "<", right=self.operands.of_last_day("Close")
+                    left=subject, op=">" if way == "rising" else "<", right=self.operands.prices.of_last_day("Close")
                 )
             if since:
                 bars = 1
@@ -283,7 +283,7 @@ class Movements:
 
     def level_reached(self) -> AnyCondition | None:
         """Read the level of "sell at RSI 70"."""
-        named = self.operands.oscillator_and_level()
+        named = self.operands.indicators.oscillator_and_level()
         return None if named is None else self._reached(*named)
 
     def touch(self) -> AnyCondition | None:
@@ -443,7 +443,7 @@ class Movements:
         cursor.words(moving.MAKES_EXTREME)
         if not cursor.take(moving.NEW):
             return None
-        level = self.operands.highest_or_lowest()
+        level = self.operands.prices.highest_or_lowest()
         if level is None:
             return None
         if pronoun and not isinstance(subject, Price) and not self._had_extremes(subject):

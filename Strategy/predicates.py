@@ -25,11 +25,12 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY
+from Strategy.average_grammar import MOST_BARS
 from Strategy.choices import Choices, How, combined
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.movements import Movements
-from Strategy.operands import MOST_BARS, Operands
+from Strategy.operands import Operands
 from Strategy.units import Units
 from Strategy.words import accounts, comparing, indicator_words, joins, moving, prices, small, spans
 
@@ -67,7 +68,7 @@ class Predicates:
         cursor.words(small.IT_IS, small.IT)
         op = cursor.take(comparing.ABOVE)
         direction = cursor.take(comparing.CROSS) if op is None else None
-        named = self.operands.oscillator_and_level() if op or direction else None
+        named = self.operands.indicators.oscillator_and_level() if op or direction else None
         if named is None:
             return None
         oscillator, level = named
@@ -404,15 +405,19 @@ class Predicates:
         cursor = self.cursor
         start = cursor.position
         if cursor.words(prices.IT_WAS) and isinstance(subject, Price | IndicatorRef):
-            back = self.operands.offset()
+            back = self.operands.prices.offset()
             return [] if back is None else [subject.model_copy(update={"offset": subject.offset + back})]
         mark = cursor.mark()
-        if self._is_price(subject) and (named := self.operands.oscillator_and_level()) is not None:
+        if self._is_price(subject) and (named := self.operands.indicators.oscillator_and_level()) is not None:
             self._ask_of_level(start, *named)
             return [named[0]]
-        back = self.operands.offset() if isinstance(subject, Price | IndicatorRef) else None
+        back = self.operands.prices.offset() if isinstance(subject, Price | IndicatorRef) else None
         if back and isinstance(subject, Price | IndicatorRef):  # "lower than 5 days ago"
-            return [self.operands.of_a_day(subject.model_copy(update={"offset": subject.offset + back}), mark.position)]
+            return [
+                self.operands.prices.of_a_day(
+                    subject.model_copy(update={"offset": subject.offset + back}), mark.position
+                )
+            ]
         cursor.reset(mark)
         # "RSI < 50 and 20 SMA > ...": the 50 is a level, not an average's length.
         one = None if self._is_price(subject) else self.operands.operand()
@@ -634,7 +639,7 @@ class Predicates:
             mark = self.cursor.mark()
             op = self.cursor.take(comparing.ABOVE, noise=False)
             start = self.cursor.position
-            named = self.operands.oscillator_and_level() if op and self._is_price(last.right) else None
+            named = self.operands.indicators.oscillator_and_level() if op and self._is_price(last.right) else None
             if named is not None:
                 self._ask_of_level(start, *named)
             right = named[0] if named else self.operands.operand() if op else None

@@ -85,10 +85,10 @@ class Risk:
         cursor.symbol("*")
         known = self.draft.indicators
         operands = Operands(cursor, self.draft)
-        ref = operands._numbered_indicator() if cursor.looking_at(spans.UNIT) is None else None
+        ref = operands.indicators.numbered() if cursor.looking_at(spans.UNIT) is None else None
         if ref is None:
             inner = cursor.mark()
-            ref = operands._indicator()
+            ref = operands.indicators.indicator()
             if ref is None:
                 cursor.reset(inner)
         atr = self.draft.indicators[ref.id] if isinstance(ref, IndicatorRef) else None
@@ -344,7 +344,7 @@ class Risk:
         cursor = self.cursor
         mark, known = cursor.mark(), self.draft.indicators
         ref = (
-            Operands(cursor, self.draft)._indicator()
+            Operands(cursor, self.draft).indicators.indicator()
             if cursor.looking_at(indicator_words.INDICATOR) == indicator_words.TRUE_RANGE
             else None
         )

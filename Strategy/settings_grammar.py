@@ -131,7 +131,7 @@ class Settings:
         cursor.take(tickers.TF_LEAD)
         cursor.symbol(":")
         operands = Operands(cursor, self.draft)
-        frame = operands._frame()
+        frame = operands.frames.frame()
         if frame is None:
             token = cursor.number(percent=False)
             unit = cursor.take(spans.UNIT, noise=False) if token else None

@@ -110,8 +110,6 @@ class Statements:
             self.draft.problem("error", "no_action", "text", f"{several} without an order", "Say what to do: buy, sell")
             self.draft.ask("What shall be done when the conditions are true: buy, sell, or go short?")
 
-    # Boundaries ----------------------------------------------------------------------------
-
     def at_boundary(self) -> bool:
         """Whether another statement starts here, so that the condition before it is over."""
         cursor = self.cursor
@@ -132,7 +130,7 @@ class Statements:
             if cursor.words(orders.NO_NEW_TRADES):
                 return True
             cursor.reset(mark)
-            if self.conditions.operands.leading_frame() is None and cursor.take(joins.WHEN, joins.WHILE):
+            if self.conditions.operands.frames.leading() is None and cursor.take(joins.WHEN, joins.WHILE):
                 # "and when X, sell" starts a statement of its own when an action follows X.
                 return self._action_follows()
             return False
@@ -147,10 +145,6 @@ class Statements:
         cursor.symbol(",")
         cursor.take(joins.THEN)
         return self._take_action() is not None
-
-    # Sections ------------------------------------------------------------------------------
-
-    # Rules ---------------------------------------------------------------------------------
 
     def _take_action(self) -> Action | None:
         """Take the words of an action: what is done, and to which side."""
@@ -753,8 +747,6 @@ class Statements:
             return True
         return False
 
-    # Reversal, otherwise, while --------------------------------------------------------------
-
     def _reversal(self) -> bool:
         if self.cursor.take(orders.REVERSE):
             self.draft.reversing = True
@@ -940,8 +932,6 @@ class Statements:
             if token.norm in joins.ELSE:
                 return True
         return False
-
-    # Time filters ----------------------------------------------------------------------------
 
     def _global_filter(self) -> bool:
         """Read "Only trade when the close is above the 200-day SMA", "no trades while ADX < 20"."""
