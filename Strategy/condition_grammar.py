@@ -29,12 +29,13 @@ from Backtest.indicators import REGISTRY
 from Backtest.timeframes import in_words
 from Strategy.bar_shapes import BarShapes
 from Strategy.chart_frames import on_frame
+from Strategy.choices import combined
 from Strategy.clock_grammar import Clock
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.operands import Operands
 from Strategy.piercing import pierced
-from Strategy.predicates import Predicates, joined
+from Strategy.predicates import Predicates
 from Strategy.price_moves import PriceMoves
 from Strategy.pronouns import Pronouns
 from Strategy.words import candles, comparing, durations, indicator_words, joins, moving, small, spans
@@ -102,9 +103,9 @@ class Conditions:
                 groups += pending
                 comma_list = False
             else:
-                groups.append(joined(pending))
+                groups.append(combined("all", pending))
             pending = more
-        groups.append(joined(pending))
+        groups.append(combined("all", pending))
         if len(groups) == 1:
             return groups[0]
         either = self._with_both(AnyOf(conditions=groups))
@@ -769,7 +770,7 @@ class Conditions:
     def _cross_without_subject(self) -> AnyCondition | None:
         """Read "a cross above the 50 SMA" and "crossover of the 10 and 20 EMA"."""
         cursor = self.cursor
-        if (broken := self.predicates.break_of()) is not None:
+        if (broken := self.predicates.crosses.break_of()) is not None:
             return broken
         cursor.skip_noise()
         verb = token.norm if (token := cursor.peek()) else ""
@@ -779,7 +780,7 @@ class Conditions:
             if right is None or isinstance(right, Value):
                 return None
             close = Price(column="Close")
-            found = self.predicates.passed(close, direction, right, verb)
+            found = self.predicates.crosses.passed(close, direction, right, verb)
             self.draft.subject = close
             self.draft.worded += (found,) if isinstance(found, Compare) else ()
             self.draft.pairs += ((close, right, "cross" if isinstance(found, Cross) else "level"),)
@@ -798,7 +799,7 @@ class Conditions:
                 cursor.reset(mark)
                 start = cursor.position
                 if cursor.take(comparing.CROSSES):
-                    either = not word and self.predicates.names_no_way(start)
+                    either = not word and self.predicates.crosses.names_no_way(start)
                     cursor.words(small.OF, small.BETWEEN, small.ON, small.IN)
                     if (name := cursor.take(indicator_words.SIGNALLED)) is not None:
                         return self._signal_cross(name)
@@ -806,7 +807,7 @@ class Conditions:
                     if len(pair) == 1 and cursor.words(small.AND, small.WITH, small.OVER):
                         pair += self.operands.several()
                     if len(pair) == 2:
-                        return self.predicates.undirected(pair[0], pair[1], either=either)
+                        return self.predicates.crosses.undirected(pair[0], pair[1], either=either)
             finally:
                 self.draft.rising_side = before
         return None
@@ -816,7 +817,7 @@ class Conditions:
         self.draft.assume_usual(REGISTRY[name], {})
         text = f"A {name} crossover is the {name} line crossing its signal line"
         self.draft.assume("macd_cross", text, "the zero line", "entry_rules")
-        return self.predicates.undirected(line, line.model_copy(update={"output": "signal"}))
+        return self.predicates.crosses.undirected(line, line.model_copy(update={"output": "signal"}))
 
     def _both_cross(self, subjects: list[AnyOperand]) -> AnyCondition | None:
         """Read "the 10 and 20 EMA cross", "SMA 10 and SMA 20 cross", "10/20 EMA crossover"."""
@@ -828,7 +829,7 @@ class Conditions:
             return Cross(left=subjects[0], direction="below", right=subjects[1])
         start = cursor.position
         if len(subjects) == 2 and cursor.take(comparing.CROSSES) and not cursor.looking_at(comparing.ABOVE):
-            either, after = self.predicates.names_no_way(start), cursor.mark()
+            either, after = self.predicates.crosses.names_no_way(start), cursor.mark()
             if cursor.looking_at(indicator_words.INDICATOR):
                 cursor.reset(after)
                 cursor.reset(mark)
@@ -840,6 +841,6 @@ class Conditions:
                     direction=direction,
                     right=subjects[1],
                 )
-            return self.predicates.undirected(subjects[0], subjects[1], either=either)
+            return self.predicates.crosses.undirected(subjects[0], subjects[1], either=either)
         cursor.reset(mark)
         return None

@@ -17,13 +17,13 @@ from Backtest.canonical import (
     Side,
     Time,
 )
+from Strategy.choices import combined
 from Strategy.condition_grammar import Conditions
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.exit_grammar import Exits
 from Strategy.layout import Layout
 from Strategy.lexer import Token
-from Strategy.predicates import joined
 from Strategy.risk_grammar import Risk
 from Strategy.settings_grammar import Settings
 from Strategy.words import (
@@ -696,7 +696,7 @@ class Statements:
         return (
             AnyOf(conditions=list(self.draft.listed))
             if some and len(self.draft.listed) > 1
-            else joined(list(self.draft.listed))
+            else combined("all", list(self.draft.listed))
         )
 
     def _listed_action(self) -> bool:
