@@ -150,7 +150,7 @@ class Exits:
         if found is None:
             self.cursor.reset(mark)
         elif self.cursor.tokens[mark.position].norm in joins.BUT_OR_ONLY:
-            self.conditions.whose_limit(mark.position, apart=False)
+            self.conditions.limits.whose(mark.position, apart=False)
         return found
 
     def for_short(self, side: Side | None, start: Mark, read: Callable[[], AnyCondition | None]) -> AnyCondition | None:

@@ -648,12 +648,12 @@ class Statements:
     def _whole_condition(self) -> AnyCondition | None:
         """Read a condition that names its own subject: "up" alone is none."""
         self.draft.subject = None
-        self.conditions.elliptic = False
+        self.conditions.comparisons.elliptic = False
         self.conditions.any_listed = self.draft.any_of is True and self.draft.section is not None
         try:
             return self.conditions.condition()
         finally:
-            self.conditions.elliptic, self.conditions.any_listed = True, False
+            self.conditions.comparisons.elliptic, self.conditions.any_listed = True, False
 
     def _listed_condition(self) -> bool:
         """Keep a condition on a line of its own for "if all are true, buy" below it."""
