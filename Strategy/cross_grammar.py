@@ -25,7 +25,7 @@ from Strategy.right_sides import RightSides
 from Strategy.words import accounts, comparing, small
 
 
-def _parts(condition: AnyCondition) -> tuple[AnyCondition, ...]:
+def parts_of(condition: AnyCondition) -> tuple[AnyCondition, ...]:
     """Return the comparisons that were read of one predicate."""
     inner = condition.condition if isinstance(condition, Not) else condition
     return tuple(inner.conditions) if isinstance(inner, All | AnyOf) else (inner,)
@@ -69,7 +69,7 @@ class Crosses:
         if found is None:
             return None
         if not verb.startswith("cross"):
-            self.draft.worded += _parts(found)
+            self.draft.worded += parts_of(found)
         behind = comparing.FROM_BELOW if direction == "above" else comparing.FROM_ABOVE
         self.cursor.words(behind, noise=False)
         return self._and_level(subject, found)

@@ -261,6 +261,20 @@ class Draft:
             return self.entries[-1][0]
         return self.block_side
 
+    def begin_rule(self, kind: str, side: Side | None) -> None:
+        """Begin a rule: words without a direction follow it, upward to buy and downward to sell."""
+        sells = kind in ("exit", "sell")
+        self.behind_entry, self.exit_rule = False, sells
+        self.rising_side = (side != "short") != sells
+        self.repeat = self.subject = None
+
+    def end_rule(self, position: int, kind: str) -> None:
+        """Remember where an entry ends, or an exit."""
+        if kind == "enter":
+            self.entry_end, self.way_out_end = position, None
+        else:
+            self.way_out_end = position
+
     def mentioned(self, *, besides: AnyOperand | None = None) -> AnyOperand | None:
         """Return what was last compared, other than one operand: what "it" stands for."""
         return next((m for m in reversed(self.mentions) if m != besides), None)

@@ -16,7 +16,7 @@ from Backtest.canonical import (
     Value,
 )
 from Strategy.choices import combined
-from Strategy.cross_grammar import _parts
+from Strategy.cross_grammar import parts_of
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.operands import Operands
@@ -63,7 +63,7 @@ class Levels:
         if found is None:
             return None
         if sign is not None and sign.kind == "word" and op in ("<", ">"):
-            self.draft.worded += _parts(found)
+            self.draft.worded += parts_of(found)
         return self._chained(self._by_percent(self._at_extreme(found)))
 
     def _at_extreme(self, found: AnyCondition) -> AnyCondition:
