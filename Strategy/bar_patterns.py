@@ -111,7 +111,7 @@ class BarPatterns:
         breakout = cursor.take(moving.BREAKOUT, noise=False)
         if not (new or breakout):
             return None
-        return self.movements.beyond(Price(column="Close"), level)
+        return self.movements.extremes.beyond(Price(column="Close"), level)
 
     def _breakout_of(self) -> AnyCondition | None:
         """Read the rest of "a Donchian breakout of 20 days", upward to buy and downward to sell."""
@@ -123,4 +123,4 @@ class BarPatterns:
             return None
         name = indicator_words.EXTREMES["high" if self.draft.rising_side else "low"]
         level = self.draft.indicator(name, {"timeperiod": self.draft.bars(token.value, unit)})
-        return self.movements.beyond(Price(column="Close"), level.model_copy(update={"offset": 1}))
+        return self.movements.extremes.beyond(Price(column="Close"), level.model_copy(update={"offset": 1}))

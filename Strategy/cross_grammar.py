@@ -82,7 +82,7 @@ class Crosses:
         Such a high moves on with each bar, and the close of a bar lies below its own high: whatever comes next to close
         above it breaks it.
         """
-        if verb in comparing.BREAKING and self.movements.is_extreme_before(subject, direction, right):
+        if verb in comparing.BREAKING and self.movements.extremes.is_before(subject, direction, right):
             return Compare(left=subject, op=">" if direction == "above" else "<", right=right)
         return Cross(left=subject, direction=direction, right=right)
 
@@ -92,7 +92,7 @@ class Crosses:
         mark = cursor.mark()
         said = cursor.words(comparing.BREAK_OF)
         right = self.operands.operand() if said else None
-        edge = self.movements.edge(right) if right is not None else None
+        edge = self.movements.extremes.edge(right) if right is not None else None
         if right is None or edge is None:
             cursor.reset(mark)
             return None
@@ -155,7 +155,7 @@ class Crosses:
                 return combined(how, [Cross(left=subject, direction=way, right=right) for right in rights])
             return combined(how, [self._any_way(subject, way, right, either=either) for right in rights])
         extreme = isinstance(rights[0], IndicatorRef) and self.draft.indicators[rights[0].id].entry.is_extreme
-        edge = self.movements.edge(rights[0])
+        edge = self.movements.extremes.edge(rights[0])
         if edge is not None and (breaks or not extreme):
             found = self.passed(subject, "above" if edge == "High" else "below", rights[0], verb)
             self.draft.worded += (found,) if isinstance(found, Compare) else ()

@@ -15,14 +15,14 @@ from Backtest.canonical import (
     Price,
     Rising,
     Value,
-    walk,
 )
-from Backtest.indicators import REGISTRY
 from Backtest.timeframes import in_words, is_intraday, seconds
 from Strategy.cursor import Cursor
 from Strategy.draft import UNIT_SECONDS, Draft
+from Strategy.extreme_grammar import Extremes
 from Strategy.operands import Operands
-from Strategy.words import Table, comparing, indicator_words, moving, prices, small, spans
+from Strategy.touch_grammar import Touches
+from Strategy.words import Table, comparing, moving, prices, small, spans
 
 
 class Movements:
@@ -32,6 +32,8 @@ class Movements:
         self.cursor = cursor
         self.draft = draft
         self.operands = operands
+        self.extremes = Extremes(cursor, draft, operands)
+        self.touches = Touches(cursor, draft, operands, self.extremes)
 
     def span(self, lead: Table, *, need_last: bool = False) -> int | None:
         cursor = self.cursor
@@ -280,250 +282,3 @@ class Movements:
             "error", "no_reference", "text", message, "Say since when: over 3 days, from the 20-day high"
         )
         self.draft.ask(f"Over how many bars, or from which price, shall it be {way} {percent:g}%?")
-
-    def level_reached(self) -> AnyCondition | None:
-        """Read the level of "sell at RSI 70"."""
-        named = self.operands.indicators.oscillator_and_level()
-        return None if named is None else self._reached(*named)
-
-    def touch(self) -> AnyCondition | None:
-        """Read the level of "exit at the middle band"."""
-        mark = self.cursor.mark()
-        found = self._touched(Price(column="Close"))
-        if not isinstance(found, Compare) or isinstance(found.right, Value):
-            self.cursor.reset(mark)
-            return None
-        return found
-
-    def touch_of_line(self) -> AnyCondition | None:
-        """Read the line of "take profit at the middle band": an indicator that lies among the prices."""
-        mark = self.cursor.mark()
-        found = self.touch()
-        right = found.right if isinstance(found, Compare) else None
-        item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
-        if item is None or item.entry.scale != "price" or item.entry.of_bar_before:
-            self.cursor.reset(mark)
-            return None
-        return found
-
-    def touch_of_entry(self) -> AnyCondition | None:
-        """Read the band of "buy at the lower band"; ask from which side the price is to reach a line that has no outer side."""
-        start = self.cursor.position
-        found = self.touch_of_line()
-        right = found.right if isinstance(found, Compare) else None
-        if not isinstance(right, IndicatorRef) or right.output in ("lower", "upper"):
-            return found
-        if self.draft.indicators[right.id].entry.is_extreme:
-            return found
-        self._ask_of_side(start)
-        return found
-
-    def _ask_of_side(self, start: int) -> None:
-        said = " ".join(t.norm + "%" * t.percent for t in self.cursor.tokens[start : self.cursor.position])
-        said = said.removeprefix("the ").replace(" ( ", "(").replace(" )", ")")
-        message = f"'At the {said}' does not say from which side the price reaches it"
-        self.draft.problem("error", "side_of_line", "text", message, f"Say: when the price crosses above the {said}")
-        choices = "from above (the low touches it), from below (the high touches it), or a cross"
-        self.draft.ask(f"How shall the price reach the {said}: {choices}?")
-
-    def touched_level(self, subject: AnyOperand) -> AnyCondition | None:
-        if self.cursor.take(moving.BOUNCES):
-            return self._bounced(subject)
-        if not self.cursor.take(moving.TOUCHES):
-            return None
-        return self._touched(subject, new=self.cursor.previous_word() not in moving.TOUCHING)
-
-    def _bounced(self, subject: AnyOperand) -> AnyCondition | None:
-        """Read "bounces off the SMA(50)": on one bar the low is at or below it and the close above; mirrored off a line above."""
-        start = self.cursor.position
-        level = self.operands.operand()
-        if level is None:
-            return None
-        if isinstance(subject, IndicatorRef) or isinstance(level, Value):
-            said = " ".join(t.norm for t in self.cursor.tokens[start : self.cursor.position])
-            message = f"'Bounces off {said}' does not say how it gets there and away again"
-            remedy = f"Say: falls below {said} and then crosses above {said} within 3 bars"
-            self.draft.problem("error", "bounce", "text", message, remedy)
-            self.draft.ask(
-                f"What is 'bounces off {said}': a cross above it, or a fall to it and a rise within how many bars?"
-            )
-            return Cross(left=subject, direction="above", right=level)
-        lower = self._is_lower(level)
-        near, beyond, away = ("low", "at or below", "above") if lower else ("high", "at or above", "below")
-        text = f"A bounce off a level is one bar with its {near} {beyond} the level and its close {away} it"
-        self.draft.assume("bounce", text, "a touch on one bar, the bounce on a later one")
-        touch = Compare(left=Price(column="Low" if lower else "High"), op="<=" if lower else ">=", right=level)
-        return All(conditions=[touch, Compare(left=Price(column="Close"), op=">" if lower else "<", right=level)])
-
-    def edge(self, operand: AnyOperand) -> str | None:
-        """Return High or Low where an operand is that of a bar, of the last day, or the extreme of several bars."""
-        if isinstance(operand, Price):
-            return operand.column if operand.column in ("High", "Low") else None
-        item = self.draft.indicators[operand.id] if isinstance(operand, IndicatorRef) else None
-        if item is None:
-            return None
-        of_day = (
-            item.name == indicator_words.PLAIN_AVERAGE
-            and item.params["timeperiod"] == 1
-            and item.source_name in ("High", "Low")
-        )
-        return item.source_name if of_day else {"high": "High", "low": "Low"}.get(item.entry.extreme)
-
-    def is_extreme_before(self, subject: AnyOperand, direction: str, level: AnyOperand) -> bool:
-        """Whether a level is a high of the bars before that lay at or above the subject itself, or a low at or below it.
-
-        So is one at a distance, "1% above yesterday's high". One of a coarser time frame stands still from bar to bar.
-        """
-        if isinstance(level, Math):
-            base, distance = (level.right, level.left) if isinstance(level.left, Value) else (level.left, level.right)
-            far = not any(isinstance(node, Price) or self._is_of_price(node) for node in walk(distance))
-            return far and level.op != "/" and self.is_extreme_before(subject, direction, base)
-        if not isinstance(level, Price | IndicatorRef) or not level.offset:
-            return False
-        side = "High" if direction == "above" else "Low"
-        beyond = {side}  # what lay beyond the subject on each of the bars before
-        if isinstance(subject, Price) and subject.column != "Volume":
-            beyond |= {subject.column}
-        elif not isinstance(subject, Price | IndicatorRef) or self._is_of_price(subject):
-            return False  # any other high, said of volume or an oscillator, is its own
-        if isinstance(level, Price):
-            return isinstance(subject, Price) and level.column in beyond
-        item = self.draft.indicators[level.id]
-        if item.entry.extreme == "both":
-            return item.timeframe is None and level.output == ("upper" if direction == "above" else "lower")
-        extreme = item.entry.extreme == ("high" if direction == "above" else "low")
-        return extreme and item.timeframe is None and item.source_name in beyond
-
-    def _is_of_price(self, node: object) -> bool:
-        """Whether an operand is an indicator that lies among the prices."""
-        return isinstance(node, IndicatorRef) and self.draft.indicators[node.id].entry.scale == "price"
-
-    def _touched(self, subject: AnyOperand, *, new: bool = True) -> AnyCondition | None:
-        """Read the level of a touch; where `new`, that of a high or low of several bars is a new one: "hits the 20-day low"."""
-        start = self.cursor.position
-        right = self.operands.operand()
-        if right is None:
-            return None
-        lower = self._is_lower(right)
-        share = right.left if isinstance(right, Math) and right.op == "*" else None
-        of_both = self.draft.exit_rule and len({side for side, _ in self.draft.entries}) == 2
-        unclear = isinstance(share, Value) and (of_both or lower == (share.value > 1))
-        if unclear and not self.draft.exact:
-            self._ask_of_side(start)  # "reaches the SMA(50) plus 2%" to buy, which may be from below as well
-        if isinstance(subject, IndicatorRef) or isinstance(right, Value):
-            if isinstance(subject, IndicatorRef) and isinstance(right, Value):
-                return self._reached(subject, right)
-            return None
-        if new and isinstance(right, IndicatorRef) and self.draft.indicators[right.id].entry.is_extreme:
-            return self.beyond(Price(column="Close"), right)
-        side = Price(column="Low" if lower else "High")
-        word = "low" if lower else "high"
-        self.draft.assume("touch", f"A touch is the bar's {word} at or beyond the level", "the close at or beyond it")
-        return Compare(left=side, op="<=" if lower else ">=", right=right)
-
-    def _reached(self, subject: IndicatorRef, level: Value) -> AnyCondition:
-        """Return the condition of a level that is reached from the middle of an indicator's range."""
-        entry = REGISTRY[self.draft.indicators[subject.id].name]
-        middle = sum(entry.bounds) / 2 if entry.bounds else 0.0
-        lower = level.value < middle or (level.value == middle and self.draft.rising_side)
-        return Compare(left=subject, op="<=" if lower else ">=", right=level)
-
-    def _is_lower(self, right: AnyOperand) -> bool:
-        """Whether a level is reached from above: the lower band, a support, a low; of others that to buy."""
-        side = (right.output or "").partition("_")[0] if isinstance(right, IndicatorRef) else ""
-        if side in ("lower", "support", "upper", "resistance"):
-            return side in ("lower", "support")
-        edge = self.edge(right)
-        return self.draft.rising_side if edge is None else edge == "Low"
-
-    def reaches_extreme(self, subject: AnyOperand) -> AnyCondition | None:
-        """Read "makes a new 20-day high", "is at its 52-week low"."""
-        cursor = self.cursor
-        pronoun = cursor.previous_word() in small.IT
-        cursor.words(moving.MAKES_EXTREME)
-        if not cursor.take(moving.NEW):
-            return None
-        level = self.operands.prices.highest_or_lowest()
-        if level is None:
-            return None
-        if pronoun and not isinstance(subject, Price) and not self._had_extremes(subject):
-            self.draft.assume("pronoun", "What makes a new high or low is the price", "the indicator before it")
-            subject = Price(column="Close")
-        return self.beyond(subject, self._of_its_own(subject, level))
-
-    def _had_extremes(self, subject: AnyOperand) -> bool:
-        """Whether something was compared with its own highest or lowest before: "OBV makes a new high … it makes a new low"."""
-        levels = [self.draft.indicators.get(right.id) for left, right, _ in self.draft.pairs if left == subject and isinstance(right, IndicatorRef)]  # fmt: skip
-        return any(item is not None and item.entry.is_extreme for item in levels)
-
-    def is_extreme(self, subject: AnyOperand) -> AnyCondition | None:
-        """Read "is the lowest close of the last 5 days": this bar is among the bars counted."""
-        cursor = self.cursor
-        kind = cursor.take(moving.HIGHEST_OR_LOWEST)
-        if kind is None or not isinstance(subject, Price | IndicatorRef) or subject.offset:
-            return None
-        cursor.words(moving.EXTREME_NOUN, noise=False)
-        if not cursor.words(spans.OF_EXTREME, noise=False):
-            return None
-        token = cursor.number(percent=False)
-        unit = cursor.take(spans.UNIT, noise=False) if token else None
-        if token is None or unit is None or (isinstance(subject, IndicatorRef) and subject.output):
-            return None
-        high = kind == "high"
-        if isinstance(subject, IndicatorRef) and (frame := self.draft.indicators[subject.id].timeframe) is not None:
-            return self._extreme_of_frame(subject, frame, token.value, unit, high=high)
-        source = subject.column if isinstance(subject, Price) else subject.id
-        bars = self.draft.bars(token.value, unit)
-        level = self.draft.indicator(
-            indicator_words.EXTREMES["high" if high else "low"], {"timeperiod": bars}, source=source
-        )
-        return Compare(left=subject, op=">=" if high else "<=", right=level)
-
-    def _extreme_of_frame(
-        self, subject: IndicatorRef, frame: str, count: float, unit: str, *, high: bool
-    ) -> AnyCondition | None:
-        """Return "the weekly close is the highest in 10 weeks", counted in the bars of its own time frame."""
-        item = self.draft.indicators[subject.id]
-        own = item.name == indicator_words.PLAIN_AVERAGE and item.params["timeperiod"] == 1 and count.is_integer()
-        if not own or {"1d": "day", "1wk": "week", "1mo": "month", "1h": "hour"}.get(frame) != unit:
-            return None
-        name = indicator_words.EXTREMES["high" if high else "low"]
-        level = self.draft.indicator(name, {"timeperiod": int(count)}, source=item.source_name, timeframe=frame)
-        return Compare(left=subject, op=">=" if high else "<=", right=level)
-
-    def _of_its_own(self, subject: AnyOperand, level: AnyOperand) -> AnyOperand:
-        """Return the highest or lowest of volume or of an indicator in place of the price's."""
-        if isinstance(subject, Price) and subject.column == "Volume":
-            source = "Volume"
-        elif isinstance(subject, IndicatorRef) and subject.output is None:
-            source = subject.id
-        else:
-            if isinstance(subject, IndicatorRef):
-                self._ask_of_line(subject)
-            return level
-        if not isinstance(level, IndicatorRef):
-            return subject.model_copy(update={"offset": subject.offset + 1})
-        extreme = self.draft.indicators[level.id]
-        own = self.draft.indicator(extreme.name, dict(extreme.params), source=source)
-        return own.model_copy(update={"offset": level.offset})
-
-    def _ask_of_line(self, subject: IndicatorRef) -> None:
-        """Ask about a new high of one of an indicator's several lines, whose own highest cannot be told."""
-        name = self.draft.indicators[subject.id].name
-        message = f"The highest or lowest of a line of {name}, which has several, is not supported"
-        self.draft.problem(
-            "error", "line_extreme", "text", message, "Compare the line with a level, or with another line"
-        )
-        self.draft.ask(f"{message}. With what shall it be compared?")
-
-    def beyond(self, subject: AnyOperand, level: AnyOperand) -> AnyCondition:
-        """A new high is a close above the level of the bars before it, a new low a close below."""
-        high = True
-        if isinstance(level, IndicatorRef):
-            high = self.draft.indicators[level.id].entry.extreme == "high"
-        word = "high" if high else "low"
-        self.draft.assume(
-            "new_extreme", f"A new {word} is a close beyond the previous {word}", "a touch within the bar"
-        )
-        self.draft.pairs += ((subject, level, "level"),)
-        return Compare(left=subject, op=">" if high else "<", right=level)

@@ -121,14 +121,16 @@ class Orders:
     def _band_ahead(self) -> bool:
         """Whether "at the upper band" comes. Takes nothing."""
         mark = self.cursor.mark()
-        found = self.cursor.words(small.AT, noise=False) and self.conditions.predicates.movements.touch_of_line()
+        found = (
+            self.cursor.words(small.AT, noise=False) and self.conditions.predicates.movements.touches.touch_of_line()
+        )
         self.cursor.reset(mark)
         return bool(found)
 
     def _size_ahead(self) -> bool:
         """Whether "100 shares" comes, as in "short 100 shares when ...". Takes nothing."""
         mark = self.cursor.mark()
-        found = self.cursor.looking_at_number() and self.risk.size_of_order()
+        found = self.cursor.looking_at_number() and self.risk.sizes.size_of_order()
         self.cursor.reset(mark)
         return bool(found)
 
@@ -149,7 +151,7 @@ class Orders:
                 self.draft.fill_at_close("enter" if action[0] == "enter" else "exit")
                 self.draft.at_close = True
                 continue
-            if self.risk.size_of_order() if action[0] == "enter" else self.risk.whole_position():
+            if self.risk.sizes.size_of_order() if action[0] == "enter" else self.risk.sizes.whole_position():
                 continue
             if self.settings.symbol_list():
                 continue

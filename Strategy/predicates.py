@@ -165,7 +165,7 @@ class Predicates:
             cursor.reset(mark)
         for reader in (
             self._trend, self._signed, self.movements.turns, self.crosses.directed, self.movements.within_percent, self.movements.percent_beyond, self.operands.deviations.beyond, self.levels.between, self.levels.level,
-            self.movements.extreme, self.movements.percent_move, self.movements.touched_level, self.movements.reaches_extreme, self.movements.is_extreme, self.crosses.plain, self.movements.moves, self.levels.multiple,
+            self.movements.extreme, self.movements.percent_move, self.movements.touches.touched_level, self.movements.extremes.reaches, self.movements.extremes.holds, self.crosses.plain, self.movements.moves, self.levels.multiple,
         ):  # fmt: skip
             found = cursor.attempt(partial(reader, subject))
             if found is not None:

@@ -213,9 +213,9 @@ class Statements:
         at = condition is None and self.cursor.words(small.AT, small.WITH, small.IN, noise=False)
         if condition is None and (at or self.cursor.previous_word() in small.ON):
             movements = self.conditions.predicates.movements
-            condition = movements.level_reached() or self.conditions.condition()
+            condition = movements.touches.level_reached() or self.conditions.condition()
             if condition is None:
-                condition = movements.touch() if kind != "enter" else movements.touch_of_entry()
+                condition = movements.touches.touch() if kind != "enter" else movements.touches.touch_of_entry()
         return condition
 
     def _target_line(self) -> bool:
@@ -231,7 +231,7 @@ class Statements:
             return False
         self.draft.begin_rule("exit", None)
         start = cursor.mark()
-        touch = self.conditions.predicates.movements.touch_of_line
+        touch = self.conditions.predicates.movements.touches.touch_of_line
         condition = touch()
         if condition is None:
             return False
@@ -364,7 +364,7 @@ class Statements:
     def _is_label(self) -> bool:
         """Whether a colon or a dash behind an action announces what follows: "RSI < 30, Exit: RSI > 70"."""
         mark = self.cursor.mark()
-        announced = self.cursor.symbol(":", "=", "-") is not None and not self.risk.size_of_order()
+        announced = self.cursor.symbol(":", "=", "-") is not None and not self.risk.sizes.size_of_order()
         self.cursor.reset(mark)
         return announced
 
