@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from Backtest.canonical import IndicatorRef, Side
-from Backtest.instruments import asset_class
 from Strategy.cursor import Cursor, Mark
 from Strategy.draft import Draft
 from Strategy.holding import Holding
@@ -29,7 +28,6 @@ from Strategy.words import (
 )
 
 Level = dict[str, Any]
-_METALS = ("XAU", "XAG", "XPT", "XPD")  # a lot of gold is 100 ounces, and one of silver 5,000
 _SIDES: tuple[Side, ...] = ("long", "short")
 LEAST_SHARE = 50  # in percent of the entry's price: what is less is a distance from it
 
@@ -488,19 +486,3 @@ class Risk:
         cursor.take(protection.TARGET, noise=False)
         self.draft.set_risk("take_profit", {"type": "risk_reward", "ratio": ratio})
         return True
-
-
-def settle_lots(draft: Draft) -> None:
-    """Say what lots were taken for, and ask how many units they are where something else than currency pairs is traded."""
-    traded = draft.symbols or ((draft.traded,) if draft.traded else ())
-    other = [symbol for symbol in traded if asset_class(symbol) != "fx" or symbol.startswith(_METALS)]
-    for said, units in dict.fromkeys(draft.lots):
-        if traded and not other:
-            named = {10_000: "mini lot", 1_000: "micro lot", 100: "nano lot"}.get(int(units), "lot")
-            text = f"A {named} of a currency pair is {units:,.0f} units: {said}"
-            draft.assume("lot", text, "one unit", "risk.position_size")
-            continue
-        of = f"of {other[0]}" if other else "where no currency pair is named"
-        message = f"{said!r} {of} does not say how many units that are; a lot of a currency pair is 100,000"
-        draft.problem("error", "lot", "text", message, "Say it in units, shares or contracts, such as: 100 shares")
-        draft.ask(f"How many units, shares or contracts are {said!r} {of}?")

@@ -196,35 +196,3 @@ class Settings:
             return False
         self.draft.set_execution("risk_free_rate", round(token.value / 100, 12))
         return True
-
-
-def settle_spread(draft: Draft) -> None:
-    """Make one spread of what was said as spread and as slippage, which costs as much over a round trip.
-
-    The canonical's is paid at the entry alone. A slippage is paid at both fills unless the text says otherwise.
-    """
-    said: dict[str, tuple[float, int]] = {}
-    for kind, share, fills in draft.spreads:
-        if kind in said and said[kind] != (share, fills):
-            both = f"{_of_fills(*said[kind])} and {_of_fills(share, fills)}"
-            message = f"The text gives two different values for the {kind}: {both}"
-            draft.problem("error", "contradiction", "execution.spread", message, "Say it once")
-            draft.ask(f"Which {kind} is meant: {both.replace(' and ', ' or ')}?")
-        said[kind] = (share, fills)
-    if not said:
-        return
-    total = round(sum(share * fills for share, fills in said.values()), 12)
-    draft.set_execution("spread", total)
-    paid = {kind: (share, fills) for kind, (share, fills) in said.items() if share}
-    if not paid or paid == {"spread": (total, 1)}:
-        return
-    named = " and ".join(f"a {kind} of {_of_fills(*paid[kind])}" for kind in sorted(paid, reverse=True))
-    are = "together are" if len(paid) > 1 else "is"
-    text = (
-        f"{named[0].upper()}{named[1:]} {are} modelled as a spread of {total * 100:.10g}%, all of it paid at the entry"
-    )
-    draft.assume("slippage", text, "paid at each fill", "execution.spread")
-
-
-def _of_fills(share: float, fills: int) -> str:
-    return f"{share * 100:.10g}% {'at each of the two fills' if fills == 2 else 'a round trip'}"

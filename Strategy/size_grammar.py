@@ -165,3 +165,22 @@ class Sizes:
             return True
         cursor.reset(mark)
         return False
+
+
+_METALS = ("XAU", "XAG", "XPT", "XPD")  # a lot of gold is 100 ounces, and one of silver 5,000
+
+
+def settle_lots(draft: Draft) -> None:
+    """Say what lots were taken for, and ask how many units they are where something else than currency pairs is traded."""
+    traded = draft.symbols or ((draft.traded,) if draft.traded else ())
+    other = [symbol for symbol in traded if asset_class(symbol) != "fx" or symbol.startswith(_METALS)]
+    for said, units in dict.fromkeys(draft.lots):
+        if traded and not other:
+            named = {10_000: "mini lot", 1_000: "micro lot", 100: "nano lot"}.get(int(units), "lot")
+            text = f"A {named} of a currency pair is {units:,.0f} units: {said}"
+            draft.assume("lot", text, "one unit", "risk.position_size")
+            continue
+        of = f"of {other[0]}" if other else "where no currency pair is named"
+        message = f"{said!r} {of} does not say how many units that are; a lot of a currency pair is 100,000"
+        draft.problem("error", "lot", "text", message, "Say it in units, shares or contracts, such as: 100 shares")
+        draft.ask(f"How many units, shares or contracts are {said!r} {of}?")
