@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy, Execution, IndicatorRef, Risk, walk
 from Backtest.indicators import REGISTRY
-from Strategy.lexer import tokenize
+from Strategy.reading.text.lexer import tokenize
 from Strategy.words import corrector
 from Strategy.words.indicator_words import TRUE_RANGE
 

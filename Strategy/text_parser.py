@@ -22,29 +22,29 @@ from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, is_crypto
 from Backtest.timeframes import Timeframe, in_words, is_intraday
-from Strategy.assembly import assemble, in_words_of, rules_of, used_indicators
-from Strategy.chart_frames import note_mixed_frames
-from Strategy.cost_grammar import settle_spread
-from Strategy.cursor import Cursor, tangled
-from Strategy.draft import Assumption, Draft
-from Strategy.leftovers import leftover, mentions
-from Strategy.level_checks import levels_of_one_side, shares_of_entry, wrong_sides
-from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.outside import outside
-from Strategy.own_symbols import as_tickers
-from Strategy.readings import Reading, readings
-from Strategy.size_grammar import settle_lots
-from Strategy.statements import Statements
-from Strategy.strategy_names import classify, risk_tier, strategy_name, title
-from Strategy.strategy_timeframe import strategy_timeframe
-from Strategy.text_questions import question_about
-from Strategy.text_symbols import (
+from Strategy.reading.conditions.chart_frames import note_mixed_frames
+from Strategy.reading.rules.statements import Statements
+from Strategy.reading.settings.cost_grammar import settle_spread
+from Strategy.reading.settings.size_grammar import settle_lots
+from Strategy.reading.text.cursor import Cursor, tangled
+from Strategy.reading.text.draft import Assumption, Draft
+from Strategy.reading.text.leftovers import leftover, mentions
+from Strategy.reading.text.lexer import MAX_LENGTH, Token, tokenize
+from Strategy.reading.text.outside import outside
+from Strategy.reading.text.own_symbols import as_tickers
+from Strategy.reading.text.strategy_timeframe import strategy_timeframe
+from Strategy.reading.text.text_symbols import (
     ask_of_words_in_capitals,
     days_of_text,
     prices_of_symbols,
     symbols_of_rules,
     with_symbols,
 )
+from Strategy.reading.whole.assembly import assemble, in_words_of, rules_of, used_indicators
+from Strategy.reading.whole.level_checks import levels_of_one_side, shares_of_entry, wrong_sides
+from Strategy.reading.whole.strategy_names import classify, risk_tier, strategy_name, title
+from Strategy.reading.whole.text_questions import question_about
+from Strategy.readings import Reading, readings
 from Strategy.words import corrector, refused, tickers
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from Backtest.indicators import REGISTRY
-from Strategy.spelling import Corrector
+from Strategy.words.spelling import Corrector
 from Strategy.words.table import Found, Table, phrases_by_first_word, table
 from Strategy.words.tickers import COMPANIES
 

@@ -17,7 +17,7 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.describe import changes
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, TooLarge
-from Strategy.lexer import MAX_LENGTH
+from Strategy.reading.text.lexer import MAX_LENGTH
 from Strategy.text_parser import parse_strategy
 from Strategy.words import vocabulary
 from tests.random_strategies import strategies

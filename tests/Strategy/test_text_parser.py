@@ -6,10 +6,10 @@ import pytest
 
 from Backtest.errors import StrategyError
 from Backtest.indicators import REGISTRY
-from Strategy.cursor import Cursor
-from Strategy.draft import Draft
-from Strategy.lexer import tokenize
-from Strategy.statements import Statements
+from Strategy.reading.rules.statements import Statements
+from Strategy.reading.text.cursor import Cursor
+from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.lexer import tokenize
 from Strategy.text_parser import is_notation, parse_notation, parse_strategy
 from Strategy.words import corrector, orders
 
