@@ -13,11 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from Backtest.canonical import (
-    MAX_NUMBER,
-    CanonicalStrategy,
-    Rule,
-)
+from Backtest.canonical import MAX_NUMBER, CanonicalStrategy, Rule
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
 from Backtest.instruments import CRYPTO_UNIT, is_crypto

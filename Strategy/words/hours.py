@@ -11,10 +11,7 @@ _SHORT = {"tue": "tues", "thu": "thurs", "wed": "weds"}
 WEEKDAY = Table({form: day for day, name in _NAMES.items() for form in (name, f"{name}s", day, _SHORT.get(day, day))})
 NAMED_WEEKDAY = Table({name: day for day, name in _NAMES.items()})
 DAYS = meanings(
-    {
-        ("mon", "tue", "wed", "thu", "fri"): "weekdays, weekday",
-        ("sat", "sun"): "weekends, weekend, the weekend",
-    }
+    {("mon", "tue", "wed", "thu", "fri"): "weekdays, weekday", ("sat", "sun"): "weekends, weekend, the weekend"}
 )
 SESSION = meanings(
     {

@@ -116,10 +116,7 @@ CROSS_HAPPENS = table("happens, occurs, appears, forms, of, on")
 BREAKOUT_SPAN = table("of, of the, over, of the last, over the last")
 MAKES_EXTREME = table("closes, close, trades, prints")
 HIGHEST_OR_LOWEST = meanings(
-    {
-        "high": "the highest, highest, at the highest",
-        "low": "the lowest, lowest, at the lowest",
-    }
+    {"high": "the highest, highest, at the highest", "low": "the lowest, lowest, at the lowest"}
 )
 EXTREME_NOUN = table("close, closing price, value, level, volume, high, low, point, reading")
 

@@ -23,12 +23,7 @@ HIGHLOW = meanings(
 )
 AVERAGE = table("average, mean, avg, typical, usual, normal, averages")
 MULTIPLE = meanings(
-    {
-        1: "x, times, time",
-        2: "twice, double, two times",
-        3: "triple, three times",
-        0.5: "half, half of",
-    }
+    {1: "x, times, time", 2: "twice, double, two times", 3: "triple, three times", 0.5: "half, half of"}
 )
 # The change of a price over some bars, in percent.
 RETURN = table("""return, returns, roi, price return, price performance, rate of return, performance, percent change, percentage change,
@@ -43,12 +38,7 @@ LESS = table("less")
 TIMES = meanings({"*": "*, times", "/": "/, divided by"})
 # "2% above X" and "95% of X"; of "5% off X" what X is tells the side.
 SHARE_SIDES = meanings(
-    {
-        "above": "above, over, higher than",
-        "below": "below, under, lower than",
-        "of": "of",
-        "away": "off, from",
-    }
+    {"above": "above, over, higher than", "below": "below, under, lower than", "of": "of", "away": "off, from"}
 )
 ABOVE_OR_BELOW = meanings({"above": "above, over", "below": "below, under"})
 ABOVE = table("above, over")

@@ -16,13 +16,7 @@ UNIT = meanings(
     }
 )
 FRAME = meanings(
-    {
-        "1m": "minutely",
-        "1h": "hourly, one hour",
-        "1d": "daily, end of day, eod",
-        "1wk": "weekly",
-        "1mo": "monthly",
-    }
+    {"1m": "minutely", "1h": "hourly, one hour", "1d": "daily, end of day, eod", "1wk": "weekly", "1mo": "monthly"}
 )
 CHART = table("""chart, charts, bars, bar, candles, candle, timeframe, time frame, timeframes, data, interval, basis, period chart,
     resolution, candlesticks""")

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    AnyCondition,
-    Compare,
-    Falling,
-    ForBars,
-    Price,
-    Rising,
-)
+from Backtest.canonical import AnyCondition, Compare, Falling, ForBars, Price, Rising
 from Strategy.reading.conditions.movements import Movements
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft

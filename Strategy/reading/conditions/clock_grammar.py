@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from Backtest.canonical import (
-    AnyCondition,
-    Time,
-    Weekday,
-)
+from Backtest.canonical import AnyCondition, Time, Weekday
 from Backtest.timeframes import in_words, is_intraday, seconds
 from Strategy.reading.text.cursor import Cursor, Mark
 from Strategy.reading.text.draft import Draft

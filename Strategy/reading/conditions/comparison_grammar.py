@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    AnyCondition,
-    AnyOperand,
-    Compare,
-    Cross,
-    IndicatorRef,
-    Math,
-    Price,
-    Value,
-)
+from Backtest.canonical import AnyCondition, AnyOperand, Compare, Cross, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY
 from Backtest.timeframes import in_words
 from Strategy.reading.conditions.chart_frames import on_frame
@@ -274,11 +265,7 @@ class Comparisons:
                 return None
             direction = cursor.take(moving.CROSS_WAYS)
             if direction:
-                return Cross(
-                    left=subjects[0],
-                    direction=direction,
-                    right=subjects[1],
-                )
+                return Cross(left=subjects[0], direction=direction, right=subjects[1])
             return self.predicates.crosses.undirected(subjects[0], subjects[1], either=either)
         cursor.reset(mark)
         return None

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from Backtest.canonical import (
-    All,
-    AnyCondition,
-    AnyOf,
-    Compare,
-    Cross,
-    ForBars,
-    Not,
-    Time,
-    WithinBars,
-)
+from Backtest.canonical import All, AnyCondition, AnyOf, Compare, Cross, ForBars, Not, Time, WithinBars
 from Strategy.reading.conditions.bar_patterns import BarPatterns
 from Strategy.reading.conditions.bar_shapes import BarShapes
 from Strategy.reading.conditions.chart_frames import on_frame

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from Backtest.canonical import (
-    All,
-    AnyCondition,
-    AnyOf,
-    AnyOperand,
-    Compare,
-    Cross,
-    IndicatorRef,
-    Not,
-    Price,
-    Value,
-)
+from Backtest.canonical import All, AnyCondition, AnyOf, AnyOperand, Compare, Cross, IndicatorRef, Not, Price, Value
 from Strategy.reading.conditions.choices import combined
 from Strategy.reading.conditions.movements import Movements
 from Strategy.reading.conditions.right_sides import RightSides

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    AnyCondition,
-    AnyOperand,
-    Compare,
-    IndicatorRef,
-    Math,
-    Price,
-    Value,
-    walk,
-)
+from Backtest.canonical import AnyCondition, AnyOperand, Compare, IndicatorRef, Math, Price, Value, walk
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.values.operands import Operands

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    Time,
-)
+from Backtest.canonical import Time
 from Strategy.reading.conditions.clock_grammar import Clock
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft

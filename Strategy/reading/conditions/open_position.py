@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    MIRRORED,
-    AnyCondition,
-    BarsHeld,
-    UnrealizedReturn,
-)
+from Backtest.canonical import MIRRORED, AnyCondition, BarsHeld, UnrealizedReturn
 from Strategy.reading.conditions.price_moves import PriceMoves
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    All,
-    AnyCondition,
-    AnyOperand,
-    Compare,
-    Cross,
-    IndicatorRef,
-    Math,
-    Price,
-    Value,
-)
+from Backtest.canonical import All, AnyCondition, AnyOperand, Compare, Cross, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY
 from Strategy.reading.conditions.extreme_grammar import Extremes
 from Strategy.reading.text.cursor import Cursor

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    Not,
-    Side,
-    Time,
-)
+from Backtest.canonical import Not, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.order_grammar import Orders
 from Strategy.reading.text.cursor import Cursor

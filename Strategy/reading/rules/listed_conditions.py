@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    AnyCondition,
-    AnyOf,
-    Time,
-)
+from Backtest.canonical import AnyCondition, AnyOf, Time
 from Strategy.reading.conditions.choices import combined
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    Side,
-)
+from Backtest.canonical import Side
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
 from Strategy.reading.settings.risk_grammar import Risk

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from Backtest.canonical import (
-    All,
-    AnyCondition,
-    Side,
-)
+from Backtest.canonical import All, AnyCondition, Side
 from Strategy.reading.rules.exit_grammar import Exits
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import (
-    AnyCondition,
-)
+from Backtest.canonical import AnyCondition
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.words import COMPANIES, joins, orders, tickers

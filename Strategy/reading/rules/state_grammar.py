@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from Backtest.canonical import (
-    Not,
-    Side,
-    Time,
-)
+from Backtest.canonical import Not, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
 from Strategy.reading.rules.order_grammar import Action, Orders

@@ -7,13 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from Backtest.canonical import (
-    AnyCondition,
-    Compare,
-    Cross,
-    Side,
-    Time,
-)
+from Backtest.canonical import AnyCondition, Compare, Cross, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
 from Strategy.reading.rules.filter_grammar import Filters, ends_sentence

@@ -8,14 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from Backtest.canonical import (
-    AnyCondition,
-    AnyOperand,
-    IndicatorBase,
-    IndicatorRef,
-    Side,
-    make_indicator,
-)
+from Backtest.canonical import AnyCondition, AnyOperand, IndicatorBase, IndicatorRef, Side, make_indicator
 from Backtest.errors import Diagnostic
 from Backtest.indicators import IndicatorEntry
 from Backtest.instruments import TradingDays
@@ -242,12 +235,7 @@ class Draft:
         self.last_entry, self.last_exit, self.exit_end = (side, when), None, None
 
     def add_exit(
-        self,
-        side: Side | None,
-        when: AnyCondition,
-        *,
-        short: AnyCondition | None = None,
-        everything: bool = False,
+        self, side: Side | None, when: AnyCondition, *, short: AnyCondition | None = None, everything: bool = False
     ) -> None:
         """Add a way out; where it names no side, remember among which side's rules it stands."""
         self.exits += (Exit(side, when, short, self.near_side(), everything),)

@@ -299,13 +299,7 @@ class Indicators:
         except ValidationError as error:
             detail = error.errors()[0]
             message = f"{entry.name}: {detail['loc'][-1]} {detail['input']} is not possible ({detail['msg']})"
-            draft.problem(
-                "error",
-                "period",
-                "indicators",
-                message,
-                f"{entry.name} {entry.setting({})} is usual",
-            )
+            draft.problem("error", "period", "indicators", message, f"{entry.name} {entry.setting({})} is usual")
             ref = draft.indicator(entry.name, {}, output=output, source=source, timeframe=frame)
         if numbers and frame is None and source is None:
             self.numbers.ask_of_bare(entry, ref.id)

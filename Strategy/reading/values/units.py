@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from Backtest.canonical import (
-    AnyCondition,
-    AnyOperand,
-    Between,
-    Compare,
-    Cross,
-    IndicatorRef,
-    Math,
-    Price,
-    Value,
-    walk,
-)
+from Backtest.canonical import AnyCondition, AnyOperand, Between, Compare, Cross, IndicatorRef, Math, Price, Value, walk
 from Backtest.indicators import PRICE_COLUMNS
 from Strategy.reading.text.draft import Draft
 

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import re
 
-from Backtest.canonical import (
-    Compare,
-    Cross,
-    IndicatorRef,
-    Rule,
-    walk,
-)
+from Backtest.canonical import Compare, Cross, IndicatorRef, Rule, walk
 from Backtest.indicators import Style
 from Strategy.reading.text.draft import Draft
 
