@@ -110,10 +110,9 @@ class BarPatterns:
         """Read the rest of "a Donchian breakout of 20 days", upward to buy and downward to sell."""
         cursor = self.cursor
         cursor.words(moving.BREAKOUT_SPAN, noise=False)
-        token = cursor.number(percent=False)
-        unit = cursor.take(spans.UNIT, noise=False) if token else None
-        if token is None or unit is None:
+        span = cursor.span()
+        if span is None:
             return None
         name = indicator_words.EXTREMES["high" if self.draft.rising_side else "low"]
-        level = self.draft.indicator(name, {"timeperiod": self.draft.bars(token.value, unit)})
+        level = self.draft.indicator(name, {"timeperiod": self.draft.bars(*span)})
         return self.movements.extremes.beyond(Price(column="Close"), level.model_copy(update={"offset": 1}))

@@ -354,9 +354,8 @@ class Conditions:
             cursor.reset(mark)
             return None
         cursor.take(spans.LAST)
-        token = cursor.number(percent=False)
-        unit = cursor.take(spans.UNIT, noise=False) if token else None
-        if token is None or unit is None:
+        span = cursor.span()
+        if span is None:
             cursor.reset(mark)
             return None
         cursor.symbol(",")
@@ -364,7 +363,7 @@ class Conditions:
         if inner is None:
             cursor.reset(mark)
             return None
-        bars = self.draft.bars(token.value, unit)
+        bars = self.draft.bars(*span)
         if bars < 2:
             return inner
         return self._on_each(inner, min(bars, 500)) if each else WithinBars(condition=inner, bars=min(bars, 500))

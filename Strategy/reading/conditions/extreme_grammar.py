@@ -89,15 +89,14 @@ class Extremes:
         cursor.words(moving.EXTREME_NOUN, noise=False)
         if not cursor.words(spans.OF_EXTREME, noise=False):
             return None
-        token = cursor.number(percent=False)
-        unit = cursor.take(spans.UNIT, noise=False) if token else None
-        if token is None or unit is None or (isinstance(subject, IndicatorRef) and subject.output):
+        span = cursor.span()
+        if span is None or (isinstance(subject, IndicatorRef) and subject.output):
             return None
         high = kind == "high"
         if isinstance(subject, IndicatorRef) and (frame := self.draft.indicators[subject.id].timeframe) is not None:
-            return self._extreme_of_frame(subject, frame, token.value, unit, high=high)
+            return self._extreme_of_frame(subject, frame, *span, high=high)
         source = subject.column if isinstance(subject, Price) else subject.id
-        bars = self.draft.bars(token.value, unit)
+        bars = self.draft.bars(*span)
         level = self.draft.indicator(
             indicator_words.EXTREMES["high" if high else "low"], {"timeperiod": bars}, source=source
         )

@@ -72,11 +72,10 @@ class Holding:
 
     def _limit_behind(self) -> int | None:
         """Read "12 bar time stop", "10-day maximum holding period"."""
-        token = self.cursor.number(percent=False)
-        unit = self.cursor.take(spans.UNIT, noise=False) if token is not None else None
-        if token is None or unit is None or not self.cursor.take(durations.TIME_LIMIT, noise=False):
+        span = self.cursor.span()
+        if span is None or not self.cursor.take(durations.TIME_LIMIT, noise=False):
             return None
-        return self.draft.bars(token.value, unit)
+        return self.draft.bars(*span)
 
     def _bare_limit(self) -> int | None:
         """Read "max 20 bars" as a clause of its own, and "at most 8 days in the trade" anywhere."""

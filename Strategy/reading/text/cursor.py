@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from Backtest.errors import StrategyError
 from Backtest.places import breathe
 from Strategy.reading.text.lexer import Kind, Token
-from Strategy.words import Table, fillers, small, trie
+from Strategy.words import Table, fillers, small, spans, trie
 
 Found = TypeVar("Found")
 
@@ -190,6 +190,12 @@ class Cursor:
             self._back(here)
             return None
         return token
+
+    def span(self, *, noise: bool = True) -> tuple[float, str] | None:
+        """Take a number and its unit: "3 bars", "10 days"."""
+        token = self.number(percent=False, noise=noise)
+        unit = self.take(spans.UNIT, noise=False) if token is not None else None
+        return (token.value, unit) if token is not None and unit is not None else None
 
     def looking_at_number(self) -> bool:
         token = self.peek()

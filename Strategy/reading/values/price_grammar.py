@@ -152,11 +152,10 @@ class Prices:
                 column = cursor.take(prices.PRICE, noise=False)
             if not cursor.words(spans.OF_HIGH_OR_LOW):
                 return None
-            token = cursor.number(percent=False)
-            unit = cursor.take(spans.UNIT, noise=False) if token else None
-            if token is None or unit is None or cursor.looking_at(spans.AGO, noise=False):
+            span = cursor.span()
+            if span is None or cursor.looking_at(spans.AGO, noise=False):
                 return None
-            bars = draft.bars(token.value, unit)
+            bars = draft.bars(*span)
         high = str(kind).startswith("high")
         if bars < 2:
             return Price(column="High" if high else "Low", offset=1)
