@@ -42,11 +42,11 @@ AT_OPEN = table("""at the next open, at the open, at next open, on the next open
     the next morning, at the opening, the following day, at the next bar, on the next day""")
 FRACTION = table("smallest tradable fraction, smallest fraction, fractional unit, fractional units")
 RISK_FREE = table("risk free rate")
-CASH_LEAD = table("with, and, using, on, assuming")
-CASH_HEADINGS = table("capital, money")
+CASH_LEAD = table("with, and, using, on, assuming")  # "with $10,000 in cash"
+CASH_HEADINGS = table("capital, money")  # "Capital: 50000"
 WITH = table("with, using")
-TO_TRADE = table("to trade with, to trade, to invest, to work with, to start with")
-COST_LEAD = table("with, assume, include, and, pay, plus, using, add, no, zero")
+TO_TRADE = table("to trade with, to trade, to invest, to work with, to start with")  # "I have $10,000 to trade"
+COST_LEAD = table("with, assume, include, and, pay, plus, using, add, no, zero")  # "assume a commission of 0.1%"
 NONE = table("no, zero")
 CENTS = table("cents, cent, c, pennies, penny, pence")
 A_UNIT = table("""per share, per unit, per contract, per coin, per stock, per ounce, a share, a unit, a contract, a coin, a stock, a ounce,
@@ -78,8 +78,8 @@ CURRENCY_CODES = frozenset(
         "£",
     ]
 )
-BEHIND_FILL = table("at, on")
+BEHIND_FILL = table("at, on")  # "at the close" behind a rule is said of that rule
 BACK = table("back")
-MILLION = table("m")
-BARS_BEHIND = table("bar, bars, candle, candles, chart, charts, timeframe")
+MILLION = table("m")  # "start with 1m"
+BARS_BEHIND = table("bar, bars, candle, candles, chart, charts, timeframe")  # "1m bars" is no million
 AFTER_CASH = table("buy, and")

@@ -129,16 +129,17 @@ BREAKING = table("""breaches, break, breakdown, breakdowns, breaking, breakout, 
     take, takes, taking, took""")
 FROM_BELOW = table("from below, from underneath")
 FROM_ABOVE = table("from above")
-CROSSUNDER = table("crossunder, cross under, crossunders")
+CROSSUNDER = table("crossunder, cross under, crossunders")  # "the 10/20 EMA crossunder"
+# "moves from below -100 to above -100"
 MOVES_FROM = table("moves from, goes from, comes from, rises from, climbs from, falls from, drops from")
-PRICE_VERBS = table("closes, closed, trades")
-IS_BEFORE_BACK = table("is, are, was")
-TO_BOUND = table("and, to, -")
-BY_DISTANCE = table("by at least, by more than, by")
-OFF = table("from, off, below")
+PRICE_VERBS = table("closes, closed, trades")  # "the SMA the price closes above"
+IS_BEFORE_BACK = table("is, are, was")  # "is back above"
+TO_BOUND = table("and, to, -")  # "between 30 and 50"
+BY_DISTANCE = table("by at least, by more than, by")  # "above the SMA by 2%"
+OFF = table("from, off, below")  # "a 5% pullback from the high"
 OR_GREATER = table("or more, or greater")
 OR_MORE = table("or more")
-BREAK_OF = table("break of, breaks of, breakout of, breakouts of, breakdown of")
+BREAK_OF = table("break of, breaks of, breakout of, breakouts of, breakdown of")  # "a break of yesterday's high"
 # How far "> 2% below X" is: a sign in front of a distance compares the distance, as "more than" does.
 AT_LEAST = table("at least, >=, no less than, not less than, a minimum of")
 FARTHER = table("more than, over, >, greater than, exceeds, in excess of")

@@ -56,28 +56,32 @@ UNREALIZED = table("""unrealized return, unrealised return, open profit, open re
     profit on the trade, the trade's return""")
 UNREALIZED_LOSS = table("unrealized loss, unrealised loss, open loss, loss on the trade, the trade's loss")
 BARS_HELD = table("bars held")
-OLDER_THAN = table("position is older than, trade is older than")
-HELD_FOR = table("in a position for, in the trade for, held for")
-IN_TRADE_TAIL = table("in the trade, in trade, have passed, pass")
-POSITION_LEAD = table("position, trade, at the latest")
-AFTER = table("after, at the end of, in, within")
-AFTER_AT_MOST = table("at most, a maximum of, maximum of, no more than, max, maximum")
+OLDER_THAN = table("position is older than, trade is older than")  # "position is older than 10 days"
+HELD_FOR = table("in a position for, in the trade for, held for")  # "in the trade for 10 bars"
+IN_TRADE_TAIL = table("in the trade, in trade, have passed, pass")  # "after 10 bars in the trade"
+POSITION_LEAD = table("position, trade, at the latest")  # "exit trade after 10 bars"
+AFTER = table("after, at the end of, in, within")  # "sell after 10 bars"
+AFTER_AT_MOST = table("at most, a maximum of, maximum of, no more than, max, maximum")  # "after at most 10 bars"
 AFTER_TAIL = table("""at most, at the latest, in the trade, regardless, no matter what, have passed, in any case, max, maximum,
     whichever comes first, if nothing else happens, otherwise, if neither is hit, if neither happens""")
+# "holding period of 10 days"
 HOLD_OF = table(
     """position, positions, trades, the trade, for, of, after, at most, a maximum of, no more than, up to, is, for at most"""
 )
-HOLD_AT_MOST = table("at most, a maximum of, no more than, up to, max, maximum")
+HOLD_AT_MOST = table("at most, a maximum of, no more than, up to, max, maximum")  # "hold for at most 10 days"
 MAXIMUM = table("max, maximum")
+# "hold 10 days, then sell"
 HOLD_TAIL = table("at most, max, maximum, then sell, then exit, and then sell, and then exit")
+# "max 20 bars" is a limit where it is a clause of its own
 MOST = table("max, maximum, a max of, a maximum of, max of, maximum of")
 AT_MOST = table("""max, maximum, a max of, a maximum of, max of, maximum of, at most, no more than, not more than, no longer than,
     not longer than, up to""")
 HELD_TAIL = table("""in the trade, in a trade, in trade, in the position, in a position, in position, in the market, per trade,
     per position, holding, holding period, holding time, hold, of holding, of holding time, held""")
+# Pauses that are counted from an entry
 FROM_ENTRIES = table("""between entries, between each entry, between two entries, between buys, between signals, between purchases,
     between new entries, after each entry, after every entry, after an entry, after the entry, after entry, after entering, after buying,
     after each buy, after a buy, after the last entry, after the previous entry, since the last entry, from entry to entry""")
 # Words in front of "max 20 bars" where that is a limit of its own.
 LIMIT_STARTS = table("and, with, plus, or")
-PAUSE_OF = table("of, for, at least, is")
+PAUSE_OF = table("of, for, at least, is")  # "cooldown of 5 bars"

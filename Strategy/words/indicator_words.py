@@ -9,20 +9,22 @@ BANDS = table(
     """band, bands, channel, line, lines, boundary, envelope, rail, cloud, value, indicator, reading, histogram bars, oscillator"""
 )
 CLOUD = table("cloud, the cloud, kumo, ichimoku cloud")
+# "SMA with a period of 20"
 PERIOD = table("""with a period of, with period, with a length of, with length, period, length, of period, of length, with a lookback of,
     using a period of, with settings, settings, with parameters, with, lookback, with a, using""")
 SIMPLE = table("sma, simple")
+# What "the 200-day" and "EMA 20 and 50" end at
 BEHIND_LENGTHS = table("and, or, then, are, cross, both, sell, exit, else, otherwise, is, while")
-LENGTH = table("length, period")
-LENGTH_NAMES = table("length, period, periods, n, lookback, window, timeperiod, len")
+LENGTH = table("length, period")  # "length 20"
+LENGTH_NAMES = table("length, period, periods, n, lookback, window, timeperiod, len")  # "RSI(length=14)"
 LOOKBACK = table("period, lookback")
 SETTINGS = table("period, lookback, setting, settings")
-LOOSE = table("over, with, using, a")
-ROLLING = table("rolling")
+LOOSE = table("over, with, using, a")  # "with 20" is no period unless bars are said
+ROLLING = table("rolling")  # "the rolling 20-day high"
 MOVING = table("rolling, moving")
-OF_SOURCE = table("of the, of, on the, applied to, on")
+OF_SOURCE = table("of the, of, on the, applied to, on")  # "SMA of volume"
 OF_THE_BAND = table("of the bands, of the band, of the channel")
-OF_CHANNEL = table("of the, of a, of")
+OF_CHANNEL = table("of the, of a, of")  # "the middle band of the Keltner channel"
 PIVOT_NOUNS = table("pivot point, pivot level, pivot, level, resistance, support")
 PLAIN_AVERAGES = table("sma, ema, wma, ma, average")
 

@@ -74,17 +74,18 @@ WHILE = table("while, as long as, whenever, when, only while, so long as, if, on
 AND_SO_ON = table("and, then, also, or")
 # "Both A and B": what is meant of those that are listed, and by what they are joined.
 LISTS = meanings({("any", small.OR): "either", ("all", small.AND): "both", ("none", small.NOR): "neither"})
-BEHIND_CHOICE = table("and, or, then, for, within, on, at, by, from")
+BEHIND_CHOICE = table("and, or, then, for, within, on, at, by, from")  # what "either", said alone, ends at
 EXCEPT = table("except, but not, excluding, other than, not")
 # ", only on Mondays" and ", never when ADX > 30" limit trades; ", not above 80" goes on with a condition.
 LIMITING = table("only, not, never, except, excluding")
 # These limit in front of the words of a filter alone.
 LIMITING_FILTERS = table("only, not, never")
+# "only when", "not on": what a limit goes on with
 OF_FILTERS = table("after, at, before, between, during, every, from, if, in, on, outside, until, when, while")
 BUT_ONLY = table("but only, but not, but never, but")
-ONLY_IN = table("but only, but, only")
+ONLY_IN = table("but only, but, only")  # "sell when A, but only before 15:50"
 BUT_OR_ONLY = table("but, only")
-HAPPENS = table("happens, occurs")
+HAPPENS = table("happens, occurs")  # "when A happens, buy"
 # Of the conditions on lines of their own, above this one.
 ANY_LISTED = table(
     """any of the above, any of these conditions, any of these, one of these, any of them, any condition, any"""
@@ -98,12 +99,11 @@ ANY_FOLLOWING = table(
 ALL_FOLLOWING = table(
     """all of the following, all the following, all of these, the following, both of the following, these"""
 )
-CONDITIONS = table("conditions, rules, criteria")
+CONDITIONS = table("conditions, rules, criteria")  # "all of the following conditions"
 ARE_TRUE = table("are true, is true, are met, is met, are satisfied, hold, apply, occur, are all true, happen")
-TRUE = table("true, met, satisfied, fulfilled, apply, hold, hold true, is true, is met")
-# Words that begin another clause, as marks do.
+TRUE = table("true, met, satisfied, fulfilled, apply, hold, hold true, is true, is met")  # "if 1-4 are true, buy"
 ELSE = table("otherwise, else")
-NOT_OR_ONLY = table("not, only")
+NOT_OR_ONLY = table("not, only")  # "not on Mondays", "only on Mondays"
 AND_OR = table("and, or")
-NO = table("no")
-CLAUSE_JOINS = table("and, or, then")
+NO = table("no")  # "no more than" is no denial
+CLAUSE_JOINS = table("and, or, then")  # words that begin another clause, as marks do

@@ -46,17 +46,17 @@ SECTION = meanings(
 NAME_LEAD = table("name, strategy name, strategy, title, called")
 STYLE = table("""mean reversion, trend following, swing trading, momentum trading, breakout trading, mean reverting, day trading,
     swing trade, trend follower, trend trading""")
-STYLE_LEAD = table("here is, this is, build, make, create, i want")
-STYLE_NOUNS = table("system, strategy, approach, setup, idea, style")
-ORDINALS = table("first, firstly, second, secondly, third, thirdly, next, finally, lastly")
-STEP = table("step, rule")
+STYLE_LEAD = table("here is, this is, build, make, create, i want")  # "here is a swing trading system"
+STYLE_NOUNS = table("system, strategy, approach, setup, idea, style")  # "a trend following system"
+ORDINALS = table("first, firstly, second, secondly, third, thirdly, next, finally, lastly")  # "First, buy ..."
+STEP = table("step, rule")  # "Step 3:"
 SIDE_OF_ENTRY = meanings({"long": "long, longs", "short": "short, shorts"})
 # Words of a rule; a line that holds one is no title.
 RULE_WORDS = table("above, below, buy, cover, enter, exit, if, over, sell, short, stop, under, when")
 # Headings of all that is said of one side, entries and exits alike.
 OF_A_SIDE = table("""long, long positions, long rules, long setup, long side, long strategy, long trades, longs, short, short positions,
     short rules, short setup, short side, short strategy, short trades, shorts""")
-NAMES_SIDE = table("long, short, buy")
-BEFORE_HEADING = table("or, and, then")
-ORDERS = table("buy, sell, short, enter, exit, cover")
-NAMED = table("strategy, system, setup, approach, method")
+NAMES_SIDE = table("long, short, buy")  # "Long entry" below "Short" is of longs all the same
+BEFORE_HEADING = table("or, and, then")  # "... and exit: RSI > 70"
+ORDERS = table("buy, sell, short, enter, exit, cover")  # "RSI oversold: buy" is no title
+NAMED = table("strategy, system, setup, approach, method")  # "RSI(2) strategy: buy ..."

@@ -84,9 +84,9 @@ LINES = table("line, lines")
 GOES_ON = table("for, by, from, over, than, to, through")
 # Said of a level that need not be passed; who "hits the 20-day low" makes a new one.
 TOUCHING = table("touches, touch, touching, touched, tags, tag, tests, test, retests, retest, testing, retesting")
-NET = table("up, down, higher, lower")
+NET = table("up, down, higher, lower")  # "is up over the last 5 days" is the change in all
 LOWER = table("lower")  # "the lower Bollinger band" is no band that falls
-OVER_SPAN = table("over, in, during")
+OVER_SPAN = table("over, in, during")  # behind one of these
 # "Pulls back 5% from its high": those that rise, those of a fall that crosses its level, and others.
 _MOVED_UP = table("is up, up, rises, bounces, rallies, rallied, rise", "up")
 _MOVED_DOWN = table("drops, falls, dips, drop, fall", "down")
@@ -106,18 +106,19 @@ OFF_FROM = table("off, off of", "")
 DISTANCE_SIDES = (
     PASSED_SIDES | table("higher than", "above") | table("lower than, beneath", "below") | AWAY_FROM | OFF_FROM
 )
-MORE_THAN = table("at least, more than")
+MORE_THAN = table("at least, more than")  # "drops more than 5%"
 BEYOND = table("more than, over")
 GAINED = meanings({"rising": "gains, gained, gain, rallies, jumps, adds", "falling": "lost, loses"})
 BULL_OR_BEAR = meanings({"up": "bullish", "down": "bearish"})
 CROSS_WAYS = meanings({"above": "up, bullish, upward, upwards", "below": "down, bearish, downward, downwards"})
 PULLBACKS = table("pullback, pull back, dip, drop, decline, correction, retracement, fall, drawdown, sell off")
-CROSS_HAPPENS = table("happens, occurs, appears, forms, of, on")
-BREAKOUT_SPAN = table("of, of the, over, of the last, over the last")
-MAKES_EXTREME = table("closes, close, trades, prints")
+CROSS_HAPPENS = table("happens, occurs, appears, forms, of, on")  # "a golden cross happens"
+BREAKOUT_SPAN = table("of, of the, over, of the last, over the last")  # "a breakout of the last 20 days"
+MAKES_EXTREME = table("closes, close, trades, prints")  # "closes at a new 20-day high"
 HIGHEST_OR_LOWEST = meanings(
     {"high": "the highest, highest, at the highest", "low": "the lowest, lowest, at the lowest"}
 )
+# "the lowest close of ..."
 EXTREME_NOUN = table("close, closing price, value, level, volume, high, low, point, reading")
 
 # Moves of the price, or of the trade, since the entry: "the price drops 5%", "it gains 5%". Each phrase means its verb.

@@ -128,8 +128,8 @@ ACTIONS: dict[Table, tuple[str, Side | None]] = {
 OPENING: dict[Side, tuple[Table, Table]] = {"long": (LONG, ENTER_LONG), "short": (SHORT, ENTER_SHORT)}
 LONG_OF_TIME = table("long as, long term, long time")  # no positions
 LIMITED_VERBS = table("trade, take, enter, buy")  # behind "not" and "only" they say that entries are limited
-BEHIND_ONE_SIDE = table("strategy, system, approach, and, please")
-BEHIND_LEVEL = table("on, only, each, every, in")
+BEHIND_ONE_SIDE = table("strategy, system, approach, and, please")  # "a long only strategy"
+BEHIND_LEVEL = table("on, only, each, every, in")  # "risk 1% only on Mondays"
 SAID_OF_LONGS = LONG | table("buy")
 HOLD, BE = table("hold"), table("be")
 # Of these it is not said whether positions are left then.
@@ -138,10 +138,11 @@ NOTHING = table("nothing, do nothing, don't do anything, do not do anything")
 ASIDE = table("stay out, stay out of the market, stand aside, on the sidelines")
 STAYING = table("""stay flat, be flat, stay in cash, be in cash, in cash, cash, hold cash, remain flat, remain in cash, sit in cash,
     no position, out of the market""")
-INVESTED = table("invested, fully invested, in the market, in")
+INVESTED = table("invested, fully invested, in the market, in")  # "stay invested while A"
+# "stay in the trade while A"
 THE_TRADE = table("""in the trade, in the position, in a trade, in it, it, the trade, the position, the shares, the stock, position, them,
     that""")
-BUYING = table("buy, buys, buying, bought, purchase")
+BUYING = table("buy, buys, buying, bought, purchase")  # that open a long position, or close a short one
 # Who acts, in front of an action.
 DOERS = table("it, the system, the strategy, the bot, we, i, i want to, we want to")
 NO_NEW_TRADES = table("""no trades, no trade, no trading, no entries, never trade, don't trade, do not trade, no longs, no shorts,
@@ -151,16 +152,16 @@ LIMITED_TRADES = table("entries, trades, positions, new trades, long, entries on
 # Between an order and its condition.
 OBJECTS = table("""the position, position, all, everything, my position, the shares, signal, it, the trade, trade, shares, stock, here,
     back, immediately, the stock, the etf, etf, some, only, all shares, entire position, the entire position""")
-HELD_OBJECT = table("position, the stock, the position, it")
-TO_HOLD = table("be, stay, hold, remain, hold a, own, keep")
+HELD_OBJECT = table("position, the stock, the position, it")  # "hold the stock while A"
+TO_HOLD = table("be, stay, hold, remain, hold a, own, keep")  # "stay long while A"
 OWNING = table("hold, own, keep")
 BEING = table("be, stay, remain")
 STATE = table("be, stay, hold")
-TO_KEEP = table("hold, stay, remain, keep, be")
+TO_KEEP = table("hold, stay, remain, keep, be")  # "hold it while A" behind an entry
 UNTIL = table("until, till")
-LASTING = table("while, as long as, whilst, so long as")
+LASTING = table("while, as long as, whilst, so long as")  # "hold it while A"
 LASTING_ONLY = table("only while, only as long as")
-WHEN_HELD = table("when, if, whenever, only when")
+WHEN_HELD = table("when, if, whenever, only when")  # "stay long when A"
 
 
 def _positions(side: str) -> Table:
@@ -177,9 +178,9 @@ OF_SIDE = {
 ONE_OF_SIDES = meanings({"long": "long", "short": "short"})
 PLURALS = meanings({"long": "longs", "short": "shorts"})
 GO_SHORT = table("short, go short, be short, sell short")
-ONE_AT_MOST = table("only, at most, no more than, max, maximum, maximum of")
+ONE_AT_MOST = table("only, at most, no more than, max, maximum, maximum of")  # "max one position at a time"
 NO_PYRAMIDING = table("no pyramiding")
-OPPOSITE_LEAD = table("on, when, on the, if")
+OPPOSITE_LEAD = table("on, when, on the, if")  # "short on the opposite"
 OPPOSITE_EXIT_LEAD = table("on the, on an, on, at the, at, when the, when")
-AT_A_LEVEL = table("at, with, on, at a, on a, with a")
+AT_A_LEVEL = table("at, with, on, at a, on a, with a")  # "shorts at RSI < 40"
 WHICHEVER = table("whichever comes first, whichever happens first, whichever is first, whichever first")

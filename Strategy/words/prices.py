@@ -43,6 +43,7 @@ SHARE_SIDES = meanings(
 ABOVE_OR_BELOW = meanings({"above": "above, over", "below": "below, under"})
 ABOVE = table("above, over")
 BELOW = table("below, under, beneath")
+# "when GOOG closes above 500" speaks of its price
 BEFORE_SUBJECTS = table("when, if, once, while, whenever, after, until, unless, and, or, as, on, with, then, where")
 BEFORE_COMPARED = table("above, below, over, under, than, through, <, >, <=, >=")
 CLOSES_VERB = table("closes")
@@ -53,18 +54,18 @@ COMING_BACK = CLOSING_VERBS | table("back, recovers, reclaims, regains, returns"
 VERBS = table("""is, was, has, closes, closed, trades, trading, makes, sets, stays, holds, remains, gaps, gains, loses, goes, moves, drops,
     jumps""")
 ZERO = table("zero line, the zero line, centerline, zero")
-OF_A_NUMBER = table("level, mark, price level, dollar level, dollar mark, handle, dollars")
-BEFORE_LENGTH = table("the, its, my, their")
-FARTHER_SIGNS = table(">, >=, above, over")
+OF_A_NUMBER = table("level, mark, price level, dollar level, dollar mark, handle, dollars")  # "the 200 level"
+BEFORE_LENGTH = table("the, its, my, their")  # "the 200" may be an average
+FARTHER_SIGNS = table(">, >=, above, over")  # "> 2 sigma below" may mean farther away
 IT_OPENS = table("it opens, price opens, stock opens")
 PRICE_ITSELF = table("price itself")
-IT_WAS = table("it was, they were, it did")
+IT_WAS = table("it was, they were, it did")  # "lower than it was 5 days ago"
 CLOSES = table("close, closes, closing price")
-OPENS = table("gaps, opens, is")
+OPENS = table("gaps, opens, is")  # "the open gaps above ..."
 VOLUME = table("volume")
 TYPICAL_PRICE = table("typical price")
 TYPICAL = table("typical")
-PREVIOUS_EXTREME = table("previous, prior, preceding, last, past")
+PREVIOUS_EXTREME = table("previous, prior, preceding, last, past")  # "the previous 20-day high"
 CLOSING = table("closing")
 CLOSING_EXTREME = CLOSING | table("high close, low close")
 # A high, or a low, and of which price: None where another word may name it.

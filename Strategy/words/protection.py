@@ -45,32 +45,37 @@ LEVELS = meanings(
         "max_bars": "hold",
     }
 )
+# "longs have a 6% stop"
 HAVE = table("""have, has, use, get, take, share, come with, both have, both use, both get, all have, each have, are given, have both,
     we use, i use, apply, set""")
+# "stop at 5%", "stop if it drops 5%"
 LEVEL_LEAD = table("""at, of, is, by, to, around, at a, of a, set at, order at, placed at, loss of, loss at, loss is, when down, when up,
     at about, if down, distance of, if it drops, if it falls, after a, price is, if price falls, if the price drops, if the trade loses,
     on a""")
-AT = table("at, at a, at about, set at, order at, placed at")
+AT = table("at, at a, at about, set at, order at, placed at")  # "take profit at 120%" may be a share of the entry
 # The plural of "2 ATRs".
 PLURAL_S = table("s")
 TIMES = table("x, times")
-BESIDE_PRICE = table("below the price, above the price, below, above, away")
+BESIDE_PRICE = table("below the price, above the price, below, above, away")  # "2 ATR below the price"
 # On which side of the entry, or of the best price, a level lies: a high is above a stop that trails it.
 SIDE_WORDS = meanings({"below": "below, under, high, highs, highest, top", "above": "above, over, low, lows, lowest"})
+# In front of a level that begins another statement
 AHEAD = table("with, use, and, set, place, using, risk, add, risking, invest, allocate")
+# "use a 5% stop"
 SETTING_LEAD = table("""and, with, use, using, set, place, add, then, put, also, apply, or, have, plus, keep, include, move, always use,
     it uses, uses, exit with, exit at, exit on, exit via""")
-NO_LEVEL = table("no, without, never use, don't use, do not use")
-STOP_NOUN = table("stop, stop loss")
+NO_LEVEL = table("no, without, never use, don't use, do not use")  # "no stop loss"
+STOP_NOUN = table("stop, stop loss")  # "trail 5% stop"
 TRAILING = table("that trails by, trailing by, that trails, trailing at, trailing")
 EACH_CLOSE = table("behind each close, each close, behind every close, every close")
-NEVER_BACK = table("never moved back")
+NEVER_BACK = table("never moved back")  # "3% behind each close, never moved back"
 EXIT_LEVEL_LEAD = table("""at, at a, for a, on a, with a, with, price is, it is, it's, the position is, in, after a, after, position is,
     the trade is, trade is, we are, we're, i am, i'm, the price""")
+# "when the profit reaches 5%"
 GAIN_REACHES = table(
     """reaches, exceeds, is, hits, is above, of, is more than, is over, is at least, reached, is greater than, by"""
 )
-OF_TRADE = table("profit, profits, loss, losses")
-RATIO_OF = table("ratio, ratio of, of, at, is, at least, target of, target")
-TARGET_LEAD = table("and, with, set, use, or, our, my, the")
-TARGET_AT = table("is at, is, at, on")
+OF_TRADE = table("profit, profits, loss, losses")  # said of the trade, and never of the price
+RATIO_OF = table("ratio, ratio of, of, at, is, at least, target of, target")  # "risk reward ratio of 2"
+TARGET_LEAD = table("and, with, set, use, or, our, my, the")  # "set target at the middle band"
+TARGET_AT = table("is at, is, at, on")  # "target is at the 50 SMA"

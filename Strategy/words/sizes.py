@@ -27,24 +27,25 @@ LOTS = _lots()
 FULL = table("""all in, full size, full position, fully invested, everything, whole account, full equity, all of my capital,
     the whole account, all capital, all equity, maximum size, all my money, full capital, all available cash, entire account,
     the entire account, all my capital""")
+# "each trade risks 1%"
 EACH_TRADE = table("each trade, every trade, each position, every position, each entry, every entry")
-SIZE_IS = table("of, is, to, at, a, up to, only")
+SIZE_IS = table("of, is, to, at, a, up to, only")  # "position size is 10%"
 RISKING = table("risk, risking, risk only")
-AT_MOST = table("only, at most, no more than, up to, a maximum of, max")
-SIZE_BEHIND = table("position size, position sizing, position, size, allocation")
+AT_MOST = table("only, at most, no more than, up to, a maximum of, max")  # "risk only 1%"
+SIZE_BEHIND = table("position size, position sizing, position, size, allocation")  # "10% position size"
 OF_EQUITY = table("of, of my, of the, of total, of available")
 OF_MY = table("of, of my, of the")
-PART_OF = table("of the, of my, of, the, my")
+PART_OF = table("of the, of my, of, the, my")  # "half of my capital"
 AT_RISK = table("at risk")
-RISK = table("at risk, risk")
+RISK = table("at risk, risk")  # "1% at risk"
 RISKY = table("risk, risks, risking, size positions to risk")  # of SIZE; what is said is at risk
 WORTH = table("worth")
-WORTH_OF = table("worth of, worth, of")
+WORTH_OF = table("worth of, worth, of")  # "$5,000 worth of GOOG"
 # Words of a size that need another, such as "of equity", beside a percentage.
 WEAK_OF_PERCENT = table("with, use, using, risk, position, put, put in")
 WEAK_OF_MONEY = table("with, use, using, position, risk")
 LOT_SIZE = table("lot size")
 LOT = table("lot")
-TRADING = table("trade, trading")
-OF_PAIR = table("of, in, on")
+TRADING = table("trade, trading")  # "trade 2 ETH"
+OF_PAIR = table("of, in, on")  # "10000 EUR of EURUSD"
 PARTS = meanings({50.0: "half, a half", 100 / 3: "a third", 25.0: "a quarter", 10.0: "a tenth"})

@@ -54,38 +54,44 @@ UNIT_CODES = meanings(
 CHARTS = table(
     "chart, charts, bars, bar, candles, candle, timeframe, timeframes, data, interval, basis, frame, resolution"
 )
-OF_INDICATOR = table("on, of")
+OF_INDICATOR = table("on, of")  # "RSI on 1h" is a time frame of the indicator
+# "above 1h ..." begins no name
 COMPARISON_ENDS = table("<, >, <=, >=, =, above, below, over, under, than, least, most, at")
-FRAME_SAID = table("timeframe, interval, frame, is")
-FRAME_NOUNS = table("timeframe, frame, interval, chart")
-FRAME_LEAD = table("on, trade, trading, using")
-NO_FRAME_AHEAD = table("ago, in, high, low, or, and, loss, stop, range, close, volume")
-COUNT_LEAD = table("for, last, after, within, past, hold, every")
-LONG_UNITS = table("day, days, week, month, d, w")
+FRAME_SAID = table("timeframe, interval, frame, is")  # "timeframe: 1h"
+FRAME_NOUNS = table("timeframe, frame, interval, chart")  # "the timeframe is 1h"
+FRAME_LEAD = table("on, trade, trading, using")  # "trade on 1h"
+NO_FRAME_AHEAD = table("ago, in, high, low, or, and, loss, stop, range, close, volume")  # "the daily high" says no bars
+COUNT_LEAD = table("for, last, after, within, past, hold, every")  # "for 1 day" is counted
+LONG_UNITS = table("day, days, week, month, d, w")  # "1 day" is rather counted than a chart
 THE_OR_A = table("the, a")
 CHART_NOUNS = table("bars, bar, chart, candles, timeframe, frame, data, basis, candle, interval")
 OVER = table("over the last, over, of the last, for the last, over the past")
-OF_RETURN = table("in the last, of the past, for the past")
-LAST_OR_PAST = table("last, past")
+OF_RETURN = table("in the last, of the past, for the past")  # "the return in the last 10 days"
+LAST_OR_PAST = table("last, past")  # "in the last 5 bars"
+# "up 3% over 5 days"
 OF_MOVE = table("""over the last, in the last, over the past, over, in the past, in, within, within the last, during the last, from,
     for the last""")
+# "is the lowest close of the last 5 days"
 OF_EXTREME = table("""of the last, of last, in last, over last, of past, of the past, in the last, in the past, over the last,
     over the past, in, of, for, over""")
+# "the highest high of the last 20 days"
 OF_HIGH_OR_LOW = table("""of the last, of last, of past, over last, in last, of previous, of the past, over the last, in the last,
     of the previous, in the past, for the last, of, over the past, of the prior, over the previous, over, from the last, within the last""")
 FROM_YESTERDAY = table("""from yesterday, from the previous close, in a day, from yesterday's close, from the prior close,
     from previous close, in one day, in a single day""")
 THAN_YESTERDAY = table("from yesterday, than yesterday, than the day before")
 SINCE_YESTERDAY = THAN_YESTERDAY | table("than the previous close, than the previous bar, today, from the previous bar")
-TODAY = table("today, on the day, in a day, on the bar, in one bar, in a bar, a day, a bar")
-OF_TODAY = table("of today, today")
-OF_THE_DAY = table("of the day, of the bar")
+TODAY = table("today, on the day, in a day, on the bar, in one bar, in a bar, a day, a bar")  # "up 3% today"
+OF_TODAY = table("of today, today")  # "the high of today"
+OF_THE_DAY = table("of the day, of the bar")  # "the low of the day"
 PRICE_OF_THE_DAY = table("price, of the day, of the bar")
+# Said of a day, whatever the bars are
 OF_A_DAY = table("day, day's, days, today, today's, todays, yesterday, yesterday's, yesterdays")
-DAY_UNITS = table("day, week, month, hour, bar, period, d")
-NUMBER_OF = table("the number of, number of")
-IT_HAS_BEEN = table("it has been, it's been, it is, it's, there have been")
-HAVE_PASSED = table("have passed, passed, ago, or more")
+DAY_UNITS = table("day, week, month, hour, bar, period, d")  # "the 200-day"
+NUMBER_OF = table("the number of, number of")  # "the number of bars since ..."
+IT_HAS_BEEN = table("it has been, it's been, it is, it's, there have been")  # "it has been 10 bars since ..."
+HAVE_PASSED = table("have passed, passed, ago, or more")  # "10 bars have passed since ..."
+# "the 20-day high was made 3 bars ago"
 HAPPENED = table("was made, was set, was hit, was, occurred, happened, came, came in, formed")
 WITHIN_THE_LAST = table("within the last, in the last, within the past, in the past")
 HOW_LONG = meanings(

@@ -58,9 +58,9 @@ SYMBOL_LEAD = table("""on, for, trade, swing trade, day trade, scalp, scalping, 
     assets, applied to, and, run it on, the stock, backtest""")
 TF_LEAD = table("""on, using, use, on the, timeframe, time frame, trade on, interval, bars, chart, with, in, in the, trade, over,
     trade on the, at, based on, a, the, of, timeframe is, from""")
-ARTICLES = table("the, shares of, stock, the stock of, the etf, etf")
-OF = table("shares of, stock of, of, on, in, the, the etf")
-NOUNS = table("stock, shares, stocks, only, etf, etfs, index")
-BEFORE_CAPITALS = table("buy, short, trade, purchase, symbol")
+ARTICLES = table("the, shares of, stock, the stock of, the etf, etf")  # "trade shares of AAPL"
+OF = table("shares of, stock of, of, on, in, the, the etf")  # "buy shares of AAPL"
+NOUNS = table("stock, shares, stocks, only, etf, etfs, index")  # "AAPL stock"
+BEFORE_CAPITALS = table("buy, short, trade, purchase, symbol")  # "Buy ALL when" may be a symbol
 SCALPING = table("scalp, scalping, scalper")
 BEFORE_SYMBOL = table("on, in, for, with")
