@@ -3,13 +3,14 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+SEED ?= $(shell date +%Y%m%d)
 # Compiled modules are kept, so that no process compiles them again.
 unexport PYTHONDONTWRITEBYTECODE
 # uv takes a quarter of the time, as what is never imported is not compiled; where packages come from a place that only pip's configuration names, pip has them.
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) 2>/dev/null || \
 	$(BIN)/pip install --quiet --disable-pip-version-check $(1)
 
-.PHONY: help setup demo serve test quick parity verdicts attack coverage bench lint format lock clean
+.PHONY: help setup demo serve test quick explore parity verdicts attack coverage bench lint format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -44,6 +45,12 @@ quick: setup ## what to run before a commit, under a minute: ruff, the meaning o
 	@PARITY_EXAMPLES=40 FUZZ_TEXTS=200 $(BIN)/python -m pytest tests/Backtest/test_meaning.py tests/Backtest/test_figures.py \
 		tests/Backtest/test_hand_written.py tests/Backtest/test_indicators.py tests/Backtest/test_kernel.py tests/Backtest/test_audit.py \
 		tests/Backtest/test_importing.py tests/Strategy/test_corpus.py tests/Strategy/test_text_parser.py tests/api/test_backtests.py
+
+explore: setup ## every night: fuzz, properties and parity with the seed of the day (SEED changes it), which `make test` has no time for
+	@HYPOTHESIS_PROFILE=explore FUZZ_SEED=$(SEED) FUZZ_TEXTS=5000 PARITY_SEED=$(SEED) PARITY_EXAMPLES=2000 $(BIN)/python -m pytest --hypothesis-seed=$(SEED) \
+		tests/Strategy/test_fuzz.py tests/Strategy/test_properties.py tests/Strategy/test_edits.py tests/Backtest/test_kernel.py \
+		tests/Backtest/test_decision.py tests/Backtest/test_conditions.py tests/Backtest/test_explain.py tests/Backtest/test_satisfiability.py \
+		tests/Backtest/test_sessions.py tests/Backtest/test_audit.py tests/Backtest/test_code_check.py tests/Backtest/test_importing_questions.py
 
 parity: setup ## 5,000 random strategies through the compiled engine and backtesting.py: the same trades, the same figures
 	@PARITY_EXAMPLES=5000 $(BIN)/python -m pytest tests/Backtest/test_kernel.py -k parity -n 2 --dist load

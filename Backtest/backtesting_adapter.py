@@ -19,18 +19,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back, walk
+from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back
 from Backtest.code_check import streams
-from Backtest.code_generator import GeneratedCode, generate_code, used_indicators
-from Backtest.conditions import compute_indicators, first_decision_bar, time_mask
+from Backtest.code_generator import GeneratedCode, generate_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.quality import gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
-from Backtest.describe import bars_of, dollars, plain
+from Backtest.describe import bars_of
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
-from Backtest.explain import exit_reasons
+from Backtest.judge import time_mask
 from Backtest.kernel.figures import cautions
+from Backtest.meaning.words import dollars, plain
+from Backtest.prepared import Prepared
+from Backtest.replay import exit_reasons
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
 from Backtest.sandbox.audit import backtesting_stats
 from Backtest.sessions import Session
@@ -121,14 +123,15 @@ def run_backtest_from_canonical(
         ExecutionError: the run failed or met a limit.
     """
     generated = generate_code(strategy)
-    notes = check_data(strategy, prices)
+    prepared = Prepared(strategy, prices.frame, prices.first)
+    notes = check_data(strategy, prices, prepared=prepared)
     settings = engine_settings(strategy)
     job = SandboxJob(
         generated.code, prices.frame, settings, limits or Limits(), report, generated=True, tick=tick, name=name,
         first=prices.first,
     )  # fmt: skip
     done = sandbox.run(job)
-    return _result(strategy, prices, generated, settings, done, notes)
+    return _result(prepared, prices, generated, settings, done, notes)
 
 
 def run_code(
@@ -163,14 +166,15 @@ def run_code(
 
 
 def _result(
-    strategy: CanonicalStrategy | None,
+    prepared: Prepared | None,
     prices: PriceData,
     generated: GeneratedCode,
     settings: EngineSettings,
     done: SandboxResult,
     notes: list[str],
 ) -> BacktestResult:
-    trades, ruin = _ruined(api_trades(strategy, prices.frame, done.trades, first=prices.first), prices, done, settings)
+    strategy = prepared.strategy if prepared else None
+    trades, ruin = _ruined(_with_reasons(prepared, prices.frame, done.trades), prices, done, settings)
     cancelled = [w for w in done.warnings if "canceled" in w or "no order" in w]
     warnings = [*prices.notes, *notes]
     index, begin = prices.frame.index, done.begin
@@ -271,9 +275,9 @@ def data_notes(prices: PriceData, read_from: int = 0) -> list[str]:
     return [*found, *(suspect.message for suspect in islice(jumps, 3))]
 
 
-def _read_from(strategy: CanonicalStrategy, prices: PriceData) -> int:
+def _read_from(prepared: Prepared) -> int:
     """Return the first row that decides something: the first of all where indicators warm up on the rows before the run."""
-    return 0 if used_indicators(strategy) else max(0, prices.first - looks_back(strategy))
+    return 0 if prepared.judged.indicators else max(0, prepared.first - looks_back(prepared.strategy))
 
 
 def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
@@ -282,12 +286,7 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     Raises:
         DataError: a rule names a zone, and nobody knows that of the prices.
     """
-    times = [
-        node
-        for rule in (*strategy.entry_rules, *strategy.exit_rules)
-        for node in walk(rule.when)
-        if isinstance(node, Time)
-    ]
+    times = [node for node in strategy.parts() if isinstance(node, Time)]
     index = pd.DatetimeIndex(prices.frame.index)
     zones = [node.timezone for node in times if node.timezone]
     if not times or not is_intraday(prices.timeframe):
@@ -326,27 +325,30 @@ def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
     return said
 
 
-def check_data(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
-    """Return warnings about the prices for this strategy; DataError when they cannot be used."""
-    frame, notes = prices.frame, data_notes(prices, _read_from(strategy, prices))
+def check_data(strategy: CanonicalStrategy, prices: PriceData, *, prepared: Prepared | None = None) -> list[str]:
+    """Return warnings about the prices for this strategy; DataError when they cannot be used.
+
+    `prepared` is the strategy on these prices, where it is there already.
+    """
+    prepared = prepared or Prepared(strategy, prices.frame, prices.first)
+    frame, notes = prices.frame, data_notes(prices, _read_from(prepared))
     if len(frame) - prices.first < 2:
         raise _too_few(prices)
-    used = used_indicators(strategy)
+    used = prepared.judged.indicators
     outputs = max((len(i.entry.outputs) for i in used), default=1)
     if outputs >= len(frame) > 1 and outputs > 1:  # backtesting.py would take outputs for bars
         raise DataError(f"{prices.symbol} has {len(frame)} bars, more than {outputs} are needed: widen the dates")
     needs_volume = any("Volume" in (*i.entry.inputs, i.source_name) for i in used)
     if needs_volume and not frame["Volume"].any():
         raise DataError(f"{prices.symbol} has no volume, which the strategy's indicators need: choose other prices")
-    series = compute_indicators(strategy.model_copy(update={"indicators": used}), frame)
     notes += [*clock_notes(strategy, prices), *_session_notes(used, frame)]
     said = len(notes)
     for indicator in used:
-        if all(np.isnan(a).all() for a in series[indicator.id]):
+        if all(np.isnan(a).all() for a in prepared.series[indicator.id]):
             notes.append(
                 f"{indicator.id} never has a value: its warm-up is longer than the {len(frame)} bars, or nothing moves"
             )
-    start = first_decision_bar(series, set(series)) - prices.first
+    start = prepared.start - prices.first
     if len(notes) == said and start > (len(frame) - prices.first) / 2:
         notes.append(f"The indicators warm up for {start} of {len(frame) - prices.first} bars")
     unit = strategy.execution.fractional_unit
@@ -417,6 +419,10 @@ def api_trades(
     strategy: CanonicalStrategy | None, frame: pd.DataFrame, trades: pd.DataFrame, *, first: int = 0
 ) -> pd.DataFrame:
     """Return backtesting.py's trades in the API's columns, in order of entry. `first` is the first bar that was asked for."""
+    return _with_reasons(Prepared(strategy, frame, first) if strategy else None, frame, trades)
+
+
+def _with_reasons(prepared: Prepared | None, frame: pd.DataFrame, trades: pd.DataFrame) -> pd.DataFrame:
     result = pd.DataFrame(
         {
             "side": np.where(trades["Size"] > 0, "long", "short"),
@@ -435,9 +441,7 @@ def api_trades(
         }
     )
     result = result.sort_values(["entry_bar", "exit_bar"], kind="stable").reset_index(drop=True)
-    result["exit_reason"] = (
-        exit_reasons(strategy, frame, result, first=first) if strategy else _level_reached(result, frame)
-    )
+    result["exit_reason"] = exit_reasons(prepared, result) if prepared else _level_reached(result, frame)
     return result
 
 

@@ -1,7 +1,7 @@
-"""Conditions and operands of a canonical strategy as Python expressions.
+"""Statements of the core, and operands, as Python expressions.
 
-Negation is pushed down to the comparisons: Python's comparisons with NaN are false, so a
-missing value makes a comparison and its opposite false, which is the canonical's meaning.
+Python's comparisons with NaN are false, so a missing value makes a comparison and its opposite false, which is
+the meaning of the core.
 """
 
 from __future__ import annotations
@@ -13,31 +13,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Literal, Protocol
 
-from Backtest.canonical import (
-    MIRRORED,
-    All,
-    AnyCondition,
-    AnyOf,
-    AnyOperand,
-    BarsHeld,
-    Between,
-    Compare,
-    Cross,
-    Falling,
-    ForBars,
-    IndicatorBase,
-    IndicatorRef,
-    Math,
-    Not,
-    Price,
-    Rising,
-    Time,
-    UnrealizedReturn,
-    Value,
-    WithinBars,
-)
+from Backtest.canonical import WEEKDAYS, AnyOperand, IndicatorBase, IndicatorRef, Math, Price, Value
+from Backtest.meaning import core
 
-OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 LINE = 100
 
 
@@ -216,97 +194,78 @@ def _outside_brackets(text: str) -> bool:
     return text.count("(") == text.count(")") and text.count("[") == text.count("]")
 
 
+ASKED = {"bars held": "self.bars_held()", "unrealized return": "self.open_return_pct()"}
+
+
 class Expressions:
-    """Writes conditions in terms of the generated class's attributes."""
+    """Writes statements in terms of the generated class's attributes.
+
+    `role` (entry or exit) names the numbers; `shift` is an expression for a number of bars back, such as `k`.
+    """
 
     def __init__(self, names: Names) -> None:
         self.names = names
         self.uses_clock = False
-        self.seen: list[str] = []
+        self.asked: set[core.Asked] = set()
 
-    def condition(
-        self, node: AnyCondition, *, path: str, role: str, shift: str = "", negated: bool = False
-    ) -> Expression:
-        """Return the expression of a condition, or of its negation.
-
-        `shift` is an expression for a number of bars back, such as `k`; `role` (entry or exit)
-        names the thresholds.
-        """
-        match node:
-            case All() | AnyOf():
-                word: Literal["and", "or"] = "and" if isinstance(node, All) != negated else "or"
-                return join(
-                    word,
-                    [
-                        self.condition(c, path=f"{path}.conditions[{i}]", role=role, shift=shift, negated=negated)
-                        for i, c in enumerate(node.conditions)
-                    ],
+    def condition(self, statement: core.Statement, *, role: str, shift: str = "") -> Expression:
+        """Return the expression of a statement."""
+        match statement:
+            case core.Joined(word="and", chain=True):
+                links = [part for part in statement.joined if isinstance(part, core.Comparison)]
+                return self._chain(
+                    [(p.sign, p.left) for p in links[:1]] + [(p.sign, p.right) for p in links], role, shift
                 )
-            case Not():
-                return self.condition(
-                    node.condition, path=f"{path}.condition", role=role, shift=shift, negated=not negated
-                )
-            case ForBars() | WithinBars():
-                return self._window(node, path, role, shift, negated)
-            case Compare():
-                sides, op = [(node.left, "left"), (node.right, "right")], node.op
-                if isinstance(node.left, Value) and op in MIRRORED:  # a number stands behind what is held against it
-                    sides, op = sides[::-1], MIRRORED[op]
-                (first, before), (second, behind) = sides
-                left = self.operand(first, path=f"{path}.{before}", role=role, shift=shift)
-                right = self.operand(second, path=f"{path}.{behind}", role=role, shift=shift, beside=first)
-                return self._compare(left, op, right, negated)
-            case Cross():
-                return self._cross(node, path, role, shift, negated)
-            case Between():
-                return self._between(node, path, role, shift, negated)
-            case Rising() | Falling():
-                return self._steps(node, role, shift, negated)
-            case Time():
-                return self._time(node, shift, negated)
-            case BarsHeld():
-                limit = self.names.attribute(f"{role}_bars_held", node.bars, f"{path}.bars")
-                return self._compare("self.bars_held()", node.op, limit, negated)
-            case UnrealizedReturn():
-                limit = self.names.attribute(f"{role}_return_pct", node.percent, f"{path}.percent")
-                return self._compare("self.open_return_pct()", node.op, limit, negated)
-        raise TypeError(f"not a condition: {node!r}")
+            case core.Joined():
+                return join(statement.word, [self.condition(part, role=role, shift=shift) for part in statement.joined])
+            case core.Window():
+                return self._window(statement, role, shift)
+            case core.Comparison():
+                left, right = (self.term(side, role, shift) for side in (statement.left, statement.right))
+                return self._compared(left, statement.sign, right)
+            case core.Clock():
+                return self._clock(statement, shift)
+            case core.PositionTest():
+                self.asked.add(statement.asked)
+                return self._compared(ASKED[statement.asked], statement.sign, self.number(statement.limit, role))
+        raise TypeError(f"not a statement: {statement!r}")
 
     @staticmethod
-    def _compare(left: str, op: str, right: str, negated: bool) -> Expression:
-        if not negated:
-            return f"{left} {op} {right}"
-        if op == "==":
+    def _compared(left: str, sign: core.Sign, right: str) -> Expression:
+        if sign == "!=":  # known to differ: Python's own sign is true of NaN
             return join("or", [f"{left} < {right}", f"{left} > {right}"])
-        return f"{left} {OPPOSITE[op]} {right}"
+        return f"{left} {sign} {right}"
 
-    def operand(
-        self,
-        node: AnyOperand,
-        *,
-        path: str,
-        role: str,
-        shift: str = "",
-        back: int = 0,
-        beside: AnyOperand | None = None,
-    ) -> str:
+    def number(self, item: core.Number, role: str) -> str:
+        """Return the expression of a number: an attribute where it has a name."""
+        return (
+            self.names.attribute(item.called.format(role=role), item.value, item.path)
+            if item.called
+            else number(item.value)
+        )
+
+    def term(self, term: core.Term, role: str, shift: str) -> str:
+        """Return the expression of an operand of a comparison."""
+        if isinstance(term.operand, Value):
+            return self.number(core.Number(term.operand.value, f"{term.path}.value", term.called), role)
+        return self.operand(term.operand, term.back, shift)
+
+    def operand(self, node: AnyOperand, back: int, shift: str) -> str:
         """Return the expression of an operand `back` bars and `shift` ago."""
         if isinstance(node, Value):
-            if isinstance(beside, IndicatorRef) and path:
-                name = beside.id.split("_")[0].split("@")[0].lower()
-                return self.names.attribute(f"{name}_{role}_level", node.value, f"{path}.value")
             return number(node.value)
         if isinstance(node, Price):
             return self._at(self.names.price(node.column), node.offset + back, shift)
         if isinstance(node, IndicatorRef):
             return self._at(self.names.series(node), node.offset + back, shift)
-        left = self.operand(node.left, path=f"{path}.left", role=role, shift=shift, back=back)
-        right = self.operand(node.right, path=f"{path}.right", role=role, shift=shift, back=back)
-        left = f"({left})" if isinstance(node.left, Math) and node.left.op != "/" else left
+        left, right = (self.operand(part, back, shift) for part in (node.left, node.right))
         if node.op == "/":
             self.names.helpers.add("ratio")
-            return f"ratio({left.removeprefix('(').removesuffix(')') if left.startswith('(') else left}, {right})"
-        right = f"({right})" if isinstance(node.right, Math) and node.right.op != "/" else right
+            return f"ratio({left}, {right})"
+        left, right = (
+            f"({text})" if isinstance(part, Math) and part.op != "/" else text
+            for part, text in ((node.left, left), (node.right, right))
+        )
         return f"{left} {node.op} {right}"
 
     def _at(self, series: str, back: int, shift: str) -> str:
@@ -316,80 +275,51 @@ class Expressions:
         bars = " + ".join(p for p in (shift, str(back) if back else "") if p)
         return f"ago({series}, {bars})"
 
-    def _cross(self, node: Cross, path: str, role: str, shift: str, negated: bool) -> Expression:
-        before, now = ("<=", ">") if node.direction == "above" else (">=", "<")
+    def _window(self, window: core.Window, role: str, shift: str) -> Expression:
+        step, bars = window.inner, int(window.bars.value)
+        if window.chain and isinstance(step, core.Comparison):
+            if bars <= 2 and window.word == "all":
+                return self._chain([(step.sign, step.left.ago(k)) for k in range(bars + 1)], role, shift)
+            if bars == 1:
+                return self.condition(step, role=role, shift=shift)
+        name = "kmnpqrst"[shift.count("+") + 1 if shift else 0]
+        inner = self.condition(step, role=role, shift=f"{shift} + {name}" if shift else name)
+        return Each(window.word, inner, f"for {name} in range({self.number(window.bars, role)})")
 
-        def side(operand: AnyOperand, name: str, back: int) -> str:
-            beside = node.left if name == "right" else None
-            where = f"{path}.{name}"
-            return self.operand(operand, path=where, role=role, shift=shift, back=back, beside=beside)
+    def _chain(self, links: list[tuple[core.Sign, core.Term]], role: str, shift: str) -> str:
+        """Return terms with the sign before each, that of the first left out: `low <= x <= high`."""
+        text = self.term(links[0][1], role, shift)
+        for sign, term in links[1:]:
+            text += f" {sign} {self.term(term, role, shift)}"
+        return text
 
-        was = self._compare(side(node.left, "left", 1), before, side(node.right, "right", 1), negated)
-        is_ = self._compare(side(node.left, "left", 0), now, side(node.right, "right", 0), negated)
-        return join("or" if negated else "and", [was, is_])
-
-    def _between(self, node: Between, path: str, role: str, shift: str, negated: bool) -> Expression:
-        low = self.operand(node.low, path=f"{path}.low", role=role, shift=shift)
-        middle = self.operand(node.operand, path=f"{path}.operand", role=role, shift=shift)
-        high = self.operand(node.high, path=f"{path}.high", role=role, shift=shift)
-        if negated:
-            return join("or", [f"{low} > {middle}", f"{middle} > {high}"])
-        return f"{low} <= {middle} <= {high}"
-
-    def _steps(self, node: Rising | Falling, role: str, shift: str, negated: bool) -> Expression:
-        op = ">" if isinstance(node, Rising) else "<"
-
-        def at(back: int, extra: str = "") -> str:
-            bars = " + ".join(p for p in (shift, extra) if p)
-            return self.operand(node.operand, path="", role=role, shift=bars, back=back)
-
-        if node.bars <= 2 and not negated:
-            return f" {op} ".join(at(k) for k in range(node.bars + 1))
-        if node.bars == 1:
-            return self._compare(at(0), op, at(1), negated)
-        name = self._loop_variable(shift)
-        inner = self._compare(at(0, name), op, at(1, name), negated)
-        return Each("any" if negated else "all", inner, f"for {name} in range({node.bars})")
-
-    @staticmethod
-    def _loop_variable(shift: str) -> str:
-        return "kmnpqrst"[shift.count("+") + 1 if shift else 0]
-
-    def _window(self, node: ForBars | WithinBars, path: str, role: str, shift: str, negated: bool) -> Expression:
-        name = self._loop_variable(shift)
-        inner_shift = f"{shift} + {name}" if shift else name
-        inner = self.condition(node.condition, path=f"{path}.condition", role=role, shift=inner_shift, negated=negated)
-        every = isinstance(node, ForBars) != negated
-        bars = self.names.attribute(f"{role}_bars", node.bars, f"{path}.bars")
-        return Each("all" if every else "any", inner, f"for {name} in range({bars})")
-
-    def _time(self, node: Time, shift: str, negated: bool) -> Expression:
+    def _clock(self, clock: core.Clock, shift: str) -> Expression:
+        time, outside = clock.time, clock.outside
         stamp = (
             "self.data.index[-1]" if not shift else f"self.data.index[-1 - {f'({shift})' if '+' in shift else shift}]"
         )
-        if node.timezone:
+        if time.timezone:
             self.names.helpers.add("local")
-            stamp = f'local({stamp}, "{node.timezone}")'
+            stamp = f'local({stamp}, "{time.timezone}")'
         parts: list[Expression] = []
-        if node.weekdays:
-            order = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-            days = [str(order.index(d)) for d in node.weekdays]
+        if time.weekdays:
+            days = [str(list(WEEKDAYS).index(d)) for d in time.weekdays]
             if len(days) == 1:
-                parts.append(f"{stamp}.weekday() {'!=' if negated else '=='} {days[0]}")
+                parts.append(f"{stamp}.weekday() {'!=' if outside else '=='} {days[0]}")
             else:
-                parts.append(f"{stamp}.weekday() {'not in' if negated else 'in'} ({', '.join(days)})")
-        if node.start is not None and node.end is not None:
+                parts.append(f"{stamp}.weekday() {'not in' if outside else 'in'} ({', '.join(days)})")
+        if time.start is not None and time.end is not None:
             self.uses_clock = True
-            start, end = (f"time({int(t[:2])}, {int(t[3:])})" for t in (node.start, node.end))
-            clock = f"{stamp}.time()"
-            if node.start < node.end:
-                inside = f"{start} <= {clock} < {end}"
-                outside: Expression = join("or", [f"{clock} < {start}", f"{clock} >= {end}"])
-                parts.append(outside if negated else inside)
-            else:
-                if negated:
-                    parts.append(f"{end} <= {clock} < {start}")
-                else:
-                    parts.append(join("or", [f"{clock} >= {start}", f"{clock} < {end}"]))
-        joined = join("or" if negated else "and", parts)
+            parts.append(self._time_of_day(f"{stamp}.time()", time.start, time.end, outside=outside))
+        joined = join("or" if outside else "and", parts)
         return join("and", [f"{shift} < len(self.data)", joined]) if shift else joined
+
+    @staticmethod
+    def _time_of_day(clock: str, start: str, end: str, *, outside: bool) -> Expression:
+        first, last = (f"time({int(t[:2])}, {int(t[3:])})" for t in (start, end))
+        if outside:  # what is outside a window is the window between its end and its start
+            first, last, start, end = last, first, end, start
+        if start < end:
+            return f"{first} <= {clock} < {last}"
+        signs = (f"{clock} < {last}", f"{clock} >= {first}")
+        return join("or", signs if outside else signs[::-1])

@@ -20,10 +20,10 @@ from Backtest.canonical import (
     IndicatorBase,
     IndicatorRef,
     Side,
-    make_indicator,
-    walk,
+    atr_indicator,
+    used_indicators,
 )
-from Backtest.code_expressions import LINE, Expression, Expressions, call, join, number, one_line, returned
+from Backtest.code_expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code_orders import Orders
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
@@ -419,25 +419,18 @@ class _Generator:
 
     def _rule_methods(self) -> list[list[str]]:
         methods = []
-        for side in self.strategy.sides:
-            for kind in ("entry", "exit"):
-                rules = self.strategy.entry_rules if kind == "entry" else self.strategy.exit_rules
-                role = f"{side}_{kind}" if len(self.strategy.sides) == 2 else kind
-                parts: list[Expression] = [
-                    self.expressions.condition(rule.when, path=f"{kind}_rules[{i}].when", role=role)
-                    for i, rule in enumerate(rules)
-                    if rule.side == side
-                ]
-                if parts:
-                    body = returned(join("or", parts), 8)
-                    methods.append([f"def {side}_{kind}(self) -> bool:", *_indent(body)])
-                    self.expressions.seen.append(one_line(join("or", parts)))
+        for (kind, side), statements in sorted(self.strategy.statements().items(), key=lambda item: item[0][1]):
+            role = f"{side}_{kind}" if len(self.strategy.sides) == 2 else kind
+            parts = [self.expressions.condition(statement, role=role) for statement in statements]
+            if parts:
+                body = returned(join("or", parts), 8)
+                methods.append([f"def {side}_{kind}(self) -> bool:", *_indent(body)])
         return methods
 
     def _position_methods(self) -> list[list[str]]:
         methods = []
-        text = " ".join(self.expressions.seen)
-        if "bars_held()" in text or self.risk.max_bars:
+        asked = self.expressions.asked
+        if "bars held" in asked or self.risk.max_bars:
             methods.append(
                 [
                     "def bars_held(self) -> float:",
@@ -445,7 +438,7 @@ class _Generator:
                     "    return len(self.data) - self.trades[0].entry_bar if self.trades else math.nan",
                 ]
             )
-        if "open_return_pct()" in text:
+        if "unrealized return" in asked:
             methods.append(
                 [
                     "def open_return_pct(self) -> float:",
@@ -485,10 +478,7 @@ class _Generator:
             other: Side = "short" if side == "long" else "long"
             if other in sides and not risk.cooldown_bars:
                 action += [f"if {self._enter(other)}:", f"    self.enter_{other}()"]
-            if len(action) == 1 and len(sides) == 2:
-                branches.append((held, [f"if {leave}:", *_indent(action)]))
-            else:
-                branches.append((held, [f"if {leave}:", *_indent(action)]))
+            branches.append((held, [f"if {leave}:", *_indent(action)]))
         if risk.cooldown_bars:
             branches.append(("self.cooling_down()", ["return"]))
         for side in sides:
@@ -582,38 +572,3 @@ def _merged(branches: list[tuple[str, list[str]]]) -> list[tuple[str, list[str]]
         else:
             merged.append((test, action))
     return merged
-
-
-def used_indicators(strategy: CanonicalStrategy) -> list[IndicatorBase]:
-    """Return the indicators that can change a trade: those in rules, their sources, ATR stops.
-
-    The engine waits for these to warm up before it judges rules.
-    """
-    wanted = {
-        node.id
-        for rule in (*strategy.entry_rules, *strategy.exit_rules)
-        if rule.side in strategy.sides
-        for node in walk(rule.when)
-        if isinstance(node, IndicatorRef)
-    }
-    indicators = list(strategy.indicators)
-    for level in (strategy.risk.stop_loss, strategy.risk.take_profit, strategy.risk.trailing_stop):
-        if isinstance(level, AtrLevel):
-            atr = atr_indicator(strategy, level)
-            if all(i.id != atr.id for i in indicators):
-                indicators.append(atr)
-            wanted.add(atr.id)
-    for indicator in reversed(indicators):
-        if indicator.id in wanted and indicator.source_name not in (None, *PRICE_COLUMNS):
-            wanted.add(str(indicator.source_name))
-    return [i for i in indicators if i.id in wanted]
-
-
-def atr_indicator(strategy: CanonicalStrategy, level: AtrLevel) -> IndicatorBase:
-    """Return the ATR a stop or target is measured by: the strategy's own where it has the same."""
-    for indicator in strategy.indicators:
-        if indicator.name == "ATR" and indicator.params == {"timeperiod": level.timeperiod} and not indicator.timeframe:
-            return indicator
-    free = make_indicator("ATR", timeperiod=level.timeperiod)
-    taken = {i.id for i in strategy.indicators}
-    return free if free.id not in taken else free.model_copy(update={"id": f"{free.id}_stop"})

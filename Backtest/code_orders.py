@@ -9,6 +9,7 @@ from Backtest.canonical import (
     CanonicalStrategy,
     FixedCash,
     FixedUnits,
+    LevelName,
     PercentLevel,
     PercentOfEquity,
     RiskPercent,
@@ -37,11 +38,7 @@ class Orders:
         self.strategy = owner.strategy
         self.risk = owner.strategy.risk
         self.sides = owner.strategy.sides
-        self.levels = {
-            name: level
-            for name in ("stop_loss", "trailing_stop", "take_profit")
-            if (level := getattr(self.risk, name)) is not None
-        }
+        self.levels = self.risk.levels()
         self.stops = [name for name in self.levels if name != "take_profit"]
 
     def methods(self) -> list[list[str]]:
@@ -57,7 +54,7 @@ class Orders:
 
     # Levels --------------------------------------------------------------------------------
 
-    def _number(self, name: str) -> str:
+    def _number(self, name: LevelName) -> str:
         level = self.levels[name]
         if isinstance(level, PercentLevel):
             return self.owner.attribute(f"{name}_pct", level.value, f"risk.{name}.value")
@@ -66,7 +63,7 @@ class Orders:
         assert isinstance(level, RiskReward)
         return self.owner.attribute("risk_reward", level.ratio, "risk.take_profit.ratio")
 
-    def _level(self, name: str, price: str, side: Side | None) -> str:
+    def _level(self, name: LevelName, price: str, side: Side | None) -> str:
         """Return the expression of a level at its distance from a price."""
         away = name == "take_profit"
         sign = "+" if away == (side == "long") else "-"
@@ -79,13 +76,13 @@ class Orders:
             return f"{price} {sign} self.{base}_distance{ratio}"
         return f"{price} * (1 {sign} {self._number(base)}{ratio} / 100)"
 
-    def _may_be_negative(self, name: str, side: Side | None) -> bool:
+    def _may_be_negative(self, name: LevelName, side: Side | None) -> bool:
         level = self.levels[name]
         base = self.levels[self.stops[0]] if isinstance(level, RiskReward) else level
         wrong_side = "short" if name == "take_profit" else "long"
         return (isinstance(base, AtrLevel) or isinstance(level, RiskReward)) and side in (None, wrong_side)
 
-    def _checked(self, text: str, side: Side | None, *names: str) -> str:
+    def _checked(self, text: str, side: Side | None, *names: LevelName) -> str:
         if any(self._may_be_negative(n, side) for n in names):
             self.owner.helpers.add("positive")
             return f"positive({text})"

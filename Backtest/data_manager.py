@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from Backtest.canonical import ALL_HISTORY, CanonicalStrategy
-from Backtest.conditions import compute_indicators
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.prices import PriceData, PriceRequest, Provider, in_zone
 from Backtest.diagnostics import load_indicators
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
+from Backtest.series import compute_indicators
 from Backtest.timeframes import in_words, is_intraday, seconds
 
 

@@ -16,36 +16,33 @@ from typing import Any
 from pydantic import ValidationError
 
 from Backtest.canonical import (
-    CONDITION_TYPES,
+    CONDITIONS,
+    LEVELS,
     MAX_DEPTH,
     MAX_JSON_BYTES,
+    OPERANDS,
     SECOND_NAMES,
-    All,
+    SIZES,
     AnyCondition,
     AnyOperand,
-    Between,
     CanonicalStrategy,
-    Compare,
-    Cross,
-    Falling,
     FixedUnits,
     IndicatorBase,
     IndicatorRef,
-    Not,
     PercentLevel,
     PercentOfEquity,
     Price,
-    Rising,
     RiskPercent,
     Time,
     Value,
+    tag,
     upgrade,
     walk,
 )
-from Backtest.describe import condition as condition_text
 from Backtest.errors import Diagnostic, Severity, StrategyError
 from Backtest.indicators import REGISTRY, indicator_name, spoken_names
 from Backtest.indicators.listed import LENGTHS, fields_of, nearest
+from Backtest.meaning.core import Comparison
 from Backtest.satisfiability import always, is_price_and_number, never
 from Backtest.timeframes import TIMEFRAMES, in_words, is_intraday, meant_timeframe
 
@@ -236,22 +233,18 @@ def load_indicators(indicators: Sequence[Any], timeframe: str) -> Loaded:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    text = ""
+    """Return the path of a field: pydantic puts the type of a part before its fields, which may bear the same name."""
+    text, after_type = "", False
     for part in loc:
+        after_type = not after_type and (part in REGISTRY or part in _TAGS)
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part not in REGISTRY and part not in _TAGS:
+        elif not after_type:
             text += f".{part}" if text else part
     return text
 
 
-_TAGS = frozenset(
-    {
-        "compare", "cross", "between", "rising", "falling", "all", "any", "not", "for_bars", "within_bars", "time",
-        "bars_held", "unrealized_return", "price", "indicator", "math", "percent", "atr", "risk_reward",
-        "percent_of_equity", "fixed_units", "fixed_cash", "risk_percent",
-    }
-)  # fmt: skip
+_TAGS = {tag(kind) for kind in (*CONDITIONS, *OPERANDS, *LEVELS, *SIZES)}
 
 
 def _finding(severity: Severity, code: str, field: str, message: str, suggestion: str = "") -> Diagnostic:
@@ -280,13 +273,9 @@ def diagnose(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
 
 def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iterable[Diagnostic]:
     for node in walk(when):
-        pairs: list[tuple[AnyOperand, AnyOperand, str]] = []
-        if isinstance(node, Compare | Cross):
-            op = node.op if isinstance(node, Compare) else node.direction
-            pairs = [(node.left, node.right, op), (node.right, node.left, op)]
-        elif isinstance(node, Between):
-            pairs = [(node.operand, node.low, ""), (node.operand, node.high, "")]
-        for operand, other, _ in pairs:
+        if not isinstance(node, AnyCondition) or not node.compares:
+            continue
+        for operand, other in _pairs(node):
             if _scale(strategy, operand) == "percent" and _scale(strategy, other) == "price":
                 yield _warning(
                     "different_scales",
@@ -307,6 +296,13 @@ def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> 
                     f"{entry.name} threshold must be between {low:g} and {high:g}, got {other.value:g}",
                     hint,
                 )
+
+
+def _pairs(condition: AnyCondition) -> Iterable[tuple[AnyOperand, AnyOperand]]:
+    """Return which operands a condition holds against which, each pair from both sides."""
+    found = [s for s in condition.core("").walk() if isinstance(s, Comparison)]
+    sides = [(s.left.operand, s.right.operand) for s in found]
+    return dict.fromkeys(pair for left, right in sides for pair in ((left, right), (right, left)))
 
 
 def _scale(strategy: CanonicalStrategy, operand: AnyOperand) -> str | None:
@@ -331,27 +327,27 @@ def _named(operand: AnyOperand) -> str:
 def _truths(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iterable[Diagnostic]:
     """Yield the parts of a rule that are never or always true, the smallest ones."""
     reported: list[AnyCondition] = []
-    for node in reversed([n for n in walk(when) if isinstance(n, CONDITION_TYPES)]):
+    for node in reversed([n for n in walk(when) if isinstance(n, AnyCondition)]):
         if any(inner in reported for inner in walk(node)):
             continue
         if isinstance(node, Time) and node.start is not None and not is_intraday(strategy.timeframe):
             reported.append(node)
-            message = f"A bar of {strategy.timeframe} has no time of day, so this is the same on every bar: {condition_text(strategy, node)}"
+            message = f"A bar of {strategy.timeframe} has no time of day, so this is the same on every bar: {node.text(strategy)}"
             yield _error("time_of_day", field, message, "Use an intraday time frame such as 5m, or leave the time out")
             continue
-        if isinstance(node, Compare | Cross | Between | Rising | Falling) and not _reads_bars(node):
+        if node.compares and not _reads_bars(node):
             reported.append(node)
-            message = f"This has only numbers in it: {condition_text(strategy, node)}"
+            message = f"This has only numbers in it: {node.text(strategy)}"
             yield _error("only_numbers", field, message, "Compare a price or an indicator with something")
             continue
         code = truth = ""
         if never(strategy, node):
             code, truth = "unsatisfiable", "can never be"
-        elif isinstance(node, Compare | Cross | Between) and always(strategy, node):
+        elif node.compares and always(strategy, node):
             code, truth = "always_true", "is always"
         if code:
             reported.append(node)
-            message = f"This {truth} true: {condition_text(strategy, node)}"
+            message = f"This {truth} true: {node.text(strategy)}"
             if code == "always_true" and is_price_and_number(strategy, node):
                 yield _warning(code, field, message, "If it shall always be in the market, it is right")
             else:
@@ -379,9 +375,8 @@ def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
             if rule.side != side or not exits:
                 continue
             same = any(rule.when == other.when for other in exits)
-            stays_out = [Not.model_construct(condition=other.when) for other in exits]
-            taken = All.model_construct(conditions=[rule.when, *stays_out])
-            if same or (never(strategy, taken) and not never(strategy, rule.when)):
+            taken = not never(strategy, rule.when, without=[other.when for other in exits])
+            if same or not (taken or never(strategy, rule.when)):
                 what = "and exit are the same condition" if same else "is never true without an exit being true as well"
                 yield _error(
                     "entry_is_exit",
@@ -478,9 +473,7 @@ def _fraction(where: str, meaning: str, value: float) -> Diagnostic:
 
 
 def _indicators(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
-    used = {
-        n.id for r in (*strategy.entry_rules, *strategy.exit_rules) for n in walk(r.when) if isinstance(n, IndicatorRef)
-    }
+    used = {n.id for n in strategy.parts() if isinstance(n, IndicatorRef)}
     used |= {str(i.source_name) for i in strategy.indicators if i.source_name}
     for i, indicator in enumerate(strategy.indicators):
         if indicator.id not in used:

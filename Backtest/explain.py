@@ -1,99 +1,28 @@
-"""Why a backtest did what it did, bar by bar, straight from the canonical strategy.
-
-The account follows the trades that were made; the rules are judged independently of the
-generated code, and the decision reached here must be the order the next bar shows.
-"""
+"""Why a backtest did what it did, bar by bar, straight from the canonical strategy."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import (
-    All,
-    AnyCondition,
-    AnyOf,
-    BarsHeld,
-    Between,
-    CanonicalStrategy,
-    Compare,
-    Cross,
-    Falling,
-    ForBars,
-    IndicatorRef,
-    Not,
-    PercentLevel,
-    Rising,
-    Rule,
-    Side,
-    Time,
-    UnrealizedReturn,
-    WithinBars,
-)
-from Backtest.code_generator import used_indicators
-from Backtest.conditions import (
-    Bars,
-    Floats,
-    Mask,
-    PositionState,
-    Truth,
-    compute_indicators,
-    evaluate,
-    first_decision_bar,
-    operand_values,
-)
-from Backtest.describe import bars_of, spaced
-from Backtest.describe import condition as condition_text
-from Backtest.describe import operand as operand_text
+from Backtest.canonical import AnyCondition, AnyOperand, CanonicalStrategy, IndicatorRef, Not, Rule
+from Backtest.decision import Decision, Reason, cooldown_left
+from Backtest.describe import bars_of
 from Backtest.errors import DataError
+from Backtest.judge import Truth, evaluate, operand_values
+from Backtest.meaning.core import Clock, Comparison, PositionTest
+from Backtest.meaning.words import spaced
+from Backtest.prepared import Prepared
+from Backtest.replay import Replay, TradeRow
 from Backtest.timeframes import is_intraday, seconds
 
-Action = Literal["none", "enter", "exit", "reverse"]
 
-
-@dataclass(frozen=True)
-class Account:
-    """The position at each close, as the strategy's code sees it.
-
-    `side` is 1 long, -1 short, 0 flat; `trade` is the row of the trade, -1 when flat;
-    `flat_since` is the exit bar of the last closed trade, a large negative number when none.
-    """
-
-    side: np.ndarray[Any, np.dtype[np.int8]]
-    trade: np.ndarray[Any, np.dtype[np.int64]]
-    flat_since: np.ndarray[Any, np.dtype[np.int64]]
-
-
-@dataclass(frozen=True)
-class TradeRow:
-    """A trade of the backtest; a level that was not set is NaN."""
-
-    side: Side
-    size: float
-    entry_bar: int
-    exit_bar: int
-    entry_price: float
-    exit_price: float
-    stop_loss: float
-    take_profit: float
-    exit_reason: str
-
-
-def _trade_rows(trades: pd.DataFrame) -> list[TradeRow]:
-    if "exit_reason" not in trades:
-        trades = trades.assign(exit_reason="")
-    kinds = TradeRow.__dataclass_fields__
-    columns = {name: trades[name].tolist() for name in kinds}
-    return [TradeRow(*values) for values in zip(*columns.values(), strict=True)]
-
-
-class Explainer:
-    """Judges a strategy on the bars of a finished backtest.
+class Explainer(Replay):
+    """Says of the bars of a finished backtest what was seen and decided.
 
     Args:
         trades: the backtest's trades in the API's columns, entry_bar and exit_bar being rows of
@@ -102,91 +31,7 @@ class Explainer:
     """
 
     def __init__(self, strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame, first: int = 0) -> None:
-        self.strategy = strategy.model_copy(update={"indicators": used_indicators(strategy)})
-        self.frame = frame
-        self.trades = _trade_rows(trades)
-        self.close_fill = strategy.execution.trade_on_close
-        series = compute_indicators(self.strategy, frame)
-        self.start = max(first, first_decision_bar(series, set(series)))
-        self.account = self._account()
-        self.bars = Bars(frame, series, self._position_state(), {})
-        self.rules: dict[tuple[str, Side], Mask] = {
-            (kind, side): self._any_rule(kind, side) for kind in ("entry", "exit") for side in ("long", "short")
-        }
-
-    def _any_rule(self, kind: str, side: Side) -> Mask:
-        rules = self.strategy.entry_rules if kind == "entry" else self.strategy.exit_rules
-        masks = [evaluate(self.strategy, r.when, self.bars).true for r in rules if r.side == side]
-        return np.logical_or.reduce(masks) if masks else np.zeros(len(self.frame), dtype=bool)
-
-    def _account(self) -> Account:
-        n = len(self.frame)
-        side, trade = np.zeros(n, dtype=np.int8), np.full(n, -1, dtype=np.int64)
-        since = np.full(n, -(10**9), dtype=np.int64)
-        for i, row in enumerate(self.trades):
-            first = row.entry_bar + (1 if self.close_fill else 0)
-            last = row.exit_bar - 1
-            marked = row.exit_bar == n - 1 and _at_end(row, self.frame)
-            if marked or (self.close_fill and not _left_by_level(row, self.frame)):
-                last = row.exit_bar
-            side[first : last + 1] = 1 if row.side == "long" else -1
-            trade[first : last + 1] = i
-            since[max(last, row.entry_bar if self.close_fill else 0) + 1 :] = row.exit_bar
-        return Account(side, trade, since)
-
-    def _position_state(self) -> PositionState:
-        n = len(self.frame)
-        held, gain = np.full(n, np.nan), np.full(n, np.nan)
-        close = self.frame["Close"].to_numpy(dtype=np.float64)
-        inside = self.account.trade >= 0
-        if inside.any():
-            rows = self.account.trade[inside]
-            entry_bar = np.array([t.entry_bar for t in self.trades])[rows]
-            entry_price = np.array([t.entry_price for t in self.trades])[rows]
-            where = np.flatnonzero(inside)
-            held[inside] = where - entry_bar + 1
-            gain[inside] = self.account.side[inside] * 100 * (close[inside] / entry_price - 1)
-        return PositionState(held, gain)
-
-    # Decisions -----------------------------------------------------------------------------
-
-    def decision(self, bar: int) -> tuple[Action, Side | None]:
-        """Return what the rules decide at the close of a bar; for `reverse` the new side.
-
-        At the last bar nothing is entered, since no bar is left to fill the order. Whether an
-        order could be paid for is the broker's matter.
-        """
-        if bar < self.start:
-            return "none", None
-        last = bar == len(self.frame) - 1
-        held = int(self.account.side[bar])
-        sides = self.strategy.sides
-        if held:
-            side: Side = "long" if held > 0 else "short"
-            if not self._leaves(bar, side):
-                return "none", None
-            other: Side = "short" if side == "long" else "long"
-            if other in sides and not self.strategy.risk.cooldown_bars and not last and self._enters(bar, other):
-                return "reverse", other
-            return "exit", side
-        if last or self._cooldown_left(bar) > 0:
-            return "none", None
-        for side in sides:
-            if self._enters(bar, side):
-                return "enter", side
-        return "none", None
-
-    def _leaves(self, bar: int, side: Side) -> bool:
-        limit = self.strategy.risk.max_bars
-        state = self.bars.position
-        if limit and state is not None and state.bars_held[bar] >= limit:
-            return True
-        return bool(self.rules[("exit", side)][bar])
-
-    def _enters(self, bar: int, side: Side) -> bool:
-        return bool(self.rules[("entry", side)][bar]) and not bool(self.rules[("exit", side)][bar])
-
-    # Explanations --------------------------------------------------------------------------
+        super().__init__(Prepared(strategy, frame, first), trades)
 
     def find_bar(self, at: pd.Timestamp) -> int:
         """Return the bar at a time, or the last one before it. DataError outside the data."""
@@ -222,7 +67,7 @@ class Explainer:
     def explain(self, at: pd.Timestamp) -> dict[str, Any]:
         """Return position, every rule with the values it saw, and what was decided at a bar."""
         bar = self.find_bar(at)
-        action, side = self.decision(bar)
+        decided = self.decide(bar)
         row = self.frame.iloc[bar]
         return {
             "bar": bar,
@@ -235,9 +80,9 @@ class Explainer:
                 *(self._rule(f"entry_rules[{i}]", "entry", r, bar) for i, r in enumerate(self.strategy.entry_rules)),
                 *(self._rule(f"exit_rules[{i}]", "exit", r, bar) for i, r in enumerate(self.strategy.exit_rules)),
             ],
-            "decision": {"action": action, "side": side},
+            "decision": {"action": decided.action, "side": decided.side},
             "orders": self._orders(bar),
-            "answer": self._instead(bar, at) + self._answer(bar, action, side),
+            "answer": self._instead(bar, at) + self._answer(bar, decided),
         }
 
     def explain_day(self, day: date) -> dict[str, Any]:
@@ -262,33 +107,21 @@ class Explainer:
         return {**shown, "answer": " ".join(parts), "day": {"date": str(day), "bars": len(bars), "events": events}}
 
     def _event(self, bar: int) -> dict[str, Any]:
-        action, side = self.decision(bar)
+        decided = self.decide(bar)
         return {
             "bar": bar,
             "time": self._when(bar),
-            "decision": {"action": action, "side": side},
+            "decision": {"action": decided.action, "side": decided.side},
             "orders": self._orders(bar),
-            "answer": self._answer(bar, action, side),
+            "answer": self._answer(bar, decided),
         }
 
     def _quiet(self, bars: list[int], *, begin: str) -> str:
         """Say why nothing was decided on some bars of a day, how often each, and what the last of them lacked."""
-        counts = Counter(self._why_quiet(bar) for bar in bars)
+        decisions = [self.decide(bar) for bar in bars]
+        counts = Counter(_QUIET[decided.reasons[-1]] for decided in decisions)
         why = ", ".join(f"{reason} ({count} bar{'s' * (count > 1)})" for reason, count in counts.items())
-        return f"{begin} was decided: {why}. {self._clock(bars[-1])}: {self._answer(bars[-1], 'none', None)}"
-
-    def _why_quiet(self, bar: int) -> str:
-        if bar < self.start:
-            return "the indicators are warming up"
-        if self.account.side[bar]:
-            return "the position is held"
-        if bar < len(self.frame) - 1 and self._cooldown_left(bar) > 0:
-            return "the cooldown is not over"
-        return "no entry is true"
-
-    def _cooldown_left(self, bar: int) -> int:
-        """Return for how many bars, this one counted, there is no entry after the last exit; 0 or less when there may be."""
-        return self.strategy.risk.cooldown_bars - (bar - int(self.account.flat_since[bar]))
+        return f"{begin} was decided: {why}. {self._clock(bars[-1])}: {self._answer(bars[-1], decisions[-1])}"
 
     def _clock(self, bar: int) -> str:
         """Return the time of day of a bar."""
@@ -319,18 +152,17 @@ class Explainer:
         return f"The {row.exit_reason.replace('_', ' ') or 'exit'} closed it at {price}."
 
     def _position(self, bar: int) -> dict[str, Any] | None:
-        index = int(self.account.trade[bar])
+        index = int(self.holdings.trade[bar])
         if index < 0:
             return None
-        row, state = self.trades[index], self.bars.position
-        assert state is not None
+        row = self.trades[index]
         return {
             "side": row.side,
             "size": row.size,
             "entry_time": self._when(row.entry_bar),
             "entry_price": row.entry_price,
-            "bars_held": int(state.bars_held[bar]),
-            "unrealized_return_pct": float(state.unrealized_return_pct[bar]),
+            "bars_held": int(self.position.bars_held[bar]),
+            "unrealized_return_pct": float(self.position.unrealized_return_pct[bar]),
         }
 
     def _orders(self, bar: int) -> list[dict[str, Any]]:
@@ -343,31 +175,36 @@ class Explainer:
                 orders.append({"order": "exit", "side": row.side, "price": row.exit_price, "reason": row.exit_reason})
         return orders
 
-    def _answer(self, bar: int, action: Action, side: Side | None) -> str:
+    def _answer(self, bar: int, decided: Decision) -> str:
         """Say what was filled in a bar, and what was decided at its close and why."""
-        return " ".join(part for part in (self._fills(bar), self._decided(bar, action, side)) if part)
+        return " ".join(part for part in (self._fills(bar), self._decided(bar, decided)) if part)
 
-    def _decided(self, bar: int, action: Action, side: Side | None) -> str:
-        when = "at this close" if self.close_fill else "at the next open"
-        if bar < self.start:
-            first = self._when(min(self.start, len(self.frame) - 1))
-            return f"The indicators are warming up: the first decision is at the close of {first}."
-        if action == "enter" and not any(t.entry_bar == bar + (not self.close_fill) for t in self.trades):
-            return f"The {side} entry is true, but its order was not filled: the equity does not pay for it."
-        if action == "enter":
-            return f"The {side} entry is true, so a {side} order goes out, to be filled {when}."
-        if action == "exit":
-            return f"The {side} exit is true, so the position is closed {when}."
-        if action == "reverse":
-            return f"The exit and the {side} entry are true, so the position is reversed {when}."
-        if self.account.side[bar]:
-            return "The position is held: no exit is true."
-        if bar == len(self.frame) - 1:
-            return "This is the last bar: no order could be filled after it."
-        wait = self._cooldown_left(bar)
-        if wait > 0:
-            after = f" and for {wait - 1} more bar{'s' * (wait > 2)}" if wait > 1 else ""
-            return f"No entry at this bar{after}: the cooldown after the last exit is not over."
+    def _decided(self, bar: int, decided: Decision) -> str:
+        side, when = decided.side, "at this close" if self.close_fill else "at the next open"
+        match decided.action, decided.reasons[-1]:
+            case "enter", _:
+                if not any(t.entry_bar == bar + (not self.close_fill) for t in self.trades):
+                    return f"The {side} entry is true, but its order was not filled: the equity does not pay for it."
+                return f"The {side} entry is true, so a {side} order goes out, to be filled {when}."
+            case "exit", _:
+                return f"The {side} exit is true, so the position is closed {when}."
+            case "reverse", _:
+                return f"The exit and the {side} entry are true, so the position is reversed {when}."
+            case _, "warming_up":
+                first = self._when(min(self.start, len(self.frame) - 1))
+                return f"The indicators are warming up: the first decision is at the close of {first}."
+            case _, "held":
+                return "The position is held: no exit is true."
+            case _, "last_bar":
+                return "This is the last bar: no order could be filled after it."
+            case _, "cooldown":
+                wait = cooldown_left(self.strategy, self.account(bar))
+                after = f" and for {wait - 1} more bar{'s' * (wait > 2)}" if wait > 1 else ""
+                return f"No entry at this bar{after}: the cooldown after the last exit is not over."
+        return self._lacking(bar)
+
+    def _lacking(self, bar: int) -> str:
+        """Say what would have had to change for an entry."""
         reasons = []
         for rule in self.strategy.entry_rules:
             if evaluate(self.strategy, rule.when, self.bars).true[bar]:
@@ -386,75 +223,80 @@ class Explainer:
 
     def _clause(self, node: AnyCondition, bar: int) -> dict[str, Any]:
         result: dict[str, Any] = {
-            "text": condition_text(self.strategy, node),
+            "text": node.text(self.strategy),
             "type": node.type,
             "truth": self._truth(node, bar),
             "values": self._values(node, bar),
         }
-        if isinstance(node, All | AnyOf):
-            result["clauses"] = [self._clause(c, bar) for c in node.conditions]
-        elif isinstance(node, Not | ForBars | WithinBars):
-            result["clauses"] = [self._clause(node.condition, bar)]
+        if inside := node.conditions_inside():
+            result["clauses"] = [self._clause(condition, bar) for condition in inside]
         return result
 
     def _values(self, node: AnyCondition, bar: int) -> dict[str, float | str | None]:
+        """Return what a condition saw: its operands, also a bar before where it looks there, the time, the position."""
         values: dict[str, float | str | None] = {}
-        operands: list[Any] = []
-        if isinstance(node, Compare | Cross):
-            operands = [node.left, node.right]
-        elif isinstance(node, Between):
-            operands = [node.low, node.operand, node.high]
-        elif isinstance(node, Rising | Falling):
-            operands = [node.operand]
-        for operand in operands:
-            array: Floats = operand_values(self.strategy, operand, self.bars)
-            values[operand_text(self.strategy, operand)] = _number(array[bar])
-            if isinstance(node, Cross | Rising | Falling) and bar:
-                values[f"{operand_text(self.strategy, operand)} a bar before"] = _number(array[bar - 1])
-        if isinstance(node, Time):
-            values["time"] = self._when(bar)
-        state = self.bars.position
-        if isinstance(node, BarsHeld) and state is not None:
-            values["bars held"] = _number(state.bars_held[bar])
-        if isinstance(node, UnrealizedReturn) and state is not None:
-            values["unrealized return"] = _number(state.unrealized_return_pct[bar])
+        if node.conditions_inside():
+            return values
+        backs: dict[AnyOperand, int] = {}
+        for part in node.core("").walk():
+            if isinstance(part, Comparison):
+                for term in (part.left, part.right):
+                    backs[term.operand] = max(term.back, backs.get(term.operand, 0))
+            elif isinstance(part, Clock):
+                values["time"] = self._when(bar)
+            elif isinstance(part, PositionTest):
+                held, gain = self.position.bars_held, self.position.unrealized_return_pct
+                values[part.asked] = _number((held if part.asked == "bars held" else gain)[bar])
+        for operand, back in backs.items():
+            text = operand.text(self.strategy)
+            values[text] = self._value(operand, bar)
+            if back and bar:
+                values[f"{text} a bar before"] = self._value(operand, bar - 1)
         return values
+
+    def _value(self, operand: AnyOperand, bar: int) -> float | None:
+        return _number(operand_values(self.strategy, operand, self.bars)[bar])
 
     def _changes(self, node: AnyCondition, bar: int, *, want: bool) -> list[str]:
         """Return the fewest clauses that would have to change, each with what it needed."""
         if isinstance(node, Not):
             return self._changes(node.condition, bar, want=not want)
-        if isinstance(node, All | AnyOf):
-            parts = [c for c in node.conditions if self._truth(c, bar) is not want]
+        if node.joins:
+            parts = [c for c in node.conditions_inside() if self._truth(c, bar) is not want]
             options = [self._changes(c, bar, want=want) for c in parts]
-            if isinstance(node, All) == want:
+            if (node.joins == "and") == want:
                 return [text for option in options for text in option]
             return min(options, key=len, default=[])
         return [self._needed(node, bar, want=want)]
 
     def _needed(self, node: AnyCondition, bar: int, *, want: bool) -> str:
+        statement = node.core("") if want else node.core("").negated()
+        if isinstance(statement, Comparison):
+            left, right = statement.left.operand, statement.right.operand
+            return f"{self._was(left, bar)}, needed {statement.sign} {self._level(right, bar)}"
         values = ", ".join(f"{k} was {_shown(v)}" for k, v in self._values(node, bar).items() if not _is_number(k))
-        if isinstance(node, Compare):
-            op = node.op if want else {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!="}[node.op]
-            right = operand_text(self.strategy, node.right)
-            return f"{_left_value(self, node, bar)}, needed {op} {_right_value(self, node, bar, right)}"
-        text = condition_text(self.strategy, node)
+        text = node.text(self.strategy)
         return f"{values}; needed: {text}" if want else f"{values}; needed: not ({text})"
 
+    def _was(self, operand: AnyOperand, bar: int) -> str:
+        name = operand.text(self.strategy)
+        if isinstance(operand, IndicatorRef) and not operand.offset:
+            name = self.strategy.indicator(operand.id).column(operand.output)
+        return f"{name} was {_shown(self._value(operand, bar))}"
 
-def _left_value(explainer: Explainer, node: Compare, bar: int) -> str:
-    name = operand_text(explainer.strategy, node.left)
-    if isinstance(node.left, IndicatorRef) and not node.left.offset:
-        name = explainer.strategy.indicator(node.left.id).column(node.left.output)
-    value = operand_values(explainer.strategy, node.left, explainer.bars)[bar]
-    return f"{name} was {_shown(_number(value))}"
+    def _level(self, operand: AnyOperand, bar: int) -> str:
+        text = operand.text(self.strategy)
+        return text if _is_number(text) else f"{text}, which was {_shown(self._value(operand, bar))}"
 
 
-def _right_value(explainer: Explainer, node: Compare, bar: int, text: str) -> str:
-    if _is_number(text):
-        return text
-    value = operand_values(explainer.strategy, node.right, explainer.bars)[bar]
-    return f"{text}, which was {_shown(_number(value))}"
+# Why nothing was decided, of many bars.
+_QUIET: dict[Reason, str] = {
+    "warming_up": "the indicators are warming up",
+    "held": "the position is held",
+    "cooldown": "the cooldown is not over",
+    "last_bar": "no entry is true",
+    "no_entry": "no entry is true",
+}
 
 
 def _is_number(text: str) -> bool:
@@ -467,68 +309,3 @@ def _number(value: Any) -> float | None:
 
 def _shown(value: float | str | None) -> str:
     return "missing" if value is None else value if isinstance(value, str) else spaced(value)
-
-
-def _left_by_level(row: TradeRow, frame: pd.DataFrame) -> bool:
-    """Return whether a trade under trade_on_close left at a stop or target, inside the bar.
-
-    A rule's exit is at the close; where a level was hit at that very price, it came first.
-    """
-    price, bar = row.exit_price, frame.iloc[row.exit_bar]
-    if row.exit_bar == row.entry_bar or not _same(price, bar["Close"]):
-        return True
-    if _same(price, row.stop_loss) or _same(price, row.take_profit):
-        return True
-    direction = 1 if row.side == "long" else -1
-    beyond = direction * (price - row.take_profit) >= 0 or direction * (price - row.stop_loss) <= 0
-    return _same(price, bar["Open"]) and bool(beyond)
-
-
-def _same(price: float, other: float) -> bool:
-    """Compare two prices; those of fractional trading are rounded in their last digits."""
-    return bool(np.isclose(price, other, rtol=1e-10, atol=0))
-
-
-def exit_reasons(
-    strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.DataFrame, *, first: int = 0
-) -> list[str]:
-    """Return why each trade ended: exit_rule, max_bars, stop_loss, trailing_stop, take_profit or
-    end_of_data. What a loss of everything ended, which equity tells, is not known here."""
-    explainer = Explainer(strategy, frame, trades, first)
-    state = explainer.bars.position
-    assert state is not None
-    reasons = []
-    last = len(frame) - 1
-    for row in explainer.trades:
-        signal = row.exit_bar if strategy.execution.trade_on_close else row.exit_bar - 1
-        asked = signal >= max(explainer.start, row.entry_bar) and explainer.account.side[signal] != 0
-        if asked and strategy.risk.max_bars and state.bars_held[signal] >= strategy.risk.max_bars:
-            reasons.append("max_bars")
-        elif asked and explainer.rules[("exit", row.side)][signal]:
-            reasons.append("exit_rule")
-        elif row.exit_bar == last and _at_end(row, frame):
-            reasons.append("end_of_data")
-        else:
-            reasons.append(_level_reason(strategy, row))
-    return reasons
-
-
-def _at_end(row: TradeRow, frame: pd.DataFrame) -> bool:
-    """Return whether a trade that left in the last bar was open to the end and is marked at its close."""
-    direction = 1 if row.side == "long" else -1
-    stopped = direction * (row.exit_price - row.stop_loss) <= 0
-    taken = direction * (row.exit_price - row.take_profit) >= 0
-    return _same(row.exit_price, float(frame["Close"].iloc[row.exit_bar])) and not stopped and not taken
-
-
-def _level_reason(strategy: CanonicalStrategy, row: TradeRow) -> str:
-    direction = 1 if row.side == "long" else -1
-    if not np.isnan(row.take_profit) and direction * (row.exit_price - row.take_profit) >= 0:
-        return "take_profit"
-    risk = strategy.risk
-    if risk.trailing_stop is None:
-        return "stop_loss" if risk.stop_loss is not None else "end_of_data"
-    if isinstance(risk.stop_loss, PercentLevel):
-        fixed = row.entry_price * (1 - direction * risk.stop_loss.value / 100)
-        return "stop_loss" if direction * (row.stop_loss - fixed) <= 0 else "trailing_stop"
-    return "trailing_stop"

@@ -110,8 +110,9 @@ class GeminiStrategyGenerator:
         prompt = task
         while len(rounds) <= REPAIRS:
             code = bare(self._write(render(PROMPT), prompt))
-            self._difference = None
-            stage, problem = self._problem(code, strategy, must_equal=must_equal)
+            if not rounds or code != rounds[-1].code:  # a model that gives the same again is told the same again
+                self._difference = None
+                stage, problem = self._problem(code, strategy, must_equal=must_equal)
             rounds.append(Round(code, stage, problem))
             if not problem:
                 break

@@ -20,12 +20,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from Backtest.conditions import Floats
 from Backtest.data import PriceData
 from Backtest.errors import DataError, ExecutionError
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import order_book as book
 from Backtest.sandbox import CodeFailed, EngineSettings, Limits, Runner, SandboxJob, SandboxResult
+from Backtest.series import Floats
 from Backtest.sessions import with_periods
 
 CUTS, LEAST_CUTS = 25, 8

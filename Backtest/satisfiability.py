@@ -14,33 +14,23 @@ from dataclasses import dataclass, field
 from itertools import combinations, pairwise, product
 
 from Backtest.canonical import (
-    All,
+    WEEKDAYS,
     AnyCondition,
-    AnyOf,
     AnyOperand,
-    BarsHeld,
-    Between,
     CanonicalStrategy,
-    Compare,
-    Cross,
-    Falling,
-    ForBars,
     IndicatorRef,
     Math,
-    Not,
     Price,
-    Rising,
     Time,
-    UnrealizedReturn,
     Value,
-    WithinBars,
 )
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.meaning import core
+from Backtest.meaning.operands import back
 
 _MOST_ALTERNATIVES = 256
 _MOST_STEPS = 8  # of a rising or falling series; further ones are left out, which is sound
 _MINUTES = 24 * 60
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVER = (1 << 7 * _MINUTES) - 1  # a bit for each minute of the week
 
 Node = AnyOperand | str
@@ -70,117 +60,86 @@ class TooManyAlternatives(Exception):
     """A condition has more alternatives than are looked at; it counts as possible."""
 
 
-def never(strategy: CanonicalStrategy, condition: AnyCondition) -> bool:
-    """Return whether a condition can never be true."""
-    try:
-        return not any(_possible(strategy, parts) for parts in _alternatives(condition, holds=True))
-    except TooManyAlternatives:
-        return False
+def never(strategy: CanonicalStrategy, condition: AnyCondition, *, without: Iterable[AnyCondition] = ()) -> bool:
+    """Return whether a condition can never be true while none of some others is."""
+    return _impossible(strategy, [condition.core(""), *(other.core("").negated() for other in without)])
 
 
 def always(strategy: CanonicalStrategy, condition: AnyCondition) -> bool:
     """Return whether a condition is true on every bar on which its values exist."""
+    return _impossible(strategy, [condition.core("").negated()])
+
+
+def _impossible(strategy: CanonicalStrategy, statements: list[core.Statement]) -> bool:
+    """Return whether statements can never hold together."""
     try:
-        return not any(_possible(strategy, parts) for parts in _alternatives(condition, holds=False))
+        return not any(_possible(strategy, parts) for parts in _every(map(_alternatives, statements)))
     except TooManyAlternatives:
         return False
 
 
 def is_price_and_number(strategy: CanonicalStrategy, condition: AnyCondition) -> bool:
     """Return whether a price, or an average of prices, is compared with a number: `Close > 0` is how many write "always"."""
-    if not isinstance(condition, Compare):
+    statement = condition.core("")
+    if not isinstance(statement, core.Comparison):
         return False
-    sides = (condition.left, condition.right)
+    sides = (statement.left.operand, statement.right.operand)
     return any(isinstance(s, Value) for s in sides) and any(_above_zero(strategy, s) for s in sides)
 
 
-# Conditions to alternatives ----------------------------------------------------------------
+# Statements to alternatives ----------------------------------------------------------------
 
 
-def _alternatives(condition: AnyCondition, *, holds: bool) -> _Alternatives:
-    """Return the alternatives in which a condition holds, or fails; each is a conjunction of orderings."""
-    match condition:
-        case Not():
-            return _alternatives(condition.condition, holds=not holds)
-        case All() | AnyOf():
-            parts = [_alternatives(c, holds=holds) for c in condition.conditions]
-            return _every(parts) if isinstance(condition, All) == holds else _some(parts)
-        case Compare():
-            return _comparison(condition.left, condition.op, condition.right, holds=holds)
-        case Cross():
-            return _cross(condition, holds=holds)
-        case Between():
-            low = _comparison(condition.low, "<=", condition.operand, holds=holds)
-            high = _comparison(condition.operand, "<=", condition.high, holds=holds)
-            return _every([low, high]) if holds else _some([low, high])
-        case Rising() | Falling():
-            return _movement(condition, holds=holds)
-        case ForBars() if holds:
-            return _alternatives(condition.condition, holds=True)
-        case WithinBars() if not holds:
-            return _alternatives(condition.condition, holds=False)
-        case Time():
-            minutes = _minutes(condition)
-            return [(_When(condition.timezone, minutes if holds else _EVER & ~minutes),)]
-        case BarsHeld():
-            return _comparison_of("bars held", condition.op, Value(value=condition.bars), holds=holds)
-        case UnrealizedReturn():
-            return _comparison_of("unrealized return", condition.op, Value(value=condition.percent), holds=holds)
+def _alternatives(statement: core.Statement) -> _Alternatives:
+    """Return the alternatives in which a statement holds; each is a conjunction of orderings."""
+    match statement:
+        case core.Joined():
+            parts = map(_alternatives, statement.joined)
+            return _every(parts) if statement.word == "and" else [one for part in parts for one in part]
+        case core.Comparison():
+            return _ordering(_node(statement.left), statement.sign, _node(statement.right))
+        case core.Window(inner=core.Comparison() as step, chain=True):
+            return _steps(step, statement.word, int(statement.bars.value))
+        case core.Window(word="all"):
+            return _alternatives(statement.inner)
+        case core.Clock():
+            minutes = _minutes(statement.time)
+            return [(_When(statement.time.timezone, _EVER & ~minutes if statement.outside else minutes),)]
+        case core.PositionTest():
+            return _ordering(statement.asked, statement.sign, Value(value=statement.limit.value))
     return [()]
 
 
-def _every(parts: list[_Alternatives]) -> _Alternatives:
+def _every(parts: Iterable[_Alternatives]) -> _Alternatives:
+    several = list(parts)
     count = 1
-    for part in parts:
+    for part in several:
         count *= len(part)
         if count > _MOST_ALTERNATIVES:
             raise TooManyAlternatives
-    return [tuple(order for one in chosen for order in one) for chosen in product(*parts)]
+    return [tuple(order for one in chosen for order in one) for chosen in product(*several)]
 
 
-def _some(parts: list[_Alternatives]) -> _Alternatives:
-    return [one for part in parts for one in part]
+def _node(term: core.Term) -> AnyOperand:
+    return back(term.operand, term.back)
 
 
-def _comparison(left: AnyOperand, op: str, right: AnyOperand, *, holds: bool) -> _Alternatives:
-    return _comparison_of(left, op, right, holds=holds)
-
-
-def _comparison_of(left: Node, op: str, right: Node, *, holds: bool) -> _Alternatives:
-    if op == "==":
-        if holds:
-            return [(_Order(left, right, False), _Order(right, left, False))]
+def _ordering(left: Node, sign: core.Sign, right: Node) -> _Alternatives:
+    if sign == "==":
+        return [(_Order(left, right, False), _Order(right, left, False))]
+    if sign == "!=":
         return [(_Order(left, right, True),), (_Order(right, left, True),)]
-    low, high = (left, right) if op in ("<", "<=") else (right, left)
-    strict = op in ("<", ">")
-    return [(_Order(low, high, strict),)] if holds else [(_Order(high, low, not strict),)]
+    low, high = (left, right) if sign in ("<", "<=") else (right, left)
+    return [(_Order(low, high, sign in ("<", ">")),)]
 
 
-def _cross(cross: Cross, *, holds: bool) -> _Alternatives:
-    now, before = (">", "<=") if cross.direction == "above" else ("<", ">=")
-    here = _comparison(cross.left, now, cross.right, holds=holds)
-    there = _comparison(back(cross.left), before, back(cross.right), holds=holds)
-    return _every([here, there]) if holds else _some([here, there])
-
-
-def _movement(condition: Rising | Falling, *, holds: bool) -> _Alternatives:
-    series = [condition.operand]
-    for _ in range(min(condition.bars, _MOST_STEPS)):
-        series.append(back(series[-1]))
-    if not holds and condition.bars > _MOST_STEPS:
+def _steps(step: core.Comparison, word: str, bars: int) -> _Alternatives:
+    """Return the alternatives in which all, or any, of the last steps of a series go one way."""
+    if word == "any" and bars > _MOST_STEPS:
         return [()]
-    op = ">" if isinstance(condition, Rising) else "<"
-    steps = [_comparison(a, op, b, holds=holds) for a, b in pairwise(series)]
-    return _every(steps) if holds else _some(steps)
-
-
-def back(operand: AnyOperand) -> AnyOperand:
-    """Return an operand a bar earlier."""
-    if isinstance(operand, Value):
-        return operand
-    if isinstance(operand, Math):
-        return Math.model_construct(left=back(operand.left), op=operand.op, right=back(operand.right))
-    return operand.model_copy(update={"offset": operand.offset + 1})
+    sides = [(_node(step.left.ago(k)), _node(step.right.ago(k))) for k in range(min(bars, _MOST_STEPS))]
+    parts = [_ordering(left, step.sign, right) for left, right in sides]
+    return _every(parts) if word == "all" else [one for part in parts for one in part]
 
 
 def _minutes(time: Time) -> int:
@@ -190,7 +149,7 @@ def _minutes(time: Time) -> int:
         start, end = (int(t[:2]) * 60 + int(t[3:]) for t in (time.start, time.end))
         before_end, from_start = (1 << end) - 1, day & ~((1 << start) - 1)
         day = before_end & from_start if start < end else before_end | from_start
-    return sum(day << i * _MINUTES for i, name in enumerate(_DAYS) if not time.weekdays or name in time.weekdays)
+    return sum(day << i * _MINUTES for i, name in enumerate(WEEKDAYS) if not time.weekdays or name in time.weekdays)
 
 
 # Judging a conjunction ---------------------------------------------------------------------

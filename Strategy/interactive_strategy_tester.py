@@ -82,7 +82,7 @@ class Tester:
         """Backtest the last strategy, with a progress bar on a terminal."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        from backtest_api.services import ranges_ensure, report_ensure, run_create, run_execute
+        from backtest_api.services import report_ensure, run_create, run_execute
 
         if self.parsed is None:
             raise self._bad("There is no strategy yet: write one first")
@@ -100,7 +100,7 @@ class Tester:
                 reading=self.parsed.diagnostics,
             )
             bar.update(task, advance=1, description="running the backtest")
-            self.run_done = ranges_ensure(run=run_execute(run=run))
+            self.run_done = run_execute(run=run)
             bar.update(task, advance=1, description="drawing the report")
             if self.console.is_terminal:
                 report_ensure(run=self.run_done)
@@ -176,7 +176,7 @@ class Tester:
         self._print_run()
 
     def _print_run(self) -> None:
-        from backtest_api.services import artifact_folder
+        from backtest_api.results import artifact_folder
         from backtest_api.terminal import print_run
 
         run = self._last_run()
@@ -188,7 +188,7 @@ class Tester:
         return self.run_done
 
     def _trades(self, argument: str) -> None:
-        from backtest_api.services import artifact_folder
+        from backtest_api.results import artifact_folder
         from backtest_api.terminal import print_trades
 
         print_trades(artifact_folder(self._last_run()), self.console)

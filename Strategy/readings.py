@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from Backtest.canonical import AnyCondition, CanonicalStrategy, Compare, Cross, IndicatorRef, walk
-from Backtest.describe import condition as condition_text
 from Backtest.diagnostics import load_canonical
 from Backtest.explain import Explainer
 
@@ -58,7 +57,7 @@ def readings(strategy: CanonicalStrategy, worded: Iterable[AnyCondition]) -> Ite
 def _reading(
     strategy: CanonicalStrategy, part: Compare | Cross, taken: str, by: Compare | Cross, other: str
 ) -> Reading:
-    text = condition_text(strategy, part)
+    text = part.text(strategy)
     return Reading(text, taken, other, part.model_dump(mode="json"), by.model_dump(mode="json"))
 
 

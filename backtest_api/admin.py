@@ -52,7 +52,8 @@ class BacktestRunAdmin(ReadOnlyAdmin):
 
     def file_view(self, request: HttpRequest, run_id: int, name: str) -> FileResponse:
         """Give an artifact to staff who may see the run."""
-        from backtest_api.services import REPORT_POLICY, artifact_folder, report_ensure
+        from backtest_api.results import artifact_folder
+        from backtest_api.services import REPORT_POLICY, report_ensure
 
         run = BacktestRun.objects.filter(pk=run_id).first()
         if run is None:
@@ -110,7 +111,7 @@ class BacktestRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="code")
     def code(self, run: BacktestRun) -> SafeString | str:
-        from backtest_api.services import artifact_folder  # keeps the start of every command fast
+        from backtest_api.results import artifact_folder  # keeps the start of every command fast
 
         path = artifact_folder(run) / "strategy.py"
         return highlighted(path.read_text(encoding="utf-8"), "python") if path.is_file() else "-"

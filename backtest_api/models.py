@@ -41,6 +41,14 @@ class BacktestRun(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
+    class Kind(models.TextChoices):
+        """How it is run, and what can be asked of it, says the file of its name in `backtest_api.kinds`."""
+
+        CANONICAL = "canonical"
+        CODE = "code"
+        SEARCH = "search"
+
+    kind = models.CharField(max_length=16, default=Kind.CANONICAL)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="backtests")
     strategy = models.ForeignKey(Strategy, on_delete=models.SET_NULL, null=True, blank=True, related_name="backtests")
     strategy_version = models.PositiveIntegerField(null=True, blank=True)
@@ -118,7 +126,7 @@ class BacktestRun(models.Model):
 
     @property
     def ranges(self) -> dict[str, Any] | None:
-        """Return its figures as ranges over intrabar paths and costs; services.ranges_ensure sees to it that there are."""
+        """Return its figures as ranges over intrabar paths and costs, None where there are none."""
         found: dict[str, Any] | None = self.outcome.get("ranges") or self.outcome.get("statistics", {}).get("ranges")
         return found
 

@@ -119,9 +119,11 @@ def _take_next() -> BacktestRun | None:
         BacktestRun.objects.filter(status=Status.RUNNING).values_list("user").annotate(Count("id")).order_by()
     )
     waiting = BacktestRun.objects.filter(status=Status.QUEUED)
-    searches = BacktestRun.objects.filter(status=Status.RUNNING, worker=own_name(), search__isnull=False).count()
+    searches = BacktestRun.objects.filter(
+        status=Status.RUNNING, worker=own_name(), kind=BacktestRun.Kind.SEARCH
+    ).count()
     if searches >= max(1, settings.BACKTEST_CONCURRENCY - 1):
-        waiting = waiting.filter(search__isnull=True)
+        waiting = waiting.exclude(kind=BacktestRun.Kind.SEARCH)
     first = waiting.values_list("user").annotate(Min("id")).order_by()
     for user_id, run_id in sorted(first, key=lambda w: (running.get(w[0], 0), w[1])):
         with transaction.atomic():

@@ -17,7 +17,7 @@ from django.utils.text import slugify
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data.quality import doubts
-from Backtest.describe import bars_of, describe, position_size
+from Backtest.describe import bars_of
 from Backtest.diagnostics import load_canonical
 from Backtest.equity import Drawdown, drawdowns, holding_curve, holding_figures, yearly_returns
 from Backtest.kernel.definitions import DEFINITIONS, NOTATION, Definition, label
@@ -109,7 +109,7 @@ def _strategy(run: BacktestRun, canonical: CanonicalStrategy | None, code: str) 
         found = CLASS_NAME.search(code)
         return {"class_name": found[1] if found else "", "code": code}
     return {
-        "sentences": describe(canonical).splitlines(),
+        "sentences": canonical.describe().splitlines(),
         "text": canonical.provenance.original_text,
         "assumptions": [a["text"] for a in assumptions_of(run)],
         "code": code,
@@ -140,7 +140,7 @@ def _settings(settings: EngineSettings, canonical: CanonicalStrategy | None) -> 
         "risk_free_rate": ("Risk-free rate", share(settings.risk_free_rate, " a year")),
     }
     others = {k: (k.replace("_", " ").capitalize(), str(v)) for k, v in settings.model_dump().items() if k not in told}
-    size = position_size(canonical) if canonical else "as the code orders"
+    size = canonical.risk.position_size.text() if canonical else "as the code orders"
     return [("Position size", size), *told.values(), *others.values()]
 
 

@@ -1,55 +1,36 @@
-"""Searching over a strategy's numbers as a job: the best combination is run as a backtest, with all that was found."""
+"""Asking for a search over a strategy's numbers, by parameters or in words. How one runs stands in kinds/search.py."""
 
 from __future__ import annotations
 
 import logging
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import kombu.exceptions
-import numpy as np
-from celery import current_app
-from django.conf import settings
 from django.db import transaction
 from pydantic import ValidationError
 
 from auth_api.requests import unknown_names
-from Backtest.canonical import CanonicalStrategy, Execution, history_bars
+from Backtest.canonical import CanonicalStrategy
 from Backtest.code_generator import generate_code
-from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, Diagnostic, InvalidInput, StrategyError
 from Backtest.parameters import is_percent
-from Backtest.sandbox.owners import is_gone, own_name
 from backtest_api import queue
-from backtest_api.models import BacktestRun, RunEvent, SearchChunk
-from backtest_api.services import artifact_folder, run_create, run_guarded, run_store
-from backtest_api.written import money, share
-from data_api.providers import get_data_manager
+from backtest_api.kinds.search import prices_of
+from backtest_api.models import BacktestRun
+from backtest_api.services import run_create
 from Strategy.other_bars import on_bars
-from strategy_api import trials
-from strategy_api.engine import get_limits, get_sandbox
-from strategy_api.models import Trial
 from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
     from auth_api.models import User
     from Backtest.search.optimiser import SearchRequest
-    from Backtest.search.page import Heading
-    from Backtest.search.space import Floats, Ints, Range
-    from Backtest.search.sweeping import Work
+    from Backtest.search.space import Range
     from strategy_api.models import Strategy
 
 logger = logging.getLogger(__name__)
-
-CHUNK_S = 30.0
-POLL_S = 0.05
-SEARCHED, ASSESSED = 0.5, 0.9  # parts of the progress
 
 
 def request_of(data: dict[str, Any]) -> SearchRequest:
@@ -128,10 +109,10 @@ def search_create(
     with transaction.atomic():
         reading = [*options.pop("reading", strategy.warnings if strategy else ()), *of_bars]
         run = run_create(user=user, canonical=canonical, strategy=strategy, here=here, reading=reading, **options)
-        run.search = wanted.model_dump(mode="json")
-        run.save(update_fields=["search"])
+        run.kind, run.search = BacktestRun.Kind.SEARCH, wanted.model_dump(mode="json")
+        run.save(update_fields=["kind", "search"])
         try:
-            plan(load_canonical(run.canonical_json).require(), _prices(run), wanted)
+            plan(load_canonical(run.canonical_json).require(), prices_of(run), wanted)
         except (InvalidInput, StrategyError) as error:
             raise _in_words(error, {**code_names, **words}) from None
     return run
@@ -243,253 +224,11 @@ def _as_run(
     return on_bars(canonical, options.get("timeframe") or canonical.timeframe, symbol)
 
 
-def _prices(run: BacktestRun) -> PriceData:
-    space = (run.search or {}).get("parameters") or {}
-    history = history_bars(load_canonical(run.canonical_json).require(), space)
-    request = PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history, run.timezone)
-    return get_data_manager(user=run.user).fetch(request)
-
-
-def search_execute(*, run: BacktestRun, workers: int = 1, report: bool = False) -> BacktestRun:
-    """Run a search that this process has taken, and store what came of it; a failure is stored and raised.
-
-    `workers` above 1 run it in processes of this machine; otherwise every worker that is free takes a part.
-
-    Raises:
-        AlgoAgentError: it is not possible, failed or was cancelled.
-        queue.Lost: the run belongs to another worker now; nothing was stored.
-    """
-    with run_guarded(run):
-        _execute(run, workers, report)
-    queue.finish(run)
-    return run
-
-
-def _execute(run: BacktestRun, workers: int, report: bool) -> None:
-    from Backtest.backtesting_adapter import run_backtest_from_canonical
-    from Backtest.search import optimiser
-    from Backtest.search.sweeping import run_chunks
-
-    request = request_of(run.search or {})
-    canonical = load_canonical(run.canonical_json).require()
-    keep = queue.Keeper(run, settings.SEARCH_TIMEOUT_S)
-    keep(0.0)
-    prices = _prices(run)
-    work, objectives = optimiser.plan(canonical, prices, request)
-    if work.first > prices.first:
-        day = prices.frame.index[work.first]
-        run.warnings = [
-            *run.warnings,
-            f"All combinations are graded from {day:%Y-%m-%d}, when the longest of them is warmed up",
-        ]
-        prices = replace(prices, first=work.first)
-    tell(run, f"Searching {work.space.size:,} combinations on {len(prices.frame)} bars of {prices.source} prices")
-    folder = artifact_folder(run).with_name(f"{run.pk}.{run.attempts}.search")
-    for left in folder.parent.glob(f"{run.pk}.*.search"):  # of an attempt whose worker was lost
-        _remove(left)
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def runner(work: Work, chunks: list[Ints]) -> Iterator[Floats]:
-        tick = _scaled(keep, 0.0, SEARCHED)
-        if workers > 1 or len(chunks) == 1 or _helpers() < 2:  # this worker is one of them
-            return run_chunks(work, chunks, workers=workers, tick=tick)
-        return shared_chunks(run, work, chunks, folder, tick)
-
-    try:
-        found = optimiser.search(
-            work, request, objectives, folder=folder, runner=runner, tick=_scaled(keep, 0.0, SEARCHED)
-        )
-        tell(run, f"{len(found.tried):,} combinations run, {found.failed:,} of them failed; weighing the best")
-        lineage = trials.lineage_of(run.strategy, canonical)
-        what = f"{canonical.content_hash()} {request.model_dump_json()}"
-        before = trials.earlier(user=run.user, lineage=lineage, prices=prices, what=what)
-        outcome = optimiser.outcome(work, found, request, earlier=before, tick=_scaled(keep, SEARCHED, ASSESSED))
-        best = optimiser.winner(canonical, outcome)
-        tell(run, "Confirming the best combination with backtesting.py in the sandbox")
-        result = run_backtest_from_canonical(
-            best, prices, sandbox=get_sandbox(), limits=get_limits(), report=report, name=f"run-{run.pk}",
-            tick=_scaled(keep, ASSESSED, 1.0),
-        )  # fmt: skip
-        optimiser.confirm(best, prices, result)
-        outcome["confirmed"] = True
-        outcome["canonical"] = best.model_dump(mode="json")
-        _keep_trial(run, work, found, prices, lineage, what)
-        files = _files(folder, work, found, outcome, _heading(run, best, prices))
-        run_store(run, result, outcome=outcome, more=files)
-    finally:
-        SearchChunk.objects.filter(run=run, attempt=run.attempts).delete()
-        _remove(folder)
-
-
-def tell(run: BacktestRun, text: str) -> None:
-    queue.tell(run, RunEvent.Kind.LOG, text=text)
-
-
-def _scaled(keep: queue.Keeper, low: float, high: float) -> Callable[[float], None]:
-    return lambda progress: keep(low + (high - low) * progress)
-
-
-def _keep_trial(run: BacktestRun, work: Work, found: Any, prices: PriceData, lineage: str, what: str) -> None:
-    others = found.tried[found.tried != found.best]
-    draw = np.random.default_rng(0)
-    few = draw.choice(others, min(len(others), trials.KEPT - 1), replace=False) if len(others) else others
-    sets = work.space.sets(np.concatenate([[found.best], few]).astype(np.int64))
-    returns = work.kernel().sweep(sets, returns=True).returns
-    trials.record(
-        user=run.user, lineage=lineage, prices=prices, kind=Trial.Kind.SEARCH, what=what, returns=returns,
-        count=len(found.tried),
-    )  # fmt: skip
-
-
-def _heading(run: BacktestRun, best: CanonicalStrategy, prices: PriceData) -> Heading:
-    """Return what stands at the top of a search's page: the strategy with the best numbers, its prices and costs."""
-    from Backtest.search.page import Heading
-
-    execution, graded = best.execution, prices.frame.index[prices.first :]
-    return Heading(
-        f"The best numbers of {run.title} on {run.symbol}",
-        best.describe().splitlines(),
-        (
-            ("Prices", f"{prices.symbol} {prices.timeframe}, {prices.source}, adjusted for {prices.adjustment}"),
-            ("Graded bars", f"{len(graded):,} from {graded[0]:%Y-%m-%d} to {graded[-1]:%Y-%m-%d}"),
-            ("Cash", money(execution.cash)),
-            ("Commission and spread", _costs(execution)),
-            ("Risk-free rate", share(execution.risk_free_rate, " a year")),
-        ),
-        run.warnings,
-    )
-
-
-def _costs(execution: Execution) -> str:
-    """Return what an order costs, such as `commission 0.1% of an order's value and $2.00 an order, spread 0.05%`, or `none`."""
-    told = [share(execution.commission, " of an order's value")] if execution.commission else []
-    told += [f"{money(execution.commission_fixed)} an order"] if execution.commission_fixed else []
-    parts = [f"commission {' and '.join(told)}"] if told else []
-    parts += [f"spread {share(execution.spread)}"] if execution.spread else []
-    return ", ".join(parts) or "none"
-
-
-def _files(folder: Path, work: Work, found: Any, outcome: dict[str, Any], heading: Heading) -> list[Path]:
-    """Return the files of a search: the table as Parquet, as CSV where it is not too long, and a page."""
-    import pandas as pd
-
-    from Backtest.search.optimiser import CSV_ROWS
-    from Backtest.search.page import search_page
-
-    files = [folder / "table.parquet"]
-    if len(found.tried) <= CSV_ROWS:
-        pd.read_parquet(files[0]).to_csv(folder / "table.csv", index=False)
-        files.append(folder / "table.csv")
-    page = search_page(files[0], work.space, found.objectives[0], outcome, heading)
-    (folder / "optimisation.html").write_text(page, encoding="utf-8")
-    return [*files, folder / "optimisation.html"]
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-# -- Chunks, taken by whoever is free ------------------------------------------------------------
-
-
-def shared_chunks(
-    run: BacktestRun, work: Work, chunks: list[Ints], folder: Path, tick: Callable[[float], None]
-) -> Iterator[Floats]:
-    """Yield the figures of each chunk in order, whoever ran it.
-
-    The strategy, its prices and the combinations are put into `folder`, and a row for each chunk into the database. Other
-    workers are called to help; what they take and do not finish in time is done here.
-    """
-    work.frame.to_parquet(folder / "prices.parquet")
-    (folder / "first.txt").write_text(str(work.first), encoding="utf-8")
-    np.save(folder / "index.npy", np.concatenate(chunks))
-    SearchChunk.objects.filter(run=run).delete()
-    SearchChunk.objects.bulk_create(SearchChunk(run=run, attempt=run.attempts, number=k) for k in range(len(chunks)))
-    _call_helpers(run, len(chunks) - 1)
-    kernel, watch = work.kernel(), queue.Watch(CHUNK_S)
-    done = 0
-    while done < len(chunks):
-        path = folder / f"chunk-{done}.npy"
-        tick(done / len(chunks))
-        if path.is_file():
-            yield np.load(path)
-            path.unlink()
-            done += 1
-            continue
-        if not queue.patiently(partial(_take_and_run, run, watch, work, kernel, chunks, folder)):
-            time.sleep(POLL_S)
-
-
-def _helpers() -> int:
-    return sum(w.concurrency for w in queue.workers_seen())
-
-
-def _call_helpers(run: BacktestRun, count: int) -> None:
-    """Ask the workers there are to take parts of a search; it goes on without those that do not hear it."""
-    try:
-        for _ in range(min(count, _helpers())):
-            given = {"run_id": run.pk, "attempt": run.attempts}
-            current_app.send_task("backtest_api.tasks.assist", kwargs=given, retry=False)
-    except (kombu.exceptions.KombuError, OSError, ValueError) as error:
-        logger.warning("the broker is away (%s): the search runs on this worker alone", error)
-
-
-def _take_and_run(
-    run: BacktestRun, watch: queue.Watch, work: Work, kernel: Any, chunks: list[Ints], folder: Path
-) -> bool:
-    """Run the first chunk that is free, or whose taker is late or gone; False when there is none."""
-    from Backtest.search.sweeping import figures
-
-    for chunk in SearchChunk.objects.filter(run=run, attempt=run.attempts, done=False)[:64]:
-        late = watch.stands_still(chunk.pk, chunk.takes)
-        if chunk.worker and not late and not is_gone(chunk.worker):
-            continue
-        same = SearchChunk.objects.filter(pk=chunk.pk, done=False, takes=chunk.takes)
-        if not same.update(worker=own_name(), takes=chunk.takes + 1):
-            continue
-        made = folder / f"chunk-{chunk.number}.{own_name().replace('/', '_')}.tmp.npy"
-        np.save(made, figures(kernel, work.space.sets(chunks[chunk.number])))
-        made.replace(folder / f"chunk-{chunk.number}.npy")
-        SearchChunk.objects.filter(pk=chunk.pk).update(done=True)
-        return True
-    return False
-
-
-def help_search(*, run_id: int, attempt: int) -> int:
-    """Take chunks of a search that another worker leads until there is none left; return how many were run."""
-    import pandas as pd
-
-    from Backtest.search import optimiser
-
-    run = BacktestRun.objects.filter(pk=run_id, attempts=attempt, status=BacktestRun.Status.RUNNING).first()
-    if run is None or not SearchChunk.objects.filter(run=run_id, attempt=attempt, done=False).exists():
-        return 0
-    folder = artifact_folder(run).with_name(f"{run.pk}.{attempt}.search")
-    try:
-        frame, index = pd.read_parquet(folder / "prices.parquet"), np.load(folder / "index.npy")
-        first = int((folder / "first.txt").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # it is over, or its files are not shared with this machine
-        return 0
-    canonical = load_canonical(run.canonical_json).require()
-    prices = PriceData(run.symbol, run.timeframe, frame, "shared", first=first)
-    work, _ = optimiser.plan(canonical, prices, request_of(run.search or {}))
-    chunks, kernel, ran = work.chunks(index), work.kernel(), 0
-    watch = queue.Watch(CHUNK_S)
-    try:
-        while not queue.stopping() and _take_and_run(run, watch, work, kernel, chunks, folder):
-            ran += 1
-    except OSError:  # the search has ended and its folder is gone
-        logger.info("search %s ended while this worker helped", run_id)
-    return ran
-
-
 def search_get(*, user: User, run_id: int) -> BacktestRun:
     """NotFound when there is none, or it is somebody else's, or a plain backtest."""
     from Backtest.errors import NotFound
 
-    found = BacktestRun.objects.filter(user=user, pk=run_id, search__isnull=False).first()
+    found = BacktestRun.objects.filter(user=user, pk=run_id, kind=BacktestRun.Kind.SEARCH).first()
     if found is None:
         raise NotFound(f"There is no optimisation {run_id}")
     return found

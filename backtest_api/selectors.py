@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 from auth_api.models import User
 from Backtest.errors import DataError, NotFound, StrategyError
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent
-from backtest_api.services import artifact_folder
+from backtest_api.results import artifact_folder
 
 
 def runs_of(*, user: User) -> QuerySet[BacktestRun]:

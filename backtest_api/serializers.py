@@ -15,7 +15,7 @@ from Backtest.timeframes import Timeframe
 from Backtest.whole_files import LEFT
 from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestJob, BacktestRun
-from backtest_api.services import artifact_folder
+from backtest_api.results import artifact_folder
 from backtest_api.warnings import of_several
 from data_api.serializers import SYMBOL, TIMEZONE
 from strategy_api.production_serializers import CODE, LookaheadSerializer, RangesField, ResourcesSerializer
@@ -196,7 +196,7 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     class Meta:
         model = BacktestRun
         fields: ClassVar = [
-            "id", "strategy_id", "strategy_version", "status", "progress", "symbol", "timeframe", "start_date", "end_date",
+            "id", "kind", "strategy_id", "strategy_version", "status", "progress", "symbol", "timeframe", "start_date", "end_date",
             "data_source", "data_sha256", "code_sha256", "total_pnl", "total_return_pct", "win_rate", "max_drawdown",
             "sharpe_ratio", "sortino_ratio", "calmar_ratio", "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
             "metrics", "cautions", "summary", "artifacts", "trades_csv", "equity_csv", "report_html", "error", "warnings", "assumptions",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +18,6 @@ from django.utils.timezone import now
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
 from Backtest.days import no_such_day
-from Backtest.describe import bars_of
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import (
     AlgoAgentError,
@@ -28,20 +25,20 @@ from Backtest.errors import (
     Diagnostic,
     ExecutionError,
     InvalidInput,
-    SandboxUnavailable,
-    StrategyError,
 )
 from Backtest.timeframes import TIMEFRAMES
 from Backtest.whole_files import write_whole
 from backtest_api import queue, warnings
 from backtest_api.assumed import still_assumed
-from backtest_api.models import BacktestJob, BacktestRun, RunEvent
+from backtest_api.kinds import kind_of
+from backtest_api.kinds.base import How
+from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.notes import remark, risk_free_rate
+from backtest_api.results import artifact_folder, first_bar, stored_prices, stored_trades
 from data_api.providers import get_data_manager
 from Strategy.other_bars import on_bars
-from strategy_api import production, trials
-from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
-from strategy_api.models import Trial
+from strategy_api import production
+from strategy_api.engine import require_isolation
 from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
@@ -54,11 +51,6 @@ if TYPE_CHECKING:
     from strategy_api.models import Strategy
 
 Status = BacktestRun.Status
-LOOK_S = 3600.0  # how long a worker may run code over paths and costs
-SUMMARY_FIELDS = (
-    "total_pnl", "total_return_pct", "win_rate", "max_drawdown", "sharpe_ratio", "sortino_ratio", "calmar_ratio",
-    "cagr", "profit_factor", "total_trades", "buy_and_hold_return_pct",
-)  # fmt: skip
 
 
 def _costs(given: Mapping[str, float]) -> dict[str, float]:
@@ -151,6 +143,7 @@ def run_create_from_code(
     return BacktestRun.objects.create(
         **(_taken() if here else {}),
         warnings=warnings.of_code(code),
+        kind=BacktestRun.Kind.CODE,
         closely=closely,
         user=user,
         code=code,
@@ -176,13 +169,11 @@ def run_isolated(*, user: User, strategy_id: int | None = None, code: str = "", 
     """
     require_isolation()
     if strategy_id is not None:
-        return ranges_ensure(
-            run=run_execute(run=run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options))
-        )
+        return run_execute(run=run_from_strategy(user=user, strategy_id=strategy_id, here=True, **options))
     run = run_execute(run=run_create_from_code(user=user, code=code, **options))
+    if "ranges" in run.outcome:
+        return run
     wait = production.closer_look_s(run.manifest["resources"])
-    if wait <= production.CLOSELY_S:
-        return ranges_ensure(run=run)
     later = run_create_from_code(user=user, code=code, closely=True, here=False, **options)
     run.outcome = {**run.outcome, "ranges": None, "follow_up": later.pk}
     run.warnings = [*run.warnings, _later(wait, later)]
@@ -304,49 +295,26 @@ def _checked_symbol(symbol: str, start_date: date | None, end_date: date | None)
     return symbol.upper()
 
 
-def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False) -> BacktestRun:
-    """Run a backtest that this process has taken, and store what came of it; a failure is stored and raised.
+def run_execute(*, run: BacktestRun, report: bool = False, plot: bool = False, workers: int = 1) -> BacktestRun:
+    """Run what this process has taken, as its kind is run, and store what came of it; a failure is stored and raised.
 
-    `report` draws the chart of the report in the same run.
+    Args: those of `How`.
 
     Raises:
-        AlgoAgentError: the data does not exist, or the run failed or was cancelled.
+        AlgoAgentError: the data does not exist, or the run is not possible, failed or was cancelled.
         queue.Lost: the run belongs to another worker now; nothing was stored.
     """
-    from Backtest.backtesting_adapter import run_backtest_from_canonical, run_code
-    from Backtest.sandbox import EngineSettings
-
-    with run_guarded(run):
-        canonical = None if run.code else load_canonical(run.canonical_json).require()
-        keep = queue.Keeper(run)
+    kind = kind_of(run)
+    with _guarded(run):
+        keep = queue.Keeper(run, kind.limit_s())
         keep(0.0)
-        queue.tell(run, RunEvent.Kind.LOG, text=f"Fetching {bars_of(run.timeframe)} of {run.symbol}")
-        prices = get_data_manager(user=run.user).fetch(
-            PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history_bars(canonical), run.timezone)
-        )
-        text = f"Running on {len(prices.frame) - prices.first} bars of {prices.source} prices, {prices.start} to {prices.end}"
-        if prices.first:
-            text += f", after {prices.first} of before that warm the indicators up"
-        queue.tell(run, RunEvent.Kind.LOG, text=text)
-        options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
-        options |= {"tick": keep, "name": f"run-{run.pk}"}
-        looked: dict[str, Any] = {}
-        if canonical is None:
-            engine = EngineSettings(**run.settings)
-            result = run_code(run.code, prices, engine, **options)
-            if run.closely:
-                queue.tell(run, RunEvent.Kind.LOG, text="Running it on other futures, paths and costs")
-                looked = production.closer_look(run.code, prices, engine, result, tick=keep, seconds=LOOK_S)
-                run.warnings = [*run.warnings, *looked.pop("warnings")]
-        else:
-            result = run_backtest_from_canonical(canonical, prices, **options)
-        run_store(run, result, outcome={"trials": _tried(run, canonical, result), **looked}, plot=plot)
+        kind.execute(run, keep, How(report, plot, workers))
     queue.finish(run)
     return run
 
 
 @contextmanager
-def run_guarded(run: BacktestRun) -> Iterator[None]:
+def _guarded(run: BacktestRun) -> Iterator[None]:
     """Store what goes wrong while a run is under way, and raise it."""
     try:
         yield
@@ -363,140 +331,6 @@ def run_guarded(run: BacktestRun) -> Iterator[None]:
         raise ExecutionError(run.error, exit_reason="output") from error
 
 
-def ranges_ensure(*, run: BacktestRun) -> BacktestRun:
-    """Give a completed run its figures as ranges over intrabar paths and costs, when they were not asked for before.
-
-    Code is run again for it; a warning says so where that fails or takes too long. Runs whose prices were pruned have none.
-    """
-    path = artifact_folder(run) / "prices.parquet"
-    known = run.search is not None or "ranges" in run.outcome
-    if run.status != Status.COMPLETED or known or not path.is_file():
-        return run
-    import pandas as pd
-
-    from Backtest.search.ranges import ranges
-
-    frame = pd.read_parquet(path)
-    if run.code:
-        from Backtest.sandbox import EngineSettings
-
-        took = production.once_s(run.manifest["resources"])
-        try:
-            found, told = ranges_of(
-                run.code, frame, EngineSettings(**run.settings), run.metrics, first=_first(run), took=took
-            )
-        except SandboxUnavailable:  # it may be there the next time
-            return run
-        run.warnings = [*run.warnings, *told]
-    else:
-        found = ranges(load_canonical(run.manifest["canonical"]).require(), frame, first=_first(run))
-    run.outcome = {**run.outcome, "ranges": found}
-    run.save(update_fields=["outcome", "warnings"])
-    return run
-
-
-def _tried(run: BacktestRun, canonical: CanonicalStrategy | None, result: BacktestResult) -> dict[str, Any]:
-    """Count the run as a trial; return what its result is worth among those of its lineage."""
-    lineage = trials.lineage_of(run.strategy, canonical, run.code)
-    returns = trials.daily_returns(result)
-    kind = Trial.Kind.BACKTEST if canonical else Trial.Kind.CODE
-    what = canonical.content_hash() if canonical else result.manifest["code_sha256"]
-    trial = trials.record(user=run.user, lineage=lineage, prices=result.prices, kind=kind, what=what, returns=returns)
-    span = max((result.prices.end - result.prices.frame.index[result.begin]).days, 1) / 365.25
-    return trials.standing(trial=trial, returns=returns, days_a_year=max(len(returns) / span, 1.0))
-
-
-def run_store(
-    run: BacktestRun,
-    result: BacktestResult,
-    *,
-    outcome: dict[str, Any],
-    more: Iterable[Path] = (),
-    plot: bool = False,
-) -> None:
-    """Put a result into its run and its files, `more` files among them, into the run's folder."""
-    run.status, run.progress = Status.COMPLETED, 1.0
-    for name in SUMMARY_FIELDS:
-        setattr(run, name, result.summary[name])
-    kept = {name: run.outcome[name] for name in ("assumptions",) if name in run.outcome}
-    run.metrics, run.manifest = result.metrics, result.manifest
-    run.outcome = {**kept, **outcome, "cautions": result.cautions}
-    run.manifest = {**run.manifest, "resources": result.resources}
-    run.warnings = warnings.together(run.warnings, result.warnings)
-    run.data_source, run.data_sha256 = result.prices.source, result.manifest["data"]["sha256"]
-    run.code_sha256 = result.manifest["code_sha256"]
-    run.duration_ms = result.wall_ms
-    run.start_date, run.end_date = result.prices.frame.index[result.begin].date(), result.prices.end.date()
-    run.summary = summary_text(run)
-    folder = artifact_folder(run)
-    made = folder.with_name(f"{folder.name}.{run.attempts}.new")
-    shutil.rmtree(made, ignore_errors=True)
-    try:
-        write_artifacts(made, result)
-        for path in more:
-            shutil.copyfile(path, made / path.name)
-        log = run.events.filter(kind=RunEvent.Kind.LOG).values_list("created_at", "data__text")
-        lines = [f"{at:%Y-%m-%d %H:%M:%S} {text}" for at, text in log]
-        (made / "log.txt").write_text("\n".join([*lines, result.extra["log"]]), encoding="utf-8")
-        if plot:
-            from backtest_api.plots import equity_plot
-
-            equity_plot(made / "equity.png", result, title=run.summary)
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
-    except OSError:
-        shutil.rmtree(made, ignore_errors=True)
-        raise
-
-
-def summary_text(run: BacktestRun) -> str:
-    """Return the outcome in a sentence."""
-    name = run.title
-    total, hold = run.total_return_pct, run.buy_and_hold_return_pct
-    if not run.total_trades:
-        return f"{name} on {run.symbol} made no trade from {run.start_date} to {run.end_date}"
-    trades = f"{run.total_trades:,} trade{'s' if run.total_trades > 1 else ''}"
-    if total is None or hold is None:
-        return f"{name} on {run.symbol}: {trades}"
-    returned, apart = f"{round(total, 1) + 0:,.1f}%", f"{abs(total - hold):,.1f}"  # + 0: -0.0 is written as 0.0
-    if apart == "0.0":
-        return f"{name} on {run.symbol} returned {returned} in {trades} and matched buy-and-hold"
-    verb = "beat" if total > hold else "trailed"
-    return f"{name} on {run.symbol} returned {returned} in {trades} and {verb} buy-and-hold by {apart} points"
-
-
-def artifact_folder(run: BacktestRun) -> Path:
-    return Path(settings.MEDIA_ROOT) / "backtests" / str(run.pk)
-
-
-def write_artifacts(folder: Path, result: BacktestResult) -> None:
-    """Write trades.csv, equity_curve.csv, prices.parquet, backtesting_stats.json, strategy.py, manifest.json and a chart that was drawn.
-
-    Bars of trades count from the first one of the equity curve; the prices begin with the history before it.
-    """
-    from Backtest.backtesting_adapter import from_begin
-
-    folder.mkdir(parents=True, exist_ok=True)
-    from_begin(result.trades, result.begin).to_csv(folder / "trades.csv", index=False)
-    (folder / "backtesting_stats.json").write_text(json.dumps(result.reference, indent=2), encoding="utf-8")
-    result.equity.to_csv(folder / "equity_curve.csv", index_label="time")
-    result.prices.frame.to_parquet(folder / "prices.parquet")
-    (folder / "strategy.py").write_text(result.code.code, encoding="utf-8")
-    (folder / "manifest.json").write_text(json.dumps(result.manifest, indent=2), encoding="utf-8")
-    if result.report_html:
-        (folder / "chart.html").write_text(result.report_html, encoding="utf-8")
-
-
-def _stored_prices(run: BacktestRun) -> Path:
-    """Return where the prices of a completed run are. DataError when they were pruned."""
-    path = artifact_folder(run) / "prices.parquet"
-    if not path.is_file():
-        raise DataError(
-            f"The prices of run {run.pk} are gone from {path}: they were pruned, so it cannot be reproduced"
-        )
-    return path
-
-
 def run_again(*, run: BacktestRun, report: bool = False) -> tuple[BacktestResult, dict[str, tuple[Any, Any]]]:
     """Run a completed backtest again on its stored prices.
 
@@ -505,21 +339,17 @@ def run_again(*, run: BacktestRun, report: bool = False) -> tuple[BacktestResult
     """
     import pandas as pd
 
-    from Backtest.backtesting_adapter import run_backtest_from_canonical, run_code
-    from Backtest.sandbox import EngineSettings
-
-    path = _stored_prices(run)
+    path = stored_prices(run)
     data = run.manifest["data"]
     prices = PriceData(
-        data["symbol"], data["timeframe"], pd.read_parquet(path), data["source"], data["adjustment"],
-        first=_first(run),
-    )  # fmt: skip
-    options: dict[str, Any] = {"sandbox": get_sandbox(), "limits": get_limits(), "report": report}
-    if run.code:
-        result = run_code(run.code, prices, EngineSettings(**run.settings), **options)
-    else:
-        canonical = load_canonical(run.manifest["canonical"]).require()
-        result = run_backtest_from_canonical(canonical, prices, **options)
+        data["symbol"],
+        data["timeframe"],
+        pd.read_parquet(path),
+        data["source"],
+        data["adjustment"],
+        first=first_bar(run),
+    )
+    result = kind_of(run).again(run, prices, report=report)
     then = {**run.metrics, "data_sha256": run.data_sha256, "code_sha256": run.code_sha256}
     now = {
         **result.metrics,
@@ -568,7 +398,7 @@ def quick_run(
             canonical = parsed.require()
         reading = parsed.diagnostics if parsed else ()
         run = run_create(user=user, canonical=canonical, here=True, reading=reading, **options)
-    run = ranges_ensure(run=run_execute(run=run))
+    run = run_execute(run=run)
     if parsed:
         assumptions_dated(run=run, parsed=parsed)
     elif canonical:
@@ -607,7 +437,7 @@ REPORT_POLICY = f"{PAGE_POLICY}; sandbox allow-scripts"
 
 
 def report_ensure(*, run: BacktestRun) -> Path:
-    """Return the path of the HTML report of a completed run; it is made, with its chart and ranges, when there is none yet.
+    """Return the path of the HTML report of a completed run; it is made, with its chart, when there is none yet.
 
     Raises:
         DataError: the prices were pruned, or the run cannot be reproduced for its chart.
@@ -618,9 +448,9 @@ def report_ensure(*, run: BacktestRun) -> Path:
     if not path.is_file():
         from backtest_api.report import report_page
 
-        _stored_prices(run)
+        stored_prices(run)
         no_chart = _chart_ensure(run)
-        page = report_page(ranges_ensure(run=run), folder, policy=PAGE_POLICY, no_chart=no_chart)
+        page = report_page(run, folder, policy=PAGE_POLICY, no_chart=no_chart)
         write_whole(path, lambda made: made.write_text(page, encoding="utf-8"))
     return path
 
@@ -652,29 +482,19 @@ def run_explain(*, run: BacktestRun, at: pd.Timestamp | date) -> dict[str, Any]:
     return explainer.explain(at) if isinstance(at, pd.Timestamp) else explainer.explain_day(at)
 
 
-def _first(run: BacktestRun) -> int:
-    """Return the first bar of a run's prices that was asked for; those before it are history."""
-    return int(run.manifest["data"].get("first", 0))
-
-
 def _what_ran(run: BacktestRun) -> tuple[CanonicalStrategy, pd.DataFrame, pd.DataFrame, int]:
     """Return canonical, prices, trades (bars are rows of the prices) and the first bar asked for of a completed run.
 
     Raises:
+        StrategyError: it had no rules.
         DataError: they were pruned.
     """
     import pandas as pd
 
-    from Backtest.backtesting_adapter import from_begin
-
-    if run.code:
-        raise StrategyError(f"Run {run.pk} was given as code: only strategies of rules can be explained")
-    folder = artifact_folder(run)
-    if not (folder / "prices.parquet").is_file():
+    canonical, path = kind_of(run).rules(run), artifact_folder(run) / "prices.parquet"
+    if not path.is_file():
         raise DataError(f"The prices of run {run.pk} were pruned: run it again")
-    canonical = load_canonical(run.manifest["canonical"]).require()
-    trades = from_begin(pd.read_csv(folder / "trades.csv"), -int(run.manifest["graded"]["begin"]))
-    return canonical, pd.read_parquet(folder / "prices.parquet"), trades, _first(run)
+    return canonical, pd.read_parquet(path), stored_trades(run), first_bar(run)
 
 
 _CLOCK = re.compile(r":|\d[T ]\d{1,2}(?:$|[Z+-])", re.IGNORECASE)
@@ -696,29 +516,6 @@ def parse_time(text: str) -> pd.Timestamp | date:
     if found is None or pd.isna(found) or not MINYEAR <= found.year <= MAXYEAR:
         raise InvalidInput(f"at={text[:40]!r} is no time: {such}").at("at")
     return found if found != found.normalize() or _CLOCK.search(text.strip()) else found.date()
-
-
-def artifacts_prune(*, days: int, dry_run: bool = False, clock: Callable[[], datetime] = now) -> tuple[int, int]:
-    """Delete the files and events of runs older than some days, and the files of runs that are gone.
-
-    Returns how many folders and bytes were deleted. The rows with their figures stay.
-    """
-    if not dry_run:
-        RunEvent.objects.filter(created_at__lte=clock() - timedelta(days=days)).delete()
-    young = BacktestRun.objects.filter(created_at__gt=clock() - timedelta(days=days))
-    kept = {str(pk) for pk in young.values_list("pk", flat=True)}
-    # 12.1.search and 12.1.new are of an attempt of run 12.
-    running = {str(pk) for pk in BacktestRun.objects.filter(status=Status.RUNNING).values_list("pk", flat=True)}
-    folders = size = 0
-    root = Path(settings.MEDIA_ROOT) / "backtests"
-    for folder in root.iterdir() if root.is_dir() else ():
-        if folder.name in kept or folder.name.partition(".")[0] in running or not folder.is_dir():
-            continue
-        folders += 1
-        size += sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-        if not dry_run:
-            shutil.rmtree(folder)
-    return folders, size
 
 
 # -- Jobs: one strategy on several symbols -------------------------------------------------------

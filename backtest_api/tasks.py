@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from Backtest.errors import AlgoAgentError
 from backtest_api import queue
+from backtest_api.kinds.chunks import help_search
 from backtest_api.models import BacktestRun
-from backtest_api.searches import help_search, search_execute
 from backtest_api.services import run_execute
 from strategy_api import production
 from strategy_api.engine import get_sandbox
@@ -64,10 +64,7 @@ def execute(run: BacktestRun) -> None:
 
 def _execute(run: BacktestRun) -> None:
     try:
-        if run.search is not None:
-            search_execute(run=run)
-        else:
-            run_execute(run=run, plot=run.job_id is not None)
+        run_execute(run=run, plot=run.job_id is not None)
     except queue.GivenBack:
         logger.info("run %s is queued again: this worker ends", run.pk)
         queue.give_back(run)

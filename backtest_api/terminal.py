@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from Backtest.describe import bars_of, spaced
+from Backtest.describe import bars_of
+from Backtest.meaning.words import spaced
 from backtest_api.written import MISSING, amount, money, number, percent, prices
 
 if TYPE_CHECKING:

@@ -172,8 +172,6 @@ class JobView(APIView):
     def get(self, request: Request, job_id: int) -> Response:
         """The envelope of a job: how far it is, and when it is done the figures and files of each symbol."""
         job: BacktestJob = selectors.job_get(user=user_of(request), job_id=job_id)
-        for run in job.runs.all():
-            services.ranges_ensure(run=run)
         return Response(serializers.JobSerializer(job).data)
 
 
@@ -210,7 +208,7 @@ class BacktestView(APIView):
     @extend_schema(responses={200: serializers.RunSerializer})
     def get(self, request: Request, run_id: int) -> Response:
         run = selectors.run_get(user=user_of(request), run_id=run_id)
-        return Response(serializers.RunSerializer(services.ranges_ensure(run=run)).data)
+        return Response(serializers.RunSerializer(run).data)
 
 
 FORMAT = OpenApiParameter("format", str, enum=["json", "csv"], description="csv gives the file")

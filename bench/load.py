@@ -31,14 +31,14 @@ def header(server: Server, name: str) -> dict[str, str]:
 
 def jobs_per_second(workers: int) -> float:
     """Queue jobs, start workers, and return how many were completed per second once the first was."""
-    with tempfile.TemporaryDirectory() as name, (Path(name) / "workers.log").open("w") as log:
+    with tempfile.TemporaryDirectory() as name:
         options = {"BACKTEST_CONCURRENCY": "1", "SANDBOX_READY": "1", "BACKTEST_PER_USER": "10", "LOG_LEVEL": "ERROR"}
         with serve(Path(name), **options) as server:
             mine = header(server, "ada")
             made = httpx.post(f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=mine).json()
             for _ in range(JOBS):
                 httpx.post(f"{server.url}/api/backtests/", json={"strategy_id": made["id"]}, headers=mine)
-            server.processes.extend(worker(server, log) for _ in range(workers))
+            server.processes.extend(worker(server, Path(name) / "workers.log") for _ in range(workers))
             while httpx.get(f"{server.url}/api/backtests/?status=completed", headers=mine).json()["count"] < JOBS:
                 time.sleep(0.2)
             script = "import json; from backtest_api.models import BacktestRun as R; print(json.dumps(sorted(t.timestamp() for t in R.objects.values_list('finished_at', flat=True))))"

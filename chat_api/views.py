@@ -22,6 +22,8 @@ from Backtest.errors import TooBusy
 from Backtest.places import Asker, in_turn, working_for
 from backtest_api.views import EventStream, StreamingView
 from chat_api import serializers, services
+from chat_api.intents.web import research
+from chat_api.talk import Event
 
 logger = logging.getLogger(__name__)
 FAILED = "Something went wrong on the server; it has been logged"
@@ -49,9 +51,9 @@ class ChatView(StreamingView):
         return self.streamed(_streamed(first, events, asker_of(request)))
 
 
-async def _streamed(first: services.Event, events: Iterator[services.Event], who: Asker) -> AsyncIterator[bytes]:
+async def _streamed(first: Event, events: Iterator[Event], who: Asker) -> AsyncIterator[bytes]:
     """Yield events as they come. They are made in a thread of their own; a client that hangs holds no worker."""
-    loop, queue = asyncio.get_running_loop(), asyncio.Queue[services.Event | None]()
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | None]()
 
     def make() -> None:
         try:
@@ -59,16 +61,16 @@ async def _streamed(first: services.Event, events: Iterator[services.Event], who
                 for event in events:
                     loop.call_soon_threadsafe(queue.put_nowait, event)
         except TooBusy as error:
-            loop.call_soon_threadsafe(queue.put_nowait, services.Event("error", {"error": error.message}))
+            loop.call_soon_threadsafe(queue.put_nowait, Event("error", {"error": error.message}))
         except Exception:
             logger.exception("a conversation failed")
-            loop.call_soon_threadsafe(queue.put_nowait, services.Event("error", {"error": FAILED}))
+            loop.call_soon_threadsafe(queue.put_nowait, Event("error", {"error": FAILED}))
         finally:
             loop.call_soon_threadsafe(queue.put_nowait, None)
             connections.close_all()
 
     threading.Thread(target=make, name="conversation", daemon=True).start()
-    event: services.Event | None = first
+    event: Event | None = first
     while event is not None:
         yield f"event: {event.kind}\ndata: {json.dumps(event.data, cls=DjangoJSONEncoder)}\n\n".encode()
         event = await queue.get()
@@ -80,4 +82,4 @@ class ResearchView(APIView):
         """Search the web through SearxNG; with a model, an answer that cites what was found."""
         body = serializers.ResearchRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        return Response(services.research(user=user_of(request), **body.validated_data))
+        return Response(research(user=user_of(request), **body.validated_data))

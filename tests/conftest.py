@@ -20,7 +20,7 @@ from Backtest.data import PriceData, PriceRequest
 from Backtest.data_manager import DataManager
 from Backtest.sandbox import ProcessSandbox
 from Strategy.text_parser import parse_strategy
-from tests.live import Server, serve
+from tests.live import Server, serve, shared
 from tests.model_server import ModelServer, Reply, model_server
 
 # The same examples in every run; HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -50,6 +50,10 @@ SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"
 
 # Looking for cycles among the objects of pandas, Django and 5,000 tests takes a twentieth of all time.
 gc.set_threshold(100_000, 50, 50)
+
+
+def pytest_configure() -> None:
+    shared()  # before there are processes of xdist's, which are told of it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import itertools
 import os
 import shutil
@@ -88,11 +89,25 @@ def worker(server: Server, log: Path) -> ForkServerProcess:
 
 
 @cache
+def shared() -> Path:
+    """Return a folder that all processes of one run of the tests know; it goes when the one that made it ends."""
+    if known := os.environ.get("TESTS_SHARED"):
+        return Path(known)
+    os.environ["TESTS_SHARED"] = tempfile.mkdtemp(prefix="algoagent-shared-")
+    atexit.register(shutil.rmtree, os.environ["TESTS_SHARED"], ignore_errors=True)
+    return Path(os.environ["TESTS_SHARED"])
+
+
+@cache
 def migrated() -> Path:
     """Return a SQLite file with all tables and nothing in them; made once, for it takes seconds."""
-    folder = Path(tempfile.mkdtemp(prefix="algoagent-migrated-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    run(["manage.py", "migrate", "--verbosity", "0"], environment(folder), check=True)
+    folder = shared() / "migrated"
+    with (shared() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=shared()) as made:
+                run(["manage.py", "migrate", "--verbosity", "0"], environment(Path(made)), check=True)
+                shutil.copytree(made, folder)
     return folder / "db.sqlite3"
 
 

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.conditions import Floats, compute_on, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, figures, order_book
 from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
-from Backtest.kernel.program import Compiler, Number, Row, Wanted, shared_code, time_masks
+from Backtest.kernel.program import Compiler, Number, Row, Wanted, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
 from Backtest.priority import aside
+from Backtest.series import Floats, compute_on, input_columns
 from Backtest.sessions import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -230,7 +230,7 @@ class Kernel:
         """Return the masks that are the same for every set; fill the shared rows of `work`."""
         if self.shared is None:
             self.shared = np.zeros((max(1, self.program.shared_masks), len(self.frame)), dtype=np.uint8)
-            for index, mask in time_masks(self.program, self.index):
+            for index, mask in clock_masks(self.program, self.index):
                 self.shared[index] = mask
         code, bars = _table(shared_code(self.program)), len(self.frame)
         since = np.empty(len(code), dtype=np.int64)

@@ -160,11 +160,9 @@ def _set_level(book, trade, which, price):  # type: ignore[no-untyped-def]
         _withdraw(book, before)
         row[which] = -1
     if price == price:
-        nan = np.nan
-        if which == STOP_ORDER:
-            row[which] = _place(book, -row[HELD], nan, price, nan, nan, trade, True)
-        else:
-            row[which] = _place(book, -row[HELD], price, nan, nan, nan, trade, False)
+        stops, nan = which == STOP_ORDER, np.nan
+        limit, stop = (nan, price) if stops else (price, nan)
+        row[which] = _place(book, -row[HELD], limit, stop, nan, nan, trade, stops)
 
 
 @njit(cache=True)
@@ -190,14 +188,12 @@ def _available(book, price):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _close(book, trade, size, price, bar, levels):  # type: ignore[no-untyped-def]
-    """Write down a closed trade or part of one; `levels` are those of a whole one (1086-1107)."""
-    row, nan = book.trades[trade], np.nan
+def _close(book, trade, size, price, bar, stop, target):  # type: ignore[no-untyped-def]
+    """Write down a closed trade with its levels, or a part of one, which has none (1086-1107)."""
+    row = book.trades[trade]
     if book.counts[CLOSED] >= len(book.closed):
         book.counts[FULL] = 1
         return
-    stop = book.orders[int(row[STOP_ORDER]), STOP] if levels and row[STOP_ORDER] >= 0 else nan
-    target = book.orders[int(row[TARGET_ORDER]), LIMIT] if levels and row[TARGET_ORDER] >= 0 else nan
     book.money[0] += record(
         book.closed[book.counts[CLOSED]], size, row[ENTRY_BAR], bar, row[ENTRY], price, stop, target,
         book.terms[FIXED_FEE], book.terms[FEE],
@@ -213,7 +209,10 @@ def _close_whole(book, trade, price, bar):  # type: ignore[no-untyped-def]
     for which in (STOP_ORDER, TARGET_ORDER):
         if book.trades[trade, which] >= 0:
             _withdraw(book, int(book.trades[trade, which]))
-    _close(book, trade, book.trades[trade, HELD], price, bar, True)
+    row, nan = book.trades[trade], np.nan
+    stop = book.orders[int(row[STOP_ORDER]), STOP] if row[STOP_ORDER] >= 0 else nan
+    target = book.orders[int(row[TARGET_ORDER]), LIMIT] if row[TARGET_ORDER] >= 0 else nan
+    _close(book, trade, row[HELD], price, bar, stop, target)
 
 
 @njit(cache=True)
@@ -228,7 +227,7 @@ def _reduce(book, trade, price, size, bar):  # type: ignore[no-untyped-def]
     for which in (STOP_ORDER, TARGET_ORDER):
         if row[which] >= 0:
             book.orders[int(row[which]), SIZE] = -left
-    _close(book, trade, -size, price, bar, False)
+    _close(book, trade, -size, price, bar, np.nan, np.nan)
 
 
 @njit(cache=True)
@@ -339,10 +338,9 @@ def _process(book, opening, open_, high, low, before, bar):  # type: ignore[no-u
             if filled < bar:
                 book.equity[filled] -= fixed + abs(need) * adjusted * fee + abs(need) * abs(adjusted - price)
             sl, tp = order[SL], order[TP]
-            if tp == tp:
-                _set_level(book, trade, TARGET_ORDER, tp)
-            if sl == sl:
-                _set_level(book, trade, STOP_ORDER, sl)
+            for which, level in ((TARGET_ORDER, tp), (STOP_ORDER, sl)):
+                if level == level:
+                    _set_level(book, trade, which, level)
             if sl == sl or tp == tp:
                 beyond = sl if sl == sl else (-np.inf if long else np.inf)
                 if market:
@@ -440,18 +438,16 @@ def follow_decisions(decisions, begin, open_, high, low, close, book):  # type: 
             return OUT_OF_TURN, done
         book.counts[BAR] = bar
         if bar > begin and book.counts[WAITING]:
-            at, before, opened, so_far = open_[bar], close[bar - 1], book.counts[TRADES], done
-            _fill(book, True, at, at, at, before, bar)
-            why, done = _set_levels(book, decisions, done, bar, AT_OPEN, opened)
-            if why != FOLLOWED:
-                return why, done
-            if done > so_far:
-                _fill(book, True, at, at, at, before, bar)
-            opened = book.counts[TRADES]
-            _fill(book, False, at, high[bar], low[bar], before, bar)
-            why, done = _set_levels(book, decisions, done, bar, IN_REST, opened)
-            if why != FOLLOWED:
-                return why, done
+            at, before = open_[bar], close[bar - 1]
+            for when in (AT_OPEN, IN_REST):
+                opening, opened, so_far = when == AT_OPEN, book.counts[TRADES], done
+                highest, lowest = (at, at) if opening else (high[bar], low[bar])
+                _fill(book, opening, at, highest, lowest, before, bar)
+                why, done = _set_levels(book, decisions, done, bar, when, opened)
+                if why != FOLLOWED:
+                    return why, done
+                if opening and done > so_far:
+                    _fill(book, opening, at, at, at, before, bar)
         if book.counts[FULL]:
             return TOO_MANY, done
         if book.counts[LOOKS] > MOST_LOOKS:

@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from Backtest.canonical import (
-    All,
-    AnyCondition,
-    AnyOf,
+    SIDES,
     AnyOperand,
     AtrLevel,
-    BarsHeld,
-    Between,
     CanonicalStrategy,
-    Compare,
-    Cross,
-    Falling,
-    ForBars,
     IndicatorBase,
     IndicatorRef,
     Math,
-    Not,
     PercentLevel,
     Price,
-    Rising,
     RiskReward,
-    Side,
-    Time,
-    UnrealizedReturn,
     Value,
-    WithinBars,
     make_indicator,
-    walk,
+    used_indicators,
 )
-from Backtest.code_generator import used_indicators
-from Backtest.conditions import Mask, time_mask
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.judge import Mask, time_mask
 from Backtest.kernel import broker, masks
+from Backtest.meaning import core
 
-Word = Literal["and", "or"]
-KINDS = {
+Step = tuple[int, int, int]
+KINDS: dict[core.Sign, int] = {
     "<": broker.LESS, "<=": broker.LESS_EQUAL, ">": broker.GREATER, ">=": broker.GREATER_EQUAL, "==": broker.EQUAL,
+    "!=": broker.UNEQUAL,
 }  # fmt: skip
-NEGATED = {
-    broker.LESS: broker.GREATER_EQUAL, broker.LESS_EQUAL: broker.GREATER, broker.GREATER: broker.LESS_EQUAL,
-    broker.GREATER_EQUAL: broker.LESS, broker.EQUAL: broker.UNEQUAL,
-}  # fmt: skip
-MIRRORED = {
-    broker.LESS: broker.GREATER, broker.LESS_EQUAL: broker.GREATER_EQUAL, broker.GREATER: broker.LESS,
-    broker.GREATER_EQUAL: broker.LESS_EQUAL, broker.EQUAL: broker.EQUAL, broker.UNEQUAL: broker.UNEQUAL,
-}  # fmt: skip
+QUESTIONS: dict[core.Asked, int] = {"bars held": broker.ASK_HELD, "unrealized return": broker.ASK_RETURN}
 
 
 @dataclass(frozen=True)
@@ -101,20 +81,13 @@ class Program:
     code_masks: int = 0
     work_rows: int = 0
     own_rows: bool = False
-    times: list[Time] = field(default_factory=list)
+    clocks: list[core.Clock] = field(default_factory=list)
     signals: tuple[int, int, int, int] = (0, 0, 0, 0)
-    asks: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] = field(default_factory=lambda: ([], []))
+    asks: tuple[list[Step], list[Step]] = field(default_factory=lambda: ([], []))
     limits: list[Number] = field(default_factory=list)
     levels: list[str | None] = field(default_factory=list)
     numbers: list[Number] = field(default_factory=list)
     kinds: np.ndarray[Any, np.dtype[np.int64]] = field(default_factory=lambda: np.zeros(broker.KINDS, dtype=np.int64))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A condition that asks about the position, in reverse Polish notation."""
-
-    steps: tuple[tuple[int, int, int], ...]
 
 
 class Compiler:
@@ -128,16 +101,17 @@ class Compiler:
         self.strategy = strategy
         self.varied = frozenset(varied)
         self.program = Program()
-        self.cache: dict[tuple[str, bool], tuple[int, bool]] = {}
+        self.masks: dict[int, tuple[int, bool]] = {}  # by the statement's id
 
     def compile(self) -> Program:
         self._indicators()
         self._risk()
-        found = []
-        for kind in ("entry", "exit"):
-            for side in ("long", "short"):
-                found.append(self._rules(kind, side))
+        rules = self.strategy.statements()
+        found = [self._rules(statements) for statements in rules.values()]
         self.program.signals = (found[0], found[1], found[2], found[3])
+        for side, asks in zip(SIDES, self.program.asks, strict=True):
+            if any(statement.asks_position for statement in rules["exit", side]):
+                asks.extend(self._joined(broker.ASK_OR, [self._asked(statement) for statement in rules["exit", side]]))
         return self.program
 
     # Numbers ---------------------------------------------------------------------------------
@@ -160,8 +134,7 @@ class Compiler:
     # Indicators and risk ---------------------------------------------------------------------
 
     def _indicators(self) -> None:
-        bare = self.strategy.risk.model_copy(update={"stop_loss": None, "take_profit": None, "trailing_stop": None})
-        for indicator in used_indicators(self.strategy.model_copy(update={"risk": bare})):
+        for indicator in used_indicators(self.strategy, of_levels=False):
             params = {
                 name: self.number(f"indicators.{indicator.id}.{name}", value)
                 for name, value in indicator.params.items()
@@ -211,20 +184,11 @@ class Compiler:
 
     # Rules -----------------------------------------------------------------------------------
 
-    def _rules(self, kind: Literal["entry", "exit"], side: Side) -> int:
-        rules = self.strategy.entry_rules if kind == "entry" else self.strategy.exit_rules
-        whens = [
-            (rule.when, f"{kind}_rules[{i}].when")
-            for i, rule in enumerate(rules)
-            if rule.side == side and side in self.strategy.sides
-        ]
-        parts = [self._mask(when, path, negated=False) for when, path in whens]
-        if kind == "exit" and any(_asks(when) for when, _ in whens):
-            steps = self._joined("or", [self._asked(when, path, negated=False) for when, path in whens]).steps
-            self.program.asks[side == "short"].extend(steps)
-        if not parts:
+    def _rules(self, statements: Sequence[core.Statement]) -> int:
+        """Return the mask of where one of the rules holds."""
+        if not statements:
             return self._emit((masks.CLEAR,), shared=True)[0]
-        return self._join(masks.OR, parts)[0]
+        return self._join(masks.OR, [self._mask(statement) for statement in statements])[0]
 
     def _emit(self, instruction: tuple[int, ...], *, shared: bool) -> tuple[int, bool]:
         """Add an instruction that makes a mask; return the mask and whether it is shared."""
@@ -247,71 +211,44 @@ class Compiler:
             joined = self._emit((operation, joined[0], part[0]), shared=joined[1] and part[1])
         return joined
 
-    def _mask(self, node: AnyCondition, path: str, *, negated: bool) -> tuple[int, bool]:
-        key = (path, negated)
-        if key not in self.cache:
-            self.cache[key] = self._make(node, path, negated)
-        return self.cache[key]
+    def _mask(self, statement: core.Statement) -> tuple[int, bool]:
+        """Return the mask of where a statement holds, and whether it is shared."""
+        if id(statement) not in self.masks:
+            self.masks[id(statement)] = self._make(statement)
+        return self.masks[id(statement)]
 
-    def _make(self, node: AnyCondition, path: str, negated: bool) -> tuple[int, bool]:
-        match node:
-            case All() | AnyOf():
-                parts = [
-                    self._mask(c, f"{path}.conditions[{i}]", negated=negated) for i, c in enumerate(node.conditions)
-                ]
-                return self._join(masks.AND if isinstance(node, All) != negated else masks.OR, parts)
-            case Not():
-                return self._mask(node.condition, f"{path}.condition", negated=not negated)
-            case Compare():
-                return self._compare(node.left, KINDS[node.op], node.right, path, ("left", "right"), negated)
-            case Cross():
-                before, now = ("<=", ">") if node.direction == "above" else (">=", "<")
-                names = ("left", "right")
-                was = self._compare(node.left, KINDS[before], node.right, path, names, negated, back=1)
-                is_ = self._compare(node.left, KINDS[now], node.right, path, names, negated)
-                return self._join(masks.OR if negated else masks.AND, [was, is_])
-            case Between():
-                low = self._compare(node.low, broker.LESS_EQUAL, node.operand, path, ("low", "operand"), negated)
-                high = self._compare(node.operand, broker.LESS_EQUAL, node.high, path, ("operand", "high"), negated)
-                return self._join(masks.OR if negated else masks.AND, [low, high])
-            case Rising() | Falling():
-                kind = broker.GREATER if isinstance(node, Rising) else broker.LESS
-                step = self._compare(
-                    node.operand, kind, node.operand, path, ("operand", "operand"), negated, back_right=1
-                )
-                return self._window(masks.SOME if negated else masks.EVERY, step, path, node.bars)
-            case ForBars() | WithinBars():
-                inner = self._mask(node.condition, f"{path}.condition", negated=negated)
-                every = isinstance(node, ForBars) != negated
-                return self._window(masks.EVERY if every else masks.SOME, inner, path, node.bars)
-            case Time():
-                self.program.times.append(node)
-                return self._emit((_TIME, len(self.program.times) - 1, int(negated)), shared=True)
-            case BarsHeld() | UnrealizedReturn():
+    def _make(self, statement: core.Statement) -> tuple[int, bool]:
+        match statement:
+            case core.Joined():
+                operation = masks.AND if statement.word == "and" else masks.OR
+                return self._join(operation, [self._mask(part) for part in statement.joined])
+            case core.Window():
+                inner, bars = self._mask(statement.inner), self.number(statement.bars.path, statement.bars.value)
+                operation = masks.EVERY if statement.word == "all" else masks.SOME
+                return self._emit((operation, inner[0], self._int(bars)), shared=inner[1] and bars.path is None)
+            case core.Comparison():
+                return self._compare(statement)
+            case core.Clock():
+                self.program.clocks.append(statement)
+                return self._emit((_CLOCK, len(self.program.clocks) - 1), shared=True)
+            case core.PositionTest():
                 return self._emit((masks.CLEAR,), shared=True)  # flat, there is nothing to compare
-        raise TypeError(f"not a condition: {node!r}")
-
-    def _window(self, operation: int, inner: tuple[int, bool], path: str, bars: int) -> tuple[int, bool]:
-        number = self.number(f"{path}.bars", bars)
-        return self._emit((operation, inner[0], self._int(number)), shared=inner[1] and number.path is None)
+        raise TypeError(f"not a statement: {statement!r}")
 
     # Comparisons -----------------------------------------------------------------------------
 
-    def _compare(
-        self, left: AnyOperand, kind: int, right: AnyOperand, path: str, names: tuple[str, str], negated: bool,
-        back: int = 0, back_right: int = 0,
-    ) -> tuple[int, bool]:  # fmt: skip
-        kind = NEGATED[kind] if negated else kind
-        left_path, right_path = (f"{path}.{name}" for name in names)
-        if isinstance(left, Value) and not isinstance(right, Value):
-            left, right, left_path, right_path = right, left, right_path, left_path
-            kind = MIRRORED[kind]
-        row, offset, fixed = self._operand(left, left_path)
-        if isinstance(right, Value):
-            level = self.number(f"{right_path}.value", right.value)
+    def _compare(self, comparison: core.Comparison) -> tuple[int, bool]:
+        if isinstance(comparison.left.operand, Value) and not isinstance(comparison.right.operand, Value):
+            comparison = comparison.mirrored()
+        left, right, kind = comparison.left, comparison.right, KINDS[comparison.sign]
+        if isinstance(right.operand, Value):
+            row, offset, fixed = self._operand(left.operand, left.path)
+            level = self.number(f"{right.path}.value", right.operand.value)
             fixed = fixed and level.path is None
-            return self._emit((masks.LEVEL, row, offset, self._float(level), 0, kind, back), shared=fixed)
-        row_right, offset_right, fixed_right = self._operand(right, right_path, back=back_right)
+            return self._emit((masks.LEVEL, row, offset, self._float(level), 0, kind, left.back), shared=fixed)
+        back = min(left.back, right.back)
+        row, offset, fixed = self._operand(left.operand, left.path, back=left.back - back)
+        row_right, offset_right, fixed_right = self._operand(right.operand, right.path, back=right.back - back)
         return self._emit(
             (masks.COMPARE, row, offset, row_right, offset_right, kind, back), shared=fixed and fixed_right
         )
@@ -355,55 +292,36 @@ class Compiler:
 
     # Exits that ask about the position -------------------------------------------------------
 
-    def _asked(self, node: AnyCondition, path: str, *, negated: bool) -> _Asked:
-        if not _asks(node):
-            return _Asked(((broker.ASK_MASK, self._mask(node, path, negated=negated)[0], 0),))
-        match node:
-            case All() | AnyOf():
-                word: Word = "and" if isinstance(node, All) != negated else "or"
-                return self._joined(
-                    word,
-                    [self._asked(c, f"{path}.conditions[{i}]", negated=negated) for i, c in enumerate(node.conditions)],
-                )
-            case Not():
-                return self._asked(node.condition, f"{path}.condition", negated=not negated)
-            case BarsHeld():
-                return self._limit(broker.ASK_HELD, node.op, self.number(f"{path}.bars", node.bars), negated)
-            case UnrealizedReturn():
-                return self._limit(broker.ASK_RETURN, node.op, self.number(f"{path}.percent", node.percent), negated)
-        raise TypeError(f"{node.type} cannot ask about the position")
-
-    def _limit(self, question: int, op: str, limit: Number, negated: bool) -> _Asked:
-        self.program.limits.append(limit)
-        kind = NEGATED[KINDS[op]] if negated else KINDS[op]
-        return _Asked(((question, kind, len(self.program.limits) - 1),))
+    def _asked(self, statement: core.Statement) -> list[Step]:
+        """Return an exit, which may ask of the position, in reverse Polish notation."""
+        if not statement.asks_position:
+            return [(broker.ASK_MASK, self._mask(statement)[0], 0)]
+        match statement:
+            case core.Joined():
+                operation = broker.ASK_AND if statement.word == "and" else broker.ASK_OR
+                return self._joined(operation, [self._asked(part) for part in statement.joined])
+            case core.PositionTest():
+                self.program.limits.append(self.number(statement.limit.path, statement.limit.value))
+                return [(QUESTIONS[statement.asked], KINDS[statement.sign], len(self.program.limits) - 1)]
+        raise TypeError(f"cannot ask about the position of another bar: {statement!r}")
 
     @staticmethod
-    def _joined(word: Word, parts: list[_Asked]) -> _Asked:
-        operation = broker.ASK_AND if word == "and" else broker.ASK_OR
-        steps = list(parts[0].steps)
+    def _joined(operation: int, parts: list[list[Step]]) -> list[Step]:
+        steps = list(parts[0])
         for part in parts[1:]:
-            steps += [*part.steps, (operation, 0, 0)]
-        return _Asked(tuple(steps))
+            steps += [*part, (operation, 0, 0)]
+        return steps
 
 
-_TIME = 100  # a mask that Python fills in before the shared program runs
-
-
-def _asks(node: AnyCondition) -> bool:
-    return any(isinstance(inside, BarsHeld | UnrealizedReturn) for inside in walk(node))
+_CLOCK = 100  # a mask that Python fills in before the shared program runs
 
 
 def shared_code(program: Program) -> list[tuple[int, ...]]:
-    """Return the shared program without the masks of times."""
-    return [step for step in program.shared if step[0] != _TIME]
+    """Return the shared program without the masks of clocks."""
+    return [step for step in program.shared if step[0] != _CLOCK]
 
 
-def time_masks(program: Program, index: pd.DatetimeIndex) -> list[tuple[int, Mask]]:
-    """Return the masks of times: which of the shared masks, and its truth at each bar."""
-    found = []
-    for step in program.shared:
-        if step[0] == _TIME:
-            inside = time_mask(program.times[step[2]], index)
-            found.append((step[1], ~inside if step[3] else inside))
-    return found
+def clock_masks(program: Program, index: pd.DatetimeIndex) -> list[tuple[int, Mask]]:
+    """Return the masks of clocks: which of the shared masks, and its truth at each bar."""
+    clocks = [(step[1], program.clocks[step[2]]) for step in program.shared if step[0] == _CLOCK]
+    return [(mask, time_mask(clock.time, index) != clock.outside) for mask, clock in clocks]

@@ -2,7 +2,7 @@
 
     result = choose_sandbox("auto").run(SandboxJob(code=..., frame=..., settings=...))
 
-Prices go in as Arrow, results come out as JSON and plain numbers; nothing is pickled across the
+Prices go in as plain numbers, results come out as JSON and plain numbers; nothing is pickled across the
 border, and what comes out is computed again before it is believed.
 """
 

@@ -15,7 +15,7 @@ from Backtest.sandbox.interpreters import WORKER
 from Backtest.sandbox.process import VARIABLES
 
 # What a strategy may import; what these need comes along.
-NEEDED = ("backtesting", "TA-Lib", "pyarrow")
+NEEDED = ("backtesting", "TA-Lib")
 INTERPRETER, PACKAGES, PROGRAM, WORK = "/python", "/packages", "/worker.py", "/job"
 WORK_MB = 512
 NOBODY = 65534

@@ -5,7 +5,8 @@ its standard input and output:
 
     worker  {"ready": versions}
     server  "f" or "r", then {"code", "settings", "first", "limits", "report", "trace", "target_first", "stream", "filter", "token",
-            "prices": n}, then n bytes of Arrow
+            "prices": {"columns", "rows", "unit", "timezone", "name"}}, then the prices: the times as little-endian integers, in units
+            since 1970 in UTC, and each column as little-endian doubles
     worker  {"progress": 0..1}, any number of times
     worker  {"bar": b, "opening": yes or no, "decisions": n}, then what was decided since it asked before; only where prices are streamed
     server  the prices of the bars up to b that it has not sent yet, or the open of b alone, as little-endian doubles
@@ -76,6 +77,8 @@ def imports():
     """Import what jobs need; return the versions of it. With --draws that is the charts too."""
     if "--draws" not in sys.argv:
         plot_when_asked()
+    for needless in ("pyarrow", "tqdm.auto"):  # pandas and backtesting.py do without, and begin a sixth sooner
+        sys.modules.setdefault(needless, None)
     import backtesting
     import backtesting.backtesting
     import numpy as np
@@ -89,7 +92,6 @@ def imports():
 def rehearse():
     """Run once through everything a job needs, so that no job pays for a first time."""
     import pandas as pd
-    import pyarrow as pa
     import talib
     from backtesting import Backtest, Strategy
 
@@ -109,10 +111,8 @@ def rehearse():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         Backtest(frame, Rehearsal, finalize_trades=True).run()
-    sink, rows = pa.BufferOutputStream(), pa.Table.from_pandas(frame, nthreads=1)
-    with pa.ipc.new_file(sink, rows.schema) as file:
-        file.write_table(rows)
-    table(sink.getvalue())
+    head = {"columns": list(frame), "rows": 40, "unit": "us", "timezone": "America/New_York", "name": "Date"}
+    table(head, bytes(8 * 40 * (1 + frame.shape[1])))
 
 
 # -- Locking up ------------------------------------------------------------------------------
@@ -624,22 +624,25 @@ def plot(test, result):
     return page.replace("<head>", f'<head><meta name="chart-height" content="{height}">', 1).encode()
 
 
-def table(prices):
-    """Return the prices as a frame, read by this thread alone."""
-    import pyarrow as pa
+def table(head, content):
+    """Return the prices as a frame."""
+    import numpy as np
+    import pandas as pd
 
-    options = pa.ipc.IpcReadOptions(use_threads=False)
-    return pa.ipc.open_file(pa.py_buffer(prices), options=options).read_all().to_pandas(use_threads=False)
+    rows, names, zone = head["rows"], head["columns"], head["timezone"]
+    index = pd.DatetimeIndex(np.frombuffer(content, "<i8", rows).astype(f"M8[{head['unit']}]"), name=head["name"])
+    values = np.frombuffer(content, "<f8", offset=8 * rows).reshape(len(names), rows).copy()
+    return pd.DataFrame(values.T, index.tz_localize("UTC").tz_convert(zone) if zone else index, names, copy=False)
 
 
-def run(job, prices, say, read, decisions):
+def run(job, content, say, read, decisions):
     """Run the job; return the JSON part of the answer and the bytes that follow it. `read` reads further prices where they are
     streamed; `decisions` is given what is decided."""
     import backtesting.backtesting
     import numpy as np
     import pandas as pd
 
-    data = table(prices)
+    data = table(job["prices"], content)
     np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
     report, running = b"", []
     decisions.watch()
@@ -790,7 +793,7 @@ def attend(say):
     """Read a job, run it, locked up, and answer. What comes in after it cannot be read any more, unless prices are streamed."""
     orders = os.fdopen(os.dup(0), "rb")
     job = json.loads(orders.readline())
-    prices = orders.read(job["prices"])
+    content = orders.read(8 * job["prices"]["rows"] * (1 + len(job["prices"]["columns"])))
     if not job["stream"]:
         orders.close()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -803,7 +806,7 @@ def attend(say):
         lock(base64.b64decode(job["filter"]))
     before, rest, decisions = usage(), b"", Decisions()
     try:
-        answer, rest = run(job, prices, say, orders.read, decisions)
+        answer, rest = run(job, content, say, orders.read, decisions)
         answer["status"] = "completed"
     except BaseException as error:  # noqa: BLE001 - the edge of the sandbox: whatever it is, it is reported
         answer = failed(error)

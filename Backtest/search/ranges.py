@@ -59,7 +59,7 @@ def ranges_of_code(
     limits: Limits,
     first: int = 0,
     took: float = 0.0,
-    seconds: float = CODE_S,
+    seconds: float | None = None,
     tick: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Return what `ranges` does, of code, by running it again in the sandbox: about twenty times.
@@ -69,12 +69,13 @@ def ranges_of_code(
         figures: what it gave, by their names.
         first: the first bar that was asked for.
         took: how many seconds that was.
-        seconds: all the time the runs may take together; where one takes more than a fifteenth of it, none is begun.
+        seconds: all the time the runs may take together, CODE_S by default; where one takes more than a fifteenth of it, none is begun.
         tick: is called while they run.
 
     Raises:
         ExecutionError: the code fails with other costs or on the other path, does not do the same twice, or the time is up.
     """
+    seconds = CODE_S if seconds is None else seconds
     late = ExecutionError(f"its runs would take more than {seconds:g} s: shorten the dates", exit_reason="timeout")
     if took > seconds / 15:
         raise late

@@ -186,3 +186,18 @@ def test_a_rule_nested_hundreds_of_times_is_named_in_short() -> None:
     [found] = load_canonical({"entry_rules": [{"when": when}]}).errors
     assert (found.code, found.field) == ("nested_too_deeply", "entry_rules[0].when")
     assert found.message == "entry_rules[0].when is nested deeper than 8"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"entry_rules": [{"when": {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": "x"}}}]}, "entry_rules[0].when.right.value"),
+        ({"exit_rules": [{"when": {"type": "unrealized_return", "op": ">", "percent": "x"}}]}, "exit_rules[0].when.percent"),
+        ({"risk": {"stop_loss": {"type": "percent", "value": -1}}}, "risk.stop_loss.value"),
+        ({"indicators": [{"name": "SMA", "price": 3}]}, "indicators[0].price"),
+    ],
+)  # fmt: skip
+def test_an_error_names_a_field_that_is_called_as_a_type_is(change: dict[str, Any], field: str) -> None:
+    rule = {"when": {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "price", "offset": 1}}}
+    [found] = load_canonical({"entry_rules": [rule], "risk": {"max_bars": 3}, **change}).errors
+    assert found.field == field

@@ -102,7 +102,9 @@ def test_parity_over_many_blocks() -> None:
         max_examples=max(8, EXAMPLES // 50), deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(strategies(rough=True), rough_frames(bars), st.integers(0, 10**9))
+    @given(
+        st.booleans().flatmap(lambda wide: strategies(wide=wide, rough=True)), rough_frames(bars), st.integers(0, 10**9)
+    )
     def check(made: CanonicalStrategy, frame: pd.DataFrame, chance: int) -> None:
         assert not difference(made, frame, chance), made.model_dump_json()
         traded.append(Kernel(made, frame).sweep(np.empty((1, 0))).table[0, NAMES.index("# Trades")])

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from Backtest.canonical import AnyCondition, CanonicalStrategy
-from Backtest.conditions import Bars, compute_indicators, evaluate
 from Backtest.diagnostics import diagnose, load_canonical
+from Backtest.judge import Bars, evaluate
 from Backtest.satisfiability import always, never
+from Backtest.series import compute_indicators
 from tests.random_strategies import strategies
 from tests.Strategy.notation import condition
 

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from Backtest.backtesting_adapter import check_data
 from Backtest.canonical import history_bars
 from Backtest.code_generator import generate_code
-from Backtest.conditions import compute_indicators
 from Backtest.data import PriceData
 from Backtest.data_manager import add_indicators
-from Backtest.describe import describe
 from Backtest.diagnostics import Loaded, load_canonical
 from Backtest.kernel import Kernel
 from Backtest.parameters import numbers
+from Backtest.series import compute_indicators
 from Strategy.edits import edit_by_rules
 from Strategy.older_shape import canonical_json_of
 from Strategy.text_parser import parse_strategy
@@ -151,7 +150,7 @@ def load(bars: str, *, ref: str, **indicator: Any) -> Loaded:
 def test_without_a_period_it_is_the_sessions_on_bars_finer_than_a_day(timeframe: str) -> None:
     strategy = load(timeframe, ref="SESSION_VWAP", name="vwap").require()
     assert [i.name for i in strategy.indicators] == ["SESSION_VWAP"]
-    assert "above session VWAP" in describe(strategy)
+    assert "above session VWAP" in strategy.describe()
     assert not [
         path for path in numbers(strategy) if path.startswith("indicators.")
     ]  # nothing that a search could vary
@@ -162,7 +161,7 @@ def test_with_a_period_it_rolls_on_any_bars(timeframe: str) -> None:
     """So do strategies stored before there was a session VWAP: they all have their period."""
     strategy = load(timeframe, ref="VWAP_20", name="VWAP", id="VWAP_20", timeperiod=20).require()
     assert strategy.indicators[0].params == {"timeperiod": 20}
-    assert "above VWAP(20)" in describe(strategy)
+    assert "above VWAP(20)" in strategy.describe()
     again = load_canonical(strategy.model_dump(mode="json")).require()
     assert again.content_hash() == strategy.content_hash()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 
 import exchange_calendars
 import numpy as np
@@ -184,6 +185,7 @@ def test_neither_early_nor_late(which: tuple[pd.DatetimeIndex, str], gone: set[i
 # -- Markets whose sessions are not alike ---------------------------------------------------------
 
 
+@cache
 def exchange(name: str, begin: str, end: str) -> pd.DatetimeIndex:
     with warnings.catch_warnings():  # it uses what pandas 4 will do without
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -194,7 +196,6 @@ def at(text: str, zone: str | None = None) -> pd.Timestamp:
     return pd.Timestamp(text, tz=zone)
 
 
-NYSE = exchange("XNYS", "2024-01-02", "2024-06-28")
 FUTURES = pd.date_range(
     "2024-04-01", "2024-06-01", freq="h", tz="America/New_York"
 )  # 18:00 to 17:00, from Sunday to Friday
@@ -207,45 +208,47 @@ BUSINESS = pd.bdate_range("2023-01-02", "2024-06-28")
 
 def new_york(minutes: int, zone: str | None = "America/New_York") -> pd.DatetimeIndex:
     """The bars of an exchange in New York, told in any zone, or in UTC without saying so."""
-    bars_ = session(NYSE, range(570, 960, minutes)).tz_localize("America/New_York")
+    bars_ = session(exchange("XNYS", "2024-01-02", "2024-06-28"), range(570, 960, minutes)).tz_localize(
+        "America/New_York"
+    )
     return bars_.tz_convert(zone) if zone else bars_.tz_convert("UTC").tz_localize(None)
 
 
-# The bar at which a value is set, and the bar at whose open it can be acted upon at the earliest: worked out by hand.
+# The bar at which a value is set, and the bar at whose open it can be acted upon at the earliest: worked out by hand. Made when they are asked for.
 PROBES = {
-    "30m in UTC, in winter": (new_york(30, "UTC"), "1d", at("2024-03-08 20:30", "UTC"), at("2024-03-11 13:30", "UTC")),
-    "5m in UTC, in winter": (new_york(5, "UTC"), "1d", at("2024-03-08 20:55", "UTC"), at("2024-03-11 13:30", "UTC")),
-    "5m in UTC, hours": (new_york(5, "UTC"), "1h", at("2024-03-08 20:55", "UTC"), at("2024-03-11 13:30", "UTC")),
-    "1h in UTC, four hours": (new_york(60, "UTC"), "4h", at("2024-03-08 20:30", "UTC"), at("2024-03-11 13:30", "UTC")),
-    "30m in UTC that does not say so": (new_york(30, None), "1d", at("2024-03-08 20:30"), at("2024-03-11 13:30")),
-    "London in UTC": (
+    "30m in UTC, in winter": lambda: (new_york(30, "UTC"), "1d", at("2024-03-08 20:30", "UTC"), at("2024-03-11 13:30", "UTC")),
+    "5m in UTC, in winter": lambda: (new_york(5, "UTC"), "1d", at("2024-03-08 20:55", "UTC"), at("2024-03-11 13:30", "UTC")),
+    "5m in UTC, hours": lambda: (new_york(5, "UTC"), "1h", at("2024-03-08 20:55", "UTC"), at("2024-03-11 13:30", "UTC")),
+    "1h in UTC, four hours": lambda: (new_york(60, "UTC"), "4h", at("2024-03-08 20:30", "UTC"), at("2024-03-11 13:30", "UTC")),
+    "30m in UTC that does not say so": lambda: (new_york(30, None), "1d", at("2024-03-08 20:30"), at("2024-03-11 13:30")),
+    "London in UTC": lambda: (
         session(exchange("XLON", "2024-03-01", "2024-05-10"), range(480, 990, 30)).tz_localize("Europe/London").tz_convert("UTC"),
         "1d", at("2024-03-13 16:00", "UTC"), at("2024-03-14 08:00", "UTC"),
     ),
-    "a special Saturday": (BUSINESS.union([at("2024-03-02")]), "1wk", at("2024-03-02"), at("2024-03-04")),
-    "a special Saturday at the end of a month": (BUSINESS.union([at("2024-03-30")]), "1mo", at("2024-03-30"), at("2024-04-01")),
-    "a special Sunday": (BUSINESS.union([at("2023-11-12")]), "1wk", at("2023-11-12"), at("2023-11-13")),
-    "one late bar": (
+    "a special Saturday": lambda: (BUSINESS.union([at("2024-03-02")]), "1wk", at("2024-03-02"), at("2024-03-04")),
+    "a special Saturday at the end of a month": lambda: (BUSINESS.union([at("2024-03-30")]), "1mo", at("2024-03-30"), at("2024-04-01")),
+    "a special Sunday": lambda: (BUSINESS.union([at("2023-11-12")]), "1wk", at("2023-11-12"), at("2023-11-13")),
+    "one late bar": lambda: (
         new_york(30).union([at("2024-03-08 16:00", "America/New_York")]), "1wk",
         at("2024-03-08 16:00", "America/New_York"), at("2024-03-11 09:30", "America/New_York"),
     ),
-    "futures": (FUTURES, "1d", at("2024-04-17 16:00", "America/New_York"), at("2024-04-17 18:00", "America/New_York")),
-    "futures in UTC": (FUTURES.tz_convert("UTC"), "1d", at("2024-04-17 20:00", "UTC"), at("2024-04-17 22:00", "UTC")),
-    "futures in Chicago's time, unsaid": (
+    "futures": lambda: (FUTURES, "1d", at("2024-04-17 16:00", "America/New_York"), at("2024-04-17 18:00", "America/New_York")),
+    "futures in UTC": lambda: (FUTURES.tz_convert("UTC"), "1d", at("2024-04-17 20:00", "UTC"), at("2024-04-17 22:00", "UTC")),
+    "futures in Chicago's time, unsaid": lambda: (
         FUTURES.tz_convert("America/Chicago").tz_localize(None), "1d", at("2024-04-17 15:00"), at("2024-04-17 17:00"),
     ),
-    "a lunch break": (
+    "a lunch break": lambda: (
         session(pd.bdate_range("2024-01-02", "2024-04-30"), [*range(570, 720, 30), *range(780, 960, 30)]), "1h",
         at("2024-03-05 11:30"), at("2024-03-05 13:00"),
     ),
-    "Tokyo's Golden Week": (exchange("XTKS", "2023-11-01", "2024-06-28"), "1wk", at("2024-05-02"), at("2024-05-07")),
-    "London's Good Friday": (exchange("XLON", "2024-01-02", "2024-09-30"), "1wk", at("2024-03-28"), at("2024-04-02")),
+    "Tokyo's Golden Week": lambda: (exchange("XTKS", "2023-11-01", "2024-06-28"), "1wk", at("2024-05-02"), at("2024-05-07")),
+    "London's Good Friday": lambda: (exchange("XLON", "2024-01-02", "2024-09-30"), "1wk", at("2024-03-28"), at("2024-04-02")),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PROBES)
 def test_a_value_is_acted_upon_when_its_period_is_over(name: str) -> None:
-    index, timeframe, when, expected = PROBES[name]
+    index, timeframe, when, expected = PROBES[name]()
     frame = prices(index).assign(Close=0.0)
     frame.loc[when, "Close"] = 1.0
     bars, _, complete = coarser(frame, timeframe)

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from backtest_api.models import BacktestRun
-from backtest_api.services import summary_text
+from backtest_api.results import summary_text
 from tests.conftest import SENTENCE
 
 

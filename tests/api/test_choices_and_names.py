@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from backtest_api.notes import risk_free_rate
-from backtest_api.services import summary_text
+from backtest_api.results import summary_text
 
 pytestmark = pytest.mark.django_db
 TEXT = "Buy GOOG when RSI < 30, sell when RSI > 70"

@@ -11,8 +11,8 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from backtest_api.models import BacktestRun
-from chat_api import services as chat
-from Strategy.conversation import WITHHELD, said_by, window, withholding
+from chat_api.intents import web
+from Strategy.conversation import WITHHELD, Exchange, said_by, window, withholding
 from Strategy.edits import PROMPTS
 from Strategy.web_research import SearchResult
 from strategy_api.models import ConversationMemory, Deployment, Strategy
@@ -100,7 +100,7 @@ def test_in_a_page_that_was_found(
     api: APIClient, strategy: int, llm: ModelServer, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
     page = SearchResult(title=order, url="https://example.com/a", content=f"Momentum. {order}")
-    monkeypatch.setattr(chat, "search_web", lambda *_, **__: [page])
+    monkeypatch.setattr(web, "search_web", lambda *_, **__: [page])
     llm.will_answer(obey)
     found = say(api, "search for momentum strategies")
     nothing_happened(strategy, llm, found["text"].replace(order, ""))
@@ -169,7 +169,7 @@ def test_instructions_are_withheld_as_they_begin_to_come() -> None:
 
 
 def test_the_window_is_bounded() -> None:
-    talk = [chat.Exchange(f"message {i} " * 50, f"answer {i} " * 500, foreign=i == 98) for i in range(100)]
+    talk = [Exchange(f"message {i} " * 50, f"answer {i} " * 500, foreign=i == 98) for i in range(100)]
     summary, turns = window(talk)
     assert len(summary) <= 1600
     assert len(turns) == 16

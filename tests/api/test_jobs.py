@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from Backtest.errors import ExecutionError
-from backtest_api import queue, tasks
+from backtest_api import queue, results, tasks
 from backtest_api.models import BacktestJob, BacktestRun, RunEvent, Worker
 from tests.conftest import SENTENCE, client_of
 
@@ -236,18 +236,16 @@ def test_a_worker_that_was_taken_for_dead_stores_nothing(api: APIClient, strateg
 
 
 def test_a_full_disk(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backtest_api import services
-
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(services, "write_artifacts", full)
+    monkeypatch.setattr(results, "write_artifacts", full)
     run = queued(api, strategy)
     tasks.work()
     run.refresh_from_db()
     assert run.status == Status.FAILED
     assert run.error == "The results could not be written (No space left on device): make room and run it again"
-    assert not list(services.artifact_folder(run).parent.glob("*.new"))
+    assert not list(results.artifact_folder(run).parent.glob("*.new"))
 
 
 def test_a_database_that_does_not_answer_while_it_runs(
@@ -454,7 +452,7 @@ def test_another_user_s_strategy_is_no_strategy_of_mine(api: APIClient, strategy
 
 
 def test_pruning_takes_what_a_lost_attempt_left(api: APIClient, strategy: int) -> None:
-    from backtest_api.services import artifact_folder, artifacts_prune
+    from backtest_api.results import artifact_folder, artifacts_prune
 
     run = queued(api, strategy)
     left = artifact_folder(run).with_name(f"{run.pk}.1.new")

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from auth_api.pagination import Pagination
 from backtest_api import selectors
 from backtest_api.models import BacktestRun
-from backtest_api.services import artifact_folder
+from backtest_api.results import artifact_folder
 from tests.api.test_unknown_fields import ROUTES
 from tests.conftest import SENTENCE
 

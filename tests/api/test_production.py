@@ -56,6 +56,7 @@ def repository(isolated: None, tmp_path: Path, settings: Any) -> None:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine too, a closer look at code is part of the answer."""
     monkeypatch.setattr(production, "CLOSELY_S", 3600.0)
+    monkeypatch.setattr("Backtest.search.ranges.CODE_S", 3600.0)
 
 
 @pytest.fixture
@@ -487,13 +488,13 @@ def test_others_may_not(api: APIClient, strategy: int, other_user: User) -> None
 def test_on_a_real_server(server: Server) -> None:
     header = {"Authorization": f"Bearer {server.token()}"}
     body = {"code": GOOD, "symbol": "GOOG"}
-    found = http.post(f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=60)
+    found = http.post(f"{server.url}/api/production/strategies/sandbox-test/", json=body, headers=header, timeout=240)
     assert found.json()["isolated"] is True
     made = http.post(
-        f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=60
+        f"{server.url}/api/strategies/", json={"user_description": SENTENCE}, headers=header, timeout=240
     ).json()
     deployed = http.post(
-        f"{server.url}/api/production/strategies/{made['id']}/deploy/", json={}, headers=header, timeout=60
+        f"{server.url}/api/production/strategies/{made['id']}/deploy/", json={}, headers=header, timeout=240
     )
     assert deployed.status_code == 201
     assert (Path(server.environment["VAR_DIR"]) / "deploy" / deployed.json()["path"]).is_file()

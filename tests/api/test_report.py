@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from backtest_api import services, written
+from backtest_api import results, services, written
 from backtest_api.models import BacktestRun
 from tests.conftest import SENTENCE, client_of
 
@@ -202,7 +202,7 @@ def test_of_many_trades_the_last_stand_in_it(api: APIClient, isolated: None, use
     assert "The last 500 of 599; all are in trades.csv" in section(page, "trades")
     shown = rows(page, "trades")
     assert len(shown) == 500
-    trades = pd.read_csv(services.artifact_folder(run) / "trades.csv")
+    trades = pd.read_csv(results.artifact_folder(run) / "trades.csv")
     assert [row[2] for row in shown] == trades["entry_time"].tail(500).to_list()
     told = section(page, "strategy")
     assert "given as code, the class EveryOther" in told

@@ -18,9 +18,11 @@ from rest_framework.test import APIClient
 from auth_api.models import User
 from Backtest.canonical import Execution
 from Backtest.sandbox.owners import own_name
-from backtest_api import queue, searches, tasks
+from backtest_api import queue, services, tasks
+from backtest_api.kinds import chunks, search
 from backtest_api.models import BacktestRun, SearchChunk, Worker
-from backtest_api.services import artifact_folder, run_again
+from backtest_api.results import artifact_folder
+from backtest_api.services import run_again
 from strategy_api.models import Trial
 from tests.conftest import client_of
 
@@ -86,7 +88,7 @@ def test_a_search_from_request_to_verdict(api: APIClient, strategy: int) -> None
     ],
 )
 def test_costs_in_words(costs: dict[str, float], told: str) -> None:
-    assert searches._costs(Execution(**costs)) == told
+    assert search._costs(Execution(**costs)) == told
 
 
 def test_a_search_in_words(api: APIClient, strategy: int) -> None:
@@ -249,13 +251,13 @@ def test_cancelling(api: APIClient, strategy: int, monkeypatch: pytest.MonkeyPat
     queued = asked(api, strategy_id=strategy, parameters=wide)
     monkeypatch.setattr("Backtest.search.sweeping.MOST_IN_CHUNK", 2000)
     run = BacktestRun.objects.get(pk=queued["id"])
-    seen = searches.run_guarded
+    seen = services._guarded
 
     def cancel_soon(run: BacktestRun) -> Any:
         BacktestRun.objects.filter(pk=run.pk).update(cancel_requested=True)
         return seen(run)
 
-    monkeypatch.setattr(searches, "run_guarded", cancel_soon)
+    monkeypatch.setattr(services, "_guarded", cancel_soon)
     tasks.work()
     run.refresh_from_db()
     assert (run.status, run.error) == ("cancelled", "Cancelled")
@@ -332,8 +334,8 @@ def test_what_a_lost_helper_took_is_redone(api: APIClient, strategy: int, monkey
 
     now = timezone.now()
     Worker.objects.create(name="w", concurrency=2, sandbox="process", isolated=False, started_at=now, seen_at=now)
-    monkeypatch.setattr(searches, "CHUNK_S", 0.5)
-    monkeypatch.setattr(searches, "_call_helpers", lose_some)
+    monkeypatch.setattr(chunks, "CHUNK_S", 0.5)
+    monkeypatch.setattr(chunks, "_call_helpers", lose_some)
     shared = asked(api, strategy_id=strategy, parameters=wide)
     tasks.work()
     found = api.get(f"/api/backtests/optimize/{shared['id']}/").json()
@@ -345,8 +347,8 @@ def test_what_a_lost_helper_took_is_redone(api: APIClient, strategy: int, monkey
 
 def test_helping_what_is_over_does_nothing(api: APIClient, strategy: int) -> None:
     queued = asked(api, strategy_id=strategy, parameters=SMALL)
-    assert searches.help_search(run_id=queued["id"], attempt=0) == 0
-    assert searches.help_search(run_id=10**9, attempt=1) == 0
+    assert chunks.help_search(run_id=queued["id"], attempt=0) == 0
+    assert chunks.help_search(run_id=10**9, attempt=1) == 0
 
 
 # -- Trials -------------------------------------------------------------------------------------

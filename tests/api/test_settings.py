@@ -326,3 +326,4 @@ def _streams_share_a_connection(server: Server, header: dict[str, str], strategy
             events.append(stream.iter_bytes())
             assert next(events[-1]).startswith(b"id: ")
         assert connections_to(url) < 12
+    http.post(f"{server.url}/api/backtests/{search}/cancel/", headers=header, timeout=60)

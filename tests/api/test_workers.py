@@ -371,7 +371,7 @@ def test_a_worker_that_ends_with_a_queue_fails_no_run(tmp_path: Path) -> None:
     log = tmp_path / "workers.log"
     with serve(tmp_path) as server:
         header = headers(server)
-        runs = [submit(server, header) for _ in range(8)]
+        runs = [submit(server, header) for _ in range(6)]
         first = worker(server, log)
         assert ended(server, header, runs[0])["status"] == "completed"
         end(first, log, within_s=60)
@@ -414,7 +414,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-RUNS = 22
+RUNS = 12
 
 
 @needs_redis
@@ -433,10 +433,10 @@ def test_killing_everything_at_random(tmp_path: Path) -> None:
         script = (
             "from backtest_api.models import *; from strategy_api.models import Strategy; from auth_api.models import User\n"
             f"s = Strategy.objects.get(pk={made['id']})\n"
-            f"BacktestRun.objects.bulk_create([BacktestRun(user=s.user, strategy=s, canonical_json=s.canonical_json, symbol='GOOG', timeframe='1d', start_date='2011-01-01') for _ in range({RUNS - 20})])"
+            f"BacktestRun.objects.bulk_create([BacktestRun(user=s.user, strategy=s, canonical_json=s.canonical_json, symbol='GOOG', timeframe='1d', start_date='2011-01-01') for _ in range({RUNS - 10})])"
         )  # fmt: skip
         server.manage("shell", "-c", script)
-        for _ in range(20):
+        for _ in range(10):
             submit(server, header, start_date="2011-01-01")
         workers = [worker(server, log) for _ in range(2)]
         stop = threading.Event()

@@ -160,7 +160,7 @@ def in_forks(box: InterpreterSandbox) -> Callable[..., dict[str, Outcome]]:
             f"if NUMBER == {number}:\n{textwrap.indent(code, '    ')}" for number, code in enumerate(attempts.values())
         )
         code = strategy(init, next_, top)
-        bounds = Limits(**{"timeout_s": 20, "memory_mb": 1024, "output_mb": 16, **limits})
+        bounds = Limits(**{"timeout_s": 120, "memory_mb": 1024, "output_mb": 16, **limits})
         jobs = [SandboxJob(code, prices(60 + k), limits=bounds, name="escape") for k in range(len(attempts))]
         return dict(zip(attempts, map(ended, box.run_many(jobs, at_once=1)), strict=True))
 
@@ -188,7 +188,7 @@ def forks(box: InterpreterSandbox) -> Iterator[Forks]:
 def spelt(code: str) -> SandboxJob:
     frame = prices(max(60, len(code)))
     frame["Volume"] = [float(ord(c)) for c in code.ljust(60)]
-    return SandboxJob(SPELT, frame, limits=Limits(timeout_s=20, memory_mb=1024, output_mb=16), name="escape")
+    return SandboxJob(SPELT, frame, limits=Limits(timeout_s=120, memory_mb=1024, output_mb=16), name="escape")
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def escape(box: InterpreterSandbox, forks: Forks) -> Callable[..., Outcome]:
             return ended(came)
         settings = limits.pop("settings", EngineSettings())
         tick = limits.pop("tick", lambda _: None)
-        limits = {"timeout_s": 20, "memory_mb": 1024, "output_mb": 16, **limits}
+        limits = {"timeout_s": 120, "memory_mb": 1024, "output_mb": 16, **limits}
         job = SandboxJob(strategy(init, next_, top), prices(), settings, Limits(**limits), name="escape", tick=tick)
         try:
             return ended(box.run(job))

@@ -17,15 +17,8 @@ class Command(RunCommand):
     def work(self, user: User, **options: Any) -> None:
         self.begin(options)
         from backtest_api.assumed import assumptions_of
-        from backtest_api.services import (
-            SUMMARY_FIELDS,
-            artifact_folder,
-            assumptions_dated,
-            ranges_ensure,
-            report_ensure,
-            run_create,
-            run_execute,
-        )
+        from backtest_api.results import SUMMARY_FIELDS, artifact_folder
+        from backtest_api.services import assumptions_dated, report_ensure, run_create, run_execute
         from backtest_api.terminal import print_parse, print_run
         from strategy_api.cli import load_strategy
 
@@ -38,7 +31,7 @@ class Command(RunCommand):
             reading=named.findings,
             **self.run_options(options),
         )
-        run = ranges_ensure(run=run_execute(run=run, report=not options["no_report"]))
+        run = run_execute(run=run, report=not options["no_report"])
         assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else assumptions_of(run)
         if not options["no_report"]:
             report_ensure(run=run)

@@ -60,9 +60,10 @@ class Command(RunCommand):
 
     def work(self, user: User, **options: Any) -> None:
         self.begin(options)
-        from backtest_api.searches import search_create, search_execute, search_in_words
+        from backtest_api.results import artifact_folder
+        from backtest_api.searches import search_create, search_in_words
         from backtest_api.serializers import SearchSerializer
-        from backtest_api.services import artifact_folder, report_ensure
+        from backtest_api.services import report_ensure, run_execute
         from backtest_api.terminal import print_parse, print_search
         from strategy_api.cli import load_strategy
 
@@ -82,7 +83,7 @@ class Command(RunCommand):
             user=user, request=request, canonical=named.canonical, strategy=named.stored, in_words=bool(words), here=True,
             reading=named.findings, **self.run_options(options),
         )  # fmt: skip
-        run = search_execute(run=run, workers=options["workers"], report=not options["no_report"])
+        run = run_execute(run=run, workers=options["workers"], report=not options["no_report"])
         if not options["no_report"]:
             report_ensure(run=run)
         if options["json"]:

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from backtest_api.services import artifacts_prune
+        from backtest_api.results import artifacts_prune
 
         if options["days"] < 0:
             raise CommandError(f"--days {options['days']} is negative: use 0 or more")

@@ -4,11 +4,13 @@ Logic has three values (Kleene's strong logic): a comparison with a missing valu
 nor known to be false, so that `not` of it is not true either. A truth is held as two masks,
 `true` and `false`; where neither is set, the value is missing. Every mask and array has one item
 a bar. `docs/canonical.md` gives the meaning, the generated code trades the same.
+
+This is a second opinion: it reads the conditions themselves and not what they are lowered to (`Backtest/meaning/core.py`), so
+that each of the two finds the mistakes of the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import (
+    WEEKDAYS,
     All,
     AnyCondition,
     AnyOf,
@@ -28,7 +31,6 @@ from Backtest.canonical import (
     Cross,
     Falling,
     ForBars,
-    IndicatorBase,
     IndicatorRef,
     Not,
     Price,
@@ -38,12 +40,9 @@ from Backtest.canonical import (
     Value,
     WithinBars,
 )
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
-from Backtest.sessions import coarser, with_sessions
+from Backtest.series import Floats, Series
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
-Series = dict[str, tuple[Floats, ...]]
 
 
 @dataclass(frozen=True)
@@ -79,66 +78,6 @@ class Bars:
 
     def __len__(self) -> int:
         return len(self.frame)
-
-
-def compute_indicators(strategy: CanonicalStrategy, frame: pd.DataFrame) -> Series:
-    """Compute every indicator of a strategy: id to its output arrays, float64, one item a bar.
-
-    An indicator on a coarser time frame shows, at each bar, the last completed coarse bar.
-    """
-    if any(indicator.entry.reads_session for indicator in strategy.indicators):
-        frame = with_sessions(frame)
-    prices = input_columns(frame)
-    coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
-    values: Series = {}
-    for indicator in strategy.indicators:
-        if indicator.timeframe is None:
-            values[indicator.id] = _compute(indicator, prices, values)
-            continue
-        if indicator.timeframe not in coarse:
-            bars, _, complete = coarser(frame, indicator.timeframe)
-            coarse[indicator.timeframe] = (input_columns(bars), complete)
-        columns, complete = coarse[indicator.timeframe]
-        local = {k: values[f"{k}@coarse"] for k in (indicator.source_name,) if f"{k}@coarse" in values}
-        on_coarse = _compute(indicator, columns, {str(k): v for k, v in local.items()})
-        values[f"{indicator.id}@coarse"] = on_coarse
-        values[indicator.id] = tuple(np.append(np.nan, a)[complete] for a in on_coarse)
-    return {i.id: values[i.id] for i in strategy.indicators}
-
-
-def input_columns(frame: pd.DataFrame) -> dict[str, Floats]:
-    """Return the columns that indicators may read: prices and, where the frame has them, the numbers of sessions."""
-    names = (*PRICE_COLUMNS, SESSION) if SESSION in frame else PRICE_COLUMNS
-    return {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in names}
-
-
-def _compute(indicator: IndicatorBase, prices: Mapping[str, Floats], values: Series) -> tuple[Floats, ...]:
-    source = indicator.source_name
-    given = prices[source] if source in PRICE_COLUMNS else values[source][0] if source is not None else None
-    return compute_on(indicator.name, indicator.params, prices, given)
-
-
-def compute_on(
-    name: str, params: Mapping[str, float], prices: Mapping[str, Floats], source: Floats | None
-) -> tuple[Floats, ...]:
-    """Compute an indicator of the catalogue on price columns, and on a source where it takes one."""
-    entry = REGISTRY[name]
-    inputs = [source if column == "source" and source is not None else prices[column] for column in entry.inputs]
-    if len(inputs[0]) == 0:
-        return tuple(np.empty(0) for _ in entry.outputs)
-    result = entry.function(*inputs, **entry.arguments(params))
-    arrays = result if isinstance(result, tuple) else (result,)
-    return tuple(np.asarray(a, dtype=np.float64) for a in arrays)
-
-
-def first_decision_bar(series: Series, used: set[str]) -> int:
-    """Return the first bar on which rules are judged: that on which every indicator in use has a value.
-
-    Without indicators it is the first bar, with any at the earliest the second. An indicator that never has a value counts
-    as warm at once, as in backtesting.py; comparisons with it are never true.
-    """
-    warm = [int(np.isnan(a).argmin()) for name in used for a in series[name] if len(a)]
-    return max(1, *warm) if warm else 0
 
 
 def _back(array: Floats, offset: int) -> Floats:
@@ -259,8 +198,7 @@ def time_mask(condition: Time, index: pd.DatetimeIndex) -> Mask:
         index = index.tz_convert(ZoneInfo(condition.timezone))
     inside = np.ones(len(index), dtype=bool)
     if condition.weekdays:
-        order = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-        inside &= np.isin(index.dayofweek, [order.index(d) for d in condition.weekdays])
+        inside &= np.isin(index.dayofweek, [list(WEEKDAYS).index(d) for d in condition.weekdays])
     if condition.start is not None and condition.end is not None:
         minute = np.asarray(index.hour * 60 + index.minute)
         start, end = (int(t[:2]) * 60 + int(t[3:]) for t in (condition.start, condition.end))

@@ -1,0 +1,94 @@
+"""What follows from a strategy alone, before there are prices: the indicators it uses, the bars it looks back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from Backtest.canonical.indicators import IndicatorBase, make_indicator
+from Backtest.canonical.risk import AtrLevel
+from Backtest.canonical.strategy import CanonicalStrategy
+from Backtest.indicators import PRICE_COLUMNS
+from Backtest.meaning.conditions import BarsHeld
+from Backtest.meaning.operands import IndicatorRef
+from Backtest.timeframes import seconds
+
+CODE_HISTORY = 300
+ALL_HISTORY = sys.maxsize
+SETTLED = 10  # after ten periods of an exponential average, what it began with counts for less than a ten thousandth
+SESSIONS = 5  # any five have the evening on which foreign exchange opens, which tells its days from those of the clock
+
+
+def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] | None = None) -> int:
+    """Return how many bars before its first decision a strategy's rules want to know of.
+
+    Ten times the longest period, so that averages which begin with any value have forgotten it, what conditions look
+    back, and for an indicator that counts from the session's open five days. None stands for code, of which nobody knows it: 300 bars.
+
+    Args:
+        varied: numbers that are tried out, a range or a list for each, as a search takes them.
+    """
+    if strategy is None:
+        return CODE_HISTORY
+    if any(indicator.entry.cumulative for indicator in strategy.indicators):
+        return ALL_HISTORY
+    base = seconds(strategy.timeframe)
+    longest = 0.0
+    reach: dict[str, float] = {}
+    for indicator in strategy.indicators:
+        own = sum(indicator.params[p.name] for p in indicator.entry.params if p.kind is int) + 1
+        own *= seconds(indicator.timeframe) / base if indicator.timeframe else 1.0
+        reach[indicator.id] = own + reach.get(str(indicator.source_name), 0.0)
+        longest = max(longest, reach[indicator.id])
+    longest = max([longest, *(level.timeperiod + 1 for level in atr_levels(strategy))])
+    back = sum(
+        getattr(node, "bars", 0) + getattr(node, "offset", 0) + 1
+        for node in strategy.parts()
+        if not isinstance(node, BarsHeld)
+    )
+    for values in (varied or {}).values():
+        tried = [values.get("max")] if isinstance(values, Mapping) else values
+        longest += max((v for v in tried if isinstance(v, int | float)), default=0.0)
+    anchored = any(indicator.entry.reads_session for indicator in strategy.indicators)
+    sessions = SESSIONS * seconds("1d") // base if anchored else 0
+    return min(int(SETTLED * longest + back + sessions), 100_000)
+
+
+def looks_back(strategy: CanonicalStrategy) -> int:
+    """Return how many bars before the one that is judged the conditions read at most, indicators aside."""
+    return max(statement.reach() for rules in strategy.statements().values() for statement in rules)
+
+
+def atr_levels(strategy: CanonicalStrategy) -> list[AtrLevel]:
+    """Return the stops and targets whose distance is measured in ATR."""
+    risk = strategy.risk
+    return [level for level in (risk.stop_loss, risk.take_profit, risk.trailing_stop) if isinstance(level, AtrLevel)]
+
+
+def used_indicators(strategy: CanonicalStrategy, *, of_levels: bool = True) -> list[IndicatorBase]:
+    """Return the indicators that can change a trade: those in rules, their sources and, `of_levels`, ATR stops.
+
+    The engine waits for these to warm up before it judges rules.
+    """
+    wanted = {node.id for node in strategy.parts(sides=strategy.sides) if isinstance(node, IndicatorRef)}
+    indicators = list(strategy.indicators)
+    for level in atr_levels(strategy) if of_levels else ():
+        atr = atr_indicator(strategy, level)
+        if all(i.id != atr.id for i in indicators):
+            indicators.append(atr)
+        wanted.add(atr.id)
+    for indicator in reversed(indicators):
+        if indicator.id in wanted and indicator.source_name not in (None, *PRICE_COLUMNS):
+            wanted.add(str(indicator.source_name))
+    return [i for i in indicators if i.id in wanted]
+
+
+def atr_indicator(strategy: CanonicalStrategy, level: AtrLevel) -> IndicatorBase:
+    """Return the ATR a stop or target is measured by: the strategy's own where it has the same."""
+    for indicator in strategy.indicators:
+        if indicator.name == "ATR" and indicator.params == {"timeperiod": level.timeperiod} and not indicator.timeframe:
+            return indicator
+    free = make_indicator("ATR", timeperiod=level.timeperiod)
+    taken = {i.id for i in strategy.indicators}
+    return free if free.id not in taken else free.model_copy(update={"id": f"{free.id}_stop"})

@@ -1,0 +1,124 @@
+"""Indicators of a strategy: a model for each entry of the registry, made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+from pydantic import Field, create_model
+
+from Backtest.indicators import REGISTRY, IndicatorEntry
+from Backtest.meaning.model import Identifier, Model
+from Backtest.timeframes import TIMEFRAMES, Timeframe, is_intraday
+
+
+class IndicatorBase(Model):
+    """What every indicator of a strategy has; the registry gives each its own parameters."""
+
+    id: Identifier
+    name: str
+    timeframe: Timeframe | None = None
+
+    @property
+    def entry(self) -> IndicatorEntry:
+        return REGISTRY[self.name]
+
+    @property
+    def params(self) -> dict[str, float]:
+        return {p.name: getattr(self, p.name) for p in self.entry.params}
+
+    @property
+    def source_name(self) -> str | None:
+        return getattr(self, "source", None)
+
+    def column(self, output: str | None = None) -> str:
+        """Return the column name of an output, such as `MACD_SIGNAL_12_26_9`."""
+        return column_name(self.entry, self.params, self.source_name, self.timeframe, output)
+
+
+def column_name(
+    entry: IndicatorEntry,
+    params: Mapping[str, float],
+    source: str | None = None,
+    timeframe: str | None = None,
+    output: str | None = None,
+) -> str:
+    """Return the column of an indicator's output: name, parameters, source and time frame."""
+    parts = [entry.output(output).column, entry.suffix(params)]
+    if source is not None and source != entry.default_source:
+        parts.append(source)
+    name = "_".join(p for p in parts if p)
+    return f"{name}@{timeframe}" if timeframe else name
+
+
+def default_id(
+    entry: IndicatorEntry, params: Mapping[str, float], source: str | None = None, timeframe: str | None = None
+) -> str:
+    """Return the id an indicator gets when none is given, such as `RSI_14` or `BB_20_2`."""
+    parts = [entry.name, entry.suffix(params)]
+    if source is not None and source != entry.default_source:
+        parts.append(source)
+    name = "_".join(p for p in parts if p)
+    return f"{name}@{timeframe}" if timeframe else name
+
+
+def meant(data: Any, timeframe: str) -> Any:
+    """Return an indicator's JSON under the name that is meant on bars of a time frame: VWAP without a period is that
+    of the session on bars finer than a day, unless its id says a period."""
+    entry = REGISTRY.get(str(data.get("name"))) if isinstance(data, dict) else None
+    if entry is None or not entry.by_session or any(p.name in data for p in entry.params):
+        return data
+    bars = data.get("timeframe") or timeframe
+    rolling = default_id(entry, {p.name: p.default for p in entry.params}, timeframe=data.get("timeframe"))
+    if bars not in TIMEFRAMES or not is_intraday(bars) or data.get("id") == rolling:
+        return data
+    return {**data, "name": entry.by_session}
+
+
+def fill_id(data: Any) -> Any:
+    """Give an indicator's JSON a default id where it has none."""
+    if not isinstance(data, dict) or data.get("id") or data.get("name") not in REGISTRY:
+        return data
+    entry = REGISTRY[str(data["name"])]
+    params = {p.name: data.get(p.name, p.default) for p in entry.params}
+    if not all(isinstance(v, int | float) for v in params.values()):
+        return data
+    return {**data, "id": default_id(entry, params, data.get("source"), data.get("timeframe"))}
+
+
+def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
+    fields: dict[str, Any] = {"name": (Literal[entry.name], entry.name)}
+    for p in entry.params:
+        number = (
+            Annotated[p.kind, Field(ge=p.minimum, le=p.maximum, allow_inf_nan=False)]
+            if p.kind is float
+            else (Annotated[int, Field(ge=p.minimum, le=p.maximum)])
+        )
+        fields[p.name] = (number, p.kind(p.default))
+    if entry.takes_source:
+        fields["source"] = (Identifier, entry.default_source)
+    names = ", ".join(p.name for p in entry.params)
+    doc = f"Without {names} it is {entry.by_session} on bars finer than a day." if entry.by_session else None
+    return create_model(
+        f"{entry.name.title().replace('_', '')}Indicator", __base__=IndicatorBase, __doc__=doc, **fields
+    )
+
+
+INDICATOR_MODELS: dict[str, type[IndicatorBase]] = {name: _indicator_model(e) for name, e in REGISTRY.items()}
+
+if TYPE_CHECKING:
+    Indicator = IndicatorBase
+else:
+    Indicator = Annotated[Union[tuple(INDICATOR_MODELS.values())], Field(discriminator="name")]
+
+
+def make_indicator(
+    name: str, *, source: str | None = None, timeframe: str | None = None, **params: float
+) -> IndicatorBase:
+    """Build an indicator with its default id, such as `make_indicator("RSI", timeperiod=14)`."""
+    data: dict[str, Any] = {"name": name, **params}
+    if source is not None:
+        data["source"] = source
+    if timeframe is not None:
+        data["timeframe"] = timeframe
+    return INDICATOR_MODELS[name].model_validate(fill_id(data))

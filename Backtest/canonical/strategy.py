@@ -1,0 +1,291 @@
+"""The canonical strategy: one exact, validated description of a trading strategy.
+
+It is the language between the front end (text to canonical) and every back end (code, compiled
+kernel, live trader). `docs/canonical.md` gives the meaning; this module gives the form. Load
+with `load_canonical`, which turns every problem into diagnostics that name the field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from Backtest.canonical.indicators import Indicator, IndicatorBase, fill_id, meant
+from Backtest.canonical.risk import Execution, Risk, RiskPercent, RiskReward
+from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators.listed import listed
+from Backtest.instruments import is_crypto, traded_unit
+from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
+from Backtest.meaning.core import Statement
+from Backtest.meaning.model import Model, Number, Positive, Side, depth, walk
+from Backtest.meaning.operands import IndicatorRef
+from Backtest.timeframes import Timeframe, in_words, seconds
+
+SCHEMA_VERSION: Literal["1"] = "1"
+MAX_INDICATORS = 32
+MAX_DEPTH = 8
+MAX_JSON_BYTES = 64 * 1024
+Kind = Literal["entry", "exit"]
+KINDS: tuple[Kind, ...] = ("entry", "exit")
+SIDES: tuple[Side, ...] = ("long", "short")
+Name = Annotated[str, Field(min_length=1, max_length=120)]
+
+
+class Rule(Model):
+    """Enter, or leave, a position of `side` when the condition holds at a bar's close."""
+
+    side: Side = "long"
+    when: Condition
+
+
+class Classification(Model):
+    """What kind of strategy it is; says nothing about how it trades."""
+
+    type: Literal["trend-following", "mean-reversion", "breakout", "momentum", "other"] = "other"
+    risk_tier: Literal["low", "medium", "high"] = "medium"
+
+
+class Parameter(Model):
+    """A number of the strategy that may be varied, by path, in steps from min to max."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+    path: Annotated[str, Field(max_length=200)]
+    min: Number
+    max: Number
+    step: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Parameter:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min:g} is greater than max {self.max:g}")
+        return self
+
+
+class Provenance(Model):
+    """Where the strategy came from."""
+
+    source: Literal["text", "json", "url", "model", "edit"] = "json"
+    parser: Literal["rules", "model", "none"] = "none"
+    original_text: Annotated[str, Field(max_length=10_000)] = ""
+
+
+class CanonicalStrategy(Model):
+    """A whole strategy. `model_validate(model_dump())` is the identity."""
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    strategy_name: Name = "Strategy"
+    description: Annotated[str, Field(max_length=10_000)] = ""
+    classification: Classification = Classification()
+    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_!-]{0,19}$")]] = Field(
+        default_factory=list, max_length=20
+    )
+    timeframe: Timeframe = "1d"
+    indicators: list[Indicator] = Field(default_factory=list, max_length=MAX_INDICATORS)
+    entry_rules: list[Rule] = Field(min_length=1, max_length=16)
+    exit_rules: list[Rule] = Field(default_factory=list, max_length=16)
+    risk: Risk = Risk()
+    execution: Execution = Execution()
+    parameters: list[Parameter] = Field(default_factory=list, max_length=32)
+    provenance: Provenance = Provenance()
+
+    @field_validator("indicators", mode="before")
+    @classmethod
+    def _default_ids(cls, data: Any, info: ValidationInfo) -> Any:
+        timeframe = str(info.data.get("timeframe"))
+        return [fill_id(meant(listed(item), timeframe)) for item in data] if isinstance(data, list) else data
+
+    @field_validator("strategy_name")
+    @classmethod
+    def _clean_name(cls, name: str) -> str:
+        cleaned = re.sub(r"[\x00-\x1f\x7f]+", " ", name).strip()
+        if not cleaned:
+            raise ValueError("the name is empty")
+        return cleaned
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> CanonicalStrategy:
+        self._check_indicators()
+        self._check_size()
+        for where, rules in (("entry_rules", self.entry_rules), ("exit_rules", self.exit_rules)):
+            for i, rule in enumerate(rules):
+                for node in walk(rule.when):
+                    self._check_position(where, i, node)
+                    if isinstance(node, IndicatorRef):
+                        self._check_ref(where, i, node)
+        size = self.risk.position_size
+        if isinstance(size, RiskPercent) and not (self.risk.stop_loss or self.risk.trailing_stop):
+            raise ValueError(
+                "risk.position_size: risk_percent needs a stop loss or a trailing stop to measure the risk by"
+            )
+        if isinstance(self.risk.take_profit, RiskReward) and not (self.risk.stop_loss or self.risk.trailing_stop):
+            raise ValueError("risk.take_profit: risk_reward needs a stop loss to be a multiple of")
+        return self
+
+    @staticmethod
+    def _check_position(where: str, i: int, node: Model) -> None:
+        """Let only exits ask of the open position, and only of what it is at this bar."""
+        if not isinstance(node, AnyCondition):
+            return
+        if where == "entry_rules" and node.asks_position:
+            raise ValueError(f"{where}[{i}]: {node.type} needs an open position, so it belongs into exit_rules")
+        for inside in walk(node) if node.of_other_bars else ():
+            if isinstance(inside, AnyCondition) and inside.asks_position:
+                raise ValueError(
+                    f"{where}[{i}]: {inside.type} cannot stand in {node.type}: bars ago the position was another one"
+                )
+
+    def _check_indicators(self) -> None:
+        seen: set[str] = set(PRICE_COLUMNS)
+        for i, indicator in enumerate(self.indicators):
+            if indicator.id in seen:
+                raise ValueError(f"indicators[{i}]: the id {indicator.id!r} is used twice or is a price column")
+            source = indicator.source_name
+            if source is not None and source not in seen:
+                raise ValueError(
+                    f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
+                )
+            if source not in (None, *PRICE_COLUMNS) and self.indicator(str(source)).timeframe != indicator.timeframe:
+                raise ValueError(f"indicators[{i}]: its source {source!r} is computed on another time frame")
+            source_entry = self.indicator(str(source)).entry if source not in (None, *PRICE_COLUMNS) else None
+            if source_entry and len(source_entry.outputs) > 1:
+                raise ValueError(f"indicators[{i}]: source {source!r} has several outputs and cannot be a source")
+            if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
+                raise ValueError(
+                    f"indicators[{i}]: time frame {indicator.timeframe} is not coarser than the strategy's {self.timeframe}"
+                )
+            seen.add(indicator.id)
+
+    def _check_ref(self, where: str, i: int, ref: IndicatorRef) -> None:
+        known = {indicator.id: indicator for indicator in self.indicators}
+        if ref.id not in known:
+            raise ValueError(f"{where}[{i}]: indicator {ref.id!r} is not in the list of indicators")
+        names = [o.name for o in known[ref.id].entry.outputs]
+        if len(names) > 1 and ref.output not in names:
+            raise ValueError(f"{where}[{i}]: {ref.id} has several outputs, name one of {', '.join(names)}")
+        if len(names) == 1 and ref.output is not None:
+            raise ValueError(f"{where}[{i}]: {ref.id} has one output, so none is named")
+
+    def _check_size(self) -> None:
+        conditions = 0
+        for rule in (*self.entry_rules, *self.exit_rules):
+            conditions += sum(isinstance(n, AnyCondition) for n in walk(rule.when))
+            if depth(rule.when) > MAX_DEPTH:
+                raise ValueError(f"conditions are nested deeper than {MAX_DEPTH}")
+        if conditions > MAX_CONDITIONS:
+            raise ValueError(f"{conditions} conditions, at most {MAX_CONDITIONS} are allowed")
+
+    def indicator(self, indicator_id: str) -> IndicatorBase:
+        """Return the indicator with this id. KeyError when there is none."""
+        for indicator in self.indicators:
+            if indicator.id == indicator_id:
+                return indicator
+        raise KeyError(indicator_id)
+
+    def rules(self, kind: Kind, side: Side) -> list[Rule]:
+        rules = self.entry_rules if kind == "entry" else self.exit_rules
+        return [rule for rule in rules if rule.side == side]
+
+    def statements(self) -> dict[tuple[Kind, Side], list[Statement]]:
+        """Return what the rules mean, by kind and side, entries first; those of a side that is never entered do nothing."""
+        found: dict[tuple[Kind, Side], list[Statement]] = {}
+        by_kind: dict[Kind, list[Rule]] = {"entry": self.entry_rules, "exit": self.exit_rules}
+        for kind, rules in by_kind.items():
+            for side in SIDES:
+                found[kind, side] = [
+                    rule.when.core(f"{kind}_rules[{i}].when")
+                    for i, rule in enumerate(rules)
+                    if rule.side == side and side in self.sides
+                ]
+        return found
+
+    def parts(self, sides: tuple[Side, ...] = SIDES) -> Iterator[Model]:
+        """Yield every condition and operand of the rules of some sides."""
+        for rule in (*self.entry_rules, *self.exit_rules):
+            if rule.side in sides:
+                yield from walk(rule.when)
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides it enters, long first."""
+        return tuple(side for side in SIDES if self.rules("entry", side))
+
+    def on(self, symbol: str) -> CanonicalStrategy:
+        """Return the strategy as it trades a symbol: in that symbol's smallest unit, unless its text says another one."""
+        text = self.provenance.original_text
+        unit = traded_unit(self.execution.fractional_unit, symbol, symbols=self.symbols, text=text)
+        return self.model_copy(update={"execution": self.execution.model_copy(update={"fractional_unit": unit})})
+
+    def trading_core(self) -> dict[str, Any]:
+        """Return the parts that decide how it trades, without names, notes and provenance."""
+        core = self.model_dump(mode="json")
+        for key in ("strategy_name", "description", "classification", "parameters", "provenance"):
+            del core[key]
+        return core
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 (hex) of the trading core: equal for strategies that trade alike."""
+        text = json.dumps(self.trading_core(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def describe(self) -> str:
+        """Return the strategy in plain English, a sentence a line; parsing it gives the same trading core."""
+        where = f"Trade {', '.join(self.symbols)} on" if self.symbols else "Trade on"
+        lines = [f"{where} {in_words(self.timeframe)} bars."]
+        for rule in self.entry_rules:
+            verb = "Buy" if rule.side == "long" else "Sell short"
+            lines.append(f"{verb} when {rule.when.text(self)}.")
+        lines += [f"Exit {rule.side} when {rule.when.text(self)}." for rule in self.exit_rules]
+        of_coins = any(is_crypto(symbol) for symbol in self.symbols[:1])
+        return "\n".join([*lines, *self.risk.sentences(), *self.execution.sentences(name_unit=of_coins)])
+
+    def indicator_text(self, indicator_id: str, output: str | None = None) -> str:
+        """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`."""
+        item = self.indicator(indicator_id)
+        entry, source = item.entry, item.source_name
+        known = any(source == other.id for other in self.indicators)
+        text = entry.called or entry.name
+        if entry.params:
+            text += f"({','.join(p.as_text(item.params[p.name]) for p in entry.params)})"
+        if output is not None:
+            text += f" {output.replace('_', ' ')}"
+        if source is not None and source != entry.default_source:
+            text += f" of {self.indicator_text(source) if known else source}"
+        if item.timeframe and not known:
+            text += f" on {in_words(item.timeframe)} bars"
+        return text
+
+
+# Second names of fields, each with the field it stands for.
+SECOND_NAMES = {"required_indicators": "indicators", "ticker": "symbols", "symbol": "symbols"}
+
+
+def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring canonical JSON of an older schema version to the current one.
+
+    Version "1" is the first; each later version adds one step here. An unknown version is left
+    as it is, so that validation names it. SECOND_NAMES are read; one that comes with another name of its field stays,
+    for validation to refuse.
+    """
+    data = dict(data)
+    for name, field in SECOND_NAMES.items():
+        names = {field, *(n for n, of in SECOND_NAMES.items() if of == field)}
+        if names & set(data) != {name}:
+            continue
+        value = data.pop(name)
+        if field == "symbols":
+            given = value if isinstance(value, list) else [value]
+            value = [s.strip().upper() if isinstance(s, str) else s for s in given]
+        data[field] = value
+    data.setdefault("schema_version", SCHEMA_VERSION)
+    return data
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of canonical strategies, draft 2020-12."""
+    schema = CanonicalStrategy.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
