@@ -36,8 +36,8 @@ from Strategy.reading.text.text_symbols import (
     symbols_of_rules,
     with_symbols,
 )
-from Strategy.reading.whole.assembly import assemble, in_words_of, rules_of, used_indicators
-from Strategy.reading.whole.level_checks import levels_of_one_side, shares_of_entry, wrong_sides
+from Strategy.reading.whole.assembly import assemble, rules_of, used_indicators
+from Strategy.reading.whole.level_checks import in_words_of, levels_of_one_side, shares_of_entry, wrong_sides
 from Strategy.reading.whole.strategy_names import classify, risk_tier, strategy_name, title
 from Strategy.reading.whole.text_questions import question_about
 from Strategy.readings import Reading, readings

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from pydantic import ValidationError
 
-from Backtest.canonical import AnyCondition, Compare, Cross, Side, Time
+from Backtest.canonical import AnyCondition, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
 from Strategy.reading.rules.filter_grammar import Filters, ends_sentence
@@ -388,13 +387,3 @@ def _starts_sentence(before: Token | None) -> bool:
 
 def _starts_clause(before: Token | None) -> bool:
     return _starts_sentence(before) or (before is not None and (before.norm in (",", ":") or before.norm in small.AND))
-
-
-def opposite(condition: AnyCondition) -> AnyCondition | None:
-    """Return the opposite of a cross or of a comparison of two series; None for anything else."""
-    if isinstance(condition, Cross):
-        return condition.model_copy(update={"direction": "below" if condition.direction == "above" else "above"})
-    if isinstance(condition, Compare) and condition.left.type != "value" and condition.right.type != "value":
-        mirror: dict[str, Any] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-        return condition.model_copy(update={"op": mirror[condition.op]}) if condition.op in mirror else None
-    return None

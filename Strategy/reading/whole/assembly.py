@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from Backtest.canonical import (
     All,
     AnyCondition,
-    AnyOf,
     BarsHeld,
     Compare,
     Cross,
-    ForBars,
     IndicatorRef,
-    Not,
     Price,
     Rule,
     Side,
     Time,
     Value,
-    WithinBars,
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.timeframes import is_intraday
 from Strategy.reading.conditions.price_moves import settle_moves, settle_trails
-from Strategy.reading.rules.statements import opposite
 from Strategy.reading.text.draft import Draft, Exit
 from Strategy.reading.values.units import Units
+from Strategy.reading.whole.cross_ways import changed, leaves_otherwise, ways_of_crosses
+from Strategy.reading.whole.level_checks import sides_of_levels
+from Strategy.reading.whole.opposites import opposites, reversal
 
 
 def assemble(draft: Draft) -> None:
@@ -39,13 +36,13 @@ def assemble(draft: Draft) -> None:
     _sells(draft)
     _time_limits(draft)
     _sides_of_exits(draft)
-    _ways_of_crosses(draft)
+    ways_of_crosses(draft)
     settle_trails(draft)
-    _sides_of_levels(draft)
+    sides_of_levels(draft)
     _one_zone(draft)
     settle_moves(draft)
-    _opposites(draft)
-    _reversal(draft)
+    opposites(draft)
+    reversal(draft)
     _one_sided(draft)
     _fills(draft)
     _bare_periods(draft)
@@ -241,7 +238,7 @@ def _sides_of_exits(draft: Draft) -> None:
     for said in draft.exits:
         if said.side is None and said.near is not None and not said.everything:
             other: Side = "short" if said.near == "long" else "long"
-            if other not in named and draft.entries[-1][0] == other and not _leaves_otherwise(draft):
+            if other not in named and draft.entries[-1][0] == other and not leaves_otherwise(draft):
                 message = (
                     f"The text does not say whether the exit of the {said.near} position closes the {other} one too"
                 )
@@ -253,50 +250,6 @@ def _sides_of_exits(draft: Draft) -> None:
         else:
             settled.append(said)
     draft.exits = tuple(settled)
-
-
-LEVELS = {"stop_loss": "stop", "take_profit": "target", "trailing_stop": "trailing stop", "max_bars": "time limit"}
-
-
-def _sides_of_levels(draft: Draft) -> None:
-    """Ask about a stop, target or limit of time that is said of one side: a strategy has one for both."""
-    sides = {side for side, _ in draft.entries}
-    if len(sides) < 2 or draft.exact or draft.reversing:
-        return
-    for name, called in LEVELS.items():
-        near = draft.levels_near.get(name)
-        each = draft.levels_of.get(name, {})
-        if sides <= set(each) and name in draft.risk:
-            if each["long"] != each["short"]:
-                _ask_of_two_levels(draft, name, each["long"], each["short"])
-        elif name in draft.risk and near is not None:
-            other = "short" if near == "long" else "long"
-            message = f"The {called} is said of the {near} side, and would be that of the {other} side too"
-            remedy = "Say it behind the rules of both sides, or leave it out"
-            draft.problem("error", "level_side", "text", message, remedy)
-            draft.ask(f"Shall the {called} of the {near} side be that of the {other} side as well?")
-        elif name in draft.risk:
-            draft.assume("levels", f"The {called} is that of both sides", "of one side only", f"risk.{name}")
-
-
-def _ask_of_two_levels(draft: Draft, name: str, long: Any, short: Any) -> None:
-    """Ask which of two levels, each said below its own side, is that of the strategy."""
-    said = f"{in_words_of(long)} for longs and {in_words_of(short)} for shorts"
-    message = f"The text gives a {LEVELS[name]} of {said}; a strategy has one for both sides"
-    remedy = "Say one for both sides, or make two strategies"
-    draft.problem("error", "level_side", "text", message, remedy)
-    draft.ask(f"The {LEVELS[name]} is {said}: which shall be that of both sides?")
-    draft.said_twice = {other: values for other, values in draft.said_twice.items() if other != name}
-
-
-def in_words_of(value: Any) -> str:
-    """Return a level, a size or a number of bars in words: "5%", "2 ATR"."""
-    if not isinstance(value, dict):
-        return f"{value} bars"
-    number = next(v for k, v in value.items() if k != "type")
-    units = {"percent": "%", "atr": " ATR", "risk_reward": " times the risk", "percent_of_equity": "% of equity",
-             "risk_percent": "% at risk", "fixed_cash": " in cash", "fixed_units": " units"}  # fmt: skip
-    return f"{number:g}{units[value['type']]}"
 
 
 def _one_zone(draft: Draft) -> None:
@@ -338,150 +291,7 @@ def _with_zone(condition: AnyCondition, zone: str) -> AnyCondition:
         bare = isinstance(part, Time) and part.start and not part.timezone
         return part.model_copy(update={"timezone": zone}) if bare else None
 
-    return _changed(condition, zoned)
-
-
-def _changed(condition: AnyCondition, change: Callable[[AnyCondition], AnyCondition | None]) -> AnyCondition:
-    """Return a condition with its parts as `change` makes them anew; None leaves a part as it is."""
-    if (found := change(condition)) is not None:
-        return found
-    if isinstance(condition, All | AnyOf):
-        return condition.model_copy(update={"conditions": [_changed(c, change) for c in condition.conditions]})
-    if isinstance(condition, Not | ForBars | WithinBars):
-        return condition.model_copy(update={"condition": _changed(condition.condition, change)})
-    return condition
-
-
-def _ways_of_crosses(draft: Draft) -> None:
-    """Settle which way a cross goes for which no direction was said: either way in an exit, as the action goes in an entry.
-
-    Where the entry of the same side has put the two lines on one side of each other, the exit is the cross back.
-    """
-    if not draft.either_way:
-        return
-    entered = {side for side, _ in draft.entries}
-    draft.entries = tuple((side, _one_way(draft, condition, side)) for side, condition in draft.entries)
-    draft.filters = tuple((side, _one_way(draft, condition, side or "long")) for side, condition in draft.filters)
-
-    def settled(condition: AnyCondition, side: Side) -> AnyCondition:
-        if draft.reversing and len(entered) == 1:  # the exit is the entry of the other side as well
-            return _one_way(draft, condition, "short" if side == "long" else "long")
-        return _changed(condition, lambda part: _way_out(draft, part, side) if part in draft.either_way else None)
-
-    only: Side = "short" if entered == {"short"} else "long"
-    draft.exits = tuple(replace(e, when=settled(e.when, e.side or only)) for e in draft.exits)
-    if "short" in entered or draft.reversing:
-        draft.exits = tuple(replace(e, short=settled(e.short, "short") if e.short else None) for e in draft.exits)
-
-
-def _one_way(draft: Draft, condition: AnyCondition, side: Side) -> AnyCondition:
-    """Return the condition of an entry with its crosses upward for a long position, downward for a short one."""
-
-    def directed(part: AnyCondition) -> AnyCondition | None:
-        if not isinstance(part, AnyOf) or part not in draft.either_way:
-            return None
-        draft.assume_direction()
-        return part.conditions[side == "short"]
-
-    return _changed(condition, directed)
-
-
-def _way_out(draft: Draft, either: AnyCondition, side: Side) -> AnyCondition:
-    """Return a cross in an exit: back where the entry of its side tells from where, else in either direction."""
-    assert isinstance(either, AnyOf)
-    upward, downward = (part for part in either.conditions if isinstance(part, Cross))
-    for node in (node for of, condition in draft.entries if of == side for node in walk(condition)):
-        if not isinstance(node, Cross | Compare):
-            continue
-        as_said = (node.left, node.right) == (upward.left, upward.right)
-        if not as_said and (node.right, node.left) != (upward.left, upward.right):
-            continue
-        above = node.direction == "above" if isinstance(node, Cross) else node.op in (">", ">=")
-        if isinstance(node, Cross) or node.op != "==":
-            draft.assume_direction()
-            return downward if above == as_said else upward
-    text = "A cross without a direction closes a position in either direction"
-    draft.assume("cross_direction", text, "downward for selling and upward for covering", "exit_rules")
-    return either
-
-
-def _leaves_otherwise(draft: Draft) -> bool:
-    """Whether a position can be left by something other than an exit rule."""
-    levels = {"take_profit", "trailing_stop", "max_bars"} & set(draft.risk)
-    return bool(levels) or draft.reversing or draft.opposite_exit
-
-
-def _opposites(draft: Draft) -> None:
-    for side in ("long", "short"):
-        other: Side = "short" if side == "long" else "long"
-        if side in draft.opposite_entries:
-            for _, condition in [e for e in draft.entries if e[0] == other]:
-                mirrored = opposite(condition)
-                if mirrored is None:
-                    draft.problem(
-                        "error", "no_opposite", "entry_rules", "The opposite of this rule is not clear", "Write it out"
-                    )
-                    draft.ask("What exactly is the opposite signal?")
-                else:
-                    draft.entries += ((side, mirrored),)
-                    draft.reversing = True
-    if draft.opposite_exit:
-        for side, condition in list(draft.entries):
-            mirrored = opposite(condition) or _opposite_cross(condition)
-            if mirrored is None:
-                draft.problem(
-                    "error",
-                    "no_opposite",
-                    "exit_rules",
-                    "The opposite of this entry is not clear",
-                    "Write the exit out",
-                )
-                draft.ask("When exactly should the position be closed?")
-            else:
-                draft.add_exit(side, mirrored)
-                draft.assume("opposite", "The opposite signal is the same crossing the other way", field="exit_rules")
-
-
-def _opposite_cross(condition: AnyCondition) -> AnyCondition | None:
-    """Return the opposite of the one crossing among several conditions."""
-    if not isinstance(condition, All):
-        return None
-    crosses = [part for part in condition.conditions if isinstance(part, Cross)]
-    return opposite(crosses[0]) if len(crosses) == 1 else None
-
-
-def _reversal(draft: Draft) -> None:
-    """With entries on both sides and no way out of one, the opposite entry is the way out."""
-    sides = {side for side, _ in draft.entries}
-    if draft.reversing and len(sides) == 1:
-        (side,) = sides
-        other: Side = "short" if side == "long" else "long"
-        exits = [e.when for e in draft.exits if e.side in (side, None)]
-        mirrored = exits or [m for s, c in draft.entries if (m := opposite(c)) is not None]
-        draft.entries += tuple((other, _one_way(draft, c, other)) for c in mirrored)
-        sides = {s for s, _ in draft.entries}
-    if len(sides) < 2 or draft.exact:
-        return
-    levels = {called for name, called in LEVELS.items() if name in draft.risk}
-    ignored = draft.one_position and levels - {LEVELS["stop_loss"]}
-    for side in ("long", "short"):
-        other = "short" if side == "long" else "long"
-        known = [e for e in draft.exits if e.side in (side, None)]
-        if any(_is_rule(e) for e in known) or side in draft.left_by_trail:
-            continue
-        if not ignored or draft.reversing:
-            for _, condition in [e for e in draft.entries if e[0] == other]:
-                draft.add_exit(side, condition)
-            if not draft.reversing:
-                limits = {LEVELS["max_bars"]} if known else set()
-                only = " or ".join(sorted(levels | limits)) or LEVELS["stop_loss"]
-                text = f"The {other} entry closes the {side} position"
-                draft.assume("reverse", text, f"only a {only} would close it", "exit_rules")
-
-
-def _is_rule(said: Exit) -> bool:
-    """Whether a way out is a rule, and no limit of time."""
-    return not isinstance(said.when, BarsHeld)
+    return changed(condition, zoned)
 
 
 def rules_of(draft: Draft) -> tuple[list[Rule], list[Rule]]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from Backtest.canonical import Side
+from typing import Any
+
+from Backtest.canonical import (
+    Side,
+)
 from Strategy.reading.settings.risk_grammar import LEAST_SHARE
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.text.lexer import Token
-from Strategy.reading.whole.assembly import LEVELS
 from Strategy.words import orders, protection
+
+LEVELS = {"stop_loss": "stop", "take_profit": "target", "trailing_stop": "trailing stop", "max_bars": "time limit"}
 
 
 def wrong_sides(draft: Draft) -> None:
@@ -57,3 +62,44 @@ def levels_of_one_side(tokens: list[Token], draft: Draft) -> None:
             near = {protection.LEVELS[word]: said[0] for word in sentence & protection.LEVELS.keys()}
             draft.levels_near = {name: side or near.get(name) for name, side in draft.levels_near.items()}
         sentence = set()
+
+
+def sides_of_levels(draft: Draft) -> None:
+    """Ask about a stop, target or limit of time that is said of one side: a strategy has one for both."""
+    sides = {side for side, _ in draft.entries}
+    if len(sides) < 2 or draft.exact or draft.reversing:
+        return
+    for name, called in LEVELS.items():
+        near = draft.levels_near.get(name)
+        each = draft.levels_of.get(name, {})
+        if sides <= set(each) and name in draft.risk:
+            if each["long"] != each["short"]:
+                _ask_of_two_levels(draft, name, each["long"], each["short"])
+        elif name in draft.risk and near is not None:
+            other = "short" if near == "long" else "long"
+            message = f"The {called} is said of the {near} side, and would be that of the {other} side too"
+            remedy = "Say it behind the rules of both sides, or leave it out"
+            draft.problem("error", "level_side", "text", message, remedy)
+            draft.ask(f"Shall the {called} of the {near} side be that of the {other} side as well?")
+        elif name in draft.risk:
+            draft.assume("levels", f"The {called} is that of both sides", "of one side only", f"risk.{name}")
+
+
+def _ask_of_two_levels(draft: Draft, name: str, long: Any, short: Any) -> None:
+    """Ask which of two levels, each said below its own side, is that of the strategy."""
+    said = f"{in_words_of(long)} for longs and {in_words_of(short)} for shorts"
+    message = f"The text gives a {LEVELS[name]} of {said}; a strategy has one for both sides"
+    remedy = "Say one for both sides, or make two strategies"
+    draft.problem("error", "level_side", "text", message, remedy)
+    draft.ask(f"The {LEVELS[name]} is {said}: which shall be that of both sides?")
+    draft.said_twice = {other: values for other, values in draft.said_twice.items() if other != name}
+
+
+def in_words_of(value: Any) -> str:
+    """Return a level, a size or a number of bars in words: "5%", "2 ATR"."""
+    if not isinstance(value, dict):
+        return f"{value} bars"
+    number = next(v for k, v in value.items() if k != "type")
+    units = {"percent": "%", "atr": " ATR", "risk_reward": " times the risk", "percent_of_equity": "% of equity",
+             "risk_percent": "% at risk", "fixed_cash": " in cash", "fixed_units": " units"}  # fmt: skip
+    return f"{number:g}{units[value['type']]}"
