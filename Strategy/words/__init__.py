@@ -16,7 +16,7 @@ from Strategy.words.spelling import Corrector
 from Strategy.words.table import Found, Table, phrases_by_first_word, table
 from Strategy.words.tickers import COMPANIES
 
-__all__ = ["COMPANIES", "Found", "Table", "corrector", "table", "tables", "trie", "vocabulary"]
+__all__ = ["COMPANIES", "Found", "Table", "corrector", "merged", "table", "tables", "trie", "vocabulary"]
 
 
 @cache
@@ -34,11 +34,12 @@ def tables() -> Mapping[str, Table]:
 
 def trie(*of: Table) -> Mapping[str, list[Found]]:
     """Return the phrases of tables by their first word, the longest first."""
-    return of[0].by_first_word if len(of) == 1 else _trie(of)
+    return of[0].by_first_word if len(of) == 1 else merged(of)
 
 
 @cache
-def _trie(of: tuple[Table, ...]) -> Mapping[str, list[Found]]:
+def merged(of: tuple[Table, ...]) -> Mapping[str, list[Found]]:
+    """Return the phrases of several tables by their first word, the longest first."""
     return phrases_by_first_word(of)
 
 

@@ -202,7 +202,7 @@ def test_a_reading_that_finds_nothing_leaves_the_draft_as_it_was() -> None:
         draft.reversing = True
         return False
 
-    assert cursor.attempt(fails) is False
+    assert cursor.first([fails]) is None
     assert draft.snapshot() == before
     assert cursor.position == 0
     assert not cursor.consumed

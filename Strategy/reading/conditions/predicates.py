@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from Backtest.canonical import (
     AnyCondition,
     AnyOf,
@@ -163,14 +161,11 @@ class Predicates:
             if right is not None:
                 return Not(condition=Compare(left=subject, op="==", right=right))
             cursor.reset(mark)
-        for reader in (
+        readers = (
             self._trend, self._signed, self.movements.turns, self.crosses.directed, self.movements.within_percent, self.movements.percent_beyond, self.operands.deviations.beyond, self.levels.between, self.levels.level,
             self.movements.extreme, self.movements.percent_move, self.movements.touches.touched_level, self.movements.extremes.reaches, self.movements.extremes.holds, self.crosses.plain, self.movements.moves, self.levels.multiple,
-        ):  # fmt: skip
-            found = cursor.attempt(partial(reader, subject))
-            if found is not None:
-                return found
-        return None
+        )  # fmt: skip
+        return cursor.first(readers, subject)
 
     def _nor(self, subject: AnyOperand, first: AnyCondition) -> AnyCondition:
         """Read the rest of "is not below 30 or above 70", which is neither of the two."""

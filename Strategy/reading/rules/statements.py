@@ -31,8 +31,8 @@ class Statements:
         self.cursor = cursor
         self.draft = draft
         self.conditions = Conditions(cursor, draft, self.at_boundary)
-        self.settings = Settings(cursor, draft)
-        self.risk = Risk(cursor, draft)
+        self.settings = Settings(cursor, draft, self.conditions.operands.frames)
+        self.risk = Risk(cursor, draft, self.conditions.operands)
         self.layout = Layout(cursor, draft, self.risk)
         self.exits = Exits(cursor, draft, self.conditions, self.risk)
         self.orders = Orders(cursor, draft, self.conditions, self.exits, self.risk, self.settings)

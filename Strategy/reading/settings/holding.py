@@ -27,12 +27,10 @@ class Holding:
 
     def limit(self) -> bool:
         """Read "hold for 10 days", "time stop after 20 bars", "max holding 15 days", "12 bar time stop", "max 20 bars"."""
-        for read in (self._named_limit, self._limit_behind, self._bare_limit):
-            bars = self.cursor.attempt(read)
-            if bars is not None:
-                self.draft.set_time_limit(bars, None)
-                return True
-        return False
+        bars = self.cursor.first((self._named_limit, self._limit_behind, self._bare_limit))
+        if bars is not None:
+            self.draft.set_time_limit(bars, None)
+        return bars is not None
 
     def _named_limit(self) -> int | None:
         cursor = self.cursor

@@ -37,7 +37,8 @@ _LEVELS = {"stop_loss": protection.STOP, "take_profit": protection.TARGET, "trai
 class Risk:
     """Reads levels and sizes; each method returns whether it read something."""
 
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
+    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:
+        self.operands = operands
         self.cursor = cursor
         self.draft = draft
         self.moves = PriceMoves(cursor, draft)
@@ -80,7 +81,7 @@ class Risk:
         cursor.take(prices.MULTIPLE, noise=False)
         cursor.symbol("*")
         known = self.draft.indicators
-        operands = Operands(cursor, self.draft)
+        operands = self.operands
         ref = operands.indicators.numbered() if cursor.looking_at(spans.UNIT) is None else None
         if ref is None:
             inner = cursor.mark()
@@ -255,11 +256,12 @@ class Risk:
             self.sizes.setting,
         ):
             cursor.words(protection.SETTING_LEAD, noise=True)
-            if cursor.attempt(reader):
+            if reader():
                 return True
             cursor.reset(start)
-            if cursor.attempt(reader):
+            if reader():
                 return True
+            cursor.reset(start)
         return False
 
     def _none(self) -> bool:
@@ -340,7 +342,7 @@ class Risk:
         cursor = self.cursor
         mark, known = cursor.mark(), self.draft.indicators
         ref = (
-            Operands(cursor, self.draft).indicators.indicator()
+            self.operands.indicators.indicator()
             if cursor.looking_at(indicator_words.INDICATOR) == indicator_words.TRUE_RANGE
             else None
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from Strategy.reading.settings.cost_grammar import Costs
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
-from Strategy.reading.values.operands import Operands
+from Strategy.reading.values.frame_grammar import Frames
 from Strategy.words import COMPANIES, accounts, comparing, indicator_words, moving, prices, small, spans, tickers
 
 _OF_A_CLOSE = (  # said of a close itself
@@ -16,21 +16,20 @@ _OF_A_CLOSE = (  # said of a close itself
 class Settings:
     """Reads settings; each method returns whether it read something."""
 
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
+    def __init__(self, cursor: Cursor, draft: Draft, frames: Frames) -> None:
         self.cursor = cursor
         self.draft = draft
+        self.frames = frames
         self.costs = Costs(cursor, draft)
 
     def read(self) -> bool:
         """Read a symbol, time frame, cash, commission, spread, margin or way of filling."""
         cursor = self.cursor
         cursor.part = "settings"
-        for reader in (
+        readers = (
             self._on_close, self._symbols, self._timeframe, self.costs.cash, self.costs.costs, self._margin, self._fraction, self._risk_free, self._fill_noise,
-        ):  # fmt: skip
-            if cursor.attempt(reader):
-                return True
-        return False
+        )  # fmt: skip
+        return bool(cursor.first(readers))
 
     def _on_close(self) -> bool:
         start = self.cursor.position
@@ -126,8 +125,7 @@ class Settings:
         mark = cursor.mark()
         cursor.take(tickers.TF_LEAD)
         cursor.symbol(":")
-        operands = Operands(cursor, self.draft)
-        frame = operands.frames.frame()
+        frame = self.frames.frame()
         if frame is None:
             token = cursor.number(percent=False)
             unit = cursor.take(spans.UNIT, noise=False) if token else None

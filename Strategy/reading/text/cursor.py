@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from Backtest.errors import StrategyError
 from Backtest.places import breathe
 from Strategy.reading.text.lexer import Kind, Token
-from Strategy.words import Table, fillers, small, spans, trie
+from Strategy.words import Table, fillers, merged, small, spans
 
 Found = TypeVar("Found")
 
 MAX_NOISE = 12
+_NOISE = (fillers.NOISE,)
 MAX_STEPS = 200_000  # 10,000 characters without a rule take 181,000
 STEPS_A_BREATH = 2_500  # some 10 ms
 
@@ -79,13 +80,15 @@ class Cursor:
         del self.consumed[mark.consumed :]
         self.draft.restore(mark.snapshot)
 
-    def attempt(self, read: Callable[[], Found]) -> Found:
-        """Return what a reading finds; one that finds nothing (None or False) leaves the text and the draft as they were."""
+    def first(self, readers: Iterable[Callable[..., Found | None]], *of: Any) -> Found | None:
+        """Return what the first of these readings finds, of which those before it leave nothing."""
         mark = self.mark()
-        found = read()
-        if found is None or found is False:
+        for read in readers:
+            found = read(*of)
+            if found is not None and found is not False:
+                return found
             self.reset(mark)
-        return found
+        return None
 
     @property
     def at_end(self) -> bool:
@@ -117,7 +120,8 @@ class Cursor:
             breathe()
         if start >= len(self.tokens):
             return None
-        for words, meaning in trie(*of).get(self.tokens[start].norm, ()):
+        by_first = of[0].by_first_word if len(of) == 1 else merged(of)
+        for words, meaning in by_first.get(self.tokens[start].norm, ()):
             if self._words[start : start + len(words)] == words:
                 return len(words), meaning
         return None
@@ -153,7 +157,7 @@ class Cursor:
         """Return how many words of no meaning are ahead."""
         length = self.noise.get(self.position)
         if length is None:
-            found = self._phrase(self.position, (fillers.NOISE,))
+            found = self._phrase(self.position, _NOISE)
             length = self.noise[self.position] = found[0] if found else 0
         return length
 
@@ -220,7 +224,7 @@ class Cursor:
 
     def words(self, *of: Table, noise: bool = True) -> str | None:
         """Take the longest phrase of these tables and return it as it was said, else None."""
-        by_first = trie(*of)
+        by_first = of[0].by_first_word if len(of) == 1 else merged(of)
         token = self.peek()
         if (token is None or token.norm not in by_first) and not (noise and self._noise_ahead()):
             return None  # most often: nothing was taken

@@ -69,7 +69,7 @@ class Operands:
 
     def term(self) -> AnyOperand | None:
         """Read one value with its offset."""
-        for reader in (
+        readers: tuple[Callable[[], AnyOperand | None], ...] = (
             self._parenthesised,
             self._relative,
             self.multiple,
@@ -88,11 +88,9 @@ class Operands:
             self.prices.close_of_frame,
             self.prices.price,
             self._number,
-        ):
-            found = self.cursor.attempt(reader)
-            if found is not None:
-                return self.prices.with_offset(found) if not isinstance(found, Value | Math) else found
-        return None
+        )
+        found: AnyOperand | None = self.cursor.first(readers)
+        return found if found is None or isinstance(found, Value | Math) else self.prices.with_offset(found)
 
     def several(self, join: Table = small.AND) -> list[AnyOperand]:
         """Read "the 20, 50 and 200 SMA", "the 20 and 50-day highs", "EMA 20 and 50", or a single operand; empty when there is none."""
