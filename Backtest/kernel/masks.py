@@ -23,17 +23,18 @@ from Backtest.kernel.broker import (
     LESS_EQUAL,
 )
 
-# Instructions, int64 of shape (n, 6): operation, destination, four arguments.
+# Instructions, int64 of shape (n, WIDTH): operation, destination, arguments. A series is two arguments: a slot of its row, and one of
+# how many bars back it is read.
 #   FILL     work row, float slot
 #   MATH     work row, left series, right series, + - * / as 0..3
-#   COMPARE  mask, left, right, kind          each series is a slot of rows and a slot of offsets, packed
-#   LEVEL    mask, left, float slot, kind
+#   COMPARE  mask, left series, right series, kind
+#   LEVEL    mask, left series, float slot, 0, kind
 #   AND, OR  mask, mask, mask
 #   EVERY    mask, mask, int slot of bars
 #   SOME     mask, mask, int slot of bars
 #   CLEAR    mask
 FILL, MATH, COMPARE, LEVEL, AND, OR, EVERY, SOME, CLEAR = range(9)
-WIDTH = 8
+WIDTH = 7
 BLOCK = 4096  # bars
 
 
@@ -139,15 +140,15 @@ def run_program(code, ints, floats, series, work, masks, shared, since, begin, e
             continue
         out = masks[to, :n]
         if kind == COMPARE:
-            back_left = ints[code[k, 3]] + code[k, 7]
-            back_right = ints[code[k, 5]] + code[k, 7]
+            back_left = ints[code[k, 3]]
+            back_right = ints[code[k, 5]]
             first = min(max(back_left, back_right, begin), end)
             out[: first - begin] = 0
             left = row_of(series, work, ints[code[k, 2]])[first - back_left : end - back_left]
             right = row_of(series, work, ints[code[k, 4]])[first - back_right : end - back_right]
             compare_arrays(left, right, code[k, 6], out[first - begin :])
         elif kind == LEVEL:
-            back = ints[code[k, 3]] + code[k, 7]
+            back = ints[code[k, 3]]
             first = min(max(back, begin), end)
             out[: first - begin] = 0
             left = row_of(series, work, ints[code[k, 2]])[first - back : end - back]

@@ -241,17 +241,13 @@ class Compiler:
         if isinstance(comparison.left.operand, Value) and not isinstance(comparison.right.operand, Value):
             comparison = comparison.mirrored()
         left, right, kind = comparison.left, comparison.right, KINDS[comparison.sign]
+        row, offset, fixed = self._operand(left.operand, left.path, left.back)
         if isinstance(right.operand, Value):
-            row, offset, fixed = self._operand(left.operand, left.path)
             level = self.number(f"{right.path}.value", right.operand.value)
-            fixed = fixed and level.path is None
-            return self._emit((masks.LEVEL, row, offset, self._float(level), 0, kind, left.back), shared=fixed)
-        back = min(left.back, right.back)
-        row, offset, fixed = self._operand(left.operand, left.path, back=left.back - back)
-        row_right, offset_right, fixed_right = self._operand(right.operand, right.path, back=right.back - back)
-        return self._emit(
-            (masks.COMPARE, row, offset, row_right, offset_right, kind, back), shared=fixed and fixed_right
-        )
+            shared = fixed and level.path is None
+            return self._emit((masks.LEVEL, row, offset, self._float(level), 0, kind), shared=shared)
+        row_right, offset_right, fixed_right = self._operand(right.operand, right.path, right.back)
+        return self._emit((masks.COMPARE, row, offset, row_right, offset_right, kind), shared=fixed and fixed_right)
 
     def _operand(self, node: AnyOperand, path: str, back: int = 0) -> tuple[int, int, bool]:
         """Return an operand as a slot of its row, a slot of its offset, and whether it is the same for every set."""
