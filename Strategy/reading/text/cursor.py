@@ -80,7 +80,7 @@ class Cursor:
         del self.consumed[mark.consumed :]
         self.draft.restore(mark.snapshot)
 
-    def first(self, readers: Iterable[Callable[..., Found | None]], *of: Any) -> Found | None:
+    def first(self, readers: Iterable[Callable[..., Found]], *of: Any) -> Found | None:
         """Return what the first of these readings finds, of which those before it leave nothing."""
         mark = self.mark()
         for read in readers:
