@@ -28,6 +28,7 @@ from Backtest.prompts import as_data, render
 from Strategy.grounding import numbers_in, numbers_of
 from Strategy.model_calls import Ledger, Question
 from Strategy.text_parser import ParseResult, parse_strategy
+from Strategy.words.indicator_words import TRUE_RANGE
 
 if TYPE_CHECKING:
     from Strategy.llm import LanguageModels
@@ -180,7 +181,7 @@ def _brought(before: dict[str, Any], after: dict[str, Any], part: str) -> set[fl
     if part.endswith("_rules"):
         defaults = {level for entry in REGISTRY.values() for level in (entry.levels or ())}
     if part == "risk":
-        defaults = {REGISTRY["ATR"].params[0].default} if '"timeperiod"' in json.dumps(after[part]) else set()
+        defaults = {REGISTRY[TRUE_RANGE].params[0].default} if '"timeperiod"' in json.dumps(after[part]) else set()
     old = {n for _, n in numbers_in(before[part])}
     return {n for _, n in numbers_in(after[part])} - old - defaults
 

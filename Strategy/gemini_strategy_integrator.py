@@ -16,10 +16,10 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import BudgetExceeded, Diagnostic, ModelUnavailable, StrategyError
 from Backtest.prompts import as_data, render
-from Strategy.draft import Assumption
 from Strategy.edits import PROMPTS, Operation, Patch, patched
 from Strategy.grounding import LeftOut, Quote, complaints, parts
 from Strategy.model_calls import Ledger, NoLedger, Question
+from Strategy.reading.text.draft import Assumption
 from Strategy.strategy_validator import Recommendation
 from Strategy.text_parser import ParseResult, parse_strategy
 

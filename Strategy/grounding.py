@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy, Execution, IndicatorRef, Risk, walk
 from Backtest.indicators import REGISTRY
-from Strategy.lexer import tokenize
-from Strategy.lexicon import corrector
+from Strategy.reading.text.lexer import tokenize
+from Strategy.words import corrector
+from Strategy.words.indicator_words import TRUE_RANGE
 
 _COUNTED = ("offset", "bars", "depth")
 _CROSSES = re.compile(r"(?i)\b(golden|death)\s+cross")
@@ -131,7 +132,7 @@ def _invented(text: str, strategy: CanonicalStrategy) -> Iterator[str]:
         for key, number in numbers_in(data):
             if key in _COUNTED and number in (0.0, 1.0):
                 continue
-            if key == "timeperiod" and number == REGISTRY["ATR"].params[0].default:
+            if key == "timeperiod" and number == REGISTRY[TRUE_RANGE].params[0].default:
                 continue
             if path.startswith("execution.") and path != "execution.cash" and round(number * 100, 10) in said:
                 continue

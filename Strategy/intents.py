@@ -10,7 +10,7 @@ from typing import Literal
 
 from Backtest.days import day_of
 from Backtest.errors import InvalidInput
-from Strategy.own_symbols import in_capitals
+from Strategy.reading.text.own_symbols import in_capitals
 from Strategy.text_parser import parse_strategy
 
 Intent = Literal[

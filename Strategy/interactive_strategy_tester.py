@@ -65,7 +65,7 @@ class Tester:
 
     def read(self, text: str) -> ParseResult:
         """Parse a strategy, fetched first where the text is a URL."""
-        from Strategy.lexer import MAX_LENGTH
+        from Strategy.reading.text.lexer import MAX_LENGTH
         from Strategy.web_text import fetch_text
         from strategy_api.services import understand
 

@@ -18,7 +18,7 @@ from Backtest.diagnostics import load_indicators
 from Backtest.errors import StrategyError
 from Backtest.indicators.indicator_registry import REGISTRY
 from Backtest.timeframes import TIMEFRAMES, in_words
-from Strategy.draft import Assumption
+from Strategy.reading.text.draft import Assumption
 from Strategy.text_parser import ParseResult, parse_strategy
 
 _VERB = re.compile(r"(?i)^\s*(?:buy|sell|short|cover|enter|exit|close the|go |open)\b")

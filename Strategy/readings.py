@@ -65,7 +65,7 @@ def _window_readings(strategy: CanonicalStrategy, nodes: list[Any]) -> Iterator[
     """Yield the extremes of the bars before this one, which could include it."""
     for ref in dict.fromkeys(n for n in nodes if isinstance(n, IndicatorRef) and n.offset == 1):
         item = strategy.indicator(ref.id)
-        if item.name in ("HIGHEST", "LOWEST", "DONCHIAN"):
+        if item.entry.extreme:
             with_this = ref.model_copy(update={"offset": 0})
             name = item.column(ref.output)
             taken, other = "that of the bars before this one", "with this bar included"

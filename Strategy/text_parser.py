@@ -7,51 +7,41 @@ are quoted in a diagnostic.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from Backtest.canonical import (
-    MAX_NUMBER,
-    CanonicalStrategy,
-    Compare,
-    Cross,
-    IndicatorRef,
-    Rule,
-    Side,
-    walk,
-)
+from Backtest.canonical import MAX_NUMBER, CanonicalStrategy, Rule
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
-from Backtest.instruments import CRYPTO_UNIT, TradingDays, asset_class, is_crypto, trading_days
+from Backtest.instruments import CRYPTO_UNIT, is_crypto
 from Backtest.timeframes import Timeframe, in_words, is_intraday
-from Strategy.assembly import LEVELS, assemble, in_words_of, rules_of, used_indicators
-from Strategy.chart_frames import note_mixed_frames
-from Strategy.cursor import Cursor, tangled
-from Strategy.draft import Assumption, Draft
-from Strategy.leftovers import leftover, mentions
-from Strategy.lexer import MAX_LENGTH, Token, tokenize
-from Strategy.lexicon import (
-    ACRONYMS,
-    BEHIND_SYMBOLS,
-    CATEGORIES,
-    COMPANIES,
-    MOVING_AVERAGES,
-    STRESSED,
-    corrector,
-    trie,
-    vocabulary,
+from Strategy.reading.conditions.chart_frames import note_mixed_frames
+from Strategy.reading.rules.statements import Statements
+from Strategy.reading.settings.cost_grammar import settle_spread
+from Strategy.reading.settings.size_grammar import settle_lots
+from Strategy.reading.text.cursor import Cursor, tangled
+from Strategy.reading.text.draft import Assumption, Draft
+from Strategy.reading.text.leftovers import leftover, mentions
+from Strategy.reading.text.lexer import MAX_LENGTH, Token, tokenize
+from Strategy.reading.text.outside import outside
+from Strategy.reading.text.own_symbols import as_tickers
+from Strategy.reading.text.strategy_timeframe import strategy_timeframe
+from Strategy.reading.text.text_symbols import (
+    ask_of_words_in_capitals,
+    days_of_text,
+    prices_of_symbols,
+    symbols_of_rules,
+    with_symbols,
 )
-from Strategy.outside import outside
-from Strategy.own_symbols import as_tickers
+from Strategy.reading.whole.assembly import assemble, rules_of, used_indicators
+from Strategy.reading.whole.level_checks import in_words_of, levels_of_one_side, shares_of_entry, wrong_sides
+from Strategy.reading.whole.strategy_names import classify, risk_tier, strategy_name, title
+from Strategy.reading.whole.text_questions import question_about
 from Strategy.readings import Reading, readings
-from Strategy.risk_grammar import LEAST_SHARE, settle_lots
-from Strategy.settings_grammar import settle_spread
-from Strategy.statements import Statements
-from Strategy.strategy_timeframe import strategy_timeframe
+from Strategy.words import corrector, refused, tickers
 
 
 @dataclass(frozen=True)
@@ -108,6 +98,8 @@ def parse_strategy(
 ) -> ParseResult:
     """Read a strategy from a text of at most 10,000 characters.
 
+    A text in the notation of `describe()` is read as `parse_notation` does, which is said as an assumption.
+
     Args:
         timeframe: the bars that are meant where the text names none.
         symbols: names of the user's own prices, which are recognised in any case: "mydata".
@@ -117,106 +109,68 @@ def parse_strategy(
         TooLarge: the text is longer.
         StrategyError: reading it takes too many steps, or it is nested too deeply.
     """
+    return _parsed(text, name, timeframe, symbols, symbol, exact=is_notation(text))
+
+
+def is_notation(text: str) -> bool:
+    """Whether a text is in the notation of `describe()`, which begins "Trade GOOG on daily bars." on a line of its own."""
+    return text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]
+
+
+def parse_notation(text: str, *, name: str = "") -> ParseResult:
+    """Read what `CanonicalStrategy.describe()` writes, in which every number is meant as it stands and nothing is asked about.
+
+    Raises:
+        TooLarge: the text is longer than 10,000 characters.
+        StrategyError: it does not begin as the notation does, or is nested too deeply.
+    """
+    if not is_notation(text):
+        raise StrategyError(
+            "This is not the notation of a strategy: its first line says what is traded on which bars",
+            suggestions=["Begin with a line such as: Trade GOOG on daily bars."],
+        )
+    return _parsed(text, name, "1d", (), "", exact=True)
+
+
+def _parsed(
+    text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str, *, exact: bool
+) -> ParseResult:
     if len(text) > MAX_LENGTH:
         raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
     try:
-        return _parsed(text, name, timeframe, symbols, symbol)
+        return _read(text, name, timeframe, symbols, symbol, exact=exact)
     except RecursionError:
         raise tangled() from None
 
 
-def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str) -> ParseResult:
-    tokens = as_tickers(text, _tickers(text, tokenize(text, corrector())), symbols)
-    draft = Draft(timeframe=strategy_timeframe(tokens) or timeframe, days=_trading_days(tokens, symbol), traded=symbol)
+def _read(
+    text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str, *, exact: bool
+) -> ParseResult:
+    tokens = as_tickers(text, with_symbols(text, tokenize(text, corrector())), symbols)
+    bars = strategy_timeframe(tokens) or timeframe
+    draft = Draft(timeframe=bars, exact=exact, days=days_of_text(tokens, symbol), traded=symbol)
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{in_words(timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
-    if text.lstrip().startswith("Trade ") and " bars.\n" in text[:400]:
-        draft.flags |= {"exact"}  # our own plain English: every number is meant as it stands
+    if exact:
+        said = "The text is in the notation in which strategies are written out: every number is meant as it stands"
+        draft.assume("notation", said, "everyday English")
     else:
-        _ask_of_words_in_capitals(text, tokens, draft)
-        tokens = outside(text, _prices_of_symbols(tokens, draft), draft)
+        ask_of_words_in_capitals(text, tokens, draft)
+        tokens = outside(text, prices_of_symbols(tokens, draft), draft)
     cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
-    _symbols_of_rules(draft)
+    symbols_of_rules(draft)
     left = leftover(text, tokens, cursor, draft)
-    _levels_of_one_side(tokens, draft)
+    levels_of_one_side(tokens, draft)
     try:
         assemble(draft)
     except ValidationError as error:
         draft.out_of_bounds(error)
-    _wrong_sides(draft)
-    _shares_of_entry(draft)
+    wrong_sides(draft)
+    shares_of_entry(draft)
     return _result(text, tokens, cursor, draft, left, name)
-
-
-_LEVEL_OF = {"STOP": "stop_loss", "TARGET": "take_profit", "TRAIL": "trailing_stop"}
-
-
-def _wrong_sides(draft: Draft) -> None:
-    """Ask about a stop above the entry of a long position, a target at a loss, and their like for short ones."""
-    entered = {side for side, _ in draft.entries}
-    for category, lies, words in draft.sided:
-        name = _LEVEL_OF.get(category, "")
-        near = draft.levels_near.get(name)
-        sides = ({near} if near is not None else entered) & {"long", "short"}
-        wrong = sorted(s for s in sides if (lies == "above") != ((category == "TARGET") == (s == "long")))
-        each = len(sides) == 2 and {"above", "below"} <= {way for kind, way, _ in draft.sided if kind == category}
-        if name not in draft.risk or not wrong or each:
-            continue
-        what = LEVELS[name]
-        result = "losses" if category == "TARGET" else "gains"
-        message = f"Of a {wrong[0]} position a {what} {words!r} is on the side of its {result}"
-        draft.problem("error", "wrong_side", "text", message, f"Say it without a side, such as: {what} 5%")
-        draft.ask(f"{message}. Where shall the {what} be?")
-
-
-def _shares_of_entry(draft: Draft) -> None:
-    """Ask about "take profit at 120%, stop at 90%", which may be shares of the entry's price or distances from it."""
-    for category, percent, at in draft.shares:
-        name = _LEVEL_OF.get(category, "")
-        short = any(side == "short" for side, _ in draft.entries)
-        usual = 100 if category == "TARGET" and not short else LEAST_SHARE
-        if name not in draft.risk or percent <= usual or "exact" in draft.flags:
-            continue
-        what = f"{LEVELS[name]} {'at' if at else 'of'} {percent:g}%"
-        if not at:
-            text = f"A {what} is {percent:g}% away from the entry price"
-            draft.assume("distance", text, f"at {percent:g}% of the entry price", f"risk.{name}")
-            continue
-        message = f"A {what} may be a level, {percent:g}% of the entry price, or {percent:g}% away from it"
-        remedy = f"Say '{what} of the entry' for the level, '{percent:g}% from the entry' for the distance"
-        draft.problem("error", "share_or_distance", "text", message, remedy)
-        draft.ask(f"Is the {what} a level, {percent:g}% of the entry price, or {percent:g}% away from it?")
-
-
-_LEVEL_WORDS = {
-    "stop": "stop_loss", "stops": "stop_loss", "target": "take_profit", "targets": "take_profit", "profit": "take_profit",
-    "trail": "trailing_stop", "trailing": "trailing_stop", "hold": "max_bars",
-}  # fmt: skip
-_SIDES_SAID: dict[Side, str] = {"long": "longs", "short": "shorts"}
-
-
-def _levels_of_one_side(tokens: list[Token], draft: Draft) -> None:
-    """Note where a sentence says a level of "the shorts" or "longs" alone: "only the shorts have a 3% stop"."""
-    sentence: set[str] = set()
-    for token in [*tokens, Token("nl", "", 0, 0)]:
-        if token.kind != "nl" and token.norm not in (".", ";"):
-            sentence.add(token.norm)
-            continue
-        said = [side for side, word in _SIDES_SAID.items() if word in sentence]
-        if len(said) == 1:
-            near = {_LEVEL_WORDS[word]: said[0] for word in sentence & set(_LEVEL_WORDS)}
-            draft.levels_near = {name: side or near.get(name) for name, side in draft.levels_near.items()}
-        sentence = set()
-
-
-def _trading_days(tokens: list[Token], symbol: str) -> TradingDays | None:
-    """Return how long all symbols of a text trade, or the one it is run on; None where they differ or nobody knows."""
-    named = [COMPANIES.get(t.norm, t.norm) for t in tokens if t.kind == "ticker" or t.norm in COMPANIES]
-    found = {trading_days(one) for one in ([symbol] if symbol else named)}
-    return found.pop() if len(found) == 1 else None
 
 
 def _bounded(text: str, tokens: list[Token], draft: Draft) -> list[Token]:
@@ -231,97 +185,6 @@ def _bounded(text: str, tokens: list[Token], draft: Draft) -> list[Token]:
             token = replace(token, value=MAX_NUMBER)
         result.append(token)
     return result
-
-
-def _tickers(text: str, tokens: list[Token]) -> list[Token]:
-    """Recognise words in capitals as symbols where the text is not all capitals, and pairs of currencies anywhere."""
-    letters = [c for c in text if c.isalpha()]
-    shouting = sum(c.isupper() for c in letters) > 0.6 * len(letters)
-    result = []
-    for token in tokens:
-        raw = text[token.start : token.end]
-        known = raw.lower() in vocabulary()
-        raw = raw[:-2] if raw.endswith("'s") and raw[:-2].isupper() else raw  # "GOOG's"
-        known = known and raw.lower() in vocabulary()
-        if token.kind != "word" or not raw.isalpha():
-            pass
-        elif len(raw) >= 6 and not known and asset_class(raw) in ("crypto", "fx", "index"):
-            token = replace(token, kind="ticker", norm=raw.upper())
-        elif raw.isupper() and 2 <= len(raw) <= 6 and not shouting and raw not in ACRONYMS:
-            if not known or raw in ("IBM", "FB", "META", "SPY", "QQQ"):
-                token = replace(token, kind="ticker", norm=raw)
-        result.append(token)
-    return result
-
-
-_BEFORE_SUBJECTS = frozenset(
-    ("when", "if", "once", "while", "whenever", "after", "until", "unless", "and", "or", "as", "on", "with", "then", "where", "\n", ".", ",", ";")
-)  # fmt: skip
-_SAID_OF_PRICES = ("ABOVE", "CROSS", "CROSSES", "RISING", "BETWEEN", "TOUCHES", "BOUNCES", "TURNS", "EXTREME", "NEW")
-_VERBS_OF_PRICES = frozenset(
-    ("is", "was", "has", "closes", "closed", "trades", "trading", "makes", "sets", "stays", "holds", "remains", "gaps", "gains", "loses", "goes", "moves", "drops", "jumps")
-)  # fmt: skip
-
-
-def _prices_of_symbols(tokens: list[Token], draft: Draft) -> list[Token]:
-    """Put "price" in the place of a symbol whose price a rule speaks of: "when GOOG closes above 500", "if SPY is up"."""
-    result: list[Token] = []
-    for i, token in enumerate(tokens):
-        symbol = COMPANIES.get(token.norm, token.norm if token.kind == "ticker" else None)
-        before = next((t.norm for t in reversed(tokens[:i]) if t.norm not in ("the", "a", "an")), "\n")
-        after = [t.norm if t.kind not in ("num", "nl") else "" for t in tokens[i + 1 : i + 5]]
-        subject = before in _BEFORE_SUBJECTS
-        compared = before in ("above", "below", "over", "under", "than", "through", "<", ">", "<=", ">=")
-        if symbol is None or not (subject or compared) or not after:
-            result.append(token)
-        elif _begins(after, ("PRICE", "INDICATOR")) and after[0] != "closes":
-            draft.watched |= {symbol}  # "GOOG volume", "GOOG RSI"
-        elif subject and (after[0] in _VERBS_OF_PRICES or _begins(after, _SAID_OF_PRICES)):
-            draft.watched |= {symbol}
-            result.append(replace(token, kind="word", norm="price"))
-        else:
-            result.append(token)
-    return result
-
-
-def _begins(words: list[str], names: tuple[str, ...]) -> bool:
-    """Whether words begin with a phrase of these categories."""
-    return any(tuple(words[: len(phrase)]) == phrase for phrase, _ in trie(*names).get(words[0], ()))
-
-
-def _symbols_of_rules(draft: Draft) -> None:
-    """Settle what is traded: of "0.5 BTC of BTCUSDT" the pair, and where none is named what the rules watch.
-
-    Rules on the prices of another symbol are refused.
-    """
-    for unit in draft.counted:
-        base = unit.partition("-")[0]
-        if any(other != unit and other.startswith(base) and asset_class(other) == "crypto" for other in draft.symbols):
-            draft.symbols = tuple(symbol for symbol in draft.symbols if symbol != unit)  # "0.5 BTC of BTCUSDT"
-    if not draft.symbols and len(draft.watched) == 1:
-        draft.symbols = tuple(draft.watched)
-        draft.assume("symbol", f"{draft.symbols[0]} is traded, whose price the rules speak of", field="symbols")
-    alone = set(draft.symbols) if len(draft.symbols) == 1 else set()
-    draft.other_symbols = draft.watched - alone
-
-
-def _ask_of_words_in_capitals(text: str, tokens: list[Token], draft: Draft) -> None:
-    """Ask about "Buy ALL when ..." and "Short NOW if ...", where a word of the grammar may be a symbol."""
-    letters = [c for c in text if c.isalpha()]
-    if sum(c.isupper() for c in letters) > 0.6 * len(letters):
-        return
-    for before, token, after in zip(tokens, tokens[1:], [*tokens[2:], Token("nl", "", 0, 0)], strict=False):
-        raw = text[token.start : token.end]
-        behind_order = before.norm in ("buy", "short", "trade", "purchase", "symbol")
-        ends = after.kind == "nl" or after.norm in (",", ".", ";", ":", "and") or after.norm in BEHIND_SYMBOLS
-        heading = f"{before.norm} {token.norm}" in CATEGORIES["SECTION"]  # "SHORT RULES" above the rules
-        symbolic = not heading and token.kind == "word" and raw.isalpha() and raw.isupper() and 2 <= len(raw) <= 5
-        if behind_order and symbolic and ends and raw.lower() not in STRESSED | set(COMPANIES) and raw not in ACRONYMS:
-            message = f"{raw!r} may be a symbol, or the word {raw.lower()!r}"
-            draft.problem(
-                "error", "symbol_or_word", "text", message, f"Write ${raw} for the symbol, or {raw.lower()!r}"
-            )
-            draft.ask(f"Is {raw!r} the symbol that is traded, or the word {raw.lower()!r}?")
 
 
 def _note_corrections(text: str, tokens: list[Token], draft: Draft) -> None:
@@ -348,7 +211,7 @@ def _result(
             "Use the traded symbol's own prices",
         )
         draft.ask(f"What should replace the rule on {symbol!r}, in terms of the traded symbol's own prices?")
-    if "exact" not in draft.flags:
+    if not draft.exact:
         note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
     _said_twice(draft)
     settle_spread(draft)
@@ -356,9 +219,9 @@ def _result(
     _missing(draft, entries, tokens)
     _defaults(draft)
     data: dict[str, Any] = {
-        "strategy_name": name or _title(text, draft) or strategy_name(draft, entries),
+        "strategy_name": name or title(text, draft) or strategy_name(draft, entries),
         "description": text,
-        "classification": {"type": _classify(entries, draft), "risk_tier": _risk_tier(draft)},
+        "classification": {"type": classify(entries, draft), "risk_tier": risk_tier(draft)},
         "symbols": list(draft.symbols),
         "timeframe": draft.timeframe,
         "indicators": [i.model_dump() for i in used_indicators(draft, [*entries, *exits])],
@@ -373,11 +236,11 @@ def _result(
     asked = {problem.code for problem in draft.diagnostics}
     found = [p for p in found if p.code != "unsatisfiable" or "two_bars" not in asked]  # it says the same of the rule
     for problem in found:
-        if problem.severity == "error" and (question := _question(problem)):
+        if problem.severity == "error" and (question := question_about(problem)):
             draft.ask(question)
     spans = _spans(text, tokens, cursor)
     two_ways: tuple[Reading, ...] = ()
-    if loaded is not None and loaded.strategy is not None and "exact" not in draft.flags:
+    if loaded is not None and loaded.strategy is not None and not draft.exact:
         two_ways = tuple(readings(loaded.strategy, draft.worded))
         for reading in two_ways:
             draft.assume("reading", f"{reading.text} is read as {reading.taken}", f"as {reading.other}")
@@ -396,7 +259,7 @@ def _result(
 
 
 def _warn_of_scalping(draft: Draft, tokens: list[Token]) -> None:
-    scalps = any(t.norm in ("scalp", "scalping", "scalper") for t in tokens)
+    scalps = any(t.norm in tickers.SCALPING for t in tokens)
     if scalps and not is_intraday(draft.timeframe):
         draft.problem(
             "warning",
@@ -407,64 +270,10 @@ def _warn_of_scalping(draft: Draft, tokens: list[Token]) -> None:
         )
 
 
-_QUESTIONS = {
-    "no_exit": "When should the position be closed?",
-    "entry_is_exit": "By what do entry and exit differ?",
-    "time_of_day": "On which intraday bars, such as 5m or 1h, shall it trade?",
-    "threshold_range": "Which level, within the indicator's range, is meant?",
-    "session_of_one_bar": "Over how many bars shall VWAP go, or on which bars finer than a day shall it trade?",
-    "period": "Which period should the indicator have?",
-    "stop_range": "How far from the entry, in percent below 100, should the stop be?",
-    "target_range": "How far from the entry should the target be?",
-}
-
-
-def _question(problem: Diagnostic) -> str:
-    """Return what to ask about an error; words that were not understood are asked about already."""
-    if problem.field == "text" or problem.code in ("no_entry", "no_opposite", "contradiction"):
-        return ""
-    if problem.code in ("unsatisfiable", "always_true", "only_numbers"):
-        return f"{problem.message}. What was meant?"
-    known = _QUESTIONS.get(problem.code)
-    if known:
-        return known
-    if "risk_percent needs" in problem.message or "risk_reward needs" in problem.message:
-        return "Where should the stop loss be?"
-    return _in_plain_words(problem) or f"What should it be instead? {problem.message}"
-
-
-_SETTINGS = {
-    "risk.position_size": "position size", "risk.stop_loss": "stop loss", "risk.take_profit": "target", "risk.trailing_stop": "trailing stop",
-    "risk.max_bars": "time limit, in bars,", "risk.cooldown_bars": "pause after an exit, in bars,", "execution.cash": "starting cash",
-    "execution.commission": "commission", "execution.commission_fixed": "commission", "execution.spread": "spread", "execution.margin": "margin",
-}  # fmt: skip
-_BOUNDS = {
-    "less than or equal to": "at most", "greater than or equal to": "at least", "less than": "less than", "greater than": "more than",
-}  # fmt: skip
-
-
-def _in_plain_words(problem: Diagnostic) -> str:
-    """Return the question about a number beyond its bounds, or a time frame too fine, in a trader's words."""
-    frames = re.search(r"time frame (\S+) is not coarser than the strategy's (\S+)", problem.message)
-    if frames is not None:
-        fine, own = (in_words(frame) for frame in frames.groups())
-        return f"The strategy trades on {own} bars, where nothing can be told of {fine} bars. On which bars shall it trade?"
-    bound = re.search(rf"Input should be ({'|'.join(_BOUNDS)}) (\S+?)(?:, got (\S+))?$", problem.message)
-    name = next((words for field, words in _SETTINGS.items() if problem.field.startswith(field)), None)
-    if bound is None or name is None:
-        return ""
-    share = 100 if problem.field in ("execution.commission", "execution.spread", "execution.margin") else 1
-    limit, given = float(bound[2]) * share, bound[3]
-    levels = ("position size", "stop loss", "target", "trailing stop")
-    percent = "%" if share == 100 or (name in levels and "value" in problem.field) else ""
-    instead = f", not {float(given) * share:g}{percent}" if given else ""
-    return f"The {name} must be {_BOUNDS[bound[1]]} {limit:g}{percent}{instead}. What shall it be?"
-
-
 def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
     if entries:
         return
-    if draft.exits or draft.sells or "bare_long" in draft.flags or "bare_short" in draft.flags:
+    if draft.exits or draft.sells or draft.bare_entries:
         draft.problem(
             "error",
             "no_entry",
@@ -474,7 +283,7 @@ def _missing(draft: Draft, entries: list[Rule], tokens: list[Token]) -> None:
         )
         draft.ask("When should a position be opened?")
         return
-    if mentions(tokens, ("OPTION",)):
+    if mentions(tokens, (refused.OPTION,)):
         draft.problem("error", "unsupported_instrument", "text", "Options are not supported, only the asset itself")
     draft.problem(
         "error",
@@ -523,39 +332,3 @@ def _spans(text: str, tokens: list[Token], cursor: Cursor) -> tuple[Span, ...]:
         elif text[start:end].strip():
             spans.append(Span(start, end, text[start:end], piece.part))
     return tuple(spans)
-
-
-def _title(text: str, draft: Draft) -> str:
-    return text[draft.title[0] : draft.title[1]][:80] if draft.title else ""
-
-
-def strategy_name(draft: Draft, entries: list[Rule]) -> str:
-    """Return a short name made of the indicators and symbols, such as "RSI 14 AAPL"."""
-    ids = list(dict.fromkeys(n.id for r in entries for n in walk(r.when) if isinstance(n, IndicatorRef)))
-    words = [re.sub(r"[^A-Za-z0-9]+", " ", i).strip() for i in ids[:3]] or ["Price"]
-    kinds = {"cross" for r in entries for n in walk(r.when) if isinstance(n, Cross)}
-    return " ".join([*words, *kinds, *draft.symbols[:1]])[:80]
-
-
-def _classify(entries: list[Rule], draft: Draft) -> str:
-    names = {draft.indicators[n.id].name for r in entries for n in walk(r.when) if isinstance(n, IndicatorRef)}
-    falls = any(
-        isinstance(n, Compare) and n.op in ("<", "<=") for r in entries if r.side == "long" for n in walk(r.when)
-    )
-    if names & {"HIGHEST", "DONCHIAN"}:
-        return "breakout"
-    if names & {"RSI", "STOCH", "CCI", "WILLR", "MFI", "BB"} and falls:
-        return "mean-reversion"
-    if names & {*MOVING_AVERAGES, "MACD", "SUPERTREND", "ICHIMOKU", "ADX"}:
-        return "trend-following"
-    return "momentum" if names & {"ROC", "MOM", "RSI"} else "other"
-
-
-def _risk_tier(draft: Draft) -> str:
-    stopped = "stop_loss" in draft.risk or "trailing_stop" in draft.risk
-    margin = draft.execution.get("margin", 1.0)
-    if margin < 0.5 or not stopped:
-        return "high"
-    size = draft.risk.get("position_size", {})
-    small = size.get("type") == "risk_percent" or (size.get("type") == "percent_of_equity" and size["value"] <= 25)
-    return "low" if small else "medium"

@@ -13,8 +13,8 @@ from Backtest.canonical import Provenance
 from Backtest.errors import InvalidInput, ProviderError, StrategyError
 from Backtest.places import elsewhere
 from Strategy.gemini_strategy_integrator import StrategyAnalyzer
-from Strategy.lexer import MAX_LENGTH
 from Strategy.page_reading import passages_with_rules
+from Strategy.reading.text.lexer import MAX_LENGTH
 from Strategy.text_parser import ParseResult, parse_strategy
 
 MOST_RESULTS, TIMEOUT_S = 10, 10.0

@@ -10,7 +10,7 @@ from backtest_api.models import BacktestRun
 from Strategy.assumed import told, value_at
 
 if TYPE_CHECKING:
-    from Strategy.draft import Assumption
+    from Strategy.reading.text.draft import Assumption
 
 
 def assumptions_of(run: BacktestRun) -> list[dict[str, str]]:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from auth_api.models import User
     from Backtest.backtesting_adapter import BacktestResult
-    from Strategy.draft import Assumption
+    from Strategy.reading.text.draft import Assumption
     from Strategy.text_parser import ParseResult
     from strategy_api.models import Strategy
 

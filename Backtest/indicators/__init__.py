@@ -7,6 +7,7 @@ from Backtest.indicators.indicator_registry import (
     IndicatorEntry,
     Output,
     Param,
+    Style,
 )
 from Backtest.indicators.names import indicator_name, spoken_names
 
@@ -17,6 +18,7 @@ __all__ = [
     "IndicatorEntry",
     "Output",
     "Param",
+    "Style",
     "indicator_name",
     "spoken_names",
 ]

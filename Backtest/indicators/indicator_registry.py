@@ -17,6 +17,7 @@ import talib
 from Backtest.indicators import formulas
 
 Scale = Literal["price", "percent", "volume", "number"]
+Style = Literal["breakout", "mean-reversion", "trend-following", "momentum"]
 SESSION = "Session"  # the input that numbers each bar's trading day, -1 for one whose beginning is missing
 
 
@@ -40,11 +41,17 @@ class Param:
 
 @dataclass(frozen=True)
 class Output:
-    """One output array. `column` is the prefix of its column, `words` how traders call it."""
+    """One output array. `column` is the prefix of its column, `words` how traders call it.
+
+    By the words `alone` it is known where its indicator is not named, as by "%K": of the one that was named last, or else,
+    where `presumed`, of the first in the registry.
+    """
 
     name: str
     column: str
     words: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
+    presumed: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,14 @@ class IndicatorEntry:
     `called` is what plain English calls it, where that is not its name. `by_session` is the indicator that is
     meant instead where no parameter is given and bars are finer than a day: VWAP is then that of the session.
     `cumulative` is a sum over all bars before, which never forgets where it began.
+
+    `average` says of what it is an average: of its source over its period, or of a bar's prices. `extreme` is the highest or
+    the lowest of the last bars, or a channel of both; `age_of` names the extreme that it counts the bars since.
+    `measured` tells a number that has another unit than its scale says: an amount in the unit of its source (which may be a
+    difference, below zero), a part of one, or a rate of change; `rate` names the rate of change of such an amount.
+    `in_steps` has few values, so that two of them are often equal. `points` up or down, as a trend does.
+    `cloud` are the two outputs between which there is one. `of_bar_before` is drawn on the bar behind the one it is
+    computed from. `bare_output` is meant where no output is named. `styles` are what a strategy on it is called.
     """
 
     name: str
@@ -74,6 +89,35 @@ class IndicatorEntry:
     called: str = ""
     by_session: str = ""
     cumulative: bool = False
+    average: Literal["", "source", "price"] = ""
+    extreme: Literal["", "high", "low", "both"] = ""
+    age_of: str = ""
+    measured: Literal["", "amount", "difference", "one", "rate"] = ""
+    rate: str = ""
+    in_steps: bool = False
+    points: bool = False
+    cloud: tuple[str, ...] = ()
+    of_bar_before: bool = False
+    bare_output: str = ""
+    styles: tuple[Style, ...] = ()
+
+    @property
+    def is_average(self) -> bool:
+        """Whether it is an average of its source, so that a bare number beside it is its period."""
+        return self.average == "source"
+
+    @property
+    def is_extreme(self) -> bool:
+        """Whether it is the highest or the lowest of its source."""
+        return self.extreme in ("high", "low")
+
+    @property
+    def is_channel(self) -> bool:
+        return {"upper", "middle", "lower"} <= {output.name for output in self.outputs}
+
+    def has(self, name: str) -> bool:
+        """Whether one of its outputs has a name."""
+        return any(output.name == name for output in self.outputs)
 
     @property
     def reads_session(self) -> bool:
@@ -128,7 +172,13 @@ def _entry(
     return IndicatorEntry(name, title, aliases, function, params, **more)
 
 
+def _known_alone(name: str, column: str, words: tuple[str, ...]) -> Output:
+    """Return an output that all of its words tell without its indicator."""
+    return Output(name, column, words, alone=words)
+
+
 HLC = ("High", "Low", "Close")
+_SIGNAL = ("signal line", "signal", "trigger line")
 
 _ENTRIES = (
     _entry(
@@ -140,6 +190,7 @@ _ENTRIES = (
         scale="percent",
         bounds=(0, 100),
         levels=(30, 70),
+        styles=("mean-reversion", "momentum"),
     ),
     _entry(
         "SMA",
@@ -157,6 +208,8 @@ _ENTRIES = (
         ),
         talib.SMA,
         (_period(20, 1, tradingview=9),),
+        average="source",
+        styles=("trend-following",),
     ),
     _entry(
         "EMA",
@@ -164,6 +217,8 @@ _ENTRIES = (
         ("ema", "exponential moving average", "exponential ma", "exponential average", "exp ma"),
         talib.EMA,
         (_period(20, 1, tradingview=9),),
+        average="source",
+        styles=("trend-following",),
     ),
     _entry(
         "WMA",
@@ -171,6 +226,8 @@ _ENTRIES = (
         ("wma", "weighted moving average", "weighted ma", "linear weighted moving average"),
         talib.WMA,
         (_period(20, 1, tradingview=9),),
+        average="source",
+        styles=("trend-following",),
     ),
     _entry(
         "DEMA",
@@ -178,6 +235,8 @@ _ENTRIES = (
         ("dema", "double exponential moving average", "double ema"),
         talib.DEMA,
         (_period(20, 1, tradingview=9),),
+        average="source",
+        styles=("trend-following",),
     ),
     _entry(
         "TEMA",
@@ -185,6 +244,8 @@ _ENTRIES = (
         ("tema", "triple exponential moving average", "triple ema"),
         talib.TEMA,
         (_period(20, 1, tradingview=9),),
+        average="source",
+        styles=("trend-following",),
     ),
     _entry(
         "KAMA",
@@ -192,6 +253,8 @@ _ENTRIES = (
         ("kama", "kaufman adaptive moving average", "kaufman moving average", "adaptive moving average"),
         talib.KAMA,
         (_period(10, 2),),
+        average="source",
+        styles=("trend-following",),
     ),
     _entry(
         "VAMA",
@@ -207,6 +270,8 @@ _ENTRIES = (
         formulas.VAMA,
         (_period(20, 1),),
         inputs=("source", "Volume"),
+        average="source",
+        styles=("trend-following",),
     ),
     _entry(
         "MACD",
@@ -220,10 +285,12 @@ _ENTRIES = (
         ),
         outputs=(
             Output("macd", "MACD", ("line",)),
-            Output("signal", "MACD_SIGNAL", ("signal line", "signal", "trigger line")),
-            Output("hist", "MACD_HIST", ("histogram", "hist", "bars")),
+            Output("signal", "MACD_SIGNAL", _SIGNAL, alone=_SIGNAL, presumed=False),
+            Output("hist", "MACD_HIST", ("histogram", "hist", "bars"), alone=("histogram",)),
         ),
         scale="number",
+        measured="difference",
+        styles=("trend-following",),
     ),
     _entry(
         "BB",
@@ -237,6 +304,8 @@ _ENTRIES = (
             Output("lower", "BB_LOWER", ("lower", "bottom")),
         ),
         keywords={"nbdev": ("nbdevup", "nbdevdn")},
+        bare_output="middle",
+        styles=("mean-reversion",),
     ),
     _entry(
         "ATR",
@@ -246,6 +315,7 @@ _ENTRIES = (
         (_period(14, 1),),
         inputs=HLC,
         scale="number",
+        measured="amount",
     ),
     _entry(
         "STOCH",
@@ -259,12 +329,13 @@ _ENTRIES = (
         ),
         inputs=HLC,
         outputs=(
-            Output("k", "STOCH_K", ("k", "%k", "k line", "%k line")),
-            Output("d", "STOCH_D", ("d", "%d", "d line", "%d line", "signal line", "signal")),
+            Output("k", "STOCH_K", ("k", "%k", "k line", "%k line"), alone=("%k", "k line")),
+            Output("d", "STOCH_D", ("d", "%d", "d line", "%d line", "signal line", "signal"), alone=("%d", "d line")),
         ),
         scale="percent",
         bounds=(0, 100),
         levels=(20, 80),
+        styles=("mean-reversion",),
     ),
     _entry(
         "ADX",
@@ -275,6 +346,7 @@ _ENTRIES = (
         inputs=HLC,
         scale="percent",
         bounds=(0, 100),
+        styles=("trend-following",),
     ),
     _entry(
         "PLUS_DI",
@@ -305,6 +377,7 @@ _ENTRIES = (
         inputs=HLC,
         scale="number",
         levels=(-100, 100),
+        styles=("mean-reversion",),
     ),
     _entry(
         "MOM",
@@ -313,6 +386,9 @@ _ENTRIES = (
         talib.MOM,
         (_period(10, 1),),
         scale="number",
+        measured="difference",
+        rate="ROC",
+        styles=("momentum",),
     ),
     _entry(
         "ROC",
@@ -321,6 +397,8 @@ _ENTRIES = (
         talib.ROC,
         (_period(10, 1, tradingview=9),),
         scale="number",
+        measured="rate",
+        styles=("momentum",),
     ),
     _entry(
         "OBV",
@@ -342,6 +420,7 @@ _ENTRIES = (
         scale="percent",
         bounds=(-100, 0),
         levels=(-80, -20),
+        styles=("mean-reversion",),
     ),
     _entry(
         "MFI",
@@ -353,6 +432,7 @@ _ENTRIES = (
         scale="percent",
         bounds=(0, 100),
         levels=(20, 80),
+        styles=("mean-reversion",),
     ),
     _entry(
         "HIGHEST",
@@ -361,6 +441,9 @@ _ENTRIES = (
         talib.MAX,
         (_period(20, 2),),
         default_source="High",
+        extreme="high",
+        in_steps=True,
+        styles=("breakout",),
     ),
     _entry(
         "LOWEST",
@@ -369,6 +452,8 @@ _ENTRIES = (
         talib.MIN,
         (_period(20, 2),),
         default_source="Low",
+        extreme="low",
+        in_steps=True,
     ),
     _entry(
         "STDDEV",
@@ -377,6 +462,7 @@ _ENTRIES = (
         talib.STDDEV,
         (_period(20, 2),),
         scale="number",
+        measured="amount",
     ),
     _entry(
         "VWAP",
@@ -386,6 +472,7 @@ _ENTRIES = (
         (_period(20, 1),),
         inputs=("High", "Low", "Close", "Volume"),
         by_session="SESSION_VWAP",
+        average="price",
     ),
     _entry(
         "SESSION_VWAP",
@@ -403,6 +490,7 @@ _ENTRIES = (
         (),
         inputs=("High", "Low", "Close", "Volume", SESSION),
         called="session VWAP",
+        average="price",
     ),
     _entry(
         "DONCHIAN",
@@ -416,6 +504,9 @@ _ENTRIES = (
             Output("middle", "DONCHIAN_MIDDLE", ("middle", "mid", "centre", "center", "basis")),
             Output("lower", "DONCHIAN_LOWER", ("lower", "bottom", "low")),
         ),
+        extreme="both",
+        in_steps=True,
+        styles=("breakout",),
     ),
     _entry(
         "KELTNER",
@@ -441,6 +532,8 @@ _ENTRIES = (
             Output("line", "SUPERTREND", ("line",)),
             Output("direction", "SUPERTREND_DIRECTION", ("direction",)),
         ),
+        points=True,
+        styles=("trend-following",),
     ),
     _entry(
         "ICHIMOKU",
@@ -454,19 +547,13 @@ _ENTRIES = (
         ),
         inputs=("High", "Low"),
         outputs=(
-            Output("tenkan", "ICHIMOKU_TENKAN", ("tenkan", "tenkan sen", "tenkan-sen", "conversion line")),
-            Output("kijun", "ICHIMOKU_KIJUN", ("kijun", "kijun sen", "kijun-sen", "base line")),
-            Output(
-                "senkou_a",
-                "ICHIMOKU_SENKOU_A",
-                ("senkou a", "senkou span a", "span a", "leading span a"),
-            ),
-            Output(
-                "senkou_b",
-                "ICHIMOKU_SENKOU_B",
-                ("senkou b", "senkou span b", "span b", "leading span b"),
-            ),
+            _known_alone("tenkan", "ICHIMOKU_TENKAN", ("tenkan", "tenkan sen", "tenkan-sen", "conversion line")),
+            _known_alone("kijun", "ICHIMOKU_KIJUN", ("kijun", "kijun sen", "kijun-sen", "base line")),
+            _known_alone("senkou_a", "ICHIMOKU_SENKOU_A", ("senkou a", "senkou span a", "span a", "leading span a")),
+            _known_alone("senkou_b", "ICHIMOKU_SENKOU_B", ("senkou b", "senkou span b", "span b", "leading span b")),
         ),
+        cloud=("senkou_a", "senkou_b"),
+        styles=("trend-following",),
     ),
     _entry(
         "STOCHRSI",
@@ -480,8 +567,10 @@ _ENTRIES = (
             Param("dperiod", 3, 1, 500),
         ),
         outputs=(
-            Output("k", "STOCHRSI_K", ("k", "%k", "k line", "%k line")),
-            Output("d", "STOCHRSI_D", ("d", "%d", "d line", "%d line", "signal line", "signal")),
+            Output("k", "STOCHRSI_K", ("k", "%k", "k line", "%k line"), alone=("%k", "k line")),
+            Output(
+                "d", "STOCHRSI_D", ("d", "%d", "d line", "%d line", "signal line", "signal"), alone=("%d", "d line")
+            ),
         ),
         scale="percent",
         bounds=(0, 100),
@@ -493,6 +582,8 @@ _ENTRIES = (
         ("hma", "hull moving average", "hull ma", "hull average"),
         formulas.HMA,
         (_period(20, 2, tradingview=9),),
+        average="source",
+        styles=("trend-following",),
     ),
     _entry(
         "PSAR",
@@ -501,6 +592,7 @@ _ENTRIES = (
         talib.SAR,
         (Param("acceleration", 0.02, 0.001, 1, float), Param("maximum", 0.2, 0.001, 1, float)),
         inputs=("High", "Low"),
+        points=True,
     ),
     _entry(
         "AROON",
@@ -512,6 +604,7 @@ _ENTRIES = (
         outputs=(Output("up", "AROON_UP", ("up",)), Output("down", "AROON_DOWN", ("down",))),
         scale="percent",
         bounds=(0, 100),
+        in_steps=True,
     ),
     _entry(
         "PIVOT",
@@ -529,6 +622,7 @@ _ENTRIES = (
             Output("resistance_c", "PIVOT_R3", ("resistance c", "r3")),
             Output("support_c", "PIVOT_S3", ("support c", "s3")),
         ),
+        of_bar_before=True,
     ),
     _entry(
         "PERCENTRANK",
@@ -538,6 +632,7 @@ _ENTRIES = (
         (_period(100, 2),),
         scale="percent",
         bounds=(0, 100),
+        in_steps=True,
     ),
     _entry(
         "ZSCORE",
@@ -556,6 +651,7 @@ _ENTRIES = (
         inputs=HLC,
         scale="number",
         bounds=(0, 1),
+        measured="one",
     ),
     _entry(
         "PERCENTB",
@@ -573,6 +669,7 @@ _ENTRIES = (
         formulas.PERCENTB,
         (_period(20, 2), Param("nbdev", 2, 0.1, 10, float)),
         scale="number",
+        measured="one",
     ),
     _entry(
         "HIGHAGE",
@@ -582,6 +679,8 @@ _ENTRIES = (
         (_period(20, 2),),
         default_source="High",
         scale="number",
+        age_of="HIGHEST",
+        in_steps=True,
     ),
     _entry(
         "LOWAGE",
@@ -591,6 +690,8 @@ _ENTRIES = (
         (_period(20, 2),),
         default_source="Low",
         scale="number",
+        age_of="LOWEST",
+        in_steps=True,
     ),
 )
 

@@ -9,12 +9,12 @@ import os
 import random
 
 from Backtest.errors import AlgoAgentError
-from Strategy.lexicon import CATEGORIES
 from Strategy.text_parser import parse_strategy
+from Strategy.words import tables
 
 TEXTS = int(os.environ.get("FUZZ_TEXTS", "800"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
-PHRASES = [phrase for phrases in CATEGORIES.values() for phrase in phrases]
+PHRASES = [phrase for phrases in tables().values() for phrase in phrases]
 CLAUSES = (
     "buy when RSI < 30", "sell when RSI > 70", "Buy GOOG when", "exit when", "short when MACD crosses below signal", "cover when", "Entry:", "Exit:", "Long:",
     "Short:", "and", "or", ",", ".", ";", "\n", "- ", "|", "it is above", "both are", "the 15 crosses above", "before 15:50", "after 10 bars", "5%", "30", "0",

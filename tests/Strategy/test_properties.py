@@ -17,10 +17,9 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.describe import changes
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, TooLarge
-from Strategy import text_parser
-from Strategy.lexer import MAX_LENGTH
-from Strategy.lexicon import vocabulary
+from Strategy.reading.text.lexer import MAX_LENGTH
 from Strategy.text_parser import parse_strategy
+from Strategy.words import vocabulary
 from tests.random_strategies import strategies
 from tests.Strategy.notation import comparable
 
@@ -94,21 +93,6 @@ def test_no_word_is_dropped_silently(noise: str) -> None:
     assert "zyxgibberish" in said
     assert "qqunknown" in said
     assert parsed.strategy is None
-
-
-def test_every_word_the_grammar_names_is_a_known_word() -> None:
-    """Otherwise it would be skipped, or corrected into another one."""
-    folder = Path(text_parser.__file__).parent
-    named = {
-        argument.value
-        for path in folder.glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "words"
-        for argument in node.args
-        if isinstance(argument, ast.Constant)
-    }
-    assert len(named) > 200
-    assert {phrase for phrase in named if phrase[0].isalpha() and phrase.split()[0] not in vocabulary()} == set()
 
 
 def test_ten_thousand_characters_and_no_more() -> None:

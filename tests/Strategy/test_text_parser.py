@@ -6,7 +6,12 @@ import pytest
 
 from Backtest.errors import StrategyError
 from Backtest.indicators import REGISTRY
-from Strategy.text_parser import parse_strategy
+from Strategy.reading.rules.statements import Statements
+from Strategy.reading.text.cursor import Cursor
+from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.lexer import tokenize
+from Strategy.text_parser import is_notation, parse_notation, parse_strategy
+from Strategy.words import corrector, orders
 
 
 def described(text: str) -> str:
@@ -167,3 +172,63 @@ def test_a_warning_of_an_exact_equality_says_what_to_write():
     (warning,) = [d for d in parse_strategy("Buy when MFI = 35, stop 5%").warnings if d.code == "exact_equality"]
     assert warning.message == "MFI(14) is hardly ever exactly 35, so that this is almost never true"
     assert warning.suggestion == "Write 'MFI(14) crosses 35' for the bar that passes it"
+
+
+NOTATION = "Trade GOOG on daily bars.\nBuy when RSI(14) is below 30.\nExit long when Close is above 200.\nStart with $100,000 in cash."
+
+
+def test_the_notation_of_describe_is_read_as_it_stands_and_that_is_said() -> None:
+    parsed = parse_strategy(NOTATION)
+    assert "notation" in {a.code for a in parsed.assumptions}
+    assert parsed.strategy == parse_notation(NOTATION).strategy
+    assert "notation" not in {a.code for a in parse_strategy("Buy GOOG when RSI < 30, sell when RSI > 70").assumptions}
+
+
+def test_what_is_not_in_the_notation_is_refused_by_its_own_entry_point() -> None:
+    assert not is_notation("Buy when RSI < 30")
+    with pytest.raises(StrategyError, match="not the notation of a strategy"):
+        parse_notation("Buy when RSI < 30, sell when RSI > 70")
+
+
+def test_a_reading_that_finds_nothing_leaves_the_draft_as_it_was() -> None:
+    draft = Draft()
+    cursor = Cursor(tokenize("buy when RSI < 30", corrector()), draft)
+    before = draft.snapshot()
+
+    def fails() -> bool:
+        cursor.take(orders.ENTER_LONG)
+        draft.set_risk("stop_loss", {"type": "percent", "value": 5})
+        draft.assume("size", "Every trade takes the full equity")
+        draft.reversing = True
+        return False
+
+    assert cursor.first([fails]) is None
+    assert draft.snapshot() == before
+    assert cursor.position == 0
+    assert not cursor.consumed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Buy when RSI < 30, sell when the close is 5% below entry or up 10%", "Stop 5%. Only on Mondays.", NOTATION],
+)
+def test_no_reader_keeps_what_it_read(text: str) -> None:
+    """What a reading finds out stands in the draft, so that it can be taken back."""
+    draft = Draft()
+    statements = Statements(Cursor(tokenize(text, corrector()), draft), draft)
+    before = state(statements)
+    statements.read()
+    assert state(statements) == before
+
+
+def state(reader: object, seen: frozenset[int] = frozenset()) -> dict[str, object]:
+    """Return the plain values of a reader and of the readers it holds."""
+    found: dict[str, object] = {}
+    for name, value in vars(reader).items():
+        if isinstance(value, Draft | Cursor) or id(value) in seen:
+            continue
+        if type(value).__module__.startswith("Strategy."):
+            found |= {f"{name}.{inner}": v for inner, v in state(value, seen | {id(reader)}).items()}
+        elif not callable(value):
+            found[name] = value
+    return found

@@ -1,0 +1,1 @@
+"""The grammar of conditions: what is said of values."""

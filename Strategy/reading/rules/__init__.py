@@ -1,0 +1,1 @@
+"""The grammar of rules: what to do when."""

@@ -1,0 +1,1 @@
+"""The grammar of levels, sizes, costs and other settings."""

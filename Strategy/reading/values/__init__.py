@@ -1,0 +1,1 @@
+"""The grammar of values: numbers, prices, indicators."""
