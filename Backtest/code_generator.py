@@ -140,6 +140,8 @@ def leave_the_fee(strategy: Strategy) -> None:
         money = broker.margin_available * broker._leverage * abs(size)
         adjusted = broker._adjusted_price(size, price)
         units = max(money - fixed, 0) // (adjusted + price * broker._commission_relative)
+        if not units:
+            return commission(size, price)
         return abs(size) * (money / (units + 0.5) - adjusted)  # at which money buys so many
 
     broker._commission = for_the_order

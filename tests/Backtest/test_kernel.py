@@ -113,6 +113,23 @@ def test_parity_over_many_blocks() -> None:
     assert np.nanmax(traded) > 50
 
 
+def test_an_order_at_an_open_that_leaves_nothing_to_pay_it() -> None:
+    """$61 buy one at $40; at $15 it is turned round: closing it pays $20 again, and for the short there is less than nothing."""
+    made = strategy(
+        "Trade on daily bars. Buy when Close is above 30. Sell short when Close is below 20. Exit long when Close is below 20. "
+        "Start with $61 in cash. Fixed commission: $20."
+    )
+    close = np.array([40.0] * 4 + [15.0] * 4)
+    frame = pd.DataFrame(
+        {"Open": close, "High": close + 1, "Low": close - 1, "Close": close, "Volume": 1.0},
+        pd.date_range("2024-01-01", periods=8, unit="us"),
+    )
+    assert difference(made, frame) == ""
+    run = Kernel(made, frame, []).run({})
+    assert run.trades["PnL"].tolist() == [15 - 40 - 2 * 20]
+    assert run.equity.tolist() == [61, 41, 41, 41, 16, 0, 0, 0]
+
+
 def long_frame(seed: int) -> pd.DataFrame:
     """A random walk over three blocks of minutes."""
     draw = np.random.default_rng(seed)
