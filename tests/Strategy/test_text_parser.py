@@ -232,3 +232,11 @@ def state(reader: object, seen: frozenset[int] = frozenset()) -> dict[str, objec
         elif not callable(value):
             found[name] = value
     return found
+
+
+def test_a_page_without_a_rule_is_read_to_its_end() -> None:
+    """As much text as may be given: it says no rule, and is not refused as too much work."""
+    prose = "I have watched technology companies for years and believe that patience matters more than timing. " * 110
+    said = str(parse_strategy(prose[:10_000]).diagnostics)
+    assert "rule" in said
+    assert "tangled" not in said

@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 MAX_NOISE = 12
 _NOISE = (fillers.NOISE,)
-MAX_STEPS = 200_000  # 10,000 characters without a rule take 181,000
+MAX_STEPS = 240_000  # 10,000 characters without a rule take 208,000
 STEPS_A_BREATH = 2_500  # some 10 ms
 
 
