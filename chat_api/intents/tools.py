@@ -18,7 +18,7 @@ from Strategy.conversation import said_by
 from Strategy.edits import edit_by_rules
 from Strategy.intents import Wanted
 from Strategy.model_calls import ModelTool
-from strategy_api import selectors
+from strategy_api import actions
 from strategy_api.selectors import canonical_of
 
 
@@ -102,7 +102,7 @@ def tools(talk: Talk) -> tuple[ModelTool, ...]:
         return nameless(run) if run.status == BacktestRun.Status.COMPLETED else "".join(told)
 
     def listed(_: _Nothing) -> str:
-        mine = selectors.strategies_of(user=talk.user)[:20]
+        mine = actions.strategies(user=talk.user)[:20]
         return "\n".join(f"{s.pk}: version {s.version}, {s.status}" for s in mine) or "none"
 
     def explained(given: _Day) -> str:

@@ -30,7 +30,7 @@ class Command(UserCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def work(self, user: User, **options: Any) -> None:
-        from strategy_api.production import check_lookahead
+        from strategy_api.actions import check_lookahead
 
         try:
             code = options["file"].read_text(encoding="utf-8")
