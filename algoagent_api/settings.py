@@ -219,6 +219,7 @@ SPECTACULAR_SETTINGS = {
         "ValidationStatus": "strategy_api.models.StrategyValidation.Status",
         "Side": ["long", "short"],
         "PositionSide": "trading.models.Side",
+        "Severity": ["error", "warning", "info"],
         "Timeframe": "Backtest.timeframes.TIMEFRAMES",
         "AnsweredBy": ["rules", "model"],
         "CodeWriter": ["template", "model"],

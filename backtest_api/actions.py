@@ -19,8 +19,10 @@ from Backtest.errors import AlgoAgentError
 from Backtest.timeframes import TIMEFRAMES
 from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
+from backtest_api.outcomes import ConfigCheck
 from backtest_api.tasks import ring
-from strategy_api.production_serializers import SandboxTestRequest, SandboxTestSerializer
+from strategy_api.outcomes import SandboxTest
+from strategy_api.production_serializers import SandboxTestRequest
 
 READ, RUN, WRITE = Permission.READ, Permission.RUN, Permission.WRITE
 LOOK, COMPUTE, MODEL = Cost.LOOK, Cost.COMPUTE, Cost.MODEL
@@ -95,11 +97,11 @@ def run_isolated(*, user: User, **given: Any) -> BacktestRun:
     return run
 
 
-@action("code.sandbox_test", takes=SandboxTestRequest, gives=SandboxTestSerializer, permission=RUN, cost=COMPUTE)
-def sandbox_test(*, user: User, **given: Any) -> dict[str, Any]:
+@action("code.sandbox_test", takes=SandboxTestRequest, gives=SandboxTest, permission=RUN, cost=COMPUTE)
+def sandbox_test(*, user: User, **given: Any) -> SandboxTest:
     """Run code on prices in isolation. What the code does wrong is told in the answer."""
     found = services.sandbox_test(user=user, **given)
-    if found["follow_up"]:
+    if found.follow_up:
         ring()
     return found
 
@@ -107,11 +109,11 @@ def sandbox_test(*, user: User, **given: Any) -> dict[str, Any]:
 @action(
     "backtests.validate_config",
     takes=serializers.ConfigCheckRequest,
-    gives=serializers.ConfigCheckSerializer,
+    gives=ConfigCheck,
     permission=READ,
     cost=LOOK,
 )
-def config_check(*, user: User, **given: Any) -> dict[str, Any]:
+def config_check(*, user: User, **given: Any) -> ConfigCheck:
     """Tell every problem of a request for a backtest at once, and what the run would cost."""
     return services.config_check(user=user, **given)
 

@@ -10,7 +10,7 @@ from actions import Cost, Permission, Target, action, listing
 from auth_api.models import User
 from Backtest.canonical import json_schema
 from Strategy.templates import TEMPLATES
-from strategy_api import production, selectors, serializers, services
+from strategy_api import outcomes, production, selectors, serializers, services
 from strategy_api import production_serializers as shapes
 from strategy_api.models import ConversationMemory, Deployment, Strategy, StrategyValidation, StrategyVersion
 
@@ -92,10 +92,10 @@ def strategies_from_url(*, user: User, url: str) -> list[dict[str, Any]]:
 
 
 @action(
-    "strategies.recommend", of=ONE, takes=serializers.RecommendationsRequest, gives=serializers.RecommendationsSerializer, permission=RUN,
+    "strategies.recommend", of=ONE, takes=serializers.RecommendationsRequest, gives=outcomes.Recommendations, permission=RUN,
     cost=MODEL,
 )  # fmt: skip
-def strategy_recommendations(*, user: User, strategy: Strategy, **given: Any) -> dict[str, Any]:
+def strategy_recommendations(*, user: User, strategy: Strategy, **given: Any) -> outcomes.Recommendations:
     """What would make a strategy better, as patches of its canonical, with their measured effect if asked."""
     return services.strategy_recommendations(strategy=strategy, **given)
 
@@ -114,18 +114,18 @@ def reading_choose(*, user: User, strategy: Strategy, **given: Any) -> Strategy:
 
 
 @action(
-    "strategies.generate_code", of=ONE, takes=serializers.GenerateSerializer, gives=serializers.CodeSerializer, permission=WRITE, cost=MODEL
+    "strategies.generate_code", of=ONE, takes=serializers.GenerateSerializer, gives=outcomes.Code, permission=WRITE, cost=MODEL
 )  # fmt: skip
-def code_generate(*, user: User, strategy: Strategy, **given: Any) -> dict[str, Any]:
+def code_generate(*, user: User, strategy: Strategy, **given: Any) -> outcomes.Code:
     """Generate the code: by a model when one is configured, by template otherwise."""
     return services.strategy_generate_code(strategy=strategy, **given)
 
 
 @action(
-    "strategies.generate_code_from_canonical", of=ONE, takes=serializers.OfCanonicalSerializer, gives=serializers.CodeSerializer,
+    "strategies.generate_code_from_canonical", of=ONE, takes=serializers.OfCanonicalSerializer, gives=outcomes.Code,
     permission=WRITE, cost=LOOK,
 )  # fmt: skip
-def code_generate_from_canonical(*, user: User, strategy: Strategy, **given: Any) -> dict[str, Any]:
+def code_generate_from_canonical(*, user: User, strategy: Strategy, **given: Any) -> outcomes.Code:
     """Generate the code by template: the same canonical, of the body or the stored one, always gives the same code."""
     return services.strategy_generate_code(strategy=strategy, **given)
 
@@ -169,17 +169,17 @@ def conversation_delete(*, user: User, session_id: str) -> None:
 @action(
     "canonical.validate",
     takes=shapes.SchemaCheckRequest,
-    gives=shapes.SchemaCheckSerializer,
+    gives=outcomes.SchemaCheck,
     permission=READ,
     cost=LOOK,
 )
-def schema_check(*, user: User, canonical_json: dict[str, Any]) -> dict[str, Any]:
+def schema_check(*, user: User, canonical_json: dict[str, Any]) -> outcomes.SchemaCheck:
     """Check a canonical strategy, in `canonical_json` or as the body itself: every error and warning, its normal form and hash."""
     return production.schema_check(canonical_json=canonical_json)
 
 
-@action("code.validate", takes=shapes.CodeCheckRequest, gives=shapes.CodeCheckSerializer, permission=READ, cost=LOOK)
-def code_check(*, user: User, code: str) -> dict[str, Any]:
+@action("code.validate", takes=shapes.CodeCheckRequest, gives=outcomes.CodeCheck, permission=READ, cost=LOOK)
+def code_check(*, user: User, code: str) -> outcomes.CodeCheck:
     """Read strategy code and warn of what does not belong in it. The sandbox is the boundary, not this."""
     return production.code_check(code=code)
 
@@ -187,11 +187,11 @@ def code_check(*, user: User, code: str) -> dict[str, Any]:
 @action(
     "code.check_lookahead",
     takes=shapes.LookaheadRequest,
-    gives=shapes.LookaheadSerializer,
+    gives=outcomes.Lookahead,
     permission=RUN,
     cost=COMPUTE,
 )
-def check_lookahead(*, user: User, **given: Any) -> dict[str, Any]:
+def check_lookahead(*, user: User, **given: Any) -> outcomes.Lookahead:
     """Run code on futures that differ, and report the first order, level and indicator that changed before they do."""
     return production.check_lookahead(user=user, **given)
 

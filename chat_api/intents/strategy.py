@@ -67,7 +67,10 @@ def change(talk: Talk, want: Wanted) -> Reply:
 
 def changed(talk: Talk, strategy: Strategy, edit: Edit) -> Reply:
     made = actions.strategy_update(
-        user=talk.user, strategy=strategy, canonical_json=edit.strategy.model_dump(mode="json"), session_id=talk.session_id
+        user=talk.user,
+        strategy=strategy,
+        canonical_json=edit.strategy.model_dump(mode="json"),
+        session_id=talk.session_id,
     )
     yield talk.act("changed", strategy_id=made.pk, version=made.version, patch=edit.patch)
     lines = [_change_line(c) for c in edit.changes]
@@ -81,7 +84,9 @@ def _change_line(change: dict[str, str]) -> str:
 
 
 def choose(talk: Talk, want: Wanted) -> Reply:
-    made = actions.reading_choose(user=talk.user, strategy=talk.current, reading=want.reading, session_id=talk.session_id)
+    made = actions.reading_choose(
+        user=talk.user, strategy=talk.current, reading=want.reading, session_id=talk.session_id
+    )
     yield talk.act("chosen", strategy_id=made.pk, reading=want.reading)
     whose = {"rules": "the rules'", "model": "the model's"}[want.reading]
     yield f"It is {whose} reading now:\n{canonical_of(made).describe()}"

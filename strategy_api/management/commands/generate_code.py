@@ -36,7 +36,7 @@ class Command(UserCommand):
             return
         try:
             if named.stored is not None:
-                where = code_generate_from_canonical(user=user, strategy=named.stored)["file_path"]
+                where = code_generate_from_canonical(user=user, strategy=named.stored).file_path
             else:
                 name, key = named.canonical.strategy_name, named.canonical.content_hash()[:10]
                 where = write_code(generated, name=name, folder=Path(settings.CODES_DIR), key=key)
