@@ -72,7 +72,7 @@ class Action:
         takes: what a request is validated with; None where nothing but the address and the query says what is wanted.
         gives: what the result is shown with; `dict` where it is a JSON object without a shape of its own, None where there is
             nothing to show, or a file.
-        many: the result is a list of `gives`.
+        many: the result is a list of what the serializer `gives` shows.
         status: of the answer over HTTP when it was done.
         operation: its name in OpenAPI, where that of its address is another's already.
     """
@@ -122,7 +122,7 @@ class Action:
         if self.gives is None or self.gives is dict:
             return result
         if issubclass(self.gives, BaseModel):
-            return [one.model_dump(mode="json") for one in result] if self.many else result.model_dump(mode="json")
+            return result.model_dump(mode="json")
         shape: Any = self.gives
         return shape(result, many=self.many).data
 

@@ -13,6 +13,7 @@ from Backtest.data.importing import ImportChoices, Understood
 from Backtest.timeframes import TIMEFRAMES
 from data_api import selectors, serializers, services
 from data_api.models import DataSet
+from data_api.outcomes import KnownSymbols
 
 READ, WRITE = Permission.READ, Permission.WRITE
 LOOK, COMPUTE, NETWORK = Cost.LOOK, Cost.COMPUTE, Cost.NETWORK
@@ -46,6 +47,12 @@ def dataset_fetch(*, user: User, **given: Any) -> DataSet:
 def indicators(*, user: User) -> list[dict[str, Any]]:
     """The catalogue of indicators."""
     return selectors.indicator_catalogue()
+
+
+@action("data.symbols", gives=KnownSymbols, permission=READ, cost=LOOK)
+def symbols(*, user: User) -> KnownSymbols:
+    """The symbols that can be tested without a network, and in which bars. Providers such as Yahoo have more."""
+    return selectors.symbols_known(user=user)
 
 
 @listing(

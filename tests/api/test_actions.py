@@ -3,46 +3,48 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 from pydantic import BaseModel
 from rest_framework.serializers import BaseSerializer
 
 from actions import Action, Permission, Target, action, catalogue
-from auth_api.permissions import action_of
+from auth_api.management.commands.actions import done_at
 
-METHODS = ("get", "post", "put", "patch", "delete")
 # What tells of the server itself and not of a user.
-OF_THE_SERVER = re.compile(r"api/(health|schema|docs|\()|\^api/")
+OF_THE_SERVER = re.compile(r"/(api/(health|schema|docs|\()|\^api/)")
 
 
-def doors(patterns: list[Any], before: str = "") -> list[tuple[str, str, Any]]:
+def views(patterns: list[Any], before: str = "/") -> list[tuple[str, str, Any]]:
     """Every method of every address below /api/, with its view."""
     found = []
     for entry in patterns:
         path = before + str(entry.pattern)
         if isinstance(entry, URLResolver):
-            found += doors(entry.url_patterns, path)
-        elif isinstance(entry, URLPattern) and path.startswith(("api/", "^api/")) and not OF_THE_SERVER.match(path):
+            found += views(entry.url_patterns, path)
+        elif isinstance(entry, URLPattern) and path.startswith("/api/") and not OF_THE_SERVER.match(path):
             view = entry.callback.view_class  # type: ignore[attr-defined]
-            found += [(path, method, view) for method in METHODS if hasattr(view, method)]
+            found += [(path, m, view) for m in ("GET", "POST", "PATCH", "PUT", "DELETE") if hasattr(view, m.lower())]
     return found
 
 
-DOORS = doors(get_resolver().url_patterns)
+VIEWS = views(get_resolver().url_patterns)
+DOORS = list(done_at())
 
 
-@pytest.mark.parametrize(("path", "method", "view"), DOORS, ids=[f"{method} {path}" for path, method, _ in DOORS])
-def test_every_door_does_an_action(path: str, method: str, view: Any) -> None:
-    assert action_of(view, method.upper()) in catalogue().values()
+def test_every_door_does_an_action_and_every_action_has_a_door() -> None:
+    assert [(path, method) for path, method, _ in DOORS] == [(path, method) for path, method, _ in VIEWS]
+    assert all(done is catalogue()[done.name] for _, _, done in DOORS)
+    assert {done.name for _, _, done in DOORS} == set(catalogue())
 
 
-def test_every_action_has_a_door() -> None:
-    assert {one.name for one in catalogue().values()} == {
-        found.name for _, method, view in DOORS if (found := action_of(view, method.upper()))
-    }
+def test_the_document_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("actions")
+    assert capsys.readouterr().out in Path("docs/actions.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("one", catalogue().values(), ids=lambda one: one.name)
@@ -60,15 +62,10 @@ def test_only_what_makes_an_account_or_a_token_is_open() -> None:
 
 def test_what_only_looks_is_asked_for_with_get_and_what_writes_is_not() -> None:
     """But for what is asked with more than fits into an address, or makes nothing that stays."""
-    asked = {
-        found.name: method
-        for _, method, view in DOORS
-        if (found := action_of(view, method.upper())) and found.permission is Permission.READ and method != "get"
-    }
-    assert set(asked) == {"canonical.validate", "code.validate", "backtests.validate_config", "datasets.preview"}
-    for _, method, view in DOORS:
-        found = action_of(view, method.upper())
-        assert method != "get" or (found and (found.permission is Permission.READ or found.name == "account.refresh"))
+    asked = {done.name for _, method, done in DOORS if done.permission is Permission.READ and method != "GET"}
+    assert asked == {"canonical.validate", "code.validate", "backtests.validate_config", "datasets.preview"}
+    looked = {done.name for _, method, done in DOORS if done.permission is not Permission.READ and method == "GET"}
+    assert looked == {"account.refresh"}
 
 
 def test_a_name_stands_for_one_action() -> None:
