@@ -9,6 +9,7 @@ from actions import Cost, Permission, action
 from auth_api.models import User
 from chat_api import serializers, services
 from chat_api.intents import web
+from chat_api.outcomes import Research
 from chat_api.talk import Event
 
 
@@ -27,10 +28,10 @@ def say(*, user: User, **given: Any) -> Iterator[Event]:
 @action(
     "web.research",
     takes=serializers.ResearchRequest,
-    gives=serializers.ResearchSerializer,
+    gives=Research,
     permission=Permission.RUN,
     cost=Cost.MODEL,
 )
-def research(*, user: User, **given: Any) -> dict[str, Any]:
+def research(*, user: User, **given: Any) -> Research:
     """Search the web through SearxNG; with a model, an answer that cites what was found."""
     return web.research(user=user, **given)
