@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
+METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
+
 
 def action_of(view: Any, method: str) -> Action | None:
     """Return the action that a view does in answer to a method of HTTP; None where it does none."""
@@ -20,10 +22,11 @@ def action_of(view: Any, method: str) -> Action | None:
 
 
 class MayDo(BasePermission):
-    """Lets everybody do what is open, and users the rest."""
+    """Lets everybody do what is open, and users the rest. Of a method that a view does not have, those are told who may do what it has."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         wanted = action_of(view, request.method or "")
-        if wanted and wanted.permission is Permission.OPEN:
+        asked = [wanted] if wanted else [one for method in METHODS if (one := action_of(view, method))]
+        if asked and all(one.permission is Permission.OPEN for one in asked):
             return True
         return bool(request.user and request.user.is_authenticated)

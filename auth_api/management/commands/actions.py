@@ -28,7 +28,7 @@ def done_at() -> Iterator[tuple[str, str, Any]]:
     """Yield address, method and action of every door of the API."""
     from django.urls import get_resolver
 
-    from auth_api.permissions import action_of
+    from auth_api.permissions import METHODS, action_of
 
     patterns = [("", entry) for entry in reversed(get_resolver().url_patterns)]
     while patterns:
@@ -38,6 +38,6 @@ def done_at() -> Iterator[tuple[str, str, Any]]:
             patterns += [(path, one) for one in reversed(entry.url_patterns)]
             continue
         view = getattr(entry.callback, "view_class", None)
-        for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):
+        for method in METHODS:
             if done := action_of(view, method):
                 yield f"/{path}", method, done
