@@ -20,23 +20,22 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back
-from Backtest.code_check import streams
-from Backtest.code_generator import GeneratedCode, generate_code
+from Backtest.code.check import streams
+from Backtest.code.generator import GeneratedCode, generate_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.quality import gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
-from Backtest.describe import bars_of
+from Backtest.decision.judge import time_mask
+from Backtest.decision.prepared import Prepared
+from Backtest.decision.replay import exit_reasons
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
-from Backtest.judge import time_mask
 from Backtest.kernel.figures import cautions
+from Backtest.market.sessions import Session
+from Backtest.market.timeframes import bars_of, in_words, is_intraday
 from Backtest.meaning.words import dollars, plain
-from Backtest.prepared import Prepared
-from Backtest.replay import exit_reasons
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
 from Backtest.sandbox.audit import backtesting_stats
-from Backtest.sessions import Session
-from Backtest.timeframes import in_words, is_intraday
 
 # How backtesting.py and generated code say that an order was not placed; the bar is a row of the prices.
 _LACKING = re.compile(

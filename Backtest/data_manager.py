@@ -12,10 +12,10 @@ import pandas as pd
 from Backtest.canonical import ALL_HISTORY, CanonicalStrategy
 from Backtest.data.bundled import BundledProvider
 from Backtest.data.prices import PriceData, PriceRequest, Provider, in_zone
+from Backtest.decision.series import compute_indicators
 from Backtest.diagnostics import load_indicators
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
-from Backtest.series import compute_indicators
-from Backtest.timeframes import in_words, is_intraday, seconds
+from Backtest.market.timeframes import in_words, is_intraday, seconds
 
 
 class DataManager:

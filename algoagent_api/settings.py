@@ -219,7 +219,7 @@ SPECTACULAR_SETTINGS = {
         "ValidationStatus": "strategy_api.models.StrategyValidation.Status",
         "Side": ["long", "short"],
         "PositionSide": "trading.models.Side",
-        "Timeframe": "Backtest.timeframes.TIMEFRAMES",
+        "Timeframe": "Backtest.market.timeframes.TIMEFRAMES",
         "AnsweredBy": ["rules", "model"],
         "CodeWriter": ["template", "model"],
     },

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from Backtest.canonical import CanonicalStrategy
 from backtest_api.models import BacktestRun
-from Strategy.assumed import told, value_at
+from Strategy.changes.assumed import told, value_at
 
 if TYPE_CHECKING:
     from Strategy.reading.text.draft import Assumption

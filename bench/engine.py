@@ -51,7 +51,7 @@ def drawn(bars: int) -> pd.DataFrame:
 
 @cache
 def strategy() -> Any:
-    from Strategy.text_parser import parse_strategy
+    from Strategy.reading.parser import parse_strategy
 
     return parse_strategy(SENTENCE).require()
 

@@ -14,8 +14,8 @@ from Backtest.errors import AlgoAgentError, InvalidInput
 from chat_api.intents import INTENTS
 from chat_api.talk import HELP, Event, Talk
 from data_api.selectors import uploaded_symbols
-from Strategy.conversation import Exchange
-from Strategy.intents import wanted
+from Strategy.talk.conversation import Exchange
+from Strategy.talk.intents import wanted
 from strategy_api import services as strategies
 from strategy_api.models import ConversationMemory
 

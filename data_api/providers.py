@@ -11,7 +11,7 @@ from auth_api.models import User
 from Backtest.data import Provider
 from Backtest.data.uploaded import Upload, UploadedProvider
 from Backtest.data_manager import DataManager
-from Backtest.timeframes import seconds
+from Backtest.market.timeframes import seconds
 from data_api.models import DataSet
 from data_api.sources import NAMES, provider_of
 

@@ -21,9 +21,9 @@ from Backtest.data.importing.symbols import EACH
 from Backtest.data.quality import quality_report
 from Backtest.data_manager import add_indicators, last_period
 from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
-from Backtest.places import Places
-from Backtest.timeframes import is_intraday
-from Backtest.whole_files import write_whole
+from Backtest.machine.places import Places
+from Backtest.machine.whole_files import write_whole
+from Backtest.market.timeframes import is_intraday
 from data_api.models import DataSet
 from data_api.providers import get_data_manager
 

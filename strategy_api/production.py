@@ -21,14 +21,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auth_api.models import User
 from Backtest.canonical import CanonicalStrategy, history_bars
-from Backtest.code_check import check_code
-from Backtest.code_generator import generate_code, safe_slug
+from Backtest.code.check import check_code
+from Backtest.code.generator import generate_code, safe_slug
 from Backtest.data import PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Conflict, DataError, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
-from Backtest.places import asker, no_later_than
+from Backtest.machine.places import asker, no_later_than
 from data_api.providers import get_data_manager
-from Strategy.other_bars import on_bars
+from Strategy.changes.other_bars import on_bars
 from strategy_api import lifecycle
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Deployment, Strategy
@@ -217,7 +217,7 @@ def _lookahead(
     sandbox: Runner | None = None,
     tick: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Any]:
-    from Backtest import lookahead
+    from Backtest.verification import lookahead
 
     try:
         report = lookahead.check_lookahead(

@@ -19,12 +19,12 @@ from Backtest.canonical.indicators import Indicator, IndicatorBase, fill_id, mea
 from Backtest.canonical.risk import Execution, Risk, RiskPercent, RiskReward
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.indicators.listed import listed
-from Backtest.instruments import is_crypto, traded_unit
+from Backtest.market.instruments import is_crypto, traded_unit
+from Backtest.market.timeframes import Timeframe, in_words, seconds
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
 from Backtest.meaning.model import Model, Number, Positive, Side, depth, walk
 from Backtest.meaning.operands import IndicatorRef
-from Backtest.timeframes import Timeframe, in_words, seconds
 
 SCHEMA_VERSION: Literal["1"] = "1"
 MAX_INDICATORS = 32

@@ -10,8 +10,8 @@ import pandas as pd
 
 from Backtest.data.prices import PriceData, PriceRequest, until
 from Backtest.errors import DataError
-from Backtest.sessions import resample
-from Backtest.timeframes import in_words, seconds
+from Backtest.market.sessions import resample
+from Backtest.market.timeframes import in_words, seconds
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy
+from Backtest.decision.series import Floats, compute_on, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, figures, order_book
@@ -18,9 +19,8 @@ from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
-from Backtest.priority import aside
-from Backtest.series import Floats, compute_on, input_columns
-from Backtest.sessions import coarser, with_sessions
+from Backtest.machine.priority import aside
+from Backtest.market.sessions import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
@@ -88,7 +88,7 @@ class Kernel:
 
     Args:
         frame: OHLCV prices, as in Backtest.data.
-        varied: the paths (Backtest.parameters) of the numbers each parameter set gives.
+        varied: the paths (Backtest.code.parameters) of the numbers each parameter set gives.
         threads: how many threads share the parameter sets of a sweep.
         first: the first bar on which rules may be judged; those before it only warm the indicators up.
         target_first: of a stop and a target in one bar the target is hit first, the better of the paths the bar allows;

@@ -24,8 +24,8 @@ from Backtest.canonical import (
     make_indicator,
     used_indicators,
 )
+from Backtest.decision.judge import Mask, time_mask
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.judge import Mask, time_mask
 from Backtest.kernel import broker, masks
 from Backtest.meaning import core
 

@@ -5,7 +5,7 @@ decisions: orders, cancellations, closings and changes of levels, each with its 
 follows them; what the code's own engine believed has to be the same to the last bit, or the run fails.
 
 What cannot be known from out here is why something was decided: code that looks ahead in the prices it was given decides what
-is possible, and is caught by other means (Backtest/lookahead.py).
+is possible, and is caught by other means (Backtest/verification/lookahead.py).
 """
 
 from __future__ import annotations

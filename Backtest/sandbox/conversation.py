@@ -18,11 +18,11 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
-from Backtest.places import asker
+from Backtest.machine.places import asker
+from Backtest.market.sessions import with_periods
 from Backtest.sandbox.audit import AT_OPEN, DECISION, TRADE_COLUMNS, most_decisions
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import CodeFailed, Floats, SandboxJob, Trace
-from Backtest.sessions import with_periods
 
 TICK_S = 0.25
 SHORT_S = 0.5  # a job that takes longer gives way to others

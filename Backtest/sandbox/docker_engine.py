@@ -26,10 +26,10 @@ import docker.errors
 from docker.types import LogConfig, Ulimit
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.machine.owners import is_gone, own_name
 from Backtest.sandbox import runtime
 from Backtest.sandbox.interpreters import START_S, WORKER, Ending, Usage, books_of, receive
 from Backtest.sandbox.job import Limits, SandboxJob
-from Backtest.sandbox.owners import is_gone, own_name
 from Backtest.sandbox.pool import InterpreterSandbox
 from Backtest.sandbox.seccomp import program
 

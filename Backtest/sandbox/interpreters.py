@@ -63,7 +63,7 @@ class Interpreter(Protocol):
         """None where it cannot be seen from outside."""
 
     def give_way(self) -> None:
-        """Let others go before it from now on: its job takes long. See `Backtest.priority`."""
+        """Let others go before it from now on: its job takes long. See `Backtest.machine.priority`."""
 
     def container(self) -> dict[str, str]:
         """Return name and image where it runs in a container."""

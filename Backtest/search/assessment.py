@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from Backtest.code.parameters import with_values
 from Backtest.errors import InvalidInput
 from Backtest.kernel import Kernel
-from Backtest.parameters import with_values
 from Backtest.search.objective import Objective
 from Backtest.search.ranges import ranges
 from Backtest.search.space import Floats, Ints

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.backtesting_adapter import BacktestResult
 from Backtest.canonical import CanonicalStrategy
+from Backtest.code.parameters import with_values
 from Backtest.data import PriceData
 from Backtest.errors import DataError, ExecutionError, InvalidInput
 from Backtest.kernel import NAMES, Kernel
 from Backtest.kernel.figures import DURATIONS
-from Backtest.parameters import with_values
 from Backtest.search.assessment import Earlier, assess
 from Backtest.search.objective import Objective, pareto_front
 from Backtest.search.space import MOST, Floats, Ints, Range, Space

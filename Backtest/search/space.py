@@ -14,9 +14,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import generate_code
+from Backtest.code.generator import generate_code
+from Backtest.code.parameters import bounds, is_whole, numbers, resolve, with_values
 from Backtest.errors import InvalidInput, StrategyError
-from Backtest.parameters import bounds, is_whole, numbers, resolve, with_values
 
 MOST = 10_000_000
 MOST_VALUES = 100_000

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from Backtest.canonical import CONDITIONS, AnyCondition, CanonicalStrategy, Cross, looks_back, tag
+from Backtest.decision.judge import Bars, evaluate
+from Backtest.decision.series import compute_indicators
 from Backtest.diagnostics import diagnose
-from Backtest.judge import Bars, evaluate
 from Backtest.kernel import Kernel
 from Backtest.kernel.masks import mask_of, run_program
 from Backtest.meaning.core import Comparison, Statement
-from Backtest.series import compute_indicators
 from Strategy.text_parser import parse_strategy
 from tests.random_strategies import frames, strategies
 

@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.machine.owners import is_gone, own_name
 from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox, SandboxJob, choose_sandbox
-from Backtest.sandbox.owners import is_gone, own_name
 from Backtest.sandbox.process import FolderInterpreter
 from Backtest.sandbox.process import _Origin as origin
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from Backtest.sessions import Session, coarser, resample
+from Backtest.market.sessions import Session, coarser, resample
 from tests.Backtest.test_figures import fx_hours, session, weekdays
 
 

@@ -19,9 +19,9 @@ from pydantic_ai.models.test import TestModel
 from pytest_socket import SocketConnectBlockedError
 
 from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable, NotFound
-from Strategy import llm
-from Strategy.llm import LanguageModels
-from Strategy.model_calls import CallRecord, ModelConfig, ModelTool, NoLedger, Question, Turn
+from Strategy.models import llm
+from Strategy.models.calls import CallRecord, ModelConfig, ModelTool, NoLedger, Question, Turn
+from Strategy.models.llm import LanguageModels
 from tests.model_server import Asked, ModelServer, Reply, model_server
 
 NAMES = {

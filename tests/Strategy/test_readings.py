@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from Strategy.readings import first_differences
+from Strategy.reading.two_ways import first_differences
 from Strategy.text_parser import parse_strategy
 
 

@@ -1,0 +1,1 @@
+"""Strategies on pages of the web: found, fetched and read within limits."""
