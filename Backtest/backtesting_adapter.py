@@ -20,22 +20,16 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back
-from Backtest.code.check import streams
-from Backtest.code.generator import GeneratedCode, generate_code
-from Backtest.data import PriceData, PriceRequest
-from Backtest.data.quality import gap_notes, spike_notes, split_suspects
+from Backtest.code import GeneratedCode, generate_code, streams
+from Backtest.data import PriceData, PriceRequest, gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
-from Backtest.decision.judge import time_mask
-from Backtest.decision.prepared import Prepared
-from Backtest.decision.replay import exit_reasons
+from Backtest.decision import Prepared, exit_reasons, time_mask
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
 from Backtest.kernel.figures import cautions
-from Backtest.market.sessions import Session
-from Backtest.market.timeframes import bars_of, in_words, is_intraday
-from Backtest.meaning.words import dollars, plain
-from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
-from Backtest.sandbox.audit import backtesting_stats
+from Backtest.market import Session, bars_of, in_words, is_intraday
+from Backtest.meaning import dollars, plain
+from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult, backtesting_stats
 
 # How backtesting.py and generated code say that an order was not placed; the bar is a row of the prices.
 _LACKING = re.compile(

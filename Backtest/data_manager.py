@@ -10,12 +10,11 @@ from typing import Any
 import pandas as pd
 
 from Backtest.canonical import ALL_HISTORY, CanonicalStrategy
-from Backtest.data.bundled import BundledProvider
-from Backtest.data.prices import PriceData, PriceRequest, Provider, in_zone
-from Backtest.decision.series import compute_indicators
+from Backtest.data import BundledProvider, PriceData, PriceRequest, Provider, in_zone
+from Backtest.decision import compute_indicators
 from Backtest.diagnostics import load_indicators
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
-from Backtest.market.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 
 
 class DataManager:

@@ -13,8 +13,7 @@ from typing import Literal
 
 from Backtest.backtesting_adapter import BacktestResult, engine_settings, run_code
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code.check import check_code
-from Backtest.code.prompts import as_data, render
+from Backtest.code import as_data, check_code, render
 from Backtest.data import PriceData
 from Backtest.errors import ExecutionError
 from Backtest.sandbox import EngineSettings, Limits, Sandbox

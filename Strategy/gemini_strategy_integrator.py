@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code.prompts import as_data, render
+from Backtest.code import as_data, render
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import BudgetExceeded, Diagnostic, ModelUnavailable, StrategyError
-from Strategy.changes.edits import Operation, Patch, patched
-from Strategy.models import PROMPTS
-from Strategy.models.calls import Ledger, NoLedger, Question
-from Strategy.models.grounding import LeftOut, Quote, complaints, parts
-from Strategy.reading.parser import ParseResult, parse_strategy
-from Strategy.reading.text.draft import Assumption
+from Strategy.changes import Operation, Patch, patched
+from Strategy.models import PROMPTS, Ledger, NoLedger, Question
+from Strategy.reading import Assumption, LeftOut, ParseResult, Quote, complaints, parse_strategy, parts
 from Strategy.strategy_validator import Recommendation
 
 if TYPE_CHECKING:

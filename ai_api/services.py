@@ -15,7 +15,7 @@ from ai_api import selectors
 from ai_api.models import BudgetDay, CachedAnswer, ModelCall
 from auth_api.models import User
 from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable
-from Strategy.models.calls import CallRecord, ModelConfig
+from Strategy.models import CallRecord, ModelConfig
 
 if TYPE_CHECKING:
     from Strategy.models.llm import LanguageModels

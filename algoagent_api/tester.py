@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from auth_api.models import User
     from backtest_api.models import BacktestRun
-    from Strategy.reading.parser import ParseResult
+    from Strategy.reading import ParseResult
 
 HELP = """Write a strategy: a sentence, numbered steps (end them with an empty line) or the URL of a page.
   :symbol GOOG     the symbol to test on            :from 2005-01-01   the first day
@@ -63,7 +63,7 @@ class Tester:
 
     def read(self, text: str) -> ParseResult:
         """Parse a strategy, fetched first where the text is a URL."""
-        from Strategy.reading.text.lexer import MAX_LENGTH
+        from Strategy.reading import MAX_LENGTH
         from Strategy.web.text import fetch_text
         from strategy_api.services import understand
 
@@ -156,7 +156,7 @@ class Tester:
             self._run("")
 
     def _day(self, argument: str) -> date | None:
-        from Backtest.market.days import day_of
+        from Backtest.market import day_of
 
         try:
             return day_of(argument) if argument else None
@@ -200,7 +200,7 @@ class Tester:
     def _code(self, argument: str) -> None:
         from rich.syntax import Syntax
 
-        from Backtest.code.generator import generate_code
+        from Backtest.code import generate_code
 
         if self.parsed is None:
             raise self._bad("There is no strategy yet: write one first")
@@ -225,7 +225,7 @@ class Tester:
         self.console.print(f"written to {path.resolve()}", markup=False)
 
     def _import(self, argument: str) -> None:
-        from Backtest.market.timeframes import bars_of
+        from Backtest.market import bars_of
         from data_api.services import dataset_file_content, dataset_upload, import_choices
 
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 
 from Backtest.errors import AlgoAgentError, InvalidInput
-from Backtest.market.days import day_of
+from Backtest.market import day_of
 
 if TYPE_CHECKING:
     from auth_api.models import User

@@ -16,10 +16,10 @@ from django.template.loader import render_to_string
 from django.utils.text import slugify
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.data.quality import doubts
+from Backtest.data import doubts
 from Backtest.diagnostics import load_canonical
 from Backtest.kernel.definitions import DEFINITIONS, NOTATION, Definition, label
-from Backtest.market.timeframes import bars_of, is_intraday
+from Backtest.market import bars_of, is_intraday
 from Backtest.sandbox import EngineSettings
 from Backtest.search.ranges import RANGED
 from Backtest.statistics.equity import Drawdown, drawdowns, holding_curve, holding_figures, yearly_returns

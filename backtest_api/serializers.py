@@ -10,8 +10,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from auth_api.requests import RequestSerializer, TextOrNumberField
-from Backtest.machine.whole_files import LEFT
-from Backtest.market.timeframes import Timeframe
+from Backtest.machine import LEFT
+from Backtest.market import Timeframe
 from Backtest.search.ranges import RANGED
 from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestJob, BacktestRun

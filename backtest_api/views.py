@@ -22,8 +22,8 @@ from auth_api.pagination import RowPagination
 from auth_api.request_user import user_of
 from auth_api.requests import APIView, GenericAPIView, JSONErrors, ListAPIView, RequestSerializer
 from Backtest.errors import InvalidInput
-from Backtest.machine.places import Bound
-from Backtest.market.timeframes import TIMEFRAMES
+from Backtest.machine import Bound
+from Backtest.market import TIMEFRAMES
 from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.tasks import ring

@@ -14,8 +14,7 @@ from Backtest.errors import AlgoAgentError, InvalidInput
 from chat_api.intents import INTENTS
 from chat_api.talk import HELP, Event, Talk
 from data_api.selectors import uploaded_symbols
-from Strategy.talk.conversation import Exchange
-from Strategy.talk.intents import wanted
+from Strategy.talk import Exchange, wanted
 from strategy_api import services as strategies
 from strategy_api.models import ConversationMemory
 

@@ -11,7 +11,7 @@ from auth_api.models import User
 from Backtest.errors import StrategyError
 from backtest_api import selectors as runs
 from backtest_api.models import BacktestRun
-from Strategy.talk.conversation import Exchange
+from Strategy.talk import Exchange
 from strategy_api.models import Strategy
 
 HELP = (

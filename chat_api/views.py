@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from auth_api.request_user import asker_of, user_of
 from auth_api.requests import TURNS, APIView
 from Backtest.errors import TooBusy
-from Backtest.machine.places import Asker, in_turn, working_for
+from Backtest.machine import Asker, in_turn, working_for
 from backtest_api.views import EventStream, StreamingView
 from chat_api import serializers, services
 from chat_api.intents.web import research

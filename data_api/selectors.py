@@ -9,8 +9,8 @@ import pandas as pd
 from django.db.models import QuerySet
 
 from auth_api.models import User
-from Backtest.data.importing.shown import shown_bar
-from Backtest.data.uploaded import UploadedProvider
+from Backtest.data import UploadedProvider
+from Backtest.data.importing import shown_bar
 from Backtest.errors import NotFound
 from Backtest.indicators import REGISTRY
 from data_api.models import DataSet

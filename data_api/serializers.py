@@ -13,7 +13,7 @@ from rest_framework import serializers
 from auth_api.requests import RequestSerializer
 from Backtest.data.importing import ImportChoices, Question, Understood
 from Backtest.errors import TooLarge
-from Backtest.market.timeframes import Timeframe
+from Backtest.market import Timeframe
 from data_api.models import DataSet
 from data_api.selectors import dataset_preview
 

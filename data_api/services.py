@@ -15,15 +15,12 @@ from django.conf import settings
 from django.db import transaction
 
 from auth_api.models import User
-from Backtest.data import PriceData, PriceRequest
-from Backtest.data.importing import ImportChoices, ReadingLimits, Understood, read_each_limited, read_limited
-from Backtest.data.importing.symbols import EACH
-from Backtest.data.quality import quality_report
+from Backtest.data import PriceData, PriceRequest, quality_report
+from Backtest.data.importing import EACH, ImportChoices, ReadingLimits, Understood, read_each_limited, read_limited
 from Backtest.data_manager import add_indicators, last_period
 from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
-from Backtest.machine.places import Places
-from Backtest.machine.whole_files import write_whole
-from Backtest.market.timeframes import is_intraday
+from Backtest.machine import Places, write_whole
+from Backtest.market import is_intraday
 from data_api.models import DataSet
 from data_api.providers import get_data_manager
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from auth_api.request_user import user_of
 from auth_api.requests import APIView, ListAPIView
-from Backtest.market.timeframes import TIMEFRAMES
+from Backtest.market import TIMEFRAMES
 from data_api import selectors, serializers, services
 from data_api.models import DataSet
 

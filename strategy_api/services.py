@@ -17,9 +17,8 @@ from django.utils.timezone import now
 
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
-from Backtest.canonical import CanonicalStrategy
-from Backtest.canonical.changes import changes
-from Backtest.code.generator import GeneratedCode, generate_code, write_code
+from Backtest.canonical import CanonicalStrategy, changes
+from Backtest.code import GeneratedCode, generate_code, write_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.diagnostics import Loaded, load_canonical
 from Backtest.errors import (
@@ -37,13 +36,12 @@ from Backtest.errors import (
 )
 from data_api.providers import get_data_manager
 from data_api.selectors import uploaded_symbols
-from Strategy.changes.assumed import still_true
+from Strategy.changes import still_true
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
-from Strategy.models.calls import Question
-from Strategy.reading.older_shape import assumptions_in
-from Strategy.reading.parser import ParseResult, parse_strategy
+from Strategy.models import Question
+from Strategy.reading import ParseResult, assumptions_in, parse_strategy
 from Strategy.strategy_validator import StrategyValidator, recommend
-from Strategy.talk.templates import TEMPLATES, template_text
+from Strategy.talk import TEMPLATES, template_text
 from Strategy.web.text import Address, fetch_text, is_public
 from strategy_api import lifecycle, trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
@@ -206,7 +204,7 @@ def alternatives_of(*, user: User, analysis: Analysis) -> list[dict[str, Any]]:
     A reading that trades the same on the strategy's own prices (GOOG's, where it names no symbol) is none.
     """
     from Backtest.backtesting_adapter import run_backtest_from_canonical
-    from Strategy.reading.two_ways import first_difference
+    from Strategy.reading import first_difference
 
     taken, other = analysis.parsed.strategy, analysis.other
     if taken is None or other is None:

@@ -47,7 +47,7 @@ def daily_returns(result: BacktestResult) -> Any:
     """
     import pandas as pd
 
-    from Backtest.market.sessions import Session
+    from Backtest.market import Session
 
     index, first = pd.DatetimeIndex(result.prices.frame.index), result.prices.first
     last = Session.of(index).last_bars(index)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from auth_api.request_user import user_of
 from auth_api.requests import APIView, GenericAPIView, ListAPIView
 from Backtest.canonical import json_schema
-from Strategy.talk.templates import TEMPLATES
+from Strategy.talk import TEMPLATES
 from strategy_api import selectors, serializers, services
 from strategy_api.models import ConversationMemory, Strategy, StrategyVersion
 

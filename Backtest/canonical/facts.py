@@ -10,7 +10,7 @@ from Backtest.canonical.indicators import IndicatorBase, make_indicator
 from Backtest.canonical.risk import AtrLevel
 from Backtest.canonical.strategy import CanonicalStrategy
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.market.timeframes import seconds
+from Backtest.market import seconds
 from Backtest.meaning.conditions import BarsHeld
 from Backtest.meaning.operands import IndicatorRef
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, create_model
 
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.market.timeframes import TIMEFRAMES, Timeframe, is_intraday
+from Backtest.market import TIMEFRAMES, Timeframe, is_intraday
 from Backtest.meaning.model import Identifier, Model
 
 

@@ -17,10 +17,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from Backtest.canonical.indicators import Indicator, IndicatorBase, fill_id, meant
 from Backtest.canonical.risk import Execution, Risk, RiskPercent, RiskReward
-from Backtest.indicators import PRICE_COLUMNS
-from Backtest.indicators.listed import listed
-from Backtest.market.instruments import is_crypto, traded_unit
-from Backtest.market.timeframes import Timeframe, in_words, seconds
+from Backtest.indicators import PRICE_COLUMNS, listed
+from Backtest.market import Timeframe, in_words, is_crypto, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
 from Backtest.meaning.model import Model, Number, Positive, Side, depth, walk

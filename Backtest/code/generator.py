@@ -27,7 +27,7 @@ from Backtest.code.expressions import LINE, Expressions, call, join, number, ret
 from Backtest.code.orders import Orders
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
-from Backtest.machine.whole_files import write_whole
+from Backtest.machine import write_whole
 
 
 @dataclass

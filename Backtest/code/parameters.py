@@ -23,8 +23,7 @@ from Backtest.canonical import (
 from Backtest.code.generator import generate_code
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import InvalidInput, StrategyError
-from Backtest.indicators import REGISTRY
-from Backtest.indicators.indicator_registry import Param
+from Backtest.indicators import REGISTRY, Param
 
 # Prices are scaled by the unit, so it is not a number to search over.
 _FIXED = {"execution.fractional_unit"}

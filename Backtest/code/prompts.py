@@ -14,7 +14,7 @@ from string import Template
 from Backtest.code.check import MODULES
 from Backtest.code.generator import HELPERS
 from Backtest.indicators import REGISTRY
-from Backtest.market.timeframes import TIMEFRAMES
+from Backtest.market import TIMEFRAMES
 
 
 @cache

@@ -12,8 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from Backtest.market.sessions import NEW_YORK, VENUES, Session, calendar_of
-from Backtest.market.timeframes import is_intraday, seconds
+from Backtest.market import NEW_YORK, VENUES, Session, calendar_of, is_intraday, seconds
 
 Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]

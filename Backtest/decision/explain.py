@@ -15,9 +15,9 @@ from Backtest.decision.judge import Truth, evaluate, operand_values
 from Backtest.decision.prepared import Prepared
 from Backtest.decision.replay import Replay, TradeRow
 from Backtest.errors import DataError
-from Backtest.market.timeframes import bars_of, is_intraday, seconds
+from Backtest.market import bars_of, is_intraday, seconds
+from Backtest.meaning import spaced
 from Backtest.meaning.core import Clock, Comparison, PositionTest
-from Backtest.meaning.words import spaced
 
 
 class Explainer(Replay):

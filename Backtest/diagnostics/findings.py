@@ -23,7 +23,7 @@ from Backtest.canonical import (
 from Backtest.diagnostics.satisfiability import always, is_price_and_number, never
 from Backtest.errors import Diagnostic
 from Backtest.indicators import REGISTRY
-from Backtest.market.timeframes import in_words, is_intraday
+from Backtest.market import in_words, is_intraday
 from Backtest.meaning.core import Comparison
 
 _error, _warning = partial(Diagnostic, "error"), partial(Diagnostic, "warning")

@@ -13,9 +13,8 @@ from pydantic import ValidationError
 
 from Backtest.canonical import CONDITIONS, LEVELS, MAX_DEPTH, OPERANDS, SECOND_NAMES, SIZES, CanonicalStrategy, tag
 from Backtest.errors import Diagnostic
-from Backtest.indicators import REGISTRY, indicator_name, spoken_names
-from Backtest.indicators.listed import LENGTHS, fields_of, nearest
-from Backtest.market.timeframes import TIMEFRAMES, meant_timeframe
+from Backtest.indicators import LENGTHS, REGISTRY, fields_of, indicator_name, nearest, spoken_names
+from Backtest.market import TIMEFRAMES, meant_timeframe
 
 DEEPEST = 6 * MAX_DEPTH  # parts of a path; a condition adds up to four
 _error = partial(Diagnostic, "error")

@@ -25,8 +25,7 @@ from Backtest.canonical import (
     Value,
 )
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.meaning import core
-from Backtest.meaning.operands import back
+from Backtest.meaning import back, core
 
 _MOST_ALTERNATIVES = 256
 _MOST_STEPS = 8  # of a rising or falling series; further ones are left out, which is sound

@@ -3,6 +3,8 @@
 numba keeps what it compiled on disk, one file a function, and looks at the source of that function alone: a function
 compiled together with an older one it calls would stay. So the cache has a folder for each state of these sources. What lies in it
 is run, so it is one that nobody else can write to.
+
+`figures.py`, `definitions.py` and `order_book.py`, which both engines share, are imported by their own names.
 """
 
 import hashlib

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.decision.series import Floats, compute_on, input_columns
+from Backtest.decision import Floats, compute_on, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, figures, order_book
@@ -19,8 +19,8 @@ from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, Number, Row, Wanted, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
-from Backtest.machine.priority import aside
-from Backtest.market.sessions import coarser, with_sessions
+from Backtest.machine import aside
+from Backtest.market import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024

@@ -24,7 +24,7 @@ from Backtest.canonical import (
     make_indicator,
     used_indicators,
 )
-from Backtest.decision.judge import Mask, time_mask
+from Backtest.decision import Mask, time_mask
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, masks
 from Backtest.meaning import core

@@ -26,7 +26,7 @@ import docker.errors
 from docker.types import LogConfig, Ulimit
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
-from Backtest.machine.owners import is_gone, own_name
+from Backtest.machine import is_gone, own_name
 from Backtest.sandbox import runtime
 from Backtest.sandbox.interpreters import START_S, WORKER, Ending, Usage, books_of, receive
 from Backtest.sandbox.job import Limits, SandboxJob

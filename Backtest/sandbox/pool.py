@@ -18,8 +18,7 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
-from Backtest.machine.places import Often, Places, asker, elsewhere
-from Backtest.machine.priority import give_way
+from Backtest.machine import Often, Places, asker, elsewhere, give_way
 from Backtest.sandbox.audit import Claim, Forged, settle
 from Backtest.sandbox.audit import warm_up as warm_up_audit
 from Backtest.sandbox.conversation import Inbox, Message, clean, failure_of, order_of, trace_of, used_by

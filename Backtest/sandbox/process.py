@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from Backtest.errors import SandboxUnavailable
-from Backtest.machine.priority import give_way
+from Backtest.machine import give_way
 from Backtest.sandbox.interpreters import (
     START_S,
     WORKER,

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code.generator import generate_code
+from Backtest.code import generate_code
 from Backtest.code.parameters import bounds, is_whole, numbers, resolve, with_values
 from Backtest.errors import InvalidInput, StrategyError
 

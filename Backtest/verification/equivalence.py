@@ -12,11 +12,10 @@ import pandas as pd
 
 from Backtest.backtesting_adapter import api_trades, engine_settings
 from Backtest.canonical import CanonicalStrategy
-from Backtest.data import PriceData, PriceRequest
-from Backtest.data.bundled import SYMBOLS, BundledProvider
-from Backtest.decision.explain import Explainer
+from Backtest.data import SYMBOLS, BundledProvider, PriceData, PriceRequest
+from Backtest.decision import Explainer
 from Backtest.errors import DataError, ExecutionError
-from Backtest.market.timeframes import seconds
+from Backtest.market import seconds
 from Backtest.sandbox import Limits, Sandbox, SandboxJob, SandboxResult
 
 DRAWN, DRAWN_BARS = 20, 500

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from Backtest.canonical import CanonicalStrategy
-from Strategy.reading.text.draft import Assumption
+from Strategy.reading import Assumption
 
 _RULES = ("entry_rules", "exit_rules")
 Told = Mapping[str, str]

@@ -17,17 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import jsonpatch
 from pydantic import BaseModel, ConfigDict, Field
 
-from Backtest.canonical import CanonicalStrategy, Execution, Risk
-from Backtest.canonical.changes import changes
+from Backtest.canonical import CanonicalStrategy, Execution, Risk, changes
+from Backtest.code import as_data, render
 from Backtest.code.parameters import rename_indicator
-from Backtest.code.prompts import as_data, render
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import StrategyError
 from Backtest.indicators import REGISTRY
-from Strategy.models import PROMPTS
-from Strategy.models.calls import Ledger, Question
-from Strategy.models.grounding import numbers_in, numbers_of
-from Strategy.reading.parser import ParseResult, parse_strategy
+from Strategy.models import PROMPTS, Ledger, Question
+from Strategy.reading import ParseResult, numbers_in, numbers_of, parse_strategy
 from Strategy.words.indicator_words import TRUE_RANGE
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from Backtest.canonical import CanonicalStrategy, IndicatorBase
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic
 from Backtest.indicators import REGISTRY
-from Backtest.market.instruments import trading_days
-from Backtest.market.timeframes import TIMEFRAMES, Timeframe, in_words, is_intraday
-from Strategy.reading.parser import parse_strategy
+from Backtest.market import TIMEFRAMES, Timeframe, in_words, is_intraday, trading_days
+from Strategy.reading import parse_strategy
 
 _PARTS = {"indicators", "entry_rules", "exit_rules", "risk"}
 _EXAMPLE = "AAPL"  # whose trading hours are known

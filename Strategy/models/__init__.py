@@ -1,5 +1,12 @@
-"""Language models: asking them, what a call costs, and whether what they say is what a text says."""
+"""Language models: what is asked of them, what a call costs, and asking them.
+
+`llm.py`, the only file that knows a provider, is imported by its own name: its libraries take a second to import.
+"""
 
 from pathlib import Path
 
+from Strategy.models.calls import CallRecord, Ledger, ModelConfig, ModelTool, NoLedger, Question, Turn
+
 PROMPTS = Path(__file__).with_name("prompts")
+
+__all__ = ["PROMPTS", "CallRecord", "Ledger", "ModelConfig", "ModelTool", "NoLedger", "Question", "Turn"]

@@ -56,7 +56,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from Backtest.errors import AlgoAgentError, InvalidInput, ModelUnavailable
-from Backtest.machine.places import elsewhere
+from Backtest.machine import elsewhere
 from Strategy.models.calls import (
     Answer,
     CallRecord,

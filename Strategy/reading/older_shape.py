@@ -16,8 +16,8 @@ from typing import Any
 from Backtest.canonical import CanonicalStrategy, IndicatorBase, upgrade
 from Backtest.diagnostics import load_indicators
 from Backtest.errors import StrategyError
-from Backtest.indicators.indicator_registry import REGISTRY
-from Backtest.market.timeframes import TIMEFRAMES, in_words
+from Backtest.indicators import REGISTRY
+from Backtest.market import TIMEFRAMES, in_words
 from Strategy.reading.parser import ParseResult, parse_strategy
 from Strategy.reading.text.draft import Assumption
 

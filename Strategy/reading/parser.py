@@ -16,8 +16,7 @@ from pydantic import ValidationError
 from Backtest.canonical import MAX_NUMBER, CanonicalStrategy, Rule
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic, StrategyError, TooLarge
-from Backtest.market.instruments import CRYPTO_UNIT, is_crypto
-from Backtest.market.timeframes import Timeframe, in_words, is_intraday
+from Backtest.market import CRYPTO_UNIT, Timeframe, in_words, is_crypto, is_intraday
 from Strategy.reading.conditions.chart_frames import note_mixed_frames
 from Strategy.reading.rules.statements import Statements
 from Strategy.reading.settings.cost_grammar import settle_spread

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from Backtest.canonical import AnyCondition, CanonicalStrategy, Compare, Cross, IndicatorRef, walk
-from Backtest.decision.explain import Explainer
+from Backtest.decision import Explainer
 from Backtest.diagnostics import load_canonical
 
 MAX_BARS = 100_000

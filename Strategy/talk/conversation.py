@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from Strategy.models.calls import Turn
+from Strategy.models import Turn
 
 WINDOW = 8  # exchanges that are passed on word by word
 SUMMARY_CHARACTERS = 1500

@@ -9,9 +9,8 @@ from datetime import date
 from typing import Literal
 
 from Backtest.errors import InvalidInput
-from Backtest.market.days import day_of
-from Strategy.reading.parser import parse_strategy
-from Strategy.reading.text.own_symbols import in_capitals
+from Backtest.market import day_of
+from Strategy.reading import in_capitals, parse_strategy
 
 Intent = Literal[
     "create",

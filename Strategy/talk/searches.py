@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code.generator import generate_code
+from Backtest.code import generate_code
 from Backtest.code.parameters import no_number, numbers, resolve
 from Backtest.errors import InvalidInput, StrategyError
 

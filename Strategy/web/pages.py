@@ -9,8 +9,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from Backtest.errors import InvalidInput
-from Backtest.machine.limited import MOST_BYTES, Ended, TookTooLong, TookTooMuch, WorkLimits, begin_with, working
-from Strategy.reading.parser import parse_strategy
+from Backtest.machine import MOST_BYTES, Ended, TookTooLong, TookTooMuch, WorkLimits, begin_with, working
+from Strategy.reading import parse_strategy
 
 LIMITS = WorkLimits(memory_mb=512, cpu_s=10.0)
 MOST_PASSAGES, MOST_CHARACTERS = 5, 20_000  # of the strategies found, and of what is looked at in all

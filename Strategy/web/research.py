@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.canonical import Provenance
 from Backtest.errors import InvalidInput, ProviderError, StrategyError
-from Backtest.machine.places import elsewhere
+from Backtest.machine import elsewhere
 from Strategy.gemini_strategy_integrator import StrategyAnalyzer
-from Strategy.reading.parser import ParseResult, parse_strategy
-from Strategy.reading.text.lexer import MAX_LENGTH
+from Strategy.reading import MAX_LENGTH, ParseResult, parse_strategy
 from Strategy.web.pages import passages_with_rules
 
 MOST_RESULTS, TIMEOUT_S = 10, 10.0

@@ -17,7 +17,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpcore
 
 from Backtest.errors import InvalidInput, ProviderError, TooLarge
-from Backtest.machine.places import elsewhere
+from Backtest.machine import elsewhere
 from Strategy.web.pages import readable
 
 MAX_BYTES = 2 * 1024 * 1024

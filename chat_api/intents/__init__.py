@@ -9,7 +9,7 @@ from chat_api.intents.free import free
 from chat_api.intents.strategy import change, choose, confirm, create, deploy
 from chat_api.intents.web import look_up
 from chat_api.talk import HELP, Reply, Talk
-from Strategy.talk.intents import Wanted
+from Strategy.talk import Wanted
 
 
 def small_talk(talk: Talk, want: Wanted) -> Reply:

@@ -7,7 +7,7 @@ import time
 from datetime import date
 
 from Backtest.errors import AlgoAgentError, StrategyError
-from Backtest.machine.places import elsewhere
+from Backtest.machine import elsewhere
 from backtest_api import searches
 from backtest_api import services as backtests
 from backtest_api.kinds import kind_of
@@ -15,7 +15,7 @@ from backtest_api.models import BacktestRun
 from backtest_api.serializers import artifacts_of
 from backtest_api.tasks import ring
 from chat_api.talk import Reply, Talk
-from Strategy.talk.intents import Wanted
+from Strategy.talk import Wanted
 from strategy_api.selectors import canonical_of
 
 FINAL = (BacktestRun.Status.COMPLETED, BacktestRun.Status.FAILED, BacktestRun.Status.CANCELLED)

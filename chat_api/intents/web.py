@@ -8,13 +8,11 @@ from django.conf import settings
 
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
-from Backtest.code.prompts import as_data, render
+from Backtest.code import as_data, render
 from Backtest.errors import BudgetExceeded, ModelUnavailable
 from chat_api.talk import Reply, Talk
-from Strategy.models import PROMPTS
-from Strategy.models.calls import Question
-from Strategy.talk.conversation import withholding
-from Strategy.talk.intents import Wanted
+from Strategy.models import PROMPTS, Question
+from Strategy.talk import Wanted, withholding
 from Strategy.web.research import search_web
 
 

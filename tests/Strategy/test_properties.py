@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.canonical.changes import changes
+from Backtest.canonical.differences import changes
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, TooLarge
 from Strategy.reading.text.lexer import MAX_LENGTH

@@ -2,6 +2,11 @@
 
 from Backtest.data.importing.limited import ReadingLimits, read_each_limited, read_limited
 from Backtest.data.importing.reading import read_file
+from Backtest.data.importing.shown import shown_bar
+from Backtest.data.importing.symbols import EACH
 from Backtest.data.importing.understanding import ImportChoices, Question, Understood
 
-__all__ = ["ImportChoices", "Question", "ReadingLimits", "Understood", "read_each_limited", "read_file", "read_limited"]
+__all__ = [
+    "EACH", "ImportChoices", "Question", "ReadingLimits", "Understood", "read_each_limited", "read_file",
+    "read_limited", "shown_bar",
+]  # fmt: skip

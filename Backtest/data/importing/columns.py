@@ -28,7 +28,7 @@ from Backtest.data.importing.parts import CLOCK, CLOCK_NAMES, DOTTED_CLOCK, Colu
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
 from Backtest.errors import DataError
-from Backtest.market.instruments import CURRENCIES
+from Backtest.market import CURRENCIES
 
 
 @dataclass(frozen=True)

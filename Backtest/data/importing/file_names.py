@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from Backtest.data.importing.symbols import as_symbol
-from Backtest.market.instruments import COINS, CURRENCIES, SYMBOL_FORMS, asset_class, codes
+from Backtest.market import COINS, CURRENCIES, SYMBOL_FORMS, asset_class, codes
 
 _ENDINGS = re.compile(r"(?i)(\.(csv|txt|tsv|json|parquet|pq|xlsx?|xlsb|ods|zip|gz|dat|prn))+$")
 _COPY = re.compile(r"(?i)\s*(\(\d+\)|- ?(?:copy|kopie|copie|copia)(?: ?\(\d+\))?)$")

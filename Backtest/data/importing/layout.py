@@ -13,7 +13,7 @@ import pandas as pd
 from Backtest.data.importing.decoding import Content, decode
 from Backtest.data.importing.names import BAR, role_of, split_name
 from Backtest.errors import DataError
-from Backtest.market.instruments import CURRENCIES
+from Backtest.market import CURRENCIES
 
 MAX_ROWS = 5_000_000
 MAX_COLUMNS = 500

@@ -21,7 +21,7 @@ from Backtest.data.importing.understanding import ImportChoices, Question, Under
 from Backtest.data.prices import PriceData
 from Backtest.errors import AlgoAgentError, DataError, Diagnostic
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.machine.limited import MIB, MOST_BYTES, Ended, TookTooLong, TookTooMuch, WorkLimits, begin_with, working
+from Backtest.machine import MIB, MOST_BYTES, Ended, TookTooLong, TookTooMuch, WorkLimits, begin_with, working
 
 MAX_SYMBOLS = 50
 begin_with(__name__)

@@ -11,7 +11,7 @@ from Backtest.data.importing.spacing import duration, kinds
 from Backtest.data.importing.times import Times
 from Backtest.data.importing.understanding import Findings
 from Backtest.errors import DataError
-from Backtest.market.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 
 _HALF_DAY = pd.Timedelta(hours=12)
 _HOUR = pd.Timedelta(hours=1)

@@ -10,7 +10,7 @@ from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.times import Times
 from Backtest.data.importing.understanding import Question
 from Backtest.data.importing.zone_columns import SHARED, WINTER, told_by_sessions, unclear_in_cells, zone_of_rows
-from Backtest.market.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 
 
 def placed(reading: Reading, times: Times) -> zones.Placed:

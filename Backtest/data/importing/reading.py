@@ -25,7 +25,7 @@ from Backtest.data.importing.zone_columns import (
     with_offsets,
 )
 from Backtest.errors import DataError
-from Backtest.market.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
+from Backtest.market import TIMEFRAMES, in_words, is_intraday, seconds
 
 _PRICES = ("open", "high", "low", "close")
 

@@ -14,7 +14,7 @@ from Backtest.data.importing.progress import Reading
 from Backtest.data.importing.understanding import Question, Understood
 from Backtest.data.prices import PriceData, clean_frame
 from Backtest.data.quality import gap_notes, quality_report, spike_notes, split_suspects
-from Backtest.market.timeframes import is_intraday
+from Backtest.market import is_intraday
 
 SOURCE = "uploaded"
 SHOWN_ROWS = 5

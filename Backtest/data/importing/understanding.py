@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from Backtest.data.prices import PriceData
 from Backtest.errors import DataError, Diagnostic
-from Backtest.market.timeframes import Timeframe
+from Backtest.market import Timeframe
 
 DateOrder = Literal["", "dmy", "mdy", "ymd"]
 EpochUnit = Literal["", "s", "ms", "us", "ns", "excel"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from Backtest.canonical import All, AnyCondition, Compare, Math, Not, Price
-from Backtest.market.timeframes import in_words, is_intraday
+from Backtest.market import in_words, is_intraday
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.words import candles, comparing, moving, prices, small

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from Backtest.canonical import AnyCondition, Time, Weekday
-from Backtest.market.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 from Strategy.reading.text.cursor import Cursor, Mark
 from Strategy.reading.text.draft import Draft
 from Strategy.words import comparing, hours, moving, small

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from Backtest.canonical import AnyCondition, AnyOperand, Compare, Cross, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY
-from Backtest.market.timeframes import in_words
+from Backtest.market import in_words
 from Strategy.reading.conditions.chart_frames import on_frame
 from Strategy.reading.conditions.predicates import Predicates
 from Strategy.reading.conditions.pronouns import Pronouns

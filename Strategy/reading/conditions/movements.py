@@ -16,7 +16,7 @@ from Backtest.canonical import (
     Rising,
     Value,
 )
-from Backtest.market.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 from Strategy.reading.conditions.extreme_grammar import Extremes
 from Strategy.reading.conditions.touch_grammar import Touches
 from Strategy.reading.text.cursor import Cursor

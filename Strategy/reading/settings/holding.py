@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.market.timeframes import is_intraday
+from Backtest.market import is_intraday
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.text.lexer import Token

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.market.instruments import asset_class
+from Backtest.market import asset_class
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.text.lexer import Token

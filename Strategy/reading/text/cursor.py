@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from Backtest.errors import StrategyError
-from Backtest.machine.places import breathe
+from Backtest.machine import breathe
 from Strategy.reading.text.lexer import Kind, Token
 from Strategy.words import Table, fillers, merged, small, spans
 

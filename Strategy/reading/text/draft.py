@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from Backtest.canonical import AnyCondition, AnyOperand, IndicatorBase, IndicatorRef, Side, make_indicator
 from Backtest.errors import Diagnostic
 from Backtest.indicators import IndicatorEntry
-from Backtest.market.instruments import TradingDays
-from Backtest.market.timeframes import is_intraday, seconds
+from Backtest.market import TradingDays, is_intraday, seconds
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from Backtest.market.instruments import SYMBOL_FORMS
+from Backtest.market import SYMBOL_FORMS
 from Strategy.words import numbers
 from Strategy.words.spelling import Corrector
 

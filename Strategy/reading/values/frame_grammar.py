@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.market.timeframes import TIMEFRAMES, in_words, seconds
+from Backtest.market import TIMEFRAMES, in_words, seconds
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.words import joins, small, spans

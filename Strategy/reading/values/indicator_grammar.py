@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Value
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.market.timeframes import is_intraday
+from Backtest.market import is_intraday
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.values.average_grammar import Averages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from Backtest.canonical import IndicatorBase
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.market.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.words import indicator_words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
-from Backtest.market.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.words import indicator_words, prices, small, spans

@@ -20,7 +20,7 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.market.timeframes import is_intraday
+from Backtest.market import is_intraday
 from Strategy.reading.conditions.price_moves import settle_moves, settle_trails
 from Strategy.reading.text.draft import Draft, Exit
 from Strategy.reading.values.units import Units

@@ -73,7 +73,7 @@ class Command(UserCommand):
             print_understood(understood, Console(highlight=False))
 
     def _store(self, user: User, name: str, content: bytes, choices: ImportChoices, *, as_json: bool) -> None:
-        from Backtest.market.timeframes import bars_of
+        from Backtest.market import bars_of
         from data_api.services import dataset_upload
 
         stored = dataset_upload(user=user, name=name, content=content, choices=choices)

@@ -46,7 +46,7 @@ class Command(UserCommand):
         from ai_api.services import UserLedger, get_models, models_configured
         from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable
         from Strategy.gemini_strategy_integrator import StrategyAnalyzer
-        from Strategy.reading.parser import parse_strategy
+        from Strategy.reading import parse_strategy
 
         folder = options["corpus"] or settings.BASE_DIR / "tests" / "corpus"
         files = sorted(p for p in folder.glob("*.yaml") if options["only"] in ("", p.stem))

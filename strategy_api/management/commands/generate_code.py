@@ -25,7 +25,7 @@ class Command(UserCommand):
         from django.conf import settings
         from django.core.management.base import CommandError
 
-        from Backtest.code.generator import generate_code, write_code
+        from Backtest.code import generate_code, write_code
         from strategy_api.cli import load_strategy
         from strategy_api.services import strategy_generate_code
 
