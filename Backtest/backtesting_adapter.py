@@ -27,7 +27,7 @@ from Backtest.decision import Prepared, exit_reasons, time_mask
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
 from Backtest.kernel.figures import cautions
-from Backtest.market import Session, bars_of, in_words, is_intraday
+from Backtest.market import TradingSession, bars_of, in_words, is_intraday
 from Backtest.meaning import dollars, plain
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult, backtesting_stats
 
@@ -311,7 +311,7 @@ def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
     if not begins and not grouped:
         return []
     index = pd.DatetimeIndex(frame.index)
-    session = Session.of(index).with_venue(index)
+    session = TradingSession.of(index).with_venue(index)
     said = [f"{', '.join(begins)} begins anew each session: {session.text()}"] if begins else []
     if grouped and session.told_by:
         said.append(f"The coarser bars of {', '.join(grouped)} end by what is inferred: {session.text()}")

@@ -20,7 +20,7 @@ LINE = 100
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedText:
     """Expressions joined by `and` or `or`."""
 
     word: Literal["and", "or"]
@@ -36,7 +36,7 @@ class Each:
     loop: str
 
 
-Expression = str | Joined | Each
+Expression = str | JoinedText | Each
 
 
 class Names(Protocol):
@@ -61,8 +61,8 @@ def join(word: Literal["and", "or"], parts: Sequence[Expression]) -> Expression:
     """Join expressions, flattening those joined by the same word."""
     flat: list[Expression] = []
     for part in parts:
-        flat += part.parts if isinstance(part, Joined) and part.word == word else [part]
-    return flat[0] if len(flat) == 1 else Joined(word, tuple(flat))
+        flat += part.parts if isinstance(part, JoinedText) and part.word == word else [part]
+    return flat[0] if len(flat) == 1 else JoinedText(word, tuple(flat))
 
 
 def one_line(expression: Expression, inside: str = "") -> str:
@@ -94,7 +94,7 @@ def returned(expression: Expression, indent: int) -> list[str]:
                 return [f"if {one_line(first)}:", "    return True", *returned(second, indent)]
             rest = [f"    {line}" for line in returned(second, indent + 4)]
             return [f"if {one_line(first)}:", *rest, "return False"]
-        if all(isinstance(part, Joined) for part in expression.parts):
+        if all(isinstance(part, JoinedText) for part in expression.parts):
             upper, lower = (_inside(part, indent) for part in expression.parts)
             return ["return (", *upper, f") {expression.word} (", *lower, ")"]
     inner = one_line(expression)
@@ -106,7 +106,7 @@ def returned(expression: Expression, indent: int) -> list[str]:
 def _inside(expression: Expression, indent: int) -> list[str]:
     """Return the lines of an expression between brackets that stand on lines of their own."""
     inner = one_line(expression)
-    if not isinstance(expression, Joined) or indent + 4 + len(inner) <= LINE:
+    if not isinstance(expression, JoinedText) or indent + 4 + len(inner) <= LINE:
         return [f"    {inner}"]
     return _broken(expression, indent)
 
@@ -115,7 +115,7 @@ def _each(expression: Each, indent: int) -> list[str]:
     inner = f"{one_line(expression.inner)} {expression.loop}"
     if indent + 4 + len(inner) <= LINE:
         return [f"    {inner}"]
-    if isinstance(expression.inner, Joined):
+    if isinstance(expression.inner, JoinedText):
         return [*_broken(expression.inner, indent), f"    {expression.loop}"]
     if isinstance(expression.inner, Each):
         nested = [f"    {line}" for line in _each(expression.inner, indent + 4)]
@@ -149,12 +149,12 @@ def call(opening: str, arguments: list[str], indent: int) -> list[str]:
     return [*lines, ")"]
 
 
-def _broken(expression: Joined, indent: int) -> list[str]:
+def _broken(expression: JoinedText, indent: int) -> list[str]:
     lines: list[str] = []
     for i, part in enumerate(expression.parts):
         lead = f"{expression.word} " if i else ""
         text = one_line(part, expression.word)
-        if isinstance(part, Joined) and indent + 4 + len(lead) + len(text) > LINE:
+        if isinstance(part, JoinedText) and indent + 4 + len(lead) + len(text) > LINE:
             inner = one_line(part)
             nested = [f"    {inner}"] if indent + 8 + len(inner) <= LINE else _broken(part, indent + 4)
             lines += [f"    {lead}(", *(f"    {line}" for line in nested), "    )"]

@@ -214,17 +214,17 @@ def simulate(  # type: ignore[no-untyped-def]
             leaves = EXIT_LONG if position > 0 else EXIT_SHORT
             if position > 0:
                 while bar < end:
-                    worth = cash + (close[bar] * position - cost)
-                    if low[bar] <= stop or high[bar] >= target or signal[bar - begin] & leaves or worth <= 0:
+                    equity_now = cash + (close[bar] * position - cost)
+                    if low[bar] <= stop or high[bar] >= target or signal[bar - begin] & leaves or equity_now <= 0:
                         break
-                    equity[bar] = worth
+                    equity[bar] = equity_now
                     bar += 1
             else:
                 while bar < end:
-                    worth = cash + (close[bar] * position - cost)
-                    if high[bar] >= stop or low[bar] <= target or signal[bar - begin] & leaves or worth <= 0:
+                    equity_now = cash + (close[bar] * position - cost)
+                    if high[bar] >= stop or low[bar] <= target or signal[bar - begin] & leaves or equity_now <= 0:
                         break
-                    equity[bar] = worth
+                    equity[bar] = equity_now
                     bar += 1
             if bar >= end:
                 break
@@ -308,9 +308,9 @@ def simulate(  # type: ignore[no-untyped-def]
                 last_exit = bar
                 position = 0.0
         # -- The close: what there is (846, 862-873) --
-        worth = cash + (close[bar] * position - cost) if position != 0.0 else cash
-        equity[bar] = worth
-        if worth <= 0:
+        equity_now = cash + (close[bar] * position - cost) if position != 0.0 else cash
+        equity[bar] = equity_now
+        if equity_now <= 0:
             if position != 0.0:
                 record(trades[count], position, entry_bar, bar, entry, close[bar], stop, target, fixed, fee)
                 count += 1
@@ -384,12 +384,12 @@ def simulate(  # type: ignore[no-untyped-def]
                     if size_kind == CASH_AMOUNT:
                         units = floor_divide(size, price)
                     else:
-                        units = worth * size / 100 / abs(price - risked)
+                        units = equity_now * size / 100 / abs(price - risked)
                         if not abs(units) < np.inf:
                             ended, position, bar = BAD_SIZE, 0.0, bars
                             break
                         units = float(math.floor(units))
-                    limit = worth if margin == 1.0 else worth / margin
+                    limit = equity_now if margin == 1.0 else equity_now / margin
                     if units == 0.0:
                         lost += 1
                     size = units if units * price < limit else FULL

@@ -17,7 +17,7 @@ from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, figures, order_book
 from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
-from Backtest.kernel.program import Compiler, Number, Row, Wanted, clock_masks, shared_code
+from Backtest.kernel.program import Compiler, NeededIndicator, Row, Slot, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
 from Backtest.machine import aside
 from Backtest.market import coarser, with_sessions
@@ -237,11 +237,11 @@ class Kernel:
         run_program(code, ints, floats, self.series, work, self.shared, self.shared, since, 0, bars)
         return self.shared
 
-    def _numbers(self) -> list[Number]:
+    def _numbers(self) -> list[Slot]:
         program = self.program
         items = [*program.ints, *program.floats, *program.limits, *program.numbers]
         params = [n for w in program.wanted.values() for n in w.params.values()]
-        return [*(i for i in items if isinstance(i, Number)), *params]
+        return [*(i for i in items if isinstance(i, Slot)), *params]
 
     @property
     def days(self) -> Ints:
@@ -266,7 +266,7 @@ class Kernel:
             rows += len(_variants([columns[p] for p in self._paths(wanted)])[0]) * len(wanted.base.entry.outputs)
         return rows
 
-    def _paths(self, wanted: Wanted) -> list[str]:
+    def _paths(self, wanted: NeededIndicator) -> list[str]:
         """Return the paths that change an indicator's values, those of its source included."""
         paths = [n.path for n in wanted.params.values() if n.path]
         source = wanted.base.source_name
@@ -372,11 +372,11 @@ def _table(code: Sequence[tuple[int, ...]]) -> Ints:
     return np.array([(*step, *([0] * (WIDTH - len(step)))) for step in code], dtype=np.int64).reshape(-1, WIDTH)
 
 
-def _values(number: Number, columns: Mapping[str, Floats]) -> Any:
+def _values(number: Slot, columns: Mapping[str, Floats]) -> Any:
     return (columns[number.path] if number.path else number.value) + number.plus
 
 
-def _filled(items: Sequence[Number], columns: Mapping[str, Floats], count: int) -> Floats:
+def _filled(items: Sequence[Slot], columns: Mapping[str, Floats], count: int) -> Floats:
     table = np.zeros((count, max(1, len(items))))
     for slot, item in enumerate(items):
         table[:, slot] = _values(item, columns)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from Backtest.market import Session
+from Backtest.market import TradingSession
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -69,7 +69,7 @@ class Calendar:
 
     @classmethod
     def of(cls, index: pd.DatetimeIndex, close: Floats) -> Calendar:
-        session = Session.of(index)
+        session = TradingSession.of(index)
         last = session.last_bars(index)
         with np.errstate(all="ignore"):
             market = close[last[1:]] / close[last[:-1]] - 1

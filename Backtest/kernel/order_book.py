@@ -452,9 +452,9 @@ def follow_decisions(decisions, begin, open_, high, low, close, book):  # type: 
             return TOO_MANY, done
         if book.counts[LOOKS] > MOST_LOOKS:
             return TOO_LONG, done
-        worth = book.money[0] + _unrealized(book, close[bar])
-        equity[bar] = worth
-        if worth <= 0:
+        equity_now = book.money[0] + _unrealized(book, close[bar])
+        equity[bar] = equity_now
+        if equity_now <= 0:
             for trade in book.open[: book.counts[OPEN]].copy():
                 _close_whole(book, trade, close[bar], bar)
             equity[bar:] = 0

@@ -38,7 +38,7 @@ QUESTIONS: dict[core.Asked, int] = {"bars held": broker.ASK_HELD, "unrealized re
 
 
 @dataclass(frozen=True)
-class Number:
+class Slot:
     """A number of the strategy: its value, the path by which it is varied, if it is, and what is added to it."""
 
     value: float
@@ -55,11 +55,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NeededIndicator:
     """An indicator whose values are needed: its parameters may be varied."""
 
     base: IndicatorBase
-    params: dict[str, Number]
+    params: dict[str, Slot]
 
 
 @dataclass
@@ -72,9 +72,9 @@ class Program:
     some of the work rows are filled anew for each parameter set.
     """
 
-    wanted: dict[str, Wanted] = field(default_factory=dict)
-    ints: list[Number | Row | int] = field(default_factory=list)
-    floats: list[Number] = field(default_factory=list)
+    wanted: dict[str, NeededIndicator] = field(default_factory=dict)
+    ints: list[Slot | Row | int] = field(default_factory=list)
+    floats: list[Slot] = field(default_factory=list)
     shared: list[tuple[int, ...]] = field(default_factory=list)
     code: list[tuple[int, ...]] = field(default_factory=list)
     shared_masks: int = 0
@@ -84,9 +84,9 @@ class Program:
     clocks: list[core.Clock] = field(default_factory=list)
     signals: tuple[int, int, int, int] = (0, 0, 0, 0)
     asks: tuple[list[Step], list[Step]] = field(default_factory=lambda: ([], []))
-    limits: list[Number] = field(default_factory=list)
+    limits: list[Slot] = field(default_factory=list)
     levels: list[str | None] = field(default_factory=list)
-    numbers: list[Number] = field(default_factory=list)
+    numbers: list[Slot] = field(default_factory=list)
     kinds: np.ndarray[Any, np.dtype[np.int64]] = field(default_factory=lambda: np.zeros(broker.KINDS, dtype=np.int64))
 
 
@@ -116,16 +116,16 @@ class Compiler:
 
     # Numbers ---------------------------------------------------------------------------------
 
-    def number(self, path: str, value: float) -> Number:
-        return Number(float(value), path if path in self.varied else None)
+    def number(self, path: str, value: float) -> Slot:
+        return Slot(float(value), path if path in self.varied else None)
 
-    def _int(self, item: Number | Row | int) -> int:
+    def _int(self, item: Slot | Row | int) -> int:
         if item in self.program.ints:
             return self.program.ints.index(item)
         self.program.ints.append(item)
         return len(self.program.ints) - 1
 
-    def _float(self, item: Number) -> int:
+    def _float(self, item: Slot) -> int:
         if item in self.program.floats:
             return self.program.floats.index(item)
         self.program.floats.append(item)
@@ -139,12 +139,12 @@ class Compiler:
                 name: self.number(f"indicators.{indicator.id}.{name}", value)
                 for name, value in indicator.params.items()
             }
-            self.program.wanted[indicator.id] = Wanted(indicator, params)
+            self.program.wanted[indicator.id] = NeededIndicator(indicator, params)
 
     def _risk(self) -> None:
         risk, execution = self.strategy.risk, self.strategy.execution
         program, kinds = self.program, self.program.kinds
-        numbers = [Number(0.0)] * broker.NUMBERS
+        numbers = [Slot(0.0)] * broker.NUMBERS
         levels = (
             ("stop_loss", broker.STOP, broker.STOP_KIND), ("trailing_stop", broker.TRAIL, broker.TRAIL_KIND),
             ("take_profit", broker.TARGET, broker.TARGET_KIND),
@@ -159,7 +159,7 @@ class Compiler:
             elif isinstance(level, AtrLevel):
                 kinds[kind], numbers[number] = broker.ATR, self.number(f"{path}.multiple", level.multiple)
                 atr = f"{path}.atr"
-                program.wanted[atr] = Wanted(
+                program.wanted[atr] = NeededIndicator(
                     make_indicator("ATR", timeperiod=level.timeperiod),
                     {"timeperiod": self.number(f"{path}.timeperiod", level.timeperiod)},
                 )
@@ -260,7 +260,7 @@ class Compiler:
             output = names.index(node.output) if node.output else 0
             fixed = fixed and not self._varies(node.id)
             return self._int(Row(node.id, output)), self._int(offset), fixed
-        zero = self._int(Number(0.0, plus=back))
+        zero = self._int(Slot(0.0, plus=back))
         work = self.program.work_rows
         self.program.work_rows += 1
         if isinstance(node, Value):

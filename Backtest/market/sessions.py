@@ -37,7 +37,7 @@ OPENINGS = (7 * 60, 10 * 60)  # between which venues open, by their own clocks
 
 
 @dataclass(frozen=True)
-class Session:
+class TradingSession:
     """The rhythm of a market.
 
     Attributes:
@@ -65,7 +65,7 @@ class Session:
     told_by: str = ""
 
     @classmethod
-    def of(cls, index: pd.DatetimeIndex) -> Session:
+    def of(cls, index: pd.DatetimeIndex) -> TradingSession:
         """Read the rhythm off the times of bars."""
         return _of(np.asarray(index.asi8).tobytes(), str(index.unit), str(index.tz) if index.tz is not None else "")
 
@@ -81,7 +81,7 @@ class Session:
                 return periods
         return 1
 
-    def with_venue(self, index: pd.DatetimeIndex) -> Session:
+    def with_venue(self, index: pd.DatetimeIndex) -> TradingSession:
         """Return the session with the venue whose trading days, or hours, are those of the prices, where there is one.
 
         Few daily bars have to be of all days of one venue and of no other, with one of its holidays among them. Where
@@ -226,7 +226,9 @@ class Session:
         return not traded.any()
 
 
-def coarser(frame: pd.DataFrame, timeframe: str, session: Session | None = None) -> tuple[pd.DataFrame, Ints, Ints]:
+def coarser(
+    frame: pd.DataFrame, timeframe: str, session: TradingSession | None = None
+) -> tuple[pd.DataFrame, Ints, Ints]:
     """Group bars into those of a coarser time frame.
 
     Returns:
@@ -234,7 +236,7 @@ def coarser(frame: pd.DataFrame, timeframe: str, session: Session | None = None)
         bars are missing; and how many coarser bars are complete at its close, int64.
     """
     index = pd.DatetimeIndex(frame.index)
-    session = session or Session.of(index).with_venue(index)
+    session = session or TradingSession.of(index).with_venue(index)
     starts, number, complete = _numbered(index, timeframe, session)
     inside = number >= 0
     how = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
@@ -248,7 +250,7 @@ def coarser(frame: pd.DataFrame, timeframe: str, session: Session | None = None)
     return bars.set_axis(pd.DatetimeIndex(labels, name=frame.index.name)), number, complete
 
 
-def _numbered(index: pd.DatetimeIndex, timeframe: str, session: Session) -> tuple[pd.DatetimeIndex, Ints, Ints]:
+def _numbered(index: pd.DatetimeIndex, timeframe: str, session: TradingSession) -> tuple[pd.DatetimeIndex, Ints, Ints]:
     """Return for each bar when its coarser period begins (naive), the number of that, and how many are complete."""
     starts, ends = session.periods(index, timeframe)
     stamps = starts.asi8
@@ -264,7 +266,7 @@ def with_sessions(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the prices with the number of each bar's trading day in the column `Session`, -1 in a first one of which
     the beginning is missing."""
     index = pd.DatetimeIndex(frame.index)
-    number = _numbered(index, "1d", Session.of(index).with_venue(index))[1]
+    number = _numbered(index, "1d", TradingSession.of(index).with_venue(index))[1]
     return frame.assign(**{SESSION: number.astype(float)})
 
 
@@ -274,7 +276,7 @@ def resample(frame: pd.DataFrame, timeframe: str) -> tuple[pd.DataFrame, list[st
     A first or last bar of which a part is missing is left out, and said.
     """
     index = pd.DatetimeIndex(frame.index)
-    session = Session.of(index).with_venue(index)
+    session = TradingSession.of(index).with_venue(index)
     bars, number, complete = coarser(frame, timeframe, session)
     notes = [f"{in_words(timeframe).capitalize()} bars are made of finer ones: {session.text()}"]
     if number[0] < 0:
@@ -298,7 +300,7 @@ def with_periods(frame: pd.DataFrame, code: str) -> pd.DataFrame:
         return frame
     columns: dict[str, Any] = {}
     index = pd.DatetimeIndex(frame.index)
-    session = Session.of(index).with_venue(index)
+    session = TradingSession.of(index).with_venue(index)
     for timeframe in wanted:
         _, number, complete = _numbered(index, timeframe, session)
         columns |= {f"Period{timeframe}": number.astype(float), f"Complete{timeframe}": complete.astype(float)}
@@ -315,32 +317,32 @@ def _clock(minute: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _of(stamps: bytes, unit: str, zone: str) -> Session:
+def _of(stamps: bytes, unit: str, zone: str) -> TradingSession:
     index = pd.DatetimeIndex(np.frombuffer(stamps, dtype=f"M8[{unit}]"))
     if zone:
         index = index.tz_localize("UTC").tz_convert(zone)
     step = _step(index)
     if step >= 4.5 * DAY_S:
-        return Session(step, (0, 1, 2, 3, 4))
+        return TradingSession(step, (0, 1, 2, 3, 4))
     local = index.tz_localize(None) if index.tz is not None else index
     seen = _weekdays(local)
     if step >= DAY_S:
         evening = 6 in seen and 5 not in seen and 4 in seen  # foreign exchange with a candle for Sunday evening
-        return Session(DAY_S, tuple(d for d in seen if d != 6) if evening else seen, rolls=evening)
+        return TradingSession(DAY_S, tuple(d for d in seen if d != 6) if evening else seen, rolls=evening)
     if 6 in set(local.day_of_week) and not (np.asarray(local.day_of_week) == 5).mean() > 0.02:
         rolled = _rolled(index, step)
         if rolled is not None:
             return _with_minutes(rolled, index)
     zone, naive = _clock_of(index)
-    local = Session(step, seen, zone=zone, naive=naive)._local(index)
+    local = TradingSession(step, seen, zone=zone, naive=naive)._local(index)
     first, last = _ends_of_days(local)
     opens, closes = _usual(first), _usual(last) + max(1, step // 60)
     if closes - opens >= DAY_MIN - 60 or closes <= opens:
-        return _with_minutes(Session(step, seen), index)
-    return _with_minutes(Session(step, _weekdays(local), opens, closes - opens, zone=zone, naive=naive), index)
+        return _with_minutes(TradingSession(step, seen), index)
+    return _with_minutes(TradingSession(step, _weekdays(local), opens, closes - opens, zone=zone, naive=naive), index)
 
 
-def _with_minutes(session: Session, index: pd.DatetimeIndex) -> Session:
+def _with_minutes(session: TradingSession, index: pd.DatetimeIndex) -> TradingSession:
     """Return the session with the minutes at which bars begin on most days."""
     values, counts = np.unique(session._minutes(index), return_counts=True)
     days = len(session.days(index).unique())
@@ -374,7 +376,7 @@ def _clock_of(index: pd.DatetimeIndex) -> tuple[str, str]:
     return best, "UTC" if index.tz is None else ""
 
 
-def _rolled(index: pd.DatetimeIndex, step: int) -> Session | None:
+def _rolled(index: pd.DatetimeIndex, step: int) -> TradingSession | None:
     """Return the session of a market whose week begins on Sunday evening, None where it does not."""
 
     def sundays(local: pd.DatetimeIndex) -> pd.Series:
@@ -393,7 +395,7 @@ def _rolled(index: pd.DatetimeIndex, step: int) -> Session | None:
     if not len(opening) or (opens := int(opening.median())) < 12 * 60:
         return None
     opens -= opens % max(1, step // 60)
-    rest = Session(step, (0, 1, 2, 3, 4), opens, DAY_MIN, rolls=True, zone=zone, naive=naive)
+    rest = TradingSession(step, (0, 1, 2, 3, 4), opens, DAY_MIN, rolls=True, zone=zone, naive=naive)
     return replace(rest, weekdays=_weekdays(rest.days(index)))
 
 

@@ -22,7 +22,7 @@ from Backtest.kernel.figures import DURATIONS
 from Backtest.search.assessment import Earlier, assess
 from Backtest.search.objective import Objective, pareto_front
 from Backtest.search.space import MOST, Floats, Ints, Range, Space
-from Backtest.search.sweeping import COLUMNS, Table, Work, cores, run_chunks
+from Backtest.search.sweeping import COLUMNS, FigureTable, Work, cores, run_chunks
 
 TOP = 20
 TPE_BATCH = 25
@@ -132,7 +132,7 @@ def search(
         DataError: the data is shorter than every warm-up.
     """
     runner = runner or (lambda work, chunks: run_chunks(work, chunks, tick=tick))
-    table = Table(folder / "table.parquet", work.space)
+    table = FigureTable(folder / "table.parquet", work.space)
     collected = _Collected(work, list(objectives), table)
     try:
         if request.method == "tpe":
@@ -150,7 +150,7 @@ def search(
 class _Collected:
     """Keeps of every chunk the objectives, of the best the whole row, and writes the rest away."""
 
-    def __init__(self, work: Work, objectives: list[Objective], table: Table) -> None:
+    def __init__(self, work: Work, objectives: list[Objective], table: FigureTable) -> None:
         self.work, self.objectives, self.table = work, objectives, table
         self.index: list[Ints] = []
         self.goals: list[Floats] = []

@@ -134,7 +134,7 @@ def run_chunks(
     )
 
 
-class Table:
+class FigureTable:
     """The figures of all combinations, written to a Parquet file as they come."""
 
     def __init__(self, path: Path, space: Space) -> None:

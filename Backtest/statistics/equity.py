@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.kernel.figures import RISK_FREE, TRADE_COLUMNS, figures
-from Backtest.market import DAY_S, Session
+from Backtest.market import DAY_S, TradingSession
 from Backtest.sandbox import EngineSettings
 
 LONGEST_MONTH_S = 40 * DAY_S  # bars further apart than this are coarser than months
@@ -38,7 +38,7 @@ def yearly_returns(equity: pd.Series, cash: float) -> list[YearOfReturns]:
     trading day, coarser bars in that of the date they bear. After an equity of nothing or less there are no returns.
     """
     index = pd.DatetimeIndex(equity.index)
-    session = Session.of(index)
+    session = TradingSession.of(index)
     days = session.days(index)
     years = _changes(equity, cash, days.year)
     months: dict[tuple[int, int], float | None] = {}

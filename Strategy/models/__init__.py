@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from Strategy.models.calls import CallRecord, Ledger, ModelConfig, ModelTool, NoLedger, Question, Turn
+from Strategy.models.calls import CallRecord, Ledger, Message, ModelConfig, ModelTool, NoLedger, Question
 
 PROMPTS = Path(__file__).with_name("prompts")
 
-__all__ = ["PROMPTS", "CallRecord", "Ledger", "ModelConfig", "ModelTool", "NoLedger", "Question", "Turn"]
+__all__ = ["PROMPTS", "CallRecord", "Ledger", "Message", "ModelConfig", "ModelTool", "NoLedger", "Question"]

@@ -34,7 +34,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Message:
     """What somebody said earlier in a conversation."""
 
     role: Literal["user", "assistant"]
@@ -69,7 +69,7 @@ class Question(Generic[Output]):
     output: type[Output]
     check: Callable[[Output], str] | None = None
     rounds: int = 3
-    history: tuple[Turn, ...] = ()
+    history: tuple[Message, ...] = ()
     tools: tuple[ModelTool, ...] = ()
     max_output_tokens: int = 4096
     deterministic: bool = False

@@ -1,7 +1,7 @@
 """What a model sees of a conversation, and what of its answer is passed on.
 
-Two kinds of turns are kept apart. A turn that may act has tools, and sees nothing a stranger wrote. A turn that
-reads what strangers wrote has no tools. Text that gives orders never meets something that could obey them.
+Two kinds of questions are kept apart. A question that may act has tools, and sees nothing a stranger wrote. A question about
+what strangers wrote has no tools. Text that gives orders never meets something that could obey them.
 """
 
 from __future__ import annotations
@@ -11,40 +11,43 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from Strategy.models import Turn
+from Strategy.models import Message
 
-WINDOW = 8  # exchanges that are passed on word by word
+WINDOW = 8  # turns that are passed on word by word
 SUMMARY_CHARACTERS = 1500
 _RUN = 8  # words in a row that are a quotation of the instructions
 WITHHELD = "[The rest is withheld: it repeated internal instructions.]"
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """One earlier exchange. `foreign`: its answer was made from what strangers wrote."""
+class Turn:
+    """One turn of a conversation: what the user said, and what was answered.
+
+    `foreign`: the answer was made from what strangers wrote.
+    """
 
     message: str
     answer: str
     foreign: bool = False
 
 
-def window(exchanges: Sequence[Exchange]) -> tuple[str, tuple[Turn, ...]]:
-    """Return a summary of the older exchanges and the newest ones as turns, within bounds.
+def window(turns: Sequence[Turn]) -> tuple[str, tuple[Message, ...]]:
+    """Return a summary of the older turns and the newest ones word by word, within bounds.
 
     Answers made from strangers' texts are left out of both.
     """
-    older, newer = exchanges[:-WINDOW], exchanges[-WINDOW:]
-    lines = [f"- {_short(e.message, 100)} -> {'read pages' if e.foreign else _short(e.answer, 120)}" for e in older]
+    older, newer = turns[:-WINDOW], turns[-WINDOW:]
+    lines = [f"- {_short(t.message, 100)} -> {'read pages' if t.foreign else _short(t.answer, 120)}" for t in older]
     summary = ""
     for line in reversed(lines):
         if len(summary) + len(line) > SUMMARY_CHARACTERS:
             break
         summary = f"{line}\n{summary}"
-    turns: list[Turn] = []
-    for exchange in newer:
-        turns.append(Turn("user", exchange.message[:2000]))
-        turns.append(Turn("assistant", "(I read pages for you.)" if exchange.foreign else exchange.answer[:2000]))
-    return summary, tuple(turns)
+    said: list[Message] = []
+    for turn in newer:
+        said.append(Message("user", turn.message[:2000]))
+        said.append(Message("assistant", "(I read pages for you.)" if turn.foreign else turn.answer[:2000]))
+    return summary, tuple(said)
 
 
 def _short(text: str, length: int) -> str:

@@ -13,7 +13,7 @@ from auth_api.models import User
 from backtest_api.models import BacktestRun
 from chat_api.intents import web
 from Strategy.models import PROMPTS
-from Strategy.talk.conversation import WITHHELD, Exchange, said_by, window, withholding
+from Strategy.talk.conversation import WITHHELD, Turn, said_by, window, withholding
 from Strategy.web.research import SearchResult
 from strategy_api.models import ConversationMemory, Deployment, Strategy
 from tests.conftest import SENTENCE, client_of
@@ -169,7 +169,7 @@ def test_instructions_are_withheld_as_they_begin_to_come() -> None:
 
 
 def test_the_window_is_bounded() -> None:
-    talk = [Exchange(f"message {i} " * 50, f"answer {i} " * 500, foreign=i == 98) for i in range(100)]
+    talk = [Turn(f"message {i} " * 50, f"answer {i} " * 500, foreign=i == 98) for i in range(100)]
     summary, turns = window(talk)
     assert len(summary) <= 1600
     assert len(turns) == 16

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.times import Times
-from Backtest.data.importing.understanding import Findings, Question
+from Backtest.data.importing.understanding import FileQuestion, Findings
 from Backtest.errors import DataError
 
 # Zones with daylight saving, one for each set of rules a market lives by, and then those without.
@@ -71,7 +71,7 @@ def days(times: Times, timezone: str, findings: Findings) -> Placed:
         return Placed((_local_days(local, zone) if zone else local + pd.Timedelta(hours=12)).normalize(), "")
     if (known.hour >= 12).mean() > 0.5 and (known.day_of_week >= 5).any():
         text = f"The bars begin at times such as {known[0]:%H:%M} UTC and keep their date in UTC. In which zone is the market?"
-        findings.questions.append(Question("timezone", text, (), blocking=False))
+        findings.questions.append(FileQuestion("timezone", text, (), blocking=False))
     return Placed(local.normalize(), "")
 
 

@@ -15,7 +15,7 @@ _NAMES: dict[Weekday, str] = {
 }  # fmt: skip
 
 
-class Clock:
+class ClockGrammar:
     """Reads when: weekdays, times of day, sessions."""
 
     def __init__(self, cursor: Cursor, draft: Draft) -> None:

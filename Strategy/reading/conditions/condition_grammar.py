@@ -9,9 +9,9 @@ from Strategy.reading.conditions.bar_patterns import BarPatterns
 from Strategy.reading.conditions.bar_shapes import BarShapes
 from Strategy.reading.conditions.chart_frames import on_frame
 from Strategy.reading.conditions.choices import combined
-from Strategy.reading.conditions.clock_grammar import Clock
+from Strategy.reading.conditions.clock_grammar import ClockGrammar
 from Strategy.reading.conditions.comparison_grammar import Comparisons
-from Strategy.reading.conditions.limit_grammar import Limits
+from Strategy.reading.conditions.limit_grammar import LimitGrammar
 from Strategy.reading.conditions.open_position import OpenPosition
 from Strategy.reading.conditions.piercing import pierced
 from Strategy.reading.conditions.predicates import Predicates
@@ -31,8 +31,8 @@ class Conditions:
         self.predicates = Predicates(cursor, draft, self.operands)
         self.comparisons = Comparisons(cursor, draft, self.operands, self.predicates)
         self.patterns = BarPatterns(cursor, draft, self.operands, self.predicates.movements)
-        self.clock = Clock(cursor, draft)
-        self.limits = Limits(cursor, draft, self.clock)
+        self.clock = ClockGrammar(cursor, draft)
+        self.limits = LimitGrammar(cursor, draft, self.clock)
         self.shapes = BarShapes(cursor, draft)
         self.position = OpenPosition(cursor, draft)
         self.at_boundary = at_boundary

@@ -24,7 +24,7 @@ from Strategy.reading.values.operands import Operands
 from Strategy.words import comparing, indicator_words, joins, prices, small
 
 
-class Levels:
+class LevelGrammar:
     """Reads comparisons of a subject with levels. A method returns None where there is none."""
 
     def __init__(self, cursor: Cursor, draft: Draft, operands: Operands, rights: RightSides) -> None:

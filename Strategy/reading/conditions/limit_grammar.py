@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from Backtest.canonical import Time
-from Strategy.reading.conditions.clock_grammar import Clock
+from Strategy.reading.conditions.clock_grammar import ClockGrammar
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.words import joins, small
 
 
-class Limits:
+class LimitGrammar:
     """Says whose a limit is, or asks."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, clock: Clock) -> None:
+    def __init__(self, cursor: Cursor, draft: Draft, clock: ClockGrammar) -> None:
         self.cursor = cursor
         self.draft = draft
         self.clock = clock

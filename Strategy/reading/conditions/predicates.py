@@ -17,7 +17,7 @@ from Backtest.canonical import (
 )
 from Strategy.reading.conditions.choices import How, combined
 from Strategy.reading.conditions.cross_grammar import Crosses
-from Strategy.reading.conditions.level_grammar import Levels
+from Strategy.reading.conditions.level_grammar import LevelGrammar
 from Strategy.reading.conditions.movements import Movements
 from Strategy.reading.conditions.right_sides import RightSides
 from Strategy.reading.text.cursor import Cursor, Mark
@@ -40,7 +40,7 @@ class Predicates:
         self.rights = RightSides(cursor, draft, operands)
         self.choices = self.rights.choices
         self.crosses = Crosses(cursor, draft, operands, self.movements, self.rights)
-        self.levels = Levels(cursor, draft, operands, self.rights)
+        self.levels = LevelGrammar(cursor, draft, operands, self.rights)
 
     def several(self, subjects: list[AnyOperand], how: How = "all") -> AnyCondition | None:
         """Read what is said of each of several subjects, or of any of them, or of none."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from Backtest.canonical import All, AnyCondition, AnyOf, BarsHeld, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
-from Strategy.reading.settings.risk_grammar import Risk
+from Strategy.reading.settings.risk_grammar import RiskGrammar
 from Strategy.reading.text.cursor import Cursor, Mark
 from Strategy.reading.text.draft import Draft
 from Strategy.words import candles, comparing, durations, indicator_words, joins, orders, prices, small, spans
@@ -16,7 +16,7 @@ from Strategy.words import candles, comparing, durations, indicator_words, joins
 class Exits:
     """Reads what stands behind the words of an exit."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, conditions: Conditions, risk: Risk) -> None:
+    def __init__(self, cursor: Cursor, draft: Draft, conditions: Conditions, risk: RiskGrammar) -> None:
         self.cursor = cursor
         self.draft = draft
         self.conditions = conditions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from Backtest.canonical import Not, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
-from Strategy.reading.rules.order_grammar import Orders
+from Strategy.reading.rules.order_grammar import OrderGrammar
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.text.lexer import Token
@@ -18,7 +18,7 @@ def ends_sentence(token: Token) -> bool:
 class Filters:
     """Reads what limits all entries; each method returns whether it read something."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, conditions: Conditions, orders: Orders) -> None:
+    def __init__(self, cursor: Cursor, draft: Draft, conditions: Conditions, orders: OrderGrammar) -> None:
         self.cursor = cursor
         self.draft = draft
         self.conditions = conditions

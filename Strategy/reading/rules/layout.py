@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from Backtest.canonical import Side
-from Strategy.reading.settings.risk_grammar import Risk
+from Strategy.reading.settings.risk_grammar import RiskGrammar
 from Strategy.reading.text.cursor import Cursor, Mark
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.text.lexer import Token
@@ -28,7 +28,7 @@ _BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/")
 class Layout:
     """Reads what orders a text. `section` is the kind and side of rules it announces."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, risk: Risk) -> None:
+    def __init__(self, cursor: Cursor, draft: Draft, risk: RiskGrammar) -> None:
         self.cursor = cursor
         self.draft = draft
         self.risk = risk

@@ -6,7 +6,7 @@ from Backtest.canonical import AnyCondition, AnyOf, Time
 from Strategy.reading.conditions.choices import combined
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
-from Strategy.reading.rules.order_grammar import Action, Orders
+from Strategy.reading.rules.order_grammar import Action, OrderGrammar
 from Strategy.reading.rules.rules import Rules
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
@@ -17,7 +17,7 @@ class ListedConditions:
     """Reads listed conditions; each method returns whether it read something."""
 
     def __init__(
-        self, cursor: Cursor, draft: Draft, conditions: Conditions, exits: Exits, orders: Orders, rules: Rules
+        self, cursor: Cursor, draft: Draft, conditions: Conditions, exits: Exits, orders: OrderGrammar, rules: Rules
     ) -> None:
         self.cursor = cursor
         self.draft = draft

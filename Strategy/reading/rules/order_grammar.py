@@ -5,7 +5,7 @@ from __future__ import annotations
 from Backtest.canonical import Side
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
-from Strategy.reading.settings.risk_grammar import Risk
+from Strategy.reading.settings.risk_grammar import RiskGrammar
 from Strategy.reading.settings.settings_grammar import Settings
 from Strategy.reading.text.cursor import Cursor, Mark
 from Strategy.reading.text.draft import Draft
@@ -14,11 +14,11 @@ from Strategy.words import COMPANIES, Table, accounts, comparing, hours, joins, 
 Action = tuple[str, Side | None]
 
 
-class Orders:
+class OrderGrammar:
     """Reads the words of an order."""
 
     def __init__(
-        self, cursor: Cursor, draft: Draft, conditions: Conditions, exits: Exits, risk: Risk, settings: Settings
+        self, cursor: Cursor, draft: Draft, conditions: Conditions, exits: Exits, risk: RiskGrammar, settings: Settings
     ) -> None:
         self.cursor = cursor
         self.draft = draft

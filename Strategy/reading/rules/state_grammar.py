@@ -7,7 +7,7 @@ from collections.abc import Callable
 from Backtest.canonical import Not, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
-from Strategy.reading.rules.order_grammar import Action, Orders
+from Strategy.reading.rules.order_grammar import Action, OrderGrammar
 from Strategy.reading.settings.settings_grammar import Settings
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
@@ -23,7 +23,7 @@ class States:
         draft: Draft,
         conditions: Conditions,
         exits: Exits,
-        orders: Orders,
+        orders: OrderGrammar,
         settings: Settings,
         rest_of_action: Callable[[Action], bool],
     ) -> None:

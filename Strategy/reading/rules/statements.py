@@ -12,11 +12,11 @@ from Strategy.reading.rules.exit_grammar import Exits
 from Strategy.reading.rules.filter_grammar import Filters, ends_sentence
 from Strategy.reading.rules.layout import Layout
 from Strategy.reading.rules.listed_conditions import ListedConditions
-from Strategy.reading.rules.order_grammar import Action, Orders
+from Strategy.reading.rules.order_grammar import Action, OrderGrammar
 from Strategy.reading.rules.rules import Rules, both_of
 from Strategy.reading.rules.side_grammar import Sides
 from Strategy.reading.rules.state_grammar import States
-from Strategy.reading.settings.risk_grammar import Risk
+from Strategy.reading.settings.risk_grammar import RiskGrammar
 from Strategy.reading.settings.settings_grammar import Settings
 from Strategy.reading.text.cursor import Cursor, Mark
 from Strategy.reading.text.draft import Draft
@@ -32,10 +32,10 @@ class Statements:
         self.draft = draft
         self.conditions = Conditions(cursor, draft, self.at_boundary)
         self.settings = Settings(cursor, draft, self.conditions.operands.frames)
-        self.risk = Risk(cursor, draft, self.conditions.operands)
+        self.risk = RiskGrammar(cursor, draft, self.conditions.operands)
         self.layout = Layout(cursor, draft, self.risk)
         self.exits = Exits(cursor, draft, self.conditions, self.risk)
-        self.orders = Orders(cursor, draft, self.conditions, self.exits, self.risk, self.settings)
+        self.orders = OrderGrammar(cursor, draft, self.conditions, self.exits, self.risk, self.settings)
         self.sides = Sides(cursor, draft)
         self.filters = Filters(cursor, draft, self.conditions, self.orders)
         self.rules = Rules(cursor, draft, self.exits)

@@ -34,7 +34,7 @@ LEAST_SHARE = 50  # in percent of the entry's price: what is less is a distance 
 _LEVELS = {"stop_loss": protection.STOP, "take_profit": protection.TARGET, "trailing_stop": protection.TRAIL}
 
 
-class Risk:
+class RiskGrammar:
     """Reads levels and sizes; each method returns whether it read something."""
 
     def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from auth_api.models import User
-    from Backtest.data.importing import ImportChoices, Understood
+    from Backtest.data.importing import ImportChoices, UnderstoodFile
 
 CHOICES = (
     "symbol", "timeframe", "date_order", "epoch_unit", "decimal", "timezone", "symbol_in_file", "sheet", "columns", "adjustment",
@@ -91,7 +91,7 @@ class Command(UserCommand):
                 self.stdout.write(f"! {note}")
 
 
-def print_understood(understood: Understood, console: Console) -> None:
+def print_understood(understood: UnderstoodFile, console: Console) -> None:
     """Print what was understood of a file: a line for each fact, the first and last rows, what is open."""
     from rich.table import Table
 
