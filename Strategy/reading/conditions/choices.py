@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from Backtest.canonical import All, AnyCondition, AnyOf, AnyOperand, IndicatorRef, Not, Price, Value
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import Table, joins, small
 
 How = Literal["any", "all", "none"]
 Chosen = tuple[How, list[AnyOperand]]
 
 
-class Choices:
+@dataclass(eq=False)
+class Choices(Grammar):
     """Reads words that stand for several things; None where they do not, or what they stand for is not certain."""
 
-    def __init__(
-        self,
-        cursor: Cursor,
-        draft: Draft,
-        several: Callable[[Table], list[AnyOperand]],
-        scale: Callable[[AnyOperand], str],
-    ) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.several = several
-        self.scale = scale
+    several: Callable[[Table], list[AnyOperand]]
+    scale: Callable[[AnyOperand], str]
 
     def rights(self, subject: AnyOperand) -> Chosen | None:
         """Read the right side of a comparison: "either of them", "both SMA(20) and SMA(50)", "the 20 or 50 SMA"."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -18,30 +18,29 @@ from Strategy.reading.rules.side_grammar import Sides
 from Strategy.reading.rules.state_grammar import States
 from Strategy.reading.settings.risk_grammar import RiskGrammar
 from Strategy.reading.settings.settings_grammar import Settings
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.text.lexer import Token
 from Strategy.words import comparing, hours, joins, orders, protection, small, trie, vocabulary
 
 
-class Statements:
+@dataclass(eq=False)
+class Statements(Grammar):
     """Reads statement after statement; what none of them understands is left to be reported."""
 
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.conditions = Conditions(cursor, draft, self.at_boundary)
-        self.settings = Settings(cursor, draft, self.conditions.operands.frames)
-        self.risk = RiskGrammar(cursor, draft, self.conditions.operands)
-        self.layout = Layout(cursor, draft, self.risk)
-        self.exits = Exits(cursor, draft, self.conditions, self.risk)
-        self.orders = OrderGrammar(cursor, draft, self.conditions, self.exits, self.risk, self.settings)
-        self.sides = Sides(cursor, draft)
-        self.filters = Filters(cursor, draft, self.conditions, self.orders)
-        self.rules = Rules(cursor, draft, self.exits)
-        self.lists = ListedConditions(cursor, draft, self.conditions, self.exits, self.orders, self.rules)
+    def __post_init__(self) -> None:
+        self.conditions = Conditions(self.cursor, self.draft, self.at_boundary)
+        self.settings = Settings(self.cursor, self.draft, self.conditions.operands.frames)
+        self.risk = RiskGrammar(self.cursor, self.draft, self.conditions.operands)
+        self.layout = Layout(self.cursor, self.draft, self.risk)
+        self.exits = Exits(self.cursor, self.draft, self.conditions, self.risk)
+        self.orders = OrderGrammar(self.cursor, self.draft, self.conditions, self.exits, self.risk, self.settings)
+        self.sides = Sides(self.cursor, self.draft)
+        self.filters = Filters(self.cursor, self.draft, self.conditions, self.orders)
+        self.rules = Rules(self.cursor, self.draft, self.exits)
+        self.lists = ListedConditions(self.cursor, self.draft, self.conditions, self.exits, self.orders, self.rules)
         self.states = States(
-            cursor, draft, self.conditions, self.exits, self.orders, self.settings, self._rest_of_action
+            self.cursor, self.draft, self.conditions, self.exits, self.orders, self.settings, self._rest_of_action
         )
 
     def read(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Strategy.reading.settings.cost_grammar import Costs
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.frame_grammar import Frames
 from Strategy.words import COMPANIES, accounts, comparing, indicator_words, moving, prices, small, spans, tickers
 
@@ -13,14 +14,14 @@ _OF_A_CLOSE = (  # said of a close itself
 )  # fmt: skip
 
 
-class Settings:
+@dataclass(eq=False)
+class Settings(Grammar):
     """Reads settings; each method returns whether it read something."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, frames: Frames) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.frames = frames
-        self.costs = Costs(cursor, draft)
+    frames: Frames
+
+    def __post_init__(self) -> None:
+        self.costs = Costs(self.cursor, self.draft)
 
     def read(self) -> bool:
         """Read a symbol, time frame, cash, commission, spread, margin or way of filling."""
