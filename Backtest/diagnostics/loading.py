@@ -13,25 +13,17 @@ from pydantic import ValidationError
 from Backtest.canonical import MAX_JSON_BYTES, CanonicalStrategy, upgrade
 from Backtest.diagnostics.findings import diagnose
 from Backtest.diagnostics.form import findings_of, given_twice
-from Backtest.errors import Diagnostic, StrategyError
+from Backtest.errors import Diagnosed, Diagnostic, StrategyError
 
 _error = partial(Diagnostic, "error")
 
 
 @dataclass(frozen=True)
-class Loaded:
+class Loaded(Diagnosed):
     """A strategy, None when it has errors, and everything found out about it."""
 
     strategy: CanonicalStrategy | None
     diagnostics: tuple[Diagnostic, ...]
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "error")
-
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "warning")
 
     def require(self) -> CanonicalStrategy:
         """Return the strategy. StrategyError with all findings when there is none."""

@@ -26,7 +26,7 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 DAY_S, DAY_MIN = 86400, 1440
 NEVER = 10 * DAY_MIN
 MOST_DAYS = 0.5  # of the days have a bar that is usual
-NEW_YORK, FX_OPEN = "America/New_York", 17 * 60
+NEW_YORK = "America/New_York"
 VENUES = {NEW_YORK: "XNYS", "Europe/London": "XLON", "Asia/Tokyo": "XTKS", "Europe/Berlin": "XETR", "Asia/Hong_Kong": "XHKG",
           "Asia/Kolkata": "XBOM"}  # fmt: skip
 CHANGING = (NEW_YORK, "Europe/London", "Europe/Berlin", "Australia/Sydney")  # zones of markets whose clocks change

@@ -14,7 +14,7 @@ from Backtest.errors import InvalidInput
 from Backtest.kernel import Kernel
 from Backtest.search.objective import Objective
 from Backtest.search.ranges import ranges
-from Backtest.search.space import Floats, Ints
+from Backtest.search.space import Floats, Ints, finite
 from Backtest.search.sweeping import Work, cores
 from Backtest.statistics import overfitting, resampling, robustness, sharpe, walk_forward
 from Backtest.statistics.verdict import Evidence, judge
@@ -110,7 +110,7 @@ def assess(
             "annual": float(ratios[0] * np.sqrt(year)),
             "probabilistic": sharpe.probabilistic_sharpe(above[0]),
             "deflated": deflated,
-            "minimum_track_record_days": _finite(sharpe.minimum_track_record(above[0])),
+            "minimum_track_record_days": finite(sharpe.minimum_track_record(above[0])),
             "minimum_backtest_years": sharpe.minimum_backtest_length(independent),
             "years": kernel.calendar.years(work.first),
         },
@@ -137,10 +137,6 @@ def assess(
 def _from(trades: pd.DataFrame, first: int) -> pd.DataFrame:
     """Return trades with bars counted from the first one that was asked for."""
     return trades.assign(EntryBar=trades["EntryBar"] - first, ExitBar=trades["ExitBar"] - first)
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -> dict[str, Any]:
@@ -201,12 +197,12 @@ def _shuffled(
         frame = resampling.permuted(work.frame, int(draw.integers(0, 2**32)), first=work.first)
         found[k] = _best(objective, Work(work.strategy, frame, work.space, work.first).kernel(cores()), sets)
         tick(k / SHUFFLES)
-    finite = found[np.isfinite(found)]
+    known = found[np.isfinite(found)]
     return {
         "as_good_when_shuffled": float((1 + (found >= actual).sum()) / (SHUFFLES + 1)),
         "combinations": len(sets),
-        "objective": _finite(float(objective.shown(actual))),
-        "median_when_shuffled": float(objective.shown(np.median(finite))) if len(finite) else None,
+        "objective": finite(float(objective.shown(actual))),
+        "median_when_shuffled": float(objective.shown(np.median(known))) if len(known) else None,
         "shuffles": SHUFFLES,
     }
 
@@ -230,7 +226,7 @@ def _stability(work: Work, kernel: Kernel, best: int, objective: Objective) -> d
         kept = min((_kept(goal, goals[0]) for goal in near), default=1.0)
         found[name] = {
             "values": [value for _, value, _ in steps],
-            "objective": [_finite(float(objective.shown(goal))) for _, _, goal in steps],
+            "objective": [finite(float(objective.shown(goal))) for _, _, goal in steps],
             "kept": kept,
             "holds": kept >= 0.5,
         }

@@ -21,7 +21,7 @@ from Backtest.kernel import NAMES, Kernel
 from Backtest.kernel.figures import DURATIONS
 from Backtest.search.assessment import Earlier, assess
 from Backtest.search.objective import Objective, pareto_front
-from Backtest.search.space import MOST, Floats, Ints, Range, Space
+from Backtest.search.space import MOST, Floats, Ints, Range, Space, finite
 from Backtest.search.sweeping import COLUMNS, FigureTable, Work, cores, run_chunks
 
 TOP = 20
@@ -329,13 +329,9 @@ def _row(found: Found, number: int) -> dict[str, Any]:
         "values": dict(zip(found.space.names, values, strict=True)),
         "paths": dict(zip(found.space.paths, values, strict=True)),
         "figures": {
-            n: _plain(v) for n, v in zip(NAMES, row.tolist(), strict=False) if n not in DURATIONS
+            n: finite(v) for n, v in zip(NAMES, row.tolist(), strict=False) if n not in DURATIONS
         },
     }  # fmt: skip
-
-
-def _plain(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def winner(strategy: CanonicalStrategy, result: dict[str, Any]) -> CanonicalStrategy:

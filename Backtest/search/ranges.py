@@ -13,6 +13,7 @@ import pandas as pd
 from Backtest.canonical import CanonicalStrategy
 from Backtest.errors import ExecutionError
 from Backtest.sandbox import EngineSettings, Limits, Runner, SandboxJob
+from Backtest.search.space import finite
 from Backtest.statistics import robustness
 
 MOST_COMMISSION = 0.099
@@ -132,12 +133,8 @@ def _ranges(paths: list[list[Figures]], costs: list[Costs], even: float | None) 
         known = values[~np.isnan(values)]
         found[name] = {
             "low": float(known.min()) if len(known) else None, "high": float(known.max()) if len(known) else None,
-            "worse_path": _plain(values[0, 0]), "better_path": _plain(values[1, 0]),
+            "worse_path": finite(values[0, 0]), "better_path": finite(values[1, 0]),
         }  # fmt: skip
     found["break_even_commission"] = even
     found["costs"] = {name: [low, high] for name, low, high in zip(COSTS, costs[1], costs[2], strict=True)}
     return found
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

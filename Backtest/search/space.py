@@ -25,6 +25,11 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
+def finite(value: float) -> float | None:
+    """Return a number as JSON has it, which knows neither NaN nor infinities: None for those."""
+    return float(value) if np.isfinite(value) else None
+
+
 class Range(BaseModel):
     """Values from min to max, both included, in steps."""
 

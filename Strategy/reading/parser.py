@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from Backtest.canonical import MAX_NUMBER, CanonicalStrategy, Rule
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import Diagnostic, StrategyError, TooLarge
+from Backtest.errors import Diagnosed, Diagnostic, StrategyError, TooLarge
 from Backtest.market import CRYPTO_UNIT, Timeframe, in_words, is_crypto, is_intraday
 from Strategy.reading.conditions.chart_frames import note_mixed_frames
 from Strategy.reading.rules.statements import Statements
@@ -54,7 +54,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class ParseResult:
+class ParseResult(Diagnosed):
     """What the rules made of a text.
 
     `strategy` is None when there are errors. `spans` say which words became which part;
@@ -70,14 +70,6 @@ class ParseResult:
     leftover: tuple[str, ...] = ()
     partial: dict[str, Any] = field(default_factory=dict)
     readings: tuple[Reading, ...] = ()
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "error")
-
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "warning")
 
     def require(self) -> CanonicalStrategy:
         """Return the strategy. StrategyError with findings and questions when there is none."""

@@ -92,12 +92,13 @@ class Choices(Grammar):
 
     def _compared_with(self, left: AnyOperand) -> list[AnyOperand]:
         """Return what an operand was compared with, numbers apart."""
-        pairs = [*((a, b) for a, b, _ in self.draft.pairs), *self.draft.beside]
-        return list(dict.fromkeys(b for a, b in pairs if a == left and not isinstance(b, Value)))
+        return list(dict.fromkeys(b for a, b in self._pairs() if a == left and not isinstance(b, Value)))
+
+    def _pairs(self) -> list[tuple[AnyOperand, AnyOperand]]:
+        return [*((a, b) for a, b, _ in self.draft.pairs), *self.draft.beside]
 
     def _all_named(self) -> list[AnyOperand]:
-        pairs = [*((a, b) for a, b, _ in self.draft.pairs), *self.draft.beside]
-        named = [o for pair in pairs for o in pair if not isinstance(o, Value)]
+        named = [o for pair in self._pairs() for o in pair if not isinstance(o, Value)]
         return list(dict.fromkeys([*named, *self.draft.mentions]))
 
     def _only(self, named: Sequence[AnyOperand], averages: bool) -> list[AnyOperand]:

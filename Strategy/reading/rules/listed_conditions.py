@@ -11,7 +11,7 @@ from Strategy.reading.rules.exit_grammar import Exits
 from Strategy.reading.rules.order_grammar import Action, OrderGrammar
 from Strategy.reading.rules.rules import Rules
 from Strategy.reading.text.grammar import Grammar
-from Strategy.words import hours, joins, orders, small
+from Strategy.words import hours, joins, small
 
 
 @dataclass(eq=False)
@@ -126,10 +126,7 @@ class ListedConditions(Grammar):
         condition = self._all_listed() if cursor.take(joins.WHEN) else None
         if condition is None:
             return False
-        cursor.symbol(",", ":")
-        cursor.take(joins.THEN)
-        cursor.words(orders.DOERS, noise=False)
-        action = self.orders.take()
+        action = self.orders.behind_condition()
         if action is None:
             return False
         self.draft.listed = ()

@@ -25,6 +25,13 @@ class OrderGrammar(Grammar):
     risk: RiskGrammar
     settings: Settings
 
+    def behind_condition(self) -> Action | None:
+        """Take the action behind a condition, with the words that lead to it: ", then the bot sells"."""
+        self.cursor.symbol(",", ":")
+        self.cursor.take(joins.THEN)
+        self.cursor.words(orders.DOERS, noise=False)
+        return self.take()
+
     def take(self) -> Action | None:
         """Take the words of an action: what is done, and to which side."""
         cursor = self.cursor

@@ -319,10 +319,7 @@ class Statements(Grammar):
         cursor.part = "risk"
         if not cursor.take(joins.WHEN) or not self.risk.moves.read(None):
             return False
-        cursor.symbol(",", ":")
-        cursor.take(joins.THEN)
-        cursor.words(orders.DOERS, noise=False)
-        action = self.orders.take()
+        action = self.orders.behind_condition()
         if action is None or action[0] == "enter":
             return False
         self.orders.objects(action)
@@ -341,10 +338,7 @@ class Statements(Grammar):
         cursor.part = "time"
         cursor.take(joins.WHEN, noise=False) if not cursor.next_is(small.AFTER) else None
         found = self.conditions.clock.exit_time()
-        cursor.symbol(",", ":")
-        cursor.take(joins.THEN)
-        cursor.words(orders.DOERS, noise=False)
-        action = self.orders.take() if found is not None else None
+        action = self.orders.behind_condition() if found is not None else None
         if found is None or action is None or action[0] == "enter":
             return False
         self.orders.objects(action)

@@ -151,13 +151,7 @@ class Settings(Grammar):
         cursor = self.cursor
         cursor.words(small.WITH, small.USE, small.USING, small.AT)
         if cursor.take(accounts.MARGIN):
-            cursor.words(small.OF, small.IS)
-            cursor.symbol(":", "=")
-            token = cursor.number(percent=True)
-            if token is None:
-                return False
-            self.draft.set_execution("margin", round(token.value / 100, 12))
-            return True
+            return self._number_of("margin", percent=True)
         token = cursor.number(percent=False)
         numbers = [token.value] if token else []
         if token is not None and cursor.symbol(":") and (second := cursor.number(percent=False)):
@@ -174,24 +168,17 @@ class Settings(Grammar):
         return True
 
     def _fraction(self) -> bool:
-        if not self.cursor.take(accounts.FRACTION):
-            return False
-        self.cursor.words(small.OF, small.IS)
-        self.cursor.symbol(":", "=")
-        token = self.cursor.number(percent=False)
-        if token is None:
-            return False
-        self.draft.set_execution("fractional_unit", token.value)
-        return True
+        return bool(self.cursor.take(accounts.FRACTION)) and self._number_of("fractional_unit", percent=False)
 
     def _risk_free(self) -> bool:
-        cursor = self.cursor
-        if not cursor.take(accounts.RISK_FREE):
-            return False
-        cursor.words(small.OF, small.IS)
-        cursor.symbol(":", "=")
-        token = cursor.number(percent=True)
+        return bool(self.cursor.take(accounts.RISK_FREE)) and self._number_of("risk_free_rate", percent=True)
+
+    def _number_of(self, setting: str, *, percent: bool) -> bool:
+        """Read the number behind the name of a setting: "of 2%", ": 0.01". A percentage is kept as a fraction."""
+        self.cursor.words(small.OF, small.IS)
+        self.cursor.symbol(":", "=")
+        token = self.cursor.number(percent=percent)
         if token is None:
             return False
-        self.draft.set_execution("risk_free_rate", round(token.value / 100, 12))
+        self.draft.set_execution(setting, round(token.value / 100, 12) if percent else token.value)
         return True

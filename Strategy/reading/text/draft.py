@@ -239,6 +239,15 @@ class Draft:
         """Add a way out; where it names no side, remember among which side's rules it stands."""
         self.exits += (Exit(side, when, short, self.near_side(), everything),)
 
+    def conditions(self) -> list[AnyCondition]:
+        """Return the conditions of entries and exits read so far, entries first."""
+        return [*(condition for _, condition in self.entries), *(way_out.when for way_out in self.exits)]
+
+    def is_window(self, ref: IndicatorRef) -> bool:
+        """Whether an indicator is the average, the highest or the lowest of its last bars: SMA(20), HIGHEST(20)."""
+        entry = self.indicators[ref.id].entry
+        return entry.is_average or entry.is_extreme
+
     def near_side(self) -> Side | None:
         """Return the side among whose rules a way out stands; None behind the entries of both."""
         sides = {entered for entered, _ in self.entries}

@@ -41,15 +41,11 @@ class Lists(Grammar):
             for read in (self.prices.highest_or_lowest, self.indicators.numbered, self.averages.average):
                 last = read()
                 listed = said or join is small.AND  # "20/50/200" are all of them
-                if listed and isinstance(last, IndicatorRef) and self._has_length(last):
+                if listed and isinstance(last, IndicatorRef) and self.draft.is_window(last):
                     unit, framed = self._unit_behind(here), read == self.indicators.numbered
                     return [*(self._of_length(last, n, own or unit, framed=framed) for n, own in lengths), last]
                 cursor.reset(here)
         return []
-
-    def _has_length(self, ref: IndicatorRef) -> bool:
-        entry = self.draft.indicators[ref.id].entry
-        return entry.is_average or entry.is_extreme
 
     def _unit_behind(self, start: Mark) -> str | None:
         """Return the unit of the length that begins at a mark: "day" in "200-day average"."""
