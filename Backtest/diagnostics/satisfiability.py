@@ -232,7 +232,7 @@ def _ordered(strategy: CanonicalStrategy, low: Node, high: Node) -> Iterator[_Or
     """Yield `low <= high` where it holds by what the two are."""
     if isinstance(low, Math) or isinstance(high, Math):
         yield from _scaled(strategy, low, high)
-    elif (_same_bar(low, high) and _of_one_channel(strategy, low, high)) or _by_their_bars(strategy, low, high):
+    elif (_same_bar(low, high) and _of_one_channel(low, high)) or _by_their_bars(strategy, low, high):
         yield _Order(low, high, False)
 
 
@@ -241,7 +241,7 @@ def _same_bar(one: Node, other: Node) -> bool:
     return isinstance(one, kinds) and isinstance(other, kinds) and one.offset == other.offset
 
 
-def _of_one_channel(strategy: CanonicalStrategy, low: Node, high: Node) -> bool:
+def _of_one_channel(low: Node, high: Node) -> bool:
     """Whether these are two lines of one channel, the lower one first."""
     if not (isinstance(low, IndicatorRef) and isinstance(high, IndicatorRef) and low.id == high.id):
         return False

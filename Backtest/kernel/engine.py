@@ -27,9 +27,7 @@ SERIES_BYTES = 512 * 1024 * 1024
 PIECE_BARS = 500_000  # bars times sets a thread takes at once: one piece may be more work than another
 BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024  # sets that go through long prices side by side, and room for them
 
-PROBLEMS = {
-    broker.BAD_SIZE: "an order had no possible size",
-}
+PROBLEMS = {broker.BAD_SIZE: "an order had no possible size"}
 
 
 _TERMS = (

@@ -19,24 +19,13 @@ from typing import Any
 
 from Backtest.errors import SandboxUnavailable
 from Backtest.machine import give_way
-from Backtest.sandbox.interpreters import (
-    START_S,
-    WORKER,
-    ChildInterpreter,
-    Ending,
-    SocketInterpreter,
-    pair,
-)
+from Backtest.sandbox.interpreters import START_S, WORKER, ChildInterpreter, Ending, SocketInterpreter, pair
 from Backtest.sandbox.pool import InterpreterSandbox
 
 FORKS = hasattr(os, "fork")
 KEPT_VARIABLES = ("LANG", "LC_ALL", "SYSTEMROOT", "TZ")
 # One thread a job; results that do not depend on chance; memory that is given back.
-VARIABLES = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-}
+VARIABLES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
 class ProcessSandbox(InterpreterSandbox):

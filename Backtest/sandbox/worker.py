@@ -697,11 +697,7 @@ def failed(error):
     cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
     too_much = isinstance(cause, OSError) and cause.errno in (errno.EFBIG, errno.ENOSPC)
     status = "memory" if isinstance(cause, MemoryError) else "output" if too_much else "error"
-    return {
-        "status": status,
-        "error": f"{type(cause).__name__}: {cause}"[:2000],
-        "traceback": own_trace(cause)[:8000],
-    }
+    return {"status": status, "error": f"{type(cause).__name__}: {cause}"[:2000], "traceback": own_trace(cause)[:8000]}
 
 
 def usage():

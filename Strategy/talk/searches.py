@@ -284,8 +284,7 @@ def _named(strategy: CanonicalStrategy, said: str) -> str:
     found = [path for path, score in scores.items() if score == best]
     if best < 0 or (best == 0 and not speeds):
         raise StrategyError(
-            no_number(strategy, said.strip()),
-            questions=[f"Which one of {', '.join(attributes.values())} is meant?"],
+            no_number(strategy, said.strip()), questions=[f"Which one of {', '.join(attributes.values())} is meant?"]
         )
     if len(found) > 1 and speeds:
         ordered = sorted(found, key=lambda p: known[p])

@@ -44,9 +44,7 @@ def rows_to_keep(
     findings.count("blank", int(blank.sum()))
     findings.count("footer", int(footer.sum()), _said(footer, table, rows, "without a time and prices"))
     findings.count(
-        "corporate_action",
-        int(action.sum()),
-        _said(action, table, rows, "that tell of a dividend or split"),
+        "corporate_action", int(action.sum()), _said(action, table, rows, "that tell of a dividend or split")
     )
     left = ~(blank | footer | action)
     for wrong, what in ((no_time, "a time that cannot be read"), (unreadable, "prices that are not numbers")):

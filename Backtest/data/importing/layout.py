@@ -101,7 +101,7 @@ def read_text(content: Content) -> FileTable:
     text, encoding = decode(content)
     lines = text.split("\n", _SAMPLE_LINES)[:_SAMPLE_LINES]
     given = re.fullmatch(r"sep=(.)", lines[0].strip()) if lines else None
-    separator = given.group(1) if given else _separator(lines, content.name)
+    separator = given.group(1) if given else _separator(lines)
     sample = _split(lines, separator)
     check_columns(max(map(len, sample)), content.name)
     header = find_header(sample, content.name)
@@ -240,7 +240,7 @@ def _no_data(rows: list[list[str]], named: int | None, name: str) -> None:
 # Separated text --------------------------------------------------------------------------------
 
 
-def _separator(lines: list[str], name: str) -> str:
+def _separator(lines: list[str]) -> str:
     """Return the separator under which most lines look like bars."""
     scores: dict[str, tuple[int, int]] = {}
     for separator in _SEPARATORS:

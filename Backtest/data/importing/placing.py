@@ -30,9 +30,7 @@ def placed(reading: Progress, times: Times) -> zones.Placed:
     if unclear and not choices.timezone:
         return zones.Placed(pd.DatetimeIndex(times.local), _asked_zone(reading, *unclear, times))
     known, why = ("", "") if choices.timezone or times.offset.notna().any() else _known_zone(reading, times)
-    found = zones.intraday(
-        times, timezone=choices.timezone, known_zone=known, why=why, step=seconds(reading.timeframe), findings=findings
-    )
+    found = zones.intraday(times, timezone=choices.timezone, known_zone=known, why=why, findings=findings)
     if found.zone:
         return found
     twice = zones.repeats_an_hour(times.local, seconds(reading.timeframe))

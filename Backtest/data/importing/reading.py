@@ -21,9 +21,7 @@ from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
 from Backtest.data.importing.understanding import FileQuestion, Findings, ImportChoices, UnderstoodFile
 from Backtest.data.importing.vendors import DOT
-from Backtest.data.importing.zone_columns import (
-    with_offsets,
-)
+from Backtest.data.importing.zone_columns import with_offsets
 from Backtest.errors import DataError
 from Backtest.market import TIMEFRAMES, in_words, is_intraday, seconds
 

@@ -273,10 +273,7 @@ def _open_is_far(opens: Floats, closes: Floats) -> bool:
     if len(opens) < 10:
         return False
 
-    def breaks(
-        first: Floats,
-        last: Floats,
-    ) -> float:
+    def breaks(first: Floats, last: Floats) -> float:
         return float(np.abs(first[1:] - last[:-1]).sum())
 
     return 2 * breaks(closes, opens) < breaks(opens, closes)

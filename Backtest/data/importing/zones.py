@@ -100,14 +100,13 @@ def _zone_of_midnights(utc: pd.DatetimeIndex) -> str:
     return ""
 
 
-def intraday(times: Times, *, timezone: str, known_zone: str, why: str, step: float, findings: Findings) -> Placed:
+def intraday(times: Times, *, timezone: str, known_zone: str, why: str, findings: Findings) -> Placed:
     """Return the index of intraday bars: with a zone where one is known, else naive.
 
     Args:
         timezone: the user's; times with offsets are shown in it, others are meant in it.
         known_zone: what the file says by its vendor or the name of a column; "" if nothing.
         why: how the file says so, for the notes.
-        step: the distance of bars in seconds.
 
     Raises:
         DataError: a local time does not exist in the zone.
@@ -121,7 +120,7 @@ def intraday(times: Times, *, timezone: str, known_zone: str, why: str, step: fl
         return Placed(pd.DatetimeIndex(times.local), "")
     if not timezone:
         findings.notes.append(f"The times are in {zone}: {why}")
-    return Placed(_localized(times.local, zone, step, findings), zone)
+    return Placed(_localized(times.local, zone, findings), zone)
 
 
 def _with_offsets(times: Times, timezone: str, findings: Findings) -> Placed:
@@ -169,7 +168,7 @@ def _fixed(minutes: int) -> str:
     return {330: "Asia/Kolkata", 345: "Asia/Kathmandu", 390: "Asia/Yangon"}.get(minutes, "UTC")
 
 
-def _localized(local: pd.Series, zone: str, step: float, findings: Findings) -> pd.DatetimeIndex:
+def _localized(local: pd.Series, zone: str, findings: Findings) -> pd.DatetimeIndex:
     info = named_zone(zone)
     index = pd.DatetimeIndex(local)
     first = index.tz_localize(info, ambiguous=np.ones(len(index), bool), nonexistent="NaT")
