@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, IndicatorBase
+from Backtest.canonical import CanonicalStrategy, IndicatorBase, IndicatorList
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.market import coarser, with_sessions
 
@@ -16,8 +16,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Series = dict[str, tuple[Floats, ...]]
 
 
-def compute_indicators(strategy: CanonicalStrategy, frame: pd.DataFrame) -> Series:
-    """Compute every indicator of a strategy: id to its output arrays, float64, one item a bar.
+def compute_indicators(strategy: CanonicalStrategy | IndicatorList, frame: pd.DataFrame) -> Series:
+    """Compute every indicator of a strategy or a list: id to its output arrays, float64, one item a bar.
 
     An indicator on a coarser time frame shows, at each bar, the last completed coarse bar.
     """

@@ -250,14 +250,15 @@ def _indicators(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
             yield _warning(
                 "unused_indicator", f"indicators[{i}]", f"{indicator.id} is in no rule, so it changes no trade"
             )
-        if indicator.name == "MACD" and indicator.params["fastperiod"] >= indicator.params["slowperiod"]:
-            yield _error(
-                "periods",
-                f"indicators[{i}]",
-                "MACD's fast period must be shorter than its slow period",
-                "MACD 12/26/9 is usual",
-            )
-        yield from _sessions(indicator, f"indicators[{i}]", indicator.timeframe or strategy.timeframe)
+        yield from of_indicator(indicator, f"indicators[{i}]", indicator.timeframe or strategy.timeframe)
+
+
+def of_indicator(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[Diagnostic]:
+    """Yield what is to be said of an indicator on bars of a time frame, whatever rule it stands in."""
+    if indicator.name == "MACD" and indicator.params["fastperiod"] >= indicator.params["slowperiod"]:
+        message = "MACD's fast period must be shorter than its slow period"
+        yield _error("periods", field, message, "MACD 12/26/9 is usual")
+    yield from _sessions(indicator, field, timeframe)
 
 
 def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[Diagnostic]:

@@ -123,7 +123,7 @@ def _listed_indicators(data: Mapping[str, Any]) -> list[IndicatorBase]:
     found: list[IndicatorBase] = []
     for i, item in enumerate(given):
         loaded = load_indicators([item], timeframe if timeframe in TIMEFRAMES else "1d")
-        if loaded.strategy is None:
+        if loaded.listed is None:
             at = f"indicators[{i}]"
             details = [
                 replace(d, field=d.field.replace("indicators[0]", at), message=d.message.replace("indicators[0]", at))
@@ -131,7 +131,7 @@ def _listed_indicators(data: Mapping[str, Any]) -> list[IndicatorBase]:
             ]
             hints = [d.suggestion for d in details if d.suggestion]
             raise StrategyError(details[0].message, details=details, suggestions=hints)
-        indicator = loaded.strategy.indicators[0]
+        indicator = loaded.listed.indicators[0]
         if indicator.timeframe not in (None, timeframe):
             raise StrategyError(
                 f"indicators[{i}] is on {in_words(indicator.timeframe)} bars, which rules as strings take from their own words",
