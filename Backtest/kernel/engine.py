@@ -24,8 +24,11 @@ from Backtest.market import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
-PIECE_BARS = 500_000  # bars times sets a thread takes at once: one piece may be more work than another
-BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024  # sets that go through long prices side by side, and room for them
+PIECE_BARS = (
+    500_000  # bars times sets that a thread takes at once; pieces are small, as one may take far longer than another
+)
+# On prices longer than a block, so many parameter sets are simulated at the same time, within so many bytes of trades and equity.
+BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024
 
 PROBLEMS = {broker.BAD_SIZE: "an order had no possible size"}
 
@@ -142,10 +145,13 @@ class Kernel:
         return Run(metrics, self._trades(trades), equity, int(sweep.orders_lost[0]), begin)
 
     def sweep(self, sets: Floats, *, returns: bool = False) -> Sweep:
-        """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`; many give way to other work."""
+        """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`.
+
+        Where there are several sets, the threads that run them have the lowest priority.
+        """
         row = len(self.frame) * 8
         outputs = sum(len(w.base.entry.outputs) for w in self.program.wanted.values())
-        # Counting the rows takes time; where each set could have its own, they fit.
+        # Different sets may share rows. Counting the shared rows takes time, and is left out where even a row for each set would fit.
         if len(sets) > 1 and len(sets) * outputs * row > SERIES_BYTES and self._rows_wanted(sets) * row > SERIES_BYTES:
             half = len(sets) // 2
             parts = [self.sweep(part, returns=returns) for part in (sets[:half], sets[half:])]
@@ -155,7 +161,7 @@ class Kernel:
         return aside(lambda: self._run(sets, returns=returns))[0]
 
     def _run(self, sets: Floats, *, returns: bool) -> tuple[Sweep, Floats, Floats]:
-        """Run parameter sets; return their figures, and the trades and the equity of a set that was alone."""
+        """Run parameter sets; return their figures, and trades and equity, which mean something where there is one set."""
         count, bars, calendar = len(sets), len(self.frame), self.calendar
         given = self._bound(sets)
         work = np.empty((max(1, self.program.work_rows), bars))
@@ -184,14 +190,14 @@ class Kernel:
         beside = min(room, size)
 
         def take(_: int) -> tuple[Floats, Floats]:
-            """Run the parts that nobody has taken."""
+            """Run parts of the sets until none is left; threads share the iterator `parts`."""
             own, trades, equity = work.copy(), np.empty((beside, bars + 1, 10)), np.empty((beside, bars))
             for part in parts:
                 run(part, own, trades, equity)
             return trades[0], equity[0]
 
         if threads > 1:
-            with ThreadPoolExecutor(threads) as pool:  # compiled code holds no lock
+            with ThreadPoolExecutor(threads) as pool:  # compiled code does not hold the interpreter's lock
                 (trades, equity), *_ = pool.map(take, range(threads))
         else:
             trades, equity = take(0)
@@ -243,16 +249,16 @@ class Kernel:
 
     @property
     def days(self) -> Ints:
-        """The last bars of the days from the first bar on that may be judged; returns are those between them."""
+        """The last bar of each day from the first bar on that may be judged; a return goes from one of them to the next."""
         return self.calendar.last[np.searchsorted(self.calendar.last, self.first) :]
 
     def never_warm(self) -> list[str]:
-        """Return the indicators, of those computed last, that have no value on any bar: their warm-up is too long."""
+        """Return the indicators of the last run that have no value on any bar, as their warm-up is longer than the prices."""
         empty: Any = np.isnan(self.series).all(axis=1)
         return [f"{key[0]}({', '.join(f'{v:g}' for _, v in key[1])})" for key, row in self.rows.items() if empty[row]]
 
     def first_bar(self) -> int:
-        """Return the first bar that is judged with the indicators that were computed last."""
+        """Return the first bar on which the last run judged rules."""
         return max(self.first, min(1, len(self.program.wanted)), int(self.warm.max()))
 
     # Indicators ------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ QUESTIONS: dict[core.Asked, int] = {"bars held": broker.ASK_HELD, "unrealized re
 
 @dataclass(frozen=True)
 class Slot:
-    """A number of the strategy: its value, the path by which it is varied, if it is, and what is added to it."""
+    """A number of the strategy. `path` is that of a number that is varied, None where it is fixed; `plus` is added to either."""
 
     value: float
     path: str | None = None
@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class NeededIndicator:
-    """An indicator whose values are needed: its parameters may be varied."""
+    """An indicator that the program reads, with its parameters, each fixed or varied."""
 
     base: IndicatorBase
     params: dict[str, Slot]
@@ -101,7 +101,7 @@ class Compiler:
         self.strategy = strategy
         self.varied = frozenset(varied)
         self.program = Program()
-        self.masks: dict[int, tuple[int, bool]] = {}  # by the statement's id
+        self.masks: dict[int, tuple[int, bool]] = {}  # by the id() of the statement
 
     def compile(self) -> Program:
         self._indicators()
@@ -232,7 +232,9 @@ class Compiler:
                 self.program.clocks.append(statement)
                 return self._emit((_CLOCK, len(self.program.clocks) - 1), shared=True)
             case core.PositionTest():
-                return self._emit((masks.CLEAR,), shared=True)  # flat, there is nothing to compare
+                return self._emit(
+                    (masks.CLEAR,), shared=True
+                )  # without a position the answer is not known, which is false
         raise TypeError(f"not a statement: {statement!r}")
 
     # Comparisons -----------------------------------------------------------------------------
@@ -275,7 +277,7 @@ class Compiler:
         return self._int(-1 - work), zero, fixed
 
     def _both(self, instruction: tuple[int, ...], fixed: bool) -> None:
-        """Fill a work row: once where it is the same for every set, whose programs all keep it."""
+        """Add an instruction that fills a work row: to the shared program where the row is the same for every set, else to that of each set."""
         (self.program.shared if fixed else self.program.code).append(instruction)
         self.program.own_rows = self.program.own_rows or not fixed
 
@@ -309,7 +311,7 @@ class Compiler:
         return steps
 
 
-_CLOCK = 100  # a mask that Python fills in before the shared program runs
+_CLOCK = 100  # stands for a mask of the calendar, which `clock_masks` makes with pandas before the shared program runs
 
 
 def shared_code(program: Program) -> list[tuple[int, ...]]:

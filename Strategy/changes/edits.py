@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from Strategy.models.llm import LanguageModels
 
 How = Literal["filter", "replace", "append", ""]
+# What a change is read behind: a strategy whose numbers nobody writes, so that its rules can be told from those of the change.
 _STAND_IN = "Buy when Close > 0.515625. Sell when Close < 0.484375."
 _STOP = "Stop loss: 50%."
 _NUMBER = r"(-?\d+(?:\.\d+)?)\s*%?"

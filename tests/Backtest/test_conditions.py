@@ -159,10 +159,10 @@ def test_the_compilers_know_no_condition() -> None:
     """What a condition means stands in its class alone; the writer of code and the compiled engine read the core."""
     names = {kind.__name__ for kind in CONDITIONS}
     for path in (
-        "code_expressions.py",
-        "code_generator.py",
-        "code_orders.py",
-        "satisfiability.py",
+        "code/expressions.py",
+        "code/generator.py",
+        "code/orders.py",
+        "diagnostics/satisfiability.py",
         "kernel/program.py",
     ):
         tree = ast.parse(Path("Backtest", path).read_text(encoding="utf-8"))
