@@ -1,7 +1,6 @@
 """Jobs in processes with rlimits and a wall clock, and no isolation.
 
-This keeps an honest strategy from hanging or filling the machine; a hostile one it does not keep
-from anything. It is for code that AlgoAgent generated itself, on systems without bubblewrap or
+An honest strategy cannot hang or fill the machine here; a hostile one is not kept from anything. It is for code that AlgoAgent generated itself, on systems without bubblewrap or
 Docker; results say `isolated: false`.
 """
 
@@ -24,7 +23,7 @@ from Backtest.sandbox.pool import InterpreterSandbox
 
 FORKS = hasattr(os, "fork")
 KEPT_VARIABLES = ("LANG", "LC_ALL", "SYSTEMROOT", "TZ")
-# One thread a job; results that do not depend on chance; memory that is given back.
+# One thread for each job, the same results on every run, and memory that is given back to the system.
 VARIABLES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
