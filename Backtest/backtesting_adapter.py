@@ -20,23 +20,16 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back
-from Backtest.code_check import streams
-from Backtest.code_generator import GeneratedCode, generate_code
-from Backtest.data import PriceData, PriceRequest
-from Backtest.data.quality import gap_notes, spike_notes, split_suspects
+from Backtest.code import GeneratedCode, generate_code, streams
+from Backtest.data import PriceData, PriceRequest, gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
-from Backtest.describe import bars_of
+from Backtest.decision import Prepared, exit_reasons, time_mask
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
-from Backtest.judge import time_mask
 from Backtest.kernel.figures import cautions
-from Backtest.meaning.words import dollars, plain
-from Backtest.prepared import Prepared
-from Backtest.replay import exit_reasons
-from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult
-from Backtest.sandbox.audit import backtesting_stats
-from Backtest.sessions import Session
-from Backtest.timeframes import in_words, is_intraday
+from Backtest.market import TradingSession, bars_of, in_words, is_intraday
+from Backtest.meaning import dollars, plain
+from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult, backtesting_stats
 
 # How backtesting.py and generated code say that an order was not placed; the bar is a row of the prices.
 _LACKING = re.compile(
@@ -318,7 +311,7 @@ def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
     if not begins and not grouped:
         return []
     index = pd.DatetimeIndex(frame.index)
-    session = Session.of(index).with_venue(index)
+    session = TradingSession.of(index).with_venue(index)
     said = [f"{', '.join(begins)} begins anew each session: {session.text()}"] if begins else []
     if grouped and session.told_by:
         said.append(f"The coarser bars of {', '.join(grouped)} end by what is inferred: {session.text()}")

@@ -9,13 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from Backtest.canonical import ALL_HISTORY, CanonicalStrategy
-from Backtest.data.bundled import BundledProvider
-from Backtest.data.prices import PriceData, PriceRequest, Provider, in_zone
+from Backtest.canonical import ALL_HISTORY
+from Backtest.data import BundledProvider, PriceData, PriceRequest, Provider, in_zone
+from Backtest.decision import compute_indicators
 from Backtest.diagnostics import load_indicators
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
-from Backtest.series import compute_indicators
-from Backtest.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 
 
 class DataManager:
@@ -136,11 +135,11 @@ def add_indicators(frame: pd.DataFrame, indicators: Sequence[Mapping[str, Any] |
     if not indicators:
         return frame.copy()
     loaded = load_indicators(indicators, timeframe)
-    if loaded.strategy is None:
+    if loaded.listed is None:
         raise StrategyError(f"Unknown indicator or parameter: {loaded.errors[0].message}", details=loaded.errors)
-    strategy: CanonicalStrategy = loaded.strategy
     columns = {}
-    for item, arrays in zip(strategy.indicators, compute_indicators(strategy, frame).values(), strict=True):
+    values = compute_indicators(loaded.listed, frame)
+    for item, arrays in zip(loaded.listed.indicators, values.values(), strict=True):
         for output, array in zip(item.entry.outputs, arrays, strict=True):
             columns[item.column(output.name)] = array
     return frame.assign(**columns)

@@ -43,6 +43,20 @@ class Diagnostic:
         return asdict(self)
 
 
+class Diagnosed:
+    """A result with findings: errors refuse what was given, warnings do not."""
+
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "warning")
+
+
 class AlgoAgentError(Exception):
     """Base of all domain errors.
 

@@ -13,13 +13,12 @@ from typing import Literal
 
 from Backtest.backtesting_adapter import BacktestResult, engine_settings, run_code
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_check import check_code
+from Backtest.code import as_data, check_code, render
 from Backtest.data import PriceData
-from Backtest.equivalence import Difference, first_difference
 from Backtest.errors import ExecutionError
-from Backtest.lookahead import check_lookahead
-from Backtest.prompts import as_data, render
 from Backtest.sandbox import EngineSettings, Limits, Sandbox
+from Backtest.verification.equivalence import Difference, first_difference
+from Backtest.verification.lookahead import check_lookahead
 
 PROMPT = Path(__file__).with_name("SYSTEM_PROMPT_BACKTESTING_PY.md")
 REPAIRS = 3

@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy
+from Backtest.code import as_data, render
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import BudgetExceeded, Diagnostic, ModelUnavailable, StrategyError
-from Backtest.prompts import as_data, render
-from Strategy.edits import PROMPTS, Operation, Patch, patched
-from Strategy.grounding import LeftOut, Quote, complaints, parts
-from Strategy.model_calls import Ledger, NoLedger, Question
-from Strategy.reading.text.draft import Assumption
+from Strategy.changes import Operation, Patch, patched
+from Strategy.models import PROMPTS, Ledger, NoLedger, Question
+from Strategy.reading import Assumption, LeftOut, ParseResult, Quote, complaints, parse_strategy, parts
 from Strategy.strategy_validator import Recommendation
-from Strategy.text_parser import ParseResult, parse_strategy
 
 if TYPE_CHECKING:
-    from Strategy.llm import LanguageModels
+    from Strategy.models.llm import LanguageModels
 
 AnsweredBy = Literal["rules", "model"]
 MOST_COMPLAINTS = 12

@@ -20,7 +20,7 @@ from Backtest.canonical import (
 )
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnostic
-from Backtest.timeframes import in_words, is_intraday
+from Backtest.market import in_words, is_intraday
 
 
 @dataclass(frozen=True)

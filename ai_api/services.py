@@ -15,10 +15,10 @@ from ai_api import selectors
 from ai_api.models import BudgetDay, CachedAnswer, ModelCall
 from auth_api.models import User
 from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable
-from Strategy.model_calls import CallRecord, ModelConfig
+from Strategy.models import CallRecord, ModelConfig
 
 if TYPE_CHECKING:
-    from Strategy.llm import LanguageModels
+    from Strategy.models.llm import LanguageModels
 
 CACHE_DAYS = 30
 CENT = Decimal("0.000001")
@@ -38,7 +38,7 @@ def get_models() -> LanguageModels:
     """
     if not models_configured():
         raise ModelUnavailable("No language model is configured: set GEMINI_API_KEY, or LLM_MODEL and its key")
-    from Strategy.llm import LanguageModels
+    from Strategy.models.llm import LanguageModels
 
     try:
         return LanguageModels(

@@ -13,7 +13,7 @@ from celery.signals import setup_logging, worker_init, worker_ready, worker_shut
 from kombu.transport import TRANSPORT_ALIASES
 
 from algoagent_api.environment import isolation_warnings, misspelt_warnings, settings_or_exit
-from Backtest.priority import serve_in_the_background
+from Backtest.machine import serve_in_the_background
 
 TRANSPORT_ALIASES["filesystem"] = "algoagent_api.broker:Transport"
 os.umask(0o077)  # what is written is nobody else's

@@ -220,7 +220,7 @@ SPECTACULAR_SETTINGS = {
         "Side": ["long", "short"],
         "PositionSide": "trading.models.Side",
         "Severity": ["error", "warning", "info"],
-        "Timeframe": "Backtest.timeframes.TIMEFRAMES",
+        "Timeframe": "Backtest.market.timeframes.TIMEFRAMES",
         "AnsweredBy": ["rules", "model"],
         "CodeWriter": ["template", "model"],
     },

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from Backtest.days import day_of
 from Backtest.errors import AlgoAgentError, InvalidInput
+from Backtest.market import day_of
 
 if TYPE_CHECKING:
     from auth_api.models import User

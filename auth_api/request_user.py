@@ -11,7 +11,7 @@ from rest_framework.throttling import BaseThrottle
 
 from auth_api.models import User
 from Backtest.errors import ExecutionError
-from Backtest.places import Asker
+from Backtest.machine import Asker
 
 
 def user_of(request: Request) -> User:

@@ -23,10 +23,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_api.request_user import address_of, asker_of, tell_known
-from Backtest.days import no_such_day
 from Backtest.errors import Diagnostic, InvalidInput, TooBusy
-from Backtest.places import Asker, Places, in_turn, working_for
-from Backtest.timeframes import TIMEFRAMES, meant_timeframe
+from Backtest.machine import Asker, Places, in_turn, working_for
+from Backtest.market import TIMEFRAMES, meant_timeframe, no_such_day
 
 SECRET = ("password", "token", "refresh")  # fields whose values no answer repeats
 LONGEST_SHOWN = 80  # characters of a value that an error repeats

@@ -16,7 +16,7 @@ from actions import Cost, Permission, Target, action, listing
 from auth_api.models import User
 from auth_api.requests import Nothing
 from Backtest.errors import AlgoAgentError
-from Backtest.timeframes import TIMEFRAMES
+from Backtest.market import TIMEFRAMES
 from backtest_api import queue, searches, selectors, serializers, services
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.outcomes import ConfigCheck

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from Backtest.canonical import CanonicalStrategy
 from backtest_api.models import BacktestRun
-from Strategy.assumed import told, value_at
+from Strategy.changes import told, value_at
 
 if TYPE_CHECKING:
-    from Strategy.reading.text.draft import Assumption
+    from Strategy.reading import Assumption
 
 
 def assumptions_of(run: BacktestRun) -> list[dict[str, str]]:

@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from auth_api.models import User
 from Backtest.errors import Conflict, ExecutionError, TooBusy
-from Backtest.sandbox.owners import is_gone, own_name
+from Backtest.machine import is_gone, own_name
 from backtest_api.metrics import ENDED, RUN, WAIT
 from backtest_api.models import BacktestRun, RunEvent, Worker
 

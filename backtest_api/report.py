@@ -16,14 +16,13 @@ from django.template.loader import render_to_string
 from django.utils.text import slugify
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.data.quality import doubts
-from Backtest.describe import bars_of
+from Backtest.data import doubts
 from Backtest.diagnostics import load_canonical
-from Backtest.equity import Drawdown, drawdowns, holding_curve, holding_figures, yearly_returns
 from Backtest.kernel.definitions import DEFINITIONS, NOTATION, Definition, label
+from Backtest.market import bars_of, is_intraday
 from Backtest.sandbox import EngineSettings
 from Backtest.search.ranges import RANGED
-from Backtest.timeframes import is_intraday
+from Backtest.statistics.equity import Drawdown, drawdowns, holding_curve, holding_figures, yearly_returns
 from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestRun
 from backtest_api.plots import curve_drawing

@@ -13,15 +13,15 @@ from pydantic import ValidationError
 
 from auth_api.requests import unknown_names
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import generate_code
+from Backtest.code import generate_code
+from Backtest.code.parameters import is_percent
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, Diagnostic, InvalidInput, StrategyError
-from Backtest.parameters import is_percent
 from backtest_api import queue
 from backtest_api.kinds.search import prices_of
 from backtest_api.models import BacktestRun
 from backtest_api.services import run_create
-from Strategy.other_bars import on_bars
+from Strategy.changes import on_bars
 from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def search_create(
     if canonical is None:
         assert strategy is not None
         canonical = canonical_of(strategy)
-    from Strategy.search_words import read_constraint, read_names
+    from Strategy.talk import read_constraint, read_names
 
     canonical, of_bars = _as_run(canonical, options)
     words: dict[str, str] = {}  # for a path: what the request calls it
@@ -125,7 +125,7 @@ def search_in_words(canonical: CanonicalStrategy, text: str) -> dict[str, Any]:
         StrategyError: a name or range is missing or fits several, or a percentage may be meant as a fraction; the questions
             say what to ask.
     """
-    from Strategy.search_words import read_search
+    from Strategy.talk import read_search
 
     request = read_search(canonical, text)
     said = {float(number) for number in re.findall(r"(\d*\.?\d+)\s*%", text)}

@@ -11,9 +11,9 @@ from rest_framework import serializers
 
 from actions.outcomes import Outcome
 from auth_api.requests import RequestSerializer, TextOrNumberField
+from Backtest.machine import LEFT
+from Backtest.market import Timeframe
 from Backtest.search.ranges import RANGED
-from Backtest.timeframes import Timeframe
-from Backtest.whole_files import LEFT
 from backtest_api.assumed import assumptions_of
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.results import artifact_folder

@@ -17,7 +17,6 @@ from django.utils.timezone import now
 
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
-from Backtest.days import no_such_day
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import (
     AlgoAgentError,
@@ -26,8 +25,8 @@ from Backtest.errors import (
     ExecutionError,
     InvalidInput,
 )
-from Backtest.timeframes import TIMEFRAMES
-from Backtest.whole_files import write_whole
+from Backtest.machine import write_whole
+from Backtest.market import TIMEFRAMES, no_such_day
 from backtest_api import queue, warnings
 from backtest_api.assumed import still_assumed
 from backtest_api.kinds import kind_of
@@ -37,7 +36,7 @@ from backtest_api.notes import remark, risk_free_rate
 from backtest_api.outcomes import ConfigCheck, Estimate
 from backtest_api.results import artifact_folder, first_bar, stored_prices, stored_trades
 from data_api.providers import get_data_manager
-from Strategy.other_bars import on_bars
+from Strategy.changes import on_bars
 from strategy_api import production
 from strategy_api.engine import require_isolation
 from strategy_api.outcomes import SandboxTest
@@ -48,8 +47,7 @@ if TYPE_CHECKING:
 
     from auth_api.models import User
     from Backtest.backtesting_adapter import BacktestResult
-    from Strategy.reading.text.draft import Assumption
-    from Strategy.text_parser import ParseResult
+    from Strategy.reading import Assumption, ParseResult
     from strategy_api.models import Strategy
 
 Status = BacktestRun.Status
@@ -372,7 +370,7 @@ def quick_run(
 
     Returns the completed run and the strategy in plain English. What was assumed about a canonical or text is kept with the run.
     """
-    from Strategy.older_shape import assumptions_in
+    from Strategy.reading import assumptions_in
     from strategy_api.services import understand
 
     parsed: ParseResult | None = None
@@ -406,7 +404,7 @@ def _keep_assumptions(run: BacktestRun, found: list[dict[str, str]]) -> list[dic
 def assumptions_dated(*, run: BacktestRun, parsed: ParseResult) -> list[dict[str, str]]:
     """Return what was assumed about a text; where it could be read in two ways, with `first_difference`,
     the first date of a completed run on which the other reading would have traded differently. They are kept with the run."""
-    from Strategy.readings import first_differences
+    from Strategy.reading import first_differences
 
     canonical, frame, trades, first = _what_ran(run)
     dates = first_differences(canonical, parsed.readings, frame, trades, first)
@@ -467,7 +465,7 @@ def run_explain(*, run: BacktestRun, at: pd.Timestamp | date) -> dict[str, Any]:
     """Explain what a completed run did at a time or on a day. DataError outside its data."""
     import pandas as pd
 
-    from Backtest.explain import Explainer
+    from Backtest.decision import Explainer
 
     explainer = Explainer(*_what_ran(run))
     return explainer.explain(at) if isinstance(at, pd.Timestamp) else explainer.explain_day(at)
@@ -514,7 +512,7 @@ def parse_time(text: str) -> pd.Timestamp | date:
 
 def _named_like(text: str, names: Iterable[str]) -> str:
     """Return the strategy or template whose name one word is a slip of the pen for; empty where there is none."""
-    from Strategy.templates import TEMPLATES, template_text
+    from Strategy.talk import TEMPLATES, template_text
 
     word = text.strip()
     if not re.fullmatch(r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*", word) or template_text(word) != word:

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from Backtest.describe import bars_of
-from Backtest.meaning.words import spaced
+from Backtest.market import bars_of
+from Backtest.meaning import spaced
 from backtest_api.written import MISSING, amount, money, number, percent, prices
 
 if TYPE_CHECKING:
     from backtest_api.models import BacktestRun
-    from Strategy.text_parser import ParseResult
+    from Strategy.reading import ParseResult
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 

@@ -21,7 +21,7 @@ from auth_api.request_user import user_of
 from auth_api.requests import APIView, GenericAPIView, JSONErrors
 from auth_api.routes import answers
 from Backtest.errors import InvalidInput
-from Backtest.places import Bound
+from Backtest.machine import Bound
 from backtest_api import actions, serializers, services
 from backtest_api.models import BacktestRun
 

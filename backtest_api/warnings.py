@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_check import check_code
+from Backtest.code import check_code
 from Backtest.errors import Diagnostic
 
 MOST = 20  # findings about code

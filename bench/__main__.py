@@ -114,10 +114,10 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     from auth_api.cli import local_user
     from Backtest.backtesting_adapter import create_strategy_from_canonical, fetch_and_prepare_data
-    from Backtest.code_generator import generate_code
+    from Backtest.code import generate_code
     from Backtest.data_manager import DataManager
     from backtest_api.services import quick_run
-    from Strategy.text_parser import parse_strategy
+    from Strategy.reading import parse_strategy
     from strategy_api.engine import get_sandbox
 
     print(f"{'':<44}{'ms':>10}   {'against':<34}{'ms':>10}{'ratio':>10}")

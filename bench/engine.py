@@ -33,8 +33,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def goog() -> pd.DataFrame:
-    from Backtest.data import PriceRequest
-    from Backtest.data.bundled import BundledProvider
+    from Backtest.data import BundledProvider, PriceRequest
 
     return BundledProvider().fetch(PriceRequest("GOOG")).frame
 
@@ -51,7 +50,7 @@ def drawn(bars: int) -> pd.DataFrame:
 
 @cache
 def strategy() -> Any:
-    from Strategy.text_parser import parse_strategy
+    from Strategy.reading import parse_strategy
 
     return parse_strategy(SENTENCE).require()
 

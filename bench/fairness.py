@@ -20,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-from Backtest.priority import give_way
+from Backtest.machine import give_way
 from bench.load import SENTENCE, header, memory_mb, p95
 from tests.live import Server, serve
 

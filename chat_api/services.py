@@ -14,8 +14,7 @@ from Backtest.errors import AlgoAgentError, InvalidInput
 from chat_api.intents import INTENTS
 from chat_api.talk import HELP, Event, Talk
 from data_api.selectors import uploaded_symbols
-from Strategy.conversation import Exchange
-from Strategy.intents import wanted
+from Strategy.talk import Turn, wanted
 from strategy_api import services as strategies
 from strategy_api.models import ConversationMemory
 
@@ -31,7 +30,7 @@ def converse(
     wait_s: float | None = None,
     here: bool = False,
 ) -> Iterator[Event]:
-    """Answer a message, yielding what happens; the exchange is remembered whole, whatever comes of it.
+    """Answer a message, yielding what happens; the turn is remembered whole, whatever comes of it.
 
     Args:
         timezone: that of intraday prices which do not say it; the session keeps it for its later messages.
@@ -81,9 +80,7 @@ def _begin(user: User, message: str, session_id: str) -> Talk:
     session = session_id or str(uuid4())
     mine = ConversationMemory.objects.filter(user=user, session_id=session).order_by("id")
     chats = list(mine.filter(interaction_type=ConversationMemory.Interaction.CHAT).order_by("-id")[:60])[::-1]
-    earlier = [
-        Exchange(c.user_message, str(c.ai_response.get("text", "")), bool(c.context.get("foreign"))) for c in chats
-    ]
+    earlier = [Turn(c.user_message, str(c.ai_response.get("text", "")), bool(c.context.get("foreign"))) for c in chats]
     state = {k: v for k, v in (chats[-1].context if chats else {}).items() if k != "foreign"}
     return Talk(user, session, message, state, earlier, UserLedger(user, session))
 

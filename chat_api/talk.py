@@ -1,4 +1,4 @@
-"""One exchange of a conversation while it is answered: what is known, what was done, what happens."""
+"""One turn of a conversation while it is answered: what is known, what was done, what happens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from auth_api.models import User
 from Backtest.errors import StrategyError
 from backtest_api import selectors as runs
 from backtest_api.models import BacktestRun
-from Strategy.conversation import Exchange
+from Strategy.talk import Turn
 from strategy_api.models import Strategy
 
 HELP = (
@@ -31,7 +31,7 @@ class Event:
 
 @dataclass
 class Talk:
-    """One exchange under way.
+    """One turn under way.
 
     Args:
         state: what the session remembers: strategy_id, run_ids, pending, timezone.
@@ -45,7 +45,7 @@ class Talk:
     session_id: str
     message: str
     state: dict[str, Any]
-    earlier: list[Exchange]
+    earlier: list[Turn]
     ledger: UserLedger
     wait_s: float = 0.0
     here: bool = False

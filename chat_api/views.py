@@ -19,7 +19,7 @@ from auth_api.request_user import asker_of, user_of
 from auth_api.requests import TURNS
 from auth_api.routes import answers
 from Backtest.errors import TooBusy
-from Backtest.places import Asker, in_turn, working_for
+from Backtest.machine import Asker, in_turn, working_for
 from backtest_api.views import EventStream, StreamingView
 from chat_api import actions, serializers
 from chat_api.talk import Event

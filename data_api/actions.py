@@ -9,8 +9,8 @@ from django_filters.rest_framework import CharFilter, ChoiceFilter, FilterSet
 
 from actions import Cost, Permission, Target, action, listing
 from auth_api.models import User
-from Backtest.data.importing import ImportChoices, Understood
-from Backtest.timeframes import TIMEFRAMES
+from Backtest.data.importing import ImportChoices, UnderstoodFile
+from Backtest.market import TIMEFRAMES
 from data_api import selectors, serializers, services
 from data_api.models import DataSet
 from data_api.outcomes import KnownSymbols
@@ -82,7 +82,7 @@ def dataset_delete(*, user: User, dataset: DataSet) -> None:
     permission=READ,
     cost=COMPUTE,
 )
-def dataset_preview(*, user: User, name: str, content: bytes, choices: ImportChoices) -> Understood:
+def dataset_preview(*, user: User, name: str, content: bytes, choices: ImportChoices) -> UnderstoodFile:
     """Show what is understood of a file of prices, and what has to be asked; nothing is stored."""
     return services.dataset_preview_file(name=name, content=content, choices=choices)
 

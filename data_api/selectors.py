@@ -10,12 +10,11 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from auth_api.models import User
-from Backtest.data.bundled import SYMBOLS, BundledProvider
-from Backtest.data.importing.shown import shown_bar
-from Backtest.data.uploaded import UploadedProvider
+from Backtest.data import SYMBOLS, BundledProvider, UploadedProvider
+from Backtest.data.importing import shown_bar
 from Backtest.errors import NotFound
 from Backtest.indicators import REGISTRY
-from Backtest.timeframes import seconds
+from Backtest.market import seconds
 from data_api.models import DataSet
 from data_api.outcomes import KnownSymbol, KnownSymbols
 

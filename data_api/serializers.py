@@ -11,9 +11,9 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from auth_api.requests import RequestSerializer
-from Backtest.data.importing import ImportChoices, Question, Understood
+from Backtest.data.importing import FileQuestion, ImportChoices, UnderstoodFile
 from Backtest.errors import TooLarge
-from Backtest.timeframes import Timeframe
+from Backtest.market import Timeframe
 from data_api.models import DataSet
 from data_api.selectors import dataset_preview
 
@@ -164,7 +164,7 @@ class QuestionSerializer(serializers.Serializer[Any]):
     choices = serializers.ListField(child=serializers.CharField(), help_text="Its answers; empty where any zone is one")
     blocking = serializers.BooleanField(help_text="Whether an upload is refused until it is answered")
 
-    def to_representation(self, instance: Question) -> dict[str, Any]:
+    def to_representation(self, instance: FileQuestion) -> dict[str, Any]:
         return instance.as_dict()
 
 
@@ -202,7 +202,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     questions = QuestionSerializer(many=True)
     quality = serializers.DictField(help_text="Counts of doubtful rows, each with up to five examples")
 
-    def to_representation(self, instance: Understood) -> dict[str, Any]:
+    def to_representation(self, instance: UnderstoodFile) -> dict[str, Any]:
         known = instance.prices
         others = ("rows", "quality", "questions")
         shown = {str(name): getattr(instance, str(name)) for name in self.fields if str(name) not in others}

@@ -15,15 +15,12 @@ from django.conf import settings
 from django.db import transaction
 
 from auth_api.models import User
-from Backtest.data import PriceData, PriceRequest
-from Backtest.data.importing import ImportChoices, ReadingLimits, Understood, read_each_limited, read_limited
-from Backtest.data.importing.symbols import EACH
-from Backtest.data.quality import quality_report
+from Backtest.data import PriceData, PriceRequest, quality_report
+from Backtest.data.importing import EACH, ImportChoices, ReadingLimits, UnderstoodFile, read_each_limited, read_limited
 from Backtest.data_manager import add_indicators, last_period
 from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
-from Backtest.places import Places
-from Backtest.timeframes import is_intraday
-from Backtest.whole_files import write_whole
+from Backtest.machine import Places, write_whole
+from Backtest.market import is_intraday
 from data_api.models import DataSet
 from data_api.providers import get_data_manager
 
@@ -79,7 +76,7 @@ def dataset_file_content(*, path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def dataset_preview_file(*, name: str, content: bytes, choices: ImportChoices) -> Understood:
+def dataset_preview_file(*, name: str, content: bytes, choices: ImportChoices) -> UnderstoodFile:
     """Return what is understood of a file; nothing is stored. DataError when it cannot be read."""
     with READING.one():
         return read_limited(content, name, choices=choices, limits=_limits())
@@ -114,7 +111,7 @@ def dataset_upload(*, user: User, name: str, content: bytes, choices: ImportChoi
         return [_store(user, found, found.frame) for found in prices]
 
 
-def _no_symbol(name: str, read: Understood) -> DataError:
+def _no_symbol(name: str, read: UnderstoodFile) -> DataError:
     """Return the error that asks for the symbol, with those the file's name may mean."""
     asked = next(question for question in read.questions if question.field == "symbol")
     remedy = "Give " + " or ".join(f"symbol={choice}" for choice in asked.choices or ("AAPL",))

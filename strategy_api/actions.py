@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from actions import Cost, Permission, Target, action, listing
 from auth_api.models import User
 from Backtest.canonical import json_schema
-from Strategy.templates import TEMPLATES
+from Strategy.talk import TEMPLATES
 from strategy_api import outcomes, production, selectors, serializers, services
 from strategy_api import production_serializers as shapes
 from strategy_api.models import ConversationMemory, Deployment, Strategy, StrategyValidation, StrategyVersion

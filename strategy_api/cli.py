@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from auth_api.models import User
     from Backtest.canonical import CanonicalStrategy
     from Backtest.errors import Diagnostic
-    from Strategy.text_parser import ParseResult
+    from Strategy.reading import ParseResult
     from strategy_api.models import Strategy
 
 
@@ -41,7 +41,7 @@ def load_strategy(source: str, user: User) -> Named:
     """
     from Backtest.diagnostics import load_canonical
     from Backtest.errors import InvalidInput
-    from Strategy.older_shape import canonical_json_of
+    from Strategy.reading import canonical_json_of
     from strategy_api.selectors import canonical_of, strategy_get
     from strategy_api.services import understand
 

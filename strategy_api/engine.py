@@ -12,8 +12,7 @@ from django.conf import settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from Backtest.sandbox import EngineSettings, Limits, Runner
-    from Backtest.sandbox.pool import InterpreterSandbox
+    from Backtest.sandbox import EngineSettings, InterpreterSandbox, Limits, Runner
 
 
 @cache

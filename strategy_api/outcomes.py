@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from actions.outcomes import Outcome
-from Backtest.code_check import CodeIssue
+from Backtest.code import CodeIssue
 from Backtest.errors import Diagnostic
 
 

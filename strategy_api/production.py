@@ -22,14 +22,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auth_api.models import User
 from Backtest.canonical import CanonicalStrategy, history_bars
-from Backtest.code_check import check_code
-from Backtest.code_generator import generate_code, safe_slug
+from Backtest.code import check_code, generate_code, safe_slug
 from Backtest.data import PriceRequest
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Conflict, DataError, Diagnostic, ExecutionError, InvalidInput, NotFound, StrategyError
-from Backtest.places import asker, no_later_than
+from Backtest.machine import asker, no_later_than
 from data_api.providers import get_data_manager
-from Strategy.other_bars import on_bars
+from Strategy.changes import on_bars
 from strategy_api import lifecycle
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Deployment, Strategy
@@ -221,7 +220,7 @@ def _lookahead(
     sandbox: Runner | None = None,
     tick: Callable[[float], None] = lambda _: None,
 ) -> Lookahead:
-    from Backtest import lookahead
+    from Backtest.verification import lookahead
 
     try:
         report = lookahead.check_lookahead(

@@ -10,7 +10,7 @@ from rest_framework.fields import empty
 
 from auth_api.requests import RequestSerializer
 from Backtest.canonical import CanonicalStrategy
-from Backtest.timeframes import Timeframe
+from Backtest.market import Timeframe
 from data_api.serializers import SYMBOL, TIMEZONE
 from strategy_api.models import Deployment, StateChange, Strategy
 from strategy_api.outcomes import Ranges

@@ -17,7 +17,7 @@ from dulwich.repo import Repo
 from filelock import FileLock, Timeout
 
 from Backtest.errors import Conflict
-from Backtest.whole_files import write_whole
+from Backtest.machine import write_whole
 
 AUTHOR = b"AlgoAgent <algoagent@localhost>"
 WAIT_S = 60

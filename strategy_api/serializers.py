@@ -9,8 +9,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from auth_api.requests import RequestSerializer
-from Strategy.older_shape import canonical_json_of
-from Strategy.templates import TEMPLATES
+from Strategy.reading import canonical_json_of
+from Strategy.talk import TEMPLATES
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion
 
 

@@ -17,10 +17,9 @@ from django.utils.timezone import now
 
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
-from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import GeneratedCode, generate_code, write_code
+from Backtest.canonical import CanonicalStrategy, changes
+from Backtest.code import GeneratedCode, generate_code, write_code
 from Backtest.data import PriceData, PriceRequest
-from Backtest.describe import changes
 from Backtest.diagnostics import Loaded, load_canonical
 from Backtest.errors import (
     AlgoAgentError,
@@ -37,14 +36,13 @@ from Backtest.errors import (
 )
 from data_api.providers import get_data_manager
 from data_api.selectors import uploaded_symbols
-from Strategy.assumed import still_true
+from Strategy.changes import still_true
 from Strategy.gemini_strategy_integrator import Analysis, StrategyAnalyzer
-from Strategy.model_calls import Question
-from Strategy.older_shape import assumptions_in
+from Strategy.models import Question
+from Strategy.reading import ParseResult, assumptions_in, parse_strategy
 from Strategy.strategy_validator import StrategyValidator, recommend
-from Strategy.templates import TEMPLATES, template_text
-from Strategy.text_parser import ParseResult, parse_strategy
-from Strategy.web_text import Address, fetch_text, is_public
+from Strategy.talk import TEMPLATES, template_text
+from Strategy.web.text import Address, fetch_text, is_public
 from strategy_api import lifecycle, trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion, Trial
@@ -161,7 +159,7 @@ def understand(*, user: User, text: str, name: str = "", session_id: str = "") -
 
 
 def _of_page(user: User, url: str, session_id: str) -> Analysis:
-    from Strategy.web_research import candidates
+    from Strategy.web.research import candidates
 
     found = candidates(fetch_text(url, allowed=is_public), url, _analyzer(user, session_id))
     if len(found) > 1:
@@ -188,7 +186,7 @@ def strategies_from_url(
         InvalidInput, TooLarge, ProviderError: the page cannot be read.
         StrategyError: it describes no strategy.
     """
-    from Strategy.web_research import candidates
+    from Strategy.web.research import candidates
 
     found = []
     for candidate in candidates(fetch_text(url, allowed=allowed), url, _analyzer(user)):
@@ -207,7 +205,7 @@ def alternatives_of(*, user: User, analysis: Analysis) -> list[dict[str, Any]]:
     A reading that trades the same on the strategy's own prices (GOOG's, where it names no symbol) is none.
     """
     from Backtest.backtesting_adapter import run_backtest_from_canonical
-    from Strategy.readings import first_difference
+    from Strategy.reading import first_difference
 
     taken, other = analysis.parsed.strategy, analysis.other
     if taken is None or other is None:
@@ -536,7 +534,7 @@ def strategy_generate_code(
 
 def _example(canonical: CanonicalStrategy, user: User) -> PriceData:
     """Return the strategy's own prices, or else the first bundled ones of its time frame."""
-    from Backtest.equivalence import data_sets
+    from Backtest.verification.equivalence import data_sets
 
     try:
         return get_data_manager(user=user).fetch(

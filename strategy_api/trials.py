@@ -47,10 +47,10 @@ def daily_returns(result: BacktestResult) -> Any:
     """
     import pandas as pd
 
-    from Backtest.sessions import Session
+    from Backtest.market import TradingSession
 
     index, first = pd.DatetimeIndex(result.prices.frame.index), result.prices.first
-    last = Session.of(index).last_bars(index)
+    last = TradingSession.of(index).last_bars(index)
     equity = result.equity["Equity"].to_numpy(dtype=float)
     curve = np.concatenate([np.full(result.begin, equity[0]), equity])
     ends = curve[last[np.searchsorted(last, first) :]]

@@ -10,9 +10,9 @@ from Backtest.canonical.indicators import IndicatorBase, make_indicator
 from Backtest.canonical.risk import AtrLevel
 from Backtest.canonical.strategy import CanonicalStrategy
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.market import seconds
 from Backtest.meaning.conditions import BarsHeld
 from Backtest.meaning.operands import IndicatorRef
-from Backtest.timeframes import seconds
 
 CODE_HISTORY = 300
 ALL_HISTORY = sys.maxsize

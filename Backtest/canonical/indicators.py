@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, create_model
 
 from Backtest.indicators import REGISTRY, IndicatorEntry
+from Backtest.market import TIMEFRAMES, Timeframe, is_intraday
 from Backtest.meaning.model import Identifier, Model
-from Backtest.timeframes import TIMEFRAMES, Timeframe, is_intraday
 
 
 class IndicatorBase(Model):
@@ -44,20 +44,21 @@ def column_name(
     output: str | None = None,
 ) -> str:
     """Return the column of an indicator's output: name, parameters, source and time frame."""
-    parts = [entry.output(output).column, entry.suffix(params)]
-    if source is not None and source != entry.default_source:
-        parts.append(source)
-    name = "_".join(p for p in parts if p)
-    return f"{name}@{timeframe}" if timeframe else name
+    return _named(entry.output(output).column, entry, params, source, timeframe)
 
 
 def default_id(
     entry: IndicatorEntry, params: Mapping[str, float], source: str | None = None, timeframe: str | None = None
 ) -> str:
     """Return the id an indicator gets when none is given, such as `RSI_14` or `BB_20_2`."""
-    parts = [entry.name, entry.suffix(params)]
-    if source is not None and source != entry.default_source:
-        parts.append(source)
+    return _named(entry.name, entry, params, source, timeframe)
+
+
+def _named(
+    first: str, entry: IndicatorEntry, params: Mapping[str, float], source: str | None, timeframe: str | None
+) -> str:
+    """Return a name with parameters, a source that is not the usual one, and a time frame: `SMA_20_High@1wk`."""
+    parts = [first, entry.suffix(params), "" if source in (None, entry.default_source) else str(source)]
     name = "_".join(p for p in parts if p)
     return f"{name}@{timeframe}" if timeframe else name
 

@@ -11,20 +11,18 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from Backtest.canonical.indicators import Indicator, IndicatorBase, fill_id, meant
 from Backtest.canonical.risk import Execution, Risk, RiskPercent, RiskReward
-from Backtest.indicators import PRICE_COLUMNS
-from Backtest.indicators.listed import listed
-from Backtest.instruments import is_crypto, traded_unit
+from Backtest.indicators import PRICE_COLUMNS, listed
+from Backtest.market import Timeframe, in_words, is_crypto, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
 from Backtest.meaning.model import Model, Number, Positive, Side, depth, walk
 from Backtest.meaning.operands import IndicatorRef
-from Backtest.timeframes import Timeframe, in_words, seconds
 
 SCHEMA_VERSION: Literal["1"] = "1"
 MAX_INDICATORS = 32
@@ -74,7 +72,61 @@ class Provenance(Model):
     original_text: Annotated[str, Field(max_length=10_000)] = ""
 
 
-class CanonicalStrategy(Model):
+class _WithIndicators(Model):
+    """What is checked of indicators, wherever they are listed: ids, sources and time frames fit together."""
+
+    if TYPE_CHECKING:
+        timeframe: Timeframe
+        indicators: list[Indicator]
+
+    @field_validator("indicators", mode="before", check_fields=False)
+    @classmethod
+    def _default_ids(cls, data: Any, info: ValidationInfo) -> Any:
+        timeframe = str(info.data.get("timeframe"))
+        return [fill_id(meant(listed(item), timeframe)) for item in data] if isinstance(data, list) else data
+
+    def indicator(self, indicator_id: str) -> IndicatorBase:
+        """Return the indicator with this id. KeyError when there is none."""
+        for indicator in self.indicators:
+            if indicator.id == indicator_id:
+                return indicator
+        raise KeyError(indicator_id)
+
+    def _check_indicators(self) -> None:
+        seen: set[str] = set(PRICE_COLUMNS)
+        for i, indicator in enumerate(self.indicators):
+            if indicator.id in seen:
+                raise ValueError(f"indicators[{i}]: the id {indicator.id!r} is used twice or is a price column")
+            source = indicator.source_name
+            if source is not None and source not in seen:
+                raise ValueError(
+                    f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
+                )
+            if source not in (None, *PRICE_COLUMNS) and self.indicator(str(source)).timeframe != indicator.timeframe:
+                raise ValueError(f"indicators[{i}]: its source {source!r} is computed on another time frame")
+            source_entry = self.indicator(str(source)).entry if source not in (None, *PRICE_COLUMNS) else None
+            if source_entry and len(source_entry.outputs) > 1:
+                raise ValueError(f"indicators[{i}]: source {source!r} has several outputs and cannot be a source")
+            if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
+                raise ValueError(
+                    f"indicators[{i}]: time frame {indicator.timeframe} is not coarser than the strategy's {self.timeframe}"
+                )
+            seen.add(indicator.id)
+
+
+class IndicatorList(_WithIndicators):
+    """Indicators without a strategy, as they are asked for of prices."""
+
+    timeframe: Timeframe = "1d"
+    indicators: list[Indicator] = Field(max_length=MAX_INDICATORS)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> IndicatorList:
+        self._check_indicators()
+        return self
+
+
+class CanonicalStrategy(_WithIndicators):
     """A whole strategy. `model_validate(model_dump())` is the identity."""
 
     schema_version: Literal["1"] = SCHEMA_VERSION
@@ -92,12 +144,6 @@ class CanonicalStrategy(Model):
     execution: Execution = Execution()
     parameters: list[Parameter] = Field(default_factory=list, max_length=32)
     provenance: Provenance = Provenance()
-
-    @field_validator("indicators", mode="before")
-    @classmethod
-    def _default_ids(cls, data: Any, info: ValidationInfo) -> Any:
-        timeframe = str(info.data.get("timeframe"))
-        return [fill_id(meant(listed(item), timeframe)) for item in data] if isinstance(data, list) else data
 
     @field_validator("strategy_name")
     @classmethod
@@ -139,27 +185,6 @@ class CanonicalStrategy(Model):
                     f"{where}[{i}]: {inside.type} cannot stand in {node.type}: bars ago the position was another one"
                 )
 
-    def _check_indicators(self) -> None:
-        seen: set[str] = set(PRICE_COLUMNS)
-        for i, indicator in enumerate(self.indicators):
-            if indicator.id in seen:
-                raise ValueError(f"indicators[{i}]: the id {indicator.id!r} is used twice or is a price column")
-            source = indicator.source_name
-            if source is not None and source not in seen:
-                raise ValueError(
-                    f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
-                )
-            if source not in (None, *PRICE_COLUMNS) and self.indicator(str(source)).timeframe != indicator.timeframe:
-                raise ValueError(f"indicators[{i}]: its source {source!r} is computed on another time frame")
-            source_entry = self.indicator(str(source)).entry if source not in (None, *PRICE_COLUMNS) else None
-            if source_entry and len(source_entry.outputs) > 1:
-                raise ValueError(f"indicators[{i}]: source {source!r} has several outputs and cannot be a source")
-            if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
-                raise ValueError(
-                    f"indicators[{i}]: time frame {indicator.timeframe} is not coarser than the strategy's {self.timeframe}"
-                )
-            seen.add(indicator.id)
-
     def _check_ref(self, where: str, i: int, ref: IndicatorRef) -> None:
         known = {indicator.id: indicator for indicator in self.indicators}
         if ref.id not in known:
@@ -178,13 +203,6 @@ class CanonicalStrategy(Model):
                 raise ValueError(f"conditions are nested deeper than {MAX_DEPTH}")
         if conditions > MAX_CONDITIONS:
             raise ValueError(f"{conditions} conditions, at most {MAX_CONDITIONS} are allowed")
-
-    def indicator(self, indicator_id: str) -> IndicatorBase:
-        """Return the indicator with this id. KeyError when there is none."""
-        for indicator in self.indicators:
-            if indicator.id == indicator_id:
-                return indicator
-        raise KeyError(indicator_id)
 
     def rules(self, kind: Kind, side: Side) -> list[Rule]:
         rules = self.entry_rules if kind == "entry" else self.exit_rules

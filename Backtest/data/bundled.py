@@ -15,8 +15,7 @@ import pandas as pd
 from Backtest.data.prices import PriceData, PriceRequest, clean_frame, until
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError
-from Backtest.sessions import resample
-from Backtest.timeframes import in_words, seconds
+from Backtest.market import in_words, resample, seconds
 
 SYMBOLS = {
     "GOOG": "1d", "EURUSD": "1h", "BTCUSD": "1mo", "AAPL": "1d", "IBM": "1d", "MSFT": "1d", "FB": "1d",

@@ -15,7 +15,7 @@ import pandas as pd
 
 from Backtest.data.prices import PriceData, PriceRequest, Provider, clean_frame, frame_sha256
 from Backtest.errors import DataError
-from Backtest.whole_files import write_whole
+from Backtest.machine import write_whole
 
 OVERLAP_DAYS = 5
 

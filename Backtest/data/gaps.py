@@ -12,8 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from Backtest.sessions import NEW_YORK, VENUES, Session, calendar_of
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.market import NEW_YORK, VENUES, TradingSession, calendar_of, is_intraday, seconds
 
 Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -156,9 +155,9 @@ def _sessions_between(index: pd.DatetimeIndex) -> Ints | None:
 
     The exchange is that whose days these are; of few days, that of their zone and hours. None where none is known.
     """
-    session = Session.of(index)
+    session = TradingSession.of(index)
     if session.intraday and not session.zone and str(index.tz) == "UTC":
-        there = Session.of(index.tz_convert(NEW_YORK))
+        there = TradingSession.of(index.tz_convert(NEW_YORK))
         if _american(there):
             index, session = index.tz_convert(NEW_YORK), there
     session = session.with_venue(index)
@@ -175,7 +174,7 @@ def _sessions_between(index: pd.DatetimeIndex) -> Ints | None:
     return np.asarray(np.searchsorted(sessions, own[1:], "left") - np.searchsorted(sessions, own[:-1], "right"))
 
 
-def _american(session: Session) -> bool:
+def _american(session: TradingSession) -> bool:
     return session.intraday and session.opens == _XNYS_OPEN and abs(session.length - _XNYS_MINUTES) <= _XNYS_SLACK
 
 

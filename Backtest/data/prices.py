@@ -17,7 +17,7 @@ import pandas as pd
 
 from Backtest.errors import DataError, DataRangeError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 
 
 @dataclass(frozen=True)

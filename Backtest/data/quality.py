@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.gaps import gaps, missing_bars
-from Backtest.describe import bars_of
+from Backtest.market import bars_of
 
 OUTLIER_SIGMAS = 12.0
 # New shares for one old one, as companies and funds split; a reverse split is the inverse.

@@ -10,8 +10,7 @@ import pandas as pd
 
 from Backtest.data.prices import PriceData, PriceRequest, until
 from Backtest.errors import DataError
-from Backtest.sessions import resample
-from Backtest.timeframes import in_words, seconds
+from Backtest.market import in_words, resample, seconds
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ import pandas as pd
 from Backtest.data.prices import PriceData, PriceRequest, clean_frame
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError, ProviderError
-from Backtest.places import elsewhere
-from Backtest.sessions import resample
-from Backtest.timeframes import in_words, is_intraday
+from Backtest.machine import elsewhere
+from Backtest.market import in_words, is_intraday, resample
 
 # What Yahoo has; other time frames are made of the next finer one.
 _INTERVALS = {

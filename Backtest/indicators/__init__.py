@@ -1,5 +1,9 @@
-"""What can be computed from prices: the registry and its computation on a frame."""
+"""What can be computed from prices: the registry of indicators, and how people list and name them.
 
+`formulas.py`, what TA-Lib does not have, is imported by its own name.
+"""
+
+from Backtest.indicators.as_listed import LENGTHS, fields_of, listed, nearest
 from Backtest.indicators.indicator_registry import (
     PRICE_COLUMNS,
     REGISTRY,
@@ -12,13 +16,6 @@ from Backtest.indicators.indicator_registry import (
 from Backtest.indicators.names import indicator_name, spoken_names
 
 __all__ = [
-    "PRICE_COLUMNS",
-    "REGISTRY",
-    "SESSION",
-    "IndicatorEntry",
-    "Output",
-    "Param",
-    "Style",
-    "indicator_name",
-    "spoken_names",
-]
+    "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "fields_of",
+    "indicator_name", "listed", "nearest", "spoken_names",
+]  # fmt: skip

@@ -278,11 +278,7 @@ _ENTRIES = (
         "moving average convergence divergence",
         ("macd", "moving average convergence divergence", "macd line"),
         talib.MACD,
-        (
-            Param("fastperiod", 12, 2, 500),
-            Param("slowperiod", 26, 2, 500),
-            Param("signalperiod", 9, 1, 500),
-        ),
+        (Param("fastperiod", 12, 2, 500), Param("slowperiod", 26, 2, 500), Param("signalperiod", 9, 1, 500)),
         outputs=(
             Output("macd", "MACD", ("line",)),
             Output("signal", "MACD_SIGNAL", _SIGNAL, alone=_SIGNAL, presumed=False),
@@ -528,10 +524,7 @@ _ENTRIES = (
         formulas.SUPERTREND,
         (_period(10, 1, 500), Param("multiplier", 3, 0.1, 20, float)),
         inputs=HLC,
-        outputs=(
-            Output("line", "SUPERTREND", ("line",)),
-            Output("direction", "SUPERTREND_DIRECTION", ("direction",)),
-        ),
+        outputs=(Output("line", "SUPERTREND", ("line",)), Output("direction", "SUPERTREND_DIRECTION", ("direction",))),
         points=True,
         styles=("trend-following",),
     ),
@@ -540,11 +533,7 @@ _ENTRIES = (
         "Ichimoku cloud",
         ("ichimoku", "ichimoku cloud", "ichimoku kinko hyo"),
         formulas.ICHIMOKU,
-        (
-            Param("tenkanperiod", 9, 2, 500),
-            Param("kijunperiod", 26, 2, 500),
-            Param("senkouperiod", 52, 2, 500),
-        ),
+        (Param("tenkanperiod", 9, 2, 500), Param("kijunperiod", 26, 2, 500), Param("senkouperiod", 52, 2, 500)),
         inputs=("High", "Low"),
         outputs=(
             _known_alone("tenkan", "ICHIMOKU_TENKAN", ("tenkan", "tenkan sen", "tenkan-sen", "conversion line")),
@@ -634,14 +623,7 @@ _ENTRIES = (
         bounds=(0, 100),
         in_steps=True,
     ),
-    _entry(
-        "ZSCORE",
-        "z-score",
-        ("zscore", "z-score", "z score"),
-        formulas.ZSCORE,
-        (_period(20, 2),),
-        scale="number",
-    ),
+    _entry("ZSCORE", "z-score", ("zscore", "z-score", "z score"), formulas.ZSCORE, (_period(20, 2),), scale="number"),
     _entry(
         "IBS",
         "internal bar strength",

@@ -1,8 +1,10 @@
 """The compiled engine: backtesting.py's trades and statistics, a thousand times faster.
 
-numba keeps what it compiled on disk, one file a function, and looks at the source of that function alone: a function
-compiled together with an older one it calls would stay. So the cache has a folder for each state of these sources. What lies in it
-is run, so it is one that nobody else can write to.
+numba keeps compiled functions on disk, one file a function, and compiles a function anew only where its own source changed. A function whose
+callee changed would thus go on with the old callee inside, for example `simulate` with yesterday's `level`. Therefore each state of these
+sources has a cache folder of its own. The machine code in that folder is executed, so nobody but its owner may write to the folder.
+
+`figures.py`, `definitions.py` and `order_book.py`, which both engines share, are imported by their own names.
 """
 
 import hashlib
@@ -46,7 +48,7 @@ def _is_private(folder: Path) -> bool:
     return own and stat.S_ISDIR(found.st_mode)
 
 
-# It stays: where threads import parts of this package at the same time, one of them may come to its part after this line.
+# The setting is not put back afterwards: another thread may import a module of this package later and compile with it.
 _config.CACHE_DIR = _cache_folder()
 
 from Backtest.kernel.engine import Kernel, Run, Sweep, warm_up  # noqa: E402

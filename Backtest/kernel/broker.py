@@ -14,7 +14,7 @@ import sys
 import numpy as np
 from numba import njit
 
-# Numbers of a run, one row of float64 each.
+# Numbers of a run by their place in its row, float64.
 (CASH, SIZE, STOP, TRAIL, TARGET, SPREAD, FIXED_FEE, FEE, MARGIN, UNIT, MAX_BARS, COOLDOWN, RISK_FREE) = range(13)
 NUMBERS = 13
 
@@ -162,8 +162,8 @@ def simulate(  # type: ignore[no-untyped-def]
         exits: for long and short, int64 of shape (n, 3): what exits ask of the position; empty where they ask nothing.
         limits: the numbers they compare with, float64.
         masks, shared: truth of conditions for `exits`, uint8: from `begin` on, and of all bars.
-        state: what the bars before have left, and these leave; float64 of shape (STATE,).
-        outcome: how it ended, trades so far, orders that were not placed or not filled for lack of money or size.
+        state: is read and filled, float64 of shape (STATE,): how the bars before ended, and how these end.
+        outcome: is filled: how the run ended, its closed trades, its orders that were not placed or not filled for lack of money or size.
         trades: is filled, float64 of shape (bars + 1, 10).
         equity: is filled, float64 of shape (bars,).
     """
@@ -186,7 +186,7 @@ def simulate(  # type: ignore[no-untyped-def]
         target_part = (numbers[STOP] if stop_kind else numbers[TRAIL]) * numbers[TARGET] / 100
     asks_long, asks_short = exits[0], exits[1]
 
-    # Between entry and exit nothing is decided bar by bar.
+    # Whether a trade has nothing to decide at a close but its exit signal: no trailing stop, no limit of bars, no question about it.
     waits = trail_kind == 0 and max_bars == 0 and len(asks_long) == 0 and len(asks_short) == 0
 
     nan = np.nan
@@ -197,7 +197,7 @@ def simulate(  # type: ignore[no-untyped-def]
     stop_distance, trail_distance = state[STOP_DISTANCE], state[TRAIL_DISTANCE]
     target_distance = state[TARGET_DISTANCE]
     closing = state[CLOSING] != 0
-    ordered = state[ORDERED]  # the size of the order to enter: units, or a fraction of what there is
+    ordered = state[ORDERED]  # the size of the order to enter: units, or below 1 a fraction of the money there is
     ended, count, lost = outcome[0], outcome[1], outcome[2]
 
     while bar < end:
@@ -209,22 +209,22 @@ def simulate(  # type: ignore[no-untyped-def]
             equity[calm:bar] = cash
             if bar >= end:
                 break
-        # -- A trade whose levels stay: go on to the next bar on which anything happens --
+        # -- A trade whose levels do not move: go on to the bar of its stop, target, exit signal or ruin --
         if waits and position != 0.0 and not closing:
             leaves = EXIT_LONG if position > 0 else EXIT_SHORT
             if position > 0:
                 while bar < end:
-                    worth = cash + (close[bar] * position - cost)
-                    if low[bar] <= stop or high[bar] >= target or signal[bar - begin] & leaves or worth <= 0:
+                    equity_now = cash + (close[bar] * position - cost)
+                    if low[bar] <= stop or high[bar] >= target or signal[bar - begin] & leaves or equity_now <= 0:
                         break
-                    equity[bar] = worth
+                    equity[bar] = equity_now
                     bar += 1
             else:
                 while bar < end:
-                    worth = cash + (close[bar] * position - cost)
-                    if high[bar] >= stop or low[bar] <= target or signal[bar - begin] & leaves or worth <= 0:
+                    equity_now = cash + (close[bar] * position - cost)
+                    if high[bar] >= stop or low[bar] <= target or signal[bar - begin] & leaves or equity_now <= 0:
                         break
-                    equity[bar] = worth
+                    equity[bar] = equity_now
                     bar += 1
             if bar >= end:
                 break
@@ -277,7 +277,7 @@ def simulate(  # type: ignore[no-untyped-def]
                     ended, bar = RUINED, bars
                     break
                 continue
-        # -- Stop and target (888-946): what the open is beyond comes first; then the stop, unless the better of two paths is asked for --
+        # -- Stop and target (888-946): first one that the open is beyond; then the stop, or with `target_first` the target --
         if position != 0.0:
             price = nan
             if position > 0:
@@ -307,10 +307,10 @@ def simulate(  # type: ignore[no-untyped-def]
                 count += 1
                 last_exit = bar
                 position = 0.0
-        # -- The close: what there is (846, 862-873) --
-        worth = cash + (close[bar] * position - cost) if position != 0.0 else cash
-        equity[bar] = worth
-        if worth <= 0:
+        # -- The close: the equity (846, 862-873) --
+        equity_now = cash + (close[bar] * position - cost) if position != 0.0 else cash
+        equity[bar] = equity_now
+        if equity_now <= 0:
             if position != 0.0:
                 record(trades[count], position, entry_bar, bar, entry, close[bar], stop, target, fixed, fee)
                 count += 1
@@ -348,7 +348,7 @@ def simulate(  # type: ignore[no-untyped-def]
                         enter = 0
         elif here & 3 and not (cooldown > 0 and last_exit >= 0 and bar - last_exit < cooldown):
             enter = 1 if here & ENTER_LONG else -1
-        # -- The order to enter (code_orders.py) --
+        # -- The order to enter, as Backtest/code/orders.py writes it --
         if enter != 0 and bar < bars - 1:
             side = float(enter)
             price = close[bar]
@@ -384,12 +384,12 @@ def simulate(  # type: ignore[no-untyped-def]
                     if size_kind == CASH_AMOUNT:
                         units = floor_divide(size, price)
                     else:
-                        units = worth * size / 100 / abs(price - risked)
+                        units = equity_now * size / 100 / abs(price - risked)
                         if not abs(units) < np.inf:
                             ended, position, bar = BAD_SIZE, 0.0, bars
                             break
                         units = float(math.floor(units))
-                    limit = worth if margin == 1.0 else worth / margin
+                    limit = equity_now if margin == 1.0 else equity_now / margin
                     if units == 0.0:
                         lost += 1
                     size = units if units * price < limit else FULL

@@ -50,10 +50,7 @@ DEFINITIONS = (
     ),
     Definition("Return (Ann.) [%]", "Return", "the same as CAGR, under backtesting.py's name"),
     Definition(
-        "Alpha [%]",
-        "Return",
-        "(mean(r − f) − Beta × mean(market − f)) × P",
-        "Jensen (1968); QuantStats `greeks`",
+        "Alpha [%]", "Return", "(mean(r − f) − Beta × mean(market − f)) × P", "Jensen (1968); QuantStats `greeks`"
     ),
     Definition(
         "Beta",
@@ -112,12 +109,7 @@ DEFINITIONS = (
     Definition("Avg. Trade [%]", "Trades", "mean return of a trade: one of 10 shares counts as much as one of 1,000"),
     Definition("Expectancy [%]", "Trades", "the same as Avg. Trade"),
     Definition("Profit Factor (Returns)", "Trades", "percentages won by winners over percentages lost by losers"),
-    Definition(
-        "SQN",
-        "Trades",
-        "√trades × mean profit / standard deviation of profits (n − 1)",
-        "Tharp (1998)",
-    ),
+    Definition("SQN", "Trades", "√trades × mean profit / standard deviation of profits (n − 1)", "Tharp (1998)"),
     Definition(
         "Kelly Criterion",
         "Trades",

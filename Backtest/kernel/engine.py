@@ -11,25 +11,26 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy
+from Backtest.decision import Floats, compute_on, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, figures, order_book
 from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
-from Backtest.kernel.program import Compiler, Number, Row, Wanted, clock_masks, shared_code
+from Backtest.kernel.program import Compiler, NeededIndicator, Row, Slot, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
-from Backtest.priority import aside
-from Backtest.series import Floats, compute_on, input_columns
-from Backtest.sessions import coarser, with_sessions
+from Backtest.machine import aside
+from Backtest.market import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
-PIECE_BARS = 500_000  # bars times sets a thread takes at once: one piece may be more work than another
-BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024  # sets that go through long prices side by side, and room for them
+PIECE_BARS = (
+    500_000  # bars times sets that a thread takes at once; pieces are small, as one may take far longer than another
+)
+# On prices longer than a block, so many parameter sets are simulated at the same time, within so many bytes of trades and equity.
+BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024
 
-PROBLEMS = {
-    broker.BAD_SIZE: "an order had no possible size",
-}
+PROBLEMS = {broker.BAD_SIZE: "an order had no possible size"}
 
 
 _TERMS = (
@@ -88,7 +89,7 @@ class Kernel:
 
     Args:
         frame: OHLCV prices, as in Backtest.data.
-        varied: the paths (Backtest.parameters) of the numbers each parameter set gives.
+        varied: the paths (Backtest.code.parameters) of the numbers each parameter set gives.
         threads: how many threads share the parameter sets of a sweep.
         first: the first bar on which rules may be judged; those before it only warm the indicators up.
         target_first: of a stop and a target in one bar the target is hit first, the better of the paths the bar allows;
@@ -144,10 +145,13 @@ class Kernel:
         return Run(metrics, self._trades(trades), equity, int(sweep.orders_lost[0]), begin)
 
     def sweep(self, sets: Floats, *, returns: bool = False) -> Sweep:
-        """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`; many give way to other work."""
+        """Run parameter sets, float64 of shape (sets, varied), columns in the order of `varied`.
+
+        Where there are several sets, the threads that run them have the lowest priority.
+        """
         row = len(self.frame) * 8
         outputs = sum(len(w.base.entry.outputs) for w in self.program.wanted.values())
-        # Counting the rows takes time; where each set could have its own, they fit.
+        # Different sets may share rows. Counting the shared rows takes time, and is left out where even a row for each set would fit.
         if len(sets) > 1 and len(sets) * outputs * row > SERIES_BYTES and self._rows_wanted(sets) * row > SERIES_BYTES:
             half = len(sets) // 2
             parts = [self.sweep(part, returns=returns) for part in (sets[:half], sets[half:])]
@@ -157,7 +161,7 @@ class Kernel:
         return aside(lambda: self._run(sets, returns=returns))[0]
 
     def _run(self, sets: Floats, *, returns: bool) -> tuple[Sweep, Floats, Floats]:
-        """Run parameter sets; return their figures, and the trades and the equity of a set that was alone."""
+        """Run parameter sets; return their figures, and trades and equity, which mean something where there is one set."""
         count, bars, calendar = len(sets), len(self.frame), self.calendar
         given = self._bound(sets)
         work = np.empty((max(1, self.program.work_rows), bars))
@@ -186,14 +190,14 @@ class Kernel:
         beside = min(room, size)
 
         def take(_: int) -> tuple[Floats, Floats]:
-            """Run the parts that nobody has taken."""
+            """Run parts of the sets until none is left; threads share the iterator `parts`."""
             own, trades, equity = work.copy(), np.empty((beside, bars + 1, 10)), np.empty((beside, bars))
             for part in parts:
                 run(part, own, trades, equity)
             return trades[0], equity[0]
 
         if threads > 1:
-            with ThreadPoolExecutor(threads) as pool:  # compiled code holds no lock
+            with ThreadPoolExecutor(threads) as pool:  # compiled code does not hold the interpreter's lock
                 (trades, equity), *_ = pool.map(take, range(threads))
         else:
             trades, equity = take(0)
@@ -237,24 +241,24 @@ class Kernel:
         run_program(code, ints, floats, self.series, work, self.shared, self.shared, since, 0, bars)
         return self.shared
 
-    def _numbers(self) -> list[Number]:
+    def _numbers(self) -> list[Slot]:
         program = self.program
         items = [*program.ints, *program.floats, *program.limits, *program.numbers]
         params = [n for w in program.wanted.values() for n in w.params.values()]
-        return [*(i for i in items if isinstance(i, Number)), *params]
+        return [*(i for i in items if isinstance(i, Slot)), *params]
 
     @property
     def days(self) -> Ints:
-        """The last bars of the days from the first bar on that may be judged; returns are those between them."""
+        """The last bar of each day from the first bar on that may be judged; a return goes from one of them to the next."""
         return self.calendar.last[np.searchsorted(self.calendar.last, self.first) :]
 
     def never_warm(self) -> list[str]:
-        """Return the indicators, of those computed last, that have no value on any bar: their warm-up is too long."""
+        """Return the indicators of the last run that have no value on any bar, as their warm-up is longer than the prices."""
         empty: Any = np.isnan(self.series).all(axis=1)
         return [f"{key[0]}({', '.join(f'{v:g}' for _, v in key[1])})" for key, row in self.rows.items() if empty[row]]
 
     def first_bar(self) -> int:
-        """Return the first bar that is judged with the indicators that were computed last."""
+        """Return the first bar on which the last run judged rules."""
         return max(self.first, min(1, len(self.program.wanted)), int(self.warm.max()))
 
     # Indicators ------------------------------------------------------------------------------
@@ -266,7 +270,7 @@ class Kernel:
             rows += len(_variants([columns[p] for p in self._paths(wanted)])[0]) * len(wanted.base.entry.outputs)
         return rows
 
-    def _paths(self, wanted: Wanted) -> list[str]:
+    def _paths(self, wanted: NeededIndicator) -> list[str]:
         """Return the paths that change an indicator's values, those of its source included."""
         paths = [n.path for n in wanted.params.values() if n.path]
         source = wanted.base.source_name
@@ -372,11 +376,11 @@ def _table(code: Sequence[tuple[int, ...]]) -> Ints:
     return np.array([(*step, *([0] * (WIDTH - len(step)))) for step in code], dtype=np.int64).reshape(-1, WIDTH)
 
 
-def _values(number: Number, columns: Mapping[str, Floats]) -> Any:
+def _values(number: Slot, columns: Mapping[str, Floats]) -> Any:
     return (columns[number.path] if number.path else number.value) + number.plus
 
 
-def _filled(items: Sequence[Number], columns: Mapping[str, Floats], count: int) -> Floats:
+def _filled(items: Sequence[Slot], columns: Mapping[str, Floats], count: int) -> Floats:
     table = np.zeros((count, max(1, len(items))))
     for slot, item in enumerate(items):
         table[:, slot] = _values(item, columns)

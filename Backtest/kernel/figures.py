@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from Backtest.sessions import Session
+from Backtest.market import TradingSession
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -69,7 +69,7 @@ class Calendar:
 
     @classmethod
     def of(cls, index: pd.DatetimeIndex, close: Floats) -> Calendar:
-        session = Session.of(index)
+        session = TradingSession.of(index)
         last = session.last_bars(index)
         with np.errstate(all="ignore"):
             market = close[last[1:]] / close[last[:-1]] - 1
@@ -96,8 +96,9 @@ _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 def follow(equity, start, end, stamps, trades, count, holds, at_close, state):  # type: ignore[no-untyped-def]
     """Follow the drawdowns of a run on to the bars before `end`; a drawdown lasts from its peak to the bar that regains it.
 
-    Equity moves only while there is a trade: the `count` trades that are closed, and the one that was entered at bar
-    `holds` where one is open, -1 where none is. Where trades are closed at a close (`at_close`), its last digit may move at the next bar. `state` is filled, for a new run NaN.
+    Bars without a trade are skipped, as equity does not move on them. The trades are the `count` closed ones, and the open one that was
+    entered at bar `holds` (-1: none is open). With `at_close`, the bar after a trade is looked at as well: its equity is the cash alone, which
+    may differ in the last digit. `state` is read and filled; a new run gives NaN.
     """
     if end <= start:
         return
@@ -117,7 +118,7 @@ def follow(equity, start, end, stamps, trades, count, holds, at_close, state):  
             upto = min(int(trades[k, 2]) + 1 + at_close, end)
         elif k == count and holds >= 0:
             begin = max(holds, start, seen)
-        if begin > seen and equity[seen - 1] >= peak:  # at its peak, and nothing moves up to here
+        if begin > seen and equity[seen - 1] >= peak:  # equity stayed at its peak up to here
             top = begin - 1
         seen = max(seen, begin)
         if upto <= begin:
@@ -198,7 +199,7 @@ def measure(  # type: ignore[no-untyped-def]
         change = quoted[bars - 1] / quoted[begin] / (1 + terms[SPREAD]) * ((1 - terms[FEE]) / (1 + terms[FEE]))
         hold = (cash - terms[FIXED_FEE]) / cash * change - terms[FIXED_FEE] / cash - 1
     row[5] = hold * 100
-    # -- Returns of days; an account that lost everything has a last one, and no ratios: they would say how well it was lost --
+    # -- Returns of days, up to that on which all was lost; a lost account has no ratios, which would grade how well it was lost --
     day = np.searchsorted(last, begin)
     days = 0
     for k in range(day + 1, len(last)):
@@ -247,7 +248,7 @@ def measure(  # type: ignore[no-untyped-def]
         through = left + 1
         marked = left == bars - 1 and same(trades[k, 4], close[left])
         if not marked and same(trades[k, 4], open_[left]) and left > entered:
-            through -= 1  # it was left at the open of that bar
+            through -= 1  # the trade was left at the open of its last bar, and was not exposed to the rest of it
         first, through = max(first, upto), max(through, upto)
         exposed += max(through - first, 0)
         upto = max(through, upto)
@@ -314,7 +315,7 @@ def figures(
         given[place] = value
     curve = _own(equity)
     state, row = np.full(FOLLOWED, np.nan), np.empty(len(NAMES))
-    # One long "trade" makes `follow` look at every bar: a stranger's trades may overlap.
+    # Trades of code that somebody wrote may overlap, so no bar is skipped: `follow` is told of one trade that lasts over all bars.
     follow(curve, begin, len(curve), calendar.stamps, np.zeros((0, 10)), 0, begin, 0, state)
     measure(
         curve, begin, open_, close, calendar.close, calendar.stamps, calendar.last, calendar.market, calendar.periods,

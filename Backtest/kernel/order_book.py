@@ -27,19 +27,19 @@ from Backtest.kernel.broker import record, units_for
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-# A decision, float64: its bar; when in the bar: 0 at its close, 1 as orders are filled at its open, 2 as they are in the rest of it; what;
-# of which order or trade, counted from 0 in the order in which they came to be; the numbers of an order, or the portion or level in
-# the place of its size.
+# A decision, one row of float64. IN_BAR is 0 at the close of the bar, 1 while orders are filled at its open, 2 while they are filled in the
+# rest of it. WHICH is the order or trade that is meant, counted from 0 as they were placed or opened. SIZE_ to TP_ are the numbers of an
+# order; a decision to close has in SIZE_ the portion of the trade, one to move a level the new level.
 (AT_BAR, IN_BAR, ACTION, WHICH, SIZE_, LIMIT_, STOP_, SL_, TP_) = range(9)
 DECISION = 9
 AT_OPEN, IN_REST = 1, 2
 ACTIONS = ORDER, CANCEL, CLOSE, SET_STOP, SET_TARGET = (0, 1, 2, 3, 4)
 
-# What the broker is told, float64.
+# The terms of the account, float64.
 (CASH, SPREAD, FIXED_FEE, FEE, MARGIN, AT_CLOSE, TARGET_FIRST) = range(7)
 TERMS = 7
 
-# How it ended, and the decision that could not be followed.
+# How a run ended; from NO_SUCH on, why a decision could not be followed.
 FOLLOWED, RUINED, NO_SUCH, IMPOSSIBLE, OUT_OF_TURN, TOO_MANY, TOO_LONG = range(7)
 WHY = {
     NO_SUCH: "is about an order or a trade that is not there",
@@ -49,7 +49,7 @@ WHY = {
     TOO_LONG: "comes when too many orders and trades have been looked at too often",
 }
 MOST = 20_000  # orders that wait, and trades that are open, at a time
-MOST_LOOKS = 500_000_000  # at orders and trades in all, about a second's work
+MOST_LOOKS = 500_000_000  # how often orders and trades are looked at in a run, about a second of work
 
 # An order and a trade, float64; the orders of a trade are -1 where there are none.
 (SIZE, LIMIT, STOP, SL, TP, PARENT) = range(6)
@@ -266,7 +266,7 @@ def _process(book, opening, open_, high, low, before, bar):  # type: ignore[no-u
                 continue
             order[STOP] = nan
             if opening and limit == limit:
-                stop = nan  # from the open on it is a limit order
+                stop = nan  # once its stop is reached at the open, a stop-limit order is a limit order
         parent = int(order[PARENT])
         bound = parent >= 0 and (
             book.trades[parent, STOP_ORDER] == number or book.trades[parent, TARGET_ORDER] == number
@@ -290,7 +290,7 @@ def _process(book, opening, open_, high, low, before, bar):  # type: ignore[no-u
             held = book.trades[parent, HELD]
             size = math.copysign(min(abs(held), abs(order[SIZE])), order[SIZE])
             if _find(book.open, book.counts[OPEN], parent) >= 0:
-                # The stop is what it was when the trade is written down.
+                # `_reduce` writes the trade down with the stop of its order, which was taken off above.
                 if book.trades[parent, STOP_ORDER] == number:
                     order[STOP] = stop
                 _reduce(book, parent, price, size, filled)
@@ -452,9 +452,9 @@ def follow_decisions(decisions, begin, open_, high, low, close, book):  # type: 
             return TOO_MANY, done
         if book.counts[LOOKS] > MOST_LOOKS:
             return TOO_LONG, done
-        worth = book.money[0] + _unrealized(book, close[bar])
-        equity[bar] = worth
-        if worth <= 0:
+        equity_now = book.money[0] + _unrealized(book, close[bar])
+        equity[bar] = equity_now
+        if equity_now <= 0:
             for trade in book.open[: book.counts[OPEN]].copy():
                 _close_whole(book, trade, close[bar], bar)
             equity[bar:] = 0

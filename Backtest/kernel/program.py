@@ -24,8 +24,8 @@ from Backtest.canonical import (
     make_indicator,
     used_indicators,
 )
+from Backtest.decision import Mask, time_mask
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.judge import Mask, time_mask
 from Backtest.kernel import broker, masks
 from Backtest.meaning import core
 
@@ -38,8 +38,8 @@ QUESTIONS: dict[core.Asked, int] = {"bars held": broker.ASK_HELD, "unrealized re
 
 
 @dataclass(frozen=True)
-class Number:
-    """A number of the strategy: its value, the path by which it is varied, if it is, and what is added to it."""
+class Slot:
+    """A number of the strategy. `path` is that of a number that is varied, None where it is fixed; `plus` is added to either."""
 
     value: float
     path: str | None = None
@@ -55,11 +55,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """An indicator whose values are needed: its parameters may be varied."""
+class NeededIndicator:
+    """An indicator that the program reads, with its parameters, each fixed or varied."""
 
     base: IndicatorBase
-    params: dict[str, Number]
+    params: dict[str, Slot]
 
 
 @dataclass
@@ -72,9 +72,9 @@ class Program:
     some of the work rows are filled anew for each parameter set.
     """
 
-    wanted: dict[str, Wanted] = field(default_factory=dict)
-    ints: list[Number | Row | int] = field(default_factory=list)
-    floats: list[Number] = field(default_factory=list)
+    wanted: dict[str, NeededIndicator] = field(default_factory=dict)
+    ints: list[Slot | Row | int] = field(default_factory=list)
+    floats: list[Slot] = field(default_factory=list)
     shared: list[tuple[int, ...]] = field(default_factory=list)
     code: list[tuple[int, ...]] = field(default_factory=list)
     shared_masks: int = 0
@@ -84,9 +84,9 @@ class Program:
     clocks: list[core.Clock] = field(default_factory=list)
     signals: tuple[int, int, int, int] = (0, 0, 0, 0)
     asks: tuple[list[Step], list[Step]] = field(default_factory=lambda: ([], []))
-    limits: list[Number] = field(default_factory=list)
+    limits: list[Slot] = field(default_factory=list)
     levels: list[str | None] = field(default_factory=list)
-    numbers: list[Number] = field(default_factory=list)
+    numbers: list[Slot] = field(default_factory=list)
     kinds: np.ndarray[Any, np.dtype[np.int64]] = field(default_factory=lambda: np.zeros(broker.KINDS, dtype=np.int64))
 
 
@@ -101,7 +101,7 @@ class Compiler:
         self.strategy = strategy
         self.varied = frozenset(varied)
         self.program = Program()
-        self.masks: dict[int, tuple[int, bool]] = {}  # by the statement's id
+        self.masks: dict[int, tuple[int, bool]] = {}  # by the id() of the statement
 
     def compile(self) -> Program:
         self._indicators()
@@ -116,16 +116,16 @@ class Compiler:
 
     # Numbers ---------------------------------------------------------------------------------
 
-    def number(self, path: str, value: float) -> Number:
-        return Number(float(value), path if path in self.varied else None)
+    def number(self, path: str, value: float) -> Slot:
+        return Slot(float(value), path if path in self.varied else None)
 
-    def _int(self, item: Number | Row | int) -> int:
+    def _int(self, item: Slot | Row | int) -> int:
         if item in self.program.ints:
             return self.program.ints.index(item)
         self.program.ints.append(item)
         return len(self.program.ints) - 1
 
-    def _float(self, item: Number) -> int:
+    def _float(self, item: Slot) -> int:
         if item in self.program.floats:
             return self.program.floats.index(item)
         self.program.floats.append(item)
@@ -139,12 +139,12 @@ class Compiler:
                 name: self.number(f"indicators.{indicator.id}.{name}", value)
                 for name, value in indicator.params.items()
             }
-            self.program.wanted[indicator.id] = Wanted(indicator, params)
+            self.program.wanted[indicator.id] = NeededIndicator(indicator, params)
 
     def _risk(self) -> None:
         risk, execution = self.strategy.risk, self.strategy.execution
         program, kinds = self.program, self.program.kinds
-        numbers = [Number(0.0)] * broker.NUMBERS
+        numbers = [Slot(0.0)] * broker.NUMBERS
         levels = (
             ("stop_loss", broker.STOP, broker.STOP_KIND), ("trailing_stop", broker.TRAIL, broker.TRAIL_KIND),
             ("take_profit", broker.TARGET, broker.TARGET_KIND),
@@ -159,7 +159,7 @@ class Compiler:
             elif isinstance(level, AtrLevel):
                 kinds[kind], numbers[number] = broker.ATR, self.number(f"{path}.multiple", level.multiple)
                 atr = f"{path}.atr"
-                program.wanted[atr] = Wanted(
+                program.wanted[atr] = NeededIndicator(
                     make_indicator("ATR", timeperiod=level.timeperiod),
                     {"timeperiod": self.number(f"{path}.timeperiod", level.timeperiod)},
                 )
@@ -232,7 +232,9 @@ class Compiler:
                 self.program.clocks.append(statement)
                 return self._emit((_CLOCK, len(self.program.clocks) - 1), shared=True)
             case core.PositionTest():
-                return self._emit((masks.CLEAR,), shared=True)  # flat, there is nothing to compare
+                return self._emit(
+                    (masks.CLEAR,), shared=True
+                )  # without a position the answer is not known, which is false
         raise TypeError(f"not a statement: {statement!r}")
 
     # Comparisons -----------------------------------------------------------------------------
@@ -260,7 +262,7 @@ class Compiler:
             output = names.index(node.output) if node.output else 0
             fixed = fixed and not self._varies(node.id)
             return self._int(Row(node.id, output)), self._int(offset), fixed
-        zero = self._int(Number(0.0, plus=back))
+        zero = self._int(Slot(0.0, plus=back))
         work = self.program.work_rows
         self.program.work_rows += 1
         if isinstance(node, Value):
@@ -275,7 +277,7 @@ class Compiler:
         return self._int(-1 - work), zero, fixed
 
     def _both(self, instruction: tuple[int, ...], fixed: bool) -> None:
-        """Fill a work row: once where it is the same for every set, whose programs all keep it."""
+        """Add an instruction that fills a work row: to the shared program where the row is the same for every set, else to that of each set."""
         (self.program.shared if fixed else self.program.code).append(instruction)
         self.program.own_rows = self.program.own_rows or not fixed
 
@@ -309,7 +311,7 @@ class Compiler:
         return steps
 
 
-_CLOCK = 100  # a mask that Python fills in before the shared program runs
+_CLOCK = 100  # stands for a mask of the calendar, which `clock_masks` makes with pandas before the shared program runs
 
 
 def shared_code(program: Program) -> list[tuple[int, ...]]:

@@ -17,8 +17,8 @@ def run_sets(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Run every parameter set over the prices.
 
-    Sets go through long prices side by side, a block of bars at a time, so that prices are read from memory once for all
-    of them: as many as `equity` has rows, the others after them.
+    Long prices are gone through a block of bars at a time. Within a block all sets that have a row of `equity` are simulated, one after
+    another, so that the block's prices are read from memory once for all of them; the remaining sets wait until the rows are free.
 
     Args:
         prices: float64 of shape (4, bars): open, high, low, close in the units that are traded.
@@ -42,7 +42,7 @@ def run_sets(  # type: ignore[no-untyped-def]
     state = np.empty((room, STATE))
     followed = np.empty((room, FOLLOWED))
     moves = np.empty(len(last) + 1)
-    fixed = True  # the signals do not depend on the set
+    fixed = True  # whether all signals are shared masks, which are the same for every set
     for k in range(4):
         fixed = fixed and signals[k] < 0
     for first in range(0, len(ints), room):
@@ -66,9 +66,8 @@ def run_sets(  # type: ignore[no-untyped-def]
                     masks, shared, state[r], outcome[j], trades[r], equity[r],
                 )  # fmt: skip
                 holds = int(state[r, ENTRY_BAR]) if state[r, POSITION] != 0 and end < bars else -1
-                equity[r, min(starts[j], bars - 1)] = numbers[
-                    j, CASH
-                ]  # where it begins, before anything is filled at this close
+                # The curve begins with the cash: an order that is filled at this very close does not count yet.
+                equity[r, min(starts[j], bars - 1)] = numbers[j, CASH]
                 follow(
                     equity[r], min(starts[j], bars - 1), end, stamps, trades[r], outcome[j, 1], holds,
                     kinds[AT_CLOSE], followed[r],

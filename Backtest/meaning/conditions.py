@@ -1,7 +1,7 @@
 """The conditions of a rule, one class each: its fields, how it is said (`text`), and what it means (`core`).
 
 A new condition is a class here: it enters schema, English, generated code, compiled engine, explanation and the search for
-contradictions by these two methods. `Backtest/judge.py`, the second opinion, needs a case of its own.
+contradictions by these two methods. `Backtest/decision/judge.py`, the second opinion, needs a case of its own.
 """
 
 from __future__ import annotations

@@ -4,25 +4,26 @@
 
 Prices go in as plain numbers, results come out as JSON and plain numbers; nothing is pickled across the
 border, and what comes out is computed again before it is believed.
+
+`docker_engine.py` is imported by its own name, as its library is needed by nothing else.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from Backtest.errors import SandboxUnavailable
+from Backtest.sandbox.audit import backtesting_stats
 from Backtest.sandbox.job import CodeFailed, EngineSettings, Limits, Runner, Sandbox, SandboxJob, SandboxResult, Trace
+from Backtest.sandbox.pool import InterpreterSandbox
 from Backtest.sandbox.process import ProcessSandbox
-
-if TYPE_CHECKING:
-    from Backtest.sandbox.pool import InterpreterSandbox
 
 BACKENDS = ("auto", "bubblewrap", "docker", "process")
 
 __all__ = [
-    "BACKENDS", "CodeFailed", "EngineSettings", "Limits", "ProcessSandbox", "Runner", "Sandbox", "SandboxJob", "SandboxResult", "Trace",
-    "choose_sandbox",
+    "BACKENDS", "CodeFailed", "EngineSettings", "InterpreterSandbox", "Limits", "ProcessSandbox", "Runner",
+    "Sandbox", "SandboxJob", "SandboxResult", "Trace", "backtesting_stats", "choose_sandbox",
 ]  # fmt: skip
 
 

@@ -1,11 +1,11 @@
-"""What a sandbox says of trades, money and figures is not believed: they are made out here, of its decisions and the prices.
+"""Trades, money and figures that a sandbox reports are not believed: they are computed here, from its decisions and the prices.
 
 Strategy code shares its process with backtesting.py, so whatever its engine says may be forged. What crosses the border are
 decisions: orders, cancellations, closings and changes of levels, each with its bar. The compiled broker of this side
 follows them; what the code's own engine believed has to be the same to the last bit, or the run fails.
 
-What cannot be known from out here is why something was decided: code that looks ahead in the prices it was given decides what
-is possible, and is caught by other means (Backtest/lookahead.py).
+The audit cannot tell why something was decided. Code that looks ahead in the prices it was given makes decisions that could be made, and
+passes; Backtest/verification/lookahead.py catches it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from Backtest.sandbox.job import EngineSettings, SandboxJob
 TRADE_COLUMNS = (
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 )  # fmt: skip
-DECISION, AT_OPEN = 9, 1  # numbers of one, and when it was made in its bar; Backtest/kernel/order_book.py says which
-MOST_A_BAR, MOST_BESIDE = 100, 10_000  # decisions: so many times the bars, and so many more
+DECISION, AT_OPEN = (
+    9,
+    1,
+)  # numbers of a decision, and the mark of one made at the open; see Backtest/kernel/order_book.py
+MOST_A_BAR, MOST_BESIDE = 100, 10_000  # a run may make 100 decisions a bar on average, and 10,000 more
 
 Floats = NDArray[np.float64]
 
@@ -85,7 +88,7 @@ def settle(claim: Claim, job: SandboxJob) -> Settled:
         raise Forged(f"equity has {len(claim.equity)} values for {len(frame)} bars")
     if not job.first <= begin < len(frame):
         raise Forged(f"a first decision at bar {begin} is outside the bars {job.first} to {len(frame) - 1}")
-    room = len(claim.trades) + 1  # one more is one that the claim does not have
+    room = len(claim.trades) + 1  # room for one trade more than was claimed, which is enough to find that there is one
     trades, equity = follow(claim.decisions, begin, frame, settings, room=room, target_first=job.target_first)
     _compare(claim, trades, equity)
     return measured(trades, equity, begin, frame, settings)
@@ -146,7 +149,9 @@ def follow(
     if scale != 1:
         trades[:, 0] *= scale
         trades[:, 3:7] /= scale
-    book.equity[begin] = settings.cash  # where the account begins, before anything is filled at this close
+    book.equity[begin] = (
+        settings.cash
+    )  # the curve begins with the cash: an order filled at this very close does not count yet
     return trades, book.equity
 
 
@@ -218,12 +223,14 @@ def backtesting_stats(
     table = trades.assign(
         EntryBar=trades["EntryBar"] - begin, ExitBar=trades["ExitBar"] - begin, Duration=trades["ExitTime"] - trades["EntryTime"]
     )  # fmt: skip
-    if pd.DatetimeIndex(graded.index).tz is not None:  # it cannot do with zones on today's pandas
+    if (
+        pd.DatetimeIndex(graded.index).tz is not None
+    ):  # compute_stats fails on an index with a time zone with today's pandas
         graded = graded.tz_convert("UTC").tz_localize(None)
     with np.errstate(all="ignore"):
         try:
             found: pd.Series = compute_stats(table, equity["Equity"].to_numpy(), graded, None, risk_free)
-        except OverflowError:  # it cannot say what such a gain would be in a year
+        except OverflowError:  # the gain is so large that its yearly rate overflows
             return {}
     values = {str(name): plain(value) for name, value in found.items() if not str(name).startswith("_")}
     # Where only the last bar is below its peak, compute_stats gives the depth of the drawdown in the place of its duration.

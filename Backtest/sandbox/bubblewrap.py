@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from Backtest.errors import SandboxUnavailable
-from Backtest.priority import give_way, nice_of_this_thread, session_gives_way
+from Backtest.machine import give_way, nice_of_this_thread, session_gives_way
 from Backtest.sandbox import runtime
 from Backtest.sandbox.cgroup import Cgroup
 from Backtest.sandbox.interpreters import ChildInterpreter, Ending, Usage, books_of

@@ -18,14 +18,14 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
-from Backtest.places import asker
+from Backtest.machine import asker
+from Backtest.market import with_periods
 from Backtest.sandbox.audit import AT_OPEN, DECISION, TRADE_COLUMNS, most_decisions
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import CodeFailed, Floats, SandboxJob, Trace
-from Backtest.sessions import with_periods
 
 TICK_S = 0.25
-SHORT_S = 0.5  # a job that takes longer gives way to others
+SHORT_S = 0.5  # seconds after which a job gets low priority
 LINE_BYTES = 4 * 1024 * 1024
 REPORT_MIB = 64
 PACKAGES = "backtesting, numpy, pandas, talib and Python's own"
@@ -67,7 +67,9 @@ class Inbox:
         self._deadline = time.monotonic() + START_S
         self._short_until = float("inf")
         self._progress = 0.0
-        self.token = secrets.token_hex(8)  # told to this job only: an answer without it was left by one before
+        self.token = secrets.token_hex(
+            8
+        )  # this job alone is told the token, so an answer without it comes from an earlier job
         self.usage: Usage | None = None  # the last that was seen
         self._given = 0  # bars of a stream, all of each
         self._opened = False  # and the open of the next one
@@ -119,7 +121,7 @@ class Inbox:
         return message
 
     def _give(self, bar: int, decisions: int, *, opening: bool) -> None:
-        """Take what was decided since bars were given, and give those up to another one, or the open of the next one alone."""
+        """Take in what the code decided on the bars it has, and give it the next bars, or the open of the next bar alone."""
         if not self._job.stream:
             raise _violation("it asks for bars that were given to it")
         if not self._given <= bar < len(self._job.frame) or (opening and (self._opened or bar > self._given)):
@@ -135,7 +137,7 @@ class Inbox:
         self._opened = opening
 
     def _decided_now(self, decisions: int) -> bytes:
-        """Return decisions that were made by what is given now: at the open of a bar, or at the end of one."""
+        """Read decisions, which have to be of what was given last: of an open where that was given alone, else of the end of a bar."""
         data = self.exactly(decisions * DECISION * 8)
         rows = np.frombuffer(data, dtype="<f8").reshape(-1, DECISION)
         known = self._given - (not self._opened)
@@ -178,7 +180,7 @@ class Inbox:
             raise _violation("it is not of the agreed form") from None
 
     def _receive(self) -> None:
-        """Hold what comes next. Raises when time, output or the interpreter come to an end."""
+        """Read on into the buffer. Raises when the time is up, too much was written, or the interpreter has ended."""
         while True:
             asker().check()
             self._job.tick(self._progress)
@@ -268,7 +270,7 @@ def order_of(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> byte
 
 
 def used_by(started: float, before: Usage | None, after: Usage | None, message: Message | None) -> dict[str, float]:
-    """Return wall time, CPU time and peak memory: seen from outside where that is possible."""
+    """Return wall time, CPU time and peak memory, as the kernel counts them where it can be asked, else as the job reports them."""
     used = {"wall_ms": (time.perf_counter() - started) * 1000, "cpu_ms": 0.0, "peak_memory_mb": 0.0}
     if before and after and after.cpu_ms >= before.cpu_ms:
         used |= {"cpu_ms": after.cpu_ms - before.cpu_ms, "peak_memory_mb": after.peak_memory_mb}

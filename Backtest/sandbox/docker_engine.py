@@ -26,10 +26,10 @@ import docker.errors
 from docker.types import LogConfig, Ulimit
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.machine import is_gone, own_name
 from Backtest.sandbox import runtime
 from Backtest.sandbox.interpreters import START_S, WORKER, Ending, Usage, books_of, receive
 from Backtest.sandbox.job import Limits, SandboxJob
-from Backtest.sandbox.owners import is_gone, own_name
 from Backtest.sandbox.pool import InterpreterSandbox
 from Backtest.sandbox.seccomp import program
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 IMAGE = "algoagent-sandbox"
 LABEL, OWNER, PROGRAM, PERSIST = "algoagent.sandbox", "algoagent.owner", "algoagent.worker", "algoagent.persist"
 PROCESSES = 16
-SHARES = 110  # of the processors, where others have 1024: a job that takes long
+SHARES = 110  # the weight of a long job in sharing processors; other containers have 1024
 STANDARD_ERROR = 2
 LEFT_OUT = {"site-packages", "test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3"}
 BUILD = "build it with: manage.py sandbox_image"
@@ -221,7 +221,7 @@ class ContainerInterpreter:
 
     def end(self, patience_s: float = 0.0) -> Ending:
         if self._ending is None:
-            self._hang_up()  # first: an engine that cannot pass on what a container says does not kill it either
+            self._hang_up()  # first, as an engine that is blocked on passing on a container's output does not kill the container either
             self._ending = self._last_words(patience_s)
             self._sweeper.submit(self._remove)
         return self._ending

@@ -30,7 +30,7 @@ class Usage:
 
 
 def books_of(pid: int) -> Usage | None:
-    """Return what the kernel has written down of a process of this machine, or None without such books."""
+    """Return CPU time and memory that the kernel counts for a process of this machine; None where it cannot be asked."""
     try:
         books = Path(f"/proc/{pid}")
         on_cpu_ns = int((books / "schedstat").read_text().split()[0])
@@ -63,13 +63,13 @@ class Interpreter(Protocol):
         """None where it cannot be seen from outside."""
 
     def give_way(self) -> None:
-        """Let others go before it from now on: its job takes long. See `Backtest.priority`."""
+        """Let others go before it from now on: its job takes long. See `Backtest.machine.priority`."""
 
     def container(self) -> dict[str, str]:
         """Return name and image where it runs in a container."""
 
     def end(self, patience_s: float = 0.0) -> Ending:
-        """End it and everything it started, after a while if it is about to end itself. May be called again."""
+        """End the worker and everything it started; one that is about to end by itself gets a moment. May be called again."""
 
     def complaint(self) -> str:
         """Return what was written on standard error before the job, once it has ended."""
@@ -78,8 +78,8 @@ class Interpreter(Protocol):
 def pair() -> tuple[socket.socket, socket.socket]:
     """Return two ends of a line, of which another process is given one.
 
-    Both block, whatever timeout new sockets of this process have: Celery sets one while a worker stops, and what reads its standard
-    input finds nothing there where it does not block.
+    Both ends block. Celery sets a default timeout for new sockets while a worker stops; a socket with a timeout does not block, and an
+    interpreter that reads its standard input from it would find it empty.
     """
     ours, theirs = socket.socketpair()
     ours.setblocking(True)

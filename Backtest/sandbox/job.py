@@ -48,7 +48,7 @@ class SandboxJob:
 
     `first` is the first bar at whose close the code may decide; those before it only warm its indicators up.
     `report` asks for the interactive HTML chart as well. `generated` says that the code came from
-    Backtest.code_generator in this process; only such code runs where there is no isolation.
+    Backtest.code.generator in this process; only such code runs where there is no isolation.
     `name` names the job to people who look at the machine. `tick` is called at least twice a second
     with the part of the bars that is done; what it raises ends the job. `trace` asks for decisions and indicators.
     `target_first` takes the better path through a bar that holds both stop and target of a trade, where backtesting.py

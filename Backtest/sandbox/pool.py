@@ -1,7 +1,7 @@
 """A pool of one-shot interpreters.
 
-An interpreter starts inside its isolation, imports everything and waits. It is given one job, or a series of jobs of the
-same code, heard out and ended.
+An interpreter starts inside its isolation, imports everything and waits. It gets one job, or a series of jobs of the same code, answers,
+and is ended: no job meets what another one has left.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
-from Backtest.places import Often, Places, asker, elsewhere
-from Backtest.priority import give_way
+from Backtest.machine import Often, Places, asker, elsewhere, give_way
 from Backtest.sandbox.audit import Claim, Forged, settle
 from Backtest.sandbox.audit import warm_up as warm_up_audit
 from Backtest.sandbox.conversation import Inbox, Message, clean, failure_of, order_of, trace_of, used_by
@@ -29,13 +28,13 @@ from Backtest.sandbox.metrics import EXITS, POOL, STARTS
 
 Run = Callable[[SandboxJob], SandboxResult]
 MOST_WAITING = 8  # jobs of one asker
-# Who takes more than so many interpreters at once, or goes on with more than one in so many seconds, has had many.
+# An asker who takes more than so many interpreters at once, or more than one in so many seconds, gets those of low priority next.
 MANY_STARTS, FORGETS_S = 3, 1.0
 QUEUE_INSTEAD = "queue a backtest (POST /api/backtests/), which takes its turn without holding a connection"
 
 
 class Forks:
-    """A runner of jobs that all have the same code: one of its own as its sandbox does, many in forks of a few interpreters.
+    """A runner of jobs that all have the same code. A single job runs as in its sandbox, many run in forks of a few interpreters.
 
     Args:
         alone: runs a job in an interpreter that serves nothing else.
@@ -59,7 +58,7 @@ class Forks:
         self._codes |= {job.code for job in waiting}
         if len(self._codes) > 1:
             raise ValueError("Jobs that share an interpreter have to be of the same code")
-        with elsewhere():  # the threads have no turn to give: this one gives it while it waits for them
+        with elsewhere():  # while this thread waits for the others, another job of the same asker may have its turn
             found = [self._pool.submit(copy_context().run, self._attempt, job) for job in waiting]
         try:
             for one in found:
@@ -83,15 +82,16 @@ class Forks:
 class Waiting:
     """Interpreters that were started ahead of need, and the thread that starts them.
 
-    bubblewrap ends with the thread that started it: one thread starts all and lives as long as we do.
+    The kernel ends a bubblewrap when the thread that started it ends (PR_SET_PDEATHSIG), so one thread starts all and lives as long as the
+    server does.
 
     Args:
         start: starts one.
-        gives_way: whether they give way to other work, from their start on.
+        gives_way: whether they have low priority from their start on.
     """
 
     def __init__(self, start: Callable[[], Interpreter], *, gives_way: bool = False) -> None:
-        self.wanted = 0  # how many wait, from now on
+        self.wanted = 0  # how many are kept waiting
         self._start = start
         self._interpreters: deque[Interpreter] = deque()
         self._lock = threading.Lock()
@@ -109,7 +109,7 @@ class Waiting:
         return self._starter.submit(self._start).result()
 
     def fill(self, wanted: int | None = None) -> None:
-        """Have so many wait soon, by default as many as are wanted."""
+        """Have the thread start interpreters until so many wait, by default `wanted`; does not wait for them."""
         wanted = self.wanted if wanted is None else wanted
         if not self._closed and len(self._interpreters) < wanted:
             self._starter.submit(self._fill, wanted)
@@ -122,7 +122,7 @@ class Waiting:
             try:
                 interpreter = self._start()
             except (OSError, SandboxUnavailable):
-                return  # the job that comes is told why
+                return  # the next job starts one itself, fails in the same way and is told why
             with self._lock:
                 self._interpreters.append(interpreter)
 
@@ -147,7 +147,7 @@ class InterpreterSandbox:
 
     backend = ""
     isolated = False
-    draws = False  # whether interpreters import the charts as well, for jobs that will ask for a report
+    draws = False  # whether interpreters import the chart library while they wait, for jobs that ask for a report
 
     def __init__(self, *, ready: int = 0, allow_unisolated: bool = False, at_once: int | None = None) -> None:
         self._ready = ready
@@ -172,7 +172,7 @@ class InterpreterSandbox:
         return b""
 
     def warm_up(self, count: int | None = None) -> None:
-        """Start interpreters ahead of need: so many, once; or, without a number, `ready` of them from now on."""
+        """Start interpreters ahead of need: `count` of them once, or without a count so that `ready` of them always wait."""
         if count is None:
             self._waiting.wanted = self._ready
             self._ender.submit(warm_up_audit)
@@ -198,7 +198,9 @@ class InterpreterSandbox:
             except BaseException:
                 interpreter.end()
                 raise
-            self._ender.submit(interpreter.end)  # it has answered: nobody waits for its end
+            self._ender.submit(
+                interpreter.end
+            )  # the answer is here, so the caller does not wait for the end of the process
             return result
 
     def run_many(self, jobs: Iterable[SandboxJob], *, at_once: int = 2) -> Generator[SandboxResult | ExecutionError]:
@@ -210,8 +212,8 @@ class InterpreterSandbox:
     def forks(self, *, at_once: int = 2) -> Iterator[Forks]:
         """Give a runner of jobs that all have the same code, for as long as they come.
 
-        Each of many runs in a fork of an interpreter that has run nothing itself and keeps nothing of it, which is many times
-        quicker than starting one for each. No resources are measured but those a job reports of itself.
+        Where there are many, each runs in a fork of an interpreter that never runs a job itself, which is many times quicker than to start
+        an interpreter for each. CPU time and memory are then those that the job reports of itself.
 
         Args:
             at_once: how many of them run at a time.
@@ -277,8 +279,8 @@ class InterpreterSandbox:
     def _take(self, job: SandboxJob) -> tuple[Interpreter, Inbox, dict[str, str]]:
         """Return an interpreter that is ready for the job, and its versions: one that waits, or else a new one.
 
-        To start one takes several times as long as most jobs. Who has had many lately is given those that give way to others', from
-        their start on.
+        To start one takes several times as long as most jobs. An asker who has taken many lately gets those that were started with low
+        priority, so that the others' jobs go first.
         """
         hit, started = "yes", time.perf_counter()
         waiting = self._waiting
@@ -309,7 +311,7 @@ class InterpreterSandbox:
     def _converse(
         self, interpreter: Interpreter, inbox: Inbox, job: SandboxJob, versions: dict[str, str], *, fork: bool = False
     ) -> SandboxResult:
-        before = None if fork else interpreter.usage()  # a fork's books are not those of the interpreter
+        before = None if fork else interpreter.usage()  # the kernel's account of the interpreter is not that of a fork
         started = time.perf_counter()
         inbox.start_clock()
         used: dict[str, float] = {}

@@ -1,7 +1,6 @@
 """Jobs in processes with rlimits and a wall clock, and no isolation.
 
-This keeps an honest strategy from hanging or filling the machine; a hostile one it does not keep
-from anything. It is for code that AlgoAgent generated itself, on systems without bubblewrap or
+An honest strategy cannot hang or fill the machine here; a hostile one is not kept from anything. It is for code that AlgoAgent generated itself, on systems without bubblewrap or
 Docker; results say `isolated: false`.
 """
 
@@ -18,25 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from Backtest.errors import SandboxUnavailable
-from Backtest.priority import give_way
-from Backtest.sandbox.interpreters import (
-    START_S,
-    WORKER,
-    ChildInterpreter,
-    Ending,
-    SocketInterpreter,
-    pair,
-)
+from Backtest.machine import give_way
+from Backtest.sandbox.interpreters import START_S, WORKER, ChildInterpreter, Ending, SocketInterpreter, pair
 from Backtest.sandbox.pool import InterpreterSandbox
 
 FORKS = hasattr(os, "fork")
 KEPT_VARIABLES = ("LANG", "LC_ALL", "SYSTEMROOT", "TZ")
-# One thread a job; results that do not depend on chance; memory that is given back.
-VARIABLES = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-}
+# One thread for each job, the same results on every run, and memory that is given back to the system.
+VARIABLES = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
 class ProcessSandbox(InterpreterSandbox):

@@ -243,7 +243,7 @@ class Stream:
         self.seen = length
 
 
-class Bar:
+class OrderBar:
     """The data of backtesting.py's broker while it goes through its orders: what they meet in a bar."""
 
     def __init__(self, data):
@@ -284,7 +284,7 @@ class Steps:
             contingent, Order.has_stop = Order.is_contingent.fget, False
             # It is asked where the close before would be taken for the price of an order without a limit.
             Order.is_contingent = property(
-                lambda order: contingent(order) or (order.has_stop and isinstance(order._Order__broker._data, Bar))
+                lambda order: contingent(order) or (order.has_stop and isinstance(order._Order__broker._data, OrderBar))
             )
 
     def begin(self):
@@ -294,7 +294,7 @@ class Steps:
     def noting(self, size=None, price=None):
         """Be the broker's price with spread, which is asked for each order before what there is to pay it."""
         adjusted = self.adjusted(size, price)
-        if price and isinstance(self.broker._data, Bar):
+        if price and isinstance(self.broker._data, OrderBar):
             self.broker._data.price = price
             self.broker._trades_cache_clear()
             if isinstance(size, Part):
@@ -324,7 +324,7 @@ class Steps:
         broker, data = self.broker, self.data
         if not broker.orders:
             return
-        bar, opened = Bar(data), data._current_value("Open")
+        bar, opened = OrderBar(data), data._current_value("Open")
         with self.before_the_bar() if any(o.parent_trade is None for o in broker.orders) else contextlib.nullcontext():
             self.meet(bar, Decisions.AT_OPEN, opened, opened, opened)
         if self.stream is not None:
@@ -697,11 +697,7 @@ def failed(error):
     cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
     too_much = isinstance(cause, OSError) and cause.errno in (errno.EFBIG, errno.ENOSPC)
     status = "memory" if isinstance(cause, MemoryError) else "output" if too_much else "error"
-    return {
-        "status": status,
-        "error": f"{type(cause).__name__}: {cause}"[:2000],
-        "traceback": own_trace(cause)[:8000],
-    }
+    return {"status": status, "error": f"{type(cause).__name__}: {cause}"[:2000], "traceback": own_trace(cause)[:8000]}
 
 
 def usage():

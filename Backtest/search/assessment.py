@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from Backtest.code.parameters import with_values
 from Backtest.errors import InvalidInput
 from Backtest.kernel import Kernel
-from Backtest.parameters import with_values
 from Backtest.search.objective import Objective
 from Backtest.search.ranges import ranges
-from Backtest.search.space import Floats, Ints
+from Backtest.search.space import Floats, Ints, finite
 from Backtest.search.sweeping import Work, cores
 from Backtest.statistics import overfitting, resampling, robustness, sharpe, walk_forward
 from Backtest.statistics.verdict import Evidence, judge
@@ -27,9 +27,10 @@ SNOOPED = 60
 
 @dataclass(frozen=True)
 class Earlier:
-    """Trials made before, of the strategy's lineage on the same data set.
+    """Trials made before this search, of the strategy's earlier versions on the same data set.
 
-    How many, the Sharpe ratios (daily) of them, and the returns of those on the same days, float64 of shape (trials, days).
+    `count` is how many there were and `sharpe_ratios` their daily Sharpe ratios. `returns` are the daily returns of those trials that
+    cover the same days, float64 of shape (trials, days).
     """
 
     count: int = 0
@@ -53,7 +54,7 @@ def assess(
     Args:
         tried: the numbers of all combinations that were run.
         best: the number of the best.
-        pool: combinations for the test on shuffled prices, where those tried were chosen for what they earned.
+        pool: combinations for the test on shuffled prices. None takes those tried, which must not have been chosen for what they earned.
     """
     draw = np.random.default_rng(seed)
     others = tried[tried != best]
@@ -64,7 +65,7 @@ def assess(
     year = kernel.calendar.periods
     tick(0.1)
     rate = (1 + work.strategy.execution.risk_free_rate) ** (1 / year) - 1
-    above = returns - rate  # what the figure `Sharpe Ratio` is made of as well
+    above = returns - rate  # the excess returns, of which the figure `Sharpe Ratio` is made as well
     ratios = np.asarray(sharpe.sharpe_ratio(above))
     known = np.concatenate([ratios, np.asarray(earlier.sharpe_ratios, dtype=float)])
     total = len(tried) + earlier.count
@@ -110,7 +111,7 @@ def assess(
             "annual": float(ratios[0] * np.sqrt(year)),
             "probabilistic": sharpe.probabilistic_sharpe(above[0]),
             "deflated": deflated,
-            "minimum_track_record_days": _finite(sharpe.minimum_track_record(above[0])),
+            "minimum_track_record_days": finite(sharpe.minimum_track_record(above[0])),
             "minimum_backtest_years": sharpe.minimum_backtest_length(independent),
             "years": kernel.calendar.years(work.first),
         },
@@ -139,20 +140,15 @@ def _from(trades: pd.DataFrame, first: int) -> pd.DataFrame:
     return trades.assign(EntryBar=trades["EntryBar"] - first, ExitBar=trades["ExitBar"] - first)
 
 
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
-
-
 def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -> dict[str, Any]:
-    """Choose among the sample on each window's training, and add up what the choices did on its test.
+    """Choose the best of the sample on the training bars of each window; join what each choice earned on the test bars behind them.
 
-    Training and test have the bars before them to warm their indicators up. A test runs on all bars up to its end, so that
-    no bar after it is seen.
+    Indicators warm up on the bars before training and test. A test runs on the prices up to its own end, so that it sees no later bar.
     """
     sets = np.sort(chosen)
     try:
         parts = walk_forward.windows(len(work.frame), first=work.first, purge=1)
-    except InvalidInput:  # so few bars say nothing
+    except InvalidInput:  # there are too few bars for windows
         return {"sharpe_ratio": 0.0, "efficiency": 0.0, "windows": []}
     table = work.space.sets(sets)
     found, tested, promised = [], [], []
@@ -192,7 +188,7 @@ def _walk_forward(work: Work, chosen: Ints, objective: Objective, year: float) -
 def _shuffled(
     work: Work, pool: Ints, objective: Objective, draw: np.random.Generator, tick: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Search shuffled prices with the same combinations, or the same sample of them: how often is as much found?"""
+    """Search shuffled prices with the same combinations, or a sample of them, and count how often the best is as good as on the real ones."""
     most = max(20, SHUFFLED_BARS // (len(work.frame) * SHUFFLES))
     sets = work.space.sets(pool if len(pool) <= most else np.sort(draw.choice(pool, most, replace=False)))
     actual = _best(objective, work.kernel(), sets)
@@ -201,12 +197,12 @@ def _shuffled(
         frame = resampling.permuted(work.frame, int(draw.integers(0, 2**32)), first=work.first)
         found[k] = _best(objective, Work(work.strategy, frame, work.space, work.first).kernel(cores()), sets)
         tick(k / SHUFFLES)
-    finite = found[np.isfinite(found)]
+    known = found[np.isfinite(found)]
     return {
         "as_good_when_shuffled": float((1 + (found >= actual).sum()) / (SHUFFLES + 1)),
         "combinations": len(sets),
-        "objective": _finite(float(objective.shown(actual))),
-        "median_when_shuffled": float(objective.shown(np.median(finite))) if len(finite) else None,
+        "objective": finite(float(objective.shown(actual))),
+        "median_when_shuffled": float(objective.shown(np.median(known))) if len(known) else None,
         "shuffles": SHUFFLES,
     }
 
@@ -217,7 +213,7 @@ def _best(objective: Objective, kernel: Kernel, sets: Floats) -> float:
 
 
 def _stability(work: Work, kernel: Kernel, best: int, objective: Objective) -> dict[str, Any]:
-    """Return for each number what the objective is one and two steps beside the best, and what is kept one step away."""
+    """Return for each number the objective one and two steps beside its best value, and which part of the objective one step keeps."""
     beside = work.space.neighbours(best)
     index = np.array([best, *(n for _, _, n in beside)], dtype=np.int64)
     sets = work.space.sets(index)
@@ -230,7 +226,7 @@ def _stability(work: Work, kernel: Kernel, best: int, objective: Objective) -> d
         kept = min((_kept(goal, goals[0]) for goal in near), default=1.0)
         found[name] = {
             "values": [value for _, value, _ in steps],
-            "objective": [_finite(float(objective.shown(goal))) for _, _, goal in steps],
+            "objective": [finite(float(objective.shown(goal))) for _, _, goal in steps],
             "kept": kept,
             "holds": kept >= 0.5,
         }

@@ -14,15 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.backtesting_adapter import BacktestResult
 from Backtest.canonical import CanonicalStrategy
+from Backtest.code.parameters import with_values
 from Backtest.data import PriceData
 from Backtest.errors import DataError, ExecutionError, InvalidInput
 from Backtest.kernel import NAMES, Kernel
 from Backtest.kernel.figures import DURATIONS
-from Backtest.parameters import with_values
 from Backtest.search.assessment import Earlier, assess
 from Backtest.search.objective import Objective, pareto_front
-from Backtest.search.space import MOST, Floats, Ints, Range, Space
-from Backtest.search.sweeping import COLUMNS, Table, Work, cores, run_chunks
+from Backtest.search.space import MOST, Floats, Ints, Range, Space, finite
+from Backtest.search.sweeping import COLUMNS, FigureTable, Work, cores, run_chunks
 
 TOP = 20
 TPE_BATCH = 25
@@ -89,12 +89,12 @@ def plan(strategy: CanonicalStrategy, prices: PriceData, request: SearchRequest)
 def common_start(work: Work) -> int:
     """Return the first bar on which every combination is judged, so that all are graded over the same bars.
 
-    It is the longest warm-up there is; combinations whose warm-up is longer than the data trade on no bar and do not count.
+    It is the end of the longest warm-up among the combinations. Those that warm up longer than the data are not counted: they never trade.
     """
     kernel, least = work.kernel(), [min(values) for values in work.space.values]
 
     def start(numbers: list[float]) -> int | None:
-        """Return when these numbers are warm, None where they never are."""
+        """Return the first bar that is judged with these numbers, None where an indicator never has a value."""
         kernel.sweep(np.array([numbers], dtype=np.float64))
         return None if kernel.never_warm() else kernel.first_bar()
 
@@ -125,14 +125,14 @@ def search(
     """Run the combinations of a request; the table of all of them goes to `folder`/table.parquet.
 
     Args:
-        runner: runs chunks elsewhere; by default here. TPE runs here, since each batch waits for the one before.
+        runner: runs chunks of combinations, by default `run_chunks`. TPE does not use it, since each of its batches waits for the one before.
 
     Raises:
         InvalidInput: no combination meets the constraint, none made a trade, or the objective has no value for any.
         DataError: the data is shorter than every warm-up.
     """
     runner = runner or (lambda work, chunks: run_chunks(work, chunks, tick=tick))
-    table = Table(folder / "table.parquet", work.space)
+    table = FigureTable(folder / "table.parquet", work.space)
     collected = _Collected(work, list(objectives), table)
     try:
         if request.method == "tpe":
@@ -148,9 +148,9 @@ def search(
 
 
 class _Collected:
-    """Keeps of every chunk the objectives, of the best the whole row, and writes the rest away."""
+    """Takes in the figures of chunks: keeps all objectives and the rows of the best in memory, and writes every row to the table."""
 
-    def __init__(self, work: Work, objectives: list[Objective], table: Table) -> None:
+    def __init__(self, work: Work, objectives: list[Objective], table: FigureTable) -> None:
         self.work, self.objectives, self.table = work, objectives, table
         self.index: list[Ints] = []
         self.goals: list[Floats] = []
@@ -212,7 +212,7 @@ def _none_left(space: Space) -> InvalidInput:
 
 
 def _order(goals: Floats) -> Ints:
-    """Return the rows from best to worst; of equals the first; those without a value last."""
+    """Return the rows from best to worst: equal ones in their order, those without a value last."""
     return np.argsort(np.where(np.isnan(goals), np.inf, -goals), kind="stable")
 
 
@@ -226,7 +226,7 @@ def _grid(space: Space) -> Ints:
 
 
 def _random(space: Space, request: SearchRequest) -> Ints:
-    """Draw combinations without putting back, in order of their numbers."""
+    """Draw different combinations at random; return their numbers in ascending order."""
     if space.size <= 4 * request.max_tries and space.size <= MOST:
         allowed = _grid(space)
         draw = np.random.default_rng(request.seed)
@@ -291,7 +291,7 @@ def outcome(
 ) -> dict[str, Any]:
     """Return the result of a search as JSON can hold it: best, top, Pareto front, statistics and verdict."""
     space, first = found.space, found.objectives[0]
-    # What TPE tried, it chose for what it earned: shuffled prices are searched with any of the space.
+    # TPE tries what promises to earn much on the real prices, which would be unfair on shuffled ones: those are searched at random.
     pool = _random(space, request) if request.method == "tpe" else None
     statistics = assess(
         work, found.tried, found.best, first, pool=pool, earlier=earlier, seed=request.seed, tick=tick
@@ -299,7 +299,7 @@ def outcome(
     order = [int(found.tried[k]) for k in _order(found.goals[:, 0])[:TOP]]
     front: list[dict[str, Any]] = []
     if len(found.objectives) > 1:
-        # The front of all is among the fronts of the chunks, whose rows were kept.
+        # Whatever is on the Pareto front of all is on that of its chunk as well, and the rows of those were kept.
         kept = np.flatnonzero(np.isin(found.tried, list(found.rows)))
         front = [_row(found, int(found.tried[kept[k]])) for k in pareto_front(found.goals[kept])[:1000]]
     return {
@@ -329,13 +329,9 @@ def _row(found: Found, number: int) -> dict[str, Any]:
         "values": dict(zip(found.space.names, values, strict=True)),
         "paths": dict(zip(found.space.paths, values, strict=True)),
         "figures": {
-            n: _plain(v) for n, v in zip(NAMES, row.tolist(), strict=False) if n not in DURATIONS
+            n: finite(v) for n, v in zip(NAMES, row.tolist(), strict=False) if n not in DURATIONS
         },
     }  # fmt: skip
-
-
-def _plain(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def winner(strategy: CanonicalStrategy, result: dict[str, Any]) -> CanonicalStrategy:

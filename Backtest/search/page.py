@@ -33,7 +33,7 @@ MOST_CELLS = 250_000
 def search_page(table: Path, space: Space, objective: Objective, outcome: dict[str, Any], heading: Heading) -> str:
     """Return the HTML page of a search: strategy, verdict, the best combinations, the evidence, and a heatmap for each pair of numbers.
 
-    A cell has the mean of the objective over the other numbers; a single number has a line.
+    A cell of a heatmap is the mean of the objective over all values of the other numbers; where one number was searched, a line takes its place.
 
     Args:
         table: the Parquet file of a search.
@@ -140,7 +140,7 @@ def _top(outcome: dict[str, Any]) -> str:
 
 
 def _walked(walked: dict[str, Any]) -> str:
-    """Return the windows of the walk-forward, each with its Sharpe ratio before and after it was chosen."""
+    """Return the windows of the walk-forward as rows: the dates of each, and the Sharpe ratio of its choice in and out of sample."""
     if not walked["windows"]:
         return "<p>There are too few bars to choose on a part of them and test on the next.</p>"
     rows = [

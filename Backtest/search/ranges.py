@@ -13,6 +13,7 @@ import pandas as pd
 from Backtest.canonical import CanonicalStrategy
 from Backtest.errors import ExecutionError
 from Backtest.sandbox import EngineSettings, Limits, Runner, SandboxJob
+from Backtest.search.space import finite
 from Backtest.statistics import robustness
 
 MOST_COMMISSION = 0.099
@@ -22,7 +23,10 @@ RANGED = {
     "max_drawdown": "Max. Drawdown [%]",
 }  # fmt: skip
 COSTS = ("commission", "spread", "commission_fixed")
-PATHS = (False, True)  # of a bar that holds both levels of a trade: the stop first, the target first
+PATHS = (
+    False,
+    True,
+)  # `target_first`: in a bar that holds stop and target of a trade, the stop is hit first, or the target
 CODE_S = 30.0
 
 Costs = tuple[float, float, float]
@@ -31,10 +35,10 @@ Figures = Mapping[str, Any]  # by their names
 
 
 def ranges(strategy: CanonicalStrategy, frame: pd.DataFrame, *, first: int = 0) -> dict[str, Any]:
-    """Return figures as ranges over what a bar does not tell and over costs, and the commission that takes all profit.
+    """Return figures as ranges over the paths inside bars and over costs, and the commission that takes all profit.
 
-    A bar that holds both stop and target may have met either first: both are run. Costs are nothing, those of the strategy,
-    and twice those; where it has none, 0.1% commission stands for the dearer end. `first` is the first bar that was asked for.
+    A bar that holds both stop and target of a trade may have hit either first, so the strategy is run both ways. It is run without costs,
+    with its own, and with twice its own (without any, with a commission of 0.1%). `first` is the first bar that is judged.
     """
     from Backtest.kernel import NAMES, Kernel
 
@@ -65,11 +69,11 @@ def ranges_of_code(
     """Return what `ranges` does, of code, by running it again in the sandbox: about twenty times.
 
     Args:
-        settings: how it was run.
-        figures: what it gave, by their names.
-        first: the first bar that was asked for.
-        took: how many seconds that was.
-        seconds: all the time the runs may take together, CODE_S by default; where one takes more than a fifteenth of it, none is begun.
+        settings: those of the run whose figures become ranges.
+        figures: of that run, by their names.
+        first: the first bar at whose close the code may decide.
+        took: how many seconds that run took.
+        seconds: that all runs may take together, CODE_S by default; where one takes more than a fifteenth of it, none is begun.
         tick: is called while they run.
 
     Raises:
@@ -109,7 +113,7 @@ def ranges_of_code(
         raise ExecutionError("it does not do the same twice on the same prices: give chance a seed")
     returns = [float(f["Return [%]"]) for f in done[len(corners) :]]
     lost = next((k for k, value in enumerate(returns) if not value > 0), 0)
-    if lost:  # look closer at where it is lost
+    if lost:  # run again with commissions between the last that left a profit and the first that left none
         tried = np.linspace(tried[lost - 1], tried[lost], 10)
         between = [float(f["Return [%]"]) for f in run(paying(tried[1:-1]))]
         returns = [returns[lost - 1], *between, returns[lost]]
@@ -118,26 +122,22 @@ def ranges_of_code(
 
 
 def _costs(commission: float, spread: float, fixed: float) -> list[Costs]:
-    """Return the costs as they are, none, and twice those."""
+    """Return the costs as they are, no costs, and twice those: commission, spread and fixed commission of each."""
     most = MOST_COMMISSION
     dear = (min(2 * commission, most), min(2 * spread, most), 2 * fixed)
     return [(commission, spread, fixed), (0.0, 0.0, 0.0), dear if any(dear) else (0.001, 0.0, 0.0)]
 
 
 def _ranges(paths: list[list[Figures]], costs: list[Costs], even: float | None) -> dict[str, Any]:
-    """Return the ranges. `paths` has the figures of each of the costs, on the worse path and on the better."""
+    """Return the ranges. `paths` are the figures on the worse path and on the better one, of each of the `costs` in turn."""
     found: dict[str, Any] = {}
     for name, column in RANGED.items():
         values = np.array([[figures[column] for figures in path] for path in paths], dtype=float)
         known = values[~np.isnan(values)]
         found[name] = {
             "low": float(known.min()) if len(known) else None, "high": float(known.max()) if len(known) else None,
-            "worse_path": _plain(values[0, 0]), "better_path": _plain(values[1, 0]),
+            "worse_path": finite(values[0, 0]), "better_path": finite(values[1, 0]),
         }  # fmt: skip
     found["break_even_commission"] = even
     found["costs"] = {name: [low, high] for name, low, high in zip(COSTS, costs[1], costs[2], strict=True)}
     return found
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -14,15 +14,20 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import generate_code
+from Backtest.code import generate_code
+from Backtest.code.parameters import bounds, is_whole, numbers, resolve, with_values
 from Backtest.errors import InvalidInput, StrategyError
-from Backtest.parameters import bounds, is_whole, numbers, resolve, with_values
 
 MOST = 10_000_000
 MOST_VALUES = 100_000
 MOST_PARAMETERS = 12
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def finite(value: float) -> float | None:
+    """Return a number as JSON has it, which knows neither NaN nor infinities: None for those."""
+    return float(value) if np.isfinite(value) else None
 
 
 class Range(BaseModel):
@@ -148,7 +153,7 @@ class Space:
         return found
 
     def _smaller(self, most: int) -> str:
-        """Say which coarser steps would bring the number of combinations down."""
+        """Return a suggestion of coarser steps with which there are few enough combinations."""
         factor = math.ceil((self.size / most) ** (1 / len(self.values)) * 1.0001)
         parts = []
         for name, values in zip(self.names, self.values, strict=True):
@@ -175,7 +180,7 @@ def _values(name: str, wanted: Range | Sequence[float]) -> tuple[float, ...]:
             raise InvalidInput(
                 f"{name}: {count:,} values, at most {MOST_VALUES:,}: use a larger step than {wanted.step:g}"
             )
-        # Steps such as 0.1 are counted, not added up, and rounded to what a person would write.
+        # A value is the minimum plus k steps, rounded to 12 digits: adding steps of 0.1 up would give 0.30000000000000004.
         return tuple(float(f"{wanted.min + k * wanted.step:.12g}") for k in range(count))
     values = tuple(float(v) for v in wanted)
     if not values:
@@ -209,7 +214,7 @@ def _check_value(strategy: CanonicalStrategy, path: str, name: str, value: float
         raise StrategyError(f"{name} may be from {ends[0]:g} to {ends[1]:g}, not {value:g}")
     try:
         with_values(strategy, {path: value})
-    except StrategyError as error:  # its findings name places of the strategy, not what was asked for
+    except StrategyError as error:  # the findings name paths of the strategy, and the user asked for names
         if len(error.details) == 1 and (limit := _LIMIT.search(error.details[0].message)):
             raise StrategyError(f"{name} has to be {limit[1]}, not {value:g}") from None
         said = f"With {name} = {value:g}: {'; '.join(found.message for found in error.details)}"

@@ -40,7 +40,7 @@ class Work:
     first: int = 0
 
     def chunks(self, index: Ints) -> list[Ints]:
-        """Return the numbers in chunks. They do not depend on who runs them, nor do the figures depend on the chunks."""
+        """Return the numbers in chunks, which are the same however many workers there are; figures do not depend on the chunks."""
         size = max(1, min(MOST_IN_CHUNK, CHUNK_BARS // max(1, len(self.frame))))
         return [index[k : k + size] for k in range(0, len(index), size)]
 
@@ -61,7 +61,7 @@ def figures(kernel: Kernel, sets: Floats) -> Floats:
     return np.column_stack([sweep.table, sweep.ended, sweep.orders_lost])
 
 
-_own: list[tuple[Kernel, Space]] = []  # of a process of the pool: its one piece of work
+_own: list[tuple[Kernel, Space]] = []  # in a process of the pool, the work it was started for
 
 
 def _begin(strategy: str, frame: pd.DataFrame, space: Space, first: int) -> None:
@@ -79,8 +79,8 @@ def run_chunks(
 ) -> Iterator[Floats]:
     """Yield the figures of each chunk, in order.
 
-    One worker runs each chunk on all cores, by threads. With several this process is one and the others are processes of their own; a chunk whose process was killed
-    is run again.
+    With one worker, this process runs each chunk in threads on all cores. With several, this process is one of them and the others are
+    processes of their own; a chunk whose process was killed is run again.
 
     Raises:
         ExecutionError: processes were killed again and again.
@@ -108,8 +108,8 @@ def run_chunks(
                     yield ready.pop(done)
                     done += 1
                     continue
-                # No more than is soon needed: what waits to be written is in memory. Nothing is taken back from the
-                # pool: Python 3.11's does not get over a process that is killed while a cancelled chunk waits for it.
+                # Only the next chunks are begun, as their figures stay in memory until those before are written. A chunk that was
+                # submitted is not cancelled: Python 3.11's pool hangs when a process is killed while a cancelled chunk waits for it.
                 soon = range(done, min(done + 4 * workers, len(chunks)))
                 free = [k for k in soon if k not in waiting and k not in ready]
                 theirs = free[: max(0, 2 * (workers - 1) - len(waiting))]
@@ -134,7 +134,7 @@ def run_chunks(
     )
 
 
-class Table:
+class FigureTable:
     """The figures of all combinations, written to a Parquet file as they come."""
 
     def __init__(self, path: Path, space: Space) -> None:

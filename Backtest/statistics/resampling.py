@@ -66,11 +66,11 @@ def _figures(returns: Floats, days_a_year: float, rate: float) -> dict[str, Floa
     deviation = returns.std(axis=1, ddof=1)
     mean = returns.mean(axis=1) - rate
     sharpe = np.where(deviation > 1e-15, mean / np.maximum(deviation, 1e-15), 0.0) * np.sqrt(days_a_year)
-    worth = np.cumprod(1 + returns, axis=1)
-    final = np.maximum(worth[:, -1], 0)
+    equity = np.cumprod(1 + returns, axis=1)
+    final = np.maximum(equity[:, -1], 0)
     growth = (final ** (days_a_year / returns.shape[1]) - 1) * 100
-    peaks = np.maximum(np.maximum.accumulate(worth, axis=1), 1)
-    return {"sharpe_ratio": sharpe, "cagr": growth, "max_drawdown": (worth / peaks - 1).min(axis=1) * 100}
+    peaks = np.maximum(np.maximum.accumulate(equity, axis=1), 1)
+    return {"sharpe_ratio": sharpe, "cagr": growth, "max_drawdown": (equity / peaks - 1).min(axis=1) * 100}
 
 
 def permuted(frame: pd.DataFrame, seed: int, first: int = 0) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from Backtest.errors import InvalidInput
 
 
 @dataclass(frozen=True)
-class Window:
+class Fold:
     """Bars to choose on and bars to judge on, both [begin, end)."""
 
     train: tuple[int, int]
@@ -29,7 +29,7 @@ def windows(
     train_share: float = 0.5,
     purge: int = 0,
     embargo: int = 0,
-) -> list[Window]:
+) -> list[Fold]:
     """Return windows whose tests follow each other to the end of the data.
 
     Args:
@@ -52,5 +52,5 @@ def windows(
         edge = first + training + fold * length
         begin = first if anchored else edge - training
         end = bars if fold == folds - 1 else edge + length
-        found.append(Window((begin, edge - purge), (edge + embargo, end)))
+        found.append(Fold((begin, edge - purge), (edge + embargo, end)))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from Backtest.timeframes import TIMEFRAMES, in_words
+from Backtest.market import TIMEFRAMES, in_words
 from Strategy.words.table import Table, meanings, table
 
 RISING = meanings(

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
+from Backtest.market import codes
 from Strategy.words.table import table
 
-
-def _codes(text: str) -> frozenset[str]:
-    """Return the words of a text."""
-    return frozenset(text.split())
-
-
 COMPANIES = {
-    "apple": "AAPL",
-    "google": "GOOG",
-    "alphabet": "GOOG",
-    "microsoft": "MSFT",
-    "ibm": "IBM",
-    "facebook": "FB",
-    "meta": "META",
-    "tesla": "TSLA",
-    "amazon": "AMZN",
-    "nvidia": "NVDA",
-    "bitcoin": "BTC-USD",
-    "btc": "BTC-USD",
-    "ethereum": "ETH-USD",
-    "eth": "ETH-USD",
-    "eurusd": "EURUSD",
-    "btcusd": "BTCUSD",
-    "gbpusd": "GBPUSD",
-    "usdjpy": "USDJPY",
-    "goog": "GOOG",
-    "aapl": "AAPL",
-    "msft": "MSFT",
-    "spy": "SPY",
-    "qqq": "QQQ",
-    "tsla": "TSLA",
-    "nvda": "NVDA",
-    "amzn": "AMZN",
-}
+    "apple": "AAPL", "google": "GOOG", "alphabet": "GOOG", "microsoft": "MSFT", "ibm": "IBM", "facebook": "FB", "meta": "META",
+    "tesla": "TSLA", "amazon": "AMZN", "nvidia": "NVDA", "bitcoin": "BTC-USD", "btc": "BTC-USD", "ethereum": "ETH-USD", "eth": "ETH-USD",
+    "eurusd": "EURUSD", "btcusd": "BTCUSD", "gbpusd": "GBPUSD", "usdjpy": "USDJPY", "goog": "GOOG", "aapl": "AAPL", "msft": "MSFT",
+    "spy": "SPY", "qqq": "QQQ", "tsla": "TSLA", "nvda": "NVDA", "amzn": "AMZN",
+}  # fmt: skip
 
-ACRONYMS = _codes(
+ACRONYMS = codes(
     "IBS ROI ROE HA NR ETF ETFS EMA PM AM ET EST EDT CET CEST UTC GMT PST CST BST ATH ATL HTF LTF TF OR AND NOT IF EOD BOD OHLC "
     "OHLCV HLC OHL PNL USD USDT USDC EUR GBP JPY CHF AUD CAD INR OB OS FVG BOS ICT SMC ORB HOD LOD PDH PDL NYSE NASDAQ LSE CME US "
     "UK EU AI ML API CSV FX IPO CAGR MDD DD YTD MTD QTD RS DI DMI TTM HMA PSAR SAR ZLEMA ALMA LSMA TSI CMF OBV PPO UO AO TRIX DPO "
@@ -47,10 +20,10 @@ ACRONYMS = _codes(
     "RTH ADR CPR HH HL LH LL EQH EQL EP TPS MOO MOC LOC SOD"
 )
 
-SYMBOLS_AND_WORDS = _codes("IBM FB META SPY QQQ BP FAST VIA")  # in capitals a symbol, whatever else they say
-BEHIND_SYMBOLS = _codes("when if whenever on once at as while only with using")
+SYMBOLS_AND_WORDS = codes("IBM FB META SPY QQQ BP FAST VIA")  # in capitals a symbol, whatever else they say
+BEHIND_SYMBOLS = codes("when if whenever on once at as while only with using")
 
-STRESSED = _codes(
+STRESSED = codes(
     "only when if once whenever always never at as the a an both either more back in again long short sell buy stop exit no not and or"
 )
 SYMBOL_LEAD = table("""on, for, trade, swing trade, day trade, scalp, scalping, position trade, trading, symbol, ticker, symbols, of, in,

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from Backtest.data import PriceData
 from Backtest.diagnostics import load_canonical
-from Backtest.sandbox.owners import is_gone, own_name
+from Backtest.machine import is_gone, own_name
 from backtest_api import queue
 from backtest_api.models import BacktestRun, SearchChunk
 from backtest_api.results import artifact_folder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data import PriceData, PriceRequest
-from Backtest.describe import bars_of
+from Backtest.market import bars_of
 from backtest_api import queue, results
 from backtest_api.kinds.base import How, Kind, engine_options, tell, tried
 from backtest_api.models import BacktestRun

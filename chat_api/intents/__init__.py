@@ -1,4 +1,4 @@
-"""What a message may ask for, by the intents that `Strategy.intents` tells apart; "" is what it cannot tell. A new one is a line here and a function of its subject's file."""
+"""What a message may ask for, by the intents that `Strategy.talk.intents` tells apart; "" is what it cannot tell. A new one is a line here and a function of its subject's file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chat_api.intents.free import free
 from chat_api.intents.strategy import change, choose, confirm, create, deploy
 from chat_api.intents.web import look_up
 from chat_api.talk import HELP, Reply, Talk
-from Strategy.intents import Wanted
+from Strategy.talk import Wanted
 
 
 def small_talk(talk: Talk, want: Wanted) -> Reply:

@@ -6,13 +6,13 @@ import time
 from datetime import date
 
 from Backtest.errors import StrategyError
-from Backtest.places import elsewhere
+from Backtest.machine import elsewhere
 from backtest_api import actions
 from backtest_api.kinds import kind_of
 from backtest_api.models import BacktestRun
 from backtest_api.serializers import artifacts_of
 from chat_api.talk import Reply, Talk
-from Strategy.intents import Wanted
+from Strategy.talk import Wanted
 from strategy_api.selectors import canonical_of
 
 FINAL = (BacktestRun.Status.COMPLETED, BacktestRun.Status.FAILED, BacktestRun.Status.CANCELLED)

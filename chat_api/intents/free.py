@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from ai_api.services import get_models, models_configured
+from Backtest.code import as_data, render
 from Backtest.errors import StrategyError
-from Backtest.prompts import as_data, render
 from backtest_api.models import BacktestRun
 from chat_api.intents.strategy import create
 from chat_api.intents.tools import nameless, tools
 from chat_api.talk import HELP, Reply, Talk
-from Strategy.conversation import window, withholding
-from Strategy.edits import PROMPTS
-from Strategy.intents import Wanted
-from Strategy.model_calls import Question
+from Strategy.models import PROMPTS, Question
+from Strategy.talk import Wanted, window, withholding
 from strategy_api import services as strategies
 from strategy_api.selectors import canonical_of
 

@@ -10,8 +10,8 @@ from backtest_api.warnings import of_reading
 from chat_api.intents.backtest import backtest
 from chat_api.talk import Reply, Talk
 from data_api.selectors import uploaded_symbols
-from Strategy.edits import Edit, edit_by_model, edit_by_rules
-from Strategy.intents import Wanted, wanted
+from Strategy.changes import Edit, edit_by_model, edit_by_rules
+from Strategy.talk import Wanted, wanted
 from strategy_api import actions
 from strategy_api.models import Strategy
 from strategy_api.selectors import canonical_of

@@ -14,10 +14,9 @@ from chat_api.intents.backtest import explain, queue, reports
 from chat_api.intents.strategy import changed
 from chat_api.talk import Talk
 from data_api.selectors import uploaded_symbols
-from Strategy.conversation import said_by
-from Strategy.edits import edit_by_rules
-from Strategy.intents import Wanted
-from Strategy.model_calls import ModelTool
+from Strategy.changes import edit_by_rules
+from Strategy.models import ModelTool
+from Strategy.talk import Wanted, said_by
 from strategy_api import actions
 from strategy_api.selectors import canonical_of
 

@@ -6,15 +6,13 @@ from django.conf import settings
 
 from ai_api.services import UserLedger, get_models, models_configured
 from auth_api.models import User
+from Backtest.code import as_data, render
 from Backtest.errors import BudgetExceeded, ModelUnavailable
-from Backtest.prompts import as_data, render
 from chat_api.outcomes import Research, SearchResult
 from chat_api.talk import Reply, Talk
-from Strategy.conversation import withholding
-from Strategy.edits import PROMPTS
-from Strategy.intents import Wanted
-from Strategy.model_calls import Question
-from Strategy.web_research import search_web
+from Strategy.models import PROMPTS, Question
+from Strategy.talk import Wanted, withholding
+from Strategy.web.research import search_web
 
 
 def research(*, user: User, query: str, session_id: str = "") -> Research:

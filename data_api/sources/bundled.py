@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.data import Provider
-from Backtest.data.bundled import BundledProvider
+from Backtest.data import BundledProvider, Provider
 
 
 def provider() -> Provider:

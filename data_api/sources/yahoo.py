@@ -6,9 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from Backtest.data import Provider
-from Backtest.data.cache import CachedProvider
-from Backtest.data.yahoo import YahooProvider
+from Backtest.data import CachedProvider, Provider, YahooProvider
 
 
 def provider() -> Provider:

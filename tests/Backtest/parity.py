@@ -12,13 +12,13 @@ import pandas as pd
 
 from Backtest.backtesting_adapter import create_strategy_from_canonical, engine_settings
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import generate_code
+from Backtest.code.generator import generate_code
+from Backtest.code.parameters import numbers, with_values
 from Backtest.errors import AlgoAgentError, ExecutionError
 from Backtest.kernel import Kernel, Run
-from Backtest.parameters import numbers, with_values
+from Backtest.market.sessions import with_periods
 from Backtest.sandbox import worker
 from Backtest.sandbox.audit import measured
-from Backtest.sessions import with_periods
 
 TRADES = ["Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct"]
 TOLERANCE = 1e-9

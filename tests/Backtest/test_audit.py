@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from Backtest.code_check import streams
-from Backtest.code_generator import HELPERS
+from Backtest.code.check import streams
+from Backtest.code.generator import HELPERS
 from Backtest.errors import ExecutionError
 from Backtest.kernel import order_book
 from Backtest.sandbox import EngineSettings, ProcessSandbox, SandboxJob, SandboxResult, pool

@@ -6,8 +6,8 @@ import pytest
 
 from Backtest.backtesting_adapter import fetch_and_prepare_data, run_backtest_from_canonical
 from Backtest.data_manager import DataManager
+from Backtest.decision.explain import Explainer
 from Backtest.diagnostics import load_canonical
-from Backtest.explain import Explainer
 from Backtest.sandbox import ProcessSandbox
 
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from Backtest.canonical import CanonicalStrategy, json_schema, upgrade
-from Backtest.describe import changes
+from Backtest.canonical.differences import changes
 from Backtest.diagnostics import load_canonical
 
 EXAMPLE: dict[str, Any] = {

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given, settings
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_check import check_code, streams
-from Backtest.code_generator import generate_code
+from Backtest.code.check import check_code, streams
+from Backtest.code.generator import generate_code
 from Strategy.text_parser import parse_strategy
 from tests.random_strategies import strategies
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 
 from Backtest.backtesting_adapter import create_strategy_from_canonical
 from Backtest.canonical import CanonicalStrategy, make_indicator
-from Backtest.code_generator import generate_code, safe_slug, write_code
+from Backtest.code.generator import generate_code, safe_slug, write_code
 from Backtest.indicators import REGISTRY
 from Strategy.text_parser import parse_strategy
 from tests.random_strategies import strategies

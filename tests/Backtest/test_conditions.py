@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from Backtest.canonical import CONDITIONS, AnyCondition, CanonicalStrategy, Cross, looks_back, tag
+from Backtest.decision.judge import Bars, evaluate
+from Backtest.decision.series import compute_indicators
 from Backtest.diagnostics import diagnose
-from Backtest.judge import Bars, evaluate
 from Backtest.kernel import Kernel
 from Backtest.kernel.masks import mask_of, run_program
 from Backtest.meaning.core import Comparison, Statement
-from Backtest.series import compute_indicators
 from Strategy.text_parser import parse_strategy
 from tests.random_strategies import frames, strategies
 
@@ -159,10 +159,10 @@ def test_the_compilers_know_no_condition() -> None:
     """What a condition means stands in its class alone; the writer of code and the compiled engine read the core."""
     names = {kind.__name__ for kind in CONDITIONS}
     for path in (
-        "code_expressions.py",
-        "code_generator.py",
-        "code_orders.py",
-        "satisfiability.py",
+        "code/expressions.py",
+        "code/generator.py",
+        "code/orders.py",
+        "diagnostics/satisfiability.py",
         "kernel/program.py",
     ):
         tree = ast.parse(Path("Backtest", path).read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ from Backtest.data.quality import doubts, quality_report
 from Backtest.data.yahoo import YahooProvider
 from Backtest.data_manager import DataIngestionModel, DataManager
 from Backtest.errors import AlgoAgentError, DataError, DataRangeError, ProviderError, StrategyError
-from Backtest.sessions import resample
+from Backtest.market.sessions import resample
 from tests.yahoo_server import LocalSession, Yahoo, yahoo_server
 
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from Backtest.backtesting_adapter import api_trades, create_strategy_from_canonical
 from Backtest.canonical import KINDS, SIDES, CanonicalStrategy, Side
-from Backtest.decision import FULL, Account, Bar, Decision, Levels, Position, Truths, decide
+from Backtest.decision.at_close import FULL, Account, Bar, Decision, Levels, Position, Truths, decide
+from Backtest.decision.explain import Explainer
+from Backtest.decision.judge import Bars, PositionState, evaluate
+from Backtest.decision.prepared import Prepared
 from Backtest.errors import ExecutionError
-from Backtest.explain import Explainer
-from Backtest.judge import Bars, PositionState, evaluate
 from Backtest.kernel import Kernel
-from Backtest.prepared import Prepared
 from Strategy.text_parser import parse_strategy
 from tests.Backtest import parity
 from tests.random_strategies import frames, rough_frames, strategies

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from Backtest.backtesting_adapter import BacktestResult
-from Backtest.equity import drawdowns, holding_curve, holding_figures, yearly_returns
 from Backtest.sandbox import EngineSettings
+from Backtest.statistics.equity import drawdowns, holding_curve, holding_figures, yearly_returns
 
 CASH = 100_000.0
 SENTENCE = "Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%"

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from Backtest.backtesting_adapter import api_trades
 from Backtest.canonical import CanonicalStrategy
+from Backtest.decision.explain import Explainer
 from Backtest.errors import DataError
-from Backtest.explain import Explainer
 from Backtest.meaning.words import spaced
 from backtest_api.services import parse_time
 from backtest_api.terminal import print_explanation

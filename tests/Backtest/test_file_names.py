@@ -10,7 +10,7 @@ import pytest
 
 from Backtest.data.importing import read_file
 from Backtest.data.importing.file_names import symbol_named
-from Backtest.instruments import asset_class
+from Backtest.market.instruments import asset_class
 
 BARS = b"time,open,high,low,close,volume\n2024-01-02,10,12,9,11,1\n2024-01-03,11,13,10,12,1\n2024-01-04,12,14,11,13,1\n"
 

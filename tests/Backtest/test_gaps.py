@@ -10,7 +10,7 @@ from Backtest.data import PriceData
 from Backtest.data.gaps import missing_bars
 from Backtest.data.importing import ImportChoices, read_file
 from Backtest.data.quality import gap_notes
-from Backtest.sessions import calendar_of
+from Backtest.market.sessions import calendar_of
 
 
 def frame_of(index: pd.DatetimeIndex) -> pd.DataFrame:

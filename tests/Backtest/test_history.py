@@ -12,8 +12,8 @@ from Backtest.backtesting_adapter import check_data, run_backtest_from_canonical
 from Backtest.canonical import CanonicalStrategy, history_bars
 from Backtest.data.prices import PriceData, PriceRequest
 from Backtest.data_manager import DataManager
+from Backtest.decision.series import compute_indicators
 from Backtest.sandbox import ProcessSandbox
-from Backtest.series import compute_indicators
 from Strategy.text_parser import parse_strategy
 
 OBV = "Buy when OBV is above 0, sell when OBV is below 0"

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from Backtest.data import PriceData
-from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.data.importing import ImportChoices, UnderstoodFile, read_file
 from Backtest.errors import DataError
 
 # Three bars of one stock in the days of New Year 2024; every daily file below says the same in its own words.
@@ -21,7 +21,7 @@ DAYS = ("2024-01-02", "2024-01-03", "2024-01-04")
 BARS = ((10.5, 11.25, 10.25, 11.0, 1500.0), (11.0, 11.5, 10.75, 10.875, 2500.0), (10.875, 12.0, 10.5, 11.75, 3500.0))
 
 
-def read(content: str | bytes, name: str = "prices.csv", **choices: Any) -> Understood:
+def read(content: str | bytes, name: str = "prices.csv", **choices: Any) -> UnderstoodFile:
     return read_file(content.encode() if isinstance(content, str) else content, name, choices=ImportChoices(**choices))
 
 

@@ -7,17 +7,17 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from Backtest.data.importing import Understood, read_file
+from Backtest.data.importing import UnderstoodFile, read_file
 from Backtest.data.importing.ends import without_partial_ends
 
 
-def yahoo(dates: list[str]) -> Understood:
+def yahoo(dates: list[str]) -> UnderstoodFile:
     """Yahoo Finance's download of bars of 10, 11, …, each a dollar above the one before."""
     rows = [f"{d},{10 + i},{12 + i},{9 + i},{11 + i},{11 + i},1000" for i, d in enumerate(dates)]
     return read_file(("Date,Open,High,Low,Close,Adj Close,Volume\n" + "\n".join(rows) + "\n").encode(), "AAPL.csv")
 
 
-def days(found: Understood) -> list[str]:
+def days(found: UnderstoodFile) -> list[str]:
     return [f"{d:%Y-%m-%d}" for d in pd.DatetimeIndex(found.require().frame.index)]
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.data.importing import ImportChoices, UnderstoodFile, read_file
 from Backtest.errors import DataError
 
 
-def read(text: str, name: str = "ACME.csv", **choices: Any) -> Understood:
+def read(text: str, name: str = "ACME.csv", **choices: Any) -> UnderstoodFile:
     return read_file(text.encode(), name, choices=ImportChoices(**choices))
 
 
@@ -19,7 +19,7 @@ def bars(times: list[str], header: str = "Date", mark: str = ",") -> str:
     return "\n".join(mark.join(row) for row in rows) + "\n"
 
 
-def times_of(found: Understood) -> list[str]:
+def times_of(found: UnderstoodFile) -> list[str]:
     return [str(time) for time in found.require().frame.index]
 
 
@@ -97,7 +97,7 @@ def test_a_clock_that_lost_its_first_zero_is_read_below_others() -> None:
 # Pieces beside turnover -------------------------------------------------------------------------
 
 
-def volumes(header: str, cells: str, mark: str = ";") -> Understood:
+def volumes(header: str, cells: str, mark: str = ";") -> UnderstoodFile:
     names = "Datum;Erster;Hoch;Tief;Schlusskurs" if mark == ";" else "Date,Open,High,Low,Close"
     prices = "199,10;201,50;198,00;200,25" if mark == ";" else "199.10,201.50,198.00,200.25"
     return read(f"{names}{mark}{header}\n" + "".join(f"{day}{mark}{prices}{mark}{cells}\n" for day in DAYS))

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.data.importing import ImportChoices, UnderstoodFile, read_file
 from Backtest.errors import DataError
 
 
-def read(text: str, name: str = "prices.csv", **choices: Any) -> Understood:
+def read(text: str, name: str = "prices.csv", **choices: Any) -> UnderstoodFile:
     return read_file(text.encode(), name, choices=ImportChoices(**choices))
 
 
-def asked(found: Understood) -> dict[str, tuple[str, ...]]:
+def asked(found: UnderstoodFile) -> dict[str, tuple[str, ...]]:
     return {question.field: question.choices for question in found.blocking}
 
 
@@ -193,7 +193,7 @@ def hours(header: str, row: str, days: tuple[str, ...] = ("2024-07-01",), begin:
     return f"{header}\n" + "".join(row.format(t=t) + "\n" for t in times)
 
 
-def first(found: Understood) -> str:
+def first(found: UnderstoodFile) -> str:
     return str(found.require().frame.index[0].tz_convert("UTC"))
 
 

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from Backtest.data.gaps import gaps
-from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.data.importing import ImportChoices, UnderstoodFile, read_file
 from Backtest.data.quality import split_suspects
 from Backtest.errors import DataError
 
 HEADER = "Date,Open,High,Low,Close,Volume\n"
 
 
-def read(content: str | bytes, name: str = "prices.csv", **choices: Any) -> Understood:
+def read(content: str | bytes, name: str = "prices.csv", **choices: Any) -> UnderstoodFile:
     return read_file(content.encode() if isinstance(content, str) else content, name, choices=ImportChoices(**choices))
 
 
@@ -30,12 +30,12 @@ def bars(dates: list[str], price: float = 10.0) -> str:
     )
 
 
-def asked(found: Understood) -> dict[str, tuple[str, ...]]:
+def asked(found: UnderstoodFile) -> dict[str, tuple[str, ...]]:
     assert found.prices is None
     return {q.field: q.choices for q in found.blocking}
 
 
-def days(found: Understood) -> list[str]:
+def days(found: UnderstoodFile) -> list[str]:
     return [str(t.date()) for t in pd.DatetimeIndex(found.require().frame.index)]
 
 

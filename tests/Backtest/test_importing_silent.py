@@ -8,20 +8,20 @@ import pandas as pd
 import pytest
 
 from Backtest.backtesting_adapter import data_notes
-from Backtest.data.importing import ImportChoices, Understood, read_file
+from Backtest.data.importing import ImportChoices, UnderstoodFile, read_file
 from Backtest.data.quality import price_spikes, spike_notes
 from Backtest.errors import DataError
 
 
-def read(text: str, name: str = "ACME.csv", **choices: Any) -> Understood:
+def read(text: str, name: str = "ACME.csv", **choices: Any) -> UnderstoodFile:
     return read_file(text.encode(), name, choices=ImportChoices(**choices))
 
 
-def asked(found: Understood) -> dict[str, tuple[str, ...]]:
+def asked(found: UnderstoodFile) -> dict[str, tuple[str, ...]]:
     return {question.field: question.choices for question in found.blocking}
 
 
-def first(found: Understood) -> list[float]:
+def first(found: UnderstoodFile) -> list[float]:
     return [float(v) for v in found.require().frame.iloc[0]]
 
 

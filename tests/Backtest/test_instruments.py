@@ -6,7 +6,7 @@ import pytest
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.indicators import REGISTRY, indicator_name
-from Backtest.instruments import asset_class, is_crypto, smallest_unit, traded_unit
+from Backtest.market.instruments import asset_class, is_crypto, smallest_unit, traded_unit
 from Strategy.text_parser import parse_strategy
 
 CLASSES = {

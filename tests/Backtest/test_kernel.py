@@ -22,12 +22,12 @@ from numba.core.dispatcher import Dispatcher
 from Backtest import kernel
 from Backtest.backtesting_adapter import BacktestResult
 from Backtest.canonical import CanonicalStrategy
+from Backtest.code.parameters import numbers, resolve, with_values
 from Backtest.data import PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.errors import ExecutionError, InvalidInput, StrategyError
 from Backtest.kernel import NAMES, Kernel, warm_up
 from Backtest.kernel.masks import BLOCK
-from Backtest.parameters import numbers, resolve, with_values
 from Backtest.search.ranges import ranges
 from Strategy.text_parser import parse_strategy
 from tests.Backtest.parity import difference

@@ -10,7 +10,7 @@ from contextvars import copy_context
 import pytest
 
 from Backtest.errors import ExecutionError, TooBusy
-from Backtest.places import Asker, Bound, Often, Places, elsewhere, in_turn, no_later_than, working_for
+from Backtest.machine.places import Asker, Bound, Often, Places, elsewhere, in_turn, no_later_than, working_for
 
 
 class Holder(threading.Thread):

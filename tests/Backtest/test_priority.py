@@ -16,8 +16,8 @@ import pytest
 from Backtest.canonical import CanonicalStrategy
 from Backtest.errors import ExecutionError
 from Backtest.kernel import engine
-from Backtest.limited import WorkLimits, working
-from Backtest.priority import LONG, aside, give_way, nice_of_this_thread
+from Backtest.machine.limited import WorkLimits, working
+from Backtest.machine.priority import LONG, aside, give_way, nice_of_this_thread
 from Backtest.sandbox import Limits, SandboxJob
 from Backtest.sandbox.bubblewrap import BubblewrapInterpreter, BubblewrapSandbox, problem
 from Strategy.text_parser import parse_strategy
@@ -113,7 +113,7 @@ def test_a_job_that_takes_long_gives_way(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @isolated
 def test_who_asks_often_is_given_interpreters_that_give_way() -> None:
-    from Backtest.places import Asker, working_for
+    from Backtest.machine.places import Asker, working_for
 
     box, seen = BubblewrapSandbox(), []
     begin = BubblewrapInterpreter.begin

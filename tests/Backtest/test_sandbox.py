@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
-from Backtest.places import no_later_than
+from Backtest.machine import no_later_than
+from Backtest.machine.owners import is_gone, own_name
 from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox, SandboxJob, choose_sandbox
-from Backtest.sandbox.owners import is_gone, own_name
 from Backtest.sandbox.process import FolderInterpreter
 from Backtest.sandbox.process import _Origin as origin
 

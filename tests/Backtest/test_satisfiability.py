@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from Backtest.canonical import AnyCondition, CanonicalStrategy
+from Backtest.decision.judge import Bars, evaluate
+from Backtest.decision.series import compute_indicators
 from Backtest.diagnostics import diagnose, load_canonical
-from Backtest.judge import Bars, evaluate
-from Backtest.satisfiability import always, never
-from Backtest.series import compute_indicators
+from Backtest.diagnostics.satisfiability import always, never
 from tests.random_strategies import strategies
 from tests.Strategy.notation import condition
 

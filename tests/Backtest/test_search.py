@@ -17,12 +17,12 @@ import pytest
 
 from Backtest.backtesting_adapter import engine_settings, run_code
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import generate_code
+from Backtest.code.generator import generate_code
+from Backtest.code.parameters import is_whole, numbers
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.errors import DataError, ExecutionError, InvalidInput, StrategyError
 from Backtest.kernel import NAMES, Kernel
-from Backtest.parameters import is_whole, numbers
 from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox
 from Backtest.search.objective import Objective, pareto_front
 from Backtest.search.optimiser import SearchRequest, confirm, outcome, plan, search, winner

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from Backtest.backtesting_adapter import check_data
 from Backtest.canonical import history_bars
-from Backtest.code_generator import generate_code
+from Backtest.code.generator import generate_code
+from Backtest.code.parameters import numbers
 from Backtest.data import PriceData
 from Backtest.data_manager import add_indicators
+from Backtest.decision.series import compute_indicators
 from Backtest.diagnostics import Loaded, load_canonical
 from Backtest.kernel import Kernel
-from Backtest.parameters import numbers
-from Backtest.series import compute_indicators
-from Strategy.edits import edit_by_rules
-from Strategy.older_shape import canonical_json_of
+from Strategy.changes.edits import edit_by_rules
+from Strategy.reading.older_shape import canonical_json_of
 from Strategy.text_parser import parse_strategy
 from tests.Backtest.parity import difference
 from tests.Backtest.test_figures import fx_hours, weekdays

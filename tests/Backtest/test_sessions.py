@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from Backtest.sessions import Session, coarser, resample
+from Backtest.market.sessions import TradingSession, coarser, resample
 from tests.Backtest.test_figures import fx_hours, session, weekdays
 
 
@@ -110,7 +110,7 @@ def test_half_days_of_the_exchange_end_at_one() -> None:
 @pytest.mark.parametrize("zone", [None, "America/New_York", "UTC"])
 def test_days_of_foreign_exchange_end_at_five_in_new_york(zone: str | None) -> None:
     index = fx_hours(10) if zone is None else fx_hours(20, zone).tz_convert(zone)
-    found = Session.of(index)
+    found = TradingSession.of(index)
     assert found.weekdays == (0, 1, 2, 3, 4)
     assert found.periods_a_year == 252
     bars, number, _ = coarser(prices(index), "1d")
@@ -155,7 +155,7 @@ CALENDARS = [
 def test_weekdays_without_a_gap_are_of_no_venue() -> None:
     """Frankfurt has no holiday between New Year and Good Friday 2023: until then nothing tells its days from all weekdays."""
     index = weekdays("2023-01-02", 120, "1111100")
-    assert Session.of(index[:69]).with_venue(index[:69]).venue == ""
+    assert TradingSession.of(index[:69]).with_venue(index[:69]).venue == ""
     thursday = known(index[:69], "1wk")[-1]
     assert thursday == known(index, "1wk")[68] == 65, "the week goes on, as far as one knows on that Thursday"
 
@@ -265,14 +265,14 @@ def test_hours_in_utc_are_counted_from_the_opening_in_summer_and_in_winter(zone:
     bars, _, _ = coarser(prices(new_york(60, zone)), "4h")
     opened = bars.index[::2].tz_localize("UTC") if zone is None else bars.index[::2]
     assert set(opened.tz_convert("America/New_York").strftime("%H:%M")) == {"09:30"}
-    text = Session.of(new_york(60, zone)).text()
+    text = TradingSession.of(new_york(60, zone)).text()
     assert "New York time" in text
     assert ("read as UTC" in text) == (zone is None)
 
 
 def test_foreign_exchange_in_utc_that_does_not_say_so_has_no_saturdays() -> None:
     index = fx_hours(60, "America/New_York").tz_convert("UTC").tz_localize(None)
-    found = Session.of(index)
+    found = TradingSession.of(index)
     assert set(found.days(index).day_of_week) == {0, 1, 2, 3, 4}
     assert "read as UTC" in found.text()
 
@@ -358,7 +358,7 @@ def test_a_half_day_among_few_days_is_known_at_its_last_bar(name: str, timeframe
     end = index.get_loc(pd.Timestamp(f"2023-11-24 {last}", tz=index.tz))
     assert shown.iloc[end] == end + 1
     assert shown.iloc[end - 1] != end
-    assert "holidays and half days of XNYS, whose hours these are" in Session.of(index).with_venue(index).text()
+    assert "holidays and half days of XNYS, whose hours these are" in TradingSession.of(index).with_venue(index).text()
 
 
 def test_a_market_that_trades_on_after_new_yorks_half_day_is_not_ended_early() -> None:
@@ -366,7 +366,7 @@ def test_a_market_that_trades_on_after_new_yorks_half_day_is_not_ended_early() -
     index = hours_of("XNYS", "2023-11-15", "2023-12-05", 30, "America/New_York")
     late = pd.date_range("2023-11-24 13:00", "2023-11-24 15:30", freq="30min", tz="America/New_York")
     index = index.union(late)
-    assert not Session.of(index).with_venue(index).venue
+    assert not TradingSession.of(index).with_venue(index).venue
     shown = pd.Series(known(index, "1d"), index)
     day = shown["2023-11-24"]
     assert day.iloc[:-1].nunique() == 1  # the day before's, until the last bar
@@ -376,15 +376,15 @@ def test_a_market_that_trades_on_after_new_yorks_half_day_is_not_ended_early() -
 def test_hours_that_two_venues_share_tell_none() -> None:
     """London from 8:00 and Frankfurt from 9:00 open and close at the same moments."""
     berlin = hours_of("XETR", "2024-02-05", "2024-03-01", 30, "Europe/Berlin")
-    assert Session.of(berlin).with_venue(berlin).venue == "XETR"
+    assert TradingSession.of(berlin).with_venue(berlin).venue == "XETR"
     utc = berlin.tz_convert("UTC")
-    assert Session.of(utc).with_venue(utc).venue == ""
+    assert TradingSession.of(utc).with_venue(utc).venue == ""
 
 
 def test_days_that_are_no_trading_days_tell_no_venue() -> None:
     index = hours_of("XNYS", "2023-11-15", "2023-12-05", 30, "America/New_York")
     holiday = pd.date_range("2023-11-23 09:30", "2023-11-23 15:30", freq="30min", tz="America/New_York")
-    assert Session.of(index.union(holiday)).with_venue(index.union(holiday)).venue == ""
+    assert TradingSession.of(index.union(holiday)).with_venue(index.union(holiday)).venue == ""
 
 
 @settings(max_examples=30, deadline=None)
@@ -404,7 +404,7 @@ def test_few_daily_bars_with_a_holiday_of_one_exchange_end_their_week_before_it(
     shown = pd.Series(known(index, "1wk"), index)
     assert len(index) == 48
     assert shown["2024-03-28"] == index.get_loc("2024-03-28") + 1
-    assert "holidays and half days of XNYS, whose days these are" in Session.of(index).with_venue(index).text()
+    assert "holidays and half days of XNYS, whose days these are" in TradingSession.of(index).with_venue(index).text()
 
 
 @pytest.mark.parametrize(
@@ -416,4 +416,4 @@ def test_few_daily_bars_with_a_holiday_of_one_exchange_end_their_week_before_it(
 )
 def test_few_daily_bars_that_several_exchanges_share_tell_none(name: str, begin: str, end: str) -> None:
     index = exchange(name, begin, end)
-    assert Session.of(index).with_venue(index).venue == ""
+    assert TradingSession.of(index).with_venue(index).venue == ""

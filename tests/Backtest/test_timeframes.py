@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from Backtest.timeframes import TIMEFRAMES, meant_timeframe
+from Backtest.market.timeframes import TIMEFRAMES, meant_timeframe
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.errors import StrategyError
-from Strategy.edits import Operation, Patch, edit_by_rules, patched
-from Strategy.intents import wanted
+from Strategy.changes.edits import Operation, Patch, edit_by_rules, patched
+from Strategy.talk.intents import wanted
 from Strategy.text_parser import parse_strategy
 from tests.random_strategies import strategies
 

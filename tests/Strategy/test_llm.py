@@ -19,9 +19,9 @@ from pydantic_ai.models.test import TestModel
 from pytest_socket import SocketConnectBlockedError
 
 from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable, NotFound
-from Strategy import llm
-from Strategy.llm import LanguageModels
-from Strategy.model_calls import CallRecord, ModelConfig, ModelTool, NoLedger, Question, Turn
+from Strategy.models import llm
+from Strategy.models.calls import CallRecord, Message, ModelConfig, ModelTool, NoLedger, Question
+from Strategy.models.llm import LanguageModels
 from tests.model_server import Asked, ModelServer, Reply, model_server
 
 NAMES = {
@@ -163,7 +163,7 @@ def test_a_conversation_with_a_tool(server: ModelServer, models: Callable[..., L
         "Where is RSI?",
         str,
         tools=(tool,),
-        history=(Turn("user", "I trade GOOG"), Turn("assistant", "Fine")),
+        history=(Message("user", "I trade GOOG"), Message("assistant", "Fine")),
     )
     assert models(provider).ask(question).output == "It is 42"
     assert [a.value for a, _ in asked_for] == [300, 3]

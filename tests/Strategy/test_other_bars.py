@@ -6,7 +6,7 @@ import pytest
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.errors import StrategyError
-from Strategy.other_bars import on_bars
+from Strategy.changes.other_bars import on_bars
 from Strategy.text_parser import parse_strategy
 
 VWAP = "Buy when the close is above VWAP, sell when the close is below VWAP"

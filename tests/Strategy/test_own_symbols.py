@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from Strategy.edits import edit_by_rules
-from Strategy.intents import wanted
+from Strategy.changes.edits import edit_by_rules
+from Strategy.talk.intents import wanted
 from Strategy.text_parser import parse_strategy
 
 OWN = ["MYDATA", "MY_DATA2", "GC=F-2", "CLOSE", "ZZ", "ALFA"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from Backtest.errors import InvalidInput
-from Backtest.limited import WorkLimits
-from Strategy.page_reading import MOST_CHARACTERS, passages_with_rules, readable
+from Backtest.machine.limited import WorkLimits
+from Strategy.web.pages import MOST_CHARACTERS, passages_with_rules, readable
 
 HOPEFUL = (
     "Buy the strength of the {n}th hour when the tape of the morning feels heavy, and sell it into the noise of lunch."

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.describe import changes
+from Backtest.canonical.differences import changes
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import AlgoAgentError, TooLarge
 from Strategy.reading.text.lexer import MAX_LENGTH
@@ -114,7 +114,7 @@ def test_every_word_knows_its_part() -> None:
 
 
 def test_text_is_data_in_the_code_and_the_names() -> None:
-    from Backtest.code_generator import generate_code
+    from Backtest.code.generator import generate_code
 
     text = 'Name: x"""; import os; os.system("id") #\nBuy when RSI < 30, sell when RSI > 70'
     parsed = parse_strategy(text)

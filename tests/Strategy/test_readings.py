@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from Backtest.explain import Explainer
-from Strategy.readings import first_differences
+from Backtest.decision import Explainer
+from Strategy.reading.two_ways import first_differences
 from Strategy.text_parser import parse_strategy
 
 

@@ -9,7 +9,7 @@ import pytest
 from Backtest.errors import StrategyError
 from Backtest.search.optimiser import SearchRequest
 from Backtest.search.space import Space
-from Strategy.search_words import read_constraint, read_search
+from Strategy.talk.searches import read_constraint, read_search
 from Strategy.text_parser import parse_strategy
 
 RSI = parse_strategy("Buy when RSI < 30, sell when RSI > 70, stop 5%, target 10%").require()

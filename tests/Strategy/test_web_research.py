@@ -15,7 +15,7 @@ import pytest
 
 from Backtest.errors import InvalidInput, ProviderError, StrategyError
 from Strategy.gemini_strategy_integrator import StrategyAnalyzer
-from Strategy.web_research import candidates, search_web
+from Strategy.web.research import candidates, search_web
 
 PAGE = """Ten systems that work
 

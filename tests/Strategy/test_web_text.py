@@ -16,7 +16,7 @@ import pytest
 
 from auth_api.models import User
 from Backtest.errors import AlgoAgentError, InvalidInput, ProviderError, TooLarge
-from Strategy.web_text import fetch_text, is_public
+from Strategy.web.text import fetch_text, is_public
 
 ARTICLE = (
     "<html><head><title>t</title></head><body><nav>Menu Login Subscribe</nav><article><h1>A simple system</h1>"
@@ -257,8 +257,8 @@ def test_public_addresses() -> None:
 def test_the_tester_reads_a_page(site: str, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from Strategy import web_text
-    from Strategy.interactive_strategy_tester import Tester
+    from algoagent_api.tester import Tester
+    from Strategy.web import text as web_text
 
     tester = Tester(user=user, console=Console(quiet=True))
     with pytest.raises(InvalidInput, match="not on the public internet"):

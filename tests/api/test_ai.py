@@ -22,7 +22,7 @@ from ai_api.models import CachedAnswer, ModelCall
 from ai_api.services import UserLedger, get_models
 from auth_api.models import User
 from Backtest.errors import BudgetExceeded, ModelUnavailable
-from Strategy.model_calls import Question
+from Strategy.models.calls import Question
 from tests.api.test_settings import BINARIES, postgres
 from tests.conftest import SENTENCE, client_of
 from tests.live import environment, prepared
@@ -99,7 +99,7 @@ from django.db import connection
 from ai_api.services import UserLedger, get_models
 from auth_api.models import User
 from Backtest.errors import BudgetExceeded
-from Strategy.model_calls import Question
+from Strategy.models.calls import Question
 
 user, outcomes = User.objects.create_user(username="ada"), []
 
@@ -176,10 +176,10 @@ def test_no_key_of_several_stands_in_a_log(settings: Any) -> None:
 
 
 def test_prompts_cannot_drift_from_the_registry() -> None:
+    from Backtest.code.prompts import as_data, render
     from Backtest.gemini_strategy_generator import PROMPT
     from Backtest.indicators import REGISTRY
-    from Backtest.prompts import as_data, render
-    from Strategy.edits import PROMPTS
+    from Strategy.models import PROMPTS
 
     for name in ("understand", "edit", "improve"):
         text = render(PROMPTS / f"{name}.md")

@@ -322,7 +322,7 @@ def test_code_that_cannot_be_written(
     def fail(path: Path, *_: Any, **__: Any) -> None:
         raise OSError(number, "it cannot be written", str(path))
 
-    monkeypatch.setattr("Backtest.code_generator.write_whole", fail)
+    monkeypatch.setattr("Backtest.code.generator.write_whole", fail)
     api.raise_request_exception = False
     answer = api.post("/api/strategies/", {"user_description": SENTENCE})
     assert (answer.status_code, set(answer.json())) == (status, BODY)

@@ -231,8 +231,8 @@ def test_the_command_asks_what_is_unclear(db: None, tmp_path: Path) -> None:
 def test_the_tester_imports_a_file(user: Any, tmp_path: Path) -> None:
     from rich.console import Console
 
+    from algoagent_api.tester import Tester
     from Backtest.errors import AlgoAgentError
-    from Strategy.interactive_strategy_tester import Tester
 
     path = tmp_path / "my prices.csv"
     path.write_text(UNCLEAR, encoding="utf-8")

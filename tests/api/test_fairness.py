@@ -19,7 +19,7 @@ from rest_framework.test import APIClient
 from auth_api import requests
 from auth_api.models import User
 from auth_api.requests import TURNS
-from Backtest.places import Places, elsewhere
+from Backtest.machine.places import Places, elsewhere
 from strategy_api import services
 from tests.conftest import SENTENCE
 from tests.live import Server, http

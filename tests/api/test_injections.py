@@ -12,9 +12,9 @@ from rest_framework.test import APIClient
 from auth_api.models import User
 from backtest_api.models import BacktestRun
 from chat_api.intents import web
-from Strategy.conversation import WITHHELD, Exchange, said_by, window, withholding
-from Strategy.edits import PROMPTS
-from Strategy.web_research import SearchResult
+from Strategy.models import PROMPTS
+from Strategy.talk.conversation import WITHHELD, Turn, said_by, window, withholding
+from Strategy.web.research import SearchResult
 from strategy_api.models import ConversationMemory, Deployment, Strategy
 from tests.conftest import SENTENCE, client_of
 from tests.model_server import Asked, ModelServer, Reply
@@ -169,7 +169,7 @@ def test_instructions_are_withheld_as_they_begin_to_come() -> None:
 
 
 def test_the_window_is_bounded() -> None:
-    talk = [Exchange(f"message {i} " * 50, f"answer {i} " * 500, foreign=i == 98) for i in range(100)]
+    talk = [Turn(f"message {i} " * 50, f"answer {i} " * 500, foreign=i == 98) for i in range(100)]
     summary, turns = window(talk)
     assert len(summary) <= 1600
     assert len(turns) == 16

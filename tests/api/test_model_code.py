@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from Backtest import equivalence
 from Backtest.backtesting_adapter import engine_settings, run_code
-from Backtest.code_generator import generate_code
+from Backtest.code.generator import generate_code
 from Backtest.data import PriceRequest
 from Backtest.data.bundled import BundledProvider
-from Backtest.equivalence import data_sets, first_difference
 from Backtest.errors import ExecutionError
-from Backtest.lookahead import check_lookahead
 from Backtest.sandbox import EngineSettings
+from Backtest.verification import equivalence
+from Backtest.verification.equivalence import data_sets, first_difference
+from Backtest.verification.lookahead import check_lookahead
 from Strategy.text_parser import parse_strategy
 from strategy_api.engine import get_sandbox
 from strategy_api.models import ConversationMemory, Trial

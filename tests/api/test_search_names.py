@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from backtest_api.models import BacktestRun
-from Strategy.search_words import read_constraint
+from Strategy.talk.searches import read_constraint
 from Strategy.text_parser import parse_strategy
 
 CROSS = "Buy GOOG when SMA(10) crosses above SMA(30), sell when SMA(10) crosses below SMA(30), stop 5%, target 10%"

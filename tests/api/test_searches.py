@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from Backtest.canonical import Execution
-from Backtest.sandbox.owners import own_name
+from Backtest.machine.owners import own_name
 from backtest_api import queue, services, tasks
 from backtest_api.kinds import chunks, search
 from backtest_api.models import BacktestRun, SearchChunk, Worker

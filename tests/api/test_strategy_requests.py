@@ -147,7 +147,7 @@ def test_strings_that_are_no_rules_are_named(api: APIClient) -> None:
 )  # fmt: skip
 def test_the_sentence_of_an_older_shape(data: dict[str, Any], sentence: str) -> None:
     from Backtest.diagnostics import load_canonical
-    from Strategy.older_shape import canonical_json_of, sentence_of
+    from Strategy.reading.older_shape import canonical_json_of, sentence_of
 
     assert sentence_of(data) == sentence
     assert load_canonical(canonical_json_of(data)).strategy is not None

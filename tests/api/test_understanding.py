@@ -19,7 +19,7 @@ from ai_api.models import ModelCall
 from auth_api.models import User
 from Backtest.errors import StrategyError
 from Strategy.gemini_strategy_integrator import Understood
-from Strategy.grounding import complaints
+from Strategy.reading.grounding import complaints
 from Strategy.text_parser import parse_strategy
 from strategy_api.models import ConversationMemory
 from strategy_api.services import strategies_from_url

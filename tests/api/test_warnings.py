@@ -75,8 +75,8 @@ def test_so_does_the_command_line() -> None:
 def test_so_does_the_tester() -> None:
     from rich.console import Console
 
+    from algoagent_api.tester import Tester
     from auth_api.cli import local_user
-    from Strategy.interactive_strategy_tester import Tester
 
     shown = io.StringIO()
     tester = Tester(local_user("local"), Console(file=shown, highlight=False, width=400))

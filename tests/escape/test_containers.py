@@ -11,9 +11,9 @@ import docker
 import pytest
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.machine.owners import own_name
 from Backtest.sandbox import Limits, SandboxJob
 from Backtest.sandbox.docker_engine import IMAGE, LABEL, OWNER, PERSIST, SHARES, DockerSandbox
-from Backtest.sandbox.owners import own_name
 from tests.escape.conftest import TRADES, prices, strategy
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from Backtest.code_generator import HELPERS
+from Backtest.code.generator import HELPERS
 
 HEAD = """
 import numpy as np

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from Backtest.canonical import CanonicalStrategy
-from Backtest.code_generator import generate_code
+from Backtest.code.generator import generate_code
 from Backtest.data import PriceData, PriceRequest
 from Backtest.data.bundled import BundledProvider
 from Backtest.errors import DataError, ExecutionError
 from Backtest.kernel import Kernel
-from Backtest.lookahead import check_lookahead, mirrored, redrawn
 from Backtest.sandbox import EngineSettings, ProcessSandbox
+from Backtest.verification.lookahead import check_lookahead, mirrored, redrawn
 from tests.lookahead.programs import CHEATS, HONEST, program
 from tests.random_strategies import frames, strategies
 

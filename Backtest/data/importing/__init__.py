@@ -2,6 +2,18 @@
 
 from Backtest.data.importing.limited import ReadingLimits, read_each_limited, read_limited
 from Backtest.data.importing.reading import read_file
-from Backtest.data.importing.understanding import ImportChoices, Question, Understood
+from Backtest.data.importing.shown import shown_bar
+from Backtest.data.importing.symbols import EACH
+from Backtest.data.importing.understanding import FileQuestion, ImportChoices, UnderstoodFile
 
-__all__ = ["ImportChoices", "Question", "ReadingLimits", "Understood", "read_each_limited", "read_file", "read_limited"]
+__all__ = [
+    "EACH",
+    "FileQuestion",
+    "ImportChoices",
+    "ReadingLimits",
+    "UnderstoodFile",
+    "read_each_limited",
+    "read_file",
+    "read_limited",
+    "shown_bar",
+]  # fmt: skip

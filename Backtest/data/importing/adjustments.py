@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing.understanding import Adjustment, Findings, Question
+from Backtest.data.importing.understanding import Adjustment, FileQuestion, Findings
 from Backtest.errors import DataError
 
 AS_FILED = "as uploaded"
@@ -37,7 +37,7 @@ def adjust(
     changed = int((np.abs(factor - 1) > 1e-6).sum())
     if not choice:
         findings.questions.append(
-            Question(
+            FileQuestion(
                 "adjustment",
                 f"The file has an adjusted close, which differs from the close in {changed} bars; prices are adjusted by it. "
                 "Are prices as traded wanted instead?",

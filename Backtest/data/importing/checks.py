@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing.layout import Table
+from Backtest.data.importing.layout import FileTable
 from Backtest.data.importing.names import FINISHED, folded
 from Backtest.data.importing.numbers import Numbers
-from Backtest.data.importing.understanding import Duplicates, Findings, Nonpositive, Question
+from Backtest.data.importing.understanding import Duplicates, FileQuestion, Findings, Nonpositive
 from Backtest.errors import DataError
 
 Rows = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -18,7 +18,7 @@ _AT_MOST, _AT_MOST_OF_WHOLE = 1e-2, 1e-3
 
 
 def rows_to_keep(
-    table: Table, rows: pd.Index, local: pd.Series, parts: dict[str, Numbers], findings: Findings
+    table: FileTable, rows: pd.Index, local: pd.Series, parts: dict[str, Numbers], findings: Findings
 ) -> Bools:
     """Return which rows are bars. Blank rows, footers and rows without a price are counted.
 
@@ -44,9 +44,7 @@ def rows_to_keep(
     findings.count("blank", int(blank.sum()))
     findings.count("footer", int(footer.sum()), _said(footer, table, rows, "without a time and prices"))
     findings.count(
-        "corporate_action",
-        int(action.sum()),
-        _said(action, table, rows, "that tell of a dividend or split"),
+        "corporate_action", int(action.sum()), _said(action, table, rows, "that tell of a dividend or split")
     )
     left = ~(blank | footer | action)
     for wrong, what in ((no_time, "a time that cannot be read"), (unreadable, "prices that are not numbers")):
@@ -59,7 +57,7 @@ def rows_to_keep(
     return np.asarray(left & ~missing)
 
 
-def finished(table: Table, rows: pd.Index, findings: Findings) -> pd.Index:
+def finished(table: FileTable, rows: pd.Index, findings: Findings) -> pd.Index:
     """Return the rows without the bars a column such as `complete` calls unfinished, which are counted.
 
     Where no bar is called finished the column is none of that kind, or says nothing.
@@ -86,7 +84,7 @@ def _spread(at: np.ndarray[tuple[int, ...], np.dtype[np.int64]], mask: pd.Series
     return whole
 
 
-def _said(mask: Bools, table: Table, rows: pd.Index, what: str) -> str:
+def _said(mask: Bools, table: FileTable, rows: pd.Index, what: str) -> str:
     if not mask.any():
         return ""
     first = table.line(int(rows[np.flatnonzero(mask)[0]]))
@@ -103,7 +101,7 @@ def when(time: object) -> str:
     return str(time).removesuffix(" 00:00:00")
 
 
-def positive(frame: pd.DataFrame, table: Table, rows: Rows, choice: Nonpositive, findings: Findings) -> Bools:
+def positive(frame: pd.DataFrame, table: FileTable, rows: Rows, choice: Nonpositive, findings: Findings) -> Bools:
     """Return which bars have prices above zero; those at or below it are dropped only if the user says so."""
     wrong = (frame[["Open", "High", "Low", "Close"]] <= 0).any(axis=1).to_numpy()
     if not wrong.any():
@@ -118,7 +116,7 @@ def positive(frame: pd.DataFrame, table: Table, rows: Rows, choice: Nonpositive,
     else:
         row = frame.iloc[at]
         findings.questions.append(
-            Question(
+            FileQuestion(
                 "nonpositive",
                 f"{many(int(wrong.sum()), 'bar')} with a price at or below zero, the first in {table.line(int(rows[at]))} ({when(frame.index[at])}: open "
                 f"{row['Open']:g}, high {row['High']:g}, low {row['Low']:g}, close {row['Close']:g}): leave such bars out?",
@@ -164,7 +162,7 @@ def without_duplicates(frame: pd.DataFrame, choice: Duplicates, findings: Findin
                 "does the file hold more than one series? If not, " if conflicting.sum() > 0.1 * index.nunique() else ""
             )
             findings.questions.append(
-                Question("duplicates", f"{text}: {series}which bar of a time counts?", ("first", "last", "refuse"))
+                FileQuestion("duplicates", f"{text}: {series}which bar of a time counts?", ("first", "last", "refuse"))
             )
     return frame[~index.duplicated(keep="first" if choice == "first" else "last")]
 
@@ -199,7 +197,7 @@ def _places(
 
 
 def widened(
-    frame: pd.DataFrame, parts: dict[str, Numbers], table: Table, rows: Rows, findings: Findings
+    frame: pd.DataFrame, parts: dict[str, Numbers], table: FileTable, rows: Rows, findings: Findings
 ) -> pd.DataFrame:
     """Return bars whose high and low enclose open and close; rounding is mended and counted.
 

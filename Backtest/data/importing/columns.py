@@ -9,7 +9,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing.layout import MISSING, Table
+from Backtest.data.importing.layout import MISSING, FileTable
 from Backtest.data.importing.marks import decimal_mark, mark_of_cells
 from Backtest.data.importing.names import (
     BAR,
@@ -28,11 +28,11 @@ from Backtest.data.importing.parts import CLOCK, CLOCK_NAMES, DOTTED_CLOCK, Colu
 from Backtest.data.importing.understanding import Findings, ImportChoices
 from Backtest.data.importing.unnamed import unnamed_columns
 from Backtest.errors import DataError
-from Backtest.instruments import CURRENCIES
+from Backtest.market import CURRENCIES
 
 
 @dataclass(frozen=True)
-class Side:
+class SymbolColumns:
     """One of several symbols that stand side by side in a table."""
 
     symbol: str
@@ -51,35 +51,35 @@ class _Candidates:
         return min(free)[1] if free else -1
 
 
-def find_columns(table: Table, choices: ImportChoices, findings: Findings) -> list[Side]:
+def find_columns(table: FileTable, choices: ImportChoices, findings: Findings) -> list[SymbolColumns]:
     """Return the columns, once for each symbol that stands side by side with others.
 
     Raises:
         DataError: columns are missing, or no order of unnamed columns is that of a bar.
     """
     if choices.columns:
-        return [Side("", _chosen(table, choices.columns))]
+        return [SymbolColumns("", _chosen(table, choices.columns))]
     if not table.names:
-        return [Side("", unnamed_columns(table, findings))]
+        return [SymbolColumns("", unnamed_columns(table, findings))]
     groups, shared = _by_group(table)
     if shared.found.keys() >= {*BAR} and not any(table.groups):
-        return [Side("", _named(table, shared, findings))]
+        return [SymbolColumns("", _named(table, shared, findings))]
     if len(groups) == 1:
         name, candidates = next(iter(groups.items()))
         for part, items in candidates.found.items():
             shared.found.setdefault(part, []).extend(items)
-        return [Side(_symbol_like(name), _named(table, shared, findings))]
+        return [SymbolColumns(_symbol_like(name), _named(table, shared, findings))]
     if shared.found.keys() >= {*BAR}:
-        return [Side("", _named(table, shared, findings))]
+        return [SymbolColumns("", _named(table, shared, findings))]
     whole = {name: c for name, c in groups.items() if {*BAR} <= c.found.keys() | shared.found.keys()}
     if not whole:
-        return [Side("", _named(table, shared, findings))]
+        return [SymbolColumns("", _named(table, shared, findings))]
     sides = []
     for name, candidates in whole.items():
         joined = _Candidates({p: list(items) for p, items in shared.found.items()})
         for part, items in candidates.found.items():
             joined.found[part] = items
-        sides.append(Side(name, _named(table, joined, findings)))
+        sides.append(SymbolColumns(name, _named(table, joined, findings)))
     return sides
 
 
@@ -87,7 +87,7 @@ def _symbol_like(name: str) -> str:
     return name if name.lower() not in ("", "mid", "bid", "ask", "mark", "index") else ""
 
 
-def _by_group(table: Table) -> tuple[dict[str, _Candidates], _Candidates]:
+def _by_group(table: FileTable) -> tuple[dict[str, _Candidates], _Candidates]:
     groups: dict[str, _Candidates] = {}
     shared = _Candidates()
     for at, name in enumerate(table.names):
@@ -108,11 +108,11 @@ def _by_group(table: Table) -> tuple[dict[str, _Candidates], _Candidates]:
     return {g: c for g, c in groups.items() if len(c.found.keys() & {*BAR}) >= 3 and not is_derived(g, c.found)}, shared
 
 
-def _is_group(table: Table, group: str) -> bool:
+def _is_group(table: FileTable, group: str) -> bool:
     return sum(split_name(name)[0] == group for name in table.names) >= 4
 
 
-def _quote_rank(table: Table, currency: str) -> int:
+def _quote_rank(table: FileTable, currency: str) -> int:
     """0 for the volume in what is traded ("Volume BTC" of BTC/USD), 1 for any other; money is traded in no file without a symbol."""
     at = next((i for i, name in enumerate(table.names) if (role_of(name) or ("", 0))[0] == "symbol"), -1)
     pair = str(table.frame.iloc[0, at]) if at >= 0 and len(table.frame) else ""
@@ -122,7 +122,7 @@ def _quote_rank(table: Table, currency: str) -> int:
     return 0 if pair.upper().startswith(code) else 1
 
 
-def _named(table: Table, candidates: _Candidates, findings: Findings) -> Columns:
+def _named(table: FileTable, candidates: _Candidates, findings: Findings) -> Columns:
     bar = {part: candidates.best(part) for part in BAR}
     if missing := [part.capitalize() for part, at in bar.items() if at < 0]:
         raise DataError(
@@ -137,7 +137,7 @@ def _named(table: Table, candidates: _Candidates, findings: Findings) -> Columns
     )  # fmt: skip
 
 
-def _symbol(table: Table, candidates: _Candidates) -> int:
+def _symbol(table: FileTable, candidates: _Candidates) -> int:
     """Return the column of symbols; where it has no two, one of contracts, expiries, series or exchanges that has."""
     named = [at for _, at in sorted(candidates.found.get("symbol", []))]
     others = [at for at, name in enumerate(table.names) if folded(name) in SERIES]
@@ -149,7 +149,7 @@ def _has_several(column: pd.Series) -> bool:
     return texts[~texts.str.lower().isin(list(MISSING))].nunique() > 1
 
 
-def _volume(table: Table, candidates: _Candidates, bar: dict[str, int], findings: Findings) -> int:
+def _volume(table: FileTable, candidates: _Candidates, bar: dict[str, int], findings: Findings) -> int:
     """Return the volume, of two that in pieces or in what is traded; MetaTrader's counts ticks in one column where the other is all zero.
 
     Names tell which one that is, or prices do. Money is said, whether it is left out or the only volume there is.
@@ -175,13 +175,13 @@ def _volume(table: Table, candidates: _Candidates, bar: dict[str, int], findings
     return taken
 
 
-def _is_money(table: Table, name: str) -> bool:
+def _is_money(table: FileTable, name: str) -> bool:
     """Whether a volume names its currency; of a symbol beside others Volume_EUR is that of EUR."""
     group = split_name(name)[0]
     return is_turnover(name) and not (group and _is_group(table, group))
 
 
-def _pieces_and_money(table: Table, volumes: list[int], bar: dict[str, int]) -> tuple[int, int] | None:
+def _pieces_and_money(table: FileTable, volumes: list[int], bar: dict[str, int]) -> tuple[int, int] | None:
     """Return two volumes of which the second is the first times a price between low and high, in almost every bar."""
     if len(volumes) < 2:
         return None
@@ -198,7 +198,7 @@ def _pieces_and_money(table: Table, volumes: list[int], bar: dict[str, int]) -> 
     return None
 
 
-def _time_columns(table: Table, found: list[int], findings: Findings) -> tuple[int, int]:
+def _time_columns(table: FileTable, found: list[int], findings: Findings) -> tuple[int, int]:
     """Return the column of times, and that of times of day where they stand apart from the date."""
     if not found and table.names and not table.names[0].strip():
         found = [0]  # the nameless index pandas writes first
@@ -253,7 +253,7 @@ def _counts_rows(column: pd.Series) -> bool:
     return len(numbers) > 1 and bool((np.diff(numbers) == 1).all()) and numbers[0] < 1000
 
 
-def _chosen(table: Table, given: str) -> Columns:
+def _chosen(table: FileTable, given: str) -> Columns:
     parts = [folded(part) for part in given.split(",")]
     roles = [(role_of(part) or (part, 0))[0] for part in parts]
     roles = [

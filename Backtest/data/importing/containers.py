@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
 from Backtest.data.importing.decoding import MAX_UNPACKED, Content, decode
-from Backtest.data.importing.layout import MAX_ROWS, Table, check_columns, from_rows, is_data_row, read_text
+from Backtest.data.importing.layout import MAX_ROWS, FileTable, check_columns, from_rows, is_data_row, read_text
 from Backtest.data.importing.names import BAR, role_of
-from Backtest.data.importing.understanding import Findings, Question
+from Backtest.data.importing.understanding import FileQuestion, Findings
 from Backtest.errors import DataError
 
 _MAX_DEPTH = 8
@@ -29,7 +29,7 @@ _META = {"symbol": "symbol", "ticker": "symbol", "2. symbol": "symbol", "exchang
 # Workbooks -------------------------------------------------------------------------------------
 
 
-def read_workbook(content: Content, sheet: str, findings: Findings) -> Table:
+def read_workbook(content: Content, sheet: str, findings: Findings) -> FileTable:
     """Read the sheet with a table of prices; several are asked about. DataError where there is none."""
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(content.data))
@@ -46,7 +46,9 @@ def read_workbook(content: Content, sheet: str, findings: Findings) -> Table:
         raise DataError(f"{content.name} has no sheets")
     if len(tables) > 1:
         findings.questions.append(
-            Question("sheet", f"{content.name} has prices in {len(tables)} sheets: which one is meant?", tuple(tables))
+            FileQuestion(
+                "sheet", f"{content.name} has prices in {len(tables)} sheets: which one is meant?", tuple(tables)
+            )
         )
     rows = texts[tables[0]]
     if not rows:
@@ -74,7 +76,7 @@ def _cell(value: Any) -> str:
 # JSON ------------------------------------------------------------------------------------------
 
 
-def read_json(content: Content) -> Table:
+def read_json(content: Content) -> FileTable:
     """Read the table inside a JSON document or JSON lines: rows as objects or lists, columns, or objects by time.
 
     What only begins like JSON, such as the names `[Date],[Open]`, is a table of text, unless its name says JSON.
@@ -101,7 +103,7 @@ def read_json(content: Content) -> Table:
             f"{content.name} is JSON without a table of prices: objects with a time, open, high, low and close are looked for"
         )
     table = from_rows(rows, kind="json", name=content.name, hints=hints)
-    return Table(**{**table.__dict__, "encoding": encoding})
+    return FileTable(**{**table.__dict__, "encoding": encoding})
 
 
 def _tables(node: Any, hints: dict[str, str], depth: int) -> Iterator[list[list[str]]]:
@@ -209,7 +211,7 @@ def _by_time(document: Any) -> Any:
 # Parquet ---------------------------------------------------------------------------------------
 
 
-def read_parquet(content: Content) -> Table:
+def read_parquet(content: Content) -> FileTable:
     """Read a Parquet file with its types; index levels and joined column names become plain columns."""
     try:
         file = pq.ParquetFile(io.BytesIO(content.data))
@@ -239,7 +241,7 @@ def read_parquet(content: Content) -> Table:
     if frame.empty:
         raise DataError(f"{content.name} has no usable bar: it has no rows")
     plain = pd.DataFrame({i: _plain(frame.iloc[:, i]) for i in range(frame.shape[1])})
-    return Table(plain, tuple(names), ("",) * len(names), 0, 1, "parquet", content.name)
+    return FileTable(plain, tuple(names), ("",) * len(names), 0, 1, "parquet", content.name)
 
 
 def _plain(column: pd.Series) -> pd.Series:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.spacing import duration
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.market import is_intraday, seconds
 
 _PERIODS = {"1wk": ("W", "week"), "1mo": ("M", "month"), "3mo": ("Q", "quarter"), "1y": ("Y", "year")}
 _LEAST_DAYS = {"1mo": 26, "3mo": 80, "1y": 355}  # between two bars that are labelled alike

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from Backtest.data.importing.symbols import as_symbol
-from Backtest.instruments import COINS, CURRENCIES, SYMBOL_FORMS, asset_class, codes
+from Backtest.market import COINS, CURRENCIES, SYMBOL_FORMS, asset_class, codes
 
 _ENDINGS = re.compile(r"(?i)(\.(csv|txt|tsv|json|parquet|pq|xlsx?|xlsb|ods|zip|gz|dat|prn))+$")
 _COPY = re.compile(r"(?i)\s*(\(\d+\)|- ?(?:copy|kopie|copie|copia)(?: ?\(\d+\))?)$")
@@ -52,7 +52,7 @@ _NO_PLACES = ("US", "IDX", "CMD")  # of Dukascopy and Stooq: shares of the Unite
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedSymbol:
     """The symbol a name gives; empty where it is unclear or missing, with those it may be as `choices`."""
 
     symbol: str = ""
@@ -64,7 +64,7 @@ def is_tradingviews(filename: str) -> bool:
     return bool(re.match(r"[A-Z0-9]+(?:_[A-Z0-9.!]+)+, ?\w+", filename))
 
 
-def symbol_named(filename: str) -> Named:
+def symbol_named(filename: str) -> NamedSymbol:
     """Return the symbol a file's name gives.
 
     >>> symbol_named("FX_IDC_EURUSD, 1D.csv").symbol, symbol_named("BRK-B.csv").symbol
@@ -87,12 +87,12 @@ def symbol_named(filename: str) -> Named:
     return _left(_pieces(stem))
 
 
-def _one_of(*texts: str, clear: bool = True) -> Named:
+def _one_of(*texts: str, clear: bool = True) -> NamedSymbol:
     found = tuple(dict.fromkeys(symbol for text in texts if (symbol := as_symbol(text))))
-    return Named(found[0]) if clear and len(found) == 1 else Named(choices=found)
+    return NamedSymbol(found[0]) if clear and len(found) == 1 else NamedSymbol(choices=found)
 
 
-def _behind_exchange(pieces: Sequence[str]) -> Named:
+def _behind_exchange(pieces: Sequence[str]) -> NamedSymbol:
     """Return the symbol behind an exchange's name, which TradingView always writes before it."""
     rest = list(pieces[1:])
     while len(rest) > 1 and rest[0] in _PARTS_OF_EXCHANGES:
@@ -120,7 +120,7 @@ def _is_pair(base: str, quote: str) -> bool:
     return base in CURRENCIES | COINS and (quote in CURRENCIES or quote in ("USDT", "USDC", "BTC", "ETH", "BUSD"))
 
 
-def _left(pieces: list[str]) -> Named:
+def _left(pieces: list[str]) -> NamedSymbol:
     """Return what is left of the pieces when all that are no symbols are set aside."""
     named = [p for i, p in enumerate(pieces) if not _says_other(p, first=i == 0)]
     places = [p for i, p in enumerate(named) if p.upper() in EXCHANGES or (i and p.upper() in _PARTS_OF_EXCHANGES)]
@@ -129,7 +129,9 @@ def _left(pieces: list[str]) -> Named:
     sure = [p for p in rest if _PLAIN.fullmatch(p) or _CANNOT_BE_WORDS.fullmatch(p) or _is_market(p)]
     words = [p for p in rest if p not in sure]
     if not sure:
-        return _one_of(*words, clear=False) if len(words) == 1 and re.fullmatch(r"[a-z]{1,5}", words[0]) else Named()
+        return (
+            _one_of(*words, clear=False) if len(words) == 1 and re.fullmatch(r"[a-z]{1,5}", words[0]) else NamedSymbol()
+        )
     meant = [one for piece in sure for one in _without_length(piece)]
     for piece, number, behind in zip(pieces, pieces[1:], [*pieces[2:], ""], strict=False):
         counts = _OF_INDICES.fullmatch(number) and not re.fullmatch(_LENGTHS, number) and not behind.isdigit()

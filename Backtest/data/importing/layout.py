@@ -13,7 +13,7 @@ import pandas as pd
 from Backtest.data.importing.decoding import Content, decode
 from Backtest.data.importing.names import BAR, role_of, split_name
 from Backtest.errors import DataError
-from Backtest.instruments import CURRENCIES
+from Backtest.market import CURRENCIES
 
 MAX_ROWS = 5_000_000
 MAX_COLUMNS = 500
@@ -40,7 +40,7 @@ _LATE_TIME = re.compile(r"\d{4}-\d\d-\d\d([ T].*)?|1\d{9}|1\d{12}|1\d{15}|1\d{18
 
 
 @dataclass(frozen=True)
-class Table:
+class FileTable:
     """A table as it stands in the file.
 
     `frame` has the columns 0, 1, …: text, or the types a Parquet file gives. `names` are the
@@ -96,25 +96,25 @@ def is_data_row(cells: list[str]) -> bool:
     return numbers + missing >= 4 or (blank >= 4 and numbers + missing + blank >= len(cells) - 1)
 
 
-def read_text(content: Content) -> Table:
+def read_text(content: Content) -> FileTable:
     """Read separated text. DataError where no table is found."""
     text, encoding = decode(content)
     lines = text.split("\n", _SAMPLE_LINES)[:_SAMPLE_LINES]
     given = re.fullmatch(r"sep=(.)", lines[0].strip()) if lines else None
-    separator = given.group(1) if given else _separator(lines, content.name)
+    separator = given.group(1) if given else _separator(lines)
     sample = _split(lines, separator)
     check_columns(max(map(len, sample)), content.name)
     header = find_header(sample, content.name)
     frame = _load(text, separator, header.data_at, _widths(sample[header.data_at :], header), content.name)
     return _fitted(
-        Table(
+        FileTable(
             frame, header.names, header.groups, header.header_rows, header.data_at + 1, "csv", content.name, encoding,
             separator, header.preamble, _hints(header),
         )
     )  # fmt: skip
 
 
-def from_rows(rows: list[list[str]], *, kind: str, name: str, hints: dict[str, str] | None = None) -> Table:
+def from_rows(rows: list[list[str]], *, kind: str, name: str, hints: dict[str, str] | None = None) -> FileTable:
     """Make a table of rows of text, as a workbook or JSON gives them. DataError where there is none."""
     if len(rows) > MAX_ROWS:
         raise DataError(f"{name} has more than {MAX_ROWS:,} rows: split it")
@@ -124,7 +124,7 @@ def from_rows(rows: list[list[str]], *, kind: str, name: str, hints: dict[str, s
     body = [row + [""] * (width - len(row)) for row in rows[header.data_at :]]
     frame = pd.DataFrame(body, columns=range(width), dtype="str")
     return _fitted(
-        Table(
+        FileTable(
             frame, header.names, header.groups, header.header_rows, header.data_at + 1, kind, name,
             preamble=header.preamble, hints={**(hints or {}), **_hints(header)},
         )
@@ -240,7 +240,7 @@ def _no_data(rows: list[list[str]], named: int | None, name: str) -> None:
 # Separated text --------------------------------------------------------------------------------
 
 
-def _separator(lines: list[str], name: str) -> str:
+def _separator(lines: list[str]) -> str:
     """Return the separator under which most lines look like bars."""
     scores: dict[str, tuple[int, int]] = {}
     for separator in _SEPARATORS:
@@ -307,7 +307,7 @@ def _too_wide(name: str, line: str, fields: str, width: int) -> DataError:
     )
 
 
-def _fitted(table: Table) -> Table:
+def _fitted(table: FileTable) -> FileTable:
     """Bring names, groups and columns to one width; empty columns at the end go.
 
     Raises:

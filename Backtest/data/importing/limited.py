@@ -17,11 +17,11 @@ import pandas as pd
 from Backtest import errors
 from Backtest.data.importing.layout import MAX_ROWS
 from Backtest.data.importing.reading import read_file
-from Backtest.data.importing.understanding import ImportChoices, Question, Understood
+from Backtest.data.importing.understanding import FileQuestion, ImportChoices, UnderstoodFile
 from Backtest.data.prices import PriceData
 from Backtest.errors import AlgoAgentError, DataError, Diagnostic
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.limited import MIB, MOST_BYTES, Ended, TookTooLong, TookTooMuch, WorkLimits, begin_with, working
+from Backtest.machine import MIB, MOST_BYTES, Ended, TookTooLong, TookTooMuch, WorkLimits, begin_with, working
 
 MAX_SYMBOLS = 50
 begin_with(__name__)
@@ -46,7 +46,7 @@ class ReadingLimits(WorkLimits):
 
 def read_limited(
     content: bytes, filename: str, *, choices: ImportChoices | None = None, limits: ReadingLimits | None = None
-) -> Understood:
+) -> UnderstoodFile:
     """Read a file of prices as `read_file` does, in a process that ends when it takes too much.
 
     Raises:
@@ -57,7 +57,7 @@ def read_limited(
 
 def read_each_limited(
     content: bytes, filename: str, *, choices: ImportChoices | None = None, limits: ReadingLimits | None = None
-) -> list[Understood]:
+) -> list[UnderstoodFile]:
     """Read the prices of every symbol in a file, which together take no more than one file may.
 
     Raises:
@@ -66,7 +66,7 @@ def read_each_limited(
     return _read(_read_each, content, filename, choices or ImportChoices(), limits or ReadingLimits())
 
 
-def _read_each(content: bytes, filename: str, *, choices: ImportChoices) -> list[Understood]:
+def _read_each(content: bytes, filename: str, *, choices: ImportChoices) -> list[UnderstoodFile]:
     whole = read_file(content, filename, choices=choices)
     if len(whole.symbols) < 2:
         return [whole]
@@ -78,12 +78,12 @@ def _read_each(content: bytes, filename: str, *, choices: ImportChoices) -> list
 
 
 def _read(
-    work: Callable[..., Understood | list[Understood]],
+    work: Callable[..., UnderstoodFile | list[UnderstoodFile]],
     content: bytes,
     filename: str,
     choices: ImportChoices,
     limits: ReadingLimits,
-) -> list[Understood]:
+) -> list[UnderstoodFile]:
     bounds = limits.of(len(content))
     try:
         with working(_attend, work, filename, choices, limits=bounds, content=content) as line:
@@ -119,7 +119,7 @@ def _too_much(filename: str, limits: ReadingLimits) -> DataError:
 def _attend(
     line: Connection,
     content: bytes,
-    work: Callable[..., Understood | list[Understood]],
+    work: Callable[..., UnderstoodFile | list[UnderstoodFile]],
     filename: str,
     choices: ImportChoices,
 ) -> None:
@@ -136,7 +136,7 @@ def _attend(
         line.send_bytes(json.dumps({"error": _as_text(error)}).encode())
 
 
-def _answer(found: Understood) -> tuple[dict[str, Any], bytes]:
+def _answer(found: UnderstoodFile) -> tuple[dict[str, Any], bytes]:
     """Return what was understood as plain values, and times and prices as numbers."""
     told = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "prices"}
     told["questions"] = [asdict(question) for question in found.questions]
@@ -175,21 +175,21 @@ def _error_of(told: dict[str, Any]) -> AlgoAgentError:
     )
 
 
-def _understood_of(told: dict[str, Any], line: Connection) -> Understood:
+def _understood_of(told: dict[str, Any], line: Connection) -> UnderstoodFile:
     """Return what one answer says, its prices taken from the line."""
     known = told.pop("prices", None)
-    questions = tuple(Question(**{**q, "choices": tuple(q["choices"])}) for q in told.pop("questions"))
+    questions = tuple(FileQuestion(**{**q, "choices": tuple(q["choices"])}) for q in told.pop("questions"))
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
     rows = int(known.pop("rows")) if known else 0
     if not 0 <= rows <= MAX_ROWS:
         raise ValueError(rows)
     numbers = line.recv_bytes(8 * rows * (1 + len(PRICE_COLUMNS)) or 1)
     if not known:
-        return Understood(**plain, questions=questions, prices=None)
+        return UnderstoodFile(**plain, questions=questions, prices=None)
     zone = known.pop("timezone")
     index = pd.DatetimeIndex(np.frombuffer(numbers, "<i8", rows).astype("datetime64[us]"))
     values = np.frombuffer(numbers, "<f8", offset=rows * 8).reshape(len(PRICE_COLUMNS), rows)
     frame = pd.DataFrame(dict(zip(PRICE_COLUMNS, values.copy(), strict=True)), index=index)
     frame = frame.tz_localize("UTC").tz_convert(zone) if zone else frame
     prices = PriceData(frame=frame, **{**known, "notes": tuple(known["notes"])})
-    return Understood(**plain, questions=questions, prices=prices)
+    return UnderstoodFile(**plain, questions=questions, prices=prices)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Container
 
-from Backtest.instruments import CURRENCIES
+from Backtest.market import CURRENCIES
 
 # The first names of a part are preferred where a file has several, as "Close" is to "Price".
 NAMES: dict[str, tuple[str, ...]] = {

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.checks import many, when
-from Backtest.data.importing.layout import Table
+from Backtest.data.importing.layout import FileTable
 from Backtest.data.importing.spacing import duration, kinds
 from Backtest.data.importing.times import Times
 from Backtest.data.importing.understanding import Findings
 from Backtest.errors import DataError
-from Backtest.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 
 _HALF_DAY = pd.Timedelta(hours=12)
 _HOUR = pd.Timedelta(hours=1)
@@ -19,7 +19,7 @@ _FOLD = pd.Timedelta(hours=2)
 _RUN = 10
 
 
-def in_order(times: Times, moments: pd.DatetimeIndex, table: Table, findings: Findings) -> None:
+def in_order(times: Times, moments: pd.DatetimeIndex, table: FileTable, findings: Findings) -> None:
     """Say how many rows stand before the one above them; rows that go one way in time are in order.
 
     Args:
@@ -50,7 +50,7 @@ def in_order(times: Times, moments: pd.DatetimeIndex, table: Table, findings: Fi
 
 
 def _refuse_missing_halves(
-    local: pd.DatetimeIndex, back: np.ndarray[tuple[int, ...], np.dtype[np.int64]], times: Times, table: Table
+    local: pd.DatetimeIndex, back: np.ndarray[tuple[int, ...], np.dtype[np.int64]], times: Times, table: FileTable
 ) -> None:
     steps = local[back - 1] - local[back]
     inside = (local[back].normalize() == local[back - 1].normalize()) & (steps > _FOLD) & (steps < _HALF_DAY)
@@ -83,7 +83,7 @@ def one_spacing(moments: pd.DatetimeIndex, timeframe: str, findings: Findings) -
     )
 
 
-def refuse_future(times: Times, timeframe: str, table: Table, now: pd.Timestamp) -> None:
+def refuse_future(times: Times, timeframe: str, table: FileTable, now: pd.Timestamp) -> None:
     """Raise DataError where a bar begins after now; a day is allowed for zones, and the length of the bar for labels at its end.
 
     Args:

@@ -6,14 +6,14 @@ import pandas as pd
 
 from Backtest.data.importing import zones
 from Backtest.data.importing.names import abbreviation_in, zone_called, zone_in
-from Backtest.data.importing.progress import Reading
+from Backtest.data.importing.progress import Progress
 from Backtest.data.importing.times import Times
-from Backtest.data.importing.understanding import Question
+from Backtest.data.importing.understanding import FileQuestion
 from Backtest.data.importing.zone_columns import SHARED, WINTER, told_by_sessions, unclear_in_cells, zone_of_rows
-from Backtest.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 
 
-def placed(reading: Reading, times: Times) -> zones.Placed:
+def placed(reading: Progress, times: Times) -> zones.Placed:
     """Return the index of the bars: days, or moments in the zone that is given or told; what is not told is asked."""
     choices, findings = reading.choices, reading.findings
     if not is_intraday(reading.timeframe):
@@ -30,9 +30,7 @@ def placed(reading: Reading, times: Times) -> zones.Placed:
     if unclear and not choices.timezone:
         return zones.Placed(pd.DatetimeIndex(times.local), _asked_zone(reading, *unclear, times))
     known, why = ("", "") if choices.timezone or times.offset.notna().any() else _known_zone(reading, times)
-    found = zones.intraday(
-        times, timezone=choices.timezone, known_zone=known, why=why, step=seconds(reading.timeframe), findings=findings
-    )
+    found = zones.intraday(times, timezone=choices.timezone, known_zone=known, why=why, findings=findings)
     if found.zone:
         return found
     twice = zones.repeats_an_hour(times.local, seconds(reading.timeframe))
@@ -42,11 +40,11 @@ def placed(reading: Reading, times: Times) -> zones.Placed:
         text = "The times have no zone, and rules that name one cannot be run on them. In which zone are they?"
         findings.notes.append("The times have no zone: they are kept as they are written")
     examples = ("UTC", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo")
-    findings.questions.append(Question("timezone", text, examples, blocking=twice is not None))
+    findings.questions.append(FileQuestion("timezone", text, examples, blocking=twice is not None))
     return found
 
 
-def _known_zone(reading: Reading, times: Times) -> tuple[str, str]:
+def _known_zone(reading: Progress, times: Times) -> tuple[str, str]:
     table, vendor, columns = reading.table, reading.vendor, reading.columns
     for at in (columns.time, columns.clock) if table.names else ():
         name = table.names[at] if at >= 0 else ""
@@ -62,16 +60,16 @@ def _known_zone(reading: Reading, times: Times) -> tuple[str, str]:
     return "", ""
 
 
-def _asked_zone(reading: Reading, said: str, zones_meant: tuple[str, ...], times: Times) -> str:
+def _asked_zone(reading: Progress, said: str, zones_meant: tuple[str, ...], times: Times) -> str:
     """Ask which zone an abbreviation means, and return the first of those it may."""
     first = times.local.iloc[0]
     may = f": it may be {' or '.join(zones_meant)}" if len(zones_meant) > 1 else ""
     text = f"The times such as {first} {said} do not tell their zone{may}. In which zone are they? Give it by name."
-    reading.findings.questions.append(Question("timezone", text, zones_meant))
+    reading.findings.questions.append(FileQuestion("timezone", text, zones_meant))
     return zones_meant[0] if zones_meant else ""
 
 
-def _meant(reading: Reading, times: Times, zone: str, said: str) -> str:
+def _meant(reading: Progress, times: Times, zone: str, said: str) -> str:
     """Return the zone that is meant; whether EST is New York's time or winter's all the year is asked unless dates tell."""
     key = zones.named_zone(zone).key
     if said.upper() in SHARED and len(SHARED[said.upper()]) > 1:
@@ -85,5 +83,5 @@ def _meant(reading: Reading, times: Times, zone: str, said: str) -> str:
             f"{said.upper()} is winter's time: do the times follow {both[0]} with its daylight saving, or {said.upper()} all the year "
             f"({both[1]})? They differ by an hour in summer."
         )
-        reading.findings.questions.append(Question("timezone", text, both))
+        reading.findings.questions.append(FileQuestion("timezone", text, both))
     return both[1] if told is False else both[0]

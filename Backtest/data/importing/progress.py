@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from Backtest.data.importing.layout import Table
+from Backtest.data.importing.layout import FileTable
 from Backtest.data.importing.parts import Columns
 from Backtest.data.importing.times import Times
 from Backtest.data.importing.understanding import Findings, ImportChoices
@@ -14,10 +14,10 @@ from Backtest.data.importing.vendors import Vendor
 
 
 @dataclass
-class Reading:
+class Progress:
     """What the steps have found so far."""
 
-    table: Table
+    table: FileTable
     choices: ImportChoices
     findings: Findings
     columns: Columns

@@ -12,25 +12,23 @@ from Backtest.data.importing import checks, containers, ends, order, placing, sy
 from Backtest.data.importing.adjustments import adjust
 from Backtest.data.importing.columns import find_columns
 from Backtest.data.importing.decoding import unpack
-from Backtest.data.importing.layout import Table, read_text
+from Backtest.data.importing.layout import FileTable, read_text
 from Backtest.data.importing.marks import decimal_mark, mark_of_cells
 from Backtest.data.importing.numbers import Numbers, fraction_in, to_numbers
-from Backtest.data.importing.progress import Reading
+from Backtest.data.importing.progress import Progress
 from Backtest.data.importing.shown import understood
 from Backtest.data.importing.spacing import Spacing, declared, fits, spacing
 from Backtest.data.importing.times import Times, read_times, refuse_1970
-from Backtest.data.importing.understanding import Findings, ImportChoices, Question, Understood
+from Backtest.data.importing.understanding import FileQuestion, Findings, ImportChoices, UnderstoodFile
 from Backtest.data.importing.vendors import DOT
-from Backtest.data.importing.zone_columns import (
-    with_offsets,
-)
+from Backtest.data.importing.zone_columns import with_offsets
 from Backtest.errors import DataError
-from Backtest.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
+from Backtest.market import TIMEFRAMES, in_words, is_intraday, seconds
 
 _PRICES = ("open", "high", "low", "close")
 
 
-def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = None) -> Understood:
+def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = None) -> UnderstoodFile:
     """Read a file of prices, and say what was understood of it.
 
     Args:
@@ -51,7 +49,7 @@ def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = 
     sides = find_columns(table, choices, findings)
     found, chosen, side, rows = symbols.choose(table, sides, choices, findings)
     vendor = vendors.vendor_of(table, side.columns)
-    reading = Reading(table, choices, findings, side.columns, vendor, found, chosen, rows)
+    reading = Progress(table, choices, findings, side.columns, vendor, found, chosen, rows)
     findings.counts["read"] = len(rows)
     reading.rows = checks.finished(table, rows, findings)
     numbers = _numbers(reading)
@@ -60,7 +58,7 @@ def read_file(content: bytes, filename: str, *, choices: ImportChoices | None = 
     return understood(reading, filename)
 
 
-def _table(content: bytes, filename: str, choices: ImportChoices, findings: Findings) -> Table:
+def _table(content: bytes, filename: str, choices: ImportChoices, findings: Findings) -> FileTable:
     inside = unpack(content, filename)
     if inside.kind == "excel":
         return containers.read_workbook(inside, choices.sheet, findings)
@@ -74,7 +72,7 @@ def _table(content: bytes, filename: str, choices: ImportChoices, findings: Find
 # Numbers and times -----------------------------------------------------------------------------
 
 
-def _numbers(reading: Reading) -> dict[str, Numbers]:
+def _numbers(reading: Progress) -> dict[str, Numbers]:
     columns, table = reading.columns.used(), reading.table.frame.loc[reading.rows]
     reading.mark = _decimal(reading, table, columns)
     read = {p: to_numbers(table[columns[p]], reading.mark) for p in (*_PRICES, "adj_close") if p in columns}
@@ -99,7 +97,7 @@ def _numbers(reading: Reading) -> dict[str, Numbers]:
     return read
 
 
-def _decimal(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> str:
+def _decimal(reading: Progress, table: pd.DataFrame, columns: dict[str, int]) -> str:
     """Return the decimal mark of the prices: the user's, that of their own cells, or of other cells; else it is asked for."""
     mark, example = decimal_mark([table[columns[p]] for p in _PRICES])
     given = reading.choices.decimal
@@ -118,11 +116,11 @@ def _decimal(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> 
     dotted, without = example.replace(",", "."), example.replace(",", "").replace(".", "")
     dot, comma = (without, dotted) if "," in example else (dotted, without)
     text = f"Is {example} {dot} (decimal .) or {comma} (decimal ,)?"
-    reading.findings.questions.append(Question("decimal", text, (".", ",")))
+    reading.findings.questions.append(FileQuestion("decimal", text, (".", ",")))
     return "."
 
 
-def _writes_dots(reading: Reading, table: pd.DataFrame, columns: dict[str, int]) -> bool:
+def _writes_dots(reading: Progress, table: pd.DataFrame, columns: dict[str, int]) -> bool:
     """Whether 12.345 can be no 12,345: a program wrote it, or commas part the columns and the days are not written with dots.
 
     Who groups thousands with dots writes days as 02.01.2023, and parts columns with a semicolon where a comma is the decimal mark.
@@ -135,7 +133,7 @@ def _writes_dots(reading: Reading, table: pd.DataFrame, columns: dict[str, int])
     return reading.table.separator in (",", "\t") and not re.match(r"\d{1,2}\.\d{1,2}\.", first)
 
 
-def _times(reading: Reading) -> None:
+def _times(reading: Progress) -> None:
     columns, frame = reading.columns, reading.table.frame.loc[reading.rows]
     choices = reading.choices
     clock = frame[columns.clock] if columns.clock >= 0 else None
@@ -167,7 +165,7 @@ def _times(reading: Reading) -> None:
 # Bars ------------------------------------------------------------------------------------------
 
 
-def _bars(reading: Reading, numbers: dict[str, Numbers]) -> None:
+def _bars(reading: Progress, numbers: dict[str, Numbers]) -> None:
     """Make the frame of bars, as far as open questions allow; PriceData's form comes last."""
     times, table, findings = reading.times, reading.table, reading.findings
     assert times is not None
@@ -237,7 +235,7 @@ def _forwards(parts: dict[str, Numbers], times: Times) -> tuple[dict[str, Number
     return parts, times
 
 
-def _without_today(parts: dict[str, Numbers], times: Times, reading: Reading) -> tuple[dict[str, Numbers], Times]:
+def _without_today(parts: dict[str, Numbers], times: Times, reading: Progress) -> tuple[dict[str, Numbers], Times]:
     """Leave out the bar of a day that is not over, which is counted."""
     keep = order.whole_days(times, reading.timeframe)
     if keep.all():
@@ -249,7 +247,7 @@ def _without_today(parts: dict[str, Numbers], times: Times, reading: Reading) ->
     return parts, replace(times, local=times.local[keep], offset=times.offset[keep])
 
 
-def _whole(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+def _whole(frame: pd.DataFrame, reading: Progress) -> pd.DataFrame:
     """Leave out a first and last bar that is a part of one, which is counted."""
     kept, said = ends.without_partial_ends(frame, reading.timeframe, today=pd.Timestamp.now("UTC").date())
     reading.findings.count("unfinished", len(frame) - len(kept))
@@ -257,7 +255,7 @@ def _whole(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     return kept
 
 
-def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> str:
+def _timeframe(reading: Progress, found: Spacing, moments: pd.DatetimeIndex) -> str:
     """Return the time frame: the bars' own, unless there are too few to tell.
 
     A time frame the user or the file states which the bars contradict is asked about, unless their
@@ -275,7 +273,9 @@ def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> s
             else "which is no known time frame: export another?"
         )
         text = f"{by} these are {in_words(stated)} bars, but {found.text}: {remedy}"
-        reading.findings.questions.append(Question("timeframe", text, (found.timeframe,) if found.timeframe else ()))
+        reading.findings.questions.append(
+            FileQuestion("timeframe", text, (found.timeframe,) if found.timeframe else ())
+        )
     elif not found.timeframe and found.share >= 0.9:
         raise DataError(
             f"{reading.table.name}: {found.text}, which is no known time frame",
@@ -283,13 +283,13 @@ def _timeframe(reading: Reading, found: Spacing, moments: pd.DatetimeIndex) -> s
         )
     elif not found.timeframe and found.share > 0:
         text = f"The time frame is unclear, {found.text}: which one is it?"
-        reading.findings.questions.append(Question("timeframe", text, ("1d", "1wk", "1mo")))
+        reading.findings.questions.append(FileQuestion("timeframe", text, ("1d", "1wk", "1mo")))
     elif not found.timeframe:
         reading.findings.notes.append("One bar does not tell its time frame; it is taken as 1d")
     return found.timeframe or "1d"
 
 
-def _stated(reading: Reading) -> tuple[str, str]:
+def _stated(reading: Progress) -> tuple[str, str]:
     """Return the time frame the user or a column of the file states, and who does; DataError for two of them."""
     if reading.choices.timeframe or reading.columns.per < 0:
         return reading.choices.timeframe, "You say"
@@ -328,7 +328,7 @@ def _of_dates(times: Times, timeframe: str, findings: Findings) -> Times:
     return replace(times, local=local, offset=times.offset.mask(at_24))
 
 
-def _adjusted(reading: Reading, frame: pd.DataFrame) -> pd.DataFrame:
+def _adjusted(reading: Progress, frame: pd.DataFrame) -> pd.DataFrame:
     adjusted = frame.pop("Adj") if "Adj" in frame else None
     if adjusted is not None and reading.choices.adjustment != "none" and adjusted.notna().any():
         wrong = ~(adjusted > 0)

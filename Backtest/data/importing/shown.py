@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing import symbols
-from Backtest.data.importing.file_names import Named, symbol_named
-from Backtest.data.importing.progress import Reading
-from Backtest.data.importing.understanding import Question, Understood
+from Backtest.data.importing.file_names import NamedSymbol, symbol_named
+from Backtest.data.importing.progress import Progress
+from Backtest.data.importing.understanding import FileQuestion, UnderstoodFile
 from Backtest.data.prices import PriceData, clean_frame
 from Backtest.data.quality import gap_notes, quality_report, spike_notes, split_suspects
-from Backtest.timeframes import is_intraday
+from Backtest.market import is_intraday
 
 SOURCE = "uploaded"
 SHOWN_ROWS = 5
 
 
-def understood(reading: Reading, filename: str) -> Understood:
+def understood(reading: Progress, filename: str) -> UnderstoodFile:
     """Return what all steps found; the prices only where no blocking question is open."""
     table, findings, frame = reading.table, reading.findings, reading.frame
     assert frame is not None
@@ -39,7 +39,7 @@ def understood(reading: Reading, filename: str) -> Understood:
     if not symbol:
         may = f": {' or '.join(named.choices)}" if named.choices else ""
         findings.questions.append(
-            Question("symbol", f"Which symbol are these prices of{may}?", named.choices, blocking=False)
+            FileQuestion("symbol", f"Which symbol are these prices of{may}?", named.choices, blocking=False)
         )
     prices = None
     if not findings.blocked:
@@ -52,7 +52,7 @@ def understood(reading: Reading, filename: str) -> Understood:
     every = table.names or tuple(f"column {at + 1}" for at in range(table.frame.shape[1]))
     ignored = tuple(n for i, n in enumerate(every) if n and i not in used.values())
     rows = _rows(frame, reading.timeframe) if not findings.blocked else _raw(reading)
-    return Understood(
+    return UnderstoodFile(
         filename=filename, kind=table.kind, vendor=reading.vendor.name, encoding=table.encoding, separator=table.separator,
         decimal=reading.mark, header_rows=table.header_rows, columns=names, ignored_columns=ignored, symbols=reading.symbols,
         symbol=symbol, timeframe=reading.timeframe, timezone=reading.zone, date_order=reading.times.order,
@@ -62,12 +62,12 @@ def understood(reading: Reading, filename: str) -> Understood:
     )  # fmt: skip
 
 
-def _named(reading: Reading, filename: str) -> Named:
+def _named(reading: Progress, filename: str) -> NamedSymbol:
     """Return the symbol: the user's, the file's own, that of the file's name, of which one inside of an archive goes first."""
     if symbol := reading.choices.symbol or symbols.as_symbol(reading.in_file):
-        return Named(symbol)
+        return NamedSymbol(symbol)
     names = [symbol_named(reading.table.name), symbol_named(filename)]
-    return next((n for n in names if n.symbol), next((n for n in names if n.choices), Named()))
+    return next((n for n in names if n.symbol), next((n for n in names if n.choices), NamedSymbol()))
 
 
 def _counted(counts: Mapping[str, int]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def shown_bar(time: object, row: pd.Series, timeframe: str) -> dict[str, Any]:
     return {"time": text, **{str(k): float(f"{v:.10g}") if np.isfinite(v) else None for k, v in row.items()}}
 
 
-def _raw(reading: Reading) -> list[Mapping[str, Any]]:
+def _raw(reading: Progress) -> list[Mapping[str, Any]]:
     """Return the first and last rows as the file has them, under the names that bars have."""
     used = reading.columns.used()
     rows = reading.table.frame.loc[reading.rows]

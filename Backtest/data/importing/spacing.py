@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.errors import DataError
-from Backtest.timeframes import TIMEFRAMES, is_intraday, seconds
+from Backtest.market import TIMEFRAMES, is_intraday, seconds
 
 _DAY = 86_400
 _SURE = 0.6

@@ -6,16 +6,16 @@ import re
 
 import pandas as pd
 
-from Backtest.data.importing.columns import Side
-from Backtest.data.importing.layout import Table
-from Backtest.data.importing.understanding import Findings, ImportChoices, Question
+from Backtest.data.importing.columns import SymbolColumns
+from Backtest.data.importing.layout import FileTable
+from Backtest.data.importing.understanding import FileQuestion, Findings, ImportChoices
 from Backtest.errors import DataError
 
 EACH = "*"
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=_/!-]{0,19}")
 
 
-def symbols_in(table: Table, sides: list[Side]) -> tuple[str, ...]:
+def symbols_in(table: FileTable, sides: list[SymbolColumns]) -> tuple[str, ...]:
     """Return the symbols as the file writes them, in its order."""
     if len(sides) > 1:
         return tuple(side.symbol for side in sides)
@@ -29,13 +29,13 @@ def symbols_in(table: Table, sides: list[Side]) -> tuple[str, ...]:
     )  # a footnote has no prices beside it
 
 
-def _texts(table: Table, at: int) -> pd.Series:
+def _texts(table: FileTable, at: int) -> pd.Series:
     return table.frame[at].astype("str").fillna("").str.strip()
 
 
 def choose(
-    table: Table, sides: list[Side], choices: ImportChoices, findings: Findings
-) -> tuple[tuple[str, ...], str, Side, pd.Index]:
+    table: FileTable, sides: list[SymbolColumns], choices: ImportChoices, findings: Findings
+) -> tuple[tuple[str, ...], str, SymbolColumns, pd.Index]:
     """Return all symbols, the one to read, its columns and its rows; several without a choice are asked about.
 
     Raises:
@@ -50,7 +50,7 @@ def choose(
     if len(found) > 1 and (not wanted or wanted == EACH):
         shown = ", ".join(found[:20]) + (" …" if len(found) > 20 else "")
         findings.questions.append(
-            Question(
+            FileQuestion(
                 "symbol_in_file",
                 f"{table.name} holds prices of {len(found)} symbols ({shown}): which one is meant, or is each to be stored ({EACH})?",
                 (*found[:50], EACH),

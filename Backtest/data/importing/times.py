@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.epochs import read_epochs
-from Backtest.data.importing.understanding import DateOrder, EpochUnit, Findings, Question
+from Backtest.data.importing.understanding import DateOrder, EpochUnit, FileQuestion, Findings
 from Backtest.errors import DataError
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -316,7 +316,7 @@ def _settle(read: dict[DateOrder, pd.Series], texts: pd.Series, asked: DateOrder
     differing = texts.index[(read[valid[0]] != read[valid[1]]).to_numpy()]
     example = texts.loc[differing[0]] if len(differing) else texts.iloc[0]
     meanings = " or ".join(f"{read[o].loc[differing[0]]:%-d %B %Y} ({o})" for o in valid) if len(differing) else ""
-    findings.questions.append(Question("date_order", f"Is {example} {meanings}?", tuple(valid)))
+    findings.questions.append(FileQuestion("date_order", f"Is {example} {meanings}?", tuple(valid)))
     return valid[0]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from Backtest.data.prices import PriceData
 from Backtest.errors import DataError, Diagnostic
-from Backtest.timeframes import Timeframe
+from Backtest.market import Timeframe
 
 DateOrder = Literal["", "dmy", "mdy", "ymd"]
 EpochUnit = Literal["", "s", "ms", "us", "ns", "excel"]
@@ -55,7 +55,7 @@ class ImportChoices:
 
 
 @dataclass(frozen=True)
-class Question:
+class FileQuestion:
     """Something a file leaves open. `field` is the field of ImportChoices that answers it.
 
     A blocking question decides prices or their times, so the file is not stored before it is
@@ -75,7 +75,7 @@ class Question:
 class Findings:
     """What the steps of reading a file add to: questions, remarks and counts of rows."""
 
-    questions: list[Question] = field(default_factory=list)
+    questions: list[FileQuestion] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Understood:
+class UnderstoodFile:
     """What was understood of a file.
 
     `prices` is None while a blocking question is open. `columns` maps the parts of a bar to the
@@ -123,11 +123,11 @@ class Understood:
     last_rows: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
-    questions: tuple[Question, ...]
+    questions: tuple[FileQuestion, ...]
     prices: PriceData | None
 
     @property
-    def blocking(self) -> tuple[Question, ...]:
+    def blocking(self) -> tuple[FileQuestion, ...]:
         return tuple(question for question in self.questions if question.blocking)
 
     def require(self) -> PriceData:
@@ -146,7 +146,7 @@ class Understood:
         )
 
 
-def _remedy(question: Question) -> str:
+def _remedy(question: FileQuestion) -> str:
     if not question.choices:
         return f"Give {question.field}"
     shown = " or ".join(f"{question.field}={choice}" for choice in question.choices[:8])

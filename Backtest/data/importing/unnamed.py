@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing.layout import Table
+from Backtest.data.importing.layout import FileTable
 from Backtest.data.importing.marks import decimal_mark
 from Backtest.data.importing.names import BAR
 from Backtest.data.importing.numbers import to_numbers
 from Backtest.data.importing.parts import CLOCK, Columns, has_clock, sample
-from Backtest.data.importing.understanding import Findings, Question
+from Backtest.data.importing.understanding import FileQuestion, Findings
 from Backtest.errors import DataError
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -20,7 +20,7 @@ _FAR = 0.45  # of the price: a wick that is so long in most bars belongs to no p
 _BINANCE = ("time", *BAR, "volume", "-", "-", "-", "-", "-", "-")
 
 
-def unnamed_columns(table: Table, findings: Findings) -> Columns:
+def unnamed_columns(table: FileTable, findings: Findings) -> Columns:
     """Find the parts by their values: times first, then four columns of which two are always highest and lowest.
 
     Exports without names have the order time, open, high, low, close, volume; Bitfinex has open,
@@ -60,7 +60,7 @@ def unnamed_columns(table: Table, findings: Findings) -> Columns:
     if others:
         shown = tuple(",".join((*names, *_with_volume(order, values.shape[1]))) for order in others)
         text = f"The file names no columns, and {why}: which order have the columns (- skips one)?"
-        findings.questions.append(Question("columns", text, shown))
+        findings.questions.append(FileQuestion("columns", text, shown))
     said = ", ".join(p for p, _ in sorted(bar.items(), key=lambda item: item[1]))
     unused = [str(at + 1) for at in range(start, frame.shape[1]) if at not in (*bar.values(), volume)]
     if not others:
@@ -273,10 +273,7 @@ def _open_is_far(opens: Floats, closes: Floats) -> bool:
     if len(opens) < 10:
         return False
 
-    def breaks(
-        first: Floats,
-        last: Floats,
-    ) -> float:
+    def breaks(first: Floats, last: Floats) -> float:
         return float(np.abs(first[1:] - last[:-1]).sum())
 
     return 2 * breaks(closes, opens) < breaks(opens, closes)

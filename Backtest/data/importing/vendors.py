@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from Backtest.data.importing.file_names import is_tradingviews
-from Backtest.data.importing.layout import Table
+from Backtest.data.importing.layout import FileTable
 from Backtest.data.importing.names import folded
 from Backtest.data.importing.parts import Columns
 
@@ -54,7 +54,7 @@ DOT = frozenset(
 )  # fmt: skip
 
 
-def vendor_of(table: Table, columns: Columns) -> Vendor:
+def vendor_of(table: FileTable, columns: Columns) -> Vendor:
     """Return the vendor by the header's words, the address above it, or the form of unnamed rows."""
     names = {folded(name) for name in table.names}
     preamble = " ".join(table.preamble).lower()
@@ -81,15 +81,15 @@ def vendor_of(table: Table, columns: Columns) -> Vendor:
     return next((vendor for holds, vendor in checks if holds), UNKNOWN)
 
 
-def _is_epoch(table: Table, columns: Columns) -> bool:
+def _is_epoch(table: FileTable, columns: Columns) -> bool:
     return bool(re.fullmatch(r"\d{13,19}", str(table.frame[columns.time].iloc[0]).strip()))
 
 
-def _is_dukascopy(table: Table, columns: Columns) -> bool:
+def _is_dukascopy(table: FileTable, columns: Columns) -> bool:
     return bool(re.match(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d\.\d{3}", str(table.frame[columns.time].iloc[0])))
 
 
-def _unnamed(table: Table, columns: Columns) -> Vendor:
+def _unnamed(table: FileTable, columns: Columns) -> Vendor:
     first = str(table.frame[columns.time].iloc[0]).strip()
     width = table.frame.shape[1]
     if width == 12 and re.fullmatch(r"\d{13}|\d{16}", first):

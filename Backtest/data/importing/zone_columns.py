@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from Backtest.data.importing.layout import MISSING, Table
+from Backtest.data.importing.layout import MISSING, FileTable
 from Backtest.data.importing.names import folded, zone_called
 from Backtest.data.importing.times import KNOWN_OFFSETS, Times
 from Backtest.data.importing.understanding import Findings
@@ -65,7 +65,7 @@ def _always(times: Times, zone: str, *, in_summer: bool) -> bool:
     return bool(((away > winter) == in_summer).all())
 
 
-def zone_of_rows(table: Table, rows: pd.Index) -> tuple[str, str]:
+def zone_of_rows(table: FileTable, rows: pd.Index) -> tuple[str, str]:
     """Return the zone that a column states for all rows, and the column's name. DataError for several zones."""
     for at, name in enumerate(table.names):
         if folded(name) not in _ZONES:
@@ -92,7 +92,7 @@ def _is_zone(text: str) -> bool:
     return True
 
 
-def with_offsets(table: Table, rows: pd.Index, times: Times, findings: Findings) -> Times:
+def with_offsets(table: FileTable, rows: pd.Index, times: Times, findings: Findings) -> Times:
     """Return times with the offsets of a column such as `UTC Offset`, where the times give none themselves."""
     if times.offset.notna().any() or times.zone or times.unit:
         return times

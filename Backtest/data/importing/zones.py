@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.data.importing.times import Times
-from Backtest.data.importing.understanding import Findings, Question
+from Backtest.data.importing.understanding import FileQuestion, Findings
 from Backtest.errors import DataError
 
 # Zones with daylight saving, one for each set of rules a market lives by, and then those without.
@@ -71,7 +71,7 @@ def days(times: Times, timezone: str, findings: Findings) -> Placed:
         return Placed((_local_days(local, zone) if zone else local + pd.Timedelta(hours=12)).normalize(), "")
     if (known.hour >= 12).mean() > 0.5 and (known.day_of_week >= 5).any():
         text = f"The bars begin at times such as {known[0]:%H:%M} UTC and keep their date in UTC. In which zone is the market?"
-        findings.questions.append(Question("timezone", text, (), blocking=False))
+        findings.questions.append(FileQuestion("timezone", text, (), blocking=False))
     return Placed(local.normalize(), "")
 
 
@@ -100,14 +100,13 @@ def _zone_of_midnights(utc: pd.DatetimeIndex) -> str:
     return ""
 
 
-def intraday(times: Times, *, timezone: str, known_zone: str, why: str, step: float, findings: Findings) -> Placed:
+def intraday(times: Times, *, timezone: str, known_zone: str, why: str, findings: Findings) -> Placed:
     """Return the index of intraday bars: with a zone where one is known, else naive.
 
     Args:
         timezone: the user's; times with offsets are shown in it, others are meant in it.
         known_zone: what the file says by its vendor or the name of a column; "" if nothing.
         why: how the file says so, for the notes.
-        step: the distance of bars in seconds.
 
     Raises:
         DataError: a local time does not exist in the zone.
@@ -121,7 +120,7 @@ def intraday(times: Times, *, timezone: str, known_zone: str, why: str, step: fl
         return Placed(pd.DatetimeIndex(times.local), "")
     if not timezone:
         findings.notes.append(f"The times are in {zone}: {why}")
-    return Placed(_localized(times.local, zone, step, findings), zone)
+    return Placed(_localized(times.local, zone, findings), zone)
 
 
 def _with_offsets(times: Times, timezone: str, findings: Findings) -> Placed:
@@ -169,7 +168,7 @@ def _fixed(minutes: int) -> str:
     return {330: "Asia/Kolkata", 345: "Asia/Kathmandu", 390: "Asia/Yangon"}.get(minutes, "UTC")
 
 
-def _localized(local: pd.Series, zone: str, step: float, findings: Findings) -> pd.DatetimeIndex:
+def _localized(local: pd.Series, zone: str, findings: Findings) -> pd.DatetimeIndex:
     info = named_zone(zone)
     index = pd.DatetimeIndex(local)
     first = index.tz_localize(info, ambiguous=np.ones(len(index), bool), nonexistent="NaT")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import AnyCondition, Compare, Falling, ForBars, Price, Rising
 from Strategy.reading.conditions.movements import Movements
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import candles, indicator_words, joins, moving, small, spans
 
 
-class BarPatterns:
+@dataclass(eq=False)
+class BarPatterns(Grammar):
     """Reads patterns of bars. A method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands, movements: Movements) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
-        self.movements = movements
+    operands: Operands
+    movements: Movements
 
     def condition(self) -> AnyCondition | None:
         """Read "3 consecutive up closes", "two red candles in a row", "a new 20-day high"."""

@@ -5,21 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from Backtest.canonical import All, AnyCondition, Compare, Math, Not, Price
-from Backtest.timeframes import in_words, is_intraday
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Backtest.market import in_words, is_intraday
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import candles, comparing, moving, prices, small
 
 _MOST_BARS = 21  # of which the narrowest range is told by comparing the last with each of the others
 _FRAMES_OF = {"day": "1d", "week": "1wk"}
 
 
-class BarShapes:
+class BarShapes(Grammar):
     """Reads what a bar's range is beside those before it. A method returns None where there is none."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def condition(self) -> AnyCondition | None:
         """Read "an inside day", "yesterday was an NR7", "the range is the narrowest of the last 7 days"."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from Backtest.canonical import AnyCondition, Compare, Cross, IndicatorRef, Price, walk
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.timeframes import in_words
+from Backtest.market import in_words
 from Strategy.reading.text.draft import Draft
 
 

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from Backtest.canonical import All, AnyCondition, AnyOf, AnyOperand, IndicatorRef, Not, Price, Value
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import Table, joins, small
 
 How = Literal["any", "all", "none"]
 Chosen = tuple[How, list[AnyOperand]]
 
 
-class Choices:
+@dataclass(eq=False)
+class Choices(Grammar):
     """Reads words that stand for several things; None where they do not, or what they stand for is not certain."""
 
-    def __init__(
-        self,
-        cursor: Cursor,
-        draft: Draft,
-        several: Callable[[Table], list[AnyOperand]],
-        scale: Callable[[AnyOperand], str],
-    ) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.several = several
-        self.scale = scale
+    several: Callable[[Table], list[AnyOperand]]
+    scale: Callable[[AnyOperand], str]
 
     def rights(self, subject: AnyOperand) -> Chosen | None:
         """Read the right side of a comparison: "either of them", "both SMA(20) and SMA(50)", "the 20 or 50 SMA"."""
@@ -99,12 +92,13 @@ class Choices:
 
     def _compared_with(self, left: AnyOperand) -> list[AnyOperand]:
         """Return what an operand was compared with, numbers apart."""
-        pairs = [*((a, b) for a, b, _ in self.draft.pairs), *self.draft.beside]
-        return list(dict.fromkeys(b for a, b in pairs if a == left and not isinstance(b, Value)))
+        return list(dict.fromkeys(b for a, b in self._pairs() if a == left and not isinstance(b, Value)))
+
+    def _pairs(self) -> list[tuple[AnyOperand, AnyOperand]]:
+        return [*((a, b) for a, b, _ in self.draft.pairs), *self.draft.beside]
 
     def _all_named(self) -> list[AnyOperand]:
-        pairs = [*((a, b) for a, b, _ in self.draft.pairs), *self.draft.beside]
-        named = [o for pair in pairs for o in pair if not isinstance(o, Value)]
+        named = [o for pair in self._pairs() for o in pair if not isinstance(o, Value)]
         return list(dict.fromkeys([*named, *self.draft.mentions]))
 
     def _only(self, named: Sequence[AnyOperand], averages: bool) -> list[AnyOperand]:

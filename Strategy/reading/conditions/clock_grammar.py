@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import get_args
 
 from Backtest.canonical import AnyCondition, Time, Weekday
-from Backtest.timeframes import in_words, is_intraday, seconds
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Backtest.market import in_words, is_intraday, seconds
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import comparing, hours, moving, small
 
 _NAMES: dict[Weekday, str] = {
@@ -15,12 +15,8 @@ _NAMES: dict[Weekday, str] = {
 }  # fmt: skip
 
 
-class Clock:
+class ClockGrammar(Grammar):
     """Reads when: weekdays, times of day, sessions."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def time(self) -> AnyCondition | None:
         cursor = self.cursor

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import AnyCondition, AnyOperand, Compare, Cross, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY
-from Backtest.timeframes import in_words
+from Backtest.market import in_words
 from Strategy.reading.conditions.chart_frames import on_frame
 from Strategy.reading.conditions.predicates import Predicates
 from Strategy.reading.conditions.pronouns import Pronouns
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import comparing, indicator_words, joins, moving, small
 
 
-class Comparisons:
+@dataclass(eq=False)
+class Comparisons(Grammar):
     """Reads comparisons. A method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands, predicates: Predicates) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
-        self.predicates = predicates
-        self.pronouns = Pronouns(cursor, draft, predicates.read)
+    operands: Operands
+    predicates: Predicates
+
+    def __post_init__(self) -> None:
+        self.pronouns = Pronouns(self.cursor, self.draft, self.predicates.read)
         self.elliptic = True  # whether a condition may leave out what an earlier one named
 
     def same(self) -> AnyCondition | None:

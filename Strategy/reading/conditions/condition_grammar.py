@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from Backtest.canonical import All, AnyCondition, AnyOf, Compare, Cross, ForBars, Not, Time, WithinBars
 from Strategy.reading.conditions.bar_patterns import BarPatterns
 from Strategy.reading.conditions.bar_shapes import BarShapes
 from Strategy.reading.conditions.chart_frames import on_frame
 from Strategy.reading.conditions.choices import combined
-from Strategy.reading.conditions.clock_grammar import Clock
+from Strategy.reading.conditions.clock_grammar import ClockGrammar
 from Strategy.reading.conditions.comparison_grammar import Comparisons
-from Strategy.reading.conditions.limit_grammar import Limits
+from Strategy.reading.conditions.limit_grammar import LimitGrammar
 from Strategy.reading.conditions.open_position import OpenPosition
 from Strategy.reading.conditions.piercing import pierced
 from Strategy.reading.conditions.predicates import Predicates
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import comparing, joins, small, spans
 
 
-class Conditions:
+@dataclass(eq=False)
+class Conditions(Grammar):
     """Reads conditions. `exit_rule` allows what only an exit may ask of the open trade."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, at_boundary: Callable[[], bool]) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = Operands(cursor, draft)
-        self.predicates = Predicates(cursor, draft, self.operands)
-        self.comparisons = Comparisons(cursor, draft, self.operands, self.predicates)
-        self.patterns = BarPatterns(cursor, draft, self.operands, self.predicates.movements)
-        self.clock = Clock(cursor, draft)
-        self.limits = Limits(cursor, draft, self.clock)
-        self.shapes = BarShapes(cursor, draft)
-        self.position = OpenPosition(cursor, draft)
-        self.at_boundary = at_boundary
+    at_boundary: Callable[[], bool]
+
+    def __post_init__(self) -> None:
+        self.operands = Operands(self.cursor, self.draft)
+        self.predicates = Predicates(self.cursor, self.draft, self.operands)
+        self.comparisons = Comparisons(self.cursor, self.draft, self.operands, self.predicates)
+        self.patterns = BarPatterns(self.cursor, self.draft, self.operands, self.predicates.movements)
+        self.clock = ClockGrammar(self.cursor, self.draft)
+        self.limits = LimitGrammar(self.cursor, self.draft, self.clock)
+        self.shapes = BarShapes(self.cursor, self.draft)
+        self.position = OpenPosition(self.cursor, self.draft)
         self.depth = 0
         self.nested = 0
         self.excepting = 0  # how many "unless" stand around what is read

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from Backtest.canonical import All, AnyCondition, AnyOf, AnyOperand, Compare, Cross, IndicatorRef, Not, Price, Value
 from Strategy.reading.conditions.choices import combined
 from Strategy.reading.conditions.movements import Movements
 from Strategy.reading.conditions.right_sides import RightSides
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import accounts, comparing, small
 
@@ -20,18 +20,16 @@ def parts_of(condition: AnyCondition) -> tuple[AnyCondition, ...]:
     return tuple(inner.conditions) if isinstance(inner, All | AnyOf) else (inner,)
 
 
-class Crosses:
+@dataclass(eq=False)
+class Crosses(Grammar):
     """Reads crosses of a subject. A method returns None where there is none."""
 
-    def __init__(
-        self, cursor: Cursor, draft: Draft, operands: Operands, movements: Movements, rights: RightSides
-    ) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
-        self.movements = movements
-        self.rights = rights
-        self.choices = rights.choices
+    operands: Operands
+    movements: Movements
+    rights: RightSides
+
+    def __post_init__(self) -> None:
+        self.choices = self.rights.choices
 
     def directed(self, subject: AnyOperand) -> AnyCondition | None:
         self.cursor.skip_noise()

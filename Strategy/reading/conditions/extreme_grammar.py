@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import AnyCondition, AnyOperand, Compare, IndicatorRef, Math, Price, Value, walk
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import indicator_words, moving, small, spans
 
 
-class Extremes:
+@dataclass(eq=False)
+class Extremes(Grammar):
     """Reads whether something is at an extreme. A method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
+    operands: Operands
 
     def edge(self, operand: AnyOperand) -> str | None:
         """Return High or Low where an operand is that of a bar, of the last day, or the extreme of several bars."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import (
     MIRRORED,
     AnyCondition,
@@ -18,20 +20,18 @@ from Backtest.canonical import (
 from Strategy.reading.conditions.choices import combined
 from Strategy.reading.conditions.cross_grammar import parts_of
 from Strategy.reading.conditions.right_sides import RightSides
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import comparing, indicator_words, joins, prices, small
 
 
-class Levels:
+@dataclass(eq=False)
+class LevelGrammar(Grammar):
     """Reads comparisons of a subject with levels. A method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands, rights: RightSides) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
-        self.rights = rights
+    operands: Operands
+    rights: RightSides
 
     def level(self, subject: AnyOperand) -> AnyCondition | None:
         cursor = self.cursor

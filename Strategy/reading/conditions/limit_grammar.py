@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import Time
-from Strategy.reading.conditions.clock_grammar import Clock
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.conditions.clock_grammar import ClockGrammar
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import joins, small
 
 
-class Limits:
+@dataclass(eq=False)
+class LimitGrammar(Grammar):
     """Says whose a limit is, or asks."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, clock: Clock) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.clock = clock
+    clock: ClockGrammar
 
     def whose(self, at: int, *, apart: bool) -> None:
         """Say whose the limit at a token is where it stands behind an exit.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import (
     All,
     AnyCondition,
@@ -16,24 +18,24 @@ from Backtest.canonical import (
     Rising,
     Value,
 )
-from Backtest.timeframes import in_words, is_intraday, seconds
+from Backtest.market import in_words, is_intraday, seconds
 from Strategy.reading.conditions.extreme_grammar import Extremes
 from Strategy.reading.conditions.touch_grammar import Touches
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import UNIT_SECONDS, Draft
+from Strategy.reading.text.draft import UNIT_SECONDS
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import Table, comparing, moving, prices, small, spans
 
 
-class Movements:
+@dataclass(eq=False)
+class Movements(Grammar):
     """Reads how a subject moves, how far it is from something, and whether it is at an extreme."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
-        self.extremes = Extremes(cursor, draft, operands)
-        self.touches = Touches(cursor, draft, operands, self.extremes)
+    operands: Operands
+
+    def __post_init__(self) -> None:
+        self.extremes = Extremes(self.cursor, self.draft, self.operands)
+        self.touches = Touches(self.cursor, self.draft, self.operands, self.extremes)
 
     def span(self, lead: Table, *, need_last: bool = False) -> int | None:
         cursor = self.cursor

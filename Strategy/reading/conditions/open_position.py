@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import MIRRORED, AnyCondition, BarsHeld, UnrealizedReturn
 from Strategy.reading.conditions.price_moves import PriceMoves
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import comparing, durations, small, spans
 
 
-class OpenPosition:
+@dataclass(eq=False)
+class OpenPosition(Grammar):
     """Reads conditions on the open position. A method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.moves = PriceMoves(cursor, draft)
+    def __post_init__(self) -> None:
+        self.moves = PriceMoves(self.cursor, self.draft)
 
     def condition(self) -> AnyCondition | None:
         """Read what exits ask of the open trade: age and return."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import (
     AnyCondition,
     AnyOf,
@@ -17,30 +19,30 @@ from Backtest.canonical import (
 )
 from Strategy.reading.conditions.choices import How, combined
 from Strategy.reading.conditions.cross_grammar import Crosses
-from Strategy.reading.conditions.level_grammar import Levels
+from Strategy.reading.conditions.level_grammar import LevelGrammar
 from Strategy.reading.conditions.movements import Movements
 from Strategy.reading.conditions.right_sides import RightSides
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.average_grammar import MOST_BARS
 from Strategy.reading.values.operands import Operands
 from Strategy.reading.values.units import Units
 from Strategy.words import comparing, joins, moving, small, spans
 
 
-class Predicates:
+@dataclass(eq=False)
+class Predicates(Grammar):
     """Reads what is said of a subject."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
-        self.movements = Movements(cursor, draft, operands)
-        self.units = Units(draft)
-        self.rights = RightSides(cursor, draft, operands)
+    operands: Operands
+
+    def __post_init__(self) -> None:
+        self.movements = Movements(self.cursor, self.draft, self.operands)
+        self.units = Units(self.draft)
+        self.rights = RightSides(self.cursor, self.draft, self.operands)
         self.choices = self.rights.choices
-        self.crosses = Crosses(cursor, draft, operands, self.movements, self.rights)
-        self.levels = Levels(cursor, draft, operands, self.rights)
+        self.crosses = Crosses(self.cursor, self.draft, self.operands, self.movements, self.rights)
+        self.levels = LevelGrammar(self.cursor, self.draft, self.operands, self.rights)
 
     def several(self, subjects: list[AnyOperand], how: How = "all") -> AnyCondition | None:
         """Read what is said of each of several subjects, or of any of them, or of none."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from Backtest.canonical import Operator, Side, UnrealizedReturn
-from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft, PriceMove
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import comparing, joins, moving, protection, small
 
 # What a distance from the peak, the highest close or the low is while a position is held.
@@ -27,12 +27,8 @@ class _Move:
     beyond: bool
 
 
-class PriceMoves:
+class PriceMoves(Grammar):
     """Reads a move in percent that has no reference of its own: in an exit it counts from the entry."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def of_price(self) -> bool:
         """Whether a price is named here, or was in front of "or": "when the price is down 5% or up 2%". Takes nothing."""

@@ -21,8 +21,8 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import prices
 
 _MOST = 5  # as many of the things named last are tried
@@ -37,13 +37,11 @@ class _Reading:
     fit: int
 
 
-class Pronouns:
+@dataclass(eq=False)
+class Pronouns(Grammar):
     """Reads what is said of "it", or of nothing named: "sell when it is above 70", "sell above 70"."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, read: Callable[[AnyOperand], AnyCondition | None]) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.read = read
+    read: Callable[[AnyOperand], AnyCondition | None]
 
     def of_it(self) -> AnyCondition | None:
         """Read what is said here of something named before; ask where two things fit equally well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from Backtest.canonical import (
@@ -21,8 +22,7 @@ from Backtest.canonical import (
 )
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY
 from Strategy.reading.conditions.choices import Choices, combined
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.average_grammar import MOST_BARS
 from Strategy.reading.values.operands import Operands
 from Strategy.words import comparing, indicator_words, moving, prices, small
@@ -44,14 +44,14 @@ def _same_series(one: AnyOperand, other: AnyOperand) -> bool:
     return same and one.model_copy(update={"offset": 0}) == other.model_copy(update={"offset": 0})
 
 
-class RightSides:
+@dataclass(eq=False)
+class RightSides(Grammar):
     """Reads right sides of comparisons."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
-        self.choices = Choices(cursor, draft, operands.several, self.scale)
+    operands: Operands
+
+    def __post_init__(self) -> None:
+        self.choices = Choices(self.cursor, self.draft, self.operands.several, self.scale)
 
     def scale(self, operand: AnyOperand) -> str:
         """Return what an operand can be compared with: prices, volume, or the indicator's own kind."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import All, AnyCondition, AnyOperand, Compare, Cross, IndicatorRef, Math, Price, Value
 from Backtest.indicators import REGISTRY
 from Strategy.reading.conditions.extreme_grammar import Extremes
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import moving
 
 
-class Touches:
+@dataclass(eq=False)
+class Touches(Grammar):
     """Reads touches of a level. A method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands, extremes: Extremes) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.operands = operands
-        self.extremes = extremes
+    operands: Operands
+    extremes: Extremes
 
     def level_reached(self) -> AnyCondition | None:
         """Read the level of "sell at RSI 70"."""

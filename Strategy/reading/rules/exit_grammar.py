@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 from Backtest.canonical import All, AnyCondition, AnyOf, BarsHeld, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
-from Strategy.reading.settings.risk_grammar import Risk
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.settings.risk_grammar import RiskGrammar
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import candles, comparing, durations, indicator_words, joins, orders, prices, small, spans
 
 
-class Exits:
+@dataclass(eq=False)
+class Exits(Grammar):
     """Reads what stands behind the words of an exit."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, conditions: Conditions, risk: Risk) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.conditions = conditions
-        self.risk = risk
+    conditions: Conditions
+    risk: RiskGrammar
 
     def other_side_too(self) -> Side | None:
         """Read "and shorts" behind "close longs when ...": the verb of the exit before it counts for both.

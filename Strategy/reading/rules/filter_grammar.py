@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import Not, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
-from Strategy.reading.rules.order_grammar import Orders
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.rules.order_grammar import OrderGrammar
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.text.lexer import Token
 from Strategy.words import hours, joins, orders, small
 
@@ -15,14 +16,12 @@ def ends_sentence(token: Token) -> bool:
     return token.kind == "nl" or token.norm in (".", ";")
 
 
-class Filters:
+@dataclass(eq=False)
+class Filters(Grammar):
     """Reads what limits all entries; each method returns whether it read something."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, conditions: Conditions, orders: Orders) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.conditions = conditions
-        self.orders = orders
+    conditions: Conditions
+    orders: OrderGrammar
 
     def _ask_whose_limit(self, start: int, *, of_time: bool = False) -> None:
         """Ask about "not on Mondays" behind "buy when A, sell after 5 days"; "no trades on Mondays" is said of entries.

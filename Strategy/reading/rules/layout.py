@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import Side
-from Strategy.reading.settings.risk_grammar import Risk
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.settings.risk_grammar import RiskGrammar
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.text.lexer import Token
 from Strategy.words import (
     COMPANIES,
@@ -25,13 +27,11 @@ from Strategy.words import (
 _BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/")
 
 
-class Layout:
+@dataclass(eq=False)
+class Layout(Grammar):
     """Reads what orders a text. `section` is the kind and side of rules it announces."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, risk: Risk) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.risk = risk
+    risk: RiskGrammar
 
     def style(self) -> bool:
         """Read what kind of strategy it is: "a trend following system"; it says nothing about the rules."""

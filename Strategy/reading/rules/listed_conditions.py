@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import AnyCondition, AnyOf, Time
 from Strategy.reading.conditions.choices import combined
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
-from Strategy.reading.rules.order_grammar import Action, Orders
+from Strategy.reading.rules.order_grammar import Action, OrderGrammar
 from Strategy.reading.rules.rules import Rules
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
-from Strategy.words import hours, joins, orders, small
+from Strategy.reading.text.grammar import Grammar
+from Strategy.words import hours, joins, small
 
 
-class ListedConditions:
+@dataclass(eq=False)
+class ListedConditions(Grammar):
     """Reads listed conditions; each method returns whether it read something."""
 
-    def __init__(
-        self, cursor: Cursor, draft: Draft, conditions: Conditions, exits: Exits, orders: Orders, rules: Rules
-    ) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.conditions = conditions
-        self.exits = exits
-        self.orders = orders
-        self.rules = rules
+    conditions: Conditions
+    exits: Exits
+    orders: OrderGrammar
+    rules: Rules
 
     def following(self, action: Action) -> bool:
         """Read "all of the following are true:" above a list of conditions."""
@@ -129,10 +126,7 @@ class ListedConditions:
         condition = self._all_listed() if cursor.take(joins.WHEN) else None
         if condition is None:
             return False
-        cursor.symbol(",", ":")
-        cursor.take(joins.THEN)
-        cursor.words(orders.DOERS, noise=False)
-        action = self.orders.take()
+        action = self.orders.behind_condition()
         if action is None:
             return False
         self.draft.listed = ()

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import Side
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
-from Strategy.reading.settings.risk_grammar import Risk
+from Strategy.reading.settings.risk_grammar import RiskGrammar
 from Strategy.reading.settings.settings_grammar import Settings
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import COMPANIES, Table, accounts, comparing, hours, joins, layouts, orders, small
 
 Action = tuple[str, Side | None]
 
 
-class Orders:
+@dataclass(eq=False)
+class OrderGrammar(Grammar):
     """Reads the words of an order."""
 
-    def __init__(
-        self, cursor: Cursor, draft: Draft, conditions: Conditions, exits: Exits, risk: Risk, settings: Settings
-    ) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.conditions = conditions
-        self.exits = exits
-        self.risk = risk
-        self.settings = settings
+    conditions: Conditions
+    exits: Exits
+    risk: RiskGrammar
+    settings: Settings
+
+    def behind_condition(self) -> Action | None:
+        """Take the action behind a condition, with the words that lead to it: ", then the bot sells"."""
+        self.cursor.symbol(",", ":")
+        self.cursor.take(joins.THEN)
+        self.cursor.words(orders.DOERS, noise=False)
+        return self.take()
 
     def take(self) -> Action | None:
         """Take the words of an action: what is done, and to which side."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from Backtest.canonical import All, AnyCondition, Side
 from Strategy.reading.rules.exit_grammar import Exits
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 
 
 def both_of(known: AnyCondition, condition: AnyCondition) -> AnyCondition:
@@ -15,13 +14,11 @@ def both_of(known: AnyCondition, condition: AnyCondition) -> AnyCondition:
     return All(conditions=parts)
 
 
-class Rules:
+@dataclass(eq=False)
+class Rules(Grammar):
     """Adds rules to the draft."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, exits: Exits) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.exits = exits
+    exits: Exits
 
     def add(self, kind: str, side: Side | None, condition: AnyCondition) -> None:
         draft = self.draft

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from Backtest.canonical import AnyCondition
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import COMPANIES, joins, orders, tickers
 
 _BEHIND_ONE_SIDE = ".,;:)"  # marks
 
 
-class Sides:
+class Sides(Grammar):
     """Reads which sides a text trades; each method but the notes returns whether it read something."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def note_bare_buy(self, start: int, end: int, condition: AnyCondition) -> None:
         """Keep a "buy" behind a short entry or "short only", which may close it or go long, where it is said with neither word."""

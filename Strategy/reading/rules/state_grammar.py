@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from Backtest.canonical import Not, Side, Time
 from Strategy.reading.conditions.condition_grammar import Conditions
 from Strategy.reading.rules.exit_grammar import Exits
-from Strategy.reading.rules.order_grammar import Action, Orders
+from Strategy.reading.rules.order_grammar import Action, OrderGrammar
 from Strategy.reading.settings.settings_grammar import Settings
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import joins, orders, small
 
 
-class States:
+@dataclass(eq=False)
+class States(Grammar):
     """Reads states that last; each method returns whether it read something."""
 
-    def __init__(
-        self,
-        cursor: Cursor,
-        draft: Draft,
-        conditions: Conditions,
-        exits: Exits,
-        orders: Orders,
-        settings: Settings,
-        rest_of_action: Callable[[Action], bool],
-    ) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.conditions = conditions
-        self.exits = exits
-        self.orders = orders
-        self.settings = settings
-        self.rest_of_action = rest_of_action
+    conditions: Conditions
+    exits: Exits
+    orders: OrderGrammar
+    settings: Settings
+    rest_of_action: Callable[[Action], bool]
 
     def otherwise(self) -> bool:
         """Read "otherwise flat", "else go short"."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -12,36 +12,35 @@ from Strategy.reading.rules.exit_grammar import Exits
 from Strategy.reading.rules.filter_grammar import Filters, ends_sentence
 from Strategy.reading.rules.layout import Layout
 from Strategy.reading.rules.listed_conditions import ListedConditions
-from Strategy.reading.rules.order_grammar import Action, Orders
+from Strategy.reading.rules.order_grammar import Action, OrderGrammar
 from Strategy.reading.rules.rules import Rules, both_of
 from Strategy.reading.rules.side_grammar import Sides
 from Strategy.reading.rules.state_grammar import States
-from Strategy.reading.settings.risk_grammar import Risk
+from Strategy.reading.settings.risk_grammar import RiskGrammar
 from Strategy.reading.settings.settings_grammar import Settings
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.text.lexer import Token
 from Strategy.words import comparing, hours, joins, orders, protection, small, trie, vocabulary
 
 
-class Statements:
+@dataclass(eq=False)
+class Statements(Grammar):
     """Reads statement after statement; what none of them understands is left to be reported."""
 
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.conditions = Conditions(cursor, draft, self.at_boundary)
-        self.settings = Settings(cursor, draft, self.conditions.operands.frames)
-        self.risk = Risk(cursor, draft, self.conditions.operands)
-        self.layout = Layout(cursor, draft, self.risk)
-        self.exits = Exits(cursor, draft, self.conditions, self.risk)
-        self.orders = Orders(cursor, draft, self.conditions, self.exits, self.risk, self.settings)
-        self.sides = Sides(cursor, draft)
-        self.filters = Filters(cursor, draft, self.conditions, self.orders)
-        self.rules = Rules(cursor, draft, self.exits)
-        self.lists = ListedConditions(cursor, draft, self.conditions, self.exits, self.orders, self.rules)
+    def __post_init__(self) -> None:
+        self.conditions = Conditions(self.cursor, self.draft, self.at_boundary)
+        self.settings = Settings(self.cursor, self.draft, self.conditions.operands.frames)
+        self.risk = RiskGrammar(self.cursor, self.draft, self.conditions.operands)
+        self.layout = Layout(self.cursor, self.draft, self.risk)
+        self.exits = Exits(self.cursor, self.draft, self.conditions, self.risk)
+        self.orders = OrderGrammar(self.cursor, self.draft, self.conditions, self.exits, self.risk, self.settings)
+        self.sides = Sides(self.cursor, self.draft)
+        self.filters = Filters(self.cursor, self.draft, self.conditions, self.orders)
+        self.rules = Rules(self.cursor, self.draft, self.exits)
+        self.lists = ListedConditions(self.cursor, self.draft, self.conditions, self.exits, self.orders, self.rules)
         self.states = States(
-            cursor, draft, self.conditions, self.exits, self.orders, self.settings, self._rest_of_action
+            self.cursor, self.draft, self.conditions, self.exits, self.orders, self.settings, self._rest_of_action
         )
 
     def read(self) -> None:
@@ -320,10 +319,7 @@ class Statements:
         cursor.part = "risk"
         if not cursor.take(joins.WHEN) or not self.risk.moves.read(None):
             return False
-        cursor.symbol(",", ":")
-        cursor.take(joins.THEN)
-        cursor.words(orders.DOERS, noise=False)
-        action = self.orders.take()
+        action = self.orders.behind_condition()
         if action is None or action[0] == "enter":
             return False
         self.orders.objects(action)
@@ -342,10 +338,7 @@ class Statements:
         cursor.part = "time"
         cursor.take(joins.WHEN, noise=False) if not cursor.next_is(small.AFTER) else None
         found = self.conditions.clock.exit_time()
-        cursor.symbol(",", ":")
-        cursor.take(joins.THEN)
-        cursor.words(orders.DOERS, noise=False)
-        action = self.orders.take() if found is not None else None
+        action = self.orders.behind_condition() if found is not None else None
         if found is None or action is None or action[0] == "enter":
             return False
         self.orders.objects(action)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.text.lexer import Token
 from Strategy.words import accounts, sizes, small
 
@@ -16,12 +16,8 @@ _DOTTED = re.compile(r"\d{1,3}(?:\.\d{3})+[km]?")  # 50.000 is fifty, or fifty t
 _MOST_AS_FRACTION = 0.1  # a cost without % or $ that is less is a part of the price
 
 
-class Costs:
+class Costs(Grammar):
     """Reads what trading costs and the cash it begins with; each method returns whether it read something."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def cash(self) -> bool:
         """Read "start with 100000 in cash", "with 25k capital", "a 1m account", "I have $25,000"."""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from Backtest.timeframes import is_intraday
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Backtest.market import is_intraday
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.text.lexer import Token
 from Strategy.words import durations, joins, spans
 
 _CLAUSE_STARTS = ("\n", ",", ".", ";", ":", "-", "*", "(")
 
 
-class Holding:
+class Holding(Grammar):
     """Reads time limits and pauses; each method returns whether it read one."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def ahead(self) -> bool:
         """Whether "max 20 bars" or "12 bar time stop" starts here. Takes nothing."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from Backtest.canonical import IndicatorRef, Side
 from Strategy.reading.conditions.price_moves import FROM_EXTREME, PriceMoves
 from Strategy.reading.settings.holding import Holding
 from Strategy.reading.settings.size_grammar import Sizes
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.operands import Operands
 from Strategy.words import (
     Table,
@@ -34,16 +35,16 @@ LEAST_SHARE = 50  # in percent of the entry's price: what is less is a distance 
 _LEVELS = {"stop_loss": protection.STOP, "take_profit": protection.TARGET, "trailing_stop": protection.TRAIL}
 
 
-class Risk:
+@dataclass(eq=False)
+class RiskGrammar(Grammar):
     """Reads levels and sizes; each method returns whether it read something."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, operands: Operands) -> None:
-        self.operands = operands
-        self.cursor = cursor
-        self.draft = draft
-        self.moves = PriceMoves(cursor, draft)
-        self.holding = Holding(cursor, draft)
-        self.sizes = Sizes(cursor, draft)
+    operands: Operands
+
+    def __post_init__(self) -> None:
+        self.moves = PriceMoves(self.cursor, self.draft)
+        self.holding = Holding(self.cursor, self.draft)
+        self.sizes = Sizes(self.cursor, self.draft)
 
     def _level(self) -> Level | None:
         """Read a distance: "5%", "2 ATR", "2 times the 14-day ATR", "2R"."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Strategy.reading.settings.cost_grammar import Costs
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.frame_grammar import Frames
 from Strategy.words import COMPANIES, accounts, comparing, indicator_words, moving, prices, small, spans, tickers
 
@@ -13,14 +14,14 @@ _OF_A_CLOSE = (  # said of a close itself
 )  # fmt: skip
 
 
-class Settings:
+@dataclass(eq=False)
+class Settings(Grammar):
     """Reads settings; each method returns whether it read something."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, frames: Frames) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.frames = frames
-        self.costs = Costs(cursor, draft)
+    frames: Frames
+
+    def __post_init__(self) -> None:
+        self.costs = Costs(self.cursor, self.draft)
 
     def read(self) -> bool:
         """Read a symbol, time frame, cash, commission, spread, margin or way of filling."""
@@ -150,13 +151,7 @@ class Settings:
         cursor = self.cursor
         cursor.words(small.WITH, small.USE, small.USING, small.AT)
         if cursor.take(accounts.MARGIN):
-            cursor.words(small.OF, small.IS)
-            cursor.symbol(":", "=")
-            token = cursor.number(percent=True)
-            if token is None:
-                return False
-            self.draft.set_execution("margin", round(token.value / 100, 12))
-            return True
+            return self._number_of("margin", percent=True)
         token = cursor.number(percent=False)
         numbers = [token.value] if token else []
         if token is not None and cursor.symbol(":") and (second := cursor.number(percent=False)):
@@ -173,24 +168,17 @@ class Settings:
         return True
 
     def _fraction(self) -> bool:
-        if not self.cursor.take(accounts.FRACTION):
-            return False
-        self.cursor.words(small.OF, small.IS)
-        self.cursor.symbol(":", "=")
-        token = self.cursor.number(percent=False)
-        if token is None:
-            return False
-        self.draft.set_execution("fractional_unit", token.value)
-        return True
+        return bool(self.cursor.take(accounts.FRACTION)) and self._number_of("fractional_unit", percent=False)
 
     def _risk_free(self) -> bool:
-        cursor = self.cursor
-        if not cursor.take(accounts.RISK_FREE):
-            return False
-        cursor.words(small.OF, small.IS)
-        cursor.symbol(":", "=")
-        token = cursor.number(percent=True)
+        return bool(self.cursor.take(accounts.RISK_FREE)) and self._number_of("risk_free_rate", percent=True)
+
+    def _number_of(self, setting: str, *, percent: bool) -> bool:
+        """Read the number behind the name of a setting: "of 2%", ": 0.01". A percentage is kept as a fraction."""
+        self.cursor.words(small.OF, small.IS)
+        self.cursor.symbol(":", "=")
+        token = self.cursor.number(percent=percent)
         if token is None:
             return False
-        self.draft.set_execution("risk_free_rate", round(token.value / 100, 12))
+        self.draft.set_execution(setting, round(token.value / 100, 12) if percent else token.value)
         return True

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from Backtest.instruments import asset_class
-from Strategy.reading.text.cursor import Cursor
+from Backtest.market import asset_class
 from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.text.lexer import Token
 from Strategy.words import COMPANIES, sizes, small, spans
 
@@ -13,12 +13,8 @@ LOT = 100_000  # units of a currency pair
 _MOST_LOTS = 100  # a larger number behind "lot size" is one of units
 
 
-class Sizes:
+class Sizes(Grammar):
     """Reads how much is bought; each method returns whether it read something."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def setting(self) -> bool:
         cursor = self.cursor

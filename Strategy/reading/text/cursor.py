@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from Backtest.places import breathe
+from Backtest.machine import breathe
 from Strategy.reading.text.lexer import Kind, Token, tangled
 from Strategy.words import Table, fillers, merged, small, spans
 

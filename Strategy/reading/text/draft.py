@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from Backtest.canonical import AnyCondition, AnyOperand, IndicatorBase, IndicatorRef, Side, make_indicator
 from Backtest.errors import Diagnostic
 from Backtest.indicators import IndicatorEntry
-from Backtest.instruments import TradingDays
-from Backtest.timeframes import is_intraday, seconds
+from Backtest.market import TradingDays, is_intraday, seconds
 
 
 @dataclass(frozen=True)
@@ -239,6 +238,15 @@ class Draft:
     ) -> None:
         """Add a way out; where it names no side, remember among which side's rules it stands."""
         self.exits += (Exit(side, when, short, self.near_side(), everything),)
+
+    def conditions(self) -> list[AnyCondition]:
+        """Return the conditions of entries and exits read so far, entries first."""
+        return [*(condition for _, condition in self.entries), *(way_out.when for way_out in self.exits)]
+
+    def is_window(self, ref: IndicatorRef) -> bool:
+        """Whether an indicator is the average, the highest or the lowest of its last bars: SMA(20), HIGHEST(20)."""
+        entry = self.indicators[ref.id].entry
+        return entry.is_average or entry.is_extreme
 
     def near_side(self) -> Side | None:
         """Return the side among whose rules a way out stands; None behind the entries of both."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from Backtest.errors import StrategyError
-from Backtest.instruments import SYMBOL_FORMS
+from Backtest.market import SYMBOL_FORMS
 from Strategy.words import numbers
 from Strategy.words.spelling import Corrector
 

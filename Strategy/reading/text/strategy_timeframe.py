@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from Backtest.timeframes import TIMEFRAMES
+from Backtest.market import TIMEFRAMES
 from Strategy.reading.text.lexer import Token
 from Strategy.words import COMPANIES, indicator_words, prices, spans, trie
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from Backtest.instruments import TradingDays, asset_class, trading_days
+from Backtest.market import TradingDays, asset_class, trading_days
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.text.lexer import Token
 from Strategy.words import (

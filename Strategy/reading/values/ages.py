@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from Backtest.canonical import AnyOperand, Compare, IndicatorRef, Operator, Value
 from Backtest.indicators import REGISTRY
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import small, spans
 
 _AGES = {entry.age_of: entry.name for entry in REGISTRY.values() if entry.age_of}
 
 
-class Ages:
+@dataclass(eq=False)
+class Ages(Grammar):
     """Reads ages of extremes; `extreme` reads "the 20-day high". Every method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, extreme: Callable[[], AnyOperand | None]) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.extreme = extreme
+    extreme: Callable[[], AnyOperand | None]
 
     def operand(self) -> IndicatorRef | None:
         """Read "bars since the highest high of the last 20 bars" as a value."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import AnyOperand, IndicatorRef, Price
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.frame_grammar import Frames
 from Strategy.reading.values.length_grammar import Lengths
 from Strategy.words import comparing, indicator_words, moving, prices, small, spans
@@ -14,14 +15,12 @@ _LEAST_LENGTH = 5  # of what is an average where only its length is said: "the 2
 MOST_BARS = 400  # of an average that is said with its number alone
 
 
-class Averages:
+@dataclass(eq=False)
+class Averages(Grammar):
     """Reads averages, and which of those named before is meant. A method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, frames: Frames, lengths: Lengths) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.frames = frames
-        self.lengths = lengths
+    frames: Frames
+    lengths: Lengths
 
     def average(self) -> AnyOperand | None:
         """Read "average volume", "its 20-day average", "the 20-day average volume"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from Backtest.canonical import (
     AnyCondition,
@@ -17,8 +18,7 @@ from Backtest.canonical import (
     Value,
 )
 from Backtest.indicators import PRICE_COLUMNS
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import comparing, indicator_words, prices, small
 
 
@@ -29,13 +29,11 @@ def lies_above(level: AnyOperand) -> bool:
     return isinstance(level, Math) and level.op == "+"
 
 
-class Deviations:
+@dataclass(eq=False)
+class Deviations(Grammar):
     """Reads averages plus or minus standard deviations; `term` reads the average. Every method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, term: Callable[[], AnyOperand | None]) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.term = term
+    term: Callable[[], AnyOperand | None]
 
     def beyond(self, subject: AnyOperand) -> AnyCondition | None:
         """Read "[more than] 2 standard deviations below its 20-day mean", "drops 2 sigma below it", "within 1 sigma of it"."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from Backtest.timeframes import TIMEFRAMES, in_words, seconds
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Backtest.market import TIMEFRAMES, in_words, seconds
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import joins, small, spans
 
 _FRAME_OF_UNIT = {"minute": "m", "hour": "h", "day": "d", "week": "wk", "month": "mo"}
 
 
-class Frames:
+class Frames(Grammar):
     """Reads the time frame in front of an indicator or behind it. A method returns None where there is none."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def frame(self) -> str | None:
         """Read a time frame in front of an indicator: "weekly", "4-hour", "the 1h"."""

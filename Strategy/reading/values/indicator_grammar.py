@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Value
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.timeframes import is_intraday
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Backtest.market import is_intraday
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.average_grammar import Averages
 from Strategy.reading.values.frame_grammar import Frames
 from Strategy.reading.values.indicator_numbers import IndicatorNumbers
@@ -21,19 +21,17 @@ from Strategy.words import comparing, indicator_words, prices, small, spans
 _MOST_MULTIPLE = 5  # a number up to here before "ATR" is a multiple of it, a higher one its period
 
 
-class Indicators:
+@dataclass(eq=False)
+class Indicators(Grammar):
     """Reads indicators. A method returns None where there is none."""
 
-    def __init__(
-        self, cursor: Cursor, draft: Draft, frames: Frames, lengths: Lengths, prices: Prices, averages: Averages
-    ) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.frames = frames
-        self.lengths = lengths
-        self.prices = prices
-        self.averages = averages
-        self.numbers = IndicatorNumbers(cursor, draft)
+    frames: Frames
+    lengths: Lengths
+    prices: Prices
+    averages: Averages
+
+    def __post_init__(self) -> None:
+        self.numbers = IndicatorNumbers(self.cursor, self.draft)
 
     def of_bar_before(self) -> AnyOperand | None:
         """Read "the previous RSI" and "yesterday's 14-day RSI": an indicator a bar earlier."""

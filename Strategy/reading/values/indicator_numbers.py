@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from Backtest.canonical import IndicatorBase
 from Backtest.indicators import REGISTRY, IndicatorEntry
-from Backtest.timeframes import in_words, is_intraday, seconds
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Backtest.market import in_words, is_intraday, seconds
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import indicator_words
 
 
-class IndicatorNumbers:
+class IndicatorNumbers(Grammar):
     """Settles an indicator's numbers from what was said before, or asks."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def ask_of_greatest(self, entry: IndicatorEntry, source: str | None) -> None:
         """Ask about "the highest of open and previous close", which may be the greater of the two."""

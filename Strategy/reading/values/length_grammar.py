@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from Backtest.indicators import IndicatorEntry
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import indicator_words, prices, spans
 
 
-class Lengths:
+class Lengths(Grammar):
     """Reads the numbers of an indicator; a list is empty where there are none."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def numbers(self, *, spoken: bool = False) -> list[float]:
         """Read "12", "12/26/9", "12, 26, 9"; whole or decimal numbers without a percent sign."""

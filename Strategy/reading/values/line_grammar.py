@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import AnyOperand, IndicatorRef
 from Backtest.indicators import REGISTRY
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.frame_grammar import Frames
 from Strategy.reading.values.indicator_grammar import Indicators
 from Strategy.words import indicator_words, joins
 
 
-class Lines:
+@dataclass(eq=False)
+class Lines(Grammar):
     """Reads lines, of an indicator named before or of the usual one. A method returns None where there is none."""
 
-    def __init__(self, cursor: Cursor, draft: Draft, frames: Frames, indicators: Indicators) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.frames = frames
-        self.indicators = indicators
+    frames: Frames
+    indicators: Indicators
 
     def _ends_here(self) -> bool:
         """Whether a clause ends here, or goes on with "of the band", so that "the middle" was said alone."""

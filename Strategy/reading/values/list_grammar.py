@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from Backtest.canonical import AnyOperand, IndicatorRef
-from Strategy.reading.text.cursor import Cursor, Mark
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.cursor import Mark
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.average_grammar import MOST_BARS, Averages
 from Strategy.reading.values.frame_grammar import Frames
 from Strategy.reading.values.indicator_grammar import Indicators
@@ -12,18 +14,14 @@ from Strategy.reading.values.price_grammar import Prices
 from Strategy.words import Table, indicator_words, small, spans
 
 
-class Lists:
+@dataclass(eq=False)
+class Lists(Grammar):
     """Reads several averages, highs or lows of one kind; a list is empty where there is none."""
 
-    def __init__(
-        self, cursor: Cursor, draft: Draft, frames: Frames, prices: Prices, averages: Averages, indicators: Indicators
-    ) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.frames = frames
-        self.prices = prices
-        self.averages = averages
-        self.indicators = indicators
+    frames: Frames
+    prices: Prices
+    averages: Averages
+    indicators: Indicators
 
     def by_their_lengths(self, join: Table) -> list[AnyOperand]:
         """Read lengths in front of what all of them are lengths of: "the 20, 50 and 200-day averages"."""
@@ -43,15 +41,11 @@ class Lists:
             for read in (self.prices.highest_or_lowest, self.indicators.numbered, self.averages.average):
                 last = read()
                 listed = said or join is small.AND  # "20/50/200" are all of them
-                if listed and isinstance(last, IndicatorRef) and self._has_length(last):
+                if listed and isinstance(last, IndicatorRef) and self.draft.is_window(last):
                     unit, framed = self._unit_behind(here), read == self.indicators.numbered
                     return [*(self._of_length(last, n, own or unit, framed=framed) for n, own in lengths), last]
                 cursor.reset(here)
         return []
-
-    def _has_length(self, ref: IndicatorRef) -> bool:
-        entry = self.draft.indicators[ref.id].entry
-        return entry.is_average or entry.is_extreme
 
     def _unit_behind(self, start: Mark) -> str | None:
         """Return the unit of the length that begins at a mark: "day" in "200-day average"."""

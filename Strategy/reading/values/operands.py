@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Strategy.reading.text.grammar import Grammar
 from Strategy.reading.values.ages import Ages
 from Strategy.reading.values.average_grammar import MOST_BARS, Averages
 from Strategy.reading.values.deviations import Deviations, lies_above
@@ -20,23 +20,22 @@ from Strategy.reading.values.units import Units
 from Strategy.words import Table, indicator_words, prices, small, spans
 
 
-class Operands:
+@dataclass(eq=False)
+class Operands(Grammar):
     """Reads operands from a cursor into a draft. Every method returns None and stays put when
     what it looks for is not there."""
 
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
-        self.frames = Frames(cursor, draft)
-        self.lengths = Lengths(cursor, draft)
-        self.prices = Prices(cursor, draft)
-        self.averages = Averages(cursor, draft, self.frames, self.lengths)
-        self.indicators = Indicators(cursor, draft, self.frames, self.lengths, self.prices, self.averages)
-        self.lines = Lines(cursor, draft, self.frames, self.indicators)
-        self.lists = Lists(cursor, draft, self.frames, self.prices, self.averages, self.indicators)
-        self.ages = Ages(cursor, draft, self.prices.highest_or_lowest)
-        self.deviations = Deviations(cursor, draft, self.term)
-        self.units = Units(draft)
+    def __post_init__(self) -> None:
+        self.frames = Frames(self.cursor, self.draft)
+        self.lengths = Lengths(self.cursor, self.draft)
+        self.prices = Prices(self.cursor, self.draft)
+        self.averages = Averages(self.cursor, self.draft, self.frames, self.lengths)
+        self.indicators = Indicators(self.cursor, self.draft, self.frames, self.lengths, self.prices, self.averages)
+        self.lines = Lines(self.cursor, self.draft, self.frames, self.indicators)
+        self.lists = Lists(self.cursor, self.draft, self.frames, self.prices, self.averages, self.indicators)
+        self.ages = Ages(self.cursor, self.draft, self.prices.highest_or_lowest)
+        self.deviations = Deviations(self.cursor, self.draft, self.term)
+        self.units = Units(self.draft)
 
     def operand(self) -> AnyOperand | None:
         """Read a value with + - * / between terms; * and / bind more closely, equals join left to right."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from Backtest.canonical import AnyOperand, IndicatorRef, Math, Price, Value
-from Backtest.timeframes import in_words, is_intraday, seconds
-from Strategy.reading.text.cursor import Cursor
-from Strategy.reading.text.draft import Draft
+from Backtest.market import in_words, is_intraday, seconds
+from Strategy.reading.text.grammar import Grammar
 from Strategy.words import indicator_words, prices, small, spans
 
 
-class Prices:
+class Prices(Grammar):
     """Reads prices. A method returns None where there is none."""
-
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
-        self.cursor = cursor
-        self.draft = draft
 
     def price(self) -> AnyOperand | None:
         if self.cursor.words(prices.IT_OPENS):

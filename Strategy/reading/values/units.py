@@ -132,7 +132,7 @@ class Units:
             return
         names = f"{self._name(left)} is compared with {self._name(right)}"
         several = [s for s in (left, right) if isinstance(s, IndicatorRef) and s.output]
-        windows = [s for s in (left, right) if isinstance(s, IndicatorRef) and self._is_window(s)]
+        windows = [s for s in (left, right) if isinstance(s, IndicatorRef) and self.draft.is_window(s)]
         if several and windows:
             why = f"an average or extreme of {self.draft.indicators[several[0].id].name}, which has several lines, is not supported"
             question = (
@@ -228,10 +228,6 @@ class Units:
                 return Math(left=Value(value=factor), op="*", right=left)
         self._ask_of_sum(left, op, right, shares)
         return plain
-
-    def _is_window(self, ref: IndicatorRef) -> bool:
-        entry = self.draft.indicators[ref.id].entry
-        return entry.is_average or entry.is_extreme
 
     def _is_difference(self, operand: AnyOperand) -> bool:
         """Whether an amount may be below zero, so that a percentage more of it may be less."""

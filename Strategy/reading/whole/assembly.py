@@ -20,7 +20,7 @@ from Backtest.canonical import (
     walk,
 )
 from Backtest.indicators import PRICE_COLUMNS
-from Backtest.timeframes import is_intraday
+from Backtest.market import is_intraday
 from Strategy.reading.conditions.price_moves import settle_moves, settle_trails
 from Strategy.reading.text.draft import Draft, Exit
 from Strategy.reading.values.units import Units
@@ -99,7 +99,7 @@ def _bare_periods(draft: Draft) -> None:
     if asked or draft.exact or draft.money_said:
         return
     periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.entry.is_average}
-    for rule in [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]:
+    for rule in draft.conditions():
         for node in walk(rule):
             if not isinstance(node, Compare | Cross):
                 continue
@@ -131,7 +131,7 @@ def _fills(draft: Draft) -> None:
             "error", "mixed_fills", "execution", message, "Fill all orders at the next open, or all at the close"
         )
         draft.ask("Shall orders be filled at the next bar's open, or at the close of the signal's bar?")
-    rules = [*(c for _, c in draft.entries), *(e.when for e in draft.exits)]
+    rules = draft.conditions()
     days = any(isinstance(node, Time) and node.weekdays for rule in rules for node in walk(rule))
     if days and draft.timeframe == "1d" and not draft.execution.get("trade_on_close") and not draft.exact:
         text = "A rule for a weekday is judged at that day's close and filled at the next day's open"

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from Backtest.canonical import (
-    All,
-    AnyCondition,
-    AnyOf,
-    Compare,
-    Cross,
-    ForBars,
-    Not,
-    Side,
-    WithinBars,
-    walk,
-)
+from Backtest.canonical import All, AnyCondition, AnyOf, Compare, Cross, ForBars, Not, Side, WithinBars, walk
 from Strategy.reading.text.draft import Draft
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from Backtest.canonical import (
-    Side,
-)
+from Backtest.canonical import Side
 from Strategy.reading.settings.risk_grammar import LEAST_SHARE
 from Strategy.reading.text.draft import Draft
 from Strategy.reading.text.lexer import Token

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from Backtest.canonical import (
-    All,
-    AnyCondition,
-    BarsHeld,
-    Compare,
-    Cross,
-    Side,
-)
+from Backtest.canonical import All, AnyCondition, BarsHeld, Compare, Cross, Side
 from Strategy.reading.text.draft import Draft, Exit
 from Strategy.reading.whole.cross_ways import one_way
 from Strategy.reading.whole.level_checks import LEVELS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from Backtest.errors import Diagnostic
-from Backtest.timeframes import in_words
+from Backtest.market import in_words
 
 _QUESTIONS = {
     "no_exit": "When should the position be closed?",

@@ -7,8 +7,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
 from auth_api.cli import UserCommand, day
-from Backtest.describe import bars_of
-from Backtest.timeframes import TIMEFRAMES
+from Backtest.market import TIMEFRAMES, bars_of
 
 if TYPE_CHECKING:
     from auth_api.models import User

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from auth_api.models import User
-    from Backtest.data.importing import ImportChoices, Understood
+    from Backtest.data.importing import ImportChoices, UnderstoodFile
 
 CHOICES = (
     "symbol", "timeframe", "date_order", "epoch_unit", "decimal", "timezone", "symbol_in_file", "sheet", "columns", "adjustment",
@@ -73,7 +73,7 @@ class Command(UserCommand):
             print_understood(understood, Console(highlight=False))
 
     def _store(self, user: User, name: str, content: bytes, choices: ImportChoices, *, as_json: bool) -> None:
-        from Backtest.describe import bars_of
+        from Backtest.market import bars_of
         from data_api.services import dataset_upload
 
         stored = dataset_upload(user=user, name=name, content=content, choices=choices)
@@ -91,7 +91,7 @@ class Command(UserCommand):
                 self.stdout.write(f"! {note}")
 
 
-def print_understood(understood: Understood, console: Console) -> None:
+def print_understood(understood: UnderstoodFile, console: Console) -> None:
     """Print what was understood of a file: a line for each fact, the first and last rows, what is open."""
     from rich.table import Table
 

@@ -46,7 +46,7 @@ class Command(UserCommand):
         from ai_api.services import UserLedger, get_models, models_configured
         from Backtest.errors import BudgetExceeded, InvalidInput, ModelUnavailable
         from Strategy.gemini_strategy_integrator import StrategyAnalyzer
-        from Strategy.text_parser import parse_strategy
+        from Strategy.reading import parse_strategy
 
         folder = options["corpus"] or settings.BASE_DIR / "tests" / "corpus"
         files = sorted(p for p in folder.glob("*.yaml") if options["only"] in ("", p.stem))
@@ -113,8 +113,8 @@ class Command(UserCommand):
 def _same_trades(found: CanonicalStrategy, right: CanonicalStrategy) -> bool:
     """Return whether two strategies trade alike on the first bundled prices of their time frame."""
     from Backtest.backtesting_adapter import run_backtest_from_canonical
-    from Backtest.equivalence import ORDER, data_sets
     from Backtest.errors import AlgoAgentError
+    from Backtest.verification.equivalence import ORDER, data_sets
     from strategy_api.engine import get_limits, get_sandbox
 
     if found.timeframe != right.timeframe or found.symbols != right.symbols:

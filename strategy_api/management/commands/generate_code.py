@@ -25,7 +25,7 @@ class Command(UserCommand):
         from django.conf import settings
         from django.core.management.base import CommandError
 
-        from Backtest.code_generator import generate_code, write_code
+        from Backtest.code import generate_code, write_code
         from strategy_api.actions import code_generate_from_canonical
         from strategy_api.cli import load_strategy
 

@@ -1,0 +1,325 @@
+"""Statements of the core, and operands, as Python expressions.
+
+Python's comparisons with NaN are false, so a missing value makes a comparison and its opposite false, which is
+the meaning of the core.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Literal, Protocol
+
+from Backtest.canonical import WEEKDAYS, AnyOperand, IndicatorBase, IndicatorRef, Math, Price, Value
+from Backtest.meaning import core
+
+LINE = 100
+
+
+@dataclass(frozen=True)
+class JoinedText:
+    """Expressions joined by `and` or `or`."""
+
+    word: Literal["and", "or"]
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Each:
+    """`all` or `any` of an expression over a number of bars."""
+
+    word: Literal["all", "any"]
+    inner: Expression
+    loop: str
+
+
+Expression = str | JoinedText | Each
+
+
+class Names(Protocol):
+    """Where the generated class keeps its series and numbers."""
+
+    helpers: set[str]
+    used: list[IndicatorBase]
+
+    def series(self, ref: IndicatorRef) -> str: ...
+    def price(self, column: str) -> str: ...
+    def attribute(self, name: str, value: float, path: str) -> str: ...
+
+
+def number(value: float) -> str:
+    """Return a number as Python source: `30`, `0.5`, without an exponent."""
+    if float(value).is_integer():
+        return f"{int(value):_}" if abs(value) >= 100_000 else str(int(value))
+    return format(Decimal(repr(float(value))), "f")
+
+
+def join(word: Literal["and", "or"], parts: Sequence[Expression]) -> Expression:
+    """Join expressions, flattening those joined by the same word."""
+    flat: list[Expression] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, JoinedText) and part.word == word else [part]
+    return flat[0] if len(flat) == 1 else JoinedText(word, tuple(flat))
+
+
+def one_line(expression: Expression, inside: str = "") -> str:
+    """Return an expression on one line, in parentheses where `inside` demands it."""
+    if isinstance(expression, str):
+        return expression
+    if isinstance(expression, Each):
+        return f"{expression.word}({one_line(expression.inner)} {expression.loop})"
+    text = f" {expression.word} ".join(one_line(p, expression.word) for p in expression.parts)
+    return f"({text})" if inside and inside != expression.word else text
+
+
+def returned(expression: Expression, indent: int) -> list[str]:
+    """Return the lines that return an expression, as ruff would leave them."""
+    line = f"return {one_line(expression)}"
+    if indent + len(line) <= LINE:
+        return [line]
+    if isinstance(expression, Each):
+        return [f"return {expression.word}(", *_each(expression, indent), ")"]
+    if isinstance(expression, str):
+        return _split_call(expression, indent) or ["return (", *_compared(expression, "", indent), ")"]
+    if len(expression.parts) == 2 and (_opens(expression.parts[0]) or _closes(expression.parts[1])):
+        # Of two parts in brackets a formatter splits the brackets: two statements read better.
+        fits = [p for p in expression.parts if indent + len(f"if {one_line(p)}:") <= LINE]
+        if fits:
+            first = fits[0]
+            second = expression.parts[1 - expression.parts.index(first)]
+            if expression.word == "or":
+                return [f"if {one_line(first)}:", "    return True", *returned(second, indent)]
+            rest = [f"    {line}" for line in returned(second, indent + 4)]
+            return [f"if {one_line(first)}:", *rest, "return False"]
+        if all(isinstance(part, JoinedText) for part in expression.parts):
+            upper, lower = (_inside(part, indent) for part in expression.parts)
+            return ["return (", *upper, f") {expression.word} (", *lower, ")"]
+    inner = one_line(expression)
+    if indent + 4 + len(inner) <= LINE:
+        return ["return (", f"    {inner}", ")"]
+    return ["return (", *_broken(expression, indent), ")"]
+
+
+def _inside(expression: Expression, indent: int) -> list[str]:
+    """Return the lines of an expression between brackets that stand on lines of their own."""
+    inner = one_line(expression)
+    if not isinstance(expression, JoinedText) or indent + 4 + len(inner) <= LINE:
+        return [f"    {inner}"]
+    return _broken(expression, indent)
+
+
+def _each(expression: Each, indent: int) -> list[str]:
+    inner = f"{one_line(expression.inner)} {expression.loop}"
+    if indent + 4 + len(inner) <= LINE:
+        return [f"    {inner}"]
+    if isinstance(expression.inner, JoinedText):
+        return [*_broken(expression.inner, indent), f"    {expression.loop}"]
+    if isinstance(expression.inner, Each):
+        nested = [f"    {line}" for line in _each(expression.inner, indent + 4)]
+        return [f"    {expression.inner.word}(", *nested, "    )", f"    {expression.loop}"]
+    return [f"    {expression.inner}", f"    {expression.loop}"]
+
+
+def _opens(expression: Expression) -> bool:
+    """Whether an expression starts with a bracket or a call."""
+    return not isinstance(expression, str) or re.match(r"\(|[a-z_.]+\(", expression) is not None
+
+
+def _closes(expression: Expression) -> bool:
+    return not isinstance(expression, str) or expression.endswith(")")
+
+
+def call(opening: str, arguments: list[str], indent: int) -> list[str]:
+    """Return a call on one line, or broken as ruff breaks it where it is too long."""
+    inner = ", ".join(arguments)
+    if indent + len(opening) + len(inner) + 1 <= LINE:
+        return [f"{opening}{inner})"]
+    if indent + 4 + len(inner) <= LINE:
+        return [opening, f"    {inner}", ")"]
+    lines = [opening]
+    for argument in arguments:
+        if indent + 5 + len(argument) > LINE and argument.endswith("]"):
+            name, _, items = argument[:-1].partition("[")
+            lines += [f"    {name}[", *(f"        {item}," for item in items.split(", ")), "    ],"]
+        else:
+            lines.append(f"    {argument},")
+    return [*lines, ")"]
+
+
+def _broken(expression: JoinedText, indent: int) -> list[str]:
+    lines: list[str] = []
+    for i, part in enumerate(expression.parts):
+        lead = f"{expression.word} " if i else ""
+        text = one_line(part, expression.word)
+        if isinstance(part, JoinedText) and indent + 4 + len(lead) + len(text) > LINE:
+            inner = one_line(part)
+            nested = [f"    {inner}"] if indent + 8 + len(inner) <= LINE else _broken(part, indent + 4)
+            lines += [f"    {lead}(", *(f"    {line}" for line in nested), "    )"]
+        elif isinstance(part, Each) and indent + 4 + len(lead) + len(text) > LINE:
+            nested = [f"    {line}" for line in _each(part, indent + 4)]
+            lines += [f"    {lead}{part.word}(", *nested, "    )"]
+        else:
+            lines += _compared(text, lead, indent)
+    return lines
+
+
+def _split_call(text: str, indent: int) -> list[str]:
+    """Return the lines of one comparison that is too long and ends with a call: its arguments go on a line of their own."""
+    opening = next((i for i in range(len(text) - 1, 0, -1) if text[i] == "(" and _outside_brackets(text[i:])), 0)
+    head = f"return {text[: opening + 1]}"
+    if not text.endswith(")") or not opening or len(_signs(text)) != 1 or indent + len(head) > LINE:
+        return []
+    return [head, f"    {text[opening + 1 : -1]}", ")"]
+
+
+def _compared(text: str, lead: str, indent: int) -> list[str]:
+    """Return the lines of a comparison, broken in front of its signs where it is too long for one."""
+    if indent + 4 + len(lead) + len(text) <= LINE:
+        return [f"    {lead}{text}"]
+    ends = [*_signs(text), len(text)]
+    rest = [text[start + 1 : end] for start, end in pairwise(ends)]
+    return [f"    {lead}{text[: ends[0]]}", *(f"    {part}" for part in rest)]
+
+
+def _signs(text: str) -> list[int]:
+    """Return where the signs of a comparison stand, those in brackets left out."""
+    found = (match.start() for match in re.finditer(r" (?:[<>]=?|==|!=) ", text))
+    return [at for at in found if _outside_brackets(text[:at])]
+
+
+def _outside_brackets(text: str) -> bool:
+    return text.count("(") == text.count(")") and text.count("[") == text.count("]")
+
+
+ASKED = {"bars held": "self.bars_held()", "unrealized return": "self.open_return_pct()"}
+
+
+class Expressions:
+    """Writes statements in terms of the generated class's attributes.
+
+    `role` (entry or exit) names the numbers; `shift` is an expression for a number of bars back, such as `k`.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.uses_clock = False
+        self.asked: set[core.Asked] = set()
+
+    def condition(self, statement: core.Statement, *, role: str, shift: str = "") -> Expression:
+        """Return the expression of a statement."""
+        match statement:
+            case core.Joined(word="and", chain=True):
+                links = [part for part in statement.joined if isinstance(part, core.Comparison)]
+                return self._chain(
+                    [(p.sign, p.left) for p in links[:1]] + [(p.sign, p.right) for p in links], role, shift
+                )
+            case core.Joined():
+                return join(statement.word, [self.condition(part, role=role, shift=shift) for part in statement.joined])
+            case core.Window():
+                return self._window(statement, role, shift)
+            case core.Comparison():
+                left, right = (self.term(side, role, shift) for side in (statement.left, statement.right))
+                return self._compared(left, statement.sign, right)
+            case core.Clock():
+                return self._clock(statement, shift)
+            case core.PositionTest():
+                self.asked.add(statement.asked)
+                return self._compared(ASKED[statement.asked], statement.sign, self.number(statement.limit, role))
+        raise TypeError(f"not a statement: {statement!r}")
+
+    @staticmethod
+    def _compared(left: str, sign: core.Sign, right: str) -> Expression:
+        if sign == "!=":  # known to differ: Python's own sign is true of NaN
+            return join("or", [f"{left} < {right}", f"{left} > {right}"])
+        return f"{left} {sign} {right}"
+
+    def number(self, item: core.Number, role: str) -> str:
+        """Return the expression of a number: an attribute where it has a name."""
+        return (
+            self.names.attribute(item.called.format(role=role), item.value, item.path)
+            if item.called
+            else number(item.value)
+        )
+
+    def term(self, term: core.Term, role: str, shift: str) -> str:
+        """Return the expression of an operand of a comparison."""
+        if isinstance(term.operand, Value):
+            return self.number(core.Number(term.operand.value, f"{term.path}.value", term.called), role)
+        return self.operand(term.operand, term.back, shift)
+
+    def operand(self, node: AnyOperand, back: int, shift: str) -> str:
+        """Return the expression of an operand `back` bars and `shift` ago."""
+        if isinstance(node, Value):
+            return number(node.value)
+        if isinstance(node, Price):
+            return self._at(self.names.price(node.column), node.offset + back, shift)
+        if isinstance(node, IndicatorRef):
+            return self._at(self.names.series(node), node.offset + back, shift)
+        left, right = (self.operand(part, back, shift) for part in (node.left, node.right))
+        if node.op == "/":
+            self.names.helpers.add("ratio")
+            return f"ratio({left}, {right})"
+        left, right = (
+            f"({text})" if isinstance(part, Math) and part.op != "/" else text
+            for part, text in ((node.left, left), (node.right, right))
+        )
+        return f"{left} {node.op} {right}"
+
+    def _at(self, series: str, back: int, shift: str) -> str:
+        if not shift and (back == 0 or (back == 1 and self.names.used)):
+            return f"{series}[-{1 + back}]"  # with indicators, rules are judged from the second bar on
+        self.names.helpers.add("ago")
+        bars = " + ".join(p for p in (shift, str(back) if back else "") if p)
+        return f"ago({series}, {bars})"
+
+    def _window(self, window: core.Window, role: str, shift: str) -> Expression:
+        step, bars = window.inner, int(window.bars.value)
+        if window.chain and isinstance(step, core.Comparison):
+            if bars <= 2 and window.word == "all":
+                return self._chain([(step.sign, step.left.ago(k)) for k in range(bars + 1)], role, shift)
+            if bars == 1:
+                return self.condition(step, role=role, shift=shift)
+        name = "kmnpqrst"[shift.count("+") + 1 if shift else 0]
+        inner = self.condition(step, role=role, shift=f"{shift} + {name}" if shift else name)
+        return Each(window.word, inner, f"for {name} in range({self.number(window.bars, role)})")
+
+    def _chain(self, links: list[tuple[core.Sign, core.Term]], role: str, shift: str) -> str:
+        """Return terms with the sign before each, that of the first left out: `low <= x <= high`."""
+        text = self.term(links[0][1], role, shift)
+        for sign, term in links[1:]:
+            text += f" {sign} {self.term(term, role, shift)}"
+        return text
+
+    def _clock(self, clock: core.Clock, shift: str) -> Expression:
+        time, outside = clock.time, clock.outside
+        stamp = (
+            "self.data.index[-1]" if not shift else f"self.data.index[-1 - {f'({shift})' if '+' in shift else shift}]"
+        )
+        if time.timezone:
+            self.names.helpers.add("local")
+            stamp = f'local({stamp}, "{time.timezone}")'
+        parts: list[Expression] = []
+        if time.weekdays:
+            days = [str(list(WEEKDAYS).index(d)) for d in time.weekdays]
+            if len(days) == 1:
+                parts.append(f"{stamp}.weekday() {'!=' if outside else '=='} {days[0]}")
+            else:
+                parts.append(f"{stamp}.weekday() {'not in' if outside else 'in'} ({', '.join(days)})")
+        if time.start is not None and time.end is not None:
+            self.uses_clock = True
+            parts.append(self._time_of_day(f"{stamp}.time()", time.start, time.end, outside=outside))
+        joined = join("or" if outside else "and", parts)
+        return join("and", [f"{shift} < len(self.data)", joined]) if shift else joined
+
+    @staticmethod
+    def _time_of_day(clock: str, start: str, end: str, *, outside: bool) -> Expression:
+        first, last = (f"time({int(t[:2])}, {int(t[3:])})" for t in (start, end))
+        if outside:  # what is outside a window is the window between its end and its start
+            first, last, start, end = last, first, end, start
+        if start < end:
+            return f"{first} <= {clock} < {last}"
+        signs = (f"{clock} < {last}", f"{clock} >= {first}")
+        return join("or", signs if outside else signs[::-1])
