@@ -40,6 +40,7 @@ class BubblewrapSandbox(InterpreterSandbox):
 
     backend = "bubblewrap"
     isolated = True
+    keeps = True
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -124,7 +125,8 @@ class BubblewrapInterpreter(ChildInterpreter):
         self._group = Cgroup.create(processes=PROCESSES)
 
     def begin(self, job: SandboxJob) -> None:
-        self._worker = _last_descendant(self.process.pid)
+        if self._worker is None:  # one that is kept may have a fork now that clears up after the job before
+            self._worker = _last_descendant(self.process.pid)
         if self._group:
             with contextlib.suppress(OSError):  # the rlimits of the worker hold without it
                 self._group.add(self._worker, memory_mb=job.limits.memory_mb + runtime.WORK_MB)
@@ -136,6 +138,8 @@ class BubblewrapInterpreter(ChildInterpreter):
     def give_way(self) -> None:
         if self._worker:
             give_way(self._worker)
+            with contextlib.suppress(OSError):
+                give_way(_last_descendant(self._worker))  # the fork that does the job
             session_gives_way(self._worker)
 
     def end(self, patience_s: float = 0.0) -> Ending:

@@ -67,6 +67,7 @@ class Inbox:
         self._deadline = time.monotonic() + START_S
         self._short_until = float("inf")
         self._progress = 0.0
+        self.long = False  # the interpreter gives way to others now, since its job takes long
         self.token = secrets.token_hex(
             8
         )  # this job alone is told the token, so an answer without it comes from an earlier job
@@ -187,7 +188,7 @@ class Inbox:
             now = time.monotonic()
             if now > self._short_until:
                 self._interpreter.give_way()
-                self._short_until = float("inf")
+                self.long, self._short_until = True, float("inf")
             left = self._deadline - now
             if left <= 0:
                 raise ExecutionError(

@@ -1,7 +1,7 @@
-"""A pool of one-shot interpreters.
+"""A pool of interpreters.
 
 An interpreter starts inside its isolation, imports everything and waits. It gets one job, or a series of jobs of the same code, answers,
-and is ended: no job meets what another one has left.
+and is ended: no job meets what another one has left. One that ran code which AlgoAgent wrote itself, in a fork, is kept for more of such code.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ Run = Callable[[SandboxJob], SandboxResult]
 MOST_WAITING = 8  # jobs of one asker
 # An asker who takes more than so many interpreters at once, or more than one in so many seconds, gets those of low priority next.
 MANY_STARTS, FORGETS_S = 3, 1.0
+MOST_KEPT = 2  # of each priority; more are only started where more jobs run at once
 QUEUE_INSTEAD = "queue a backtest (POST /api/backtests/), which takes its turn without holding a connection"
 
 
@@ -80,7 +81,7 @@ class Forks:
 
 
 class Waiting:
-    """Interpreters that were started ahead of need, and the thread that starts them.
+    """Interpreters that were started ahead of need or are kept after a job, and the thread that starts them.
 
     The kernel ends a bubblewrap when the thread that started it ends (PR_SET_PDEATHSIG), so one thread starts all and lives as long as the
     server does.
@@ -94,6 +95,7 @@ class Waiting:
         self.wanted = 0  # how many are kept waiting
         self._start = start
         self._interpreters: deque[Interpreter] = deque()
+        self._kept: deque[tuple[Interpreter, dict[str, str]]] = deque()
         self._lock = threading.Lock()
         self._closed = False
         name = f"sandbox-start{'-slow' if gives_way else ''}"
@@ -103,6 +105,25 @@ class Waiting:
         """Return one that waits, if there is one."""
         with self._lock:
             return self._interpreters.popleft() if self._interpreters else None
+
+    def keep(self, interpreter: Interpreter, versions: dict[str, str]) -> bool:
+        """Keep one that has done a job in a fork for the next; whether it was kept, for enough are."""
+        with self._lock:
+            if self._closed or len(self._kept) >= MOST_KEPT:
+                return False
+            self._kept.append((interpreter, versions))
+            return True
+
+    def take_kept(self) -> tuple[Interpreter, dict[str, str]] | None:
+        """Return one that is kept and still lives, with its versions, if there is one."""
+        while True:
+            with self._lock:
+                if not self._kept:
+                    return None
+                interpreter, versions = self._kept.pop()
+            if interpreter.receive(0.0002) is None:  # it says nothing; one that has ended says so
+                return interpreter, versions
+            interpreter.end()
 
     def start(self) -> Interpreter:
         """Return a new one. Raises SandboxUnavailable as the start of one does."""
@@ -131,8 +152,10 @@ class Waiting:
         self._closed = True
         self._starter.shutdown(wait=True, cancel_futures=True)
         with self._lock:
-            waiting, self._interpreters = self._interpreters, deque()
-        for interpreter in waiting:
+            idle = [*self._interpreters, *(interpreter for interpreter, _ in self._kept)]
+            self._interpreters.clear()
+            self._kept.clear()
+        for interpreter in idle:
             interpreter.end()
 
 
@@ -147,6 +170,7 @@ class InterpreterSandbox:
 
     backend = ""
     isolated = False
+    keeps = False  # whether an interpreter stays for the next code of AlgoAgent's own
     draws = False  # whether interpreters import the chart library while they wait, for jobs that ask for a report
 
     def __init__(self, *, ready: int = 0, allow_unisolated: bool = False, at_once: int | None = None) -> None:
@@ -185,22 +209,31 @@ class InterpreterSandbox:
         self._ender.shutdown(wait=True)
 
     def run(self, job: SandboxJob) -> SandboxResult:
-        """Run a job in an interpreter that serves nothing else.
+        """Run a job in an interpreter that serves nothing else; code that AlgoAgent wrote itself, in a fork of one that serves more of such.
 
         Raises:
             ExecutionError: the code raised, ran into a limit or reported what cannot be.
             SandboxUnavailable: the isolation does not work here, or there is none and the code is a stranger's.
         """
         with self._place(job), self._counted():
-            interpreter, inbox, versions = self._take(job)
+            source = self._source()
+            shared = self.keeps and job.generated
+            kept = source.take_kept() if shared else None
+            if kept:
+                (interpreter, versions), inbox = kept, Inbox(kept[0], job)
+                interpreter.begin(job)
+                POOL.labels(self.backend, "kept").inc()
+            else:
+                interpreter, inbox, versions = self._take(job, source)
             try:
-                result = self._converse(interpreter, inbox, job, versions)
+                result = self._converse(interpreter, inbox, job, versions, fork=shared)
             except BaseException:
                 interpreter.end()
                 raise
-            self._ender.submit(
-                interpreter.end
-            )  # the answer is here, so the caller does not wait for the end of the process
+            if not shared or inbox.long or not source.keep(interpreter, versions):
+                self._ender.submit(
+                    interpreter.end
+                )  # the caller, who has the answer, does not wait for the end of the process
             return result
 
     def run_many(self, jobs: Iterable[SandboxJob], *, at_once: int = 2) -> Generator[SandboxResult | ExecutionError]:
@@ -234,7 +267,7 @@ class InterpreterSandbox:
                     interpreter, versions = held.pop()
                     inbox = Inbox(interpreter, job)
                 else:
-                    interpreter, inbox, versions = self._take(job)
+                    interpreter, inbox, versions = self._take(job, self._source())
                 try:
                     result = self._converse(interpreter, inbox, job, versions, fork=True)
                 except BaseException:
@@ -276,17 +309,20 @@ class InterpreterSandbox:
         finally:
             EXITS.labels(self.backend, reason).inc()
 
-    def _take(self, job: SandboxJob) -> tuple[Interpreter, Inbox, dict[str, str]]:
-        """Return an interpreter that is ready for the job, and its versions: one that waits, or else a new one.
+    def _source(self) -> Waiting:
+        """Return where the asker's next interpreter comes from.
 
         To start one takes several times as long as most jobs. An asker who has taken many lately gets those that were started with low
         priority, so that the others' jobs go first.
         """
+        if not self._often.counted(asker().name):
+            return self._waiting
+        self._waiting_for_many.wanted = self._waiting.wanted
+        return self._waiting_for_many
+
+    def _take(self, job: SandboxJob, waiting: Waiting) -> tuple[Interpreter, Inbox, dict[str, str]]:
+        """Return an interpreter that is ready for the job, and its versions: one that waits, or else a new one."""
         hit, started = "yes", time.perf_counter()
-        waiting = self._waiting
-        if self._often.counted(asker().name):
-            waiting = self._waiting_for_many
-            waiting.wanted = self._waiting.wanted
         while True:
             interpreter = waiting.take()
             if interpreter is None:
