@@ -172,7 +172,7 @@ def test_runs_queued_before_a_restart_are_taken_up(tmp_path: Path) -> None:
 
 
 def wait(url: str, run: int, header: dict[str, str]) -> dict[str, object]:
-    for _ in range(300):
+    for _ in range(1500):
         found = http.get(f"{url}/api/backtests/{run}/", headers=header, timeout=60).json()
         if found["status"] not in ("queued", "running"):
             return dict(found)
