@@ -56,27 +56,29 @@ _REPLACE = (
         rf"(?i)(?:\b(?:and|but)\s+)?(?P<again>{_WORDS}{{0,50}}?)\s*(?P<new>{_NUMBER})\s+instead\s+of\s+(?P<said>{_WORDS}{{0,40}}?)\s*(?P<old>{_NUMBER})[,.]?"
     ),
 )
-_IDLE = {
-    "the",
-    "a",
-    "my",
-    "its",
-    "from",
-    "use",
-    "with",
-    "make",
-    "it",
-    "take",
-    "of",
-    "is",
-    "at",
-    "level",
-    "threshold",
-    "value",
-    "number",
-    "limit",
-    "please",
-}
+_IDLE = frozenset(
+    [
+        "the",
+        "a",
+        "my",
+        "its",
+        "from",
+        "use",
+        "with",
+        "make",
+        "it",
+        "take",
+        "of",
+        "is",
+        "at",
+        "level",
+        "threshold",
+        "value",
+        "number",
+        "limit",
+        "please",
+    ]
+)
 _PLACES = {"stop": "risk.stop_loss", "loss": "risk.stop_loss", "trailing": "risk.trailing_stop", "trail": "risk.trailing_stop",
            "target": "risk.take_profit", "profit": "risk.take_profit", "entry": "entry_rules", "buy": "entry_rules", "when": "",
            "exit": "exit_rules", "sell": "exit_rules", "period": "indicators", "length": "indicators", "day": "indicators"}  # fmt: skip
