@@ -1,8 +1,9 @@
 from django.urls import path
 
-from ai_api import views
+from ai_api import actions
+from auth_api.routes import view
 
 urlpatterns = [
-    path("ai/usage/", views.UsageView.as_view(), name="ai-usage"),
-    path("ai/calls/", views.CallListView.as_view(), name="ai-calls"),
+    path("ai/usage/", view(get=actions.usage), name="ai-usage"),
+    path("ai/calls/", view(get=actions.calls), name="ai-calls"),
 ]

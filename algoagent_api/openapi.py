@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.drainage import set_override
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.request import Request
@@ -24,6 +27,49 @@ class DocsView(JSONErrors, StrictQuery, SpectacularSwaggerView):
         response: Response = super().get(request, *args, **more)  # type: ignore[no-untyped-call]
         response["Cross-Origin-Opener-Policy"] = "same-origin"  # the package opens it for a log-in in another window
         return response
+
+
+class Outcomes(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Describes what actions give, pydantic models, as OpenAPI 3.0 has it."""
+
+    target_class = "actions.outcomes.Outcome"
+    match_subclasses = True
+    priority = 1  # before the package's own for pydantic, whose schemas are those of OpenAPI 3.1
+
+    def get_name(self, auto_schema: Any, direction: Any) -> str:
+        set_override(
+            self.target, "suppress_collision_warning", True
+        )  # a part of another one is known by its name alone
+        return str(self.target.__name__)
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        found = self.target.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        for name, part in found.pop("$defs", {}).items():
+            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=nullable(part), object=name)  # type: ignore[no-untyped-call]
+            auto_schema.registry.register_on_missing(component)
+        return dict(nullable(found))
+
+
+def nullable(schema: Any) -> Any:
+    """Return a JSON Schema in the words of OpenAPI 3.0, which has no type `null` and takes nothing beside a reference.
+
+    >>> nullable({"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Hash"})
+    {'type': 'string', 'nullable': True}
+    """
+    if isinstance(schema, list):
+        return [nullable(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    needless = [
+        key for key in ("title", "default") if not isinstance(schema.get(key), dict)
+    ]  # a field may have such a name
+    found = {key: nullable(value) for key, value in schema.items() if key not in needless}
+    if found.get("additionalProperties") is False:
+        del found["additionalProperties"]  # an answer may have more fields one day
+    if {"type": "null"} in found.get("anyOf", ()):
+        (rest,) = (one for one in found.pop("anyOf") if one != {"type": "null"})
+        found = {**({"allOf": [rest]} if "$ref" in rest else rest), "nullable": True, **found}
+    return found
 
 
 _ERROR = {

@@ -169,7 +169,7 @@ if CACHE_URL:
 NUM_PROXIES = env.int("NUM_PROXIES", default=0)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["auth_api.tokens.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["auth_api.permissions.MayDo"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["algoagent_api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -219,6 +219,7 @@ SPECTACULAR_SETTINGS = {
         "ValidationStatus": "strategy_api.models.StrategyValidation.Status",
         "Side": ["long", "short"],
         "PositionSide": "trading.models.Side",
+        "Severity": ["error", "warning", "info"],
         "Timeframe": "Backtest.market.timeframes.TIMEFRAMES",
         "AnsweredBy": ["rules", "model"],
         "CodeWriter": ["template", "model"],

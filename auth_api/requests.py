@@ -96,6 +96,10 @@ class RequestSerializer(serializers.Serializer[Any]):
         return valid
 
 
+class Nothing(RequestSerializer):
+    """A request that says everything with its address: a field in its body is refused."""
+
+
 def _refusal(detail: Any) -> serializers.ValidationError:
     """Return an error with its details as they are: those it makes of what it is given have no suggestions."""
     error = serializers.ValidationError("")

@@ -1,12 +1,14 @@
 from django.urls import path
 
-from auth_api import views
+from auth_api import actions
+from auth_api.routes import view
+from auth_api.views import LoginView, PublicView, RefreshView
 
 urlpatterns = [
-    path("register/", views.RegisterView.as_view(), name="register"),
-    path("login/", views.LoginView.as_view(), name="login"),
-    path("verify/", views.VerifyView.as_view(), name="verify"),
-    path("refresh/", views.RefreshView.as_view(), name="refresh"),
-    path("logout/", views.LogoutView.as_view(), name="logout"),
-    path("me/", views.MeView.as_view(), name="me"),
+    path("register/", view(base=PublicView, throttle_scope="register", post=actions.register), name="register"),
+    path("login/", LoginView.as_view(), name="login"),
+    path("verify/", view(base=PublicView, post=actions.verify), name="verify"),
+    path("refresh/", RefreshView.as_view(), name="refresh"),
+    path("logout/", view(post=actions.log_out), name="logout"),
+    path("me/", view(get=actions.me), name="me"),
 ]

@@ -118,16 +118,16 @@ class Rows(Sequence[dict[str, Any]]):
     """
 
     def __init__(self, *, run: BacktestRun, name: str) -> None:
-        self._path = artifact(run=run, name=name)
+        self.path = artifact(run=run, name=name)
 
     def __len__(self) -> int:
-        with self._path.open("rb") as file:
+        with self.path.open("rb") as file:
             return max(0, sum(part.count(b"\n") for part in iter(partial(file.read, 2**20), b"")) - 1)
 
     def __getitem__(self, rows: Any) -> Any:
         if not isinstance(rows, slice):
             return self[rows : rows + 1][0]
-        with self._path.open(encoding="utf-8", newline="") as file:
+        with self.path.open(encoding="utf-8", newline="") as file:
             head = next(csv.reader(file))
             read = csv.DictReader(islice(file, rows.start, rows.stop), head)
             return [{key: _value(key, text) for key, text in row.items()} for row in read]

@@ -9,6 +9,7 @@ from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from actions.outcomes import Outcome
 from auth_api.requests import RequestSerializer, TextOrNumberField
 from Backtest.machine import LEFT
 from Backtest.market import Timeframe
@@ -18,8 +19,9 @@ from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.results import artifact_folder
 from backtest_api.warnings import of_several
 from data_api.serializers import SYMBOL, TIMEZONE
-from strategy_api.production_serializers import CODE, LookaheadSerializer, RangesField, ResourcesSerializer
-from strategy_api.serializers import AssumptionSerializer, CanonicalField, FindingSerializer, TextField
+from strategy_api.outcomes import Lookahead, Resources
+from strategy_api.production_serializers import CODE, RangesField
+from strategy_api.serializers import AssumptionSerializer, CanonicalField, TextField
 
 
 class RunOptionsSerializer(RequestSerializer):
@@ -107,18 +109,6 @@ class ConfigCheckRequest(RequestSerializer):
     spread = serializers.FloatField(required=False)
 
 
-class EstimateSerializer(serializers.Serializer[Any]):
-    bars = serializers.IntegerField(allow_null=True)
-    seconds = serializers.FloatField(allow_null=True)
-
-
-class ConfigCheckSerializer(serializers.Serializer[Any]):
-    valid = serializers.BooleanField()
-    errors = FindingSerializer(many=True)  # type: ignore[assignment]
-    warnings = FindingSerializer(many=True)
-    estimate = EstimateSerializer()
-
-
 KINDS = {
     ".csv": "csv",
     ".html": "html",
@@ -160,6 +150,11 @@ class DatedAssumptionSerializer(AssumptionSerializer):
 
 
 ISOLATED = "Whether its code was kept from the machine by bubblewrap or Docker; false until it has run"
+
+
+def _or_none(outcome: type[Outcome]) -> dict[str, Any]:
+    """Describe a field that has an outcome of an action, or null."""
+    return {"allOf": [{"$ref": f"#/components/schemas/{outcome.__name__}"}], "nullable": True}
 
 
 class RunSerializer(serializers.ModelSerializer[BacktestRun]):
@@ -214,12 +209,12 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     def get_assumptions(self, run: BacktestRun) -> list[dict[str, str]]:
         return assumptions_of(run)
 
-    @extend_schema_field(LookaheadSerializer(allow_null=True))
+    @extend_schema_field(_or_none(Lookahead))
     def get_lookahead(self, run: BacktestRun) -> dict[str, Any] | None:
         found: dict[str, Any] | None = run.outcome.get("lookahead")
         return found
 
-    @extend_schema_field(ResourcesSerializer(allow_null=True))
+    @extend_schema_field(_or_none(Resources))
     def get_resources(self, run: BacktestRun) -> dict[str, float] | None:
         found: dict[str, float] | None = run.manifest.get("resources")
         return found

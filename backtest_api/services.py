@@ -33,11 +33,13 @@ from backtest_api.kinds import kind_of
 from backtest_api.kinds.base import How
 from backtest_api.models import BacktestJob, BacktestRun
 from backtest_api.notes import remark, risk_free_rate
+from backtest_api.outcomes import ConfigCheck, Estimate
 from backtest_api.results import artifact_folder, first_bar, stored_prices, stored_trades
 from data_api.providers import get_data_manager
 from Strategy.changes import on_bars
 from strategy_api import production
 from strategy_api.engine import require_isolation
+from strategy_api.outcomes import SandboxTest
 from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
@@ -179,17 +181,14 @@ def run_isolated(*, user: User, strategy_id: int | None = None, code: str = "", 
     return run
 
 
-def sandbox_test(*, user: User, code: str, limits: Mapping[str, float] | None = None, **options: Any) -> dict[str, Any]:
-    """Test code as `production.sandbox_test` does; where a closer look at it would take long, queue a backtest for that.
-
-    Returns what that returns, with `follow_up`: the backtest's number, or None.
-    """
+def sandbox_test(*, user: User, code: str, limits: Mapping[str, float] | None = None, **options: Any) -> SandboxTest:
+    """Test code as `production.sandbox_test` does; where a closer look at it would take long, queue a backtest for that."""
     found = production.sandbox_test(user=user, code=code, limits=limits, **options)
-    wait = found.pop("wait_s")
-    if not wait:
-        return {**found, "follow_up": None}
-    later = run_create_from_code(user=user, code=code, closely=True, here=False, **options)
-    return {**found, "warnings": [*found["warnings"], _later(wait, later)], "follow_up": later.pk}
+    if found.wait_s:
+        later = run_create_from_code(user=user, code=code, closely=True, here=False, **options)
+        found.warnings.append(_later(found.wait_s, later))
+        found.follow_up = later.pk
+    return found
 
 
 def _later(wait_s: float, run: BacktestRun) -> str:
@@ -199,25 +198,20 @@ def _later(wait_s: float, run: BacktestRun) -> str:
     )
 
 
-def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, Any]:
-    """Return every problem of a request for a backtest at once, and what the run would cost.
-
-    `errors` and `warnings` are findings with field and remedy; `estimate` has bars and seconds, None
-    where the prices are not known.
-    """
+def config_check(*, user: User, strategy_id: int, **options: Any) -> ConfigCheck:
+    """Return every problem of a request for a backtest at once, and what the run would cost."""
     from strategy_api.selectors import strategy_get
 
-    errors: list[dict[str, str]] = []
-    cautions: list[dict[str, str]] = []
+    errors: list[Diagnostic] = []
+    cautions: list[Diagnostic] = []
 
     def problem(field: str, error: AlgoAgentError) -> None:
-        found = [d.as_dict() for d in error.details if d.severity == "error"]
-        errors.extend(found or [{"severity": "error", "code": "invalid", "field": field, "message": error.message,
-                                 "suggestion": "; ".join(error.suggestions)}])  # fmt: skip
+        found = [d for d in error.details if d.severity == "error"]
+        errors.extend(found or [Diagnostic("error", "invalid", field, error.message, "; ".join(error.suggestions))])
 
     strategy = strategy_get(user=user, strategy_id=strategy_id)
     loaded = load_canonical(strategy.canonical_json)
-    cautions += [d.as_dict() for d in loaded.warnings]
+    cautions += loaded.warnings
     canonical: CanonicalStrategy | None = None
     try:
         given = {k: options[k] for k in ("cash", "commission", "spread") if options.get(k) is not None}
@@ -225,7 +219,7 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
         try:
             traded = (options.get("symbol") or next(iter(stored.symbols), "")).upper()
             stored, of_bars = on_bars(stored, options.get("timeframe") or stored.timeframe, traded)
-            cautions += [d.as_dict() for d in of_bars]
+            cautions += of_bars
         except AlgoAgentError as error:
             problem("timeframe", error)
         data = stored.model_dump(mode="json")
@@ -236,7 +230,7 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
         problem("strategy_id", error)
     symbol = options.get("symbol") or next(iter(strategy.canonical_json.get("symbols", [])), "")
     start, end = options.get("start_date"), options.get("end_date")
-    estimate: dict[str, float | None] = {"bars": None, "seconds": None}
+    estimate = Estimate()
     try:
         symbol = _checked_symbol(symbol, start, end)
     except InvalidInput as error:
@@ -250,19 +244,16 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> dict[str, A
                 PriceRequest(symbol, timeframe, start, end, history, options.get("timezone") or "")
             )
             bars = len(prices.frame) - prices.first
-            estimate = {"bars": bars, "seconds": round(_seconds(bars), 3)}
+            estimate = Estimate(bars=bars, seconds=round(_seconds(bars), 3))
             notes = [*prices.notes, *(check_data_of(canonical, prices) if canonical else [])]
-            cautions += [
-                {"severity": "warning", "code": "data", "field": "symbol", "message": n, "suggestion": ""}
-                for n in notes
-            ]
+            cautions += [Diagnostic("warning", "data", "symbol", note) for note in notes]
         except AlgoAgentError as error:
             problem("symbol", error)
-    if estimate["seconds"] and estimate["seconds"] > settings.SANDBOX_TIMEOUT_S:
-        limit = f"about {estimate['seconds']:.0f} s, and {settings.SANDBOX_TIMEOUT_S:g} s are given"
-        cautions.append({"severity": "warning", "code": "time_limit", "field": "start_date",
-                         "message": f"The run would take {limit}", "suggestion": "Shorten the range"})  # fmt: skip
-    return {"valid": not errors, "errors": errors, "warnings": cautions, "estimate": estimate}
+    if estimate.seconds and estimate.seconds > settings.SANDBOX_TIMEOUT_S:
+        limit = f"about {estimate.seconds:.0f} s, and {settings.SANDBOX_TIMEOUT_S:g} s are given"
+        long = f"The run would take {limit}"
+        cautions.append(Diagnostic("warning", "time_limit", "start_date", long, "Shorten the range"))
+    return ConfigCheck(valid=not errors, errors=errors, warnings=cautions, estimate=estimate)
 
 
 def check_data_of(canonical: CanonicalStrategy, prices: PriceData) -> list[str]:

@@ -38,19 +38,3 @@ class ChatEventSerializer(serializers.Serializer[Any]):
 class ResearchRequest(RequestSerializer):
     query = TextField(max_length=400)
     session_id = TextField(**SESSION)
-
-
-class SearchResultSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField(help_text="What the answer cites as [1]")
-    title = serializers.CharField(allow_blank=True)
-    url = serializers.CharField()
-    content = serializers.CharField(allow_blank=True)
-    engine = serializers.CharField(allow_blank=True)
-    score = serializers.FloatField()
-
-
-class ResearchSerializer(serializers.Serializer[Any]):
-    query = serializers.CharField()
-    results = SearchResultSerializer(many=True)
-    answer = serializers.CharField(allow_blank=True, help_text="Empty without a model")
-    answered_by = serializers.ChoiceField(choices=["rules", "model"])

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from chat_api import views
+from auth_api.routes import view
+from chat_api import actions, views
 
 urlpatterns = [
     path("chat/", views.ChatView.as_view(), name="chat"),
-    path("ai/research/", views.ResearchView.as_view(), name="ai-research"),
+    path("ai/research/", view(post=actions.research), name="ai-research"),
 ]

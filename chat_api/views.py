@@ -11,18 +11,17 @@ from collections.abc import AsyncIterator, Iterator
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_api.request_user import asker_of, user_of
-from auth_api.requests import TURNS, APIView
+from auth_api.requests import TURNS
+from auth_api.routes import answers
 from Backtest.errors import TooBusy
 from Backtest.machine import Asker, in_turn, working_for
 from backtest_api.views import EventStream, StreamingView
-from chat_api import serializers, services
-from chat_api.intents.web import research
+from chat_api import actions, serializers
 from chat_api.talk import Event
 
 logger = logging.getLogger(__name__)
@@ -32,18 +31,15 @@ FAILED = "Something went wrong on the server; it has been logged"
 class ChatView(StreamingView):
     renderer_classes = (EventStream, JSONRenderer)
 
-    @extend_schema(
-        request=serializers.ChatRequest,
+    @answers(
+        actions.say,
         responses={
             (200, "text/event-stream"): serializers.ChatEventSerializer,
             (200, "application/json"): serializers.ChatSerializer,
         },
     )
     def post(self, request: Request) -> HttpResponseBase:
-        """Say something: describe, change, test, compare, explain or deploy a strategy. Accept: application/json waits for all of it."""
-        body = serializers.ChatRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        events = services.converse(user=user_of(request), **body.validated_data)
+        events: Iterator[Event] = actions.say.perform(request.data, user=user_of(request))
         first = next(events)  # raises what is wrong with the request, before anything is sent
         if request.accepted_media_type == "application/json":
             *_, last = events
@@ -74,12 +70,3 @@ async def _streamed(first: Event, events: Iterator[Event], who: Asker) -> AsyncI
     while event is not None:
         yield f"event: {event.kind}\ndata: {json.dumps(event.data, cls=DjangoJSONEncoder)}\n\n".encode()
         event = await queue.get()
-
-
-class ResearchView(APIView):
-    @extend_schema(request=serializers.ResearchRequest, responses={200: serializers.ResearchSerializer})
-    def post(self, request: Request) -> Response:
-        """Search the web through SearxNG; with a model, an answer that cites what was found."""
-        body = serializers.ResearchRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        return Response(research(user=user_of(request), **body.validated_data))

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from django.conf import settings
 from django.db.models import QuerySet
 
 from auth_api.models import User
-from Backtest.data import UploadedProvider
+from Backtest.data import SYMBOLS, BundledProvider, UploadedProvider
 from Backtest.data.importing import shown_bar
 from Backtest.errors import NotFound
 from Backtest.indicators import REGISTRY
+from Backtest.market import seconds
 from data_api.models import DataSet
+from data_api.outcomes import KnownSymbol, KnownSymbols
 
 PREVIEW_ROWS = 10
 
@@ -34,6 +37,17 @@ def uploaded_symbols(*, user: User) -> list[str]:
     """Return the symbols of the prices a user uploaded."""
     own = datasets_of(user=user).filter(source=UploadedProvider.name)
     return list(own.order_by("symbol").values_list("symbol", flat=True).distinct())
+
+
+def symbols_known(*, user: User) -> KnownSymbols:
+    """Return the symbols whose prices are here; an upload stands in front of bundled prices of the same name."""
+    known: dict[str, KnownSymbol] = {}
+    if BundledProvider.name in settings.DATA_PROVIDERS:
+        known = {name: KnownSymbol(symbol=name, timeframe=bars, source="bundled") for name, bars in SYMBOLS.items()}
+    own = datasets_of(user=user).filter(source=UploadedProvider.name).values_list("symbol", "timeframe").distinct()
+    finest = dict(sorted(own, key=lambda one: -seconds(one[1])))  # the last one of a symbol stays
+    uploads = [KnownSymbol(symbol=name, timeframe=bars, source="uploaded") for name, bars in sorted(finest.items())]
+    return KnownSymbols(symbols=uploads + [known[name] for name in sorted(known) if name not in finest])
 
 
 def dataset_preview(dataset: DataSet) -> list[dict[str, Any]]:

@@ -151,15 +151,11 @@ class PreviewRequestSerializer(RequestSerializer):
         return file
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the file's name, its bytes and the choices."""
         if "symbol" in attrs:
             attrs["symbol"] = attrs["symbol"].upper()
-        return attrs
-
-    def parts(self) -> tuple[str, bytes, ImportChoices]:
-        """Return the file's name, its bytes and the choices."""
-        given = dict(self.validated_data)
-        file = given.pop("file")
-        return file.name, file.read(), ImportChoices(**given)
+        file = attrs.pop("file")
+        return {"name": file.name, "content": file.read(), "choices": ImportChoices(**attrs)}
 
 
 class QuestionSerializer(serializers.Serializer[Any]):

@@ -1,12 +1,17 @@
 from django.urls import path
+from rest_framework.parsers import MultiPartParser
 
-from data_api import views
+from auth_api.routes import view
+from data_api import actions
+
+FILES = (MultiPartParser,)
 
 urlpatterns = [
-    path("data/fetch/", views.FetchView.as_view(), name="data-fetch"),
-    path("data/indicators/", views.IndicatorsView.as_view(), name="indicators"),
-    path("data/datasets/", views.DataSetListView.as_view(), name="datasets"),
-    path("data/datasets/preview/", views.PreviewView.as_view(), name="dataset-preview"),
-    path("data/datasets/upload/", views.UploadView.as_view(), name="dataset-upload"),
-    path("data/datasets/<int:dataset_id>/", views.DataSetView.as_view(), name="dataset"),
+    path("data/fetch/", view(post=actions.dataset_fetch), name="data-fetch"),
+    path("data/indicators/", view(get=actions.indicators), name="indicators"),
+    path("data/symbols/", view(get=actions.symbols), name="symbols"),
+    path("data/datasets/", view(get=actions.datasets), name="datasets"),
+    path("data/datasets/preview/", view(post=actions.dataset_preview, parser_classes=FILES), name="dataset-preview"),
+    path("data/datasets/upload/", view(post=actions.dataset_upload, parser_classes=FILES), name="dataset-upload"),
+    path("data/datasets/<int:dataset_id>/", view(get=actions.dataset, delete=actions.dataset_delete), name="dataset"),
 ]

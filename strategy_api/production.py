@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -31,6 +32,16 @@ from Strategy.changes import on_bars
 from strategy_api import lifecycle
 from strategy_api.engine import get_limits, get_sandbox, ranges_of, require_isolation
 from strategy_api.models import Deployment, Strategy
+from strategy_api.outcomes import (
+    CloserLook,
+    CodeCheck,
+    FutureFinding,
+    Lookahead,
+    Ranges,
+    Resources,
+    SandboxTest,
+    SchemaCheck,
+)
 from strategy_api.repository import DeployRepository
 from strategy_api.selectors import canonical_of
 
@@ -46,24 +57,24 @@ TEST_CUTS = 10
 CLOSELY_S = 2.0  # how long a request may wait for a closer look
 
 
-def schema_check(*, canonical_json: Mapping[str, Any]) -> dict[str, Any]:
+def schema_check(*, canonical_json: Mapping[str, Any]) -> SchemaCheck:
     """Return what is wrong with a canonical, and when nothing is, its normal form, hash and plain English."""
     loaded = load_canonical(canonical_json)
     strategy = loaded.strategy
-    return {
-        "valid": strategy is not None,
-        "errors": [d.as_dict() for d in loaded.errors],
-        "warnings": [d.as_dict() for d in loaded.warnings],
-        "normalized": strategy.model_dump(mode="json") if strategy else None,
-        "hash": strategy.content_hash() if strategy else None,
-        "description": strategy.describe() if strategy else "",
-    }
+    return SchemaCheck(
+        valid=strategy is not None,
+        errors=list(loaded.errors),
+        warnings=list(loaded.warnings),
+        normalized=strategy.model_dump(mode="json") if strategy else None,
+        hash=strategy.content_hash() if strategy else None,
+        description=strategy.describe() if strategy else "",
+    )
 
 
-def code_check(*, code: str) -> dict[str, Any]:
+def code_check(*, code: str) -> CodeCheck:
     """Return the findings about code; `safe` when none is an error."""
     issues = check_code(code)
-    return {"safe": not any(i.severity == "error" for i in issues), "issues": [i.as_dict() for i in issues]}
+    return CodeCheck(safe=not any(i.severity == "error" for i in issues), issues=issues)
 
 
 def sandbox_test(
@@ -78,7 +89,7 @@ def sandbox_test(
     limits: Mapping[str, float] | None = None,
     closely: bool = True,
     **execution: float | None,
-) -> dict[str, Any]:
+) -> SandboxTest:
     """Run code on prices in isolation and tell how it went; what the code does wrong is an answer, not an error.
 
     Code that runs gets a closer look, where that takes no more than two seconds and `limits` leave the time: they hold for all its
@@ -100,42 +111,38 @@ def sandbox_test(
     used = get_limits()
     used = used.model_copy(update={k: min(v, getattr(used, k)) for k, v in (limits or {}).items()})
     engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
-    answer: dict[str, Any] = {
-        "run_id": run_id, "success": False, "exit_reason": "completed", "error": "", "traceback": "", "metrics": {}, "summary": {},
-        "trades": [], "trades_count": 0, "warnings": [], "log": "", "code_issues": code_check(code=code)["issues"],
-        "backend": sandbox.backend, "isolated": sandbox.isolated, "lookahead": None, "ranges": None, "wait_s": 0.0,
-    }  # fmt: skip
+    answer: Callable[..., SandboxTest] = partial(
+        SandboxTest, run_id=run_id, code_issues=check_code(code), backend=sandbox.backend, isolated=sandbox.isolated
+    )
     try:
         result = run_code(code, prices, engine, sandbox=sandbox, limits=used, name=f"test-{run_id}")
     except ExecutionError as error:
         logger.info("sandbox test %s of user %s: %s", run_id, user.pk, error.exit_reason)
-        resources = {name: round(error.resources.get(name, 0.0), 3) for name in ("wall_ms", "cpu_ms", "peak_memory_mb")}
-        failed = {
-            "exit_reason": error.exit_reason,
-            "error": error.message,
-            "traceback": error.traceback,
-            "log": error.log,
-        }
-        return {**answer, **failed, "resources": resources}
+        resources = {name: round(error.resources.get(name, 0.0), 3) for name in Resources.model_fields}
+        return answer(
+            exit_reason=error.exit_reason, error=error.message, traceback=error.traceback, log=error.log, resources=resources
+        )  # fmt: skip
     logger.info("sandbox test %s of user %s: completed", run_id, user.pk)
+    look, wait = None, 0.0
     if closely:
         wait, left = closer_look_s(result.resources), started + used.timeout_s - time.monotonic()
-        answer["wait_s"] = wait
         if wait <= min(CLOSELY_S, left):
             # Code that is slow only now has a backtest of its own for it, like any that takes long.
             with contextlib.suppress(ExecutionError), no_later_than(started + used.timeout_s):
-                answer |= closer_look(code, prices, engine, result, tick=lambda _: asker().check()) | {"wait_s": 0.0}
-    return {
-        **answer,
-        "success": True,
-        "metrics": result.metrics,
-        "summary": result.summary,
-        "trades": _rows(result),
-        "trades_count": len(result.trades),
-        "warnings": [*result.warnings, *answer["warnings"]],
-        "log": result.extra["log"],
-        "resources": result.resources,
-    }
+                look = closer_look(code, prices, engine, result, tick=lambda _: asker().check())
+    return answer(
+        success=True,
+        metrics=result.metrics,
+        summary=result.summary,
+        trades=_rows(result),
+        trades_count=len(result.trades),
+        warnings=[*result.warnings, *(look.warnings if look else ())],
+        log=result.extra["log"],
+        resources=result.resources,
+        lookahead=look.lookahead if look else None,
+        ranges=look.ranges if look else None,
+        wait_s=0.0 if look else wait,
+    )
 
 
 def check_lookahead(
@@ -148,7 +155,7 @@ def check_lookahead(
     timeframe: str = "1d",
     timezone: str = "",
     **execution: float | None,
-) -> dict[str, Any]:
+) -> Lookahead:
     """Run code on futures that differ and tell what it did differently before they do.
 
     Raises:
@@ -164,8 +171,8 @@ def check_lookahead(
     )
     engine = EngineSettings.model_validate({k: v for k, v in execution.items() if v is not None})
     found = _lookahead(code, prices, engine)
-    if not found["checked"]:
-        raise DataError(found["note"])
+    if not found.checked:
+        raise DataError(found.note)
     return found
 
 
@@ -177,15 +184,12 @@ def closer_look(
     *,
     tick: Callable[[float], None] = lambda _: None,
     **options: Any,
-) -> dict[str, Any]:
+) -> CloserLook:
     """Run code that ran once again, some forty times: on other futures, to see whether it looks ahead, and at other costs and
     on the better path through the bars, for its figures as ranges.
 
     Args:
         options: `seconds` of ranges_of_code.
-
-    Returns:
-        `lookahead`, `ranges` and `warnings`, which say why there are no ranges.
     """
     with get_sandbox().forks() as runner:
         seen = _lookahead(code, prices, engine, cuts=TEST_CUTS, sandbox=runner, tick=tick)
@@ -193,7 +197,7 @@ def closer_look(
             code, prices.frame, engine, result.metrics, first=prices.first, took=once_s(result.resources),
             sandbox=runner, tick=tick, **options,
         )  # fmt: skip
-    return {"lookahead": seen, "ranges": found, "warnings": told}
+    return CloserLook(lookahead=seen, ranges=Ranges.model_validate(found) if found else None, warnings=told)
 
 
 def closer_look_s(resources: Mapping[str, float]) -> float:
@@ -215,7 +219,7 @@ def _lookahead(
     cuts: int | None = None,
     sandbox: Runner | None = None,
     tick: Callable[[float], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> Lookahead:
     from Backtest.verification import lookahead
 
     try:
@@ -223,12 +227,10 @@ def _lookahead(
             code, prices, engine, sandbox=sandbox or get_sandbox(), limits=get_limits(), cuts=cuts or lookahead.CUTS, tick=tick
         )  # fmt: skip
     except DataError as error:
-        return {"checked": False, "clean": None, "runs": 0, "findings": [], "note": error.message}
+        return Lookahead(checked=False, clean=None, runs=0, findings=[], note=error.message)
     note = f"The code failed on {report.failed} of {report.runs - 2} other futures" if report.failed else ""
-    return {
-        "checked": True, "clean": report.clean, "runs": report.runs, "note": note,
-        "findings": [{**asdict(f), "text": str(f)} for f in report.findings],
-    }  # fmt: skip
+    findings = [FutureFinding(**asdict(f), text=str(f)) for f in report.findings]
+    return Lookahead(checked=True, clean=report.clean, runs=report.runs, note=note, findings=findings)
 
 
 def _rows(result: BacktestResult) -> list[dict[str, Any]]:
@@ -343,9 +345,9 @@ def deploy(
         user=user, code=code, symbol=chosen, start_date=start_date, end_date=end_date, timeframe=canonical.timeframe,
         closely=False, **canonical.execution.model_dump(),
     )  # fmt: skip
-    if not test["success"]:
-        raise StrategyError(f"The sandbox test failed ({test['exit_reason']}): {test['error']}")
-    if failures := required.failures(test["summary"]):
+    if not test.success:
+        raise StrategyError(f"The sandbox test failed ({test.exit_reason}): {test.error}")
+    if failures := required.failures(test.summary):
         raise StrategyError(f"The figures do not pass: {failures[0].message}", details=failures)
     lifecycle.reach(strategy=strategy, to=Strategy.Status.TESTED, user=user, reason=f"sandbox test on {chosen}")
     return _commit(
@@ -354,7 +356,7 @@ def deploy(
         message,
         code,
         canonical,
-        {"run_id": test["run_id"], "symbol": chosen, **test["summary"]},
+        {"run_id": test.run_id, "symbol": chosen, **test.summary},
     )
 
 

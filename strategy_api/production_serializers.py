@@ -13,7 +13,8 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.market import Timeframe
 from data_api.serializers import SYMBOL, TIMEZONE
 from strategy_api.models import Deployment, StateChange, Strategy
-from strategy_api.serializers import CanonicalField, FindingSerializer, TextField
+from strategy_api.outcomes import Ranges
+from strategy_api.serializers import CanonicalField, TextField
 
 CODE: dict[str, Any] = {"max_length": 200_000, "trim_whitespace": False, "help_text": "Python with one Strategy class"}
 
@@ -36,31 +37,8 @@ class SchemaCheckRequest(RequestSerializer):
         return super().run_validation({"canonical_json": data} if bare else data)
 
 
-class SchemaCheckSerializer(serializers.Serializer[Any]):
-    valid = serializers.BooleanField()
-    errors = FindingSerializer(many=True)  # type: ignore[assignment]
-    warnings = FindingSerializer(many=True)
-    normalized = serializers.DictField(allow_null=True)
-    hash = serializers.CharField(allow_null=True, help_text="sha256 of the normal form")
-    description = serializers.CharField(allow_blank=True)
-
-
 class CodeCheckRequest(RequestSerializer):
     code = TextField(**CODE, allow_blank=True)
-
-
-class CodeIssueSerializer(serializers.Serializer[Any]):
-    line = serializers.IntegerField(help_text="From 1")
-    column = serializers.IntegerField(help_text="From 0")
-    pattern = serializers.CharField()
-    severity = serializers.ChoiceField(choices=["error", "warning"])
-    message = serializers.CharField()
-    suggestion = serializers.CharField()
-
-
-class CodeCheckSerializer(serializers.Serializer[Any]):
-    safe = serializers.BooleanField()
-    issues = CodeIssueSerializer(many=True)
 
 
 class LimitsSerializer(RequestSerializer):
@@ -90,88 +68,13 @@ class SandboxTestRequest(CodeOptionsSerializer):
     limits = LimitsSerializer(required=False, help_text="At most what the server allows")
 
 
-class ResourcesSerializer(serializers.Serializer[Any]):
-    wall_ms = serializers.FloatField()
-    cpu_ms = serializers.FloatField()
-    peak_memory_mb = serializers.FloatField()
-
-
-class FutureFindingSerializer(serializers.Serializer[Any]):
-    """The first thing that changed with the future. `cut` is the last bar both futures share."""
-
-    what = serializers.ChoiceField(choices=["order", "level", "indicator", "result"])
-    bar = serializers.IntegerField()
-    time = serializers.CharField()
-    cut = serializers.IntegerField()
-    future = serializers.CharField()
-    name = serializers.CharField()
-    before = serializers.CharField(allow_blank=True)
-    after = serializers.CharField(allow_blank=True)
-    text = serializers.CharField()
-
-
-class LookaheadSerializer(serializers.Serializer[Any]):
-    checked = serializers.BooleanField()
-    clean = serializers.BooleanField(allow_null=True)
-    runs = serializers.IntegerField()
-    note = serializers.CharField(allow_blank=True)
-    findings = FutureFindingSerializer(many=True)
-
-
 class LookaheadRequest(CodeOptionsSerializer):
     code = TextField(**CODE)
 
 
-@extend_schema_field(
-    {
-        "type": "object",
-        "properties": {
-            **{
-                name: {
-                    "type": "object",
-                    "properties": {
-                        n: {"type": "number", "nullable": True} for n in ("low", "high", "worse_path", "better_path")
-                    },
-                }
-                for name in ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown")
-            },
-            "break_even_commission": {"type": "number", "nullable": True},
-            "costs": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}},
-        },
-    }
-)
+@extend_schema_field(Ranges)  # type: ignore[arg-type]
 class RangesField(serializers.JSONField):
     """Figures as ranges, as Backtest.search.ranges makes them."""
-
-
-class SandboxTestSerializer(serializers.Serializer[Any]):
-    run_id = serializers.CharField(help_text="Names the test in its container, in logs and in the commit it leads to")
-    success = serializers.BooleanField()
-    exit_reason = serializers.ChoiceField(
-        choices=["completed", "error", "timeout", "memory", "output", "killed", "violation"]
-    )
-    error = serializers.CharField(allow_blank=True)
-    traceback = serializers.CharField(allow_blank=True)
-    metrics = serializers.DictField()
-    summary = serializers.DictField()
-    trades = serializers.ListField(child=serializers.DictField(), help_text="The first 1000")
-    trades_count = serializers.IntegerField()
-    warnings = serializers.ListField(child=serializers.CharField())
-    log = serializers.CharField(allow_blank=True, help_text="What the strategy printed")
-    resources = ResourcesSerializer()
-    backend = serializers.CharField()
-    isolated = serializers.BooleanField()
-    lookahead = LookaheadSerializer(allow_null=True, help_text="Whether it knows the future; null where it did not run")
-    ranges = RangesField(
-        allow_null=True,
-        help_text="Figures from the worst to the best of what a bar may have been inside and of what trading may cost; null "
-        "where it did not run, and where a warning says why",
-    )
-    code_issues = CodeIssueSerializer(many=True)
-    follow_up = serializers.IntegerField(
-        allow_null=True,
-        help_text="The backtest that was queued for `lookahead` and `ranges`, where they would have kept the answer waiting",
-    )
 
 
 class GatesSerializer(RequestSerializer):

@@ -226,22 +226,6 @@ class RecommendationsRequest(RequestSerializer):
     session_id = TextField(**SESSION)
 
 
-class EffectSerializer(serializers.Serializer[Any]):
-    symbol = serializers.CharField()
-    before = serializers.DictField()
-    after = serializers.DictField()
-
-
-class MeasuredSerializer(RecommendationSerializer):
-    effect = EffectSerializer(allow_null=True, help_text="What it does in a backtest; null where it was not measured")
-
-
-class RecommendationsSerializer(serializers.Serializer[Any]):
-    answered_by = serializers.ChoiceField(choices=["rules", "model"])
-    note = serializers.CharField(allow_blank=True, help_text="Why no model answered, where one was asked for")
-    recommendations = MeasuredSerializer(many=True)
-
-
 USED: dict[str, Any] = {
     "choices": ["request", "stored"],
     "help_text": "Which canonical it is of: that of the request, or the stored one",
@@ -270,30 +254,6 @@ class ValidationSerializer(serializers.ModelSerializer[StrategyValidation]):
             "used",
         ]
         read_only_fields: ClassVar = fields
-
-
-class RoundSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    stage = serializers.ChoiceField(
-        choices=["", "code_check", "smoke_test", "look_ahead", "equality"], help_text="Where it ended"
-    )
-    problem = serializers.CharField(allow_blank=True)
-
-
-class CodeSerializer(serializers.Serializer[Any]):
-    strategy_code = serializers.CharField()
-    file_path = serializers.CharField()
-    success = serializers.BooleanField()
-    used = serializers.ChoiceField(**USED)
-    generator = serializers.ChoiceField(choices=["template", "model"])
-    equal = serializers.BooleanField(
-        allow_null=True, help_text="It trades exactly as the canonical; null: not asked for"
-    )
-    problem = serializers.CharField(allow_blank=True, help_text="Why it did not pass")
-    difference = serializers.DictField(
-        allow_null=True, help_text="The first trade that differs, and what the rules saw"
-    )
-    rounds = RoundSerializer(many=True, help_text="Every try of a model")
 
 
 class SessionSummarySerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jsonpatch
 from django.conf import settings
@@ -46,6 +46,7 @@ from Strategy.web.text import Address, fetch_text, is_public
 from strategy_api import lifecycle, trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion, Trial
+from strategy_api.outcomes import Code, Effect, Measured, Recommendations
 from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
@@ -427,10 +428,8 @@ def strategy_validate(
 
 def strategy_recommendations(
     *, strategy: Strategy, measure: bool = False, ask_model: bool = False, session_id: str = ""
-) -> dict[str, Any]:
+) -> Recommendations:
     """Return what would make a strategy better: by rules, and by a model if asked; each with its effect in a backtest if asked.
-
-    `answered_by` and `note` say whether a model was there to be asked.
 
     Raises:
         DataError, ExecutionError: the effect was to be measured, and the strategy as it is cannot be tested.
@@ -438,16 +437,14 @@ def strategy_recommendations(
     from Backtest.backtesting_adapter import run_backtest_from_canonical
 
     canonical = canonical_of(strategy)
-    found = list(recommend(canonical))
-    answered_by, note = "rules", ""
+    answer = Recommendations(recommendations=[Measured(**r.as_dict()) for r in recommend(canonical)])
     if ask_model:
         try:
-            found += _analyzer(strategy.user, session_id).improvements(canonical)
-            answered_by = "model"
+            more = _analyzer(strategy.user, session_id).improvements(canonical)
+            answer.recommendations += [Measured(**r.as_dict()) for r in more]
+            answer.answered_by = "model"
         except (ModelUnavailable, BudgetExceeded) as error:
-            note = f"The rules answered. {error.message}"
-    told = [{**r.as_dict(), "effect": None} for r in found]
-    answer = {"answered_by": answered_by, "note": note, "recommendations": told}
+            answer.note = f"The rules answered. {error.message}"
     if not measure:
         return answer
     prices = _example(canonical, strategy.user)
@@ -461,12 +458,12 @@ def strategy_recommendations(
         return {name: done.summary[name] for name in MEASURED}
 
     before = figures(canonical)
-    for item in told:
-        if not item["patch"]:
+    for item in answer.recommendations:
+        if not item.patch:
             continue
-        changed = load_canonical(jsonpatch.apply_patch(canonical.model_dump(mode="json"), item["patch"])).strategy
+        changed = load_canonical(jsonpatch.apply_patch(canonical.model_dump(mode="json"), item.patch)).strategy
         if changed is not None:
-            item["effect"] = {"symbol": prices.symbol, "before": before, "after": figures(changed)}
+            item.effect = Effect(symbol=prices.symbol, before=before, after=figures(changed))
     return answer
 
 
@@ -477,7 +474,7 @@ def strategy_generate_code(
     writer: str = "",
     canonical_json: Mapping[str, Any] | None = None,
     session_id: str = "",
-) -> dict[str, Any]:
+) -> Code:
     """Generate backtesting.py code, write it to CODES_DIR and store it; `used` says of which canonical it is.
 
     Code of a `canonical_json` that is not the strategy's own is written and returned, and not stored with the strategy.
@@ -522,7 +519,7 @@ def strategy_generate_code(
         if instructions.strip()
         else generator.generate_from_canonical(canonical)
     )
-    found = {
+    found: dict[str, Any] = {
         "rounds": [r.as_dict() for r in written.rounds], "equal": written.equal, "problem": written.problem,
         "difference": None if written.difference is None else asdict(written.difference),
     }  # fmt: skip
@@ -532,14 +529,7 @@ def strategy_generate_code(
         user=strategy.user, kind=Interaction.GENERATE, strategy=strategy, session_id=session_id, message=instructions,
         response={"generator": "model", "success": False, **found},
     )  # fmt: skip
-    return {
-        "strategy_code": written.code,
-        "file_path": "",
-        "success": False,
-        "generator": "model",
-        "used": _used(strategy),
-        **found,
-    }
+    return Code(strategy_code=written.code, success=False, generator="model", used=_used(strategy), **found)
 
 
 def _example(canonical: CanonicalStrategy, user: User) -> PriceData:
@@ -557,11 +547,11 @@ def _example(canonical: CanonicalStrategy, user: User) -> PriceData:
 def _kept(
     strategy: Strategy,
     generated: GeneratedCode,
-    generator: str,
+    generator: Literal["template", "model"],
     session_id: str,
     found: dict[str, Any],
     message: str = "",
-) -> dict[str, Any]:
+) -> Code:
     """Write code to its file, store it, and return it with what was found out about it."""
     path = _write_code(strategy, generated, keep=_used(strategy) == "stored")
     with transaction.atomic():
@@ -570,18 +560,10 @@ def _kept(
             user=strategy.user, kind=Interaction.GENERATE, strategy=strategy, session_id=session_id, message=message,
             response={"file_path": path, "class_name": generated.class_name, "generator": generator, **found},
         )  # fmt: skip
-    told = {"rounds": [], "equal": True, "problem": "", "difference": None} if generator == "template" else found
-    return {
-        "strategy_code": generated.code,
-        "file_path": path,
-        "success": True,
-        "generator": generator,
-        "used": _used(strategy),
-        **told,
-    }
+    return Code(strategy_code=generated.code, file_path=path, generator=generator, used=_used(strategy), **found)
 
 
-def _used(strategy: Strategy) -> str:
+def _used(strategy: Strategy) -> Literal["request", "stored"]:
     return "request" if getattr(strategy, "of_request", False) else "stored"
 
 

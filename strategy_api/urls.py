@@ -1,44 +1,47 @@
 from django.urls import path
 
-from strategy_api import production_views, views
+from auth_api.routes import view
+from strategy_api import actions
+
+STRATEGY = "strategies/<int:strategy_id>/"
+PRODUCTION = f"production/{STRATEGY}"
 
 urlpatterns = [
-    path("strategies/", views.StrategyListView.as_view(), name="strategies"),
-    path("strategies/schema/", views.SchemaView.as_view(), name="strategy-schema"),
-    path("strategies/templates/", views.TemplatesView.as_view(), name="strategy-templates"),
-    path("strategies/from-url/", views.FromUrlView.as_view(), name="strategies-from-url"),
-    path("strategies/<int:strategy_id>/", views.StrategyView.as_view(), name="strategy"),
-    path("strategies/<int:strategy_id>/versions/", views.VersionsView.as_view(), name="strategy-versions"),
+    path("strategies/", view(get=actions.strategies, post=actions.strategy_create), name="strategies"),
+    path("strategies/schema/", view(get=actions.canonical_schema), name="strategy-schema"),
+    path("strategies/templates/", view(get=actions.strategy_templates), name="strategy-templates"),
+    path("strategies/from-url/", view(post=actions.strategies_from_url), name="strategies-from-url"),
     path(
-        "strategies/<int:strategy_id>/recommendations/",
-        views.RecommendationsView.as_view(),
-        name="strategy-recommendations",
+        STRATEGY,
+        view(
+            get=actions.strategy,
+            put=actions.strategy_update,
+            patch=actions.strategy_update,
+            delete=actions.strategy_delete,
+        ),
+        name="strategy",
     ),
-    path("strategies/<int:strategy_id>/choose/", views.ChooseView.as_view(), name="strategy-choose"),
-    path("strategies/<int:strategy_id>/validate/", views.ValidateView.as_view(), name="strategy-validate"),
+    path(f"{STRATEGY}versions/", view(get=actions.strategy_versions), name="strategy-versions"),
+    path(f"{STRATEGY}recommendations/", view(post=actions.strategy_recommendations), name="strategy-recommendations"),
+    path(f"{STRATEGY}choose/", view(post=actions.reading_choose), name="strategy-choose"),
+    path(f"{STRATEGY}validate/", view(post=actions.strategy_validate), name="strategy-validate"),
+    path(f"{STRATEGY}generate-code/", view(post=actions.code_generate), name="strategy-generate-code"),
     path(
-        "strategies/<int:strategy_id>/generate-code/", views.GenerateCodeView.as_view(), name="strategy-generate-code"
-    ),
-    path(
-        "strategies/<int:strategy_id>/generate-code-from-canonical/",
-        views.GenerateCodeFromCanonicalView.as_view(),
+        f"{STRATEGY}generate-code-from-canonical/",
+        view(post=actions.code_generate_from_canonical),
         name="strategy-generate-code-from-canonical",
     ),
-    path("conversations/", views.ConversationListView.as_view(), name="conversations"),
-    path("conversations/<str:session_id>/", views.ConversationView.as_view(), name="conversation"),
+    path("conversations/", view(get=actions.conversations), name="conversations"),
     path(
-        "production/strategies/validate-schema/", production_views.ValidateSchemaView.as_view(), name="validate-schema"
+        "conversations/<str:session_id>/",
+        view(get=actions.conversation_entries, delete=actions.conversation_delete),
+        name="conversation",
     ),
-    path("production/strategies/validate-code/", production_views.ValidateCodeView.as_view(), name="validate-code"),
-    path(
-        "production/strategies/check-lookahead/", production_views.CheckLookaheadView.as_view(), name="check-lookahead"
-    ),
-    path("production/strategies/<int:strategy_id>/deploy/", production_views.DeployView.as_view(), name="deploy"),
-    path(
-        "production/strategies/<int:strategy_id>/deployments/",
-        production_views.DeploymentsView.as_view(),
-        name="deployments",
-    ),
-    path("production/strategies/<int:strategy_id>/rollback/", production_views.RollbackView.as_view(), name="rollback"),
-    path("production/strategies/<int:strategy_id>/retire/", production_views.RetireView.as_view(), name="retire"),
+    path("production/strategies/validate-schema/", view(post=actions.schema_check), name="validate-schema"),
+    path("production/strategies/validate-code/", view(post=actions.code_check), name="validate-code"),
+    path("production/strategies/check-lookahead/", view(post=actions.check_lookahead), name="check-lookahead"),
+    path(f"{PRODUCTION}deploy/", view(post=actions.deploy), name="deploy"),
+    path(f"{PRODUCTION}deployments/", view(get=actions.deployments), name="deployments"),
+    path(f"{PRODUCTION}rollback/", view(post=actions.rollback), name="rollback"),
+    path(f"{PRODUCTION}retire/", view(post=actions.strategy_retire), name="retire"),
 ]

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from trading import views
+from auth_api.routes import view
+from trading import actions
 
 urlpatterns = [
-    path("positions/", views.PositionsView.as_view(), name="positions"),
-    path("trades/", views.TradesView.as_view(), name="trading-trades"),
+    path("positions/", view(get=actions.positions), name="positions"),
+    path("trades/", view(get=actions.trades), name="trading-trades"),
 ]

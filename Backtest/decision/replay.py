@@ -6,6 +6,7 @@ here must be the order the next bar shows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,28 @@ class Replay:
         held = int(self.holdings.side[bar])
         position = Position("long" if held > 0 else "short", int(self.position.bars_held[bar])) if held else None
         return decide(self.strategy, truths, position, self.account(bar), self.prepared.bar(bar))
+
+    def may_differ(self, other: Replay) -> Iterable[int]:
+        """Return the bars, in order, at which another strategy may decide otherwise with the same trades behind it.
+
+        Where both judge the bar, and what they wait for after an entry and an exit is the same, only truths tell them apart: whether to
+        leave the position, and whether to enter one of a side that is not held.
+        """
+        ours, theirs = self.strategy, other.strategy
+        waits = [(one.sides, one.risk.max_bars, one.risk.cooldown_bars) for one in (ours, theirs)]
+        if waits[0] != waits[1]:
+            return range(len(self.frame))
+        apart = np.zeros(len(self.frame), dtype=bool)
+        for side in SIDES:
+            held = self.holdings.side == (1 if side == "long" else -1)
+            leaves = self.rule_holds("exit", side) != other.rule_holds("exit", side)
+            enters = self._enters(side) != other._enters(side)
+            apart |= (held & leaves) | (~held & enters)
+        apart[min(self.start, other.start) : max(self.start, other.start)] = True
+        return np.flatnonzero(apart).tolist()
+
+    def _enters(self, side: Side) -> Mask:
+        return self.rule_holds("entry", side) & ~self.rule_holds("exit", side)
 
     def account(self, bar: int) -> Account:
         return Account(np.nan, bar - int(self.holdings.flat_since[bar]))

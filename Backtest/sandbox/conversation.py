@@ -88,6 +88,7 @@ class Inbox:
             if error.exit_reason == "cancelled":
                 raise
             self._interpreter.end()
+            asker().check()  # where its time was over, the sandbox is not at fault
             why = self._interpreter.complaint().strip()[-500:] or error.message
             raise SandboxUnavailable(f"The sandbox did not start: {why}") from None
 

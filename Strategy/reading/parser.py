@@ -21,10 +21,10 @@ from Strategy.reading.conditions.chart_frames import note_mixed_frames
 from Strategy.reading.rules.statements import Statements
 from Strategy.reading.settings.cost_grammar import settle_spread
 from Strategy.reading.settings.size_grammar import settle_lots
-from Strategy.reading.text.cursor import Cursor, tangled
+from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Assumption, Draft
 from Strategy.reading.text.leftovers import leftover, mentions
-from Strategy.reading.text.lexer import MAX_LENGTH, Token, tokenize
+from Strategy.reading.text.lexer import MAX_LENGTH, Token, tangled, tokenize
 from Strategy.reading.text.outside import outside
 from Strategy.reading.text.own_symbols import as_tickers
 from Strategy.reading.text.strategy_timeframe import strategy_timeframe

@@ -108,7 +108,7 @@ def first_difference(
     if len(frame) > MAX_BARS:
         return None
     ours, theirs = Explainer(strategy, frame, trades, first), Explainer(other, frame, trades, first)
-    for bar in range(len(frame)):
+    for bar in ours.may_differ(theirs):
         here, there = ours.decision(bar), theirs.decision(bar)
         if here != there:
             return _shown(frame.index[bar]), _words(*here), _words(*there)

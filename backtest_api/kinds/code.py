@@ -42,8 +42,8 @@ class CodeKind(SingleKind):
         if run.closely:
             tell(run, "Running it on other futures, paths and costs")
             found = production.closer_look(run.code, result.prices, _settings(run), result, tick=keep, seconds=LOOK_S)
-            run.warnings = [*run.warnings, *found.pop("warnings")]
-            return found
+            run.warnings = [*run.warnings, *found.warnings]
+            return found.model_dump(mode="json", exclude={"warnings"})
         if production.closer_look_s(result.resources) > production.CLOSELY_S:
             return {}
         found_ranges, told = ranges_of(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from datetime import date
 
-from Backtest.errors import AlgoAgentError, StrategyError
+from Backtest.errors import StrategyError
 from Backtest.machine import elsewhere
-from backtest_api import searches
-from backtest_api import services as backtests
+from backtest_api import actions
 from backtest_api.kinds import kind_of
 from backtest_api.models import BacktestRun
 from backtest_api.serializers import artifacts_of
-from backtest_api.tasks import ring
 from chat_api.talk import Reply, Talk
 from Strategy.talk import Wanted
 from strategy_api.selectors import canonical_of
@@ -23,41 +20,30 @@ POLL_S = 0.2
 
 
 def queue(talk: Talk, symbol: str | None, since: date | None, until: date | None) -> BacktestRun:
-    strategy = talk.current
-    run = backtests.run_from_strategy(
+    run: BacktestRun = actions.backtest_create(
         user=talk.user,
-        strategy_id=strategy.pk,
+        strategy_id=talk.current.pk,
         symbol=symbol,
         start_date=since,
         end_date=until,
         here=talk.here,
         timezone=talk.state.get("timezone"),
     )
-    if talk.here:
-        with contextlib.suppress(AlgoAgentError):  # what failed is in its row, and told from there
-            backtests.run_execute(run=run)
-    else:
-        ring()
     talk.remember_run(run)
     return run
 
 
 def optimise(talk: Talk, want: Wanted) -> Reply:
-    strategy = talk.current
-    run = searches.search_from_request(
+    run = actions.search_create(
         user=talk.user,
-        strategy_id=strategy.pk,
+        strategy_id=talk.current.pk,
         instructions=talk.message,
         here=talk.here,
         timezone=talk.state.get("timezone"),
     )
     talk.remember_run(run)
     yield talk.act("queued", run_id=run.pk, symbol=run.symbol)
-    if talk.here:
-        with contextlib.suppress(AlgoAgentError):  # what failed is in its row, and told from there
-            backtests.run_execute(run=run)
-    else:
-        ring()
+    if not talk.here:
         yield f"Search {run.pk} on {run.symbol} is queued.\n"
     yield from reports(talk, [run])
 
@@ -148,6 +134,6 @@ def explain(talk: Talk, want: Wanted) -> Reply:
     done = [r for r in talk.runs if r.status == BacktestRun.Status.COMPLETED]
     if not done:
         raise StrategyError("There is no completed backtest to explain: say \"test it\" first")  # fmt: skip
-    found = backtests.run_explain(run=done[-1], at=backtests.parse_time(want.at))
+    found = actions.explain(user=talk.user, run=done[-1], at=want.at)
     yield talk.act("explained", run_id=done[-1].pk, at=want.at)
     yield str(found["answer"])

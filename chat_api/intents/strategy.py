@@ -12,14 +12,15 @@ from chat_api.talk import Reply, Talk
 from data_api.selectors import uploaded_symbols
 from Strategy.changes import Edit, edit_by_model, edit_by_rules
 from Strategy.talk import Wanted, wanted
-from strategy_api import production
-from strategy_api import services as strategies
+from strategy_api import actions
 from strategy_api.models import Strategy
 from strategy_api.selectors import canonical_of
 
 
 def create(talk: Talk, want: Wanted) -> Reply:
-    made = strategies.strategy_create(user=talk.user, user_description=talk.message, session_id=talk.session_id)
+    made = actions.strategy_create(
+        user=talk.user, drafts=False, user_description=talk.message, session_id=talk.session_id
+    )
     talk.state |= {"strategy_id": made.pk, "run_ids": []}
     talk.answered_by = str(made.canonical_json["provenance"]["parser"])
     canonical = canonical_of(made)
@@ -65,8 +66,11 @@ def change(talk: Talk, want: Wanted) -> Reply:
 
 
 def changed(talk: Talk, strategy: Strategy, edit: Edit) -> Reply:
-    made = strategies.strategy_update(
-        strategy=strategy, canonical_json=edit.strategy.model_dump(mode="json"), session_id=talk.session_id
+    made = actions.strategy_update(
+        user=talk.user,
+        strategy=strategy,
+        canonical_json=edit.strategy.model_dump(mode="json"),
+        session_id=talk.session_id,
     )
     yield talk.act("changed", strategy_id=made.pk, version=made.version, patch=edit.patch)
     lines = [_change_line(c) for c in edit.changes]
@@ -80,8 +84,9 @@ def _change_line(change: dict[str, str]) -> str:
 
 
 def choose(talk: Talk, want: Wanted) -> Reply:
-    strategy = talk.current
-    made = strategies.reading_choose(strategy=strategy, reading=want.reading, session_id=talk.session_id)
+    made = actions.reading_choose(
+        user=talk.user, strategy=talk.current, reading=want.reading, session_id=talk.session_id
+    )
     yield talk.act("chosen", strategy_id=made.pk, reading=want.reading)
     whose = {"rules": "the rules'", "model": "the model's"}[want.reading]
     yield f"It is {whose} reading now:\n{canonical_of(made).describe()}"
@@ -103,6 +108,6 @@ def confirm(talk: Talk, want: Wanted) -> Reply:
     if talk.confirmed != [strategy.pk, strategy.version]:
         yield from deploy(talk, want)
         return
-    made = production.deploy(user=talk.user, strategy=strategy, message="deployed in a conversation")
+    made = actions.deploy(user=talk.user, strategy=strategy, message="deployed in a conversation")
     yield talk.act("deployed", strategy_id=strategy.pk, deployment_id=made.pk, tag=made.tag, commit=made.commit)
     yield f"Deployed as {made.tag}, commit {made.commit[:12]}."

@@ -17,7 +17,7 @@ from data_api.selectors import uploaded_symbols
 from Strategy.changes import edit_by_rules
 from Strategy.models import ModelTool
 from Strategy.talk import Wanted, said_by
-from strategy_api import selectors
+from strategy_api import actions
 from strategy_api.selectors import canonical_of
 
 
@@ -101,7 +101,7 @@ def tools(talk: Talk) -> tuple[ModelTool, ...]:
         return nameless(run) if run.status == BacktestRun.Status.COMPLETED else "".join(told)
 
     def listed(_: _Nothing) -> str:
-        mine = selectors.strategies_of(user=talk.user)[:20]
+        mine = actions.strategies(user=talk.user)[:20]
         return "\n".join(f"{s.pk}: version {s.version}, {s.status}" for s in mine) or "none"
 
     def explained(given: _Day) -> str:

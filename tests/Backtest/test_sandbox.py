@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
+from Backtest.machine import no_later_than
 from Backtest.machine.owners import is_gone, own_name
 from Backtest.sandbox import EngineSettings, Limits, ProcessSandbox, SandboxJob, choose_sandbox
 from Backtest.sandbox.process import FolderInterpreter
@@ -252,6 +253,15 @@ def test_an_interpreter_that_was_killed_while_it_waited_is_replaced() -> None:
         time.sleep(0.01)
     os.kill(box._waiting._interpreters[0]._pid, signal.SIGKILL)  # type: ignore[attr-defined]
     time.sleep(0.3)
+    assert box.run(job("if not self.position: self.buy()")).metrics["# Trades"] == 1
+    box.close()
+
+
+def test_a_sandbox_is_not_at_fault_where_the_time_of_who_asks_is_over_before_it_has_started() -> None:
+    box = ProcessSandbox(ready=0)
+    with pytest.raises(ExecutionError, match="time given for all runs together is over") as caught, no_later_than(0):
+        box.run(job())
+    assert caught.value.exit_reason == "timeout"
     assert box.run(job("if not self.position: self.buy()")).metrics["# Trades"] == 1
     box.close()
 

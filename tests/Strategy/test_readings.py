@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from Backtest.decision import Explainer
 from Strategy.reading.two_ways import first_differences
 from Strategy.text_parser import parse_strategy
 
@@ -56,3 +57,24 @@ def test_which_bars_a_high_counts(run: Any) -> None:
 )
 def test_signs_and_crossings_have_one_reading(sentence: str) -> None:
     assert parse_strategy(sentence).readings == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Buy when RSI(14) is below 30, sell when RSI(14) is above 60, stop 5%",
+        "Buy when RSI(14) crosses below 30 and the close is above SMA(200), sell when RSI(14) is above 70, stop 5%",
+        "Buy when RSI(14) crosses below 30, sell when RSI(14) is above 70, stop 5%, wait 20 days after an exit",
+        "Buy when RSI(14) crosses below 30, sell when RSI(14) is above 70 or after 3 days, stop 5%",
+        "Buy when RSI(14) crosses below 30, sell when RSI(14) is above 70. Short when RSI(14) > 80, cover when RSI(14) < 50. Stop 5%",
+    ],
+    ids=["rule", "warm-up", "pause", "longest holding", "sides"],
+)
+def test_bars_that_are_left_out_decide_the_same(run: Any, other: str) -> None:
+    made = run("Buy when RSI(14) crosses below 30, sell when RSI(14) is above 70, stop 5%")
+    frame = made.prices.frame
+    ours, theirs = (Explainer(one, frame, made.trades) for one in (made.strategy, parse_strategy(other).require()))
+    apart = {bar for bar in range(len(frame)) if ours.decision(bar) != theirs.decision(bar)}
+    assert apart
+    assert apart <= set(ours.may_differ(theirs))
+    assert list(ours.may_differ(ours)) == []

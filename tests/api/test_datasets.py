@@ -300,3 +300,26 @@ def test_an_upload_lies_below_var_while_it_arrives_and_goes_when_its_process_was
         os.utime(left, (0, 0))
         uploads.forget_left()
         assert list(folder.iterdir()) == [Path(arriving.temporary_file_path())]
+
+
+def test_the_symbols_that_are_here_are_listed_with_their_finest_bars(api: APIClient, settings: Any) -> None:
+    for name, step in (("MINE", "2020-01-02"), ("GOOG", "2020-01-02")):
+        file = SimpleUploadedFile("p.csv", f"Date,Open,High,Low,Close\n2020-01-01,1,2,1,2\n{step},2,3,2,3\n".encode())
+        api.post("/api/data/datasets/upload/", {"file": file, "symbol": name, "timeframe": "1d"}, format="multipart")
+    minutes = b"Time,Open,High,Low,Close\n" + b"".join(
+        b"2020-01-01 %02d:00:00+00:00,1,2,1,2\n" % hour for hour in range(9)
+    )
+    api.post(
+        "/api/data/datasets/upload/",
+        {"file": SimpleUploadedFile("m.csv", minutes), "symbol": "MINE"},
+        format="multipart",
+    )
+    found = api.get("/api/data/symbols/").data["symbols"]
+    assert found[:3] == [
+        {"symbol": "GOOG", "timeframe": "1d", "source": "uploaded"},
+        {"symbol": "MINE", "timeframe": "1h", "source": "uploaded"},
+        {"symbol": "AAPL", "timeframe": "1d", "source": "bundled"},
+    ]
+    assert {one["symbol"] for one in found} == {"MINE", "GOOG", "AAPL", "IBM", "MSFT", "FB", "EURUSD", "BTCUSD"}
+    settings.DATA_PROVIDERS = ["yahoo"]
+    assert [one["symbol"] for one in api.get("/api/data/symbols/").data["symbols"]] == ["GOOG", "MINE"]

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from Backtest.errors import StrategyError
 from Backtest.machine import breathe
-from Strategy.reading.text.lexer import Kind, Token
+from Strategy.reading.text.lexer import Kind, Token, tangled
 from Strategy.words import Table, fillers, merged, small, spans
 
 Found = TypeVar("Found")
@@ -42,15 +41,6 @@ class Mark(NamedTuple):
     position: int
     consumed: int
     snapshot: Any
-
-
-def tangled() -> StrategyError:
-    """Return the error for a text whose reading takes too many steps, or is nested too deeply."""
-    return StrategyError(
-        "The text is too tangled to be read",
-        suggestions=["Shorten it to the rules: when to buy, when to sell, stop and size"],
-        questions=["When exactly should it buy, and when should it sell?"],
-    )
 
 
 class Cursor:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from Backtest.errors import StrategyError
 from Backtest.market import SYMBOL_FORMS
 from Strategy.words import numbers
 from Strategy.words.spelling import Corrector
@@ -18,6 +19,18 @@ from Strategy.words.spelling import Corrector
 Kind = Literal["word", "num", "sym", "clock", "tf", "ticker", "nl"]
 
 MAX_LENGTH = 10_000
+
+
+DEEPEST = 100  # brackets within brackets; what can be read has fewer than a tenth of it
+
+
+def tangled() -> StrategyError:
+    """Return the error for a text whose reading takes too many steps, or is nested too deeply."""
+    return StrategyError(
+        "The text is too tangled to be read",
+        suggestions=["Shorten it to the rules: when to buy, when to sell, stop and size"],
+        questions=["When exactly should it buy, and when should it sell?"],
+    )
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,8 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
             symbol = _SYMBOLS.get(raw, raw)
             depth += {"(": 1, ")": -1}.get(symbol, 0)
             depth = max(depth, 0)
+            if depth > DEEPEST:
+                raise tangled()
             hyphen = symbol == "-" and attached and text[end : end + 1].isalnum() and text[start - 1 : start].isalnum()
             if not hyphen:
                 yield Token("word" if symbol in ("and", "or") else "sym", symbol, start, end, attached=attached)

@@ -22,12 +22,10 @@ class Command(UserCommand):
         parser.add_argument("--json", action="store_true", help="print it as JSON")
 
     def work(self, user: User, **options: Any) -> None:
-        from backtest_api.selectors import completed_run
-        from backtest_api.services import parse_time, run_explain
+        from backtest_api import actions
         from backtest_api.terminal import print_explanation
 
-        run = completed_run(user=user, run_id=options["run"])
-        found = run_explain(run=run, at=parse_time(options["at"]))
+        found = actions.explain(user=user, run_id=options["run"], at=options["at"])
         if options["json"]:
             self.stdout.write(json.dumps(found))
         else:

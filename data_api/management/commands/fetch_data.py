@@ -35,8 +35,8 @@ class Command(UserCommand):
         from rich.console import Console
         from rich.table import Table
 
+        from data_api.actions import dataset_fetch
         from data_api.selectors import dataset_preview
-        from data_api.services import dataset_fetch
 
         indicators = [json.loads(i) if i.lstrip().startswith("{") else {"name": i} for i in options["indicator"]]
         found = dataset_fetch(

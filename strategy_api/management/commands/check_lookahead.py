@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,7 @@ class Command(UserCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def work(self, user: User, **options: Any) -> None:
-        from strategy_api.production import check_lookahead
+        from strategy_api.actions import check_lookahead
 
         try:
             code = options["file"].read_text(encoding="utf-8")
@@ -41,9 +40,9 @@ class Command(UserCommand):
             timeframe=options["timeframe"], timezone=options["timezone"],
         )  # fmt: skip
         if options["json"]:
-            self.stdout.write(json.dumps(found))
+            self.stdout.write(found.model_dump_json())
             return
-        if found["clean"]:
-            self.stdout.write(f"Nothing that was done depends on what came later, in {found['runs']} runs.")
+        if found.clean:
+            self.stdout.write(f"Nothing that was done depends on what came later, in {found.runs} runs.")
             return
-        raise StrategyError("; ".join(f["text"] for f in found["findings"]))
+        raise StrategyError("; ".join(f.text for f in found.findings))

@@ -26,8 +26,8 @@ class Command(UserCommand):
         from django.core.management.base import CommandError
 
         from Backtest.code import generate_code, write_code
+        from strategy_api.actions import code_generate_from_canonical
         from strategy_api.cli import load_strategy
-        from strategy_api.services import strategy_generate_code
 
         named = load_strategy(options["strategy"], user)
         generated = generate_code(named.canonical)
@@ -36,7 +36,7 @@ class Command(UserCommand):
             return
         try:
             if named.stored is not None:
-                where = strategy_generate_code(strategy=named.stored)["file_path"]
+                where = code_generate_from_canonical(user=user, strategy=named.stored).file_path
             else:
                 name, key = named.canonical.strategy_name, named.canonical.content_hash()[:10]
                 where = write_code(generated, name=name, folder=Path(settings.CODES_DIR), key=key)
