@@ -1,7 +1,7 @@
 """Work on bytes that a stranger sent, in a process of its own with limits: too much time or memory ends that process and nothing else.
 
-The process is forked, in some 20 ms, from one that has imported what the work needs and has read nothing. Process and caller exchange bytes
-over a pipe, and never pickled objects.
+The process is forked, in some 20 ms, from one that has imported what the work needs and has read nothing. Its answer crosses a
+pipe as bytes, and is never unpickled.
 """
 
 from __future__ import annotations
