@@ -1,12 +1,13 @@
-"""Does a strategy know the future? It is run again with another one, and what it did before has to stay.
+"""Does code know the future? It is run again on prices with another future, and what it decided before has to stay the same.
 
-Runs differ from the first in the bars after a cut only: prices mirrored, prices drawn anew, or no bars at all. Half of the
-cuts are made right behind bars at which orders were placed, so that a strategy that peeks at a single bar is seen as well, and half of
-these where the trades that gained most were entered and left: who peeks seldom does it where it pays. The others are behind any bar. Of half of the futures the first open is what it was, so that a strategy is seen as well that gives a trade,
-as it is filled at the open, levels that suit the rest of the bar. Which ones is drawn anew for each check, and they are as long as
-the prices are (those without further bars apart), so that code cannot know where it is watched.
+A run differs from the first one only in the bars after a cut: there prices are mirrored, drawn anew, or left out. Half of the cuts lie
+right behind bars at which orders were placed, so that a look at a single later bar is seen as well. Half of these lie behind the orders of
+the trades that gained most, since code that looks ahead seldom does it where it pays. The other cuts lie behind any bar. In half of the
+futures the bar after the cut opens at the same price: code may give a trade levels as it is filled at an open, and these must not
+suit the rest of that bar. Cuts and futures are drawn anew for each check, and the prices are as long as the first (but for those that are
+left out), so that code cannot know where it is watched.
 
-What is compared is what the figures follow from: the decisions that leave the sandbox. Indicators it tells of itself.
+The decisions that leave the sandbox are compared, since all figures follow from them, and the indicators that the code itself reports.
 """
 
 from __future__ import annotations
