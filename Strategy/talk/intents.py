@@ -25,6 +25,7 @@ Intent = Literal[
     "research",
     "small_talk",
     "status",
+    "list",
     "",
 ]
 
@@ -32,6 +33,7 @@ _DAY = r"\d{4}-\d{2}-\d{2}"
 _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("confirm", r"^(?:yes|yes please|confirm|go ahead|do it)(?:,? deploy(?: it)?)?[.!]*$"),
     ("small_talk", r"^(?:hi|hello|hey|thanks|thank you|good (?:morning|evening|day)|help|what can you do|who are you)\b[^,;]{0,30}$"),
+    ("list", r"^(?:please )?(?:(?:list|show)(?: me)?(?: all)?(?: of)? (?:my|the) (?:strategies|backtests|tests|runs)|what (?:strategies|backtests) do i have)\b"),
     ("choose", r"\b(?:use|take|choose|prefer) (?:the )?(?P<reading>rules|model|other|first|second)(?:'s?)? (?:reading|one|version)\b"),
     ("deploy", r"\b(?:deploy|put (?:it|this) (?:live|into production)|go live|release)\b"),
     ("optimise", r"\b(?:optimi[sz]e|find the best (?:parameters|settings|values)|tune)\b"),
@@ -44,6 +46,7 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
 _LONGEST = {
     "deploy": 8,
     "choose": 10,
+    "list": 10,
     "optimise": 60,
     "status": 10,
     "compare": 30,

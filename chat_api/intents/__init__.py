@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from chat_api.intents.backtest import backtest, compare, explain, optimise, status
 from chat_api.intents.free import free
+from chat_api.intents.lists import listed
 from chat_api.intents.strategy import change, choose, confirm, create, deploy
 from chat_api.intents.web import look_up
 from chat_api.talk import HELP, Reply, Talk
@@ -19,5 +20,5 @@ def small_talk(talk: Talk, want: Wanted) -> Reply:
 INTENTS: dict[str, Callable[[Talk, Wanted], Reply]] = {
     "create": create, "change": change, "choose": choose, "deploy": deploy, "confirm": confirm,
     "backtest": backtest, "compare": compare, "status": status, "explain": explain, "optimise": optimise,
-    "research": look_up, "small_talk": small_talk, "": free,
+    "list": listed, "research": look_up, "small_talk": small_talk, "": free,
 }  # fmt: skip

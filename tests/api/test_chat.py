@@ -284,3 +284,22 @@ def test_a_conversation_keeps_a_time_zone_for_its_backtests(api: APIClient) -> N
     refused = api.post("/api/chat/", {"message": "hi", "timezone": "Mars/Olympus"}, HTTP_ACCEPT="application/json")
     assert refused.status_code == 400
     assert "Mars/Olympus" in refused.content.decode()
+
+
+def test_what_a_user_has_is_listed_to_that_user_alone(api: APIClient, other_user: User) -> None:
+    assert say(api, "list my strategies")["text"] == "You have no strategies yet: describe one."
+    assert say(api, "What backtests do I have?")["text"] == 'You have no backtests yet: say "test it".'
+    say(api, SENTENCE)
+    found = say(api, "please show me all my strategies")
+    made = Strategy.objects.get()
+    assert (found["intent"], found["text"]) == (
+        "list",
+        f"Your strategies, newest first:\n- {made.pk}: {made.name}, version 1, draft\n",
+    )
+    say(api, "test it since 2005")
+    assert f"- {BacktestRun.objects.get().pk}: GOOG, queued" in say(api, "list my backtests")["text"]
+    for _ in range(10):
+        say(api, SENTENCE.replace("30", str(31 + _)), session=f"s{_}")
+    assert say(api, "list my strategies")["text"].endswith("and 1 more.\n")
+    assert "no strategies yet" in say(client_of(other_user), "list my strategies", session="t")["text"]
+    assert say(api, "list my strategies that buy when RSI < 30, sell when RSI > 70")["intent"] == "create"
