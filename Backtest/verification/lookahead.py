@@ -81,7 +81,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Future:
-    """Other prices after bar `cut`; where it `opens` as it did, the first open is the same."""
+    """Prices that differ from the first run's after bar `cut`; with `opens`, the open of the bar behind the cut is the same as well."""
 
     cut: int
     change: Change
@@ -90,7 +90,7 @@ class _Future:
 
     @property
     def last(self) -> int:
-        """The last bar at whose close the same has to be decided; the last bar there is closes what is open."""
+        """The last bar at whose close the same has to be decided. Where bars are cut off, it is the one before: the last bar closes what is open."""
         return self.cut - 1 if self.change == "cut off" else self.cut
 
     def __str__(self) -> str:
@@ -160,8 +160,11 @@ def check_lookahead(
 
 
 def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generator, wait: int) -> list[int]:
-    """Return bars after which the future changes: half of them such at which new orders were placed, the first, the last and those of the
-    trades that gained most among them; the others any, an early and a late one among them. An order is filled `wait` bars after it was placed, or later."""
+    """Return the bars after which futures differ.
+
+    Half of them are bars at which orders were placed, among them the first, the last, and those of the trades that gained most. The
+    others are any bars, an early and a late one among them. An order is filled `wait` bars after it was placed, or later.
+    """
     assert result.trace is not None
     decisions = result.trace.decisions
     orders = decisions[np.isin(decisions[:, book.ACTION], (book.ORDER, book.CLOSE))]
@@ -177,7 +180,7 @@ def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generato
 
 
 def _future(frame: pd.DataFrame, cut: int, draw: np.random.Generator) -> _Future:
-    """Return a cut with one of the futures there are."""
+    """Return a future behind a cut, of a kind that is drawn."""
     kinds: tuple[Change, ...] = (
         ("mirrored", "redrawn", "cut off") if cut >= LEAST_BARS // 2 else ("mirrored", "redrawn")
     )
@@ -223,7 +226,7 @@ def _changed(frame: pd.DataFrame, cut: int, after: dict[str, Floats]) -> pd.Data
     for name in PRICE_COLUMNS:
         values = after[name] if name == "Volume" else np.maximum(after[name].round(places), 10.0**-places)
         columns[name] = np.r_[frame[name].to_numpy(dtype=float)[: cut + 1], values]
-    return frame.assign(**columns)  # days and weeks are what they were
+    return frame.assign(**columns)  # the columns of sessions, days and weeks stay, as time is the same in every future
 
 
 def _changes(
@@ -237,7 +240,7 @@ def _changes(
         found.append(Finding(what, bar, str(frame.index[bar]), last, str(future), name, str(before), str(after)))
 
     if isinstance(other, ExecutionError):
-        # A future may be too strange for the code, and too short for what it prepares; the past it shares is not.
+        # Code may fail on prices that are stranger than any it was made for, or too few. It may not fail on bars that both runs share.
         bar, theirs = (other.bar, other.decisions) if isinstance(other, CodeFailed) else (-1, None)
         if bar <= last and not (bar < 0 and future.change == "cut off"):
             at = "before the first bar" if bar < 0 else f"at bar {bar}"
@@ -257,7 +260,7 @@ def _changes(
 
 
 def _first_decision(mine: Floats, theirs: Floats, last: int, *, opens: bool) -> tuple[str, int, str, str, str] | None:
-    """Return the first difference between decisions up to the close of bar `last`, and those made as the next one `opens`."""
+    """Return the first decision that differs up to the close of bar `last` and, with `opens`, at the open of the bar behind it."""
 
     def known(rows: Floats) -> Floats:
         at_open = (rows[:, book.AT_BAR] == last + 1) & (rows[:, book.IN_BAR] == book.AT_OPEN)
