@@ -221,7 +221,7 @@ class _Generator:
         if self.fractional:
             self.attribute("unit", strategy.execution.fractional_unit, "execution.fractional_unit")
 
-    # Names: what `code_expressions.Names` and `code_orders.Owner` ask for --------------------
+    # Names: what `expressions.Names` and `orders.Owner` ask for --------------------
 
     def _series_names(self) -> dict[tuple[str, str | None], str]:
         names: dict[tuple[str, str | None], str] = {}

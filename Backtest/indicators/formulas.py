@@ -35,7 +35,12 @@ def RSI(source: Array, timeperiod: int = 14) -> Array:
 
 
 def STOCH(
-    high: Array, low: Array, close: Array, fastk_period: int = 14, slowk_period: int = 3, slowd_period: int = 3
+    high: Array,
+    low: Array,
+    close: Array,
+    fastk_period: int = 14,
+    slowk_period: int = 3,
+    slowd_period: int = 3,
 ) -> tuple[Array, Array]:
     """Slow stochastic (Lane): %K and %D; a bar whose last bars span no range has none."""
     lowest = pd.Series(low).rolling(fastk_period).min().to_numpy()
@@ -184,7 +189,12 @@ def DONCHIAN(high: Array, low: Array, timeperiod: int = 20) -> tuple[Array, Arra
 
 
 def KELTNER(
-    high: Array, low: Array, close: Array, timeperiod: int = 20, multiplier: float = 2.0, atrperiod: int = 10
+    high: Array,
+    low: Array,
+    close: Array,
+    timeperiod: int = 20,
+    multiplier: float = 2.0,
+    atrperiod: int = 10,
 ) -> tuple[Array, Array, Array]:
     """Keltner channel: EMA of the close, plus and minus a multiple of the average true range.
 
@@ -223,7 +233,11 @@ def SUPERTREND(
 
 
 def ICHIMOKU(
-    high: Array, low: Array, tenkanperiod: int = 9, kijunperiod: int = 26, senkouperiod: int = 52
+    high: Array,
+    low: Array,
+    tenkanperiod: int = 9,
+    kijunperiod: int = 26,
+    senkouperiod: int = 52,
 ) -> tuple[Array, Array, Array, Array]:
     """Ichimoku Kinko Hyo (Goichi Hosoda): tenkan-sen, kijun-sen, senkou span A and B.
 

@@ -1,7 +1,7 @@
-"""Work that a stranger's bytes decide, in a process of its own with limits: what takes too much ends that process and nothing else.
+"""Work on bytes that a stranger sent, in a process of its own with limits: too much time or memory ends that process and nothing else.
 
-The process is forked from one that has imported what the work needs and read nothing, and takes some 20 ms. It speaks with who
-asked over a line that carries bytes, nothing else.
+The process is forked, in some 20 ms, from one that has imported what the work needs and has read nothing. Its answer crosses a
+pipe as bytes, and is never unpickled.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from Backtest.machine.places import elsewhere
 from Backtest.machine.priority import give_way
 
 MIB = 2**20
-MOST_BYTES = 16 * MIB  # of one answer
-NO_MEMORY = 3  # the status with which a process says so
+MOST_BYTES = 16 * MIB  # the largest answer that is taken
+NO_MEMORY = 3  # exit status of a process that ran out of memory
 _FILES = 64
-_PATIENCE, _ENDING_S = 6, 5  # a busy machine gives a process a part of its time
+_PATIENCE, _ENDING_S = 6, 5  # a process on a busy machine takes several times its processor time by the clock
 _FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 _CONTEXT: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
 _imported: list[str] = []
@@ -81,7 +81,9 @@ def working(work: Callable[..., None], *arguments: Any, limits: WorkLimits, cont
         code = process.exitcode
         if hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU:
             raise TookTooLong from error
-        if code == NO_MEMORY or (code is not None and code < 0):  # libraries abort where Python raises
+        if code == NO_MEMORY or (
+            code is not None and code < 0
+        ):  # out of memory, Python raises MemoryError, while libraries in C abort by a signal
             raise TookTooMuch from error
         raise Ended(f"it ended with status {code}") from error
     finally:
@@ -108,7 +110,7 @@ def _lock_up(limits: WorkLimits) -> None:
     """Limit this process's memory beyond what it has, its processor time and its files; where the system can."""
     try:
         import resource
-    except ImportError:  # not a POSIX system: the clock of who asked is the only limit
+    except ImportError:  # not a POSIX system: the caller's clock is the only limit
         return
     bounds = [
         (resource.RLIMIT_CPU, int(limits.cpu_s) + 1),
@@ -121,5 +123,7 @@ def _lock_up(limits: WorkLimits) -> None:
         has = int(statm.read_text().split()[0]) * resource.getpagesize()
         bounds.append((resource.RLIMIT_AS, has + limits.memory_mb * MIB))
     for name, value in bounds:
-        with suppress(ValueError, OSError):  # more than it is allowed already
-            resource.setrlimit(name, (value, value + 1))  # at the upper one the system kills without saying why
+        with suppress(ValueError, OSError):  # the hard limit of this process is lower already
+            resource.setrlimit(
+                name, (value, value + 1)
+            )  # beyond the soft limit SIGXCPU says why; beyond the hard one the process is killed without a reason

@@ -27,7 +27,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """Return when a process was started, in the kernel's ticks; empty when there is none, or it only waits to be buried."""
+    """Return when a process was started, in the kernel's ticks; empty when there is none, or when it has ended and its parent has not waited for it."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if state in "ZX" else fields[18]

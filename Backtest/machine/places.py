@@ -1,4 +1,4 @@
-"""Who may run now: bounds on what runs at a time, shared between those who ask so that nobody holds another up."""
+"""How many jobs run at a time, and whose turn it is: places are shared between askers so that nobody holds another up."""
 
 from __future__ import annotations
 
@@ -62,23 +62,24 @@ def no_later_than(deadline: float) -> Iterator[None]:
 @dataclass(eq=False)
 class _Waiting:
     name: str
-    again: bool = False  # it had one, and left it for a while
+    again: bool = False  # whether the asker left a place for a while and comes back to it
     granted: threading.Event = field(default_factory=threading.Event)
 
 
 class Places:
     """Places for jobs that run at a time.
 
-    Whoever holds the fewest gets the next one that is free, and the last free one is kept for somebody who holds none. An
-    example: of four places ada may hold two; her third job waits, and bob's first runs at once, however many of hers wait.
+    The asker who holds the fewest places gets the next free one; the last free place is kept for an asker who holds none. For example,
+    of four places ada may hold two: her third job waits, and bob's first runs at once, however many of hers wait.
 
     Args:
         total: how many there are.
         share: how many one asker may hold.
         queue: how many jobs of one asker may wait; one more is refused.
         what: what the jobs are called, in the plural.
-        instead: what whoever is refused may do but wait.
-        rests: whether an asker with a place given back waits as long as it was held, if somebody else had one in the last seconds.
+        instead: what a refused asker may do instead of waiting, for the message.
+        rests: whether an asker who gives a place back gets the next one only after as long as it was held, up to MOST_REST_S, where
+            somebody else had a place in the last LATELY_S seconds.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Places:
         self.total, self.share, self.queue = total, share, queue
         self.what, self.instead, self.rests = what, instead, rests
         self._since: dict[str, float] = {}  # when an asker was last given a place, on time.monotonic()
-        self._until: dict[str, float] = {}  # when an asker that rests has done so
+        self._until: dict[str, float] = {}  # until when an asker rests, on time.monotonic()
         self._held: Counter[str] = Counter()
         self._waiting: list[_Waiting] = []
         self._lock = threading.Lock()
@@ -129,7 +130,7 @@ class Places:
 
     @contextmanager
     def left(self) -> Iterator[None]:
-        """Give back the place that this thread's asker holds for as long as the context lasts, and be the first to have one again."""
+        """Give back the place of this thread's asker while the context lasts; at its end wait for a place, before all others who wait."""
         mine = _Waiting(asker().name, again=True)
         with self._lock:
             self._give_back(mine.name)
@@ -147,7 +148,7 @@ class Places:
         return any(self._held.keys() - {asker().name})
 
     def _patience(self, name: str) -> float:
-        """Return the seconds until somebody who waits should look again: when it has rested, and now and then."""
+        """Return the seconds until an asker who waits looks again: the end of its rest, or TICK_S."""
         rest = self._until.get(name, 0.0) - time.monotonic()
         return rest if 0 < rest < TICK_S else TICK_S
 
@@ -163,7 +164,7 @@ class Places:
             self._until = {who: until for who, until in self._until.items() if until > now}
 
     def _grant(self) -> None:
-        """Give what is free to those who wait, the ones who hold the fewest first, then the ones who came first."""
+        """Give free places to those who wait: first to askers who hold the fewest, among equals to who came first."""
         while self._held.total() < self.total:
             last = self._held.total() == self.total - 1
             now = time.monotonic()
@@ -208,7 +209,7 @@ def elsewhere() -> Iterator[None]:
     if turns is None:
         yield
         return
-    _turns.set(None)  # who waits in a wait has no turn to give
+    _turns.set(None)  # inside a wait there is no place to give back a second time
     try:
         with turns.left():
             yield
@@ -224,20 +225,20 @@ def breathe() -> None:
 
 
 class Often:
-    """Tells who asks for something more often than others should feel.
+    """Tells which askers ask for something so often that others would feel it.
 
     Args:
-        most: how many one may ask for at once.
-        forgets_s: seconds after which one of them is forgotten; no more than twice `most` are remembered.
+        most: how many requests an asker may make at once.
+        forgets_s: seconds after which a request is forgotten; of one asker, up to twice `most` requests are remembered.
     """
 
     def __init__(self, most: int, *, forgets_s: float) -> None:
         self.most, self.forgets_s = most, forgets_s
-        self._until: dict[str, float] = {}  # when all is forgotten, by asker, on time.monotonic()
+        self._until: dict[str, float] = {}  # by asker, when all its requests are forgotten, on time.monotonic()
         self._lock = threading.Lock()
 
     def counted(self, name: str) -> bool:
-        """Count one more and return whether there were many before; of the system itself there never are."""
+        """Count a request and return whether there were `most` before it; requests of the system itself are not counted."""
         if not name:
             return False
         now = time.monotonic()
@@ -249,7 +250,7 @@ class Often:
 
 
 class Bound:
-    """A bound on what one asker has open at a time, such as streams, which nobody waits for.
+    """A bound on what an asker has open at a time, such as streams. Beyond the bound it is refused at once, and does not wait.
 
     Args:
         most: how many one may have.

@@ -1,7 +1,7 @@
-"""Priorities of processes and threads: what takes long, and what nobody waits for, gives way to the rest.
+"""Priorities of processes and threads: long work, and work that nobody waits for, gives way to the rest.
 
-So whoever waits for something short feels little of who computes for minutes, and a machine with nothing else to do computes
-as fast as ever. An example: beside a quick-run a search gets a tenth of a processor, and both of them when the run is over.
+A user who waits for something short thus feels little of another one's long search, and a machine with nothing else to do computes as
+fast as ever. For example, on two processors a search gets a tenth of one while a quick-run is computed, and both when it is over.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
-# In the terms of nice(2): shares of a processor of 335 and 110, where others have 1024.
+# Values of nice(2). They are weights of 335 and 110 in sharing a processor, where other processes have 1024.
 WORKER = 5
 LONG = 10
-_TRIES = 5  # half a second
+_TRIES = 5  # a tenth of a second apart
 
 Result = TypeVar("Result")
 
@@ -69,6 +69,6 @@ def serve_in_the_background() -> None:
 
 
 def aside(work: Callable[[], Result]) -> Result:
-    """Return what `work` returns, in a thread of its own that gives way; what it raises is raised here."""
+    """Run `work` in a thread of its own that gives way to others; return what it returns, or raise what it raises."""
     with ThreadPoolExecutor(1, "aside", initializer=give_way) as pool:
         return pool.submit(copy_context().run, work).result()

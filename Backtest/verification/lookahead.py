@@ -1,12 +1,13 @@
-"""Does a strategy know the future? It is run again with another one, and what it did before has to stay.
+"""Does code know the future? It is run again on prices with another future, and what it decided before has to stay the same.
 
-Runs differ from the first in the bars after a cut only: prices mirrored, prices drawn anew, or no bars at all. Half of the
-cuts are made right behind bars at which orders were placed, so that a strategy that peeks at a single bar is seen as well, and half of
-these where the trades that gained most were entered and left: who peeks seldom does it where it pays. The others are behind any bar. Of half of the futures the first open is what it was, so that a strategy is seen as well that gives a trade,
-as it is filled at the open, levels that suit the rest of the bar. Which ones is drawn anew for each check, and they are as long as
-the prices are (those without further bars apart), so that code cannot know where it is watched.
+A run differs from the first one only in the bars after a cut: there prices are mirrored, drawn anew, or left out. Half of the cuts lie
+right behind bars at which orders were placed, so that a look at a single later bar is seen as well. Half of these lie behind the orders of
+the trades that gained most, since code that looks ahead seldom does it where it pays. The other cuts lie behind any bar. In half of the
+futures the bar after the cut opens at the same price: code may give a trade levels as it is filled at an open, and these must not
+suit the rest of that bar. Cuts and futures are drawn anew for each check, and the prices are as long as the first (but for those that are
+left out), so that code cannot know where it is watched.
 
-What is compared is what the figures follow from: the decisions that leave the sandbox. Indicators it tells of itself.
+The decisions that leave the sandbox are compared, since all figures follow from them, and the indicators that the code itself reports.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Future:
-    """Other prices after bar `cut`; where it `opens` as it did, the first open is the same."""
+    """Prices that differ from the first run's after bar `cut`; with `opens`, the open of the bar behind the cut is the same as well."""
 
     cut: int
     change: Change
@@ -89,7 +90,7 @@ class _Future:
 
     @property
     def last(self) -> int:
-        """The last bar at whose close the same has to be decided; the last bar there is closes what is open."""
+        """The last bar at whose close the same has to be decided. Where bars are cut off, it is the one before: the last bar closes what is open."""
         return self.cut - 1 if self.change == "cut off" else self.cut
 
     def __str__(self) -> str:
@@ -159,8 +160,11 @@ def check_lookahead(
 
 
 def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generator, wait: int) -> list[int]:
-    """Return bars after which the future changes: half of them such at which new orders were placed, the first, the last and those of the
-    trades that gained most among them; the others any, an early and a late one among them. An order is filled `wait` bars after it was placed, or later."""
+    """Return the bars after which futures differ.
+
+    Half of them are bars at which orders were placed, among them the first, the last, and those of the trades that gained most. The
+    others are any bars, an early and a late one among them. An order is filled `wait` bars after it was placed, or later.
+    """
     assert result.trace is not None
     decisions = result.trace.decisions
     orders = decisions[np.isin(decisions[:, book.ACTION], (book.ORDER, book.CLOSE))]
@@ -176,7 +180,7 @@ def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generato
 
 
 def _future(frame: pd.DataFrame, cut: int, draw: np.random.Generator) -> _Future:
-    """Return a cut with one of the futures there are."""
+    """Return a future behind a cut, of a kind that is drawn."""
     kinds: tuple[Change, ...] = (
         ("mirrored", "redrawn", "cut off") if cut >= LEAST_BARS // 2 else ("mirrored", "redrawn")
     )
@@ -222,7 +226,7 @@ def _changed(frame: pd.DataFrame, cut: int, after: dict[str, Floats]) -> pd.Data
     for name in PRICE_COLUMNS:
         values = after[name] if name == "Volume" else np.maximum(after[name].round(places), 10.0**-places)
         columns[name] = np.r_[frame[name].to_numpy(dtype=float)[: cut + 1], values]
-    return frame.assign(**columns)  # days and weeks are what they were
+    return frame.assign(**columns)  # the columns of sessions, days and weeks stay, as time is the same in every future
 
 
 def _changes(
@@ -236,7 +240,7 @@ def _changes(
         found.append(Finding(what, bar, str(frame.index[bar]), last, str(future), name, str(before), str(after)))
 
     if isinstance(other, ExecutionError):
-        # A future may be too strange for the code, and too short for what it prepares; the past it shares is not.
+        # Code may fail on prices that are stranger than any it was made for, or too few. It may not fail on bars that both runs share.
         bar, theirs = (other.bar, other.decisions) if isinstance(other, CodeFailed) else (-1, None)
         if bar <= last and not (bar < 0 and future.change == "cut off"):
             at = "before the first bar" if bar < 0 else f"at bar {bar}"
@@ -256,7 +260,7 @@ def _changes(
 
 
 def _first_decision(mine: Floats, theirs: Floats, last: int, *, opens: bool) -> tuple[str, int, str, str, str] | None:
-    """Return the first difference between decisions up to the close of bar `last`, and those made as the next one `opens`."""
+    """Return the first decision that differs up to the close of bar `last` and, with `opens`, at the open of the bar behind it."""
 
     def known(rows: Floats) -> Floats:
         at_open = (rows[:, book.AT_BAR] == last + 1) & (rows[:, book.IN_BAR] == book.AT_OPEN)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.errors import StrategyError
-from Strategy.changes.edits import Operation, Patch, edit_by_rules, patched
+from Strategy.changes import Operation, Patch, edit_by_rules, patched
 from Strategy.talk.intents import wanted
 from Strategy.text_parser import parse_strategy
 from tests.random_strategies import strategies

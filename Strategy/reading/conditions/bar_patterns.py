@@ -59,6 +59,7 @@ class BarPatterns(Grammar):
         return kind
 
     def _pattern(self, kind: str, count: int) -> AnyCondition:
+        """Return the condition of so many bars of a kind: 3 of "green" are three closes above their open in a row."""
         close, open_ = Price(column="Close"), Price(column="Open")
         if kind == "rising":
             return Rising(operand=close, bars=count)

@@ -19,6 +19,7 @@ class ClockGrammar(Grammar):
     """Reads when: weekdays, times of day, sessions."""
 
     def time(self) -> AnyCondition | None:
+        """Read "on Mondays", "on Fridays at the close", "between 9:30 and 11:00 New York time", "during the London session"."""
         cursor = self.cursor
         lead = cursor.take(hours.BAR_FALLS)
         if (session := self._session()) is not None:
@@ -177,6 +178,7 @@ class ClockGrammar(Grammar):
                 days.append(day)
 
     def _session(self) -> AnyCondition | None:
+        """Read "during the London session", which is a window of hours in the zone of its city."""
         cursor = self.cursor
         cursor.words(hours.DURING, noise=False)
         found = cursor.take(hours.SESSION)
@@ -187,6 +189,7 @@ class ClockGrammar(Grammar):
         return Time(start=start, end=end, timezone=zone)
 
     def _clock(self) -> str | None:
+        """Read a time of day, "15:50", "noon"; None beyond 24 hours."""
         cursor = self.cursor
         token = cursor.kind("clock", noise=False)
         if token is not None:
@@ -195,6 +198,7 @@ class ClockGrammar(Grammar):
         return named
 
     def _clock_window(self) -> tuple[str, str] | None:
+        """Read "between 9:30 and 11:00", "after 10:00", "before 15:00" as start and end; 00:00 where one is open."""
         cursor = self.cursor
         mark = cursor.mark()
         if cursor.words(hours.BETWEEN, noise=False):
@@ -215,6 +219,7 @@ class ClockGrammar(Grammar):
         return None
 
     def _zone(self) -> str | None:
+        """Read "New York time", "in UTC", "Europe/London"."""
         cursor = self.cursor
         mark = cursor.mark()
         cursor.words(small.IN, noise=False)

@@ -71,6 +71,7 @@ class Comparisons(Grammar):
         )
 
     def named_cross(self) -> AnyCondition | None:
+        """Read "golden cross", "death cross of 20/50 EMA"; without numbers it is of SMA 50 and SMA 200."""
         name = self.cursor.take(comparing.NAMED_CROSS)
         if name is None:
             return None
@@ -118,6 +119,7 @@ class Comparisons(Grammar):
         return moved or found
 
     def _comparison(self) -> AnyCondition | None:
+        """Read a comparison by its subject: several things, a pronoun, an average without a name, or an operand."""
         cursor, draft = self.cursor, self.draft
         mark = cursor.mark()
         subject_before = draft.subject
@@ -243,6 +245,7 @@ class Comparisons(Grammar):
         return None
 
     def _signal_cross(self, name: str) -> AnyCondition:
+        """Return what "a bullish MACD crossover" is: the line crosses its signal line."""
         line = self.draft.indicator(name, {})
         self.draft.assume_usual(REGISTRY[name], {})
         text = f"A {name} crossover is the {name} line crossing its signal line"

@@ -62,6 +62,7 @@ class Conditions(Grammar):
         return [found]
 
     def _alternatives(self) -> AnyCondition | None:
+        """Read "A and B or C": alternatives of conjunctions. Commas before an "or" part alternatives as well: "A, B or C"."""
         parts, comma_list = self._conjunction()
         if not parts:
             return None
@@ -271,6 +272,7 @@ class Conditions(Grammar):
             self.nested -= 1
 
     def _single(self) -> AnyCondition | None:
+        """Read one condition: "not A", "neither A nor B", "(A or B)", "A for 3 bars", or a comparison."""
         cursor = self.cursor
         start = cursor.mark()
         window = self._window_prefix()

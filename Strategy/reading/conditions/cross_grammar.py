@@ -32,6 +32,7 @@ class Crosses(Grammar):
         self.choices = self.rights.choices
 
     def directed(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "crosses above SMA(50)", "breaks below the lower band", "moves from below 30 to above 30"."""
         self.cursor.skip_noise()
         verb = token.norm if (token := self.cursor.peek()) else ""
         if self.cursor.words(comparing.MOVES_FROM):
@@ -117,6 +118,7 @@ class Crosses(Grammar):
         return All(conditions=[found, Compare(left=left, op=op, right=level)])
 
     def plain(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read a cross or break without a direction, "crosses SMA(50)", "breaks the 20-day high"."""
         self.cursor.skip_noise()
         start = self.cursor.position
         if not self.cursor.take(comparing.CROSSES):

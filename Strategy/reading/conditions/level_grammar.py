@@ -34,6 +34,7 @@ class LevelGrammar(Grammar):
     rights: RightSides
 
     def level(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "is above SMA(50)", "< 30", "at least 2 ATR below the high", "is 30 or lower"."""
         cursor = self.cursor
         cursor.take(prices.PRICE) if isinstance(subject, Price) and cursor.looking_at(
             prices.PRICE, noise=True
@@ -138,6 +139,7 @@ class LevelGrammar(Grammar):
         return found
 
     def between(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "between 30 and 50", "is between 1% and 3% below the EMA(20)"."""
         if not self.cursor.take(comparing.BETWEEN):
             return None
         low, high, share = self._two_bounds()

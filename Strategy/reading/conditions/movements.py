@@ -67,6 +67,7 @@ class Movements(Grammar):
         return min(self.draft.bars(token.value, unit), 500) if unit and row else None
 
     def turns(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "turns up": it rises now, and did not rise on the bar before."""
         way = self.cursor.take(moving.TURNS)
         if way is None or not isinstance(subject, Price | IndicatorRef):
             return None
@@ -152,6 +153,7 @@ class Movements(Grammar):
         return self.extreme_level(subject, extreme) if extreme else None
 
     def extreme_level(self, subject: AnyOperand, extreme: str) -> AnyCondition | None:
+        """Read the rest of "RSI is oversold", "oversold (below 25)": the usual level, or the one that is given."""
         if not isinstance(subject, IndicatorRef):
             return None
         entry = self.draft.indicators[subject.id].entry
@@ -171,6 +173,7 @@ class Movements(Grammar):
         return Compare(left=subject, op="<" if extreme == "oversold" else ">", right=Value(value=level))
 
     def moves(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "is rising", "has fallen for 3 bars", "is higher than yesterday"."""
         cursor = self.cursor
         cursor.take(prices.PRICE) if isinstance(subject, Price) and cursor.looking_at(
             prices.PRICE, noise=True

@@ -142,6 +142,7 @@ class Predicates(Grammar):
                 self.draft.assume("percent", f"A return of {token.norm} is {token.value:g}%", f"{token.value * 100:g}%")
 
     def _said_of(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read what is said of a subject, the readings tried in turn: "crosses above 30", "is falling", "is not below its average"."""
         cursor = self.cursor
         self.draft.subject = subject
         if not isinstance(subject, Value):
@@ -224,6 +225,7 @@ class Predicates(Grammar):
         return more is not None or cursor.looking_at(comparing.ABOVE, spans.IN_A_ROW, noise=False) is not None
 
     def _signed(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "is positive", "turns negative", "MACD bullish crossover"; of no price, and of no indicator with bounds, such as RSI."""
         sign = self.cursor.take(moving.SIGN)
         if sign is None:
             return None

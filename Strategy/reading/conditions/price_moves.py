@@ -141,6 +141,7 @@ class PriceMoves(Grammar):
         return "low" if said & moving.LOW.keys() else "high"
 
     def _keep(self, side: Side | None, up: bool, percent: float, of_trade: bool) -> None:
+        """Keep an exit on a move: one of the trade's own gain or loss as target or stop, one of the price until it is known which sides are traded."""
         if of_trade:
             self.draft.set_risk("take_profit" if up else "stop_loss", {"type": "percent", "value": percent})
         else:

@@ -112,6 +112,7 @@ class Pronouns(Grammar):
         return [m for m in order if m not in levels and not isinstance(m, Value | Math)][:_MOST]
 
     def _reading(self, here: Mark, of: AnyOperand) -> _Reading | None:
+        """Read what is said behind "it" of one of the things it may stand for; None where it cannot be said of that."""
         self.cursor.reset(here)
         verb = token.norm if (token := self.cursor.peek()) else ""
         before = {(left, right): kind for left, right, kind in self.draft.pairs}

@@ -159,6 +159,7 @@ class RightSides(Grammar):
         return indicator.entry.scale == "price" and indicator.source_name in (None, *PRICE_COLUMNS[:4])
 
     def read(self, subject: AnyOperand, make: Callable[[AnyOperand], AnyCondition]) -> AnyCondition | None:
+        """Read what a subject is compared with, and make the comparison of each: "SMA(20) and SMA(50)", "either band", "the cloud"."""
         chosen = self.choices.rights(subject)
         how, rights = chosen or ("all", self.of(subject))
         if not rights:
@@ -177,6 +178,7 @@ class RightSides(Grammar):
         return combined(how, [make(r) for r in rights])
 
     def are_cloud(self, rights: list[AnyOperand]) -> bool:
+        """Whether these are the two lines of a cloud, as Ichimoku's."""
         refs = [right for right in rights if isinstance(right, IndicatorRef)]
         outputs = tuple(ref.output for ref in refs)
         return len(refs) == len(rights) and any(self.draft.indicators[r.id].entry.cloud == outputs != () for r in refs)

@@ -65,6 +65,7 @@ class Touches(Grammar):
         self.draft.ask(f"How shall the price reach the {said}: {choices}?")
 
     def touched_level(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read "touches the lower band", "bounces off SMA(50)"."""
         if self.cursor.take(moving.BOUNCES):
             return self._bounced(subject)
         if not self.cursor.take(moving.TOUCHES):

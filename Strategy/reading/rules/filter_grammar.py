@@ -89,6 +89,7 @@ class Filters(Grammar):
         return bool(self.cursor.take(orders.NO_TRADE)) or bool(nothing)
 
     def _action_ahead(self) -> bool:
+        """Whether an action stands here: ", then buy". Takes nothing."""
         mark = self.cursor.mark()
         self.cursor.symbol(",")
         self.cursor.take(joins.THEN)

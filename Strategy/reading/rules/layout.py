@@ -26,6 +26,8 @@ from Strategy.words import (
 
 _BEFORE_HEADING = (".", ";", "*", "-", ")", ":", ",", "#", "/")
 
+_SEPARATORS = frozenset(".,;-*!?:)(#•·▪◦●‣")
+
 
 @dataclass(eq=False)
 class Layout(Grammar):
@@ -47,25 +49,7 @@ class Layout(Grammar):
         token = self.cursor.peek()
         if token is None:
             return False
-        if token.kind == "nl" or token.norm in (
-            ".",
-            ",",
-            ";",
-            "-",
-            "*",
-            "!",
-            "?",
-            ":",
-            ")",
-            "(",
-            "#",
-            "•",
-            "·",
-            "▪",
-            "◦",
-            "●",
-            "‣",
-        ):
+        if token.kind == "nl" or token.norm in _SEPARATORS:
             self.cursor.part = "text"
             self.cursor.advance(1)
             if token.kind == "nl":

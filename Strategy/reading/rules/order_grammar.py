@@ -109,6 +109,7 @@ class OrderGrammar(Grammar):
         return self.draft.section_side == "short" or self.draft.only_sides == {"short"}
 
     def _longest_action(self, mark: Mark) -> tuple[int, Table, Action] | None:
+        """Return the longest action from a mark on, "close the short" before "close": where it ends, its words, what it is."""
         cursor = self.cursor
         best: tuple[int, Table, Action] | None = None
         for words, action in orders.ACTIONS.items():

@@ -121,6 +121,7 @@ class Statements(Grammar):
             cursor.reset(mark)
 
     def _action_follows(self) -> bool:
+        """Whether a condition and an action stand here: "RSI < 30, then buy"."""
         cursor = self.cursor
         condition = self.conditions.condition() if self.conditions.depth < 4 else None
         if condition is None:
@@ -137,6 +138,7 @@ class Statements(Grammar):
         return not any(ends_sentence(t) for t in self.cursor.tokens[entry : self.cursor.position])
 
     def _action(self) -> bool:
+        """Read a statement that begins with its action: "buy when RSI < 30", "then sell at the close"."""
         cursor = self.cursor
         cursor.words(joins.AND_SO_ON, noise=False)
         cursor.take(joins.THEN, noise=False)
@@ -152,6 +154,7 @@ class Statements(Grammar):
         return self._rest_of_action(action)
 
     def _rest_of_action(self, action: Action) -> bool:
+        """Read what stands behind an action: its condition, a list of them, or a level or time at which a position is left."""
         cursor, draft = self.cursor, self.draft
         kind, side = action
         self.draft.begin_rule(kind, side)

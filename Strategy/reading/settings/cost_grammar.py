@@ -100,6 +100,7 @@ class Costs(Grammar):
         return True
 
     def costs(self) -> bool:
+        """Read "commission 0.1%", "$5 fee per trade", "no slippage", "a spread of 0.1%"."""
         cursor = self.cursor
         cursor.words(accounts.COST_LEAD)
         before = cursor.previous()

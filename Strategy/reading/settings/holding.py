@@ -28,6 +28,7 @@ class Holding(Grammar):
         return bars is not None
 
     def _named_limit(self) -> int | None:
+        """Read "max holding period: 10 days", "hold for at most 5 bars" as a number of bars."""
         cursor = self.cursor
         start = cursor.position
         if not cursor.take(durations.HOLD):

@@ -244,6 +244,7 @@ class RiskGrammar(Grammar):
             self.draft.levels_near = {**self.draft.levels_near, **levels}
 
     def _setting(self) -> bool:
+        """Read one setting, behind words that lead to it or without them: "use a 3% stop", "2:1 reward to risk"."""
         cursor = self.cursor
         start = cursor.mark()
         for reader in (
@@ -361,6 +362,7 @@ class RiskGrammar(Grammar):
         return None
 
     def _trailing(self) -> bool:
+        """Read "3% trailing stop", "a stop that trails by 2 ATR, only moved up"."""
         level = self._around("trailing_stop")
         if level is None:
             mark = self.cursor.mark()
@@ -382,6 +384,7 @@ class RiskGrammar(Grammar):
         return True
 
     def _stop(self) -> bool:
+        """Read "stop loss 5%", "stop at 2 ATR"; one measured from the best price since the entry trails."""
         level = self._around("stop_loss")
         if level is None or level["type"] == "risk_reward":
             return False
@@ -393,6 +396,7 @@ class RiskGrammar(Grammar):
         return True
 
     def _target(self) -> bool:
+        """Read "take profit 10%", "target of 3R"."""
         level = self._around("take_profit")
         if level is None:
             return False

@@ -33,6 +33,7 @@ class Settings(Grammar):
         return bool(cursor.first(readers))
 
     def _on_close(self) -> bool:
+        """Read "orders are filled at the close", of all orders or of the rule in whose sentence it stands."""
         start = self.cursor.position
         if not self.on_close():
             return False
@@ -57,12 +58,14 @@ class Settings(Grammar):
         return "enter" if self.draft.way_out_end is None else "exit"
 
     def _fill_noise(self) -> bool:
+        """Read "at the next open", which is how orders are filled anyway."""
         if not self.cursor.take(accounts.AT_OPEN, noise=False):
             return False
         self.draft.filled_at_open = True
         return True
 
     def _symbols(self) -> bool:
+        """Read "trade AAPL and MSFT on daily bars", "GOOG"."""
         cursor = self.cursor
         found = False
         lead = cursor.take(tickers.SYMBOL_LEAD)
@@ -84,6 +87,7 @@ class Settings(Grammar):
         return self.symbol(lead=False)
 
     def _symbol_ahead(self) -> bool:
+        """Whether another symbol of a list stands here. Takes nothing."""
         mark = self.cursor.mark()
         found = self.symbol(lead=True)
         self.cursor.reset(mark)
@@ -139,6 +143,7 @@ class Settings(Grammar):
         return True
 
     def _timeframe(self) -> bool:
+        """Read "on 5m bars"; "the weekly RSI" is a time frame of the indicator."""
         mark = self.cursor.mark()
         if not self.timeframe_words():
             return False
@@ -148,6 +153,7 @@ class Settings(Grammar):
         return True
 
     def _margin(self) -> bool:
+        """Read "margin 50%", "5x leverage", "leverage 1:30", which is a margin of 1/30."""
         cursor = self.cursor
         cursor.words(small.WITH, small.USE, small.USING, small.AT)
         if cursor.take(accounts.MARGIN):

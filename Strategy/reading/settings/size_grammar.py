@@ -17,6 +17,7 @@ class Sizes(Grammar):
     """Reads how much is bought; each method returns whether it read something."""
 
     def setting(self) -> bool:
+        """Read "position size: 50%", "risk 1% per trade", "$5,000 per trade", "100 shares", "all in"."""
         cursor = self.cursor
         cursor.words(sizes.EACH_TRADE)
         start = cursor.position

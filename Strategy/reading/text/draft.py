@@ -84,98 +84,100 @@ class Draft:
     """
 
     timeframe: str = "1d"
-    exact: bool = False  # the notation that describe() writes is read, in which every number is meant as it stands
-    days: TradingDays | None = (
-        None  # decides how many bars a day and a week have; None where what is traded is not known
-    )
+    exact: bool = False  # the text is in the notation of describe(): every number is meant as it stands
+    days: TradingDays | None = None  # how long a trading day and week are; None where what is traded is not known
     traded: str = ""  # the symbol that is traded where the text names none
     symbols: tuple[str, ...] = ()
     indicators: Mapping[str, IndicatorBase] = field(default_factory=dict)
+
+    # Rules.
     entries: tuple[tuple[Side, AnyCondition], ...] = ()
-    levels_near: Mapping[str, Side | None] = field(
-        default_factory=dict
-    )  # among whose rules a stop or a limit of time stands
-    levels_of: Mapping[str, Mapping[Side | None, Any]] = field(default_factory=dict)  # their values, by those sides
-    level_side: Side | None = None  # of which the level that is read is said to be: "for longs"
-    limits: tuple[int, ...] = ()  # which of the entries were said with "only"
-    bare_buys: tuple[AnyCondition, ...] = ()  # of what was said with a bare "buy" behind a short entry
+    limits: tuple[int, ...] = ()  # places in `entries` of those said with "only", which limit the others
+    bare_buys: tuple[AnyCondition, ...] = ()  # conditions of a bare "buy" behind a short entry, which may close it
     exits: tuple[Exit, ...] = ()
-    time_limits: Mapping[Side, int] = field(default_factory=dict)  # of the positions of one side
+    sells: tuple[AnyCondition, ...] = ()  # conditions of "sell", of which the whole text tells whether it is an exit
     filters: tuple[tuple[Side | None, AnyCondition], ...] = ()  # what all entries need, or those of a side
-    sells: tuple[AnyCondition, ...] = ()
-    risk: Mapping[str, Any] = field(default_factory=dict)
-    shares: tuple[
-        tuple[str, float, bool], ...
-    ] = ()  # stop_loss, take_profit or trailing_stop, a percentage that may be one of the entry's price, and whether it was said with "at"
-    sided: tuple[tuple[str, Literal["above", "below"], str], ...] = ()  # the same names, where it lies, the words
-    said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
-    execution: Mapping[str, Any] = field(default_factory=dict)
-    filled_at_close: frozenset[str] = frozenset()  # of which rules it was said: enter, exit, or "" for all orders
-    spreads: tuple[tuple[str, float, int], ...] = ()  # spread or slippage, its part of the price, how many fills pay it
-    lots: tuple[tuple[str, float], ...] = ()  # the lots that were said, and how many units of a currency pair they are
     moves: tuple[PriceMove, ...] = ()
+    time_limits: Mapping[Side, int] = field(default_factory=dict)  # bars after which positions of one side are closed
     left_by_trail: frozenset[Side] = frozenset()  # sides left "when the price falls 5% from its high"
     either_way: tuple[AnyCondition, ...] = ()  # crosses of exits for which no direction was said: upward or downward
     reversing: bool = False  # a signal of the other side closes a position and opens one
     opposite_exit: bool = False  # positions are left on the opposite of what opened them
     opposite_entries: frozenset[Side] = frozenset()  # sides that are entered on the opposite of the other's signal
     bare_entries: frozenset[Side] = frozenset()  # sides of which "buy" or "short" was said without a condition
-    bare_at_close: frozenset[str] = (
-        frozenset()
-    )  # "enter" or "exit", where one was said with "at the close" and no condition
-    filled_at_open: bool = False
-    one_position: bool = False
+    only_sides: frozenset[Side] = frozenset()  # "long only"
+    one_position: bool = False  # "one position at a time"
     longs_named: bool = False  # the text speaks of long positions
-    entries_first: bool = False  # both sides' entries stand before the first exit
+    entries_first: bool = False  # the entries of both sides stand before the first exit
+
+    # Levels, size and settings.
+    risk: Mapping[str, Any] = field(default_factory=dict)
+    # Of a level or limit of time: the side among whose rules it stands, and its values by that side.
+    levels_near: Mapping[str, Side | None] = field(default_factory=dict)
+    levels_of: Mapping[str, Mapping[Side | None, Any]] = field(default_factory=dict)
+    level_side: Side | None = None  # the side that was said of the level being read: "for longs"
+    # A level, its percentage, which may be one of the entry's price ("stop at 95%"), and whether it was said with "at".
+    shares: tuple[tuple[str, float, bool], ...] = ()
+    # A level, the side of the price on which it was said to lie, and the words: "a stop 2% above the entry".
+    sided: tuple[tuple[str, Literal["above", "below"], str], ...] = ()
+    said_twice: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # settings given two different values
+    execution: Mapping[str, Any] = field(default_factory=dict)
+    # Of which orders "at the close" was said: "enter", "exit", or "" for all; and of which without a condition.
+    filled_at_close: frozenset[str] = frozenset()
+    bare_at_close: frozenset[str] = frozenset()
+    filled_at_open: bool = False
+    spreads: tuple[tuple[str, float, int], ...] = ()  # spread or slippage, its part of the price, how many fills pay it
+    lots: tuple[tuple[str, float], ...] = ()  # the lots that were said, and how many units of a currency pair they are
     money_said: bool = False  # a level was said in dollars
-    only_sides: frozenset[Side] = frozenset()
+
+    # What is said of the reading.
     title: tuple[int, int] | None = None
     assumptions: Mapping[str, Assumption] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
     questions: tuple[str, ...] = ()
+
     # What "it", "its average" and "above the 200" refer to.
     subject: AnyOperand | None = None
     rising_side: bool = True  # which way words without a direction go in this rule
     compared: AnyOperand | None = None  # the left side while the right side is read
     counted: frozenset[str] = frozenset()  # symbols that were counted as units: "0.5 BTC"
     watched: frozenset[str] = frozenset()  # symbols whose prices a rule speaks of
-    other_symbols: frozenset[str] = frozenset()  # of these, what is not traded
-    worded: tuple[AnyCondition, ...] = ()
+    other_symbols: frozenset[str] = frozenset()  # watched symbols that are not traded
+    worded: tuple[AnyCondition, ...] = ()  # comparisons and crosses that were said in words, not by a sign
     mentions: tuple[AnyOperand, ...] = ()
     pairs: tuple[tuple[AnyOperand, AnyOperand, str], ...] = ()  # what was compared with what: "cross" or "level"
-    predicate_at: int = 0  # where what is said of the last subject begins
-    return_at: int | None = None  # where "the 10-day return" was said: its levels are percentages
-    frame_behind: tuple[int, str] | None = None  # a time frame said behind an operand, and where it ends
     beside: tuple[tuple[AnyOperand, AnyOperand], ...] = ()  # further right sides: "above SMA(20) and SMA(50)"
+    predicate_at: int = 0  # the token at which begins what is said of the last subject
+    return_at: int | None = None  # the token of "the 10-day return", whose levels are percentages
+    frame_behind: tuple[int, str] | None = None  # a time frame said behind an operand, and the token behind it
     repeat: Callable[[AnyOperand], AnyCondition] | None = None  # makes the last comparison with another right side
     bar_noun: str = ""  # what was counted last: "candles" of "3 green candles"
     bare: frozenset[str] = frozenset()  # indicators that were said without their numbers and taken for the usual ones
     numbered: Mapping[str, IndicatorBase] = field(default_factory=dict)  # the indicators that were said with numbers
     exit_rule: bool = False  # whether the rule being read may ask about the open trade
-    behind_entry: bool = False  # whether it is an exit that shares its sentence with an entry
-    action_start: int = 0  # where the words of the order begin whose rest is read
+    behind_entry: bool = False  # whether the rule being read is an exit that shares its sentence with an entry
+    action_start: int = 0  # the token at which the order begins whose rest is read
     at_close: bool = False  # whether that order was said with "at the close"
-    level_name: str = ""  # of the level that is being read, such as stop_loss
-    from_extreme: bool = False  # whether it is measured from the best price
-    price_until: int = -1  # where the last move ends that was said of the price
-    close_until: int = -1  # and the last that was said of the close
+    level_name: str = ""  # the level that is being read, such as stop_loss
+    from_extreme: bool = False  # whether that level is measured from the best price since the entry
+    price_until: int = -1  # the token behind the last move that was said of the price
+    close_until: int = -1  # the token behind the last move that was said of the close
+
     # Where in the layout the cursor is.
-    section: tuple[str, Side | None] | None = None
+    section: tuple[str, Side | None] | None = None  # the kind and side of rules that the heading above announces
     filter_in_section: bool = False  # a filter has a section of its own
     entry_below_side: bool = False  # an "Entry" stands below the heading of a side
     listed_in: frozenset[tuple[str, Side | None]] = frozenset()  # sections that have an item already
     section_side: Side | None = None  # "Long" above its own "Entry" and "Exit"
-    block_side: Side | None = None  # the same, where the heading has a line of its own
-    step: float = 0.0
+    block_side: Side | None = None  # the same, where "Long" has a line of its own
+    step: float = 0.0  # the number of the last numbered step
     listed: tuple[AnyCondition, ...] = ()  # conditions on lines of their own, before "if all are true, buy"
     any_of: bool | None = None  # what the text says about the items of a list: any, or all
     last_entry: tuple[Side, AnyCondition] | None = None
     last_exit: Side | None = None  # the side left by the statement before this one
     entry_end: int | None = None  # the token behind the last entry
-    way_out_end: int | None = (
-        None  # the token behind the last exit, a level or a time included, None where an entry came after it
-    )
-    exit_end: int | None = None  # the token behind the last exit rule, None where an entry came after it
+    way_out_end: int | None = None  # the token behind the last exit, level or limit of time, None behind a later entry
+    exit_end: int | None = None  # the token behind the last exit rule, None behind a later entry
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self.__dict__.get(name, self) is not value:

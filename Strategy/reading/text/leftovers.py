@@ -103,6 +103,7 @@ def _ends_clause(token: Token) -> bool:
 
 
 def _is_glue(tokens: list[Token], i: int) -> bool:
+    """Whether a token is punctuation or a filler, which needs no meaning of its own."""
     token = tokens[i]
     if token.kind == "nl" or (
         token.kind == "sym"
@@ -150,6 +151,7 @@ _TRADING_WORDS = (
 
 
 def _explain_leftover(words: str, tokens: list[Token], draft: Draft) -> None:
+    """Report words that nothing accounts for: an error where they speak of trading or stand beside a rule, else a warning."""
     shown = words if len(words) <= 160 else f"{words[:157]}..."
     kind = mentions(tokens, _UNSUPPORTED)
     if kind is not None:

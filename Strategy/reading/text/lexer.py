@@ -162,6 +162,7 @@ def _scan(text: str, corrector: Corrector) -> Iterable[Token]:
 
 
 def _clock(raw: str) -> str:
+    """Return a time of day as 24 hours: "9:30 a.m." is 09:30, "4pm" 16:00."""
     lower = raw.lower().replace(".", "").replace(" ", "")
     half = lower[-2:] if lower.endswith(("am", "pm")) else ""
     hours, _, minutes = lower.removesuffix(half).partition(":")
@@ -248,6 +249,7 @@ def _may_be_negative(before: list[Token]) -> bool:
 
 
 def _number_words(tokens: list[Token], i: int) -> tuple[Token, int]:
+    """Return the number that words from a token on say, "two hundred fifty", and the token behind them."""
     start, total, current = tokens[i].start, 0, 0
     end, first = tokens[i].end, i
     while i < len(tokens) and tokens[i].kind == "word":

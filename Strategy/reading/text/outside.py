@@ -175,6 +175,7 @@ def _line(tokens: list[Token]) -> tuple[str, list[int]]:
 def _set_apart(
     text: str, tokens: list[Token], starts: list[int], kind: _Kind, matches: list[re.Match[str]], draft: Draft
 ) -> list[Token]:
+    """Report phrases of a kind, and put a single token in the place of each."""
     result, at = [], 0
     for found in matches:
         first, last = bisect_left(starts, found.start()), bisect_left(starts, found.end()) - 1

@@ -40,6 +40,7 @@ class Ages(Grammar):
         return found
 
     def _since(self) -> Compare | None:
+        """Read "10 bars since the 20-day high", "it has been 5 days since the low"."""
         cursor = self.cursor
         cursor.words(spans.IT_HAS_BEEN, noise=False)
         op, bars = self._span()
@@ -51,6 +52,7 @@ class Ages(Grammar):
         return self._compare(self._age(), op, bars)
 
     def _ago(self) -> Compare | None:
+        """Read "the 20-day high was 3 days ago", "the low was within the last 5 bars"."""
         age = self._age()
         if age is None or not self.cursor.words(spans.HAPPENED, noise=False):
             return None

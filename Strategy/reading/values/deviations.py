@@ -66,6 +66,7 @@ class Deviations(Grammar):
         return Compare(left=subject, op=op, right=level)
 
     def _within(self, subject: AnyOperand) -> AnyCondition | None:
+        """Read the rest of "within 1 standard deviation of its 20-day mean"."""
         token = self.cursor.number(percent=False)
         if token is None or token.money:
             return None

@@ -219,6 +219,7 @@ class Indicators(Grammar):
         return None
 
     def _output_of(self, entry: IndicatorEntry) -> str | None:
+        """Read the line of an indicator behind its name: "BB(20, 2).lower", "MACD histogram"."""
         mark = self.cursor.mark()
         token = self.cursor.peek()
         if token is not None and token.attached:  # "BB(20, 2).lower"

@@ -45,6 +45,7 @@ class Operands(Grammar):
         return self._joined(self.term, prices.TIMES)
 
     def _joined(self, read: Callable[[], AnyOperand | None], signs: Table) -> AnyOperand | None:
+        """Read values joined by one kind of sign, from left to right: "A + B - C"."""
         begins = self.cursor.position
         left = read()
         while left is not None:
@@ -101,6 +102,7 @@ class Operands(Grammar):
         return [] if one is None else [one, *self.lists.further_lengths(one, join)]
 
     def _number(self) -> AnyOperand | None:
+        """Read a number that is a value: "30", "$150", "0"; "20 days" is a length and none."""
         token = self.cursor.number()
         if token is None:
             if self.cursor.words(prices.ZERO):
@@ -123,6 +125,7 @@ class Operands(Grammar):
             self.draft.ask_price_or_length(number, f"The {number:g} that a price is compared with", f"SMA({number:g})")
 
     def _parenthesised(self) -> AnyOperand | None:
+        """Read "(high + low) / 2" up to its bracket."""
         if not self.cursor.symbol("(", noise=True):
             return None
         inner = self.operand()

@@ -12,6 +12,7 @@ class Prices(Grammar):
     """Reads prices. A method returns None where there is none."""
 
     def price(self) -> AnyOperand | None:
+        """Read "the close", "yesterday's high", "it" where a price was spoken of, "today's open"."""
         if self.cursor.words(prices.IT_OPENS):
             return Price(column="Open")
         if self.cursor.words(small.IT, small.IT_S, small.THEY, prices.PRICE_ITSELF, noise=False) or self.cursor.words(
@@ -103,6 +104,7 @@ class Prices(Grammar):
         return None
 
     def with_offset(self, operand: AnyOperand) -> AnyOperand:
+        """Read "3 bars ago" or "[1]" behind an operand, which is then that of so many bars before."""
         start = self.cursor.position
         back = self.offset()
         if back is None or isinstance(operand, Value | Math):

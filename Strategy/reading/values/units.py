@@ -118,6 +118,7 @@ class Units:
         return any(self._is_continuous(operand) for operand in (left, right))
 
     def _is_continuous(self, operand: AnyOperand) -> bool:
+        """Whether values are real numbers, which meet another one by chance only; a direction or a count takes whole steps."""
         if isinstance(operand, Math):
             return self._is_continuous(operand.left) or self._is_continuous(operand.right)
         if not isinstance(operand, IndicatorRef) or operand.output == "direction":
@@ -270,6 +271,7 @@ class Units:
         return "volume" if item.source_name == "Volume" else self.of(IndicatorRef(id=str(item.source_name)))
 
     def _of_math(self, operand: Math) -> Unit:
+        """Return what a sum, product or ratio is measured in: one price over another is a "ratio", 100 times that "percent"."""
         left, right = self.of(operand.left), self.of(operand.right)
         if operand.op in ("+", "-"):
             return left if left == right or isinstance(operand.right, Value) else ""

@@ -295,6 +295,7 @@ def _with_zone(condition: AnyCondition, zone: str) -> AnyCondition:
 
 
 def rules_of(draft: Draft) -> tuple[list[Rule], list[Rule]]:
+    """Return entries and exits as rules; an exit without a side is one of each side that is entered."""
     entries = [Rule(side=side, when=condition) for side, condition in draft.entries]
     sides: list[Side] = [s for s in ("long", "short") if any(r.side == s for r in entries)]
     exits: list[Rule] = []

@@ -22,6 +22,7 @@ def strategy_name(draft: Draft, entries: list[Rule]) -> str:
 
 
 def classify(entries: list[Rule], draft: Draft) -> str:
+    """Return the kind of strategy by the indicators of its entries: mean reversion where a long entry asks for something low."""
     used = [draft.indicators[n.id].entry for r in entries for n in walk(r.when) if isinstance(n, IndicatorRef)]
     falls = any(
         isinstance(n, Compare) and n.op in ("<", "<=") for r in entries if r.side == "long" for n in walk(r.when)
@@ -32,6 +33,7 @@ def classify(entries: list[Rule], draft: Draft) -> str:
 
 
 def risk_tier(draft: Draft) -> str:
+    """Return low, medium or high: high without a stop or with leverage over 2, low where a trade risks or takes little."""
     stopped = "stop_loss" in draft.risk or "trailing_stop" in draft.risk
     margin = draft.execution.get("margin", 1.0)
     if margin < 0.5 or not stopped:
