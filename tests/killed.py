@@ -100,11 +100,15 @@ def deploy() -> int:
 
     from strategy_api import production, services
     from strategy_api.models import Deployment, Strategy
+    from strategy_api.outcomes import SandboxTest
 
     made = services.strategy_create(user=user(), user_description="Buy GOOG when RSI < 30, sell when RSI > 70, stop 5%")
     names = ("sharpe_ratio", "max_drawdown", "profit_factor", "total_trades", "total_return_pct", "win_rate")
     figures = dict.fromkeys(names, 9)
-    passed = {"success": True, "run_id": 1, "summary": figures}
+    took = {"wall_ms": 1, "cpu_ms": 1, "peak_memory_mb": 1}
+    passed = SandboxTest(
+        run_id="1", success=True, summary=figures, resources=took, backend="process", isolated=False, code_issues=[]
+    )
     production.sandbox_test = lambda **_: passed  # type: ignore[assignment] # a second each time, and it changes nothing
     root, stops = Path(settings.DEPLOY_REPO), itertools.count(1)
 
