@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import random
 import re
 from contextlib import suppress
@@ -21,14 +20,14 @@ from Backtest.errors import AlgoAgentError, TooLarge
 from Strategy.reading.text.lexer import MAX_LENGTH
 from Strategy.text_parser import parse_strategy
 from Strategy.words import vocabulary
+from tests.explore import EXPLORES, examples
 from tests.random_strategies import strategies
 from tests.Strategy.notation import comparable
 
-EXPLORES = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=55, **QUIET)
+@settings(max_examples=examples(55), **QUIET)
 @given(strategies())
 def test_its_plain_english_parses_to_the_same_strategy(strategy: CanonicalStrategy) -> None:
     text = strategy.describe()
@@ -38,7 +37,7 @@ def test_its_plain_english_parses_to_the_same_strategy(strategy: CanonicalStrate
     assert not parsed.leftover
 
 
-@settings(max_examples=30, **QUIET)
+@settings(max_examples=examples(30), **QUIET)
 @given(strategies())
 def test_json_round_trip_is_the_identity(strategy: CanonicalStrategy) -> None:
     again = load_canonical(strategy.model_dump(mode="json")).require()
@@ -59,13 +58,13 @@ def answers(text: str) -> None:
         assert parsed.strategy is not None or (parsed.errors and parsed.questions)
 
 
-@settings(max_examples=30, **QUIET)
+@settings(max_examples=examples(30), **QUIET)
 @given(SOUP)
 def test_a_soup_of_trading_words_gets_an_answer(words: list[str]) -> None:
     answers(" ".join(words))
 
 
-@settings(max_examples=40, **QUIET)
+@settings(max_examples=examples(40), **QUIET)
 @given(st.text(max_size=2000))
 @example("\x00" * 50)
 @example("💥 buy when RSI < 30 \u202e sell")
@@ -85,7 +84,7 @@ def test_noise_gets_an_answer(text: str) -> None:
     answers(text)
 
 
-@settings(max_examples=30, **QUIET)
+@settings(max_examples=examples(30), **QUIET)
 @given(st.lists(WORDS, min_size=1, max_size=6).map(" ".join))
 def test_no_word_is_dropped_silently(noise: str) -> None:
     """Words added to a strategy are part of it, or named, or the strategy is refused."""

@@ -18,6 +18,7 @@ from Backtest.errors import DataError, ExecutionError
 from Backtest.kernel import Kernel
 from Backtest.lookahead import check_lookahead, mirrored, redrawn
 from Backtest.sandbox import EngineSettings, ProcessSandbox
+from tests.explore import examples
 from tests.lookahead.programs import CHEATS, HONEST, program
 from tests.random_strategies import frames, strategies
 
@@ -170,7 +171,7 @@ def test_other_futures_share_the_past(change: object, prices: PriceData) -> None
     assert np.allclose(other["Close"], other["Close"].round(2))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(strategies(wide=False, rough=True), frames(120), st.integers(20, 110), st.integers(0, 99))
 def test_no_canonical_strategy_looks_ahead(made: CanonicalStrategy, frame: pd.DataFrame, cut: int, seed: int) -> None:
     """Whatever comes after a bar, what was decided by its close stays: equity, and every trade entered by then."""
