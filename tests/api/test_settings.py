@@ -306,7 +306,7 @@ def _search_under_way(server: Server, header: dict[str, str], strategy: int, sto
 
 def _is_away_for_a_while(server: Server, header: dict[str, str], strategy: int, do: Callable[[str], None]) -> None:
     """The database stops while a search is under way: pages say so, and the search goes on when it is back."""
-    search = _search_under_way(server, header, strategy, 95)  # seconds of work
+    search = _search_under_way(server, header, strategy, 30)  # a second of work, and as much to weigh what was found
     do("stop")
     for path in ("/metrics", "/admin/", "/api/strategies/", "/api/health/ready/"):
         answer = http.get(f"{server.url}{path}", headers={**header, "Cookie": f"sessionid={32 * 'a'}"}, timeout=60)
