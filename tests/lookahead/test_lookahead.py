@@ -48,7 +48,7 @@ def test_cheats_are_caught(name: str, box: ProcessSandbox, prices: PriceData) ->
 
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_ones_are_left_alone(name: str, box: ProcessSandbox, prices: PriceData) -> None:
-    report = check_lookahead(HONEST[name], prices, EngineSettings(), sandbox=box, cuts=10, generated=True)
+    report = check_lookahead(HONEST[name], prices, EngineSettings(), sandbox=box, cuts=examples(5), generated=True)
     assert report.clean, [str(f) for f in report.findings]
 
 
