@@ -143,14 +143,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def isolated(settings: Any) -> Iterator[None]:
-    """The server's sandbox is bubblewrap."""
+@pytest.fixture(scope="session")
+def bubblewrap_works() -> None:
     from Backtest.sandbox.bubblewrap import problem
-    from strategy_api import engine
 
     if why := problem():
         pytest.skip(f"bubblewrap is needed: apt-get install bubblewrap libseccomp2 ({why})")
+
+
+@pytest.fixture
+def isolated(settings: Any, bubblewrap_works: None) -> Iterator[None]:
+    """The server's sandbox is bubblewrap."""
+    from strategy_api import engine
+
     settings.SANDBOX_BACKEND = "bubblewrap"
     engine.get_sandbox.cache_clear()
     yield

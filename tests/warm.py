@@ -29,7 +29,7 @@ PACKAGES = [
     "numpy", "pandas", "pyarrow.compute", "numba", "talib", "backtesting._util", "bokeh.plotting", "pydantic", "yaml", "jinja2",
     "django.core.management", "django.core.serializers.json", "django.db.models", "django.http", "django.contrib.postgres.fields",
     "celery.app", "kombu", "psycopg", "requests", "httpx", "rich.traceback", "structlog", "dulwich.porcelain", "cryptography.fernet",
-    "uvicorn", "jsonschema",
+    "uvicorn", "jsonschema", "arch.bootstrap",
 ]  # fmt: skip
 
 

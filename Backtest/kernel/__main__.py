@@ -1,6 +1,8 @@
-"""`python -m Backtest.kernel` compiles the engine, so that no run has to wait for it."""
+"""`python -m Backtest.kernel` compiles the engine, so that no run has to wait for it; the hours of New York's exchanges are computed as well."""
 
 from Backtest.kernel import warm_up
+from Backtest.market import calendar_of
 
 if __name__ == "__main__":
     warm_up()
+    calendar_of("XNYS", 2000, 2000)

@@ -9,7 +9,6 @@ Bars bear the time at which they begin; a daily or coarser bar bears its date.
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -19,6 +18,7 @@ import pandas as pd
 
 from Backtest.indicators import SESSION
 from Backtest.market.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
+from Backtest.market.venue_hours import hours_of
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -86,8 +86,7 @@ class TradingSession:
 
         Few daily bars have to be of all days of one venue and of no other, with one of its holidays among them. Where
         the days of finer bars are few, or the zone tells no venue, the bars have to begin at the moments at which it
-        opened and to end before it closed, on its half days too. It is looked for only where it matters, since it
-        takes half a second.
+        opened and to end before it closed, on its half days too. It is looked for only where it matters.
         """
         if self.step_s > DAY_S or self.rolls or {5, 6} & set(self.weekdays):
             return self
@@ -428,22 +427,9 @@ def _usual(minutes: Any) -> int:
     return int(values[np.argmax(counts)])
 
 
-@lru_cache(maxsize=8)
-def _hours_of(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeIndex, Ints, Ints]:
-    """Return a venue's trading days (naive), and the seconds since 1970 in UTC at which each opens and closes."""
-    import exchange_calendars
-
-    with warnings.catch_warnings():  # it uses what pandas 4 will do without
-        warnings.simplefilter("ignore", DeprecationWarning)
-        calendar = exchange_calendars.get_calendar(venue, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
-        table = calendar.schedule
-    opens, closes = (pd.DatetimeIndex(table[name]).as_unit("s").asi8.astype(np.int64) for name in ("open", "close"))
-    return pd.DatetimeIndex(table.index), opens, closes
-
-
 def calendar_of(venue: str, first_year: int, last_year: int) -> tuple[pd.DatetimeIndex, Ints]:
     """Return a venue's trading days (naive) and the minutes each is long."""
-    days, opens, closes = _hours_of(venue, first_year, last_year)
+    days, opens, closes = hours_of(venue, first_year, last_year)
     return days, (closes - opens) // 60
 
 
@@ -494,7 +480,7 @@ def _venue_by_hours(stamps: bytes, step_s: int, zone: str) -> str:
         if (zone in VENUES and zone != place) or not OPENINGS[0] <= opening <= OPENINGS[1] or local[0].year < 1970:
             continue
         try:
-            days, opens, closes = _hours_of(name, local[0].year, local[-1].year + 1)
+            days, opens, closes = hours_of(name, local[0].year, local[-1].year + 1)
         except ValueError:  # its holidays are not known for such years
             continue
         if _keeps_hours(at, local.normalize(), step_s, (days, opens, closes)):

@@ -88,7 +88,7 @@ def data_snooping(returns: Floats, *, benchmark: Floats | None = None, draws: in
         benchmark: float64 of shape (days,).
         draws: bootstrap samples; blocks are of the length the best trial's dependence asks for.
     """
-    from arch.bootstrap import SPA, StepM
+    from arch.bootstrap import StepM
 
     days = returns.shape[1]
     moving = np.flatnonzero(returns.std(axis=1) > 1e-12)
@@ -97,17 +97,17 @@ def data_snooping(returns: Floats, *, benchmark: Floats | None = None, draws: in
     losses = -returns[moving].T
     reference = -(benchmark if benchmark is not None else np.zeros(days))
     block = block_length(returns[moving[np.argmax(returns[moving].mean(axis=1))]])
-    spa = SPA(reference, losses, block_size=block, reps=draws, seed=seed)
-    spa.compute()
-    check = SPA(reference, losses, block_size=block, reps=draws, seed=seed, studentize=False)
-    check.compute()
     step = StepM(reference, losses, block_size=block, reps=draws, seed=seed)
+    # All three tests look at the same draws: drawing and averaging them is nearly all of the work. The reality check is
+    # the SPA that takes no trial for too bad to matter.
+    step.spa.compute()
+    p_values = step.spa.pvalues
     try:
         step.compute()
         better = tuple(int(moving[int(str(i))]) for i in step.superior_models)
     except ValueError:  # arch's, once no trial is left that is not better
         better = tuple(moving.tolist())
-    return Snooping(float(check.pvalues["upper"]), float(spa.pvalues["consistent"]), better)
+    return Snooping(float(p_values["upper"]), float(p_values["consistent"]), better)
 
 
 def block_length(returns: Floats) -> int:

@@ -14,6 +14,7 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.code.check import check_code, streams
 from Backtest.code.generator import generate_code
 from Strategy.text_parser import parse_strategy
+from tests.explore import examples
 from tests.random_strategies import strategies
 
 CORPUS = Path(__file__).resolve().parent.parent / "corpus"
@@ -144,7 +145,7 @@ def test_nothing_of_the_corpus_is_flagged() -> None:
     assert count > 250
 
 
-@settings(max_examples=90)
+@settings(max_examples=examples(45))
 @given(strategies())
 def test_nothing_generated_is_flagged(strategy: CanonicalStrategy) -> None:
     assert check_code(generate_code(strategy).code) == []

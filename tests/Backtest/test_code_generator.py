@@ -20,6 +20,7 @@ from Backtest.canonical import CanonicalStrategy, make_indicator
 from Backtest.code.generator import generate_code, safe_slug, write_code
 from Backtest.indicators import REGISTRY
 from Strategy.text_parser import parse_strategy
+from tests.explore import examples
 from tests.random_strategies import strategies
 
 SENTENCE = (
@@ -63,7 +64,7 @@ def test_the_corpus_and_every_indicator_are_formatted_linted_and_typed(tmp_path:
     assert linted.returncode == 0, linted.stdout[-3000:]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies())
 def test_any_strategy_compiles_and_is_deterministic(strategy: CanonicalStrategy) -> None:
     one, two = generate_code(strategy), generate_code(CanonicalStrategy.model_validate(strategy.model_dump()))

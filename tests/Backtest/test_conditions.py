@@ -20,6 +20,7 @@ from Backtest.kernel import Kernel
 from Backtest.kernel.masks import mask_of, run_program
 from Backtest.meaning.core import Comparison, Statement
 from Strategy.text_parser import parse_strategy
+from tests.explore import examples
 from tests.random_strategies import frames, strategies
 
 CLOSE, OPEN, HUNDRED = (
@@ -112,7 +113,7 @@ def test_a_missing_value_is_neither_true_nor_false(negated: bool) -> None:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies(), frames(bars=120))
 def test_any_compiled_rule_is_what_the_judge_says(strategy: CanonicalStrategy, frame: pd.DataFrame) -> None:
     bars = Bars(frame, compute_indicators(strategy, frame))

@@ -22,6 +22,7 @@ from Backtest.errors import ExecutionError
 from Backtest.kernel import Kernel
 from Strategy.text_parser import parse_strategy
 from tests.Backtest import parity
+from tests.explore import examples
 from tests.random_strategies import frames, rough_frames, strategies
 
 
@@ -141,21 +142,21 @@ def differences(strategy: CanonicalStrategy, found: list[tuple[Close, Decision]]
     return said
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies(rough=True), rough_frames(), st.integers(0, 3))
 def test_it_decides_as_the_generated_code_does(strategy: CanonicalStrategy, frame: pd.DataFrame, part: int) -> None:
     found = replayed(strategy, frame, part * len(frame) // 10)
     assert differences(strategy, found, bars=len(frame)) == [], strategy.model_dump_json()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies(wide=False), frames(bars=150))
 def test_it_decides_as_code_that_trades_often(strategy: CanonicalStrategy, frame: pd.DataFrame) -> None:
     found = replayed(strategy, frame, 0)
     assert differences(strategy, found, bars=len(frame)) == [], strategy.model_dump_json()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies(wide=False), frames(bars=150))
 def test_the_compiled_engine_fills_what_is_decided(strategy: CanonicalStrategy, frame: pd.DataFrame) -> None:
     try:

@@ -17,6 +17,7 @@ from Backtest.meaning.words import spaced
 from backtest_api.services import parse_time
 from backtest_api.terminal import print_explanation
 from tests.Backtest.parity import reference
+from tests.explore import examples
 from tests.random_strategies import frames, strategies
 
 
@@ -52,7 +53,7 @@ def disagreements(strategy: CanonicalStrategy, frame: pd.DataFrame, trades: pd.D
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategy=strategies(wide=False), frame=frames())
 def test_it_agrees_with_the_trades_on_every_bar(strategy: CanonicalStrategy, frame: pd.DataFrame) -> None:
     trades, refused = traded(strategy, frame)
@@ -60,7 +61,7 @@ def test_it_agrees_with_the_trades_on_every_bar(strategy: CanonicalStrategy, fra
     assert disagreements(strategy, frame, trades) == [], strategy.describe()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategy=strategies(wide=True), frame=frames())
 def test_it_agrees_for_any_condition_there_is(strategy: CanonicalStrategy, frame: pd.DataFrame) -> None:
     trades, refused = traded(strategy, frame)

@@ -16,6 +16,7 @@ from Backtest.data.gaps import gaps
 from Backtest.data.importing import ImportChoices, UnderstoodFile, read_file
 from Backtest.data.quality import split_suspects
 from Backtest.errors import DataError
+from tests.explore import examples
 
 HEADER = "Date,Open,High,Low,Close,Volume\n"
 
@@ -357,7 +358,7 @@ pd.DataFrame(
 JSON = json.dumps([{"t": 1704153600, "o": 1, "h": 1, "l": 1, "c": 1}]).encode()
 
 
-@settings(max_examples=90, deadline=None)
+@settings(max_examples=examples(45), deadline=None)
 @given(
     st.sampled_from([GOOD, PARQUET.getvalue(), JSON, GOOD.decode().encode("utf-16")]),
     st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=6)), max_size=4),

@@ -15,6 +15,7 @@ from Backtest.decision.judge import Bars, evaluate
 from Backtest.decision.series import compute_indicators
 from Backtest.diagnostics import diagnose, load_canonical
 from Backtest.diagnostics.satisfiability import always, never
+from tests.explore import examples
 from tests.random_strategies import strategies
 from tests.Strategy.notation import condition
 
@@ -100,7 +101,7 @@ def _walk(bars: int) -> pd.DataFrame:
 FRAME = _walk(400)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies())
 def test_what_happened_was_possible(strategy: CanonicalStrategy) -> None:
     """A rule judged true, or false, on a bar is not called impossible, or always true."""

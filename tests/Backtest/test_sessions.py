@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from Backtest.market.sessions import TradingSession, coarser, resample
 from tests.Backtest.test_figures import fx_hours, session, weekdays
+from tests.explore import examples
 
 
 def prices(index: pd.DatetimeIndex, seed: int = 0) -> pd.DataFrame:
@@ -160,7 +161,7 @@ def test_weekdays_without_a_gap_are_of_no_venue() -> None:
     assert thursday == known(index, "1wk")[68] == 65, "the week goes on, as far as one knows on that Thursday"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     which=st.sampled_from([(index, t) for index, frames in CALENDARS for t in frames]),
     gone=st.sets(st.integers(40, 110), max_size=4),
@@ -277,7 +278,7 @@ def test_foreign_exchange_in_utc_that_does_not_say_so_has_no_saturdays() -> None
     assert "read as UTC" in found.text()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     lasts=st.lists(st.integers(1140, 1200), min_size=40, max_size=40),
     step=st.sampled_from([5, 15, 30]),
@@ -387,7 +388,7 @@ def test_days_that_are_no_trading_days_tell_no_venue() -> None:
     assert TradingSession.of(index.union(holiday)).with_venue(index.union(holiday)).venue == ""
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(cut=st.integers(60, 270), step=st.sampled_from([30, 60]), timeframe=st.sampled_from(["1h", "1d", "1wk"]))
 def test_few_days_of_a_venue_are_never_known_early(cut: int, step: int, timeframe: str) -> None:
     index = hours_of("XNYS", "2023-11-08", "2023-12-08", step, "America/New_York")[:cut]

@@ -11,6 +11,7 @@ from Backtest.errors import StrategyError
 from Strategy.changes import Operation, Patch, edit_by_rules, patched
 from Strategy.talk.intents import wanted
 from Strategy.text_parser import parse_strategy
+from tests.explore import examples
 from tests.random_strategies import strategies
 
 STRATEGY = parse_strategy(
@@ -153,7 +154,7 @@ def test_what_is_not_read_is_not_guessed(words: str) -> None:
     assert edit_by_rules(STRATEGY, words) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(strategies())
 def test_any_strategy_can_have_its_stop_changed(strategy: CanonicalStrategy) -> None:
     """A change of one part leaves every other part as it was."""

@@ -1,6 +1,6 @@
 """Random joins of the vocabulary get an answer or the domain's error, never another exception.
 
-`FUZZ_TEXTS` says how many texts are tried (800 by default), `FUZZ_SEED` which ones.
+`FUZZ_TEXTS` says how many texts are tried (400 by default), `FUZZ_SEED` which ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from Backtest.errors import AlgoAgentError
 from Strategy.text_parser import parse_strategy
 from Strategy.words import tables
 
-TEXTS = int(os.environ.get("FUZZ_TEXTS", "800"))
+TEXTS = int(os.environ.get("FUZZ_TEXTS", "400"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 PHRASES = [phrase for phrases in tables().values() for phrase in phrases]
 CLAUSES = (

@@ -20,13 +20,14 @@ from Backtest.errors import AlgoAgentError, TooLarge
 from Strategy.reading.text.lexer import MAX_LENGTH
 from Strategy.text_parser import parse_strategy
 from Strategy.words import vocabulary
+from tests.explore import EXPLORES, examples
 from tests.random_strategies import strategies
 from tests.Strategy.notation import comparable
 
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=55, **QUIET)
+@settings(max_examples=examples(55), **QUIET)
 @given(strategies())
 def test_its_plain_english_parses_to_the_same_strategy(strategy: CanonicalStrategy) -> None:
     text = strategy.describe()
@@ -36,7 +37,7 @@ def test_its_plain_english_parses_to_the_same_strategy(strategy: CanonicalStrate
     assert not parsed.leftover
 
 
-@settings(max_examples=30, **QUIET)
+@settings(max_examples=examples(30), **QUIET)
 @given(strategies())
 def test_json_round_trip_is_the_identity(strategy: CanonicalStrategy) -> None:
     again = load_canonical(strategy.model_dump(mode="json")).require()
@@ -57,13 +58,13 @@ def answers(text: str) -> None:
         assert parsed.strategy is not None or (parsed.errors and parsed.questions)
 
 
-@settings(max_examples=30, **QUIET)
+@settings(max_examples=examples(30), **QUIET)
 @given(SOUP)
 def test_a_soup_of_trading_words_gets_an_answer(words: list[str]) -> None:
     answers(" ".join(words))
 
 
-@settings(max_examples=40, **QUIET)
+@settings(max_examples=examples(40), **QUIET)
 @given(st.text(max_size=2000))
 @example("\x00" * 50)
 @example("💥 buy when RSI < 30 \u202e sell")
@@ -83,7 +84,7 @@ def test_noise_gets_an_answer(text: str) -> None:
     answers(text)
 
 
-@settings(max_examples=30, **QUIET)
+@settings(max_examples=examples(30), **QUIET)
 @given(st.lists(WORDS, min_size=1, max_size=6).map(" ".join))
 def test_no_word_is_dropped_silently(noise: str) -> None:
     """Words added to a strategy are part of it, or named, or the strategy is refused."""
@@ -148,7 +149,7 @@ SENTENCES = [
 @pytest.mark.parametrize("modifier", MODIFIERS)
 def test_no_modifier_vanishes(modifier: str) -> None:
     chance = random.Random(modifier)
-    for say in chance.sample(SENTENCES, 14):
+    for say in chance.sample(SENTENCES, 100 if EXPLORES else 8):
         cut = chance.choice([i for i, c in enumerate(say) if c in ",.;"] or [len(say)])
         text = f"{say[:cut]} {modifier}{say[cut:]}"
         changed, plain = parse_strategy(text), parse_strategy(say)
@@ -159,7 +160,7 @@ def test_no_modifier_vanishes(modifier: str) -> None:
 def test_no_number_vanishes() -> None:
     """Another number in a sentence is another strategy, or none; the numbers of steps apart."""
     checked = 0
-    for say in SENTENCES[::2]:
+    for say in SENTENCES if EXPLORES else SENTENCES[::5]:
         plain = comparable(parse_strategy(say).require())
         for found in re.finditer(r"\d+(?:\.\d+)?", say):
             if ":" in (say[found.start() - 1 : found.start()], say[found.end() : found.end() + 1]):

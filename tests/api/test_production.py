@@ -106,7 +106,7 @@ def test_validate_code(api: APIClient) -> None:
 
 
 def test_sandbox_test(api: APIClient) -> None:
-    body = {"code": GOOD, "symbol": "goog", "start_date": "2006-01-01", "commission": 0.001}
+    body = {"code": GOOD, "symbol": "goog", "start_date": "2010-06-01", "commission": 0.001}
     found = api.post("/api/production/strategies/sandbox-test/", body).json()
     assert (found["success"], found["exit_reason"], found["backend"], found["isolated"]) == (
         True,
@@ -173,7 +173,8 @@ def test_without_isolation_nothing_runs(api: APIClient, settings: Any, path: str
 
 
 def test_run_sandbox_with_code(api: APIClient, other_user: User) -> None:
-    run = api.post("/api/production/backtests/run-sandbox/", {"code": GOOD, "symbol": "GOOG", "cash": 5000}).json()
+    body = {"code": GOOD, "symbol": "GOOG", "cash": 5000, "start_date": "2011-01-01"}
+    run = api.post("/api/production/backtests/run-sandbox/", body).json()
     assert (run["status"], run["symbol"], run["strategy_id"]) == ("completed", "GOOG", None)
     assert run["summary"].startswith("The code on GOOG returned")
     assert run["metrics"]["Equity Final [$]"] == pytest.approx(5000 + run["total_pnl"])
@@ -194,7 +195,8 @@ def test_code_that_has_no_range(api: APIClient) -> None:
         "if not self.position:",
         "assert not self._broker._commission_relative, 'too dear'\n        if not self.position:",
     )
-    run = api.post("/api/production/backtests/run-sandbox/", {"code": code, "symbol": "GOOG"}).json()
+    body = {"code": code, "symbol": "GOOG", "start_date": "2011-01-01"}
+    run = api.post("/api/production/backtests/run-sandbox/", body).json()
     assert run["status"] == "completed"
     (line,) = (number for number, text in enumerate(code.splitlines(), 1) if "_broker" in text)
     finding = next(w for w in run["warnings"] if w.startswith(f"Line {line} of the code: _broker"))
@@ -214,7 +216,7 @@ def test_a_closer_look_that_would_take_long_is_a_backtest_of_its_own(
         "if not self.position:", "if not self.position and self.later[-1] > self.data.Close[-1]:"
     )
     monkeypatch.setattr(production, "CLOSELY_S", 0.0)
-    body = {"code": "import numpy as np\n" + peeks, "symbol": "GOOG", "start_date": "2012-01-01"}
+    body = {"code": "import numpy as np\n" + peeks, "symbol": "GOOG", "start_date": "2012-07-01"}
     now = api.post(f"/api/production/{path}", body).json()
     assert (now["ranges"], now["lookahead"]) == (None, None)
     assert now["metrics"]["# Trades"] > 1

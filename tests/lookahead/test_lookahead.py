@@ -18,6 +18,7 @@ from Backtest.errors import DataError, ExecutionError
 from Backtest.kernel import Kernel
 from Backtest.sandbox import EngineSettings, ProcessSandbox
 from Backtest.verification.lookahead import check_lookahead, mirrored, redrawn
+from tests.explore import examples
 from tests.lookahead.programs import CHEATS, HONEST, program
 from tests.random_strategies import frames, strategies
 
@@ -47,7 +48,7 @@ def test_cheats_are_caught(name: str, box: ProcessSandbox, prices: PriceData) ->
 
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_ones_are_left_alone(name: str, box: ProcessSandbox, prices: PriceData) -> None:
-    report = check_lookahead(HONEST[name], prices, EngineSettings(), sandbox=box, cuts=10, generated=True)
+    report = check_lookahead(HONEST[name], prices, EngineSettings(), sandbox=box, cuts=examples(5), generated=True)
     assert report.clean, [str(f) for f in report.findings]
 
 
@@ -170,7 +171,7 @@ def test_other_futures_share_the_past(change: object, prices: PriceData) -> None
     assert np.allclose(other["Close"], other["Close"].round(2))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(strategies(wide=False, rough=True), frames(120), st.integers(20, 110), st.integers(0, 99))
 def test_no_canonical_strategy_looks_ahead(made: CanonicalStrategy, frame: pd.DataFrame, cut: int, seed: int) -> None:
     """Whatever comes after a bar, what was decided by its close stays: equity, and every trade entered by then."""
