@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import random
+import ssl
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Generator
@@ -467,6 +468,12 @@ def _outcome(error: ModelAPIError) -> Outcome:
 # -- The models ----------------------------------------------------------------------------------
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Return whom a connection trusts. To read all certificates takes 30 ms, which each client would else do again."""
+    return httpx2.create_ssl_context()
+
+
 class LanguageModels:
     """The configured models, asked in turn.
 
@@ -476,7 +483,7 @@ class LanguageModels:
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
-        self._http = httpx2.AsyncClient(timeout=httpx2.Timeout(config.timeout_s, connect=10.0))
+        self._http = httpx2.AsyncClient(verify=_certificates(), timeout=httpx2.Timeout(config.timeout_s, connect=10.0))
         self._endpoints = [_Endpoint(name, config, self._http) for name in config.models]
 
     def warm_up(self) -> None:
