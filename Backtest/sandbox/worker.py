@@ -40,7 +40,7 @@ LOG_BYTES = 64 * 1024
 OUTPUT = "output.txt"
 PROGRESS_S = 0.2
 FORK, DONE = b"f", 3
-DECISION = 9  # numbers of one
+DECISION = 9  # numbers a decision is told in
 MARGIN_PX = 20  # above and below all figures of a chart
 TRADE_COLUMNS = [
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
@@ -52,7 +52,7 @@ TRADE_PARTS = ["size", "entry_bar", "exit_bar", "entry_price", "exit_price", "sl
 
 
 def plot_when_asked():
-    """Let backtesting.py import its charts, a third of a second's worth, when one is drawn."""
+    """Put off the import of backtesting.py's charts, which takes a third of a second, until a chart is drawn."""
     import importlib
 
     name = "backtesting._plotting"
@@ -77,7 +77,10 @@ def imports():
     """Import what jobs need; return the versions of it. With --draws that is the charts too."""
     if "--draws" not in sys.argv:
         plot_when_asked()
-    for needless in ("pyarrow", "tqdm.auto"):  # pandas and backtesting.py do without, and begin a sixth sooner
+    for needless in (
+        "pyarrow",
+        "tqdm.auto",
+    ):  # pandas and backtesting.py work without them, and their import takes a sixth less time
         sys.modules.setdefault(needless, None)
     import backtesting
     import backtesting.backtesting
@@ -90,7 +93,7 @@ def imports():
 
 
 def rehearse():
-    """Run once through everything a job needs, so that no job pays for a first time."""
+    """Run a small backtest, so that what Python and its packages do on first use is done before a job comes."""
     import pandas as pd
     import talib
     from backtesting import Backtest, Strategy
@@ -119,7 +122,7 @@ def rehearse():
 
 
 def limit(memory_mb, cpu_s, output_mb):
-    """Set this process's limits; there is no way back up."""
+    """Set this process's limits. A process cannot raise its own hard limits again."""
     try:
         import resource
     except ImportError:  # not a POSIX system: the server's wall clock is the only limit
@@ -138,7 +141,7 @@ def limit(memory_mb, cpu_s, output_mb):
 
 
 def lock(program):
-    """Put a seccomp filter on this process, a compiled BPF program; there is no way out."""
+    """Put a seccomp filter, a compiled BPF program, on this process. A filter cannot be taken off."""
     import ctypes
 
     class Program(ctypes.Structure):
@@ -204,7 +207,10 @@ def backtest(cls, data, settings):
 
 
 class Stream:
-    """Prices that come bar by bar, each after what was decided at the one before: the future is not in this process."""
+    """Prices that come bar by bar.
+
+    The server sends a bar once it knows what was decided at the bar before, so the future is not in this process.
+    """
 
     def __init__(self, index, names, decisions, read, say):
         import numpy as np
@@ -215,7 +221,7 @@ class Stream:
         self.decisions, self.read, self.say, self.seen = decisions, read, say, 0
 
     def feed(self, data, broker):
-        """Let backtesting.py's data grow with the bars: where orders wait, by the open of a bar before the rest of it."""
+        """Let backtesting.py's data grow with the bars. Where orders wait, the open of a bar comes first, and the rest once they have met it."""
         set_length = data._set_length
 
         def grow(length):
@@ -244,11 +250,11 @@ class Stream:
 
 
 class OrderBar:
-    """The data of backtesting.py's broker while it goes through its orders: what they meet in a bar."""
+    """What the orders of backtesting.py's broker meet in a bar: its open alone, or open, high and low. It stands in the place of the data."""
 
     def __init__(self, data):
         self._data, self.index, self._length = data, data.index, len(data)
-        self.Close = (data.Close[-2], None)  # all that is asked for is the one before
+        self.Close = (data.Close[-2], None)  # the broker asks for [-2], the close before, and for nothing else
 
     def __getattr__(self, name):
         return getattr(self._data, name)
@@ -261,7 +267,7 @@ class OrderBar:
 
 
 class Part(float):
-    """The size of an order for a part of the equity, which knows its order."""
+    """The size of an order for a part of the equity (0.5 is half of it), with the order it belongs to."""
 
 
 class Steps:
@@ -282,17 +288,17 @@ class Steps:
         self.broker._process_orders, self.broker._adjusted_price = self.once, self.noting
         if not hasattr(Order, "has_stop"):
             contingent, Order.has_stop = Order.is_contingent.fget, False
-            # It is asked where the close before would be taken for the price of an order without a limit.
+            # backtesting.py fills an order that is not contingent at the close before. An order that had a stop is filled at its own price.
             Order.is_contingent = property(
                 lambda order: contingent(order) or (order.has_stop and isinstance(order._Order__broker._data, OrderBar))
             )
 
     def begin(self):
-        """Be around whatever the strategy has put around the broker."""
+        """Wrap the broker's method as it is now, with whatever the strategy's code has wrapped around it."""
         self.around, self.broker._process_orders = self.broker._process_orders, self.go
 
     def noting(self, size=None, price=None):
-        """Be the broker's price with spread, which is asked for each order before what there is to pay it."""
+        """Return the broker's price with spread, and note the price: the broker asks for it before it reckons whether an order can be paid."""
         adjusted = self.adjusted(size, price)
         if price and isinstance(self.broker._data, OrderBar):
             self.broker._data.price = price
@@ -306,11 +312,11 @@ class Steps:
         broker, size = self.broker, abs(part)
         money = broker.margin_available * broker._leverage * size - broker._commission_fixed
         units = max(0.0, money) // (adjusted + (size * price * broker._commission_relative) / size)
-        if units:  # and otherwise it is refused as it is
+        if units:  # an order for no unit is refused by the broker
             part.order._replace(size=math.copysign(units, part))
 
     def once(self):
-        """Go through the orders, but through the rest of a bar a single time."""
+        """Go through the orders; through the high and low of a bar only once."""
         if self.going or not self.gone:
             self.going += 1
             self.process()
@@ -318,7 +324,7 @@ class Steps:
             self.gone = self.decisions.when == Decisions.IN_REST and not self.going
 
     def go(self):
-        if self.decisions.when:  # it goes through them again
+        if self.decisions.when:  # the broker calls itself again after a fill
             self.around()
             return
         broker, data = self.broker, self.data
@@ -339,7 +345,7 @@ class Steps:
                 order._replace(size=Part(order.size))
                 order.size.order = order
             if order.stop and order.limit and (open_ >= order.stop if order.is_long else open_ <= order.stop):
-                order._replace(stop_price=None)  # the open is beyond it: from here on it is a limit order
+                order._replace(stop_price=None)  # the open is beyond the stop, so this is a limit order now
         bar.met, bar.price = {"Open": open_, "High": high, "Low": low}, open_
         self.broker._data, self.decisions.when, self.gone = bar, when, False
         try:
@@ -374,7 +380,7 @@ def settled(cls, bars, running, decisions, target_first=False, stream=None):
     come from, one after the other.
     """
 
-    def next(self):  # noqa: A001 - what backtesting.py calls it
+    def next(self):  # noqa: A001 - the name that backtesting.py calls
         cls.next(self)
         if len(self.data) == bars:
             broker = self._broker
@@ -387,7 +393,7 @@ def settled(cls, bars, running, decisions, target_first=False, stream=None):
         running.append(self)
         if stream is not None:
             stream.feed(self._data, self._broker)
-        # Out of money, backtesting.py closes trades while it goes through them, and so leaves some out.
+        # When the money is out, backtesting.py closes trades of the list it is going through, and so skips some of them.
         self._broker.trades = Steady(self._broker.trades)
         if target_first:
             put_targets_first(self._broker)
@@ -437,7 +443,7 @@ def put_targets_first(broker):
                 if long
                 else high >= stop.stop > open_ and low <= target.limit
             ):
-                for order in (target, stop):  # behind what is to be done at the open
+                for order in (target, stop):  # behind the orders that are filled at the open
                     broker.orders.remove(order)
                     broker.orders.append(order)
         process()
@@ -458,10 +464,10 @@ class Decisions:
     def __init__(self):
         self.rows = array.array("d")
         self.when, self.nested = 0, False
-        self.bar = -1  # the run has come to
+        self.bar = -1  # that the run has come to
 
     def take(self):
-        """Return what was written since it was taken before, as little-endian doubles."""
+        """Return what was written since the last call, as little-endian doubles."""
         import numpy as np
 
         taken, self.rows = self.rows, array.array("d")
@@ -472,7 +478,7 @@ class Decisions:
         self.rows.extend([len(broker._data) - 1, self.when, action, which, *filled])
 
     def watch(self):
-        """Write down from now on."""
+        """Begin to write decisions down."""
         from backtesting.backtesting import Order, Trade, _Broker
 
         self._count(Order)
@@ -538,7 +544,7 @@ class Decisions:
 
 
 class Steady(list):
-    """A list that may change while one goes through it."""
+    """A list whose loops go through a copy, so that items may be removed meanwhile."""
 
     def __iter__(self):
         return iter(self[:])
@@ -559,7 +565,7 @@ def bars_to_decide(running, first, say, decisions):
     """Return what goes through the bars for backtesting.py; it puts the first of them in the place of the strategy that runs."""
 
     def walk(bars, **_):
-        if not isinstance(bars, range):  # not a run's: backtesting.py's optimiser walks over its tries
+        if not isinstance(bars, range):  # no bars of a run, but the tries of backtesting.py's optimiser
             return bars
         begin = first_decision(bars.start, first, running[0])
         running[0] = min(begin, bars.stop - 1)
@@ -643,7 +649,7 @@ def run(job, content, say, read, decisions):
     import pandas as pd
 
     data = table(job["prices"], content)
-    np.random.seed()  # a fork's chance is its own; Python's random sees to that itself
+    np.random.seed()  # forks would draw the same numbers; Python seeds its own `random` anew in each
     report, running = b"", []
     decisions.watch()
     statistics = stats_of(backtesting.backtesting.compute_stats) if job["report"] else without_statistics
@@ -730,7 +736,7 @@ def serve(versions, folder):
 
 
 def keep_to_itself():
-    """Let nobody but the system's owner read or write this process's memory, forks of it included."""
+    """Close this process's memory to all processes but root's, its own forks included."""
     import ctypes
 
     set_dumpable = 4
@@ -765,7 +771,7 @@ def fork(work, answers):
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code < 0:
         os.kill(os.getpid(), -code)
-        os._exit(128 - code)  # the first process of a container is not killed by itself
+        os._exit(128 - code)  # process 1 of a container is not ended by a signal it sends to itself
     if code != DONE:
         os._exit(code)
 
@@ -777,7 +783,7 @@ def empty(folder):
     for parent, folders, _ in os.walk(folder):
         for path in (os.path.join(parent, name) for name in folders):
             if not os.path.islink(path):
-                os.chmod(path, 0o700)  # before it is gone into
+                os.chmod(path, 0o700)  # os.walk enters the folder after this
     for entry in list(os.scandir(folder)):
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
@@ -867,11 +873,11 @@ def serve_forks(control, versions):
 
 def main():
     folder, packages = sys.argv[1:3]
-    gc.disable()  # nothing that is imported goes away again
+    gc.disable()  # what is imported stays: there is no garbage to look for
     if packages:
         sys.path.insert(0, packages)
     versions = imports()
-    if os.name != "posix" or not select.select([0], [], [], 0)[0]:  # nobody waits for an answer yet
+    if os.name != "posix" or not select.select([0], [], [], 0)[0]:  # no job has come yet, so there is time
         rehearse()
     gc.collect()
     gc.freeze()
