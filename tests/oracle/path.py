@@ -142,11 +142,12 @@ class _Search:
 
     def _directions(self, state: State) -> Iterator[Extreme]:
         """Give the directions in the order they are tried: unseen extremes, nearer first; with both seen, that of C."""
-        unseen = [extreme for extreme in self.order if extreme not in state.seen]
-        if not unseen:
-            unseen = ["high" if self.bar.close > state.price else "low"]
-        yield unseen[0]
-        yield "low" if unseen[0] == "high" else "high"
+        wanted = [extreme for extreme in self.order if extreme not in state.seen]
+        if not wanted and self.bar.close != state.price:
+            wanted = ["high" if self.bar.close > state.price else "low"]
+        first = wanted[0] if wanted else self.order[0]
+        yield first
+        yield "low" if first == "high" else "high"
 
     def _keep(self, state: State) -> None:
         if self.best is None:

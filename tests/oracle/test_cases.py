@@ -13,7 +13,7 @@ from tests.oracle.run import run
 from tests.oracle.strategy import case
 
 HERE = Path(__file__).parent
-FILES = ("cases.yaml",)
+FILES = ("cases.yaml", "cases_more.yaml")
 MONEY = 1e-6
 CASES = [given for name in FILES for given in yaml.safe_load((HERE / name).read_text())["cases"]]
 
