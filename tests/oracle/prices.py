@@ -10,7 +10,7 @@ Side = Literal["long", "short"]
 Trade = Literal["buy", "sell"]
 
 TOLERANCE = 1e-9
-"""Section 1, "Level": prices are compared with 1e-9 of the price, since 102.1 + 3 is not 105.1 in binary."""
+"""Section 1, "Level": prices are compared with 1e-9 of the price, since 102.9 + 2.2 is 105.10000000000001 in binary."""
 
 
 @dataclass(frozen=True)

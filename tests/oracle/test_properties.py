@@ -52,7 +52,7 @@ def ways(bar: Bar) -> st.SearchStrategy[list[float]]:
 
 
 @given(random_cases.cases(), st.data())
-@settings(max_examples=60)
+@settings(max_examples=150)
 def test_no_way_through_a_bar_is_worse_than_worst_or_better_than_best(given: Json, data: st.DataObject) -> None:
     # Averages of fills at whole and half prices lie beside the steps, and so do their levels.
     for entry in given["strategy"]["entries"]:
@@ -68,7 +68,7 @@ def test_no_way_through_a_bar_is_worse_than_worst_or_better_than_best(given: Jso
 
 
 @given(random_cases.cases())
-@settings(max_examples=80)
+@settings(max_examples=150)
 def test_a_mirrored_strategy_on_mirrored_prices_gives_mirrored_events(given: Json) -> None:
     outcome, turned = run(case(given)), run(case(random_cases.mirrored(given)))
 
@@ -78,7 +78,7 @@ def test_a_mirrored_strategy_on_mirrored_prices_gives_mirrored_events(given: Jso
 
 
 @given(random_cases.cases(), st.sampled_from([0, 0.001]), st.sampled_from([0, 0.002]))
-@settings(max_examples=60)
+@settings(max_examples=150)
 def test_cash_and_units_add_up_to_the_equity_of_each_bar(given: Json, commission: float, spread: float) -> None:
     given["strategy"]["costs"] = {"commission": commission, "spread": spread}
     drawn = case(given)
@@ -95,7 +95,7 @@ def test_cash_and_units_add_up_to_the_equity_of_each_bar(given: Json, commission
 
 
 @given(random_cases.cases())
-@settings(max_examples=60)
+@settings(max_examples=150)
 def test_no_fill_lies_outside_its_bar(given: Json) -> None:
     drawn = case(given)
     outcome = run(drawn)
@@ -107,7 +107,7 @@ def test_no_fill_lies_outside_its_bar(given: Json) -> None:
 
 
 @given(random_cases.cases(market=True, adds=False, parts=False))
-@settings(max_examples=60)
+@settings(max_examples=150)
 def test_two_halves_with_levels_of_their_own_earn_what_the_whole_does(given: Json) -> None:
     whole, halves = case(given), case({**given, "strategy": halved(given["strategy"])})
 
