@@ -143,7 +143,7 @@ def _place_exit(
 def _add(case: Case, account: Account, moment: Moment, position: Position) -> Account:
     """Place an add for the next open where its condition fires and the position may have one more unit."""
     adds = position.rule.adds
-    if adds is None or adds.when is None or position.bought >= adds.max_units:
+    if adds is None or adds.when is None or len(position.units) >= adds.max_units:
         return account
     if not expressions.holds(adds.when, case.bars, moment.bar):
         return account

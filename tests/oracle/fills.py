@@ -266,11 +266,14 @@ def _set_levels(case: Case, account: Account, moment: Moment, order: Order, unit
 
 
 def _set_next_add(case: Case, account: Account, moment: Moment, filled: Order) -> Account:
-    """Set the level of the next add, `points` from this fill; it works from here on (step 5)."""
+    """Set the level of the next add, `points` from this fill; it works from here on (step 5).
+
+    Only an entry or an add sets one. A unit that is stopped sets none, so that an add and its stop do not follow each other within one bar without end.
+    """
     position = account.position
     assert position is not None
     adds = position.rule.adds
-    if adds is None or adds.order_type is None or position.bought >= adds.max_units:
+    if adds is None or adds.order_type is None or len(position.units) >= adds.max_units:
         return account
     towards = 1 if adds.order_type == "stop" else -1
     price = position.last_fill + towards * sign(position.side) * adds.points

@@ -112,7 +112,7 @@ class Bracket:
 class Position:
     """One position: units of one side that came from one entry rule.
 
-    `bought` counts the units it has ever had, `since` is the bar of its first fill, `last_fill` the price of its newest. `acted` are the numbers of
+    `bought` counts the units it has ever had (they are named by it), `since` is the bar of its first fill, `last_fill` the price of its newest. `acted` are the numbers of
     the partial exit rules that have acted on it.
     """
 
