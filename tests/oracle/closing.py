@@ -29,9 +29,6 @@ def at_close(case: Case, account: Account, bar: int) -> Account:
     return replace(account, last_equity=equity(account, moment.price))
 
 
-# --- step 9
-
-
 def _session_exit(case: Case, account: Account, moment: Moment) -> Account:
     before_end = case.strategy.session_exit
     if account.position is None or before_end is None:
@@ -73,17 +70,11 @@ def _end_of_data(case: Case, account: Account, moment: Moment) -> Account:
     return replace(account, orders=())
 
 
-# --- step 11
-
-
 def _expired(account: Account, moment: Moment) -> Account:
     for order in account.orders:
         if order.works_until is not None and order.works_until <= moment.bar:
             account = account.cancel(moment, order, "expired")
     return account
-
-
-# --- step 12
 
 
 def _firing(case: Case, position: Position, bar: int) -> list[tuple[int, ExitRule]]:

@@ -10,6 +10,8 @@ from tests.oracle.orders import Account, Bracket, Moment, Order, Position, StopL
 from tests.oracle.prices import at_least, at_most, closes, same, sign
 from tests.oracle.strategy import Case, EntryRule, Size
 
+MOST_FILLS = 10_000
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -43,11 +45,12 @@ def waiting(case: Case, account: Account, moment: Moment) -> list[Waiting]:
 
 def settle(case: Case, account: Account, moment: Moment) -> Account:
     """Fill all that the price has reached, one after the other; what a fill sets may be reached at the same price, at once (step 5)."""
-    while True:
+    for _ in range(MOST_FILLS):
         reached = next((item for item in waiting(case, account, moment) if item.reached(moment.price)), None)
         if reached is None:
             return account
         account = _fill(case, account, moment, reached)
+    raise RuntimeError(f"Orders follow each other without end at {moment}.")
 
 
 def _order(case: Case, order: Order, moment: Moment) -> Waiting:

@@ -25,9 +25,6 @@ def table_row(table: Sequence[TableRow], bar: int) -> TableRow | None:
     return max((row for row in table if row.works_from <= bar), key=lambda row: row.works_from, default=None)
 
 
-# --- set by the fill (step 5)
-
-
 def bracket(
     case: Case,
     risk: Risk,
@@ -145,9 +142,6 @@ def _targets(
     return tuple(targets)
 
 
-# --- one set for all units (section 4, "Scale-in")
-
-
 def shared(case: Case, position: Position, *, base: float, signal_bar: int, fill_bar: int, close_only: bool) -> Bracket:
     """Compute the one set of a position anew after an add. Held bars go on counting from the first fill; portions are of what is open now.
 
@@ -179,9 +173,6 @@ def _tighter(price: float | None, other: float | None, side: Side) -> float | No
     """Give the higher of two stops of a long; one that is missing does not count."""
     prices = [known for known in (price, other) if known is not None]
     return max(prices, key=lambda known: sign(side) * known, default=None)
-
-
-# --- at the close (step 10)
 
 
 def moved_at_close(case: Case, account: Account, moment: Moment) -> Account:

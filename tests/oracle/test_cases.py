@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.oracle.reading import case
 from tests.oracle.run import run
-from tests.oracle.strategy import case
 
 HERE = Path(__file__).parent
 FILES = ("cases.yaml", "cases_more.yaml")

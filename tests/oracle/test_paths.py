@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.oracle.random_cases import Json
+from tests.oracle.reading import case
 from tests.oracle.run import run
-from tests.oracle.strategy import Path, case
+from tests.oracle.strategy import Path
 
 BUY_STOP: Json = {"id": "a", "side": "long", "when": "V == 1", "order": {"type": "stop", "price": "High + 1"}}
 STOPPED, RISEN = 99_700, 100_200

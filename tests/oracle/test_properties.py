@@ -17,8 +17,9 @@ from tests.oracle.orders import START_CASH, Account, Moment
 from tests.oracle.path import within
 from tests.oracle.prices import Bar
 from tests.oracle.random_cases import Json
+from tests.oracle.reading import case
 from tests.oracle.run import run
-from tests.oracle.strategy import Case, Path, case
+from tests.oracle.strategy import Case, Path
 from tests.oracle.test_cases import equal
 
 PATHS: tuple[Path, ...] = ("high_first", "low_first", "nearest")
@@ -118,17 +119,14 @@ def test_order_is_filled_or_cancelled_once_in_its_time_and_at_no_price_it_forbid
             waits[name] = dict(event)
         elif event["do"] == "cancelled":
             del waits[name]
-        elif event["do"] == "filled" and event["reason"] in ("entry", "rule", "max_bars") and name in waits:
+        elif event["do"] == "filled" and event["reason"] in ("entry", "add", "rule", "max_bars") and name in waits:
             order = waits.pop(name)
             assert order["bar"] < event["bar"] <= order.get("works_until_bar", event["bar"])
-            better = (
-                order.get("price", event["price"]) - event["price"]
-                if bought
-                else event["price"] - order.get("price", event["price"])
-            )
-            assert better >= 0 if order["type"] == "limit" else better <= 0 or order["type"] == "stop_limit"
-            if "limit" in order:
-                assert event["price"] <= order["limit"] if bought else event["price"] >= order["limit"]
+            worse = 1 if bought else -1
+            past = worse * (event["price"] - order.get("price", event["price"]))
+            assert past <= 0 or order["type"] != "limit"
+            assert past >= 0 or order["type"] != "stop"
+            assert worse * (event["price"] - order.get("limit", event["price"])) <= 0
 
 
 @given(random_cases.cases(market=True, adds=False, parts=False))

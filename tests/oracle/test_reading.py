@@ -7,7 +7,7 @@ import pytest
 from tests.oracle.expressions import average_true_range, holds, price
 from tests.oracle.prices import Bar
 from tests.oracle.random_cases import Json
-from tests.oracle.strategy import case
+from tests.oracle.reading import case
 
 BARS = (Bar(10, 12, 9, 11, 1), Bar(13, 14, 12, 12, 2), Bar(12, 13, 8, 9, 3))
 ENTRY: Json = {"id": "a", "side": "long", "when": "V == 1", "size": {"units": 1}}
