@@ -177,7 +177,7 @@ def _fires(case: Case, rule: EntryRule, bar: int) -> bool:
 
 
 def _place_entry(case: Case, account: Account, moment: Moment, rule: EntryRule, listed: int) -> Account:
-    """Place an order, or fill it where it is for this close. An order of the same rule that still waits is replaced."""
+    """Send the order of an entry that fires. Without its price it is not sent, and without a size it is refused."""
     terms, bar = rule.order, moment.bar
     price = moment.price if terms.price is None else expressions.price(terms.price, case.bars, bar)
     limit = None if terms.limit is None else expressions.price(terms.limit, case.bars, bar)
@@ -200,10 +200,17 @@ def _place_entry(case: Case, account: Account, moment: Moment, rule: EntryRule, 
         works_until=_works_until(case, terms, bar),
         rule=rule,
     )
+    return _sent(case, account, moment, order)
+
+
+def _sent(case: Case, account: Account, moment: Moment, order: Order) -> Account:
+    """Replace the order of the same rule that still waits by this one, or fill it where it is for this close."""
+    rule = order.rule
+    assert rule is not None
     for waiting in account.orders:
         if waiting.role == "entry" and waiting.rule is rule:
             account = account.cancel(moment, waiting, "replaced")
-    if terms.at_close:
+    if rule.order.at_close:
         return enter(case, account, moment, order, moment.price)
     return account.with_order(order).tell(
         moment,
@@ -212,7 +219,7 @@ def _place_entry(case: Case, account: Account, moment: Moment, rule: EntryRule, 
         side=order.trade,
         type=order.type,
         price=order.price,
-        limit=limit,
+        limit=order.limit,
         size=size_said(order, rule.size),
         works_until_bar=order.works_until,
     )

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from tests.oracle import expressions
 from tests.oracle.orders import Account, Bracket, Moment, Position, StopLine, TableRow, Target
-from tests.oracle.prices import Side, at_least, at_most, sign, whole_units
-from tests.oracle.strategy import Case, Distance, Risk, Stop, TargetTerms
+from tests.oracle.prices import Bar, Side, at_least, at_most, same, sign, whole_units
+from tests.oracle.strategy import BreakEven, Case, Distance, Risk, Stop, TargetTerms
 
 
 def nearest(stops: Sequence[StopLine], side: Side, bar: int) -> StopLine | None:
@@ -190,7 +190,7 @@ def begun_next(account: Account, moment: Moment, number: int) -> Account:
         return account
     now = position.brackets[number]
     stop, next_stop = (nearest(now.stops, position.side, at) for at in (bar, bar + 1))
-    if next_stop is not None and (stop is None or stop.price != next_stop.price):
+    if next_stop is not None and not _at_one_price(stop, next_stop):
         account = account.tell(moment, "moved", stop=next_stop.price, reason="stop_active", unit=now.unit)
     row, next_row = table_row(now.table, bar), table_row(now.table, bar + 1)
     if next_row is not None and row is not next_row:
@@ -199,15 +199,12 @@ def begun_next(account: Account, moment: Moment, number: int) -> Account:
 
 
 def _moved(case: Case, account: Account, moment: Moment, number: int) -> Account:
+    """Move the levels of one bracket: its extreme first, since followed stops and break-even ask for it."""
     position = account.position
     if position is None:
         return account
-    risk, side, bar = position.rule.risk, position.side, case.bars[moment.bar]
-    now = position.brackets[number]
-    best = bar.high if side == "long" else bar.low
-    reached = bar.close if now.close_only and now.fill_bar == moment.bar else best
-    extreme = reached if now.extreme is None else max(now.extreme, reached, key=lambda price: sign(side) * price)
-    now = replace(now, extreme=extreme)
+    risk, side = position.rule.risk, position.side
+    now = _with_extreme(position.brackets[number], case.bars[moment.bar], moment, side)
     followed = tuple(
         replace(line, price=_tighter(line.price, _followed_to(case, stop, now, side, moment), side))
         for stop, line in zip(risk.stops, now.stops, strict=False)
@@ -217,15 +214,27 @@ def _moved(case: Case, account: Account, moment: Moment, number: int) -> Account
     rule = risk.break_even
     if rule is None or now.broke_even:
         return begun_next(account, moment, number)
-    if rule.target is not None:
-        met = rule.target <= len(now.targets) and now.targets[rule.target - 1].filled
-    else:
-        met = rule.after is not None and _has_gained(now, rule.after, side)
-    if met:
+    if _is_ahead(now, rule, side):
         line = StopLine("break_even", now.base + sign(side) * rule.offset, moment.bar)
         now = replace(now, stops=followed, broke_even=True)
         account = _with_stops(account, moment, number, now, (*followed, line), "break_even")
     return begun_next(account, moment, number)
+
+
+def _with_extreme(now: Bracket, bar: Bar, moment: Moment, side: Side) -> Bracket:
+    """Take this bar into the favourable extreme since the fill (section 1)."""
+    best = bar.high if side == "long" else bar.low
+    reached = bar.close if now.close_only and now.fill_bar == moment.bar else best
+    if now.extreme is not None:
+        reached = max(now.extreme, reached, key=lambda price: sign(side) * price)
+    return replace(now, extreme=reached)
+
+
+def _is_ahead(now: Bracket, rule: BreakEven, side: Side) -> bool:
+    """Say whether the condition of break-even is met: a target filled, or a gain reached."""
+    if rule.target is not None:
+        return rule.target <= len(now.targets) and now.targets[rule.target - 1].filled
+    return rule.after is not None and _has_gained(now, rule.after, side)
 
 
 def _with_stops(
@@ -238,10 +247,17 @@ def _with_stops(
     now = replace(now, stops=stops)
     brackets = (*position.brackets[:number], now, *position.brackets[number + 1 :])
     account = replace(account, position=replace(position, brackets=brackets))
-    if after is None or (before is not None and before.price == after.price):
+    if after is None or _at_one_price(before, after):
         return account
     reason = after.kind if why == "followed" else why
     return account.tell(moment, "moved", stop=after.price, reason=reason, unit=now.unit)
+
+
+def _at_one_price(line: StopLine | None, other: StopLine | None) -> bool:
+    """Say whether two stops are at one price; an average of equal prices may differ from them in its last digit."""
+    if line is None or other is None or line.price is None or other.price is None:
+        return line is other
+    return same(line.price, other.price)
 
 
 def _followed_to(case: Case, stop: Stop, now: Bracket, side: Side, moment: Moment) -> float | None:

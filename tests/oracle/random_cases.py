@@ -80,8 +80,10 @@ def entries(draw: st.DrawFn, name: str, *, market: bool = False, adds: bool = Tr
     side = draw(st.sampled_from(["long", "short"]))
     entry: Json = {"id": name, "side": side, "when": f"V == {draw(st.integers(1, 2))}", "size": {"units": SIZE}}
     text = draw(st.sampled_from(sorted(MIRRORED_TEXT.keys() & {*PRICES, *PRICES.values()})))
-    kind = "market" if market else draw(st.sampled_from(["market", "limit", "stop", "stop", "stop_limit"]))
-    if kind != "market":
+    kind = "market" if market else draw(st.sampled_from(["market", "at_close", "limit", "stop", "stop", "stop_limit"]))
+    if kind == "at_close":
+        entry["order"] = {"type": "market", "at": "close"}
+    elif kind != "market":
         entry["order"] = {"type": kind, "price": text}
         if life := draw(st.sampled_from([None, None, {"bars": 1}, {"bars": 2}, {"session": 1}])):
             entry["order"]["life"] = life

@@ -23,6 +23,7 @@ from tests.oracle.strategy import Case, Path
 from tests.oracle.test_cases import equal
 
 PATHS: tuple[Path, ...] = ("high_first", "low_first", "nearest")
+SIZES: tuple[Json, ...] = ({"units": 100}, {"percent_of_equity": 100}, {"percent_of_equity": 60}, {"risk_percent": 5})
 STEP = 0.25
 MONEY = 1e-6
 
@@ -79,10 +80,13 @@ def test_a_mirrored_strategy_on_mirrored_prices_gives_mirrored_events(given: Jso
     assert turned.equity == pytest.approx(outcome.equity)
 
 
-@given(random_cases.cases(), st.sampled_from([0, 0.001]), st.sampled_from([0, 0.002]))
+@given(random_cases.cases(), st.sampled_from(SIZES), st.sampled_from([0, 0.001]), st.sampled_from([0, 0.002]))
 @settings(max_examples=80)
-def test_cash_and_units_add_up_to_the_equity_of_each_bar(given: Json, commission: float, spread: float) -> None:
+def test_cash_and_units_add_up_to_the_equity_of_each_bar_and_nothing_is_borrowed(
+    given: Json, size: Json, commission: float, spread: float
+) -> None:
     given["strategy"]["costs"] = {"commission": commission, "spread": spread}
+    given["strategy"]["entries"] = [{**entry, "size": size} for entry in given["strategy"]["entries"]]
     drawn = case(given)
     outcome = run(drawn)
 
@@ -92,6 +96,8 @@ def test_cash_and_units_add_up_to_the_equity_of_each_bar(given: Json, commission
             bought = fill["size"] if fill["side"] == "buy" else -fill["size"]
             units += bought
             cash -= bought * fill["price"] + fill["size"] * fill["price"] * commission
+            if fill["reason"] in ("entry", "add"):
+                assert abs(units) * fill["price"] <= cash + units * fill["price"] + MONEY
         assert outcome.equity[number] == pytest.approx(cash + units * bar.close)
     assert units == 0
 
