@@ -206,6 +206,23 @@ def test_code_that_has_no_range(api: APIClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["strategies/sandbox-test/", "backtests/run-sandbox/"])
+def test_quick_code_that_peeks_is_told_of_in_the_answer(
+    api: APIClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The code peeks: its indicator is the close of five bars later."""
+    monkeypatch.setattr(production, "CLOSELY_S", 600.0)
+    peeks = GOOD.replace("pass", "self.later = self.I(lambda close: np.roll(close, -5), self.data.Close)").replace(
+        "if not self.position:", "if not self.position and self.later[-1] > self.data.Close[-1]:"
+    )
+    body = {"code": "import numpy as np\n" + peeks, "symbol": "GOOG", "start_date": "2012-01-01"}
+    found = api.post(f"/api/production/{path}", body).json()
+    assert found["lookahead"]["checked"]
+    assert not found["lookahead"]["clean"]
+    assert found["ranges"]
+    assert found["follow_up"] is None
+
+
+@pytest.mark.parametrize("path", ["strategies/sandbox-test/", "backtests/run-sandbox/"])
 def test_a_closer_look_that_would_take_long_is_a_backtest_of_its_own(
     api: APIClient, other_user: User, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
