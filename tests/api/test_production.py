@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from Backtest.data import PriceRequest
-from Backtest.errors import Conflict
+from Backtest.errors import Conflict, ExecutionError
 from backtest_api import tasks
 from data_api.providers import get_data_manager
 from strategy_api import engine, lifecycle, production
@@ -246,6 +246,17 @@ def test_a_closer_look_that_would_take_long_is_a_backtest_of_its_own(
     assert not later["lookahead"]["clean"]
     assert {found["what"] for found in later["lookahead"]["findings"]} >= {"indicator"}
     assert later["ranges"]["total_return_pct"]["worse_path"] == later["total_return_pct"]
+
+
+def test_a_sandbox_test_whose_client_hangs_up_is_no_server_error(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hung_up(*_: object, **__: object) -> None:
+        raise ExecutionError("The client hung up, so the run was ended", exit_reason="cancelled")
+
+    monkeypatch.setattr("Backtest.backtesting_adapter.run_code", hung_up)
+    answer = api.post("/api/production/strategies/sandbox-test/", {"code": GOOD, "symbol": "GOOG"})
+    assert (answer.status_code, answer.json()["error"]) == (422, "The client hung up, so the run was ended")
 
 
 def test_limits_hold_for_all_runs_of_a_test_together(api: APIClient) -> None:
