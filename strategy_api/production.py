@@ -99,6 +99,7 @@ def sandbox_test(
     Raises:
         SandboxUnavailable: there is no isolation here.
         DataError: there are no such prices.
+        ExecutionError: the test was cancelled.
     """
     from Backtest.backtesting_adapter import run_code
     from Backtest.sandbox import EngineSettings
@@ -118,6 +119,8 @@ def sandbox_test(
         result = run_code(code, prices, engine, sandbox=sandbox, limits=used, name=f"test-{run_id}")
     except ExecutionError as error:
         logger.info("sandbox test %s of user %s: %s", run_id, user.pk, error.exit_reason)
+        if error.exit_reason == "cancelled":  # the client hung up: this says nothing of the code
+            raise
         resources = {name: round(error.resources.get(name, 0.0), 3) for name in Resources.model_fields}
         return answer(
             exit_reason=error.exit_reason, error=error.message, traceback=error.traceback, log=error.log, resources=resources

@@ -216,25 +216,35 @@ class InterpreterSandbox:
             SandboxUnavailable: the isolation does not work here, or there is none and the code is a stranger's.
         """
         with self._place(job), self._counted():
-            source = self._source()
-            shared = self.keeps and job.generated
-            kept = source.take_kept() if shared else None
-            if kept:
-                (interpreter, versions), inbox = kept, Inbox(kept[0], job)
-                interpreter.begin(job)
-                POOL.labels(self.backend, "kept").inc()
-            else:
-                interpreter, inbox, versions = self._take(job, source)
             try:
-                result = self._converse(interpreter, inbox, job, versions, fork=shared)
-            except BaseException:
-                interpreter.end()
-                raise
-            if not shared or inbox.long or not source.keep(interpreter, versions):
-                self._ender.submit(
-                    interpreter.end
-                )  # the caller, who has the answer, does not wait for the end of the process
-            return result
+                return self._run(job)
+            except ExecutionError as error:
+                if error.exit_reason != "killed" or not (self.keeps and job.generated):
+                    raise
+                # Our own code ends no process. An interpreter that waited may be ended from outside, where the machine lacks memory, and
+                # the job that meets it is not to blame.
+                return self._run(job)
+
+    def _run(self, job: SandboxJob) -> SandboxResult:
+        source = self._source()
+        shared = self.keeps and job.generated
+        kept = source.take_kept() if shared else None
+        if kept:
+            (interpreter, versions), inbox = kept, Inbox(kept[0], job)
+            interpreter.begin(job)
+            POOL.labels(self.backend, "kept").inc()
+        else:
+            interpreter, inbox, versions = self._take(job, source)
+        try:
+            result = self._converse(interpreter, inbox, job, versions, fork=shared)
+        except BaseException:
+            interpreter.end()
+            raise
+        if not shared or inbox.long or not source.keep(interpreter, versions):
+            self._ender.submit(
+                interpreter.end
+            )  # the caller, who has the answer, does not wait for the end of the process
+        return result
 
     def run_many(self, jobs: Iterable[SandboxJob], *, at_once: int = 2) -> Generator[SandboxResult | ExecutionError]:
         """Run jobs of the same code in forks; give what each came to, in their order. See `forks`."""

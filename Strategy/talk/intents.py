@@ -72,7 +72,8 @@ _AT = re.compile(rf"\b({_DAY})\b")
 class Wanted:
     """An intent and what it is about; `intent` is empty where the rules cannot tell.
 
-    `unread` are words of an order to test or compare that say more than what on and when: they would be lost.
+    `unread` are words that would be lost: of an order to test or compare those that say more than what on and when, of one to list all
+    behind what is to be listed.
     """
 
     intent: Intent
@@ -102,6 +103,8 @@ def wanted(message: str, *, has_strategy: bool, symbols: Collection[str] = ()) -
             at = _AT.search(text)
             reading = _READINGS.get((found.groupdict().get("reading") or "").lower(), "")
             unread = _unread(text) if intent in ("backtest", "compare") else ""
+            if intent == "list":
+                unread = _not_plain(text[found.end() :])
             since, until = _day(_SINCE, text), _day(_UNTIL, text, end=True)
             return Wanted(intent, symbols, since, until, at[1] if at else "", reading, unread)
     return Wanted("change" if has_strategy and words <= _LONGEST["change"] and _changes(text) else "")
@@ -196,13 +199,16 @@ _PLAIN = frozenset(
 
 def _unread(text: str) -> str:
     """Return the words that are neither symbols, dates nor of no meaning."""
-    rest = _SYMBOL.sub(" ", _SINCE.sub(" ", _UNTIL.sub(" ", text)))
-    odd = [
-        w
-        for w in re.findall(r"[\w%$.]+", rest)
-        if w.casefold().strip(".") not in _PLAIN and not re.fullmatch(r"[A-Z.^=-]{1,12}", w)
-    ]
-    return " ".join(odd)
+    return _not_plain(_SYMBOL.sub(" ", _SINCE.sub(" ", _UNTIL.sub(" ", text))), r"[A-Z.^=-]{1,12}")
+
+
+def _not_plain(text: str, known: str = "") -> str:
+    """Return the words that mean something, but for those that `known` matches."""
+    return " ".join(
+        word
+        for word in re.findall(r"[\w%$.]+", text)
+        if word.casefold().strip(".") not in _PLAIN and not (known and re.fullmatch(known, word))
+    )
 
 
 def _changes(text: str) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.data import PriceData
-from Backtest.errors import StrategyError
+from Backtest.errors import ExecutionError, StrategyError
+from Backtest.machine import no_later_than
 from backtest_api import queue
 from backtest_api.kinds.base import engine_options, tell
 from backtest_api.kinds.single import SingleKind
 from backtest_api.models import BacktestRun
 from strategy_api import production
-from strategy_api.engine import ranges_of
+from strategy_api.engine import get_limits
 
 if TYPE_CHECKING:
     from Backtest.backtesting_adapter import BacktestResult
@@ -37,21 +40,23 @@ class CodeKind(SingleKind):
         return run_code(run.code, prices, _settings(run), **options)
 
     def looked(self, run: BacktestRun, result: BacktestResult, keep: queue.Keeper) -> dict[str, Any]:
-        """Return ranges and, where a run is looked at `closely`, whether it looks ahead. Where that would keep a user waiting there is
-        nothing: who asked for the run queues another one for it."""
+        """Return whether the code looks ahead, and its figures as ranges. Where that would keep a user waiting there is nothing: who asked
+        for the run queues another one, which is looked at `closely`, however long it takes."""
         if run.closely:
             tell(run, "Running it on other futures, paths and costs")
-            found = production.closer_look(run.code, result.prices, _settings(run), result, tick=keep, seconds=LOOK_S)
-            run.warnings = [*run.warnings, *found.warnings]
-            return found.model_dump(mode="json", exclude={"warnings"})
+            return self._closer_look(run, result, keep, seconds=LOOK_S)
         if production.closer_look_s(result.resources) > production.CLOSELY_S:
             return {}
-        found_ranges, told = ranges_of(
-            run.code, result.prices.frame, _settings(run), result.metrics, first=result.prices.first,
-            took=production.once_s(result.resources),
-        )  # fmt: skip
-        run.warnings = [*run.warnings, *told]
-        return {"ranges": found_ranges}
+        with contextlib.suppress(ExecutionError), no_later_than(time.monotonic() + get_limits().timeout_s):
+            return self._closer_look(run, result, keep)
+        return {}
+
+    def _closer_look(
+        self, run: BacktestRun, result: BacktestResult, keep: queue.Keeper, **options: Any
+    ) -> dict[str, Any]:
+        found = production.closer_look(run.code, result.prices, _settings(run), result, tick=keep, **options)
+        run.warnings = [*run.warnings, *found.warnings]
+        return found.model_dump(mode="json", exclude={"warnings"})
 
 
 def _settings(run: BacktestRun) -> EngineSettings:

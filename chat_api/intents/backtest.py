@@ -68,6 +68,11 @@ def compare(talk: Talk, want: Wanted) -> Reply:
     if len(want.symbols) > 1:
         yield from backtest(talk, want)
         return
+    if lost := " ".join((*want.symbols, want.unread)).strip():
+        raise StrategyError(
+            f"I can compare the last backtests of this conversation, or the strategy on two symbols or more; these words would be lost: {lost!r}",
+            suggestions=["compare them", "compare it on AAPL and MSFT"],
+        )
     done = [r for r in talk.runs if r.status == BacktestRun.Status.COMPLETED][-4:]
     if len(done) < 2:
         raise StrategyError(

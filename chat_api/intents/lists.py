@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from Backtest.errors import StrategyError
 from backtest_api import actions as backtests
 from chat_api.talk import Reply, Talk
 from Strategy.talk import Wanted
@@ -13,6 +14,11 @@ SHOWN = 10
 
 
 def listed(talk: Talk, want: Wanted) -> Reply:
+    if want.unread:
+        raise StrategyError(
+            f"I can list all your strategies or all your backtests; these words would be lost: {want.unread!r}",
+            suggestions=["list my strategies", "list my backtests"],
+        )
     if {"backtests", "tests", "runs"} & set(talk.message.lower().rstrip("?.!").split()):
         runs = backtests.backtests(user=talk.user)
         yield from _lines(

@@ -257,6 +257,26 @@ def test_an_interpreter_that_was_killed_while_it_waited_is_replaced() -> None:
     box.close()
 
 
+def test_our_own_code_is_run_again_where_its_interpreter_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is kept may be ended by the system between two jobs, for lack of memory, and the next job meets it."""
+    box, seen, run = ProcessSandbox(ready=0, allow_unisolated=True), [], ProcessSandbox._run
+
+    def killed_at_first(box: ProcessSandbox, job: SandboxJob) -> Any:
+        seen.append(job)
+        if [one.generated for one in seen].count(job.generated) == 1:
+            raise ExecutionError("The backtest's process ended with signal 9", exit_reason="killed")
+        return run(box, job)
+
+    monkeypatch.setattr(ProcessSandbox, "keeps", True)
+    monkeypatch.setattr(ProcessSandbox, "_run", killed_at_first)
+    ours = job("if not self.position: self.buy()")
+    assert box.run(ours).metrics["# Trades"] == 1
+    with pytest.raises(ExecutionError, match="signal 9"):
+        box.run(dataclasses.replace(ours, generated=False))
+    assert [one.generated for one in seen] == [True, True, False]
+    box.close()
+
+
 def test_a_sandbox_is_not_at_fault_where_the_time_of_who_asks_is_over_before_it_has_started() -> None:
     box = ProcessSandbox(ready=0)
     with pytest.raises(ExecutionError, match="time given for all runs together is over") as caught, no_later_than(0):

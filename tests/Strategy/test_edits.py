@@ -224,6 +224,10 @@ def test_intents(message: str, intent: str, symbols: tuple[str, ...], since: str
         ("test it on MSFT with a 3% stop", "3% stop"),
         ("run it weekly", "weekly"),
         ("compare it on AAPL and MSFT without costs", "without costs"),
+        ("compare them by drawdown", "by drawdown"),
+        ("please list my strategies again.", ""),
+        ("list my strategies on GOOG", "GOOG"),
+        ("show me my runs that won", "won"),
     ],
 )
 def test_no_word_of_an_order_is_lost(message: str, unread: str) -> None:

@@ -302,4 +302,5 @@ def test_what_a_user_has_is_listed_to_that_user_alone(api: APIClient, other_user
         say(api, SENTENCE.replace("30", str(31 + _)), session=f"s{_}")
     assert say(api, "list my strategies")["text"].endswith("and 1 more.\n")
     assert "no strategies yet" in say(client_of(other_user), "list my strategies", session="t")["text"]
+    assert "these words would be lost: 'GOOG'" in say(api, "list my strategies on GOOG")["text"]
     assert say(api, "list my strategies that buy when RSI < 30, sell when RSI > 70")["intent"] == "create"

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from auth_api.models import User
 from Backtest.data import PriceRequest
-from Backtest.errors import Conflict
+from Backtest.errors import Conflict, ExecutionError
 from backtest_api import tasks
 from data_api.providers import get_data_manager
 from strategy_api import engine, lifecycle, production
@@ -208,6 +208,23 @@ def test_code_that_has_no_range(api: APIClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["strategies/sandbox-test/", "backtests/run-sandbox/"])
+def test_quick_code_that_peeks_is_told_of_in_the_answer(
+    api: APIClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The code peeks: its indicator is the close of five bars later."""
+    monkeypatch.setattr(production, "CLOSELY_S", 600.0)
+    peeks = GOOD.replace("pass", "self.later = self.I(lambda close: np.roll(close, -5), self.data.Close)").replace(
+        "if not self.position:", "if not self.position and self.later[-1] > self.data.Close[-1]:"
+    )
+    body = {"code": "import numpy as np\n" + peeks, "symbol": "GOOG", "start_date": "2012-01-01"}
+    found = api.post(f"/api/production/{path}", body).json()
+    assert found["lookahead"]["checked"]
+    assert not found["lookahead"]["clean"]
+    assert found["ranges"]
+    assert found["follow_up"] is None
+
+
+@pytest.mark.parametrize("path", ["strategies/sandbox-test/", "backtests/run-sandbox/"])
 def test_a_closer_look_that_would_take_long_is_a_backtest_of_its_own(
     api: APIClient, other_user: User, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
@@ -231,6 +248,17 @@ def test_a_closer_look_that_would_take_long_is_a_backtest_of_its_own(
     assert not later["lookahead"]["clean"]
     assert {found["what"] for found in later["lookahead"]["findings"]} >= {"indicator"}
     assert later["ranges"]["total_return_pct"]["worse_path"] == later["total_return_pct"]
+
+
+def test_a_sandbox_test_whose_client_hangs_up_is_no_server_error(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hung_up(*_: object, **__: object) -> None:
+        raise ExecutionError("The client hung up, so the run was ended", exit_reason="cancelled")
+
+    monkeypatch.setattr("Backtest.backtesting_adapter.run_code", hung_up)
+    answer = api.post("/api/production/strategies/sandbox-test/", {"code": GOOD, "symbol": "GOOG"})
+    assert (answer.status_code, answer.json()["error"]) == (422, "The client hung up, so the run was ended")
 
 
 def test_limits_hold_for_all_runs_of_a_test_together(api: APIClient) -> None:
