@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -61,7 +62,10 @@ def view(*, base: type[StrictQuery] = APIView, **more: Any) -> Callable[..., Htt
             base = ListAPIView
             attributes |= _of_rows(value)
         attributes[name] = _method(name, value) if isinstance(value, Action) else value
-    return type("ActionView", (base,), attributes).as_view()  # type: ignore[attr-defined, no-any-return]
+    first = next(value for value in more.values() if isinstance(value, Action))
+    name = "".join(word.title() for word in re.split(r"[._]", first.name))  # OPTIONS answers with it, and with the help
+    made = type(f"{name}View", (base,), {"__doc__": first.help, **attributes})
+    return made.as_view()  # type: ignore[attr-defined, no-any-return]
 
 
 def _method(name: str, done: Action) -> Callable[..., HttpResponseBase]:

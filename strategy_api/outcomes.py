@@ -74,7 +74,7 @@ class Ranges(Outcome):
 
 
 class CloserLook(Outcome):
-    """What running code some forty times more tells: whether it looks ahead, its figures as ranges, or in `warnings` why there are none."""
+    """What running code some forty times more tells: whether it looks ahead, its figures as ranges; `warnings` say so, and why there are no ranges."""
 
     lookahead: Lookahead
     ranges: Ranges | None

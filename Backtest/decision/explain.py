@@ -50,8 +50,10 @@ class Explainer(Replay):
 
     def _instead(self, bar: int, at: pd.Timestamp) -> str:
         """Say that a day has no bar, and which one is answered for."""
-        if seconds(self.strategy.timeframe) > 86400 or at.date() <= self.frame.index[bar].date():
+        if at.date() <= self.frame.index[bar].date():
             return ""
+        if seconds(self.strategy.timeframe) > 86400:
+            return f"This is the bar dated {self._when(bar)}, the last one up to {at.date()}. "
         if bar + 1 < len(self.frame) and self.frame.index[bar + 1].date() == at.date():
             return (
                 f"The bars of {at.date()} begin at {self._clock(bar + 1)}; this is the bar before, {self._when(bar)}. "

@@ -82,7 +82,9 @@ def compare(talk: Talk, want: Wanted) -> Reply:
     for run in done:
         yield f"Backtest {run.pk}, version {run.strategy_version}: {_figures(run)}\n"
     rated = [r for r in done if r.sharpe_ratio is not None]
-    if rated:
+    if len({(r.timeframe, r.start_date, r.end_date) for r in done}) > 1:
+        yield "They are not of the same dates, so none of them is called the best: test them on the same dates to compare them."
+    elif rated:
         best = max(rated, key=lambda r: float(r.sharpe_ratio or 0.0))
         yield f"By Sharpe ratio, backtest {best.pk} did best. The past is no promise."
 

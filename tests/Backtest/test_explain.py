@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from Backtest.backtesting_adapter import api_trades
 from Backtest.canonical import CanonicalStrategy
+from Backtest.data import BundledProvider, PriceRequest
 from Backtest.decision.explain import Explainer
 from Backtest.errors import DataError
 from Backtest.meaning.words import spaced
@@ -231,3 +232,15 @@ def test_a_time_of_day_is_one_bar_and_a_date_a_day(text: str, day: bool) -> None
     found = parse_time(text)
     assert isinstance(found, pd.Timestamp) is not day
     assert (found.year, found.month, found.day) == (2024, 2, 20)
+
+
+def test_a_day_within_a_longer_bar_is_told_which_bar_is_meant(run: Any) -> None:
+    monthly = BundledProvider().fetch(PriceRequest("BTCUSD", "1mo"))
+    result = run("Buy BTCUSD on monthly bars when ROC(3) > 0, sell when ROC(3) < 0", monthly)
+    frame = result.prices.frame
+    explainer = Explainer(result.strategy, frame, result.trades)
+    day = frame.index[20]
+    assert explainer.explain(day + pd.Timedelta(days=9))["answer"].startswith(
+        f"This is the bar dated {day.date()}, the last one up to"
+    )
+    assert not explainer.explain(day)["answer"].startswith("This is the bar")

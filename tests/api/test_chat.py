@@ -304,3 +304,14 @@ def test_what_a_user_has_is_listed_to_that_user_alone(api: APIClient, other_user
     assert "no strategies yet" in say(client_of(other_user), "list my strategies", session="t")["text"]
     assert "these words would be lost: 'GOOG'" in say(api, "list my strategies on GOOG")["text"]
     assert say(api, "list my strategies that buy when RSI < 30, sell when RSI > 70")["intent"] == "create"
+
+
+def test_runs_of_different_dates_are_not_ranked(api: APIClient) -> None:
+    say(api, SENTENCE)
+    say(api, "test it since 2008")
+    tasks.work()
+    say(api, "test it")
+    tasks.work()
+    told = say(api, "compare")["text"]
+    assert "not of the same dates" in told
+    assert "did best" not in told

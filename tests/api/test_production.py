@@ -540,3 +540,20 @@ def test_what_people_write_commands_no_terminal(text: str) -> None:
     message = production.deploy_message(text, text, {}, "a", "b", "t-v1")
     assert all(line.isprintable() for line in message.splitlines())
     assert len([line for line in message.splitlines() if line.startswith("Sharpe: ")]) == 1
+
+
+@pytest.mark.parametrize("path", ["strategies/sandbox-test/", "backtests/run-sandbox/"])
+def test_what_looks_ahead_is_a_warning_beside_the_figures(api: APIClient, path: str) -> None:
+    peeks = GOOD.replace(
+        "def init(self):", "def init(self):\n        self.later = self.data._Data__df['Close'].to_numpy().copy()", 1
+    )
+    peeks = peeks.replace(
+        "if not self.position:",
+        "here = len(self.data)\n        if here + 2 < len(self.later) and self.later[here + 1] > self.later[here] and not self.position:",
+        1,
+    )
+    found = api.post(f"/api/production/{path}", {"code": peeks, "symbol": "GOOG", "start_date": "2011-01-01"}).json()
+    assert found["lookahead"]["clean"] is False, found
+    told = [w for w in found["warnings"] if w.startswith("The code looks ahead, so its figures cannot be had: ")]
+    assert told
+    assert found["lookahead"]["findings"][0]["text"] in told[0]
