@@ -27,7 +27,8 @@ from Backtest.decision import Prepared, exit_reasons, time_mask
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
 from Backtest.kernel.figures import cautions
-from Backtest.market import TradingSession, bars_of, in_words, is_intraday
+from Backtest.market import bars_of, in_words, is_intraday
+from Backtest.market.sessions import TradingSession
 from Backtest.meaning import dollars, plain
 from Backtest.sandbox import EngineSettings, Limits, Sandbox, SandboxJob, SandboxResult, backtesting_stats
 

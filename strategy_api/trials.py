@@ -47,7 +47,7 @@ def daily_returns(result: BacktestResult) -> Any:
     """
     import pandas as pd
 
-    from Backtest.market import TradingSession
+    from Backtest.market.sessions import TradingSession
 
     index, first = pd.DatetimeIndex(result.prices.frame.index), result.prices.first
     last = TradingSession.of(index).last_bars(index)

@@ -15,7 +15,8 @@ import pandas as pd
 from Backtest.data.prices import PriceData, PriceRequest, clean_frame, until
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError
-from Backtest.market import in_words, resample, seconds
+from Backtest.market import in_words, seconds
+from Backtest.market.sessions import resample
 
 SYMBOLS = {
     "GOOG": "1d", "EURUSD": "1h", "BTCUSD": "1mo", "AAPL": "1d", "IBM": "1d", "MSFT": "1d", "FB": "1d",

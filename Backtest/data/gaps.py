@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from Backtest.market import NEW_YORK, VENUES, TradingSession, calendar_of, is_intraday, seconds
+from Backtest.market import is_intraday, seconds
+from Backtest.market.sessions import NEW_YORK, VENUES, TradingSession, calendar_of
 
 Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]

@@ -10,7 +10,8 @@ import pandas as pd
 
 from Backtest.data.prices import PriceData, PriceRequest, until
 from Backtest.errors import DataError
-from Backtest.market import in_words, resample, seconds
+from Backtest.market import in_words, seconds
+from Backtest.market.sessions import resample
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from Backtest.data.prices import PriceData, PriceRequest, clean_frame
 from Backtest.data.quality import quality_report
 from Backtest.errors import DataError, ProviderError
 from Backtest.machine import elsewhere
-from Backtest.market import in_words, is_intraday, resample
+from Backtest.market import in_words, is_intraday
+from Backtest.market.sessions import resample
 
 # What Yahoo has; other time frames are made of the next finer one.
 _INTERVALS = {

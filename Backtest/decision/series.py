@@ -10,7 +10,7 @@ import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy, IndicatorBase, IndicatorList
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
-from Backtest.market import coarser, with_sessions
+from Backtest.market.sessions import coarser, with_sessions
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Series = dict[str, tuple[Floats, ...]]

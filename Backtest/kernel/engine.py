@@ -20,7 +20,7 @@ from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, NeededIndicator, Row, Slot, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
 from Backtest.machine import aside
-from Backtest.market import coarser, with_sessions
+from Backtest.market.sessions import coarser, with_sessions
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024

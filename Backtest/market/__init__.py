@@ -1,4 +1,7 @@
-"""Where and when a symbol trades: what it names, its trading days and sessions, and the lengths of bars."""
+"""Where and when a symbol trades: what it names, its trading days, and the lengths of bars.
+
+`sessions.py` is imported by its own name: it needs pandas, half a second that `--help` of a command does not have to take.
+"""
 
 from Backtest.market.days import day_of, no_such_day
 from Backtest.market.instruments import (
@@ -13,35 +16,18 @@ from Backtest.market.instruments import (
     traded_unit,
     trading_days,
 )
-from Backtest.market.sessions import (
-    DAY_S,
-    NEW_YORK,
-    VENUES,
-    TradingSession,
-    calendar_of,
-    coarser,
-    resample,
-    with_periods,
-    with_sessions,
-)
 from Backtest.market.timeframes import TIMEFRAMES, Timeframe, bars_of, in_words, is_intraday, meant_timeframe, seconds
 
 __all__ = [
     "COINS",
     "CRYPTO_UNIT",
     "CURRENCIES",
-    "DAY_S",
-    "NEW_YORK",
     "SYMBOL_FORMS",
     "TIMEFRAMES",
-    "VENUES",
     "Timeframe",
     "TradingDays",
-    "TradingSession",
     "asset_class",
     "bars_of",
-    "calendar_of",
-    "coarser",
     "codes",
     "day_of",
     "in_words",
@@ -49,10 +35,7 @@ __all__ = [
     "is_intraday",
     "meant_timeframe",
     "no_such_day",
-    "resample",
     "seconds",
     "traded_unit",
     "trading_days",
-    "with_periods",
-    "with_sessions",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.machine import asker
-from Backtest.market import with_periods
+from Backtest.market.sessions import with_periods
 from Backtest.sandbox.audit import AT_OPEN, DECISION, TRADE_COLUMNS, most_decisions
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import CodeFailed, Floats, SandboxJob, Trace

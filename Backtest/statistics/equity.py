@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from Backtest.kernel.figures import RISK_FREE, TRADE_COLUMNS, figures
-from Backtest.market import DAY_S, TradingSession
+from Backtest.market.sessions import DAY_S, TradingSession
 from Backtest.sandbox import EngineSettings
 
 LONGEST_MONTH_S = 40 * DAY_S  # bars further apart than this are coarser than months

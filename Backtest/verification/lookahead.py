@@ -26,7 +26,7 @@ from Backtest.decision import Floats
 from Backtest.errors import DataError, ExecutionError
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import order_book as book
-from Backtest.market import with_periods
+from Backtest.market.sessions import with_periods
 from Backtest.sandbox import CodeFailed, EngineSettings, Limits, Runner, SandboxJob, SandboxResult
 
 CUTS, LEAST_CUTS = 25, 8
