@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from Backtest.canonical import All, AnyCondition, BarsHeld, Compare, Cross, Side
+from Backtest.meaning.core import MIRRORED
 from Strategy.reading.text.draft import Draft, Exit
 from Strategy.reading.whole.cross_ways import one_way
 from Strategy.reading.whole.level_checks import LEVELS
@@ -88,6 +87,7 @@ def opposite(condition: AnyCondition) -> AnyCondition | None:
     if isinstance(condition, Cross):
         return condition.model_copy(update={"direction": "below" if condition.direction == "above" else "above"})
     if isinstance(condition, Compare) and condition.left.type != "value" and condition.right.type != "value":
-        mirror: dict[str, Any] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-        return condition.model_copy(update={"op": mirror[condition.op]}) if condition.op in mirror else None
+        if condition.op == "==":  # it has no side
+            return None
+        return condition.model_copy(update={"op": MIRRORED[condition.op]})
     return None
