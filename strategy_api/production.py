@@ -200,7 +200,7 @@ def closer_look(
             code, prices.frame, engine, result.metrics, first=prices.first, took=once_s(result.resources),
             sandbox=runner, tick=tick, **options,
         )  # fmt: skip
-    ahead = [f"The code looks ahead, so its figures cannot be had: {one.text}" for one in seen.findings]
+    ahead = [one.text for one in seen.findings]
     return CloserLook(lookahead=seen, ranges=Ranges.model_validate(found) if found else None, warnings=[*ahead, *told])
 
 

@@ -554,6 +554,18 @@ def test_what_looks_ahead_is_a_warning_beside_the_figures(api: APIClient, path: 
     )
     found = api.post(f"/api/production/{path}", {"code": peeks, "symbol": "GOOG", "start_date": "2011-01-01"}).json()
     assert found["lookahead"]["clean"] is False, found
-    told = [w for w in found["warnings"] if w.startswith("The code looks ahead, so its figures cannot be had: ")]
+    told = [w for w in found["warnings"] if w.startswith("The code looks ahead: at ")]
+    assert told == [one["text"] for one in found["lookahead"]["findings"] if one["what"] != "result"]
     assert told
-    assert found["lookahead"]["findings"][0]["text"] in told[0]
+
+
+def test_code_that_does_not_do_the_same_twice_is_not_said_to_look_ahead(api: APIClient) -> None:
+    chance = GOOD.replace(
+        "if not self.position:", "import random\n        if random.random() < 0.3 and not self.position:", 1
+    )
+    found = api.post(
+        "/api/production/strategies/sandbox-test/", {"code": chance, "symbol": "GOOG", "start_date": "2011-01-01"}
+    ).json()
+    assert [one["what"] for one in found["lookahead"]["findings"]] == ["result"]
+    assert found["lookahead"]["findings"][0]["text"] in found["warnings"]
+    assert not [w for w in found["warnings"] if "looks ahead" in w]
