@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Django's command line."""
 
+import gc
 import os
 import sys
 import warnings
@@ -25,6 +26,8 @@ def main() -> None:
         from algoagent_api.tables import told
 
         sys.exit(told(error))
+    finally:
+        gc.freeze()  # an interpreter that ends looks through all objects for cycles, a quarter of a second with pandas and numba
 
 
 if __name__ == "__main__":

@@ -29,12 +29,11 @@ class RunCommand(UserCommand):
 
     @staticmethod
     def begin(options: dict[str, Any]) -> None:
-        """Start what takes a while to import: it runs beside ours."""
-        from strategy_api.engine import get_sandbox, warm_kernel
+        """Start an interpreter, which imports what it needs while this process does."""
+        from strategy_api.engine import get_sandbox
 
         get_sandbox().draws = not options["no_report"]
         get_sandbox().warm_up(1)
-        warm_kernel()
 
     @staticmethod
     def run_options(options: dict[str, Any]) -> dict[str, Any]:

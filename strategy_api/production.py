@@ -42,13 +42,13 @@ from strategy_api.outcomes import (
     SandboxTest,
     SchemaCheck,
 )
-from strategy_api.repository import DeployRepository
 from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
     from Backtest.backtesting_adapter import BacktestResult
     from Backtest.data import PriceData
     from Backtest.sandbox import EngineSettings, Runner
+    from strategy_api.repository import DeployRepository
 
 logger = logging.getLogger(__name__)
 
@@ -478,6 +478,8 @@ def settle_interrupted() -> None:
 
 
 def _repository() -> DeployRepository:
+    from strategy_api.repository import DeployRepository  # git takes a fifteenth of a second, which few requests need
+
     return DeployRepository(
         Path(settings.DEPLOY_REPO), lambda commit: Deployment.objects.filter(commit=commit).exists()
     )

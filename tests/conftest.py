@@ -56,6 +56,10 @@ def pytest_configure() -> None:
     shared()  # before there are processes of xdist's, which are told of it
 
 
+def pytest_collection_finish() -> None:
+    gc.freeze()  # modules and tests stay: nothing to look for there, neither in between nor at the end
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 

@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from Backtest.sandbox.job import EngineSettings, SandboxJob
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 TRADE_COLUMNS = (
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
 )  # fmt: skip
-DECISION, AT_OPEN = (
-    9,
-    1,
-)  # numbers of a decision, and the mark of one made at the open; see Backtest/kernel/order_book.py
+# How many numbers a decision is, and the mark of one made at the open; see Backtest/kernel/order_book.py.
+DECISION, AT_OPEN = 9, 1
 MOST_A_BAR, MOST_BESIDE = 100, 10_000  # a run may make 100 decisions a bar on average, and 10,000 more
 
 Floats = NDArray[np.float64]
@@ -96,6 +96,8 @@ def settle(claim: Claim, job: SandboxJob) -> Settled:
 
 def measured(trades: Floats, equity: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings) -> Settled:
     """Return trades and equity, as `follow` gives them, with their figures from bar `begin` on."""
+    import pandas as pd
+
     from Backtest.kernel import figures
 
     table = _trades_frame(trades, frame, settings)
@@ -175,6 +177,8 @@ def _compare(claim: Claim, trades: Floats, equity: Floats) -> None:
 
 def plain(value: Any) -> Any:
     """Return a metric as JSON can hold it."""
+    import pandas as pd
+
     if isinstance(value, pd.Timedelta | pd.Timestamp) or value is pd.NaT:
         return None if value is pd.NaT else str(value)
     number = float(value)
@@ -184,6 +188,8 @@ def plain(value: Any) -> Any:
 
 
 def _trades_frame(trades: Floats, frame: pd.DataFrame, settings: EngineSettings) -> pd.DataFrame:
+    import pandas as pd
+
     from Backtest.kernel.figures import in_shares
 
     index, columns = frame.index, dict(zip(TRADE_COLUMNS, trades.T, strict=True))
@@ -198,6 +204,8 @@ def _trades_frame(trades: Floats, frame: pd.DataFrame, settings: EngineSettings)
 
 def warm_up() -> None:
     """Import what an audit needs, before there is one."""
+    import pandas as pd
+
     index = pd.date_range("2020-01-01", periods=3, unit="us")
     frame = pd.DataFrame({name: [1.0, 2.0, 1.0] for name in ("Open", "High", "Low", "Close")}, index=index)
     claim = Claim(np.empty((0, DECISION)), np.empty((0, len(TRADE_COLUMNS))), np.full(3, EngineSettings().cash), 0)
@@ -214,6 +222,8 @@ def backtesting_stats(
         trades, equity: as Settled has them.
         risk_free: a year's rate, 0.02 for 2%.
     """
+    import pandas as pd
+
     from Backtest.sandbox.worker import plot_when_asked
 
     plot_when_asked()
@@ -223,9 +233,7 @@ def backtesting_stats(
     table = trades.assign(
         EntryBar=trades["EntryBar"] - begin, ExitBar=trades["ExitBar"] - begin, Duration=trades["ExitTime"] - trades["EntryTime"]
     )  # fmt: skip
-    if (
-        pd.DatetimeIndex(graded.index).tz is not None
-    ):  # compute_stats fails on an index with a time zone with today's pandas
+    if pd.DatetimeIndex(graded.index).tz is not None:  # compute_stats fails on such an index with today's pandas
         graded = graded.tz_convert("UTC").tz_localize(None)
     with np.errstate(all="ignore"):
         try:

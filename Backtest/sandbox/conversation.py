@@ -14,12 +14,10 @@ import time
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.machine import asker
-from Backtest.market.sessions import with_periods
 from Backtest.sandbox.audit import AT_OPEN, DECISION, TRADE_COLUMNS, most_decisions
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import CodeFailed, Floats, SandboxJob, Trace
@@ -243,6 +241,10 @@ def trace_of(message: Message, decisions: Floats, rest: bytes) -> Trace:
 
 def order_of(job: SandboxJob, program: bytes, token: str, *, fork: bool) -> bytes:
     """Return a job as bytes: whether in a fork, a line of JSON, and the prices, times first."""
+    import pandas as pd
+
+    from Backtest.market.sessions import with_periods
+
     frame = with_periods(job.frame, job.code)
     index, values = pd.DatetimeIndex(frame.index), frame.to_numpy(dtype="<f8").T
     if job.stream:  # its times alone

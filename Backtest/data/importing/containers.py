@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
 from Backtest.data.importing.decoding import MAX_UNPACKED, Content, decode
@@ -213,6 +212,8 @@ def _by_time(document: Any) -> Any:
 
 def read_parquet(content: Content) -> FileTable:
     """Read a Parquet file with its types; index levels and joined column names become plain columns."""
+    import pyarrow.parquet as pq
+
     try:
         file = pq.ParquetFile(io.BytesIO(content.data))
         about = file.metadata

@@ -21,6 +21,7 @@ class Command(RunCommand):
         from backtest_api.services import assumptions_dated, report_ensure, run_create, run_execute
         from backtest_api.terminal import print_parse, print_run
         from strategy_api.cli import load_strategy
+        from strategy_api.engine import warm_kernel
 
         named = load_strategy(options["strategy"], user)
         run = run_create(
@@ -31,6 +32,7 @@ class Command(RunCommand):
             reading=named.findings,
             **self.run_options(options),
         )
+        warm_kernel()  # while the sandbox runs the code: what follows from its decisions is computed here
         run = run_execute(run=run, report=not options["no_report"])
         assumptions = assumptions_dated(run=run, parsed=named.parsed) if named.parsed else assumptions_of(run)
         if not options["no_report"]:
