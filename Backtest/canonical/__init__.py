@@ -8,20 +8,7 @@ kernel, live trader). `docs/canonical.md` gives the meaning; this package gives 
 from Backtest.canonical.differences import changes
 from Backtest.canonical.facts import ALL_HISTORY, CODE_HISTORY, atr_indicator, history_bars, looks_back, used_indicators
 from Backtest.canonical.indicators import IndicatorBase, column_name, default_id, make_indicator
-from Backtest.canonical.risk import (
-    LEVELS,
-    SIZES,
-    AtrLevel,
-    Execution,
-    FixedCash,
-    FixedUnits,
-    LevelName,
-    PercentLevel,
-    PercentOfEquity,
-    Risk,
-    RiskPercent,
-    RiskReward,
-)
+from Backtest.canonical.risk import MAX_UNITS, Add, Execution, LevelName, Risk
 from Backtest.canonical.strategy import (
     KINDS,
     MAX_DEPTH,
@@ -29,6 +16,8 @@ from Backtest.canonical.strategy import (
     SECOND_NAMES,
     SIDES,
     CanonicalStrategy,
+    EntryRule,
+    ExitRule,
     IndicatorList,
     Kind,
     Provenance,
@@ -56,16 +45,60 @@ from Backtest.meaning.conditions import (
     WithinBars,
 )
 from Backtest.meaning.core import MIRRORED, Operator
+from Backtest.meaning.levels import (
+    LEVELS,
+    AnyLevel,
+    AtrLevel,
+    BreakEven,
+    Level,
+    MoneyLevel,
+    PercentLevel,
+    PointsLevel,
+    PriceLevel,
+    ProfitRow,
+    RiskReward,
+    SpanLevel,
+    Stop,
+    Target,
+    TargetReached,
+)
 from Backtest.meaning.model import MAX_NUMBER, Model, Side, tag, walk
-from Backtest.meaning.operands import OPERANDS, AnyOperand, IndicatorRef, Math, Price, Value
+from Backtest.meaning.operands import (
+    OPERANDS,
+    AnyOperand,
+    Function,
+    IndicatorRef,
+    Math,
+    PositionRef,
+    Price,
+    Ticks,
+    Value,
+)
+from Backtest.meaning.orders import ORDERS, AnyOrder, LimitOrder, MarketOrder, StopLimitOrder, StopOrder, WaitingOrder
+from Backtest.meaning.sizes import (
+    SIZES,
+    AnySize,
+    FixedCash,
+    FixedUnits,
+    Kelly,
+    Lots,
+    PercentOfEquity,
+    RiskPercent,
+    Size,
+    VolatilityTarget,
+)
 
 __all__ = [
     "ALL_HISTORY", "CODE_HISTORY", "CONDITIONS", "KINDS", "LEVELS", "MAX_DEPTH", "MAX_JSON_BYTES", "MAX_NUMBER",
-    "MIRRORED", "OPERANDS", "SECOND_NAMES", "SIDES", "SIZES", "WEEKDAYS", "All", "AnyCondition", "AnyOf",
-    "AnyOperand", "AtrLevel", "BarsHeld", "Between", "CanonicalStrategy", "Compare", "Cross", "Execution",
-    "Falling", "FixedCash", "FixedUnits", "ForBars", "IndicatorBase", "IndicatorList", "IndicatorRef", "Kind", "LevelName", "Math",
-    "Model", "Not", "Operator", "PercentLevel", "PercentOfEquity", "Price", "Provenance", "Rising", "Risk",
-    "RiskPercent", "RiskReward", "Rule", "Side", "Time", "UnrealizedReturn", "Value", "Weekday", "WithinBars",
-    "atr_indicator", "changes", "column_name", "default_id", "history_bars", "json_schema", "looks_back",
-    "make_indicator", "tag", "upgrade", "used_indicators", "walk",
+    "MAX_UNITS", "MIRRORED", "OPERANDS", "ORDERS", "SECOND_NAMES", "SIDES", "SIZES", "WEEKDAYS", "Add", "All",
+    "AnyCondition", "AnyLevel", "AnyOf", "AnyOperand", "AnyOrder", "AnySize", "AtrLevel", "BarsHeld", "Between",
+    "BreakEven", "CanonicalStrategy", "Compare", "Cross", "EntryRule", "Execution", "ExitRule", "Falling",
+    "FixedCash", "FixedUnits", "ForBars", "Function", "IndicatorBase", "IndicatorList", "IndicatorRef", "Kelly",
+    "Kind", "Level", "LevelName", "LimitOrder", "Lots", "MarketOrder", "Math", "Model", "MoneyLevel", "Not",
+    "Operator", "PercentLevel", "PercentOfEquity", "PointsLevel", "PositionRef", "Price", "PriceLevel", "ProfitRow",
+    "Provenance", "Rising", "Risk", "RiskPercent", "RiskReward", "Rule", "Side", "Size", "SpanLevel", "Stop",
+    "StopLimitOrder", "StopOrder", "Target", "TargetReached", "Ticks", "Time", "UnrealizedReturn", "Value",
+    "VolatilityTarget", "WaitingOrder", "Weekday", "WithinBars", "atr_indicator", "changes", "column_name",
+    "default_id", "history_bars", "json_schema", "looks_back", "make_indicator", "tag", "upgrade",
+    "used_indicators", "walk",
 ]  # fmt: skip

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from Backtest.canonical.indicators import IndicatorBase, make_indicator
-from Backtest.canonical.risk import AtrLevel
 from Backtest.canonical.strategy import CanonicalStrategy
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.market import seconds
 from Backtest.meaning.conditions import BarsHeld
+from Backtest.meaning.levels import AtrLevel
+from Backtest.meaning.model import walk
 from Backtest.meaning.operands import IndicatorRef
 
 CODE_HISTORY = 300
@@ -62,8 +63,7 @@ def looks_back(strategy: CanonicalStrategy) -> int:
 
 def atr_levels(strategy: CanonicalStrategy) -> list[AtrLevel]:
     """Return the stops and targets whose distance is measured in ATR."""
-    risk = strategy.risk
-    return [level for level in (risk.stop_loss, risk.take_profit, risk.trailing_stop) if isinstance(level, AtrLevel)]
+    return [part for _, risk in strategy.risks() for part in walk(risk) if isinstance(part, AtrLevel)]
 
 
 def used_indicators(strategy: CanonicalStrategy, *, of_levels: bool = True) -> list[IndicatorBase]:

@@ -2,106 +2,116 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from Backtest.meaning.conditions import Condition
+from Backtest.meaning.levels import (
+    AnyLevel,
+    AtrLevel,
+    BreakEven,
+    DistanceLevel,
+    PercentLevel,
+    ProfitRow,
+    RiskReward,
+    Stop,
+    StopLevel,
+    TakeProfitLevel,
+    Target,
+)
 from Backtest.meaning.model import Bars, Model, Positive
+from Backtest.meaning.operands import Ticks
+from Backtest.meaning.sizes import FixedCash, FixedUnits, PercentOfEquity, PositionSize, RiskPercent
 from Backtest.meaning.words import dollars, percent, plain
 
-
-class PercentLevel(Model):
-    """A distance in percent of the entry fill price."""
-
-    type: Literal["percent"] = "percent"
-    value: Annotated[float, Field(allow_inf_nan=False, gt=0, le=10_000)]
-
-    def text(self) -> str:
-        return f"{plain(self.value)}% from the entry price"
-
-
-class AtrLevel(Model):
-    """A distance of `multiple` times the ATR of the signal bar."""
-
-    type: Literal["atr"] = "atr"
-    multiple: Annotated[float, Field(allow_inf_nan=False, gt=0, le=1000)]
-    timeperiod: Annotated[int, Field(ge=1, le=1000)] = 14
-
-    def text(self) -> str:
-        return f"{plain(self.multiple)} times ATR({self.timeperiod})"
-
-
-class RiskReward(Model):
-    """A target at `ratio` times the distance of the stop loss."""
-
-    type: Literal["risk_reward"] = "risk_reward"
-    ratio: Annotated[float, Field(allow_inf_nan=False, gt=0, le=1000)]
-
-    def text(self) -> str:
-        return f"{plain(self.ratio)} times the risk"
-
-
-class PercentOfEquity(Model):
-    """A share of the equity; 100 is backtesting.py's full-size default."""
-
-    type: Literal["percent_of_equity"] = "percent_of_equity"
-    value: Annotated[float, Field(allow_inf_nan=False, gt=0, le=100)] = 100
-
-    def text(self) -> str:
-        return f"{plain(self.value)}% of equity"
-
-
-class FixedUnits(Model):
-    """A number of shares, contracts or coins."""
-
-    type: Literal["fixed_units"] = "fixed_units"
-    value: Positive
-
-    def text(self) -> str:
-        return f"{plain(self.value)} units"
-
-
-class FixedCash(Model):
-    """An amount of money, turned into units at the signal bar's close."""
-
-    type: Literal["fixed_cash"] = "fixed_cash"
-    value: Positive
-
-    def text(self) -> str:
-        return dollars(self.value)
-
-
-class RiskPercent(Model):
-    """The percent of equity lost when the stop is hit: equity at risk over the stop distance."""
-
-    type: Literal["risk_percent"] = "risk_percent"
-    value: Annotated[float, Field(allow_inf_nan=False, gt=0, le=100)]
-
-    def text(self) -> str:
-        return f"risk {plain(self.value)}% of equity per trade"
-
-
 LevelName = Literal["stop_loss", "trailing_stop", "take_profit"]
-LEVELS: tuple[type[Model], ...] = (PercentLevel, AtrLevel, RiskReward)
-SIZES: tuple[type[Model], ...] = (PercentOfEquity, FixedUnits, FixedCash, RiskPercent)
-StopLoss = Annotated[Union[PercentLevel, AtrLevel], Field(discriminator="type")]
-TakeProfit = Annotated[Union[PercentLevel, AtrLevel, RiskReward], Field(discriminator="type")]
-PositionSize = Annotated[Union[PercentOfEquity, FixedUnits, FixedCash, RiskPercent], Field(discriminator="type")]
+MAX_UNITS = 16
+PLAIN_SIZES = (PercentOfEquity, FixedUnits, FixedCash, RiskPercent)  # those of version 1
+
+
+class Add(Model):
+    """How a position grows: by a condition at a close, filled at the next open, or at a price `every` so far from the newest fill.
+
+    `direction` says which way that is: `with` the trade, as further gains, or `against` it. `size` is that of a unit, None that of the entry; with `factor` it
+    is so many times the size of the unit before. `most` counts the units this rule may add.
+    """
+
+    when: Condition | None = None
+    every: DistanceLevel | None = None
+    direction: Literal["with", "against"] = "with"
+    size: PositionSize | None = None
+    factor: Annotated[float, Field(allow_inf_nan=False, gt=0, le=100)] | None = None
+    most: Annotated[int, Field(ge=1, le=MAX_UNITS - 1)] = 1
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Add:
+        if (self.when is None) == (self.every is None):
+            raise ValueError("a further unit is bought when a condition holds or every so far: give `when` or `every`")
+        if self.size is not None and self.factor is not None:
+            raise ValueError("a further unit has a size of its own or a factor of the one before, not both")
+        return self
 
 
 class Risk(Model):
     """Protection and size of every trade."""
 
-    stop_loss: StopLoss | None = None
-    take_profit: TakeProfit | None = None
-    trailing_stop: StopLoss | None = None
+    stop_loss: StopLevel | None = None
+    take_profit: TakeProfitLevel | None = None
+    trailing_stop: DistanceLevel | None = None
+    stops: list[Stop] = Field(default_factory=list, max_length=6)
+    targets: list[Target] = Field(default_factory=list, max_length=8)
+    profit_table: list[ProfitRow] = Field(default_factory=list, max_length=16)
+    break_even: BreakEven | None = None
     max_bars: Bars | None = None
     cooldown_bars: Annotated[int, Field(ge=0, le=100_000)] = 0
     position_size: PositionSize = PercentOfEquity()
+    adds: list[Add] = Field(default_factory=list, max_length=4)
+    unit_levels: Literal["per_unit", "from_last", "from_average"] = "per_unit"
 
-    def levels(self) -> dict[LevelName, PercentLevel | AtrLevel | RiskReward]:
+    @model_validator(mode="after")
+    def _fits(self) -> Risk:
+        """Refuse what has nothing to be measured by, and portions that no trade has."""
+        if self.take_profit and self.targets:
+            raise ValueError("take_profit is one target for all: give it or `targets`, each with its portion")
+        portions = [target.portion for target in self.targets]
+        if None in portions[:-1] or sum(portion or 0.0 for portion in portions) > 1 + 1e-9:
+            raise ValueError("the portions of the targets sum to more than 1, or one before the last takes all")
+        rows = [row.after_bars for row in self.profit_table]
+        if rows != sorted(set(rows)):
+            raise ValueError("the rows of profit_table have to begin one after the other")
+        if sum(add.most for add in self.adds) >= MAX_UNITS:
+            raise ValueError(f"at most {MAX_UNITS} units may be held at once, the first included")
+        for stop in self.stops:
+            if stop.follow != "no" and stop.level.is_distance == (stop.follow == "level"):
+                needed = "a price" if stop.follow == "level" else "a distance"
+                raise ValueError(f"a stop that follows {stop.follow!r} needs {needed}, not {stop.level.type!r}")
+        return self
+
+    @property
+    def is_stopped(self) -> bool:
+        return bool(self.stop_loss or self.trailing_stop or self.stops)
+
+    def missing(self) -> str:
+        """Return what its size or its targets lack to be measured by, or an empty text."""
+        ratios = [("take_profit", self.take_profit), *((f"targets[{i}]", t.level) for i, t in enumerate(self.targets))]
+        for name, level in ratios:
+            if isinstance(level, RiskReward) and not self.is_stopped:
+                return f"{name}: risk_reward needs a stop loss to be a multiple of"
+        if self.position_size.of_stop and not self.is_stopped:
+            return "position_size: risk_percent needs a stop loss or a trailing stop to measure the risk by"
+        return ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says nothing that version 1 could not: a stop, a trailing stop, a target and one unit at most."""
+        more = (self.stops, self.targets, self.profit_table, self.break_even, self.adds)
+        levels = all(isinstance(level, PercentLevel | AtrLevel | RiskReward) for level in self.levels().values())
+        return levels and not any(more) and isinstance(self.position_size, PLAIN_SIZES)
+
+    def levels(self) -> dict[LevelName, AnyLevel]:
         """Return the stops and the target there are, stops first."""
-        found: dict[LevelName, PercentLevel | AtrLevel | RiskReward | None] = {
+        found: dict[LevelName, AnyLevel | None] = {
             "stop_loss": self.stop_loss,
             "trailing_stop": self.trailing_stop,
             "take_profit": self.take_profit,
@@ -126,7 +136,12 @@ class Risk(Model):
 
 
 class Execution(Model):
-    """How orders are filled. Commission and spread are fractions of the order value."""
+    """How orders are filled. Commission and spread are fractions of the order value.
+
+    `limit_fill` says whether a limit is filled by a price that touches it, or by one a tick beyond. `path` is the way the price is taken to have gone
+    within a bar: `worst` for the account, as everywhere else, or another. `tick` and `pip` are the steps of the price in points, None for
+    those that are usual for what is traded.
+    """
 
     cash: Positive = 100_000
     commission: Annotated[float, Field(allow_inf_nan=False, ge=0, lt=0.1)] = 0.0
@@ -136,6 +151,15 @@ class Execution(Model):
     trade_on_close: bool = False
     fractional_unit: Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)] = 1.0
     risk_free_rate: Annotated[float, Field(allow_inf_nan=False, gt=-1, lt=1)] = 0.0
+    limit_fill: Literal["touch", "through"] = "touch"
+    path: Literal["worst", "best", "nearest", "high_first", "low_first"] = "worst"
+    tick: Positive | None = None
+    pip: Positive | None = None
+
+    def points(self, distance: Ticks) -> float:
+        """Return ticks or pips as points of the price; by a tick of 0.01, and a pip of one tick, where nothing is known of what is traded."""
+        tick = self.tick or 0.01
+        return distance.value * (tick if distance.unit == "ticks" else self.pip or tick)
 
     def sentences(self, *, name_unit: bool) -> list[str]:
         """Return money and costs in English; the smallest unit also where it is whole, if `name_unit`."""

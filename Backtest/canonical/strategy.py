@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from Backtest.canonical.indicators import Indicator, IndicatorBase, fill_id, meant
-from Backtest.canonical.risk import Execution, Risk, RiskPercent, RiskReward
+from Backtest.canonical.risk import Add, Execution, Risk
 from Backtest.indicators import PRICE_COLUMNS, listed
 from Backtest.market import Timeframe, in_words, is_crypto, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
-from Backtest.meaning.model import Model, Number, Positive, Side, depth, walk
-from Backtest.meaning.operands import IndicatorRef
+from Backtest.meaning.model import Model, Number, Positive, Side, children, depth, walk
+from Backtest.meaning.operands import IndicatorRef, PositionRef
+from Backtest.meaning.orders import Order
 
-SCHEMA_VERSION: Literal["1"] = "1"
+SCHEMA_VERSION: Literal["2"] = "2"
+FIRST_VERSION = "1"
 MAX_INDICATORS = 32
 MAX_DEPTH = 8
 MAX_JSON_BYTES = 64 * 1024
@@ -32,13 +34,41 @@ Kind = Literal["entry", "exit"]
 KINDS: tuple[Kind, ...] = ("entry", "exit")
 SIDES: tuple[Side, ...] = ("long", "short")
 Name = Annotated[str, Field(min_length=1, max_length=120)]
+RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 
 
 class Rule(Model):
-    """Enter, or leave, a position of `side` when the condition holds at a bar's close."""
+    """Do something with a position of `side` when the condition holds at a bar's close."""
 
     side: Side = "long"
     when: Condition
+
+
+class EntryRule(Rule):
+    """Enter a position of `side`.
+
+    `order` is None for the market order that `execution.trade_on_close` asks for. `group`: the first fill of an order of a group cancels the
+    others of it. `most_per_session` counts the fills of this rule. `risk` stands in the place of the strategy's, whole, but for `cooldown_bars`.
+    `id` is the name by which exits ask for positions of this rule.
+    """
+
+    id: RuleName | None = None
+    order: Order | None = None
+    group: RuleName | None = None
+    most_per_session: Annotated[int, Field(ge=1, le=1000)] | None = None
+    risk: Risk | None = None
+
+
+class ExitRule(Rule):
+    """Leave a position of `side`, or a `portion` of its first size, which acts once a position unless it says `repeat`.
+
+    `at` is None for the fill that `execution.trade_on_close` asks for. `of` are the ids of the entries whose positions it leaves, empty for all.
+    """
+
+    portion: Annotated[float, Field(gt=0, le=1)] = 1
+    at: Literal["open", "close"] | None = None
+    of: list[RuleName] = Field(default_factory=list, max_length=16)
+    repeat: bool = False
 
 
 class Classification(Model):
@@ -129,7 +159,7 @@ class IndicatorList(_WithIndicators):
 class CanonicalStrategy(_WithIndicators):
     """A whole strategy. `model_validate(model_dump())` is the identity."""
 
-    schema_version: Literal["1"] = SCHEMA_VERSION
+    schema_version: Literal["2"] = SCHEMA_VERSION
     strategy_name: Name = "Strategy"
     description: Annotated[str, Field(max_length=10_000)] = ""
     classification: Classification = Classification()
@@ -138,8 +168,8 @@ class CanonicalStrategy(_WithIndicators):
     )
     timeframe: Timeframe = "1d"
     indicators: list[Indicator] = Field(default_factory=list, max_length=MAX_INDICATORS)
-    entry_rules: list[Rule] = Field(min_length=1, max_length=16)
-    exit_rules: list[Rule] = Field(default_factory=list, max_length=16)
+    entry_rules: list[EntryRule] = Field(min_length=1, max_length=16)
+    exit_rules: list[ExitRule] = Field(default_factory=list, max_length=16)
     risk: Risk = Risk()
     execution: Execution = Execution()
     parameters: list[Parameter] = Field(default_factory=list, max_length=32)
@@ -157,61 +187,99 @@ class CanonicalStrategy(_WithIndicators):
     def _fits_together(self) -> CanonicalStrategy:
         self._check_indicators()
         self._check_size()
-        for where, rules in (("entry_rules", self.entry_rules), ("exit_rules", self.exit_rules)):
-            for i, rule in enumerate(rules):
-                for node in walk(rule.when):
-                    self._check_position(where, i, node)
+        for where, rule in self._rules_by_place():
+            for part in children(rule):
+                for node in walk(part):
                     if isinstance(node, IndicatorRef):
-                        self._check_ref(where, i, node)
-        size = self.risk.position_size
-        if isinstance(size, RiskPercent) and not (self.risk.stop_loss or self.risk.trailing_stop):
-            raise ValueError(
-                "risk.position_size: risk_percent needs a stop loss or a trailing stop to measure the risk by"
-            )
-        if isinstance(self.risk.take_profit, RiskReward) and not (self.risk.stop_loss or self.risk.trailing_stop):
-            raise ValueError("risk.take_profit: risk_reward needs a stop loss to be a multiple of")
+                        self._check_ref(where, node)
+            for node in walk(rule.when):
+                self._check_position(where, node)
+        for place, node in self._asked_at_the_signal():
+            if isinstance(node, PositionRef):
+                raise ValueError(f"{place}: {node.what} needs an open position, which there is none of at the signal")
+            if isinstance(node, IndicatorRef):
+                self._check_ref(place, node)
+        for where, risk in self.risks():
+            if problem := risk.missing():
+                raise ValueError(f"{where}.{problem}")
+        names = [rule.id for rule in self.entry_rules if rule.id]
+        if len(names) != len(set(names)):
+            raise ValueError("entry_rules: two rules have one id")
+        for i, leaving in enumerate(self.exit_rules):
+            for name in leaving.of:
+                if name not in names:
+                    raise ValueError(f"exit_rules[{i}]: no entry rule has the id {name!r}")
         return self
 
+    def _rules_by_place(self) -> Iterator[tuple[str, Rule]]:
+        yield from ((f"entry_rules[{i}]", rule) for i, rule in enumerate(self.entry_rules))
+        yield from ((f"exit_rules[{i}]", rule) for i, rule in enumerate(self.exit_rules))
+
+    def risks(self) -> Iterator[tuple[str, Risk]]:
+        """Yield protection and size with where they stand: the strategy's, and those of rules that have their own."""
+        yield "risk", self.risk
+        for i, rule in enumerate(self.entry_rules):
+            if rule.risk is not None:
+                yield f"entry_rules[{i}].risk", rule.risk
+
+    def risk_of(self, rule: EntryRule) -> Risk:
+        """Return protection and size of the positions of an entry rule."""
+        return self.risk if rule.risk is None else rule.risk
+
+    def _asked_at_the_signal(self) -> Iterator[tuple[str, Model]]:
+        """Yield the operands of orders and levels, which are read when there is no position yet, with where they stand."""
+        for i, rule in enumerate(self.entry_rules):
+            if rule.order is not None:
+                yield from ((f"entry_rules[{i}].order", node) for node in walk(rule.order))
+        for where, risk in self.risks():
+            following = [stop for stop in risk.stops if stop.follow == "level"]
+            for part in children(risk):
+                if part not in following and not isinstance(part, Add):
+                    yield from ((where, node) for node in walk(part))
+
     @staticmethod
-    def _check_position(where: str, i: int, node: Model) -> None:
+    def _check_position(where: str, node: Model) -> None:
         """Let only exits ask of the open position, and only of what it is at this bar."""
+        asks = isinstance(node, PositionRef) or (isinstance(node, AnyCondition) and node.asks_position)
+        if where.startswith("entry") and asks:
+            name = node.what if isinstance(node, PositionRef) else getattr(node, "type", "")
+            raise ValueError(f"{where}: {name} needs an open position, so it belongs into exit_rules")
         if not isinstance(node, AnyCondition):
             return
-        if where == "entry_rules" and node.asks_position:
-            raise ValueError(f"{where}[{i}]: {node.type} needs an open position, so it belongs into exit_rules")
         for inside in walk(node) if node.of_other_bars else ():
-            if isinstance(inside, AnyCondition) and inside.asks_position:
-                raise ValueError(
-                    f"{where}[{i}]: {inside.type} cannot stand in {node.type}: bars ago the position was another one"
-                )
+            if isinstance(inside, PositionRef) or (isinstance(inside, AnyCondition) and inside.asks_position):
+                name = inside.what if isinstance(inside, PositionRef) else getattr(inside, "type", "")
+                raise ValueError(f"{where}: {name} cannot stand in {node.type}: bars ago the position was another one")
 
-    def _check_ref(self, where: str, i: int, ref: IndicatorRef) -> None:
+    def _check_ref(self, where: str, ref: IndicatorRef) -> None:
         known = {indicator.id: indicator for indicator in self.indicators}
         if ref.id not in known:
-            raise ValueError(f"{where}[{i}]: indicator {ref.id!r} is not in the list of indicators")
+            raise ValueError(f"{where}: indicator {ref.id!r} is not in the list of indicators")
         names = [o.name for o in known[ref.id].entry.outputs]
         if len(names) > 1 and ref.output not in names:
-            raise ValueError(f"{where}[{i}]: {ref.id} has several outputs, name one of {', '.join(names)}")
+            raise ValueError(f"{where}: {ref.id} has several outputs, name one of {', '.join(names)}")
         if len(names) == 1 and ref.output is not None:
-            raise ValueError(f"{where}[{i}]: {ref.id} has one output, so none is named")
+            raise ValueError(f"{where}: {ref.id} has one output, so none is named")
 
     def _check_size(self) -> None:
         conditions = 0
-        for rule in (*self.entry_rules, *self.exit_rules):
-            conditions += sum(isinstance(n, AnyCondition) for n in walk(rule.when))
-            if depth(rule.when) > MAX_DEPTH:
+        for part in (*self.entry_rules, *self.exit_rules, self.risk):
+            for node in walk(part):
+                conditions += isinstance(node, AnyCondition)
+            tops = [getattr(part, "when", None), *(add.when for add in getattr(part, "adds", ()))]
+            if any(top is not None and depth(top) > MAX_DEPTH for top in tops):
                 raise ValueError(f"conditions are nested deeper than {MAX_DEPTH}")
         if conditions > MAX_CONDITIONS:
             raise ValueError(f"{conditions} conditions, at most {MAX_CONDITIONS} are allowed")
 
     def rules(self, kind: Kind, side: Side) -> list[Rule]:
-        rules = self.entry_rules if kind == "entry" else self.exit_rules
+        rules: list[Rule] = [*self.entry_rules] if kind == "entry" else [*self.exit_rules]
         return [rule for rule in rules if rule.side == side]
 
     def statements(self) -> dict[tuple[Kind, Side], list[Statement]]:
         """Return what the rules mean, by kind and side, entries first; those of a side that is never entered do nothing."""
         found: dict[tuple[Kind, Side], list[Statement]] = {}
-        by_kind: dict[Kind, list[Rule]] = {"entry": self.entry_rules, "exit": self.exit_rules}
+        by_kind: dict[Kind, list[Rule]] = {"entry": [*self.entry_rules], "exit": [*self.exit_rules]}
         for kind, rules in by_kind.items():
             for side in SIDES:
                 found[kind, side] = [
@@ -222,10 +290,23 @@ class CanonicalStrategy(_WithIndicators):
         return found
 
     def parts(self, sides: tuple[Side, ...] = SIDES) -> Iterator[Model]:
-        """Yield every condition and operand of the rules of some sides."""
+        """Yield every condition, operand, order and level, those of rules of other sides left out."""
         for rule in (*self.entry_rules, *self.exit_rules):
             if rule.side in sides:
-                yield from walk(rule.when)
+                yield from walk(rule)
+        yield from walk(self.risk)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it trades as version 1 could: market orders, one unit, one stop, one trailing stop and one target at most."""
+        execution = self.execution
+        return (
+            self.risk.is_plain
+            and all(rule == EntryRule(side=rule.side, when=rule.when) for rule in self.entry_rules)
+            and all(rule == ExitRule(side=rule.side, when=rule.when) for rule in self.exit_rules)
+            and not any(isinstance(part, PositionRef) for part in self.parts())
+            and (execution.limit_fill, execution.path) == ("touch", "worst")
+        )
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -239,10 +320,18 @@ class CanonicalStrategy(_WithIndicators):
         return self.model_copy(update={"execution": self.execution.model_copy(update={"fractional_unit": unit})})
 
     def trading_core(self) -> dict[str, Any]:
-        """Return the parts that decide how it trades, without names, notes and provenance."""
+        """Return the parts that decide how it trades, without names, notes and provenance.
+
+        What version 1 did not know is left out where it is not used, so that a strategy keeps its hash.
+        """
         core = self.model_dump(mode="json")
         for key in ("strategy_name", "description", "classification", "parameters", "provenance"):
             del core[key]
+        for part in (*core["entry_rules"], *core["exit_rules"], core["risk"], core["execution"]):
+            _without_unused(part)
+        for rule in core["entry_rules"]:
+            _without_unused(rule.get("risk", {}))
+        core["schema_version"] = FIRST_VERSION
         return core
 
     def content_hash(self) -> str:
@@ -278,6 +367,20 @@ class CanonicalStrategy(_WithIndicators):
         return text
 
 
+# What version 2 added to rules, risk and execution, with what it is where it is not used.
+_ADDED: dict[str, Any] = {
+    "id": None, "order": None, "group": None, "most_per_session": None, "risk": None, "portion": 1, "at": None, "of": [],
+    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "adds": [], "unit_levels": "per_unit",
+    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None,
+}  # fmt: skip
+
+
+def _without_unused(part: dict[str, Any]) -> None:
+    for name, unused in _ADDED.items():
+        if name in part and part[name] == unused:
+            del part[name]
+
+
 # Second names of fields, each with the field it stands for.
 SECOND_NAMES = {"required_indicators": "indicators", "ticker": "symbols", "symbol": "symbols"}
 
@@ -285,8 +388,7 @@ SECOND_NAMES = {"required_indicators": "indicators", "ticker": "symbols", "symbo
 def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
     """Bring canonical JSON of an older schema version to the current one.
 
-    Version "1" is the first; each later version adds one step here. An unknown version is left
-    as it is, so that validation names it. SECOND_NAMES are read; one that comes with another name of its field stays,
+    Version "2" only added to version "1". An unknown version is left as it is, so that validation names it. SECOND_NAMES are read; one that comes with another name of its field stays,
     for validation to refuse.
     """
     data = dict(data)
@@ -299,7 +401,8 @@ def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
             given = value if isinstance(value, list) else [value]
             value = [s.strip().upper() if isinstance(s, str) else s for s in given]
         data[field] = value
-    data.setdefault("schema_version", SCHEMA_VERSION)
+    if data.get("schema_version", FIRST_VERSION) == FIRST_VERSION:
+        data["schema_version"] = SCHEMA_VERSION
     return data
 
 

@@ -13,7 +13,18 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Literal, Protocol
 
-from Backtest.canonical import WEEKDAYS, AnyOperand, IndicatorBase, IndicatorRef, Math, Price, Value
+from Backtest.canonical import (
+    WEEKDAYS,
+    AnyOperand,
+    CanonicalStrategy,
+    Function,
+    IndicatorBase,
+    IndicatorRef,
+    Math,
+    Price,
+    Ticks,
+    Value,
+)
 from Backtest.meaning import core
 
 LINE = 100
@@ -44,6 +55,7 @@ class Names(Protocol):
 
     helpers: set[str]
     used: list[IndicatorBase]
+    strategy: CanonicalStrategy
 
     def series(self, ref: IndicatorRef) -> str: ...
     def price(self, column: str) -> str: ...
@@ -258,6 +270,12 @@ class Expressions:
             return self._at(self.names.price(node.column), node.offset + back, shift)
         if isinstance(node, IndicatorRef):
             return self._at(self.names.series(node), node.offset + back, shift)
+        if isinstance(node, Ticks):
+            return number(self.names.strategy.execution.points(node))
+        if isinstance(node, Function):
+            return self._function(node.name, [self.operand(part, back, shift) for part in node.operands])
+        if not isinstance(node, Math):
+            raise TypeError(f"not an operand of prices alone: {node!r}")
         left, right = (self.operand(part, back, shift) for part in (node.left, node.right))
         if node.op == "/":
             self.names.helpers.add("ratio")
@@ -267,6 +285,16 @@ class Expressions:
             for part, text in ((node.left, left), (node.right, right))
         )
         return f"{left} {node.op} {right}"
+
+    @staticmethod
+    def _function(name: str, parts: list[str]) -> str:
+        """Return a call whose value is missing where one of the parts is; Python's own min and max would take the other."""
+        if name == "abs":
+            return f"abs({parts[0]})"
+        found = parts[-1]
+        for part in parts[-2::-1]:
+            found = f"np.{name}imum({part}, {found})"
+        return found
 
     def _at(self, series: str, back: int, shift: str) -> str:
         if not shift and (back == 0 or (back == 1 and self.names.used)):

@@ -21,6 +21,8 @@ from Backtest.canonical import (
     LevelName,
     PercentLevel,
     PercentOfEquity,
+    RiskPercent,
+    RiskReward,
     Side,
 )
 from Backtest.errors import ExecutionError
@@ -211,7 +213,7 @@ def _levels(strategy: CanonicalStrategy, bar: Bar) -> Levels | None:
             if not points > 0:
                 return None
             found[name] = Distance(None, points)
-        else:
+        elif isinstance(level, RiskReward):
             found[name] = _multiple(strategy, level.ratio, found)
     return Levels(found)
 
@@ -236,6 +238,8 @@ def _size(strategy: CanonicalStrategy, stop: float, account: Account, bar: Bar) 
         return math.nan
     if isinstance(size, FixedCash):
         units = float(size.value // bar.close)
+    elif not isinstance(size, RiskPercent):
+        raise TypeError(f"not a size of version 1: {size!r}")
     elif stop == bar.close:
         raise ExecutionError(f"An order has no possible size: its stop is at its price, {stop:g}")
     else:

@@ -11,6 +11,7 @@ that each of the two finds the mistakes of the other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,10 +32,13 @@ from Backtest.canonical import (
     Cross,
     Falling,
     ForBars,
+    Function,
     IndicatorRef,
     Not,
+    PositionRef,
     Price,
     Rising,
+    Ticks,
     Time,
     UnrealizedReturn,
     Value,
@@ -58,10 +62,11 @@ class Truth:
 
 @dataclass(frozen=True)
 class PositionState:
-    """What exits may ask of the position at each close; NaN where there is none."""
+    """What exits may ask of the position at each close, `values` by the names of a PositionRef; NaN where there is none."""
 
     bars_held: Floats
     unrealized_return_pct: Floats
+    values: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,15 @@ def operand_values(strategy: CanonicalStrategy, operand: AnyOperand, bars: Bars)
         names = [o.name for o in strategy.indicator(operand.id).entry.outputs]
         output = names.index(operand.output) if operand.output else 0
         return _back(bars.series[operand.id][output], operand.offset)
+    if isinstance(operand, Ticks):
+        return np.full(len(bars), strategy.execution.points(operand))
+    if isinstance(operand, PositionRef):
+        return bars.position.values[operand.what] if bars.position else np.full(len(bars), np.nan)
+    if isinstance(operand, Function):
+        parts = np.stack([operand_values(strategy, part, bars) for part in operand.operands])
+        if operand.name == "abs":
+            return np.abs(parts[0])
+        return np.min(parts, axis=0) if operand.name == "min" else np.max(parts, axis=0)
     left = operand_values(strategy, operand.left, bars)
     right = operand_values(strategy, operand.right, bars)
     with np.errstate(all="ignore"):

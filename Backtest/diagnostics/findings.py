@@ -154,16 +154,15 @@ def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
                     f"The {side} entry {what}, so no trade is ever opened",
                     "Give the exit another condition",
                 )
-    for i, rule in enumerate(strategy.exit_rules):
-        if rule.side not in strategy.sides:
-            yield _warning(
-                "unused_exit", f"exit_rules[{i}]", f"There is an exit for {rule.side} positions, but nothing opens one"
-            )
+    for i, leaving in enumerate(strategy.exit_rules):
+        if leaving.side not in strategy.sides:
+            what = f"There is an exit for {leaving.side} positions, but nothing opens one"
+            yield _warning("unused_exit", f"exit_rules[{i}]", what)
 
 
 def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     risk, execution, size = strategy.risk, strategy.execution, strategy.risk.position_size
-    if not (risk.stop_loss or risk.trailing_stop):
+    if not risk.is_stopped:
         yield _warning("no_stop", "risk.stop_loss", "There is no stop loss", "Add a stop loss, such as 5%")
     taken = size.value / execution.margin if isinstance(size, PercentOfEquity) else 0.0
     if taken > 50:

@@ -26,7 +26,7 @@ from Backtest.kernel.broker import (
 # Instructions, int64 of shape (n, WIDTH): operation, destination, arguments. A series is two arguments: a slot of its row, and one of
 # how many bars back it is read.
 #   FILL     work row, float slot
-#   MATH     work row, left series, right series, + - * / as 0..3
+#   MATH     work row, left series, right series, the place in FUNCTIONS
 #   COMPARE  mask, left series, right series, kind
 #   LEVEL    mask, left series, float slot, 0, kind
 #   AND, OR  mask, mask, mask
@@ -36,6 +36,7 @@ from Backtest.kernel.broker import (
 FILL, MATH, COMPARE, LEVEL, AND, OR, EVERY, SOME, CLEAR = range(9)
 WIDTH = 7
 BLOCK = 4096  # bars
+FUNCTIONS = ("+", "-", "*", "/", "min", "max", "abs")  # abs is that of the left series
 
 
 @njit(cache=True, inline="always")
@@ -98,7 +99,7 @@ def compare_level(a, b, kind, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def calculate(a, offset_a, b, offset_b, kind, begin, end, out):  # type: ignore[no-untyped-def]
-    """Join two series by + - * or / from bar to bar; NaN before the first of either and for a divisor of zero."""
+    """Join two series by one of FUNCTIONS from bar to bar; NaN before the first of either and for a divisor of zero."""
     first = min(max(offset_a, offset_b, begin), end)
     out[begin:first] = np.nan
     for i in range(first, end):
@@ -109,8 +110,14 @@ def calculate(a, offset_a, b, offset_b, kind, begin, end, out):  # type: ignore[
             out[i] = x - y
         elif kind == 2:
             out[i] = x * y
-        else:
+        elif kind == 3:
             out[i] = x / y if y != 0 else np.nan
+        elif kind == 4:
+            out[i] = np.minimum(x, y)  # NaN where one of them is
+        elif kind == 5:
+            out[i] = np.maximum(x, y)
+        else:
+            out[i] = abs(x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -14,12 +14,14 @@ from Backtest.canonical import (
     AnyOperand,
     AtrLevel,
     CanonicalStrategy,
+    Function,
     IndicatorBase,
     IndicatorRef,
     Math,
     PercentLevel,
     Price,
     RiskReward,
+    Ticks,
     Value,
     make_indicator,
     used_indicators,
@@ -169,8 +171,8 @@ class Compiler:
             "percent_of_equity": broker.OF_EQUITY, "fixed_units": broker.UNITS, "fixed_cash": broker.CASH_AMOUNT,
             "risk_percent": broker.RISK_PERCENT,
         }[size.type]  # fmt: skip
-        assert isinstance(size.value, int | float)
-        numbers[broker.SIZE] = self.number("risk.position_size.value", size.value)
+        amount = size.core("risk.position_size").number
+        numbers[broker.SIZE] = self.number(amount.path, amount.value)
         kinds[broker.AT_CLOSE] = execution.trade_on_close
         for name, number in (
             ("cash", broker.CASH), ("spread", broker.SPREAD), ("commission_fixed", broker.FIXED_FEE),
@@ -269,12 +271,30 @@ class Compiler:
             level = self.number(f"{path}.value", node.value)
             self._both((masks.FILL, work, self._float(level)), level.path is None)
             return self._int(-1 - work), zero, level.path is None
-        assert isinstance(node, Math)
+        if isinstance(node, Ticks):
+            points = self._float(Slot(self.strategy.execution.points(node)))
+            self._both((masks.FILL, work, points), fixed=True)
+            return self._int(-1 - work), zero, True
+        if isinstance(node, Function):
+            return self._function(node, path, work, zero)
+        if not isinstance(node, Math):
+            raise TypeError(f"not an operand of prices alone: {node!r}")
         left, offset_left, fixed_left = self._operand(node.left, f"{path}.left")
         right, offset_right, fixed_right = self._operand(node.right, f"{path}.right")
         fixed = fixed_left and fixed_right
-        self._both((masks.MATH, work, left, offset_left, right, offset_right, "+-*/".index(node.op)), fixed)
+        self._both((masks.MATH, work, left, offset_left, right, offset_right, masks.FUNCTIONS.index(node.op)), fixed)
         return self._int(-1 - work), zero, fixed
+
+    def _function(self, node: Function, path: str, work: int, zero: int) -> tuple[int, int, bool]:
+        """Return the least or the greatest of operands, two at a time, or the size of one, as `_operand` does."""
+        kind = masks.FUNCTIONS.index(node.name)
+        parts = [self._operand(part, f"{path}.operands[{i}]") for i, part in enumerate(node.operands)]
+        row, offset, fixed = parts[0]
+        for other, other_offset, other_fixed in parts[1:] or parts:
+            fixed = fixed and other_fixed
+            self._both((masks.MATH, work, row, offset, other, other_offset, kind), fixed)
+            row, offset = self._int(-1 - work), zero
+        return row, offset, fixed
 
     def _both(self, instruction: tuple[int, ...], fixed: bool) -> None:
         """Add an instruction that fills a work row: to the shared program where the row is the same for every set, else to that of each set."""

@@ -1,16 +1,26 @@
-"""What a condition compares: numbers, prices, indicators, and sums, differences, products and ratios of these."""
+"""What a condition compares, and where a level stands: numbers, prices, indicators, what is known of the position, and what is computed of these."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Protocol, Union
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Union
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from Backtest.meaning.model import Identifier, Model, Number
 from Backtest.meaning.words import plain
 
 PriceColumn = Literal["Open", "High", "Low", "Close", "Volume"]
 Offset = Annotated[int, Field(ge=0, le=500)]
+TickUnit = Literal["ticks", "pips"]
+# What an exit, or a level that follows, may ask of the open position, with the words for it.
+POSITION_WORDS = {
+    "entry_price": "the entry price", "highest": "the highest High since the entry", "lowest": "the lowest Low since the entry",
+    "signal_open": "the Open of the signal bar", "signal_high": "the High of the signal bar",
+    "signal_low": "the Low of the signal bar", "signal_close": "the Close of the signal bar", "risk": "the initial risk",
+}  # fmt: skip
+PositionValue = Literal[
+    "entry_price", "highest", "lowest", "signal_open", "signal_high", "signal_low", "signal_close", "risk"
+]
 
 
 class Naming(Protocol):
@@ -64,9 +74,54 @@ class Math(Model):
         return f"({self.left.text(naming)} {self.op} {self.right.text(naming)})"
 
 
-AnyOperand = Value | Price | IndicatorRef | Math
-Operand = Annotated[Union[Value, Price, IndicatorRef, Math], Field(discriminator="type")]
-OPERANDS: tuple[type[Model], ...] = (Value, Price, IndicatorRef, Math)
+class Ticks(Model):
+    """A number of ticks, or pips, of what is traded, as points of its price."""
+
+    type: Literal["ticks"] = "ticks"
+    value: Number
+    unit: TickUnit = "ticks"
+
+    def text(self, naming: Naming) -> str:
+        return f"{plain(self.value)} {self.unit}"
+
+
+class Function(Model):
+    """The least or the greatest of several operands, missing where one of them is, or the size of one without its sign."""
+
+    type: Literal["function"] = "function"
+    name: Literal["min", "max", "abs"]
+    operands: list[Operand] = Field(min_length=1, max_length=8)
+
+    @model_validator(mode="after")
+    def _so_many(self) -> Function:
+        if (self.name == "abs") != (len(self.operands) == 1):
+            raise ValueError(f"{self.name} of {len(self.operands)} operands: abs takes one, min and max several")
+        return self
+
+    def text(self, naming: Naming) -> str:
+        return f"{self.name}({', '.join(part.text(naming) for part in self.operands)})"
+
+
+class PositionRef(Model):
+    """What is known of the open position at a bar's close: exits and levels that follow may ask for it.
+
+    `highest` and `lowest` count from the bar of the fill on, that bar included where the fill was at its open or by a stop order, else with its close.
+    `risk` is the distance from the fill to the first stop.
+    """
+
+    type: Literal["position"] = "position"
+    what: PositionValue
+
+    def text(self, naming: Naming) -> str:
+        return POSITION_WORDS[self.what]
+
+
+AnyOperand = Value | Price | IndicatorRef | Math | Ticks | Function | PositionRef
+OPERANDS: tuple[type[Model], ...] = (Value, Price, IndicatorRef, Math, Ticks, Function, PositionRef)
+if TYPE_CHECKING:
+    Operand = AnyOperand
+else:
+    Operand = Annotated[Union[OPERANDS], Field(discriminator="type")]
 
 
 def _ago(offset: int) -> str:
@@ -75,8 +130,10 @@ def _ago(offset: int) -> str:
 
 def back(operand: AnyOperand, bars: int = 1) -> AnyOperand:
     """Return an operand some bars earlier."""
-    if isinstance(operand, Value) or not bars:
+    if isinstance(operand, Value | Ticks | PositionRef) or not bars:
         return operand
+    if isinstance(operand, Function):
+        return Function.model_construct(name=operand.name, operands=[back(part, bars) for part in operand.operands])
     if isinstance(operand, Math):
         return Math.model_construct(left=back(operand.left, bars), op=operand.op, right=back(operand.right, bars))
     return operand.model_copy(update={"offset": operand.offset + bars})

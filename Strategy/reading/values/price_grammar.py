@@ -107,7 +107,7 @@ class Prices(Grammar):
         """Read "3 bars ago" or "[1]" behind an operand, which is then that of so many bars before."""
         start = self.cursor.position
         back = self.offset()
-        if back is None or isinstance(operand, Value | Math):
+        if back is None or not isinstance(operand, Price | IndicatorRef):
             return operand
         found = operand.model_copy(update={"offset": operand.offset + back})
         return self.of_a_day(found, start)

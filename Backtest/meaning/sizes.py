@@ -1,0 +1,159 @@
+"""How much an order buys: the sizes of a strategy, one class each.
+
+A size is said (`text`) and means (`core`) one of a few things, a `Size` of this module. A new kind of size is a class here.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
+
+from pydantic import Field
+
+from Backtest.meaning.core import Number
+from Backtest.meaning.model import Model, Positive
+from Backtest.meaning.words import dollars, plain
+
+Sizing = Literal["share", "units", "cash", "risk", "volatility"]
+SIZES: list[type[AnySize]] = []  # each with a `type` of its own, in the order of this file
+Percent = Annotated[float, Field(allow_inf_nan=False, gt=0, le=100)]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a size means, `number` being how much of it.
+
+    `share`: percent of the equity at the fill. `units`: units. `cash`: money, over the close of the signal. `risk`: percent of the equity at the
+    signal that is lost at the stop. `volatility`: percent of the equity at the signal that a move of one standard deviation a year gains or loses, the
+    deviation being that of `timeperiod` daily returns.
+    """
+
+    sizing: Sizing
+    number: Number
+    timeperiod: int = 0
+
+
+class AnySize(Model):
+    """Base of every size. `of_stop`: it needs a stop to be measured by."""
+
+    of_stop: ClassVar[bool] = False
+
+    type: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        SIZES.append(cls)
+
+    @abstractmethod
+    def core(self, path: str) -> Size:
+        """Return what the size means; `path` is where it stands, such as `risk.position_size`."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """Return the size in words."""
+
+
+class PercentOfEquity(AnySize):
+    """A share of the equity; 100 is backtesting.py's full-size default."""
+
+    type: Literal["percent_of_equity"] = "percent_of_equity"
+    value: Percent = 100
+
+    def core(self, path: str) -> Size:
+        return Size("share", Number(self.value, f"{path}.value"))
+
+    def text(self) -> str:
+        return f"{plain(self.value)}% of equity"
+
+
+class FixedUnits(AnySize):
+    """A number of shares, contracts or coins."""
+
+    type: Literal["fixed_units"] = "fixed_units"
+    value: Positive
+
+    def core(self, path: str) -> Size:
+        return Size("units", Number(self.value, f"{path}.value"))
+
+    def text(self) -> str:
+        return f"{plain(self.value)} units"
+
+
+class FixedCash(AnySize):
+    """An amount of money, turned into units at the signal bar's close."""
+
+    type: Literal["fixed_cash"] = "fixed_cash"
+    value: Positive
+
+    def core(self, path: str) -> Size:
+        return Size("cash", Number(self.value, f"{path}.value"))
+
+    def text(self) -> str:
+        return dollars(self.value)
+
+
+class RiskPercent(AnySize):
+    """The percent of equity lost when the stop is hit: equity at risk over the stop distance."""
+
+    of_stop = True
+
+    type: Literal["risk_percent"] = "risk_percent"
+    value: Percent
+
+    def core(self, path: str) -> Size:
+        return Size("risk", Number(self.value, f"{path}.value"))
+
+    def text(self) -> str:
+        return f"risk {plain(self.value)}% of equity per trade"
+
+
+class Lots(AnySize):
+    """A number of lots, each of `contract_size` units."""
+
+    type: Literal["lots"] = "lots"
+    value: Positive
+    contract_size: Positive = 100_000
+
+    def core(self, path: str) -> Size:
+        return Size("units", Number(self.value * self.contract_size, f"{path}.value"))
+
+    def text(self) -> str:
+        return f"{plain(self.value)} lots of {plain(self.contract_size)} units"
+
+
+class Kelly(AnySize):
+    """Kelly's share of the equity, W - (1 - W) / R for a chance W of winning R times what is lost, at most `cap` percent."""
+
+    type: Literal["kelly"] = "kelly"
+    chance: Annotated[float, Field(allow_inf_nan=False, gt=0, lt=1)]
+    payoff: Positive
+    cap: Percent = 25
+
+    def core(self, path: str) -> Size:
+        share = 100 * (self.chance - (1 - self.chance) / self.payoff)
+        return Size("share", Number(min(max(share, 0.0), self.cap), f"{path}.cap"))
+
+    def text(self) -> str:
+        odds = f"a chance of {plain(round(100 * self.chance, 10))}% to win {plain(self.payoff)} times the loss"
+        return f"Kelly's share for {odds}, at most {plain(self.cap)}% of equity"
+
+
+class VolatilityTarget(AnySize):
+    """So many units that the position's yearly standard deviation is `value` percent of the equity, by the last `timeperiod` daily returns."""
+
+    type: Literal["volatility_target"] = "volatility_target"
+    value: Percent
+    timeperiod: Annotated[int, Field(ge=2, le=1000)] = 20
+
+    def core(self, path: str) -> Size:
+        return Size("volatility", Number(self.value, f"{path}.value"), self.timeperiod)
+
+    def text(self) -> str:
+        return f"a volatility of {plain(self.value)}% of equity a year by {self.timeperiod} days"
+
+
+if TYPE_CHECKING:
+    PositionSize = AnySize
+else:
+    PositionSize = Annotated[Union[tuple(SIZES)], Field(discriminator="type")]
