@@ -8,7 +8,7 @@ from typing import Any
 
 from Backtest.canonical.indicators import IndicatorBase, make_indicator
 from Backtest.canonical.strategy import CanonicalStrategy
-from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators import PRICE_COLUMNS, SESSION
 from Backtest.market import seconds
 from Backtest.meaning.conditions import BarsHeld
 from Backtest.meaning.levels import AtrLevel
@@ -18,7 +18,17 @@ from Backtest.meaning.operands import IndicatorRef
 CODE_HISTORY = 300
 ALL_HISTORY = sys.maxsize
 SETTLED = 10  # after ten periods of an exponential average, what it began with counts for less than a ten thousandth
-SESSIONS = 5  # any five have the evening on which foreign exchange opens, which tells its days from those of the clock
+# Days of prices by which periods are known: any five have the evening on which foreign exchange opens, which tells its days from those of the clock.
+DAYS_OF = {
+    SESSION: 5,
+    "Week": 16,
+    "Month": 64,
+    "TradingDay": 34,
+    "Clock": 5,
+    "MinutesIn": 5,
+    "MinutesLeft": 5,
+    "BarsLeft": 5,
+}
 
 
 def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] | None = None) -> int:
@@ -51,9 +61,8 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     for values in (varied or {}).values():
         tried = [values.get("max")] if isinstance(values, Mapping) else values
         longest += max((v for v in tried if isinstance(v, int | float)), default=0.0)
-    anchored = any(indicator.entry.reads_session for indicator in strategy.indicators)
-    sessions = SESSIONS * seconds("1d") // base if anchored else 0
-    return min(int(SETTLED * longest + back + sessions), 100_000)
+    days = max((DAYS_OF.get(name, 0) for i in strategy.indicators for name in i.entry.calendar), default=0)
+    return min(int(SETTLED * longest + back + days * seconds("1d") // base), 100_000)
 
 
 def looks_back(strategy: CanonicalStrategy) -> int:

@@ -25,8 +25,9 @@ from Backtest.canonical import (
 )
 from Backtest.code.expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code.orders import Orders
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
+from Backtest.indicators import CALENDAR, PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
+from Backtest.indicators.swings import swings
 from Backtest.machine import write_whole
 
 
@@ -184,6 +185,31 @@ def coarser(data: pd.DataFrame, period: str, clock: str) -> tuple[pd.DataFrame, 
     inside = number >= 0
     return data[inside].groupby(number[inside]).agg(columns).astype(float), complete
 ''',
+    "calendar": '''
+def calendar(data: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column that tells each bar's place in the calendar of its market.
+
+    Without it the place is told by the clock, the usual first and last bar of a day, and weekdays.
+    """
+    if name in data:
+        return data[name].to_numpy(dtype=float)
+    times = pd.Series(data.index.tz_localize(None))
+    days, minute = times.dt.normalize(), times.dt.hour * 60 + times.dt.minute
+    month_end = days + pd.to_timedelta(days.dt.days_in_month - days.dt.day + 1, unit="D")
+    left = np.busday_count(days.to_numpy("M8[D]"), month_end.to_numpy("M8[D]"))
+    size = days.groupby(days).size().mode()[0]
+    places = {
+        "Clock": minute,
+        "MinutesIn": minute - minute.groupby(days).min().mode()[0],
+        "MinutesLeft": (minute.groupby(days).max().mode()[0] - minute).clip(lower=0),
+        "BarsLeft": (size - 1 - days.groupby(days).cumcount()).clip(lower=0),
+        "TradingDay": days.groupby(days.dt.to_period("M")).rank(method="dense"),
+        "TradingDaysLeft": left,
+        "MonthDay": days.dt.day,
+        "MonthOfYear": days.dt.month,
+    }
+    return np.asarray(places[name], dtype=float)
+''',
     "raw_prices": '''
 def raw_prices(data: pd.DataFrame) -> pd.DataFrame:
     """Return the prices as quoted, in the place of those in units that can be traded."""
@@ -195,6 +221,9 @@ def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
     return np.append(np.nan, values)[complete]
 ''',
 }
+# Formulas that others call, those that call others first.
+_SHARED_FORMULAS = (swings, RSI, mean, share)
+_CALENDAR_PERIODS = {SESSION: "1d", "Week": "1wk", "Month": "1mo"}
 _PERIODS = {"1wk": "W-SUN", "1mo": "M", "3mo": "Q", "1y": "Y"}
 
 
@@ -319,9 +348,10 @@ class _Generator:
         if formulas:
             lines += ["", "Array = NDArray[np.float64]"]
         helpers = {name: text for name, text in HELPERS.items() if name in self.helpers}
-        if self._coarse_sessions():
+        if columns := self._coarse_calendar():
             grouped = "    inside = number >= 0\n"
-            helpers["coarser"] = helpers["coarser"].replace(grouped, f'    columns["Session"] = "first"\n{grouped}')
+            added = "".join(f'    columns["{n}"] = "{"last" if n.endswith("Left") else "first"}"\n' for n in columns)
+            helpers["coarser"] = helpers["coarser"].replace(grouped, f"{added}{grouped}")
         for source in (*formulas, *helpers.values()):
             lines += ["", "", *source.strip().splitlines()]
         return lines
@@ -336,9 +366,13 @@ class _Generator:
         if self.execution.commission_fixed:
             self.helpers.add("leave_the_fee")
             lines.append("leave_the_fee(self)")
-        if any(indicator.entry.reads_session for indicator in self.used):
-            self.helpers.add("periods")
-            lines.append('session, _ = periods(self.data.df, "1d", "1D")')
+        for name in dict.fromkeys(name for indicator in self.used for name in indicator.entry.calendar):
+            if period := _CALENDAR_PERIODS.get(name):
+                self.helpers.add("periods")
+                lines.append(f'{name.lower()}, _ = periods(self.data.df, "{period}", "{_PERIODS.get(period, "1D")}")')
+            else:
+                self.helpers.add("calendar")
+                lines.append(f'{identifier(name)} = calendar(self.data.df, "{name}")')
         frames: list[str] = []
         for indicator in self.used:
             if indicator.timeframe and indicator.timeframe not in frames:
@@ -356,14 +390,14 @@ class _Generator:
         if self.fractional:
             frame = "raw_prices(self.data.df)"
             self.helpers.add("raw_prices")
-        if self._coarse_sessions():
-            frame = f"{frame}.assign(Session=session)"
+        if columns := self._coarse_calendar():
+            frame = f"{frame}.assign({', '.join(f'{name}={identifier(name)}' for name in columns)})"
         key = identifier(timeframe)
         return call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
 
-    def _coarse_sessions(self) -> bool:
-        """Whether an indicator reads the sessions of coarser bars, so that these are grouped with the prices."""
-        return any(indicator.entry.reads_session and indicator.timeframe for indicator in self.used)
+    def _coarse_calendar(self) -> list[str]:
+        """Return the columns of the calendar that indicators read on coarser bars, so that these are grouped with the prices."""
+        return list(dict.fromkeys(name for item in self.used if item.timeframe for name in item.entry.calendar))
 
     def _declare(self, indicator: IndicatorBase) -> list[str]:
         entry = indicator.entry
@@ -372,7 +406,7 @@ class _Generator:
             function = f"talib.{function}"
         else:
             self.formulas[function] = inspect.getsource(entry.function)
-            for called in (RSI, mean, share):
+            for called in _SHARED_FORMULAS:
                 if any(f"{called.__name__}(" in _body(source) for source in list(self.formulas.values())):
                     self.formulas[called.__name__] = inspect.getsource(called)
         keywords = []
@@ -403,8 +437,8 @@ class _Generator:
         return f"{base}_{word}"
 
     def _input(self, indicator: IndicatorBase, name: str) -> str:
-        if name == SESSION:
-            return "session"
+        if name in CALENDAR:
+            return identifier(name)
         source = str(indicator.source_name) if name == "source" else name
         if source not in PRICE_COLUMNS:
             return f"self.{self.names[(source, None)]}"
@@ -413,7 +447,7 @@ class _Generator:
 
     def _coarse_input(self, indicator: IndicatorBase, name: str) -> str:
         source = str(indicator.source_name) if name == "source" else name
-        if source in PRICE_COLUMNS or name == SESSION:
+        if source in PRICE_COLUMNS or name in CALENDAR:
             return f"bars_{identifier(str(indicator.timeframe))}.{source}.to_numpy()"
         return f"{self.names[(source, None)]}_bars"
 

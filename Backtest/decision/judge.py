@@ -107,9 +107,10 @@ def operand_values(strategy: CanonicalStrategy, operand: AnyOperand, bars: Bars)
         return bars.position.values[operand.what] if bars.position else np.full(len(bars), np.nan)
     if isinstance(operand, Function):
         parts = np.stack([operand_values(strategy, part, bars) for part in operand.operands])
-        if operand.name == "abs":
-            return np.abs(parts[0])
-        return np.min(parts, axis=0) if operand.name == "min" else np.max(parts, axis=0)
+        found: Floats = np.abs(parts[0]) if operand.name == "abs" else parts[0]
+        for part in parts[1:]:  # NaN where one of them is
+            found = np.minimum(found, part) if operand.name == "min" else np.maximum(found, part)
+        return found
     left = operand_values(strategy, operand.left, bars)
     right = operand_values(strategy, operand.right, bars)
     with np.errstate(all="ignore"):

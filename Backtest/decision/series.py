@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from Backtest.canonical import CanonicalStrategy, IndicatorBase, IndicatorList
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
-from Backtest.market.sessions import coarser, with_sessions
+from Backtest.indicators import CALENDAR, PRICE_COLUMNS, REGISTRY
+from Backtest.market.sessions import coarser, with_calendar
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Series = dict[str, tuple[Floats, ...]]
@@ -21,8 +21,7 @@ def compute_indicators(strategy: CanonicalStrategy | IndicatorList, frame: pd.Da
 
     An indicator on a coarser time frame shows, at each bar, the last completed coarse bar.
     """
-    if any(indicator.entry.reads_session for indicator in strategy.indicators):
-        frame = with_sessions(frame)
+    frame = with_calendar(frame, (name for indicator in strategy.indicators for name in indicator.entry.calendar))
     prices = input_columns(frame)
     coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
     values: Series = {}
@@ -42,8 +41,8 @@ def compute_indicators(strategy: CanonicalStrategy | IndicatorList, frame: pd.Da
 
 
 def input_columns(frame: pd.DataFrame) -> dict[str, Floats]:
-    """Return the columns that indicators may read: prices and, where the frame has them, the numbers of sessions."""
-    names = (*PRICE_COLUMNS, SESSION) if SESSION in frame else PRICE_COLUMNS
+    """Return the columns that indicators may read: prices and, where the frame has them, those of the calendar."""
+    names = (*PRICE_COLUMNS, *(name for name in CALENDAR if name in frame))
     return {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in names}
 
 

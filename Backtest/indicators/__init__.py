@@ -5,6 +5,7 @@
 
 from Backtest.indicators.as_listed import LENGTHS, fields_of, listed, nearest
 from Backtest.indicators.indicator_registry import (
+    CALENDAR,
     PRICE_COLUMNS,
     REGISTRY,
     SESSION,
@@ -13,9 +14,9 @@ from Backtest.indicators.indicator_registry import (
     Param,
     Style,
 )
-from Backtest.indicators.names import indicator_name, spoken_names
+from Backtest.indicators.names import indicator_name, spoken, spoken_names
 
 __all__ = [
-    "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "fields_of",
-    "indicator_name", "listed", "nearest", "spoken_names",
+    "CALENDAR", "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "fields_of",
+    "indicator_name", "listed", "nearest", "spoken", "spoken_names",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.program import Compiler, NeededIndicator, Row, Slot, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
 from Backtest.machine import aside
-from Backtest.market.sessions import coarser, with_sessions
+from Backtest.market.sessions import coarser, with_calendar
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
@@ -113,8 +113,8 @@ class Kernel:
         self.index = pd.DatetimeIndex(frame.index)
         self.program = Compiler(strategy, varied).compile()
         self.program.kinds[broker.TARGET_FIRST] = target_first
-        if any(wanted.base.entry.reads_session for wanted in self.program.wanted.values()):
-            self.frame = with_sessions(frame)
+        inputs = (name for wanted in self.program.wanted.values() for name in wanted.base.entry.calendar)
+        self.frame = with_calendar(frame, inputs)
         self.raw = input_columns(self.frame)
         self.unit = strategy.execution.fractional_unit
         self.prices = np.stack([self.raw[c] * self.unit if self.unit < 1 else self.raw[c] for c in PRICE_COLUMNS[:4]])
