@@ -23,7 +23,8 @@ from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
 from Backtest.meaning.model import Model, Number, Positive, Side, children, depth, walk
 from Backtest.meaning.operands import IndicatorRef, PositionRef
-from Backtest.meaning.orders import Order
+from Backtest.meaning.orders import AT_WORDS, Order
+from Backtest.meaning.phrases import Said, says
 
 SCHEMA_VERSION: Literal["2"] = "2"
 FIRST_VERSION = "1"
@@ -37,13 +38,19 @@ Name = Annotated[str, Field(min_length=1, max_length=120)]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 
 
-class Rule(Model):
+class Rule(Said, Model):
     """Do something with a position of `side` when the condition holds at a bar's close."""
 
     side: Side = "long"
     when: Condition
 
 
+@says(
+    "{side:choice}[ as {id:name}][ {order:order}] when {when:condition}[, at most {most_per_session:int} times a session]"
+    "[, in group {group:name}]",
+    unsaid=("risk",),
+    side={"long": ("Buy",), "short": ("Sell short",)},
+)
 class EntryRule(Rule):
     """Enter a position of `side`.
 
@@ -59,6 +66,11 @@ class EntryRule(Rule):
     risk: Risk | None = None
 
 
+@says(
+    "Exit {side:choice}[ {portion:percent}%][ at {at:choice}][ of {of:names}] when {when:condition}[?repeat , each time]",
+    side={"long": ("long",), "short": ("short",)},
+    at=AT_WORDS,
+)
 class ExitRule(Rule):
     """Leave a position of `side`, or a `portion` of its first size, which acts once a position unless it says `repeat`.
 
@@ -343,12 +355,13 @@ class CanonicalStrategy(_WithIndicators):
         """Return the strategy in plain English, a sentence a line; parsing it gives the same trading core."""
         where = f"Trade {', '.join(self.symbols)} on" if self.symbols else "Trade on"
         lines = [f"{where} {in_words(self.timeframe)} bars."]
-        for rule in self.entry_rules:
-            verb = "Buy" if rule.side == "long" else "Sell short"
-            lines.append(f"{verb} when {rule.when.text(self)}.")
-        lines += [f"Exit {rule.side} when {rule.when.text(self)}." for rule in self.exit_rules]
+        for number, rule in enumerate(self.entry_rules, start=1):
+            lines.append(f"{rule.text(self)}.")
+            if rule.risk is not None:
+                lines += [f"For entry {number}: {sentence}" for sentence in rule.risk.sentences(self)]
+        lines += [f"{rule.text(self)}." for rule in self.exit_rules]
         of_coins = any(is_crypto(symbol) for symbol in self.symbols[:1])
-        return "\n".join([*lines, *self.risk.sentences(), *self.execution.sentences(name_unit=of_coins)])
+        return "\n".join([*lines, *self.risk.sentences(self), *self.execution.sentences(name_unit=of_coins)])
 
     def indicator_text(self, indicator_id: str, output: str | None = None) -> str:
         """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`."""

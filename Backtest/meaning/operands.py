@@ -12,6 +12,7 @@ from Backtest.meaning.phrases import Said, says
 PriceColumn = Literal["Open", "High", "Low", "Close", "Volume"]
 Offset = Annotated[int, Field(ge=0, le=500)]
 TickUnit = Literal["ticks", "pips"]
+TICK_WORDS = {"ticks": ("ticks", "tick"), "pips": ("pips", "pip")}
 # What an exit, or a level that follows, may ask of the open position, with the words for it.
 POSITION_WORDS = {
     "entry_price": ("the entry price",),
@@ -73,7 +74,7 @@ class Math(Said, Model):
     right: Operand
 
 
-@says("{value:number} {unit:choice}", unit={"ticks": ("ticks", "tick"), "pips": ("pips", "pip")})
+@says("{value:number} {unit:choice}", unit=TICK_WORDS)
 class Ticks(Said, Model):
     """A number of ticks, or pips, of what is traded, as points of its price."""
 
