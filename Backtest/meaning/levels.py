@@ -111,7 +111,7 @@ class SpanLevel(AnyLevel):
         return Level("points", Number(self.multiple, f"{path}.multiple"), self.operand)
 
 
-@says("at {price:operand}", "at {price:operand} for longs and at {short:operand} for shorts")
+@says("at {price:operand}", "at {price:operand} or for shorts at {short:operand}")
 class PriceLevel(AnyLevel):
     """A price: what an operand is at the close of the signal, and `short` for a short where that is another, as the low and the high of the bar."""
 
