@@ -88,7 +88,7 @@ class Function(Model):
 
     type: Literal["function"] = "function"
     name: Literal["min", "max", "abs"]
-    operands: list[Operand] = Field(min_length=1, max_length=8)
+    operands: tuple[Operand, ...] = Field(min_length=1, max_length=8)
 
     @model_validator(mode="after")
     def _so_many(self) -> Function:
@@ -129,7 +129,9 @@ def back(operand: AnyOperand, bars: int = 1) -> AnyOperand:
     if isinstance(operand, Value | Ticks | PositionRef) or not bars:
         return operand
     if isinstance(operand, Function):
-        return Function.model_construct(name=operand.name, operands=[back(part, bars) for part in operand.operands])
+        return Function.model_construct(
+            name=operand.name, operands=tuple(back(part, bars) for part in operand.operands)
+        )
     if isinstance(operand, Math):
         return Math.model_construct(left=back(operand.left, bars), op=operand.op, right=back(operand.right, bars))
     return operand.model_copy(update={"offset": operand.offset + bars})

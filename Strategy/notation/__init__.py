@@ -4,5 +4,6 @@
 """
 
 from Strategy.notation.reading import read_notation
+from Strategy.notation.reference import reference
 
-__all__ = ["read_notation"]
+__all__ = ["read_notation", "reference"]
