@@ -13,6 +13,7 @@ from Backtest.canonical import (
     SIDES,
     AnyOperand,
     AtrLevel,
+    BarsSince,
     CanonicalStrategy,
     Function,
     IndicatorBase,
@@ -23,6 +24,7 @@ from Backtest.canonical import (
     RiskReward,
     Ticks,
     Value,
+    ValueWhen,
     make_indicator,
     used_indicators,
 )
@@ -287,6 +289,8 @@ class Compiler:
             output = names.index(node.output) if node.output else 0
             fixed = fixed and not self._varies(node.id)
             return self._int(Row(node.id, output)), self._int(offset), fixed
+        if isinstance(node, BarsSince | ValueWhen):
+            return self._last_held(node, path, back)
         zero = self._int(Slot(0.0, plus=back))
         work = self.program.work_rows
         self.program.work_rows += 1
@@ -307,6 +311,20 @@ class Compiler:
         fixed = fixed_left and fixed_right
         self._both((masks.MATH, work, left, offset_left, right, offset_right, masks.FUNCTIONS.index(node.op)), fixed)
         return self._int(-1 - work), zero, fixed
+
+    def _last_held(self, node: BarsSince | ValueWhen, path: str, back: int) -> tuple[int, int, bool]:
+        """Return the bars since a condition held, or what an operand was then, as `_operand` does."""
+        held, fixed = self._mask(node.condition.core(f"{path}.condition"))
+        offset = replace(self.number(f"{path}.offset", node.offset), plus=back)
+        if isinstance(node, BarsSince):
+            work = self._work_row(fixed)
+            self._both((masks.SINCE, work, held), fixed)
+        else:
+            row, row_offset, row_fixed = self._operand(node.operand, f"{path}.operand")
+            fixed = fixed and row_fixed
+            work = self._work_row(fixed)
+            self._both((masks.WHEN, work, held, row, row_offset), fixed)
+        return self._int(-1 - work), self._int(offset), fixed and offset.path is None
 
     def _function(self, node: Function, path: str, work: int, zero: int) -> tuple[int, int, bool]:
         """Return the least or the greatest of operands, two at a time, or the size of one, as `_operand` does."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import Field, field_validator, model_validator
 
+from Backtest.meaning import operands
 from Backtest.meaning.core import (
     MIRRORED,
     Clock,
@@ -383,3 +384,6 @@ if TYPE_CHECKING:
     Condition = AnyCondition
 else:
     Condition = Annotated[Union[tuple(CONDITIONS)], Field(discriminator="type")]
+    # Operands hold conditions, and conditions operands: both are whole from here on.
+    for _kind in (*OPERANDS, *CONDITIONS):
+        _kind.model_rebuild(force=True, _types_namespace={**vars(operands), **globals()})
