@@ -97,7 +97,7 @@ def create_strategy_from_canonical(strategy: CanonicalStrategy) -> type:
 
 
 def engine_settings(strategy: CanonicalStrategy) -> EngineSettings:
-    return EngineSettings.model_validate(strategy.execution.model_dump())
+    return EngineSettings.model_validate(strategy.execution.model_dump(include=set(EngineSettings.model_fields)))
 
 
 def run_backtest_from_canonical(

@@ -10,10 +10,10 @@ from Backtest.canonical.indicators import IndicatorBase, make_indicator
 from Backtest.canonical.strategy import CanonicalStrategy
 from Backtest.indicators import PRICE_COLUMNS, SESSION
 from Backtest.market import seconds
-from Backtest.meaning.conditions import BarsHeld
+from Backtest.meaning.conditions import AnyCondition, BarsHeld
 from Backtest.meaning.levels import AtrLevel
 from Backtest.meaning.model import walk
-from Backtest.meaning.operands import IndicatorRef
+from Backtest.meaning.operands import AnyOperand, IndicatorRef
 
 CODE_HISTORY = 300
 ALL_HISTORY = sys.maxsize
@@ -24,7 +24,7 @@ DAYS_OF = {
     "Week": 16,
     "Month": 64,
     "TradingDay": 34,
-    "Clock": 5,
+    "Date": 5,
     "MinutesIn": 5,
     "MinutesLeft": 5,
     "BarsLeft": 5,
@@ -48,7 +48,7 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     longest = 0.0
     reach: dict[str, float] = {}
     for indicator in strategy.indicators:
-        own = sum(indicator.params[p.name] for p in indicator.entry.params if p.kind is int) + 1
+        own = indicator.entry.reach + sum(indicator.params[p.name] for p in indicator.entry.params if p.counts_bars) + 1
         own *= seconds(indicator.timeframe) / base if indicator.timeframe else 1.0
         reach[indicator.id] = own + reach.get(str(indicator.source_name), 0.0)
         longest = max(longest, reach[indicator.id])
@@ -56,7 +56,7 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     back = sum(
         getattr(node, "bars", 0) + getattr(node, "offset", 0) + 1
         for node in strategy.parts()
-        if not isinstance(node, BarsHeld)
+        if isinstance(node, AnyCondition | AnyOperand) and not isinstance(node, BarsHeld)
     )
     for values in (varied or {}).values():
         tried = [values.get("max")] if isinstance(values, Mapping) else values

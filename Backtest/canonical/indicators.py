@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from Backtest.indicators import REGISTRY, IndicatorEntry
 from Backtest.market import TIMEFRAMES, Timeframe, is_intraday
@@ -87,6 +87,13 @@ def fill_id(data: Any) -> Any:
     return {**data, "id": default_id(entry, params, data.get("source"), data.get("timeframe"))}
 
 
+def _time_of_day(number: int) -> int:
+    """Return a time such as 930, which is 9:30; ValueError where its minutes are more than an hour has."""
+    if number % 100 > 59:
+        raise ValueError(f"{number} is no time of the day: write 9:30 as 930")
+    return number
+
+
 def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
     fields: dict[str, Any] = {"name": (Literal[entry.name], entry.name)}
     for p in entry.params:
@@ -95,6 +102,8 @@ def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
             if p.kind is float
             else (Annotated[int, Field(ge=p.minimum, le=p.maximum)])
         )
+        if p.counts == "clock":
+            number = Annotated[number, AfterValidator(_time_of_day)]
         fields[p.name] = (number, p.kind(p.default))
     if entry.takes_source:
         fields["source"] = (Identifier, entry.default_source)

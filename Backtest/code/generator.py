@@ -27,6 +27,7 @@ from Backtest.code.expressions import LINE, Expressions, call, join, number, ret
 from Backtest.code.orders import Orders
 from Backtest.indicators import CALENDAR, PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
+from Backtest.indicators.periods import bar_minutes, range_of
 from Backtest.indicators.swings import swings
 from Backtest.machine import write_whole
 
@@ -199,6 +200,7 @@ def calendar(data: pd.DataFrame, name: str) -> np.ndarray:
     left = np.busday_count(days.to_numpy("M8[D]"), month_end.to_numpy("M8[D]"))
     size = days.groupby(days).size().mode()[0]
     places = {
+        "Date": (days - pd.Timestamp(0)).dt.days,
         "Clock": minute,
         "MinutesIn": minute - minute.groupby(days).min().mode()[0],
         "MinutesLeft": (minute.groupby(days).max().mode()[0] - minute).clip(lower=0),
@@ -222,7 +224,7 @@ def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
 ''',
 }
 # Formulas that others call, those that call others first.
-_SHARED_FORMULAS = (swings, RSI, mean, share)
+_SHARED_FORMULAS = (bar_minutes, range_of, swings, RSI, mean, share)
 _CALENDAR_PERIODS = {SESSION: "1d", "Week": "1wk", "Month": "1mo"}
 _PERIODS = {"1wk": "W-SUN", "1mo": "M", "3mo": "Q", "1y": "Y"}
 

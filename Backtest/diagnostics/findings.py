@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from math import ceil
 
 from Backtest.canonical import (
     AnyCondition,
@@ -23,9 +24,15 @@ from Backtest.canonical import (
 from Backtest.diagnostics.satisfiability import always, is_price_and_number, never
 from Backtest.errors import Diagnostic
 from Backtest.indicators import REGISTRY
-from Backtest.market import in_words, is_intraday
+from Backtest.market import in_words, is_intraday, seconds
 from Backtest.meaning.core import Comparison
 
+# The coarsest bars that have a place in a period.
+_FINEST = {
+    **dict.fromkeys(("Week", "TradingDay", "TradingDaysLeft", "MonthDay"), "1d"),
+    "Month": "1wk",
+    "MonthOfYear": "1mo",
+}
 _error, _warning = partial(Diagnostic, "error"), partial(Diagnostic, "warning")
 
 
@@ -257,6 +264,13 @@ def of_indicator(indicator: IndicatorBase, field: str, timeframe: str) -> Iterab
     if indicator.name == "MACD" and indicator.params["fastperiod"] >= indicator.params["slowperiod"]:
         message = "MACD's fast period must be shorter than its slow period"
         yield _error("periods", field, message, "MACD 12/26/9 is usual")
+    if indicator.name == "CLOCK_RANGE" and indicator.params["start"] == indicator.params["end"]:
+        yield _error("periods", field, "CLOCK_RANGE begins and ends at one time", "Give an end after its start")
+    minutes, bar = indicator.params.get("minutes", 0), seconds(timeframe) / 60
+    if minutes % bar and is_intraday(timeframe):
+        whole = ceil(minutes / bar) * bar
+        message = f"{minutes:g} minutes end within a bar, so {indicator.name} is that of the first {whole:g} minutes"
+        yield _warning("minutes_of_bars", field, message, f"Say {whole:g} minutes, or trade on finer bars")
     yield from _sessions(indicator, field, timeframe)
 
 
@@ -272,10 +286,12 @@ def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[
         message = f"On {in_words(timeframe)} bars a session has one bar, so {entry.name} without a period is {name}"
         yield _warning("session_of_one_bar", field, message, "Say over how many bars it goes")
     elif entry.reads_session and not is_intraday(timeframe):
-        message = f"On {in_words(timeframe)} bars a session has one bar, so there is no {entry.called}"
-        yield _error(
-            "session_of_one_bar",
-            field,
-            message,
-            "Use VWAP with a period, such as VWAP(20), or bars finer than a day, such as 5m",
-        )
+        message = f"On {in_words(timeframe)} bars a session has one bar, so there is no {entry.called or entry.name}"
+        finer = "bars finer than a day, such as 5m"
+        of_bars = {"SESSION_VWAP": "VWAP with a period, such as VWAP(20)", "PRIOR_DAY": "the prices of the bar before"}
+        remedy = f"Use {of_bars[entry.name]}, or {finer}" if entry.name in of_bars else f"Use {finer}"
+        yield _error("session_of_one_bar", field, message, remedy)
+    elif wide := [name for name in entry.calendar if name in _FINEST and seconds(timeframe) > seconds(_FINEST[name])]:
+        finest = in_words(_FINEST[wide[0]])
+        message = f"{entry.name} has no meaning on {in_words(timeframe)} bars"
+        yield _error("bars_too_coarse", field, message, f"Use {finest} bars or finer ones")
