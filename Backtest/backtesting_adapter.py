@@ -314,6 +314,11 @@ def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
     index = pd.DatetimeIndex(frame.index)
     session = TradingSession.of(index).with_venue(index)
     said = [f"{', '.join(begins)} begins anew each session: {session.text()}"] if begins else []
+    minutes = [i.id for i in used if {"MinutesIn", "MinutesLeft", "BarsLeft"} & set(i.entry.inputs)]
+    if minutes and not session.venue and session.length < 1380:
+        said.append(
+            f"The calendar of no exchange is told, so {', '.join(minutes)} counts by the usual first and last bar of a day"
+        )
     if grouped and session.told_by:
         said.append(f"The coarser bars of {', '.join(grouped)} end by what is inferred: {session.text()}")
     return said

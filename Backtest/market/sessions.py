@@ -35,6 +35,9 @@ FEW_DAYS = 60  # with fewer, a venue cannot be told by its holidays
 LEAST_DAYS, LEAST_DATES = 4, 10  # to tell it by its hours, and by holidays
 MOST_KEPT = 0.9  # of the days begin and end with their first and last bar
 OPENINGS = (7 * 60, 10 * 60)  # between which venues open, by their own clocks
+AROUND = {
+    NEW_YORK: (330 * 60, 240 * 60)
+}  # seconds before and after a venue's hours in which its shares trade elsewhere: 4:00 to 20:00
 
 
 @dataclass(frozen=True)
@@ -556,13 +559,15 @@ def _venue_by_hours(stamps: bytes, step_s: int, zone: str) -> str:
     for place, name in VENUES.items():
         local = index.tz_convert(place).tz_localize(None)
         opening = _usual(_ends_of_days(local)[0])
-        if (zone in VENUES and zone != place) or not OPENINGS[0] <= opening <= OPENINGS[1] or local[0].year < 1970:
+        before, after = AROUND.get(place, (0, 0)) if opening < OPENINGS[0] else (0, 0)
+        begins = before or OPENINGS[0] <= opening <= OPENINGS[1]
+        if (zone in VENUES and zone != place) or not begins or local[0].year < 1970:
             continue
         try:
             days, opens, closes = hours_of(name, local[0].year, local[-1].year + 1)
         except ValueError:  # its holidays are not known for such years
             continue
-        if _keeps_hours(at, local.normalize(), step_s, (days, opens, closes)):
+        if _keeps_hours(at, local.normalize(), step_s, (days, opens - before, closes + after)):
             found.append(name)
     return found[0] if len(found) == 1 else ""
 
