@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from Backtest.canonical.indicators import Indicator, IndicatorBase, fill_id, meant
+from Backtest.canonical.indicators import Indicator, IndicatorBase, default_id, fill_id, meant
 from Backtest.canonical.risk import Add, Execution, Risk
 from Backtest.indicators import PRICE_COLUMNS, listed
 from Backtest.market import Timeframe, in_words, is_crypto, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
 from Backtest.meaning.model import Model, Number, Positive, Side, children, depth, walk
-from Backtest.meaning.operands import IndicatorRef, PositionRef
-from Backtest.meaning.orders import Order
+from Backtest.meaning.operands import IndicatorRef, Naming, PositionRef
+from Backtest.meaning.orders import AT_WORDS, Order
+from Backtest.meaning.phrases import Said, says
 
 SCHEMA_VERSION: Literal["2"] = "2"
 FIRST_VERSION = "1"
@@ -37,13 +38,19 @@ Name = Annotated[str, Field(min_length=1, max_length=120)]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 
 
-class Rule(Model):
+class Rule(Said, Model):
     """Do something with a position of `side` when the condition holds at a bar's close."""
 
     side: Side = "long"
     when: Condition
 
 
+@says(
+    "{side:choice}[ as {id:name}][ {order:order}] when {when:condition}[, at most {most_per_session:int} times a session]"
+    "[, in group {group:name}]",
+    unsaid=("risk",),
+    side={"long": ("Buy",), "short": ("Sell short",)},
+)
 class EntryRule(Rule):
     """Enter a position of `side`.
 
@@ -59,6 +66,11 @@ class EntryRule(Rule):
     risk: Risk | None = None
 
 
+@says(
+    "Exit {side:choice}[ {portion:percent}%][ at {at:choice}][ of {of:names}] when {when:condition}[?repeat , each time]",
+    side={"long": ("long",), "short": ("short",)},
+    at=AT_WORDS,
+)
 class ExitRule(Rule):
     """Leave a position of `side`, or a `portion` of its first size, which acts once a position unless it says `repeat`.
 
@@ -340,18 +352,38 @@ class CanonicalStrategy(_WithIndicators):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def describe(self) -> str:
-        """Return the strategy in plain English, a sentence a line; parsing it gives the same trading core."""
+        """Return the strategy in plain English, a sentence a line."""
+        return "\n".join(self._sentences(self))
+
+    def notation(self) -> str:
+        """Return the strategy in plain English from which `Strategy.notation` reads the same strategy, ids and order of indicators included.
+
+        It is that of `describe`; where indicators have names of their own, stand in another order or are used nowhere, sentences such as
+        "Let `fast` be EMA(10)." come first.
+        """
+        naming = _Mentions(self)
+        first, *rest = self._sentences(naming)
+        listed = [(item.id, item.id) for item in self.indicators]
+        if [(item.id, by_default(item)) for item in naming.mentioned] != listed:
+            naming = _Mentions(self)
+            named = [f"Let `{item.id}` be {naming.defined(item)}." for item in self.indicators]
+            first, *rest = self._sentences(naming)
+            rest = [*named, *rest]
+        return "\n".join([first, *rest])
+
+    def _sentences(self, naming: Naming) -> list[str]:
         where = f"Trade {', '.join(self.symbols)} on" if self.symbols else "Trade on"
         lines = [f"{where} {in_words(self.timeframe)} bars."]
-        for rule in self.entry_rules:
-            verb = "Buy" if rule.side == "long" else "Sell short"
-            lines.append(f"{verb} when {rule.when.text(self)}.")
-        lines += [f"Exit {rule.side} when {rule.when.text(self)}." for rule in self.exit_rules]
+        for number, rule in enumerate(self.entry_rules, start=1):
+            lines.append(f"{rule.text(naming)}.")
+            if rule.risk is not None:
+                lines += [f"For entry {number}: {sentence}" for sentence in rule.risk.sentences(naming)]
+        lines += [f"{rule.text(naming)}." for rule in self.exit_rules]
         of_coins = any(is_crypto(symbol) for symbol in self.symbols[:1])
-        return "\n".join([*lines, *self.risk.sentences(), *self.execution.sentences(name_unit=of_coins)])
+        return [*lines, *self.risk.sentences(naming), *self.execution.sentences(name_unit=of_coins)]
 
-    def indicator_text(self, indicator_id: str, output: str | None = None) -> str:
-        """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`."""
+    def indicator_text(self, indicator_id: str, output: str | None = None, naming: Naming | None = None) -> str:
+        """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`; `naming` says what its source is called."""
         item = self.indicator(indicator_id)
         entry, source = item.entry, item.source_name
         known = any(source == other.id for other in self.indicators)
@@ -361,10 +393,44 @@ class CanonicalStrategy(_WithIndicators):
         if output is not None:
             text += f" {output.replace('_', ' ')}"
         if source is not None and source != entry.default_source:
-            text += f" of {self.indicator_text(source) if known else source}"
+            text += f" of {(naming or self).indicator_text(source) if known else source}"
         if item.timeframe and not known:
             text += f" on {in_words(item.timeframe)} bars"
         return text
+
+
+class _Mentions:
+    """Calls indicators as a strategy does, and notes which are mentioned, sources before what is made of them.
+
+    One whose words are those of another indicator, listed before it, is called by its id.
+    """
+
+    def __init__(self, strategy: CanonicalStrategy) -> None:
+        self.strategy = strategy
+        self.mentioned: list[IndicatorBase] = []
+
+    def indicator_text(self, indicator_id: str, output: str | None = None) -> str:
+        item = self.strategy.indicator(indicator_id)
+        like = (other for other in self.strategy.indicators if _alike(other, item))
+        if next(like) is not item:
+            return f"`{indicator_id}`" + (f" {output.replace('_', ' ')}" if output is not None else "")
+        text = self.strategy.indicator_text(indicator_id, output, self)
+        if item not in self.mentioned:
+            self.mentioned.append(item)
+        return text
+
+    def defined(self, item: IndicatorBase) -> str:
+        """Return an indicator's own words."""
+        return self.strategy.indicator_text(item.id, None, self)
+
+
+def _alike(one: IndicatorBase, other: IndicatorBase) -> bool:
+    return one.model_dump(exclude={"id"}) == other.model_dump(exclude={"id"})
+
+
+def by_default(item: IndicatorBase) -> str:
+    """Return the id that an indicator has where none is given."""
+    return default_id(item.entry, item.params, item.source_name, item.timeframe)
 
 
 # What version 2 added to rules, risk and execution, with what it is where it is not used.

@@ -232,6 +232,10 @@ class Expressions:
                 return join(statement.word, [self.condition(part, role=role, shift=shift) for part in statement.joined])
             case core.Window():
                 return self._window(statement, role, shift)
+            case core.Count():
+                return self._count(statement, role, shift)
+            case core.Seen():
+                return self._seen(statement, role, shift)
             case core.Comparison():
                 left, right = (self.term(side, role, shift) for side in (statement.left, statement.right))
                 return self._compared(left, statement.sign, right)
@@ -310,9 +314,31 @@ class Expressions:
                 return self._chain([(step.sign, step.left.ago(k)) for k in range(bars + 1)], role, shift)
             if bars == 1:
                 return self.condition(step, role=role, shift=shift)
-        name = "kmnpqrst"[shift.count("+") + 1 if shift else 0]
-        inner = self.condition(step, role=role, shift=f"{shift} + {name}" if shift else name)
+        name, inside = self._deeper(shift)
+        inner = self.condition(step, role=role, shift=inside)
         return Each(window.word, inner, f"for {name} in range({self.number(window.bars, role)})")
+
+    def _count(self, count: core.Count, role: str, shift: str) -> str:
+        name, inside = self._deeper(shift)
+        inner = one_line(self.condition(count.inner, role=role, shift=inside), "and")
+        bars = self.number(count.bars, role)
+        least = number(count.least.value)
+        return f"sum({inner} for {name} in range({bars})) >= {least}"
+
+    def _seen(self, seen: core.Seen, role: str, shift: str) -> str:
+        name, inside = self._deeper(shift)
+        self.names.helpers.add("seen")
+        inner, reset = (
+            f"lambda {name}: {one_line(self.condition(part, role=role, shift=inside))}"
+            for part in (seen.inner, seen.reset)
+        )
+        return f"{'' if seen.known else 'not '}seen({inner}, {reset})"
+
+    @staticmethod
+    def _deeper(shift: str) -> tuple[str, str]:
+        """Return a name for a number of bars inside those of `shift`, and how far back the two are together."""
+        name = "kmnpqrst"[shift.count("+") + 1 if shift else 0]
+        return name, f"{shift} + {name}" if shift else name
 
     def _chain(self, links: list[tuple[core.Sign, core.Term]], role: str, shift: str) -> str:
         """Return terms with the sign before each, that of the first left out: `low <= x <= high`."""
@@ -323,6 +349,7 @@ class Expressions:
 
     def _clock(self, clock: core.Clock, shift: str) -> Expression:
         time, outside = clock.time, clock.outside
+        shift = " + ".join(part for part in (shift, str(clock.back) if clock.back else "") if part)
         stamp = (
             "self.data.index[-1]" if not shift else f"self.data.index[-1 - {f'({shift})' if '+' in shift else shift}]"
         )

@@ -89,6 +89,19 @@ def ago(series: Sequence[float], bars: int) -> float:
     """Return the value so many bars back, NaN before the first bar."""
     return series[-1 - bars] if bars < len(series) else math.nan
 ''',
+    "seen": '''
+def seen(held: Callable[[int], bool], forgotten: Callable[[int], bool]) -> bool:
+    """Return whether something held on a bar before this one, since it was last forgotten.
+
+    Both are asked how many bars back; at most 500 bars are looked at.
+    """
+    for bars in range(1, 501):
+        if forgotten(bars - 1):
+            return False
+        if held(bars):
+            return True
+    return False
+''',
     "ratio": '''
 def ratio(dividend: float, divisor: float) -> float:
     """Divide, giving NaN for a divisor of zero."""
@@ -327,8 +340,9 @@ class _Generator:
     def _imports(self, body: str) -> list[str]:
         text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers)
         standard = [f"import {m}" for m in ("math", "sys", "warnings") if f"{m}." in text]
-        if "ago" in self.helpers:
-            standard.append("from collections.abc import Sequence")
+        abstract = [name for helper, name in (("seen", "Callable"), ("ago", "Sequence")) if helper in self.helpers]
+        if abstract:
+            standard.append(f"from collections.abc import {', '.join(abstract)}")
         if self.expressions.uses_clock:
             standard.append("from datetime import time")
         third = ["import numpy as np"] if "np." in text or self.formulas else []

@@ -29,8 +29,10 @@ from Backtest.canonical import (
     Between,
     CanonicalStrategy,
     Compare,
+    CountBars,
     Cross,
     Falling,
+    FirstSince,
     ForBars,
     Function,
     IndicatorRef,
@@ -38,6 +40,7 @@ from Backtest.canonical import (
     PositionRef,
     Price,
     Rising,
+    Then,
     Ticks,
     Time,
     UnrealizedReturn,
@@ -147,15 +150,29 @@ def _shift(truth: Truth, bars: int) -> Truth:
     return Truth(np.concatenate([pad, truth.true[:-bars]]), np.concatenate([pad, truth.false[:-bars]]))
 
 
+def _count(mask: Mask, bars: int) -> Any:
+    """Return on how many of the last `bars` bars a mask holds."""
+    total = np.concatenate([[0], np.cumsum(mask)])
+    start = np.maximum(np.arange(len(mask)) + 1 - bars, 0)
+    return total[1:] - total[start]
+
+
 def _window_all(truth: Truth, bars: int) -> Truth:
     """True where the truth held on each of the last `bars` bars; false where it failed on one."""
+    return Truth(_count(truth.true, bars) == bars, _count(truth.false, bars) > 0)
 
-    def count(mask: Mask) -> Any:
-        total = np.concatenate([[0], np.cumsum(mask)])
-        start = np.maximum(np.arange(len(mask)) + 1 - bars, 0)
-        return total[1:] - total[start]
 
-    return Truth(count(truth.true) == bars, count(truth.false) > 0)
+def _held_before(held: Mask, forgotten: Mask) -> Mask:
+    """Return where a mask held on one of the 500 bars before, on none of which, nor on the bar itself, it was forgotten later."""
+    found = np.zeros(len(held), dtype=bool)
+    last: int | None = None
+    for bar in range(len(held)):
+        if forgotten[bar]:
+            last = None
+        found[bar] = last is not None and bar - last <= 500
+        if held[bar]:
+            last = bar
+    return found
 
 
 def evaluate(strategy: CanonicalStrategy, condition: AnyCondition, bars: Bars) -> Truth:
@@ -195,6 +212,25 @@ def _evaluate(strategy: CanonicalStrategy, condition: AnyCondition, bars: Bars) 
             return _window_all(evaluate(strategy, condition.condition, bars), condition.bars)
         case WithinBars():
             return ~_window_all(~evaluate(strategy, condition.condition, bars), condition.bars)
+        case CountBars():
+            inner = evaluate(strategy, condition.condition, bars)
+            return Truth(
+                *(
+                    _count(mask, condition.bars) >= least
+                    for mask, least in (
+                        (inner.true, condition.least),
+                        (inner.false, condition.bars - condition.least + 1),
+                    )
+                )
+            )
+        case Then():
+            first = evaluate(strategy, condition.first, bars)
+            earlier = _any([_shift(first, k) for k in range(1, condition.bars + 1)])
+            return _all([earlier, evaluate(strategy, condition.second, bars)])
+        case FirstSince():
+            found, since = (evaluate(strategy, c, bars) for c in (condition.condition, condition.since))
+            fresh = ~_held_before(found.true, since.true)
+            return _all([found, Truth(fresh, ~fresh)])
         case Time():
             inside = time_mask(condition, pd.DatetimeIndex(bars.frame.index))
             return Truth(inside, ~inside)

@@ -27,6 +27,7 @@ from Backtest.canonical import (
     used_indicators,
 )
 from Backtest.decision import Mask, time_mask
+from Backtest.errors import InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, masks
 from Backtest.meaning import core
@@ -228,16 +229,38 @@ class Compiler:
                 inner, bars = self._mask(statement.inner), self.number(statement.bars.path, statement.bars.value)
                 operation = masks.EVERY if statement.word == "all" else masks.SOME
                 return self._emit((operation, inner[0], self._int(bars)), shared=inner[1] and bars.path is None)
+            case core.Count():
+                inner, bars = self._mask(statement.inner), self.number(statement.bars.path, statement.bars.value)
+                if statement.least.path in self.varied or (bars.path and statement.least.value != 1):
+                    raise InvalidInput(
+                        f"{statement.bars.path} cannot be varied: how many bars of how many is one number"
+                    )
+                least, fixed = self._int(int(statement.least.value)), inner[1] and bars.path is None
+                return self._emit((masks.COUNT, inner[0], self._int(bars), least, self._work_row(fixed)), shared=fixed)
+            case core.Seen():
+                inner, reset = self._mask(statement.inner), self._mask(statement.reset)
+                seen = (masks.SEEN, inner[0], reset[0], int(statement.known))
+                return self._emit(seen, shared=inner[1] and reset[1])
             case core.Comparison():
                 return self._compare(statement)
             case core.Clock():
                 self.program.clocks.append(statement)
-                return self._emit((_CLOCK, len(self.program.clocks) - 1), shared=True)
+                now = self._emit((_CLOCK, len(self.program.clocks) - 1), shared=True)
+                if not statement.back:
+                    return now
+                ago = (masks.AGO, now[0], self._int(Slot(float(statement.back))), self._work_row(True))
+                return self._emit(ago, shared=True)
             case core.PositionTest():
                 return self._emit(
                     (masks.CLEAR,), shared=True
                 )  # without a position the answer is not known, which is false
         raise TypeError(f"not a statement: {statement!r}")
+
+    def _work_row(self, fixed: bool) -> int:
+        """Return a new work row; rows of what differs from set to set are each set's own."""
+        self.program.work_rows += 1
+        self.program.own_rows = self.program.own_rows or not fixed
+        return self.program.work_rows - 1
 
     # Comparisons -----------------------------------------------------------------------------
 

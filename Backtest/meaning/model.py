@@ -32,7 +32,7 @@ def children(node: Model) -> Iterator[Model]:
         value = getattr(node, name)
         if isinstance(value, Model):
             yield value
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             yield from (item for item in value if isinstance(item, Model))
 
 
