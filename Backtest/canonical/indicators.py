@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, Field, create_model, model_validator
 
-from Backtest.indicators import REGISTRY, IndicatorEntry
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SERIES, IndicatorEntry, entry_of
 from Backtest.market import TIMEFRAMES, Timeframe, is_intraday
-from Backtest.meaning.model import Identifier, Model
+from Backtest.meaning.model import MAX_DEPTH, Identifier, Model, depth, walk
+from Backtest.meaning.operands import AnyOperand, IndicatorRef, Operand, PositionRef, Price, Ticks
 
 
 class IndicatorBase(Model):
@@ -21,7 +22,7 @@ class IndicatorBase(Model):
 
     @property
     def entry(self) -> IndicatorEntry:
-        return REGISTRY[self.name]
+        return entry_of(self.name)
 
     @property
     def params(self) -> dict[str, float]:
@@ -31,9 +32,61 @@ class IndicatorBase(Model):
     def source_name(self) -> str | None:
         return getattr(self, "source", None)
 
+    @property
+    def computed(self) -> AnyOperand | None:
+        """What a series of one's own is computed by, None for an indicator of the catalogue."""
+        return getattr(self, "operand", None)
+
+    def sources(self, known: Container[str]) -> list[IndicatorRef]:
+        """Return the outputs of other indicators that it is computed of; `known` are the ids of those there are.
+
+        The source `BB_20_2.upper` is the output `upper` of `BB_20_2`, if no indicator has the whole as its id.
+        """
+        if self.computed is not None:
+            return [node for node in walk(self.computed) if isinstance(node, IndicatorRef)]
+        source = self.source_name
+        if source is None or source in PRICE_COLUMNS:
+            return []
+        name, _, output = source.rpartition(".")
+        if source in known or not name:
+            return [IndicatorRef(id=source)]
+        return [IndicatorRef(id=name, output=output)]
+
+    def prices_read(self) -> set[str]:
+        """Return the price columns that it reads."""
+        if self.computed is not None:
+            return {node.column for node in walk(self.computed) if isinstance(node, Price)}
+        return {name for name in (*self.entry.inputs, str(self.source_name)) if name in PRICE_COLUMNS}
+
     def column(self, output: str | None = None) -> str:
         """Return the column name of an output, such as `MACD_SIGNAL_12_26_9`."""
         return column_name(self.entry, self.params, self.source_name, self.timeframe, output)
+
+
+class SeriesIndicator(IndicatorBase):
+    """What an operand gives, under a name of its own: the range of a bar, so that SMA can be its mean.
+
+    The operand reads prices and indicators listed before, on the same bars, and nothing of the position.
+    """
+
+    name: Literal["SERIES"] = "SERIES"
+    operand: Operand
+
+    @model_validator(mode="after")
+    def _of_prices(self) -> SeriesIndicator:
+        parts = list(walk(self.operand))
+        if any(isinstance(part, PositionRef | Ticks) for part in parts):
+            raise ValueError(
+                "the operand of a series reads prices and indicators, nothing of the position and no ticks"
+            )
+        if not any(isinstance(part, Price | IndicatorRef) for part in parts):
+            raise ValueError("the operand of a series has only numbers in it: it needs a price or an indicator")
+        if depth(self.operand) > MAX_DEPTH:
+            raise ValueError(f"the operand of a series is nested deeper than {MAX_DEPTH}")
+        return self
+
+    def column(self, output: str | None = None) -> str:
+        return self.id
 
 
 def column_name(
@@ -58,7 +111,8 @@ def _named(
     first: str, entry: IndicatorEntry, params: Mapping[str, float], source: str | None, timeframe: str | None
 ) -> str:
     """Return a name with parameters, a source that is not the usual one, and a time frame: `SMA_20_High@1wk`."""
-    parts = [first, entry.suffix(params), "" if source in (None, entry.default_source) else str(source)]
+    of = "" if source in (None, entry.default_source) else str(source)
+    parts = [first, entry.suffix(params), of]
     name = "_".join(p for p in parts if p)
     return f"{name}@{timeframe}" if timeframe else name
 
@@ -114,7 +168,10 @@ def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
     )
 
 
-INDICATOR_MODELS: dict[str, type[IndicatorBase]] = {name: _indicator_model(e) for name, e in REGISTRY.items()}
+INDICATOR_MODELS: dict[str, type[IndicatorBase]] = {
+    **{name: _indicator_model(e) for name, e in REGISTRY.items()},
+    SERIES.name: SeriesIndicator,
+}
 
 if TYPE_CHECKING:
     Indicator = IndicatorBase

@@ -21,7 +21,7 @@ from Backtest.indicators import PRICE_COLUMNS, listed
 from Backtest.market import Timeframe, in_words, is_crypto, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
-from Backtest.meaning.model import Model, Number, Positive, Side, children, depth, walk
+from Backtest.meaning.model import MAX_DEPTH, Model, Number, Positive, Side, children, depth, walk
 from Backtest.meaning.operands import IndicatorRef, Naming, PositionRef
 from Backtest.meaning.orders import AT_WORDS, Order
 from Backtest.meaning.phrases import Said, says
@@ -29,7 +29,6 @@ from Backtest.meaning.phrases import Said, says
 SCHEMA_VERSION: Literal["2"] = "2"
 FIRST_VERSION = "1"
 MAX_INDICATORS = 32
-MAX_DEPTH = 8
 MAX_JSON_BYTES = 64 * 1024
 Kind = Literal["entry", "exit"]
 KINDS: tuple[Kind, ...] = ("entry", "exit")
@@ -139,21 +138,32 @@ class _WithIndicators(Model):
         for i, indicator in enumerate(self.indicators):
             if indicator.id in seen:
                 raise ValueError(f"indicators[{i}]: the id {indicator.id!r} is used twice or is a price column")
-            source = indicator.source_name
-            if source is not None and source not in seen:
-                raise ValueError(
-                    f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
-                )
-            if source not in (None, *PRICE_COLUMNS) and self.indicator(str(source)).timeframe != indicator.timeframe:
-                raise ValueError(f"indicators[{i}]: its source {source!r} is computed on another time frame")
-            source_entry = self.indicator(str(source)).entry if source not in (None, *PRICE_COLUMNS) else None
-            if source_entry and len(source_entry.outputs) > 1:
-                raise ValueError(f"indicators[{i}]: source {source!r} has several outputs and cannot be a source")
+            for ref in indicator.sources(seen):
+                if ref.id not in seen:
+                    source = indicator.source_name or ref.id
+                    raise ValueError(
+                        f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
+                    )
+                if self.indicator(ref.id).timeframe != indicator.timeframe:
+                    raise ValueError(f"indicators[{i}]: its source {ref.id!r} is computed on another time frame")
+                self._check_source(i, ref)
             if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
                 raise ValueError(
                     f"indicators[{i}]: time frame {indicator.timeframe} is not coarser than the strategy's {self.timeframe}"
                 )
             seen.add(indicator.id)
+
+    def _check_source(self, i: int, ref: IndicatorRef) -> None:
+        """Raise ValueError where an indicator is computed of an output that its source does not have."""
+        names = [output.name for output in self.indicator(ref.id).entry.outputs]
+        if len(names) == 1 and ref.output is not None:
+            raise ValueError(f"indicators[{i}]: the source {ref.id} has one output, so none is named")
+        if len(names) > 1 and ref.output not in names:
+            said = f"has no output {ref.output!r}" if ref.output else "has several outputs"
+            example = f"{ref.id}.{names[0]}"
+            raise ValueError(
+                f"indicators[{i}]: the source {ref.id} {said}: name one of {', '.join(names)}, as {example!r}"
+            )
 
 
 class IndicatorList(_WithIndicators):
@@ -385,15 +395,18 @@ class CanonicalStrategy(_WithIndicators):
     def indicator_text(self, indicator_id: str, output: str | None = None, naming: Naming | None = None) -> str:
         """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`; `naming` says what its source is called."""
         item = self.indicator(indicator_id)
-        entry, source = item.entry, item.source_name
-        known = any(source == other.id for other in self.indicators)
+        entry, source, naming = item.entry, item.source_name, naming or self
+        known = item.sources([other.id for other in self.indicators])
+        if item.computed is not None:
+            text = item.computed.text(naming)
+            return f"{text} on {in_words(item.timeframe)} bars" if item.timeframe else text
         text = entry.called or entry.name
         if entry.params:
             text += f"({','.join(p.as_text(item.params[p.name]) for p in entry.params)})"
         if output is not None:
             text += f" {output.replace('_', ' ')}"
         if source is not None and source != entry.default_source:
-            text += f" of {(naming or self).indicator_text(source) if known else source}"
+            text += f" of {naming.indicator_text(known[0].id, known[0].output) if known else source}"
         if item.timeframe and not known:
             text += f" on {in_words(item.timeframe)} bars"
         return text

@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from Backtest.canonical import (
@@ -19,13 +20,15 @@ from Backtest.canonical import (
     CanonicalStrategy,
     IndicatorBase,
     IndicatorRef,
+    Price,
     Side,
     atr_indicator,
     used_indicators,
 )
+from Backtest.code.arrays import Arrays
 from Backtest.code.expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code.orders import Orders
-from Backtest.indicators import CALENDAR, PRICE_COLUMNS, REGISTRY, SESSION
+from Backtest.indicators import CALENDAR, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
 from Backtest.indicators.periods import bar_minutes, range_of
 from Backtest.indicators.swings import swings
@@ -230,6 +233,16 @@ def raw_prices(data: pd.DataFrame) -> pd.DataFrame:
     """Return the prices as quoted, in the place of those in units that can be traded."""
     return data.assign(**{name[3:]: data[name] for name in data if name.startswith("Raw")})
 ''',
+    "earlier": '''
+def earlier(values: np.ndarray, bars: int) -> np.ndarray:
+    """Show at each bar the value so many bars before, NaN where there is none."""
+    return np.append(np.full(bars, np.nan), values)[: len(values)]
+''',
+    "quotient": '''
+def quotient(dividend: np.ndarray | float, divisor: np.ndarray | float) -> np.ndarray:
+    """Divide, giving NaN for a divisor of zero."""
+    return np.where(divisor == 0, np.nan, dividend / np.where(divisor == 0, 1, divisor))
+''',
     "completed": '''
 def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
     """Show at each bar the value of the last coarser bar that is complete at its close."""
@@ -271,6 +284,10 @@ class _Generator:
         names: dict[tuple[str, str | None], str] = {}
         for indicator in self.used:
             outputs = indicator.entry.outputs
+            if indicator.computed is not None:
+                name = identifier(f"series_{indicator.id}")
+                names[(indicator.id, None)] = name if len(name) <= 32 else f"series_{len(names)}"
+                continue
             for output in outputs:
                 same = [i for i in self.used if i.name == indicator.name]
                 name = identifier(output.column if len(same) == 1 else indicator.column(output.name))
@@ -435,13 +452,19 @@ class _Generator:
         targets = [f"self.{self.names[(indicator.id, o.name if several else None)]}" for o in entry.outputs]
         quoted = ", ".join(f'"{c}"' for c in columns)
         label = f"name=[{quoted}]" if several else f"name={quoted}"
+        if indicator.computed is not None:
+            arrays = Arrays(targets[0].removeprefix("self."), partial(self._array, indicator), self.helpers)
+            inputs, lines = [arrays.of(indicator.computed)], arrays.lines
+        else:
+            lines, inputs = [], [self._input(indicator, name) for name in entry.inputs]
         if indicator.timeframe is None:
-            inputs = [self._input(indicator, name) for name in entry.inputs]
-            return _assign(targets, indicator.name.lower(), "self.I(", [function, *inputs, *keywords, label], 8)
+            return [
+                *lines,
+                *_assign(targets, indicator.name.lower(), "self.I(", [function, *inputs, *keywords, label], 8),
+            ]
         key = identifier(indicator.timeframe)
-        inputs = [self._coarse_input(indicator, name) for name in entry.inputs]
         local = [f"{t.removeprefix('self.')}_bars" for t in targets]
-        lines = _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
+        lines += _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
         for target, name, column in zip(targets, local, columns, strict=True):
             lines += call(f"{target} = self.I(", ["completed", name, f"complete_{key}", f'name="{column}"'], 8)
         return lines
@@ -453,19 +476,25 @@ class _Generator:
         return f"{base}_{word}"
 
     def _input(self, indicator: IndicatorBase, name: str) -> str:
+        """Return the array of a price, a column of the calendar or another indicator, on the bars of the indicator."""
+        source = str(indicator.source_name) if name == "source" else name
+        if name == "source" and (refs := indicator.sources([known.id for known in self.used])):
+            return self._read(indicator, refs[0])
+        if indicator.timeframe:
+            return f"bars_{identifier(indicator.timeframe)}.{source}.to_numpy()"
         if name in CALENDAR:
             return identifier(name)
-        source = str(indicator.source_name) if name == "source" else name
-        if source not in PRICE_COLUMNS:
-            return f"self.{self.names[(source, None)]}"
         text = self.price(source)
         return f"{text}.astype(float)" if source == "Volume" else text
 
-    def _coarse_input(self, indicator: IndicatorBase, name: str) -> str:
-        source = str(indicator.source_name) if name == "source" else name
-        if source in PRICE_COLUMNS or name in CALENDAR:
-            return f"bars_{identifier(str(indicator.timeframe))}.{source}.to_numpy()"
-        return f"{self.names[(source, None)]}_bars"
+    def _array(self, indicator: IndicatorBase, operand: Price | IndicatorRef) -> str:
+        """Return the array of a part of a series of the strategy's own."""
+        return self._input(indicator, operand.column) if isinstance(operand, Price) else self._read(indicator, operand)
+
+    def _read(self, indicator: IndicatorBase, ref: IndicatorRef) -> str:
+        """Return the array of another indicator's output, on the bars of the indicator that reads it."""
+        name = self.names[(ref.id, ref.output)]
+        return f"{name}_bars" if indicator.timeframe else f"self.{name}"
 
     # Rules -----------------------------------------------------------------------------------
 

@@ -250,7 +250,8 @@ def _fraction(where: str, meaning: str, value: float) -> Diagnostic:
 
 def _indicators(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     used = {n.id for n in strategy.parts() if isinstance(n, IndicatorRef)}
-    used |= {str(i.source_name) for i in strategy.indicators if i.source_name}
+    ids = [i.id for i in strategy.indicators]
+    used |= {ref.id for i in strategy.indicators for ref in i.sources(ids)}
     for i, indicator in enumerate(strategy.indicators):
         if indicator.id not in used:
             yield _warning(

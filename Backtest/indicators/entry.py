@@ -158,6 +158,10 @@ class IndicatorEntry:
                 return output
         raise KeyError(name)
 
+    def place(self, name: str | None) -> int:
+        """Return which output is called `name`, 0 when None."""
+        return 0 if name is None else [output.name for output in self.outputs].index(name)
+
     def arguments(self, params: Mapping[str, float]) -> dict[str, float]:
         """Return the keyword arguments of `function` for these parameters."""
         return {keyword: params[p.name] for p in self.params for keyword in self.keywords.get(p.name, (p.name,))}

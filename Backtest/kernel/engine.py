@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy
-from Backtest.decision import Floats, compute_on, input_columns
+from Backtest.canonical import AnyOperand, CanonicalStrategy, IndicatorRef
+from Backtest.decision import Floats, compute_on, evaluate, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
-from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators import PRICE_COLUMNS, entry_of
 from Backtest.kernel import broker, figures, order_book
 from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
@@ -121,6 +121,7 @@ class Kernel:
         self.calendar = Calendar.of(self.index, self.raw["Close"])
         self.coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
         self.rows: dict[tuple[Any, ...], int] = {}
+        self.operands: dict[str, AnyOperand] = {}  # of series of the strategy's own, by their JSON
         self.series = np.stack([self.raw[c] for c in PRICE_COLUMNS])
         self.warm = np.zeros(len(PRICE_COLUMNS), dtype=np.int64)
         self.shared: np.ndarray[Any, np.dtype[np.uint8]] | None = None
@@ -273,10 +274,9 @@ class Kernel:
     def _paths(self, wanted: NeededIndicator) -> list[str]:
         """Return the paths that change an indicator's values, those of its source included."""
         paths = [n.path for n in wanted.params.values() if n.path]
-        source = wanted.base.source_name
-        if source in self.program.wanted:
-            paths += self._paths(self.program.wanted[source])
-        return paths
+        for ref in wanted.base.sources(self.program.wanted):
+            paths += self._paths(self.program.wanted[ref.id])
+        return list(dict.fromkeys(paths))
 
     def _indicators(self, sets: Floats, columns: Mapping[str, Floats]) -> dict[str, Ints]:
         """Compute the indicators of the sets; return, for each, the row of its first output in each set."""
@@ -293,20 +293,26 @@ class Kernel:
         return {name: np.array([self.rows[k] for k in keys[name]], dtype=np.int64)[inverse[name]] for name in keys}
 
     def _key(self, name: str, values: Mapping[str, float]) -> tuple[Any, ...]:
-        """Return what an indicator's values depend on: (name, parameters, source, time frame)."""
+        """Return what an indicator's values depend on: (name, parameters, source, time frame, what it is computed of).
+
+        The last are the keys of other indicators, each with the place of its output.
+        """
         wanted = self.program.wanted[name]
         kinds = {p.name: p.kind for p in wanted.base.entry.params}
         params = tuple((p, kinds[p](values[n.path] if n.path else n.value)) for p, n in wanted.params.items())
+        of = [(self._key(ref.id, values), self._place(ref)) for ref in wanted.base.sources(self.program.wanted)]
         source: Any = wanted.base.source_name
-        if source in self.program.wanted:
-            source = self._key(source, values)
-        return wanted.base.name, params, source, wanted.base.timeframe
+        if wanted.base.computed is not None:
+            source = wanted.base.computed.model_dump_json()
+            self.operands[source] = wanted.base.computed
+        return wanted.base.name, params, source, wanted.base.timeframe, tuple(of)
+
+    def _place(self, ref: IndicatorRef) -> int:
+        return self.program.wanted[ref.id].base.entry.place(ref.output)
 
     def _compute(self, keys: list[tuple[Any, ...]]) -> None:
         """Put the indicators into `series`; those that are there already are kept, others dropped."""
-        from Backtest.indicators import REGISTRY
-
-        widths = [len(REGISTRY[key[0]].outputs) for key in keys]
+        widths = [len(entry_of(key[0]).outputs) for key in keys]
         series = np.empty((len(PRICE_COLUMNS) + sum(widths), len(self.frame)))
         series[: len(PRICE_COLUMNS)] = self.series[: len(PRICE_COLUMNS)]
         rows, at = {}, len(PRICE_COLUMNS)
@@ -333,9 +339,14 @@ class Kernel:
     def _own(self, key: tuple[Any, ...], cache: dict[tuple[Any, ...], tuple[Floats, ...]]) -> tuple[Floats, ...]:
         """Return an indicator's outputs on the bars it is computed on."""
         if key not in cache:
-            name, params, source, timeframe = key
+            name, params, source, timeframe, of = key
             columns = self.raw if timeframe is None else self._coarser(timeframe)[0]
-            given = self._own(source, cache)[0] if isinstance(source, tuple) else columns.get(str(source))
+            read = [self._own(other, cache)[place] for other, place in of]
+            given: Floats | None
+            if source in self.operands:
+                given = evaluate(self.operands[source], columns, iter(read))
+            else:
+                given = read[0] if read else columns.get(str(source))
             cache[key] = compute_on(name, dict(params), columns, given)
         return cache[key]
 
