@@ -133,6 +133,13 @@ class Risk(Said, Model):
     def is_stopped(self) -> bool:
         return bool(self.stop_loss or self.trailing_stop or self.stops)
 
+    @property
+    def closes_all(self) -> bool:
+        """Whether a position is left whole without an exit rule: by a stop, a target for all of it, a profit table or a number of bars."""
+        portions = [target.portion for target in self.targets]
+        whole = None in portions or sum(portion or 0.0 for portion in portions) >= 1 - 1e-9
+        return bool(self.is_stopped or self.take_profit or self.profit_table or self.max_bars or (portions and whole))
+
     def missing(self) -> str:
         """Return what its size or its targets lack to be measured by, or an empty text."""
         ratios = [("take_profit", self.take_profit), *((f"targets[{i}]", t.level) for i, t in enumerate(self.targets))]

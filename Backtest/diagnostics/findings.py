@@ -16,11 +16,13 @@ from Backtest.canonical import (
     PercentLevel,
     PercentOfEquity,
     Price,
+    Risk,
     RiskPercent,
     Time,
     Value,
     walk,
 )
+from Backtest.diagnostics.orders import of_orders
 from Backtest.diagnostics.satisfiability import always, is_price_and_number, never
 from Backtest.errors import Diagnostic
 from Backtest.indicators import REGISTRY
@@ -43,7 +45,9 @@ def diagnose(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
             yield from _thresholds(strategy, f"{field}[{i}]", rule.when)
             yield from _truths(strategy, f"{field}[{i}]", rule.when)
     yield from _ways_out(strategy)
-    yield from _risk(strategy)
+    for where, risk in strategy.risks():
+        yield from _risk(strategy, risk, where)
+    yield from of_orders(strategy)
     yield from _fractions(strategy)
     yield from _indicators(strategy)
 
@@ -137,11 +141,10 @@ def _reads_bars(condition: AnyCondition) -> bool:
 
 
 def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
-    risk = strategy.risk
-    protected = risk.stop_loss or risk.take_profit or risk.trailing_stop or risk.max_bars
     for side in strategy.sides:
         exits = strategy.rules("exit", side)
-        if not exits and not protected:
+        entries = [rule for rule in strategy.entry_rules if rule.side == side]
+        if not exits and not all(strategy.risk_of(rule).closes_all for rule in entries):
             yield _error(
                 "no_exit",
                 "exit_rules",
@@ -167,17 +170,19 @@ def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
             yield _warning("unused_exit", f"exit_rules[{i}]", what)
 
 
-def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
-    risk, execution, size = strategy.risk, strategy.execution, strategy.risk.position_size
+def _risk(strategy: CanonicalStrategy, risk: Risk, where: str) -> Iterable[Diagnostic]:
+    execution, size = strategy.execution, risk.position_size
+    if all(rule.risk is not None for rule in strategy.entry_rules) and risk is strategy.risk:
+        return  # every entry has its own
     if not risk.is_stopped:
-        yield _warning("no_stop", "risk.stop_loss", "There is no stop loss", "Add a stop loss, such as 5%")
+        yield _warning("no_stop", f"{where}.stop_loss", "There is no stop loss", "Add a stop loss, such as 5%")
     taken = size.value / execution.margin if isinstance(size, PercentOfEquity) else 0.0
     if taken > 50:
         assert isinstance(size, PercentOfEquity)
         how = f" ({size.value:g}%, {1 / execution.margin:g} to 1)" if execution.margin < 1 else ""
         yield _warning(
             "large_position",
-            "risk.position_size",
+            f"{where}.position_size",
             f"Every trade takes {taken:g}% of the equity{how}",
             "Size positions at 50% of equity or less, or risk 1% per trade",
         )
@@ -188,21 +193,21 @@ def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     if isinstance(size, RiskPercent) and size.value > 5:
         yield _warning(
             "large_risk",
-            "risk.position_size",
+            f"{where}.position_size",
             f"{size.value:g}% of equity is lost at every stop",
             "Risk 1% or 2% per trade",
         )
     if isinstance(size, FixedUnits) and execution.fractional_unit == 1 and not float(size.value).is_integer():
         yield _error(
             "fractional_units",
-            "risk.position_size",
+            f"{where}.position_size",
             f"{size.value:g} units cannot be traded in whole units",
             "Use a whole number, or set execution.fractional_unit",
         )
     if isinstance(risk.take_profit, PercentLevel) and risk.take_profit.value / 100 <= execution.spread:
         yield _error(
             "target_in_spread",
-            "risk.take_profit",
+            f"{where}.take_profit",
             f"A target of {risk.take_profit.value:g}% lies within the spread of {execution.spread:.2%}",
             "Use a target well above the spread",
         )
@@ -210,16 +215,18 @@ def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
         if isinstance(level, PercentLevel) and level.value >= 100 and "long" in strategy.sides:
             yield _error(
                 "stop_range",
-                f"risk.{name}",
+                f"{where}.{name}",
                 f"A stop {level.value:g}% below the entry is below zero",
                 "Use less than 100%",
             )
         elif isinstance(level, PercentLevel) and level.value > 50:
-            yield _warning("wide_stop", f"risk.{name}", f"A stop at {level.value:g}% hardly protects", "Use 2% to 20%")
+            yield _warning(
+                "wide_stop", f"{where}.{name}", f"A stop at {level.value:g}% hardly protects", "Use 2% to 20%"
+            )
     if isinstance(risk.take_profit, PercentLevel) and risk.take_profit.value >= 100 and "short" in strategy.sides:
         yield _error(
             "target_range",
-            "risk.take_profit",
+            f"{where}.take_profit",
             f"A short target of {risk.take_profit.value:g}% lies below zero",
             "Use less than 100%",
         )

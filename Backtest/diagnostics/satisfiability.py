@@ -77,6 +77,11 @@ def _impossible(strategy: CanonicalStrategy, statements: list[core.Statement]) -
         return False
 
 
+def never_above(strategy: CanonicalStrategy, one: AnyOperand, other: AnyOperand) -> bool:
+    """Return whether one operand is above another on no bar, whatever the prices."""
+    return _impossible(strategy, [core.Comparison(core.Term(one, ""), ">", core.Term(other, ""))])
+
+
 def is_price_and_number(strategy: CanonicalStrategy, condition: AnyCondition) -> bool:
     """Return whether a price, or an average of prices, is compared with a number: `Close > 0` is how many write "always"."""
     statement = condition.core("")

@@ -107,7 +107,7 @@ def parse_strategy(
     if is_notation(text):
         with contextlib.suppress(StrategyError):  # a page of the notation to which everyday English was added
             return parse_notation(text, name=name)
-    return _parsed(text, name, timeframe, symbols, symbol, exact=is_notation(text))
+    return _parsed(text, name, timeframe, symbols, symbol)
 
 
 def is_notation(text: str) -> bool:
@@ -167,32 +167,25 @@ def _too_long(text: str) -> TooLarge:
     return TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
 
 
-def _parsed(
-    text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str, *, exact: bool
-) -> ParseResult:
+def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str) -> ParseResult:
     if len(text) > MAX_LENGTH:
         raise _too_long(text)
     try:
-        return _read(text, name, timeframe, symbols, symbol, exact=exact)
+        return _read(text, name, timeframe, symbols, symbol)
     except RecursionError:
         raise tangled() from None
 
 
-def _read(
-    text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str, *, exact: bool
-) -> ParseResult:
+def _read(text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str) -> ParseResult:
     tokens = as_tickers(text, with_symbols(text, tokenize(text, corrector())), symbols)
     bars = strategy_timeframe(tokens) or timeframe
-    draft = Draft(timeframe=bars, exact=exact, days=days_of_text(tokens, symbol), traded=symbol)
+    draft = Draft(timeframe=bars, days=days_of_text(tokens, symbol), traded=symbol)
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{in_words(timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
-    if exact:
-        draft.assume("notation", _NOTATION, "everyday English")
-    else:
-        ask_of_words_in_capitals(text, tokens, draft)
-        tokens = outside(text, prices_of_symbols(tokens, draft), draft)
+    ask_of_words_in_capitals(text, tokens, draft)
+    tokens = outside(text, prices_of_symbols(tokens, draft), draft)
     cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
     symbols_of_rules(draft)
@@ -245,8 +238,7 @@ def _result(
             "Use the traded symbol's own prices",
         )
         draft.ask(f"What should replace the rule on {symbol!r}, in terms of the traded symbol's own prices?")
-    if not draft.exact:
-        note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
+    note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
     _said_twice(draft)
     settle_spread(draft)
     settle_lots(draft)
@@ -277,7 +269,7 @@ def _result(
             draft.ask(question)
     spans = _spans(text, tokens, cursor)
     two_ways: tuple[Reading, ...] = ()
-    if loaded is not None and loaded.strategy is not None and not draft.exact:
+    if loaded is not None and loaded.strategy is not None:
         two_ways = tuple(readings(loaded.strategy, draft.worded))
         for reading in two_ways:
             draft.assume("reading", f"{reading.text} is read as {reading.taken}", f"as {reading.other}")
