@@ -91,7 +91,8 @@ def evaluate(operand: AnyOperand, prices: Mapping[str, Floats], read: Iterator[F
         case Math():
             left, right = evaluate(operand.left, prices, read), evaluate(operand.right, prices, read)
             if operand.op == "/":
-                return np.divide(left, right, out=np.full(len(left), np.nan), where=right != 0)
+                divided: Floats = np.divide(left, right, out=np.full(len(left), np.nan), where=right != 0)
+                return divided
             joined: Floats = {"+": np.add, "-": np.subtract, "*": np.multiply}[operand.op](left, right)
             return joined
     raise TypeError(f"not an operand of prices and indicators: {operand!r}")
