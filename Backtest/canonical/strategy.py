@@ -18,11 +18,11 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from Backtest.canonical.indicators import Indicator, IndicatorBase, default_id, fill_id, meant
 from Backtest.canonical.risk import Add, Execution, Risk
 from Backtest.indicators import PRICE_COLUMNS, listed
-from Backtest.market import Timeframe, in_words, is_crypto, seconds, traded_unit
+from Backtest.market import Timeframe, in_words, is_crypto, price_steps, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
 from Backtest.meaning.model import MAX_DEPTH, Model, Number, Positive, Side, children, depth, walk
-from Backtest.meaning.operands import IndicatorRef, Naming, PositionRef
+from Backtest.meaning.operands import TICK_WORDS, IndicatorRef, Naming, PositionRef
 from Backtest.meaning.orders import AT_WORDS, Order
 from Backtest.meaning.phrases import Said, says
 
@@ -336,10 +336,21 @@ class CanonicalStrategy(_WithIndicators):
         return tuple(side for side in SIDES if self.rules("entry", side))
 
     def on(self, symbol: str) -> CanonicalStrategy:
-        """Return the strategy as it trades a symbol: in that symbol's smallest unit, unless its text says another one."""
-        text = self.provenance.original_text
-        unit = traded_unit(self.execution.fractional_unit, symbol, symbols=self.symbols, text=text)
-        return self.model_copy(update={"execution": self.execution.model_copy(update={"fractional_unit": unit})})
+        """Return the strategy as it trades a symbol: in that symbol's smallest unit, unless its text says another one.
+
+        Where it speaks of ticks or pips and does not say what they are, they are those of the symbol.
+        """
+        text, execution = self.provenance.original_text, self.execution
+        unit = traded_unit(execution.fractional_unit, symbol, symbols=self.symbols, text=text)
+        changes: dict[str, float] = {"fractional_unit": unit}
+        if self._speaks_of_ticks and (steps := price_steps(symbol)):
+            changes |= {"tick": execution.tick or steps.tick, "pip": execution.pip or steps.pip}
+        return self.model_copy(update={"execution": execution.model_copy(update=changes)})
+
+    @property
+    def _speaks_of_ticks(self) -> bool:
+        parts = (*self.parts(), *(part for _, risk in self.risks() for part in walk(risk)))
+        return self.execution.limit_fill == "through" or any(getattr(part, "unit", "") in TICK_WORDS for part in parts)
 
     def trading_core(self) -> dict[str, Any]:
         """Return the parts that decide how it trades, without names, notes and provenance.
