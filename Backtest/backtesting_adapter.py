@@ -535,7 +535,9 @@ class BacktestingAdapter:
             if not canonical.symbols:
                 raise StrategyError("The strategy names no symbol: give its prices, or name one such as AAPL")
             history = history_bars(canonical)
-            prices = self.manager.fetch(PriceRequest(canonical.symbols[0], canonical.timeframe, start, end, history))
+            prices = self.manager.fetch(
+                PriceRequest(canonical.symbols[0], canonical.timeframe, start, end, history, others=canonical.others)
+            )
         return run_backtest_from_canonical(canonical, prices, sandbox=self.sandbox, limits=self.limits, report=report)
 
 

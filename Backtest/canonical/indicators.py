@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -9,16 +10,20 @@ from pydantic import AfterValidator, Field, create_model, model_validator
 
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SERIES, IndicatorEntry, entry_of
 from Backtest.market import TIMEFRAMES, Timeframe, is_intraday
-from Backtest.meaning.model import MAX_DEPTH, Identifier, Model, depth, walk
+from Backtest.meaning.model import MAX_DEPTH, Identifier, Model, SymbolName, depth, walk
 from Backtest.meaning.operands import AnyOperand, IndicatorRef, Operand, PositionRef, Price, Ticks
 
 
 class IndicatorBase(Model):
-    """What every indicator of a strategy has; the registry gives each its own parameters."""
+    """What every indicator of a strategy has; the registry gives each its own parameters.
+
+    `symbol` is another one than that which is traded, on whose prices it is computed.
+    """
 
     id: Identifier
     name: str
     timeframe: Timeframe | None = None
+    symbol: SymbolName | None = None
 
     @property
     def entry(self) -> IndicatorEntry:
@@ -53,14 +58,16 @@ class IndicatorBase(Model):
         return [IndicatorRef(id=name, output=output)]
 
     def prices_read(self) -> set[str]:
-        """Return the price columns that it reads."""
+        """Return the price columns of what is traded that it reads."""
+        if self.symbol is not None:
+            return set()
         if self.computed is not None:
             return {node.column for node in walk(self.computed) if isinstance(node, Price)}
         return {name for name in (*self.entry.inputs, str(self.source_name)) if name in PRICE_COLUMNS}
 
     def column(self, output: str | None = None) -> str:
         """Return the column name of an output, such as `MACD_SIGNAL_12_26_9`."""
-        return column_name(self.entry, self.params, self.source_name, self.timeframe, output)
+        return column_name(self.entry, self.params, self.source_name, self.timeframe, output, self.symbol)
 
 
 class SeriesIndicator(IndicatorBase):
@@ -95,24 +102,35 @@ def column_name(
     source: str | None = None,
     timeframe: str | None = None,
     output: str | None = None,
+    symbol: str | None = None,
 ) -> str:
-    """Return the column of an indicator's output: name, parameters, source and time frame."""
-    return _named(entry.output(output).column, entry, params, source, timeframe)
+    """Return the column of an indicator's output: name, parameters, source, symbol and time frame."""
+    return _named(entry.output(output).column, entry, params, source, timeframe, symbol)
 
 
 def default_id(
-    entry: IndicatorEntry, params: Mapping[str, float], source: str | None = None, timeframe: str | None = None
+    entry: IndicatorEntry,
+    params: Mapping[str, float],
+    source: str | None = None,
+    timeframe: str | None = None,
+    symbol: str | None = None,
 ) -> str:
     """Return the id an indicator gets when none is given, such as `RSI_14` or `BB_20_2`."""
-    return _named(entry.name, entry, params, source, timeframe)
+    return _named(entry.name, entry, params, source, timeframe, symbol)
 
 
 def _named(
-    first: str, entry: IndicatorEntry, params: Mapping[str, float], source: str | None, timeframe: str | None
+    first: str,
+    entry: IndicatorEntry,
+    params: Mapping[str, float],
+    source: str | None,
+    timeframe: str | None,
+    symbol: str | None,
 ) -> str:
-    """Return a name with parameters, a source that is not the usual one, and a time frame: `SMA_20_High@1wk`."""
+    """Return a name with parameters, a source that is not the usual one, a symbol and a time frame: `SMA_20_High_SPY@1wk`."""
     of = "" if source in (None, entry.default_source) else str(source)
-    parts = [first, entry.suffix(params), of]
+    of_symbol = re.sub(r"[^A-Za-z0-9.]+", "_", symbol or "").strip("_")
+    parts = [first, entry.suffix(params), of, of_symbol]
     name = "_".join(p for p in parts if p)
     return f"{name}@{timeframe}" if timeframe else name
 
@@ -138,7 +156,8 @@ def fill_id(data: Any) -> Any:
     params = {p.name: data.get(p.name, p.default) for p in entry.params}
     if not all(isinstance(v, int | float) for v in params.values()):
         return data
-    return {**data, "id": default_id(entry, params, data.get("source"), data.get("timeframe"))}
+    of = (data.get(name) for name in ("source", "timeframe", "symbol"))
+    return {**data, "id": default_id(entry, params, *(str(part) if part else None for part in of))}
 
 
 def _time_of_day(number: int) -> int:
@@ -180,7 +199,7 @@ else:
 
 
 def make_indicator(
-    name: str, *, source: str | None = None, timeframe: str | None = None, **params: float
+    name: str, *, source: str | None = None, timeframe: str | None = None, symbol: str | None = None, **params: float
 ) -> IndicatorBase:
     """Build an indicator with its default id, such as `make_indicator("RSI", timeperiod=14)`."""
     data: dict[str, Any] = {"name": name, **params}
@@ -188,4 +207,6 @@ def make_indicator(
         data["source"] = source
     if timeframe is not None:
         data["timeframe"] = timeframe
+    if symbol is not None:
+        data["symbol"] = symbol
     return INDICATOR_MODELS[name].model_validate(fill_id(data))

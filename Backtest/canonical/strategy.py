@@ -21,7 +21,7 @@ from Backtest.indicators import PRICE_COLUMNS, listed
 from Backtest.market import Timeframe, in_words, is_crypto, price_steps, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
-from Backtest.meaning.model import MAX_DEPTH, Model, Number, Positive, Side, children, depth, walk
+from Backtest.meaning.model import MAX_DEPTH, Model, Number, Positive, Side, SymbolName, children, depth, walk
 from Backtest.meaning.operands import TICK_WORDS, IndicatorRef, Naming, PositionRef
 from Backtest.meaning.orders import AT_WORDS, Order
 from Backtest.meaning.phrases import Said, says
@@ -133,6 +133,15 @@ class _WithIndicators(Model):
                 return indicator
         raise KeyError(indicator_id)
 
+    @property
+    def others(self) -> tuple[tuple[str, str], ...]:
+        """The symbols beside the traded one that indicators are computed on, each with the place of the first that is."""
+        found: dict[str, str] = {}
+        for i, indicator in enumerate(self.indicators):
+            if indicator.symbol is not None:
+                found.setdefault(indicator.symbol, f"indicators[{i}] ({indicator.id})")
+        return tuple(found.items())
+
     def _check_indicators(self) -> None:
         seen: set[str] = set(PRICE_COLUMNS)
         for i, indicator in enumerate(self.indicators):
@@ -144,8 +153,13 @@ class _WithIndicators(Model):
                     raise ValueError(
                         f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
                     )
-                if self.indicator(ref.id).timeframe != indicator.timeframe:
+                other = self.indicator(ref.id)
+                if other.timeframe != indicator.timeframe:
                     raise ValueError(f"indicators[{i}]: its source {ref.id!r} is computed on another time frame")
+                if other.symbol != indicator.symbol and (indicator.symbol or indicator.timeframe):
+                    raise ValueError(
+                        f"indicators[{i}]: its source {ref.id!r} is computed on {other.symbol or 'what is traded'}"
+                    )
                 self._check_source(i, ref)
             if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
                 raise ValueError(
@@ -185,9 +199,7 @@ class CanonicalStrategy(_WithIndicators):
     strategy_name: Name = "Strategy"
     description: Annotated[str, Field(max_length=10_000)] = ""
     classification: Classification = Classification()
-    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_!-]{0,19}$")]] = Field(
-        default_factory=list, max_length=20
-    )
+    symbols: list[SymbolName] = Field(default_factory=list, max_length=20)
     timeframe: Timeframe = "1d"
     indicators: list[Indicator] = Field(default_factory=list, max_length=MAX_INDICATORS)
     entry_rules: list[EntryRule] = Field(min_length=1, max_length=16)
@@ -360,7 +372,7 @@ class CanonicalStrategy(_WithIndicators):
         core = self.model_dump(mode="json")
         for key in ("strategy_name", "description", "classification", "parameters", "provenance"):
             del core[key]
-        for part in (*core["entry_rules"], *core["exit_rules"], core["risk"], core["execution"]):
+        for part in (*core["indicators"], *core["entry_rules"], *core["exit_rules"], core["risk"], core["execution"]):
             _without_unused(part)
         for rule in core["entry_rules"]:
             _without_unused(rule.get("risk", {}))
@@ -409,7 +421,7 @@ class CanonicalStrategy(_WithIndicators):
         entry, source, naming = item.entry, item.source_name, naming or self
         known = item.sources([other.id for other in self.indicators])
         if item.computed is not None:
-            text = item.computed.text(naming)
+            text = item.computed.text(naming) + (f" of {item.symbol}" if item.symbol else "")
             return f"{text} on {in_words(item.timeframe)} bars" if item.timeframe else text
         text = entry.called or entry.name
         if entry.params:
@@ -418,6 +430,8 @@ class CanonicalStrategy(_WithIndicators):
             text += f" {output.replace('_', ' ')}"
         if source is not None and source != entry.default_source:
             text += f" of {naming.indicator_text(known[0].id, known[0].output) if known else source}"
+        if item.symbol and not known:
+            text += f" of {item.symbol}"
         if item.timeframe and not known:
             text += f" on {in_words(item.timeframe)} bars"
         return text
@@ -461,7 +475,7 @@ def by_default(item: IndicatorBase) -> str:
 _ADDED: dict[str, Any] = {
     "id": None, "order": None, "group": None, "most_per_session": None, "risk": None, "portion": 1, "at": None, "of": [],
     "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "adds": [], "unit_levels": "per_unit",
-    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None,
+    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
 }  # fmt: skip
 
 

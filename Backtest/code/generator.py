@@ -233,6 +233,25 @@ def raw_prices(data: pd.DataFrame) -> pd.DataFrame:
     """Return the prices as quoted, in the place of those in units that can be traded."""
     return data.assign(**{name[3:]: data[name] for name in data if name.startswith("Raw")})
 ''',
+    "other": '''
+def other(data: pd.DataFrame, symbol: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the bars of another symbol, and how many of them each bar has shown, 0 where none.
+
+    They stand in columns such as SPY.Close, aligned by time, with NaN where it did not trade. A
+    column SPY.Bar may number them; without it each bar of it is shown by one bar.
+    """
+    named = [f"{symbol}.{name}" for name in ("Open", "High", "Low", "Close", "Volume")]
+    if missing := [name for name in named if name not in data]:
+        raise ValueError(f"The strategy reads {symbol}: add the columns {', '.join(missing)}")
+    shown = np.flatnonzero(data[f"{symbol}.Close"].notna())
+    number = data[f"{symbol}.Bar"].to_numpy()[shown] if f"{symbol}.Bar" in data else shown
+    new = np.diff(number, prepend=-1) != 0
+    count = np.zeros(len(data), dtype=int)
+    count[shown] = np.cumsum(new)
+    bars = data.iloc[shown[new]]
+    own = [name for name in bars if name.startswith(f"{symbol}.")]
+    return bars[own].rename(columns=lambda name: name.removeprefix(f"{symbol}.")), count
+''',
     "earlier": '''
 def earlier(values: np.ndarray, bars: int) -> np.ndarray:
     """Show at each bar the value so many bars before, NaN where there is none."""
@@ -245,7 +264,7 @@ def quotient(dividend: np.ndarray | float, divisor: np.ndarray | float) -> np.nd
 ''',
     "completed": '''
 def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
-    """Show at each bar the value of the last coarser bar that is complete at its close."""
+    """Show at each bar the value of the last bar of another kind that is complete at its close."""
     return np.append(np.nan, values)[complete]
 ''',
 }
@@ -399,34 +418,61 @@ class _Generator:
         if self.execution.commission_fixed:
             self.helpers.add("leave_the_fee")
             lines.append("leave_the_fee(self)")
-        for name in dict.fromkeys(name for indicator in self.used for name in indicator.entry.calendar):
-            if period := _CALENDAR_PERIODS.get(name):
-                self.helpers.add("periods")
-                lines.append(f'{name.lower()}, _ = periods(self.data.df, "{period}", "{_PERIODS.get(period, "1D")}")')
-            else:
-                self.helpers.add("calendar")
-                lines.append(f'{identifier(name)} = calendar(self.data.df, "{name}")')
+        for symbol in dict.fromkeys(indicator.symbol for indicator in self.used):
+            lines += self._of_symbol(symbol)
         frames: list[str] = []
         for indicator in self.used:
-            if indicator.timeframe and indicator.timeframe not in frames:
-                frames.append(indicator.timeframe)
-                lines += self._coarser(indicator.timeframe)
+            key = self._key(indicator.symbol, indicator.timeframe)
+            if indicator.timeframe and key not in frames:
+                frames.append(key)
+                lines += self._coarser(indicator.symbol, indicator.timeframe)
             lines += self._declare(indicator)
         return ["def init(self) -> None:", *_indent(lines)]
 
-    def _coarser(self, timeframe: str) -> list[str]:
+    def _key(self, symbol: str | None, timeframe: str | None = None) -> str:
+        """Return what the variables of a symbol's bars on a time frame are called by, such as `spy_1wk`; empty for the traded bars."""
+        return "_".join(identifier(part) for part in (symbol, timeframe) if part)
+
+    def _of_symbol(self, symbol: str | None) -> list[str]:
+        """Return the lines that take a symbol's bars, and the columns of the calendar that its indicators read."""
+        lines, frame, key = list[str](), "self.data.df", self._key(symbol)
+        if symbol is not None:
+            self.helpers.update(("other", "completed"))
+            frame = f"bars_{key}"
+            lines.append(f'{frame}, complete_{key} = other(self.data.df, "{symbol}")')
+        names = [name for item in self.used if item.symbol == symbol for name in item.entry.calendar]
+        if any(item.symbol == symbol and item.timeframe for item in self.used):
+            names += self._coarse_calendar()
+        for name in dict.fromkeys(names):
+            if period := _CALENDAR_PERIODS.get(name):
+                self.helpers.add("periods")
+                target, clock = self._place_of(name, symbol), _PERIODS.get(period, "1D")
+                lines.append(f'{target}, _ = periods({frame}, "{period}", "{clock}")')
+            else:
+                self.helpers.add("calendar")
+                lines.append(f'{self._place_of(name, symbol)} = calendar({frame}, "{name}")')
+        return lines
+
+    def _place_of(self, name: str, symbol: str | None) -> str:
+        """Return the variable that holds a column of the calendar."""
+        return "_".join(part for part in (identifier(name), self._key(symbol)) if part)
+
+    def _coarser(self, symbol: str | None, timeframe: str) -> list[str]:
         self.helpers.update(("periods", "coarser", "completed"))
         period = _PERIODS.get(timeframe) or (
             timeframe.replace("m", "min") if timeframe.endswith("m") else timeframe.replace("1d", "1D")
         )
-        frame = "self.data.df"
-        if self.fractional:
+        frame = "self.data.df" if symbol is None else f"bars_{self._key(symbol)}"
+        if self.fractional and symbol is None:
             frame = "raw_prices(self.data.df)"
             self.helpers.add("raw_prices")
         if columns := self._coarse_calendar():
-            frame = f"{frame}.assign({', '.join(f'{name}={identifier(name)}' for name in columns)})"
-        key = identifier(timeframe)
-        return call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
+            frame = f"{frame}.assign({', '.join(f'{name}={self._place_of(name, symbol)}' for name in columns)})"
+        key = self._key(symbol, timeframe)
+        lines = call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
+        if symbol is not None:
+            lines.append(f"complete_{key} = np.append(0, complete_{key})[complete_{self._key(symbol)}]")
+        return lines
 
     def _coarse_calendar(self) -> list[str]:
         """Return the columns of the calendar that indicators read on coarser bars, so that these are grouped with the prices."""
@@ -457,12 +503,12 @@ class _Generator:
             inputs, lines = [arrays.of(indicator.computed)], arrays.lines
         else:
             lines, inputs = [], [self._input(indicator, name) for name in entry.inputs]
-        if indicator.timeframe is None:
+        if indicator.timeframe is None and indicator.symbol is None:
             return [
                 *lines,
                 *_assign(targets, indicator.name.lower(), "self.I(", [function, *inputs, *keywords, label], 8),
             ]
-        key = identifier(indicator.timeframe)
+        key = self._key(indicator.symbol, indicator.timeframe)
         local = [f"{t.removeprefix('self.')}_bars" for t in targets]
         lines += _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
         for target, name, column in zip(targets, local, columns, strict=True):
@@ -480,8 +526,10 @@ class _Generator:
         source = str(indicator.source_name) if name == "source" else name
         if name == "source" and (refs := indicator.sources([known.id for known in self.used])):
             return self._read(indicator, refs[0])
-        if indicator.timeframe:
-            return f"bars_{identifier(indicator.timeframe)}.{source}.to_numpy()"
+        if indicator.symbol and name in CALENDAR and not indicator.timeframe:
+            return self._place_of(name, indicator.symbol)
+        if key := self._key(indicator.symbol, indicator.timeframe):
+            return f"bars_{key}.{source}.to_numpy()"
         if name in CALENDAR:
             return identifier(name)
         text = self.price(source)
@@ -494,7 +542,9 @@ class _Generator:
     def _read(self, indicator: IndicatorBase, ref: IndicatorRef) -> str:
         """Return the array of another indicator's output, on the bars of the indicator that reads it."""
         name = self.names[(ref.id, ref.output)]
-        return f"{name}_bars" if indicator.timeframe else f"self.{name}"
+        text = f"{name}_bars" if indicator.timeframe or indicator.symbol else f"self.{name}"
+        pattern = self.strategy.indicator(ref.id).entry.function.__name__.startswith("CDL")
+        return f"{text}.astype(float)" if pattern else text  # TA-Lib gives patterns as whole numbers, and takes none
 
     # Rules -----------------------------------------------------------------------------------
 

@@ -163,7 +163,7 @@ def rename_indicator(data: dict[str, Any], indicator: dict[str, Any]) -> None:
         return
     entry = REGISTRY[indicator["name"]]
     params = {p.name: indicator[p.name] for p in entry.params}
-    new = default_id(entry, params, indicator.get("source"), indicator.get("timeframe"))
+    new = default_id(entry, params, indicator.get("source"), indicator.get("timeframe"), indicator.get("symbol"))
     if new == old or any(i["id"] == new for i in data["indicators"]):
         return
     indicator["id"] = new

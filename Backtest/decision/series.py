@@ -21,6 +21,7 @@ from Backtest.canonical import (
     Value,
 )
 from Backtest.indicators import CALENDAR, PRICE_COLUMNS, entry_of
+from Backtest.market.others import other_bars
 from Backtest.market.sessions import coarser, with_calendar
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -30,27 +31,38 @@ Series = dict[str, tuple[Floats, ...]]
 def compute_indicators(strategy: CanonicalStrategy | IndicatorList, frame: pd.DataFrame) -> Series:
     """Compute every indicator of a strategy or a list: id to its output arrays, float64, one item a bar.
 
-    An indicator on a coarser time frame shows, at each bar, the last completed coarse bar.
+    An indicator on a coarser time frame shows, at each bar, the last completed coarse bar; one of another symbol the bar of it that
+    `Backtest.market.others` says.
     """
-    frame = with_calendar(frame, (name for indicator in strategy.indicators for name in indicator.entry.calendar))
+    values: Series = {}
+    for symbol in dict.fromkeys(item.symbol for item in strategy.indicators if item.symbol is not None):
+        bars, count = other_bars(frame, symbol)
+        found = _computed(strategy, symbol, bars, {})
+        values |= {name: tuple(np.append(np.nan, a)[count] for a in arrays) for name, arrays in found.items()}
+    values |= _computed(strategy, None, frame, values)
+    return {item.id: values[item.id] for item in strategy.indicators}
+
+
+def _computed(
+    strategy: CanonicalStrategy | IndicatorList, symbol: str | None, frame: pd.DataFrame, others: Series
+) -> Series:
+    """Compute the indicators of a symbol on its bars; `others` are the values of those of other symbols at these bars."""
+    items = [item for item in strategy.indicators if item.symbol == symbol]
+    frame = with_calendar(frame, (name for item in items for name in item.entry.calendar))
     prices = input_columns(frame)
     coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
-    values: Series = {}
-    for indicator in strategy.indicators:
-        if indicator.timeframe is None:
-            values[indicator.id] = _compute(strategy, indicator, prices, values)
+    shown, on_coarse = dict(others), Series()
+    for item in items:
+        if item.timeframe is None:
+            shown[item.id] = _compute(strategy, item, prices, shown)
             continue
-        if indicator.timeframe not in coarse:
-            bars, _, complete = coarser(frame, indicator.timeframe)
-            coarse[indicator.timeframe] = (input_columns(bars), complete)
-        columns, complete = coarse[indicator.timeframe]
-        ids = [known.id for known in strategy.indicators]
-        on_coarse = _compute(
-            strategy, indicator, columns, {k: values[f"{k}@coarse"] for k in ids if f"{k}@coarse" in values}
-        )
-        values[f"{indicator.id}@coarse"] = on_coarse
-        values[indicator.id] = tuple(np.append(np.nan, a)[complete] for a in on_coarse)
-    return {i.id: values[i.id] for i in strategy.indicators}
+        if item.timeframe not in coarse:
+            bars, _, complete = coarser(frame, item.timeframe)
+            coarse[item.timeframe] = (input_columns(bars), complete)
+        columns, complete = coarse[item.timeframe]
+        on_coarse[item.id] = _compute(strategy, item, columns, on_coarse)
+        shown[item.id] = tuple(np.append(np.nan, a)[complete] for a in on_coarse[item.id])
+    return {item.id: shown[item.id] for item in items}
 
 
 def input_columns(frame: pd.DataFrame) -> dict[str, Floats]:

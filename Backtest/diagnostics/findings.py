@@ -50,6 +50,7 @@ def diagnose(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     yield from of_orders(strategy)
     yield from _fractions(strategy)
     yield from _indicators(strategy)
+    yield from _others(strategy)
 
 
 def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iterable[Diagnostic]:
@@ -280,6 +281,21 @@ def of_indicator(indicator: IndicatorBase, field: str, timeframe: str) -> Iterab
         message = f"{minutes:g} minutes end within a bar, so {indicator.name} is that of the first {whole:g} minutes"
         yield _warning("minutes_of_bars", field, message, f"Say {whole:g} minutes, or trade on finer bars")
     yield from _sessions(indicator, field, timeframe)
+
+
+def _others(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
+    """Yield what is to be said of prices of other symbols."""
+    for symbol, where in strategy.others:
+        field = where.partition(" ")[0]
+        if strategy.symbols == [symbol]:
+            message = f"{symbol} is what is traded, so its prices are there without `symbol`"
+            yield _warning("own_symbol", f"{field}.symbol", message, f"Leave symbol out where {symbol} is traded")
+        if strategy.execution.trade_on_close and not is_intraday(strategy.timeframe):
+            message = (
+                f"Orders are filled at the close, and the day of {symbol} may end later than that of what is traded: "
+                "its close of the same date would not be known then"
+            )
+            yield _warning("close_of_another", f"{field}.symbol", message, "Fill orders at the next open")
 
 
 def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[Diagnostic]:

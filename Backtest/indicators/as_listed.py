@@ -10,7 +10,7 @@ from Backtest.indicators.indicator_registry import REGISTRY, SERIES
 from Backtest.indicators.names import indicator_name
 
 LENGTHS = ("period", "length", "window")
-_ALWAYS = ("name", "id", "timeframe")
+_ALWAYS = ("name", "id", "timeframe", "symbol")
 
 
 def listed(item: Any) -> Any:

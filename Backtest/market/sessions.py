@@ -374,6 +374,13 @@ def with_periods(frame: pd.DataFrame, code: str) -> pd.DataFrame:
         code: strategy code; each call such as `coarser(data, "1wk", …)` in it asks for those of its time frame, and so
             does `periods(data, "1d", …)`; `calendar(data, "BarsLeft")` asks for that column.
     """
+    from Backtest.market.others import columns_of, other_bars, with_other
+
+    for symbol in dict.fromkeys(re.findall(r'\bother\([^"]*"([^"]+)"\)', code)):
+        if all(name in frame for name in columns_of(symbol)):
+            bars, count = other_bars(frame, symbol)
+            told = with_periods(bars, code)
+            frame = with_other(frame, symbol, {str(n): told[n].to_numpy() for n in told if n not in bars}, count)
     frame = with_calendar(frame, (name for name in re.findall(r'\bcalendar\([^"]*"(\w+)"', code) if name in CALENDAR))
     wanted = [t for t in dict.fromkeys(re.findall(r'\b(?:coarser|periods)\([^"]*"(\w+)"', code)) if t in TIMEFRAMES]
     wanted = [t for t in wanted if f"Period{t}" not in frame]  # a part of prices keeps the periods of all

@@ -39,7 +39,7 @@ def walk(index: pd.DatetimeIndex, seed: int = 5) -> pd.DataFrame:
 def new_york() -> exchange_calendars.ExchangeCalendar:
     with warnings.catch_warnings():  # it uses what pandas 4 will do without
         warnings.simplefilter("ignore")
-        return exchange_calendars.get_calendar("XNYS", start="2023-01-01", end="2025-12-31")
+        return exchange_calendars.get_calendar("XNYS", start="2020-01-01", end="2025-12-31")
 
 
 def exchange(first: str, last: str, step: int, *, before: int = 0, after: int = 0) -> pd.DatetimeIndex:

@@ -121,10 +121,12 @@ def test_an_average_that_a_gap_ends_is_said() -> None:
     assert "e has no value at the end, since s has none on 2020-03-01 00:00:00" in notes
 
 
-@pytest.mark.parametrize(("name", "output", "column"), [("HEIKIN_ASHI", "close", "HA_CLOSE"), ("BB", "upper", "BB_UPPER_20_2"), ("MACD", "signal", "MACD_SIGNAL_12_26_9")])  # fmt: skip
+@pytest.mark.parametrize(("name", "output", "column"), [("HEIKIN_ASHI", "close", "HA_CLOSE"), ("BB", "upper", "BB_UPPER_20_2"), ("MACD", "signal", "MACD_SIGNAL_12_26_9"), ("CDL_DOJI", "", "CDL_DOJI")])  # fmt: skip
 def test_one_output_of_several_is_a_source(name: str, output: str, column: str) -> None:
     frame = frame_of()
-    source = f"{load_canonical(data([{'name': name}], price('Close'), value(1))).require().indicators[0].id}.{output}"
+    source = f"{load_canonical(data([{'name': name}], price('Close'), value(1))).require().indicators[0].id}.{output}".rstrip(
+        "."
+    )
     columns = add_indicators(frame, [{"name": name}, {"name": "SMA", "timeperiod": 5, "source": source}], "1d")
     expected = columns[column].rolling(5).mean()
     np.testing.assert_allclose(columns[f"SMA_5_{source}"], expected, rtol=1e-9)
@@ -210,8 +212,13 @@ class Maker:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.listed: list[Node] = [{"name": "ATR"}, {"name": "BB", "timeperiod": 5}, {"name": "HEIKIN_ASHI"}]
-        self.known = [ref("ATR_14"), ref("BB_5_2", "upper"), ref("HEIKIN_ASHI", "open")]
+        self.listed: list[Node] = [
+            {"name": "ATR"},
+            {"name": "BB", "timeperiod": 5},
+            {"name": "HEIKIN_ASHI"},
+            {"name": "CDL_DOJI"},
+        ]
+        self.known = [ref("ATR_14"), ref("BB_5_2", "upper"), ref("HEIKIN_ASHI", "open"), ref("CDL_DOJI")]
 
     def operand(self, depth: int = 0) -> Node:
         kind = self.chance.random()
@@ -240,7 +247,7 @@ class Maker:
             self.listed.append({"name": name, "id": f"i{k}", "source": f"s{k}", "timeperiod": 4, **timeframe})
             self.known.append(ref(f"i{k}"))
         more: Node = {"execution": {"fractional_unit": 1e-6}} if self.chance.random() < 0.2 else {}
-        left, right = self.chance.sample(self.known[3:], 2)
+        left, right = self.chance.sample(self.known[4:], 2)
         return data(self.listed, left, self.chance.choice([right, price("Close"), value(0)]), **more)
 
 
