@@ -212,7 +212,7 @@ def alternatives_of(*, user: User, analysis: Analysis) -> list[dict[str, Any]]:
         return []
     symbol = next(iter(taken.symbols), EXAMPLE)
     try:
-        prices = get_data_manager(user=user).fetch(PriceRequest(symbol, taken.timeframe))
+        prices = get_data_manager(user=user).fetch(PriceRequest(symbol, taken.timeframe, others=taken.others))
         done = run_backtest_from_canonical(taken, prices, sandbox=get_sandbox(), limits=get_limits())
         first = first_difference(taken, other, prices.frame, done.trades)
     except (DataError, ProviderError, ExecutionError, SandboxUnavailable) as error:
@@ -538,7 +538,7 @@ def _example(canonical: CanonicalStrategy, user: User) -> PriceData:
 
     try:
         return get_data_manager(user=user).fetch(
-            PriceRequest(next(iter(canonical.symbols), EXAMPLE), canonical.timeframe)
+            PriceRequest(next(iter(canonical.symbols), EXAMPLE), canonical.timeframe, others=canonical.others)
         )
     except (DataError, ProviderError):
         return next(data_sets(canonical.timeframe))

@@ -39,7 +39,8 @@ class _Maker:
     def timeframe(self, entry: IndicatorEntry) -> str | None:
         if self.chance.random() >= (0.15 if self.wide else 0.05) + 0.1 * self.intraday:
             return None
-        return self.chance.choice((["1h", "4h"] if self.intraday else []) + ([] if entry.reads_session else ["1wk"]))
+        # A place in a day, a week or a month is none of a weekly bar.
+        return self.chance.choice((["1h", "4h"] if self.intraday else [None]) + ([] if entry.calendar else ["1wk"]))
 
     def indicator(self) -> Node:
         chance = self.chance
@@ -48,8 +49,10 @@ class _Maker:
         for p in entry.params:
             if chance.random() < 0.5:
                 params[p.name] = (
-                    chance.randint(int(max(p.minimum, 2)), 30) if p.kind is int else chance.choice([1.5, 2.0, 2.5])
-                )
+                    chance.choice([930, 1100, 1500, 2315]) if p.counts == "clock"
+                    else chance.randint(int(max(p.minimum, 2)), 30) if p.kind is int
+                    else chance.choice([1.5, 2.0, 2.5])
+                )  # fmt: skip
         if entry.name == "MACD":
             params = {"fastperiod": chance.randint(3, 12), "slowperiod": chance.randint(13, 30), "signalperiod": 9}
         if entry.name == "ICHIMOKU":

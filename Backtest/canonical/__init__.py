@@ -11,7 +11,6 @@ from Backtest.canonical.indicators import IndicatorBase, column_name, default_id
 from Backtest.canonical.risk import EXECUTION_LINES, MAX_UNITS, RISK_LINES, Add, Execution, LevelName, Risk
 from Backtest.canonical.strategy import (
     KINDS,
-    MAX_DEPTH,
     MAX_JSON_BYTES,
     SECOND_NAMES,
     SIDES,
@@ -65,7 +64,7 @@ from Backtest.meaning.levels import (
     Target,
     TargetReached,
 )
-from Backtest.meaning.model import MAX_NUMBER, Model, Side, tag, walk
+from Backtest.meaning.model import MAX_DEPTH, MAX_NUMBER, Model, Side, tag, walk
 from Backtest.meaning.operands import (
     OPERANDS,
     AnyOperand,

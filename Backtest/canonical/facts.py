@@ -8,12 +8,12 @@ from typing import Any
 
 from Backtest.canonical.indicators import IndicatorBase, make_indicator
 from Backtest.canonical.strategy import CanonicalStrategy
-from Backtest.indicators import PRICE_COLUMNS, SESSION
+from Backtest.indicators import SESSION
 from Backtest.market import seconds
-from Backtest.meaning.conditions import BarsHeld
+from Backtest.meaning.conditions import AnyCondition, BarsHeld
 from Backtest.meaning.levels import AtrLevel
 from Backtest.meaning.model import walk
-from Backtest.meaning.operands import IndicatorRef
+from Backtest.meaning.operands import AnyOperand, IndicatorRef
 
 CODE_HISTORY = 300
 ALL_HISTORY = sys.maxsize
@@ -24,7 +24,7 @@ DAYS_OF = {
     "Week": 16,
     "Month": 64,
     "TradingDay": 34,
-    "Clock": 5,
+    "Date": 5,
     "MinutesIn": 5,
     "MinutesLeft": 5,
     "BarsLeft": 5,
@@ -48,15 +48,22 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     longest = 0.0
     reach: dict[str, float] = {}
     for indicator in strategy.indicators:
-        own = sum(indicator.params[p.name] for p in indicator.entry.params if p.kind is int) + 1
+        offsets = (getattr(node, "offset", 0) for node in walk(indicator.computed)) if indicator.computed else ()
+        own = (
+            max(offsets, default=0)
+            + indicator.entry.reach
+            + sum(indicator.params[p.name] for p in indicator.entry.params if p.counts_bars)
+            + 1
+        )
         own *= seconds(indicator.timeframe) / base if indicator.timeframe else 1.0
-        reach[indicator.id] = own + reach.get(str(indicator.source_name), 0.0)
+        sources = indicator.sources(reach)
+        reach[indicator.id] = own + max((reach[ref.id] for ref in sources), default=0.0)
         longest = max(longest, reach[indicator.id])
     longest = max([longest, *(level.timeperiod + 1 for level in atr_levels(strategy))])
     back = sum(
         getattr(node, "bars", 0) + getattr(node, "offset", 0) + 1
         for node in strategy.parts()
-        if not isinstance(node, BarsHeld)
+        if isinstance(node, AnyCondition | AnyOperand) and not isinstance(node, BarsHeld)
     )
     for values in (varied or {}).values():
         tried = [values.get("max")] if isinstance(values, Mapping) else values
@@ -87,9 +94,10 @@ def used_indicators(strategy: CanonicalStrategy, *, of_levels: bool = True) -> l
         if all(i.id != atr.id for i in indicators):
             indicators.append(atr)
         wanted.add(atr.id)
+    ids = [indicator.id for indicator in indicators]
     for indicator in reversed(indicators):
-        if indicator.id in wanted and indicator.source_name not in (None, *PRICE_COLUMNS):
-            wanted.add(str(indicator.source_name))
+        if indicator.id in wanted:
+            wanted |= {ref.id for ref in indicator.sources(ids)}
     return [i for i in indicators if i.id in wanted]
 
 

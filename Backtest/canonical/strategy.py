@@ -18,18 +18,17 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from Backtest.canonical.indicators import Indicator, IndicatorBase, default_id, fill_id, meant
 from Backtest.canonical.risk import Add, Execution, Risk
 from Backtest.indicators import PRICE_COLUMNS, listed
-from Backtest.market import Timeframe, in_words, is_crypto, seconds, traded_unit
+from Backtest.market import Timeframe, in_words, is_crypto, price_steps, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
-from Backtest.meaning.model import Model, Number, Positive, Side, children, depth, walk
-from Backtest.meaning.operands import IndicatorRef, Naming, PositionRef
+from Backtest.meaning.model import MAX_DEPTH, Model, Number, Positive, Side, SymbolName, children, depth, walk
+from Backtest.meaning.operands import TICK_WORDS, IndicatorRef, Naming, PositionRef
 from Backtest.meaning.orders import AT_WORDS, Order
 from Backtest.meaning.phrases import Said, says
 
 SCHEMA_VERSION: Literal["2"] = "2"
 FIRST_VERSION = "1"
 MAX_INDICATORS = 32
-MAX_DEPTH = 8
 MAX_JSON_BYTES = 64 * 1024
 Kind = Literal["entry", "exit"]
 KINDS: tuple[Kind, ...] = ("entry", "exit")
@@ -134,26 +133,51 @@ class _WithIndicators(Model):
                 return indicator
         raise KeyError(indicator_id)
 
+    @property
+    def others(self) -> tuple[tuple[str, str], ...]:
+        """The symbols beside the traded one that indicators are computed on, each with the place of the first that is."""
+        found: dict[str, str] = {}
+        for i, indicator in enumerate(self.indicators):
+            if indicator.symbol is not None:
+                found.setdefault(indicator.symbol, f"indicators[{i}] ({indicator.id})")
+        return tuple(found.items())
+
     def _check_indicators(self) -> None:
         seen: set[str] = set(PRICE_COLUMNS)
         for i, indicator in enumerate(self.indicators):
             if indicator.id in seen:
                 raise ValueError(f"indicators[{i}]: the id {indicator.id!r} is used twice or is a price column")
-            source = indicator.source_name
-            if source is not None and source not in seen:
-                raise ValueError(
-                    f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
-                )
-            if source not in (None, *PRICE_COLUMNS) and self.indicator(str(source)).timeframe != indicator.timeframe:
-                raise ValueError(f"indicators[{i}]: its source {source!r} is computed on another time frame")
-            source_entry = self.indicator(str(source)).entry if source not in (None, *PRICE_COLUMNS) else None
-            if source_entry and len(source_entry.outputs) > 1:
-                raise ValueError(f"indicators[{i}]: source {source!r} has several outputs and cannot be a source")
+            for ref in indicator.sources(seen):
+                if ref.id not in seen:
+                    source = indicator.source_name or ref.id
+                    raise ValueError(
+                        f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
+                    )
+                other = self.indicator(ref.id)
+                if other.timeframe != indicator.timeframe:
+                    raise ValueError(f"indicators[{i}]: its source {ref.id!r} is computed on another time frame")
+                if other.symbol != indicator.symbol and (indicator.symbol or indicator.timeframe):
+                    raise ValueError(
+                        f"indicators[{i}]: its source {ref.id!r} is computed on {other.symbol or 'what is traded'}"
+                    )
+                self._check_source(i, ref)
             if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
                 raise ValueError(
                     f"indicators[{i}]: time frame {indicator.timeframe} is not coarser than the strategy's {self.timeframe}"
                 )
             seen.add(indicator.id)
+
+    def _check_source(self, i: int, ref: IndicatorRef) -> None:
+        """Raise ValueError where an indicator is computed of an output that its source does not have."""
+        names = [output.name for output in self.indicator(ref.id).entry.outputs]
+        if len(names) == 1 and ref.output is not None:
+            raise ValueError(f"indicators[{i}]: the source {ref.id} has one output, so none is named")
+        if len(names) > 1 and ref.output not in names:
+            said = f"has no output {ref.output!r}" if ref.output else "has several outputs"
+            example = f"{ref.id}.{names[0]}"
+            raise ValueError(
+                f"indicators[{i}]: the source {ref.id} {said}: name one of {', '.join(names)}, as {example!r}"
+            )
 
 
 class IndicatorList(_WithIndicators):
@@ -175,9 +199,7 @@ class CanonicalStrategy(_WithIndicators):
     strategy_name: Name = "Strategy"
     description: Annotated[str, Field(max_length=10_000)] = ""
     classification: Classification = Classification()
-    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_!-]{0,19}$")]] = Field(
-        default_factory=list, max_length=20
-    )
+    symbols: list[SymbolName] = Field(default_factory=list, max_length=20)
     timeframe: Timeframe = "1d"
     indicators: list[Indicator] = Field(default_factory=list, max_length=MAX_INDICATORS)
     entry_rules: list[EntryRule] = Field(min_length=1, max_length=16)
@@ -325,10 +347,21 @@ class CanonicalStrategy(_WithIndicators):
         return tuple(side for side in SIDES if self.rules("entry", side))
 
     def on(self, symbol: str) -> CanonicalStrategy:
-        """Return the strategy as it trades a symbol: in that symbol's smallest unit, unless its text says another one."""
-        text = self.provenance.original_text
-        unit = traded_unit(self.execution.fractional_unit, symbol, symbols=self.symbols, text=text)
-        return self.model_copy(update={"execution": self.execution.model_copy(update={"fractional_unit": unit})})
+        """Return the strategy as it trades a symbol: in that symbol's smallest unit, unless its text says another one.
+
+        Where it speaks of ticks or pips and does not say what they are, they are those of the symbol.
+        """
+        text, execution = self.provenance.original_text, self.execution
+        unit = traded_unit(execution.fractional_unit, symbol, symbols=self.symbols, text=text)
+        changes: dict[str, float] = {"fractional_unit": unit}
+        if self._speaks_of_ticks and (steps := price_steps(symbol)):
+            changes |= {"tick": execution.tick or steps.tick, "pip": execution.pip or steps.pip}
+        return self.model_copy(update={"execution": execution.model_copy(update=changes)})
+
+    @property
+    def _speaks_of_ticks(self) -> bool:
+        parts = (*self.parts(), *(part for _, risk in self.risks() for part in walk(risk)))
+        return self.execution.limit_fill == "through" or any(getattr(part, "unit", "") in TICK_WORDS for part in parts)
 
     def trading_core(self) -> dict[str, Any]:
         """Return the parts that decide how it trades, without names, notes and provenance.
@@ -338,7 +371,7 @@ class CanonicalStrategy(_WithIndicators):
         core = self.model_dump(mode="json")
         for key in ("strategy_name", "description", "classification", "parameters", "provenance"):
             del core[key]
-        for part in (*core["entry_rules"], *core["exit_rules"], core["risk"], core["execution"]):
+        for part in (*core["indicators"], *core["entry_rules"], *core["exit_rules"], core["risk"], core["execution"]):
             _without_unused(part)
         for rule in core["entry_rules"]:
             _without_unused(rule.get("risk", {}))
@@ -384,15 +417,20 @@ class CanonicalStrategy(_WithIndicators):
     def indicator_text(self, indicator_id: str, output: str | None = None, naming: Naming | None = None) -> str:
         """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`; `naming` says what its source is called."""
         item = self.indicator(indicator_id)
-        entry, source = item.entry, item.source_name
-        known = any(source == other.id for other in self.indicators)
+        entry, source, naming = item.entry, item.source_name, naming or self
+        known = item.sources([other.id for other in self.indicators])
+        if item.computed is not None:
+            text = item.computed.text(naming) + (f" of {item.symbol}" if item.symbol else "")
+            return f"{text} on {in_words(item.timeframe)} bars" if item.timeframe else text
         text = entry.called or entry.name
         if entry.params:
             text += f"({','.join(p.as_text(item.params[p.name]) for p in entry.params)})"
         if output is not None:
             text += f" {output.replace('_', ' ')}"
         if source is not None and source != entry.default_source:
-            text += f" of {(naming or self).indicator_text(source) if known else source}"
+            text += f" of {naming.indicator_text(known[0].id, known[0].output) if known else source}"
+        if item.symbol and not known:
+            text += f" of {item.symbol}"
         if item.timeframe and not known:
             text += f" on {in_words(item.timeframe)} bars"
         return text
@@ -436,7 +474,7 @@ def by_default(item: IndicatorBase) -> str:
 _ADDED: dict[str, Any] = {
     "id": None, "order": None, "group": None, "most_per_session": None, "risk": None, "portion": 1, "at": None, "of": [],
     "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "adds": [], "unit_levels": "per_unit",
-    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None,
+    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from Backtest.canonical import (
@@ -19,14 +20,17 @@ from Backtest.canonical import (
     CanonicalStrategy,
     IndicatorBase,
     IndicatorRef,
+    Price,
     Side,
     atr_indicator,
     used_indicators,
 )
+from Backtest.code.arrays import Arrays
 from Backtest.code.expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code.orders import Orders
-from Backtest.indicators import CALENDAR, PRICE_COLUMNS, REGISTRY, SESSION
+from Backtest.indicators import CALENDAR, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
+from Backtest.indicators.periods import bar_minutes, range_of
 from Backtest.indicators.swings import swings
 from Backtest.machine import write_whole
 
@@ -223,6 +227,7 @@ def calendar(data: pd.DataFrame, name: str) -> np.ndarray:
     left = np.busday_count(days.to_numpy("M8[D]"), month_end.to_numpy("M8[D]"))
     size = days.groupby(days).size().mode()[0]
     places = {
+        "Date": (days - pd.Timestamp(0)).dt.days,
         "Clock": minute,
         "MinutesIn": minute - minute.groupby(days).min().mode()[0],
         "MinutesLeft": (minute.groupby(days).max().mode()[0] - minute).clip(lower=0),
@@ -239,14 +244,43 @@ def raw_prices(data: pd.DataFrame) -> pd.DataFrame:
     """Return the prices as quoted, in the place of those in units that can be traded."""
     return data.assign(**{name[3:]: data[name] for name in data if name.startswith("Raw")})
 ''',
+    "other": '''
+def other(data: pd.DataFrame, symbol: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the bars of another symbol, and how many of them each bar has shown, 0 where none.
+
+    They stand in columns such as SPY.Close, aligned by time, with NaN where it did not trade. A
+    column SPY.Bar may number them; without it each bar of it is shown by one bar.
+    """
+    named = [f"{symbol}.{name}" for name in ("Open", "High", "Low", "Close", "Volume")]
+    if missing := [name for name in named if name not in data]:
+        raise ValueError(f"The strategy reads {symbol}: add the columns {', '.join(missing)}")
+    shown = np.flatnonzero(data[f"{symbol}.Close"].notna())
+    number = data[f"{symbol}.Bar"].to_numpy()[shown] if f"{symbol}.Bar" in data else shown
+    new = np.diff(number, prepend=-1) != 0
+    count = np.zeros(len(data), dtype=int)
+    count[shown] = np.cumsum(new)
+    bars = data.iloc[shown[new]]
+    own = [name for name in bars if name.startswith(f"{symbol}.")]
+    return bars[own].rename(columns=lambda name: name.removeprefix(f"{symbol}.")), count
+''',
+    "earlier": '''
+def earlier(values: np.ndarray, bars: int) -> np.ndarray:
+    """Show at each bar the value so many bars before, NaN where there is none."""
+    return np.append(np.full(bars, np.nan), values)[: len(values)]
+''',
+    "quotient": '''
+def quotient(dividend: np.ndarray | float, divisor: np.ndarray | float) -> np.ndarray:
+    """Divide, giving NaN for a divisor of zero."""
+    return np.where(divisor == 0, np.nan, dividend / np.where(divisor == 0, 1, divisor))
+''',
     "completed": '''
 def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
-    """Show at each bar the value of the last coarser bar that is complete at its close."""
+    """Show at each bar the value of the last bar of another kind that is complete at its close."""
     return np.append(np.nan, values)[complete]
 ''',
 }
 # Formulas that others call, those that call others first.
-_SHARED_FORMULAS = (swings, RSI, mean, share)
+_SHARED_FORMULAS = (bar_minutes, range_of, swings, RSI, mean, share)
 _CALENDAR_PERIODS = {SESSION: "1d", "Week": "1wk", "Month": "1mo"}
 _PERIODS = {"1wk": "W-SUN", "1mo": "M", "3mo": "Q", "1y": "Y"}
 
@@ -280,6 +314,10 @@ class _Generator:
         names: dict[tuple[str, str | None], str] = {}
         for indicator in self.used:
             outputs = indicator.entry.outputs
+            if indicator.computed is not None:
+                name = identifier(f"series_{indicator.id}")
+                names[(indicator.id, None)] = name if len(name) <= 32 else f"series_{len(names)}"
+                continue
             for output in outputs:
                 same = [i for i in self.used if i.name == indicator.name]
                 name = identifier(output.column if len(same) == 1 else indicator.column(output.name))
@@ -392,34 +430,61 @@ class _Generator:
         if self.execution.commission_fixed:
             self.helpers.add("leave_the_fee")
             lines.append("leave_the_fee(self)")
-        for name in dict.fromkeys(name for indicator in self.used for name in indicator.entry.calendar):
-            if period := _CALENDAR_PERIODS.get(name):
-                self.helpers.add("periods")
-                lines.append(f'{name.lower()}, _ = periods(self.data.df, "{period}", "{_PERIODS.get(period, "1D")}")')
-            else:
-                self.helpers.add("calendar")
-                lines.append(f'{identifier(name)} = calendar(self.data.df, "{name}")')
+        for symbol in dict.fromkeys(indicator.symbol for indicator in self.used):
+            lines += self._of_symbol(symbol)
         frames: list[str] = []
         for indicator in self.used:
-            if indicator.timeframe and indicator.timeframe not in frames:
-                frames.append(indicator.timeframe)
-                lines += self._coarser(indicator.timeframe)
+            key = self._key(indicator.symbol, indicator.timeframe)
+            if indicator.timeframe and key not in frames:
+                frames.append(key)
+                lines += self._coarser(indicator.symbol, indicator.timeframe)
             lines += self._declare(indicator)
         return ["def init(self) -> None:", *_indent(lines)]
 
-    def _coarser(self, timeframe: str) -> list[str]:
+    def _key(self, symbol: str | None, timeframe: str | None = None) -> str:
+        """Return what the variables of a symbol's bars on a time frame are called by, such as `spy_1wk`; empty for the traded bars."""
+        return "_".join(identifier(part) for part in (symbol, timeframe) if part)
+
+    def _of_symbol(self, symbol: str | None) -> list[str]:
+        """Return the lines that take a symbol's bars, and the columns of the calendar that its indicators read."""
+        lines, frame, key = list[str](), "self.data.df", self._key(symbol)
+        if symbol is not None:
+            self.helpers.update(("other", "completed"))
+            frame = f"bars_{key}"
+            lines.append(f'{frame}, complete_{key} = other(self.data.df, "{symbol}")')
+        names = [name for item in self.used if item.symbol == symbol for name in item.entry.calendar]
+        if any(item.symbol == symbol and item.timeframe for item in self.used):
+            names += self._coarse_calendar()
+        for name in dict.fromkeys(names):
+            if period := _CALENDAR_PERIODS.get(name):
+                self.helpers.add("periods")
+                target, clock = self._place_of(name, symbol), _PERIODS.get(period, "1D")
+                lines.append(f'{target}, _ = periods({frame}, "{period}", "{clock}")')
+            else:
+                self.helpers.add("calendar")
+                lines.append(f'{self._place_of(name, symbol)} = calendar({frame}, "{name}")')
+        return lines
+
+    def _place_of(self, name: str, symbol: str | None) -> str:
+        """Return the variable that holds a column of the calendar."""
+        return "_".join(part for part in (identifier(name), self._key(symbol)) if part)
+
+    def _coarser(self, symbol: str | None, timeframe: str) -> list[str]:
         self.helpers.update(("periods", "coarser", "completed"))
         period = _PERIODS.get(timeframe) or (
             timeframe.replace("m", "min") if timeframe.endswith("m") else timeframe.replace("1d", "1D")
         )
-        frame = "self.data.df"
-        if self.fractional:
+        frame = "self.data.df" if symbol is None else f"bars_{self._key(symbol)}"
+        if self.fractional and symbol is None:
             frame = "raw_prices(self.data.df)"
             self.helpers.add("raw_prices")
         if columns := self._coarse_calendar():
-            frame = f"{frame}.assign({', '.join(f'{name}={identifier(name)}' for name in columns)})"
-        key = identifier(timeframe)
-        return call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
+            frame = f"{frame}.assign({', '.join(f'{name}={self._place_of(name, symbol)}' for name in columns)})"
+        key = self._key(symbol, timeframe)
+        lines = call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
+        if symbol is not None:
+            lines.append(f"complete_{key} = np.append(0, complete_{key})[complete_{self._key(symbol)}]")
+        return lines
 
     def _coarse_calendar(self) -> list[str]:
         """Return the columns of the calendar that indicators read on coarser bars, so that these are grouped with the prices."""
@@ -445,13 +510,19 @@ class _Generator:
         targets = [f"self.{self.names[(indicator.id, o.name if several else None)]}" for o in entry.outputs]
         quoted = ", ".join(f'"{c}"' for c in columns)
         label = f"name=[{quoted}]" if several else f"name={quoted}"
-        if indicator.timeframe is None:
-            inputs = [self._input(indicator, name) for name in entry.inputs]
-            return _assign(targets, indicator.name.lower(), "self.I(", [function, *inputs, *keywords, label], 8)
-        key = identifier(indicator.timeframe)
-        inputs = [self._coarse_input(indicator, name) for name in entry.inputs]
+        if indicator.computed is not None:
+            arrays = Arrays(targets[0].removeprefix("self."), partial(self._array, indicator), self.helpers)
+            inputs, lines = [arrays.of(indicator.computed)], arrays.lines
+        else:
+            lines, inputs = [], [self._input(indicator, name) for name in entry.inputs]
+        if indicator.timeframe is None and indicator.symbol is None:
+            return [
+                *lines,
+                *_assign(targets, indicator.name.lower(), "self.I(", [function, *inputs, *keywords, label], 8),
+            ]
+        key = self._key(indicator.symbol, indicator.timeframe)
         local = [f"{t.removeprefix('self.')}_bars" for t in targets]
-        lines = _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
+        lines += _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
         for target, name, column in zip(targets, local, columns, strict=True):
             lines += call(f"{target} = self.I(", ["completed", name, f"complete_{key}", f'name="{column}"'], 8)
         return lines
@@ -463,19 +534,29 @@ class _Generator:
         return f"{base}_{word}"
 
     def _input(self, indicator: IndicatorBase, name: str) -> str:
+        """Return the array of a price, a column of the calendar or another indicator, on the bars of the indicator."""
+        source = str(indicator.source_name) if name == "source" else name
+        if name == "source" and (refs := indicator.sources([known.id for known in self.used])):
+            return self._read(indicator, refs[0])
+        if indicator.symbol and name in CALENDAR and not indicator.timeframe:
+            return self._place_of(name, indicator.symbol)
+        if key := self._key(indicator.symbol, indicator.timeframe):
+            return f"bars_{key}.{source}.to_numpy()"
         if name in CALENDAR:
             return identifier(name)
-        source = str(indicator.source_name) if name == "source" else name
-        if source not in PRICE_COLUMNS:
-            return f"self.{self.names[(source, None)]}"
         text = self.price(source)
         return f"{text}.astype(float)" if source == "Volume" else text
 
-    def _coarse_input(self, indicator: IndicatorBase, name: str) -> str:
-        source = str(indicator.source_name) if name == "source" else name
-        if source in PRICE_COLUMNS or name in CALENDAR:
-            return f"bars_{identifier(str(indicator.timeframe))}.{source}.to_numpy()"
-        return f"{self.names[(source, None)]}_bars"
+    def _array(self, indicator: IndicatorBase, operand: Price | IndicatorRef) -> str:
+        """Return the array of a part of a series of the strategy's own."""
+        return self._input(indicator, operand.column) if isinstance(operand, Price) else self._read(indicator, operand)
+
+    def _read(self, indicator: IndicatorBase, ref: IndicatorRef) -> str:
+        """Return the array of another indicator's output, on the bars of the indicator that reads it."""
+        name = self.names[(ref.id, ref.output)]
+        text = f"{name}_bars" if indicator.timeframe or indicator.symbol else f"self.{name}"
+        pattern = self.strategy.indicator(ref.id).entry.function.__name__.startswith("CDL")
+        return f"{text}.astype(float)" if pattern else text  # TA-Lib gives patterns as whole numbers, and takes none
 
     # Rules -----------------------------------------------------------------------------------
 

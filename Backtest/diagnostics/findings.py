@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from math import ceil
 
 from Backtest.canonical import (
     AnyCondition,
@@ -25,9 +26,15 @@ from Backtest.diagnostics.orders import of_orders
 from Backtest.diagnostics.satisfiability import always, is_price_and_number, never
 from Backtest.errors import Diagnostic
 from Backtest.indicators import REGISTRY
-from Backtest.market import in_words, is_intraday
+from Backtest.market import in_words, is_intraday, seconds
 from Backtest.meaning.core import Comparison
 
+# The coarsest bars that have a place in a period.
+_FINEST = {
+    **dict.fromkeys(("Week", "TradingDay", "TradingDaysLeft", "MonthDay"), "1d"),
+    "Month": "1wk",
+    "MonthOfYear": "1mo",
+}
 _error, _warning = partial(Diagnostic, "error"), partial(Diagnostic, "warning")
 
 
@@ -43,6 +50,7 @@ def diagnose(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     yield from of_orders(strategy)
     yield from _fractions(strategy)
     yield from _indicators(strategy)
+    yield from _others(strategy)
 
 
 def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iterable[Diagnostic]:
@@ -250,7 +258,8 @@ def _fraction(where: str, meaning: str, value: float) -> Diagnostic:
 
 def _indicators(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     used = {n.id for n in strategy.parts() if isinstance(n, IndicatorRef)}
-    used |= {str(i.source_name) for i in strategy.indicators if i.source_name}
+    ids = [i.id for i in strategy.indicators]
+    used |= {ref.id for i in strategy.indicators for ref in i.sources(ids)}
     for i, indicator in enumerate(strategy.indicators):
         if indicator.id not in used:
             yield _warning(
@@ -264,7 +273,29 @@ def of_indicator(indicator: IndicatorBase, field: str, timeframe: str) -> Iterab
     if indicator.name == "MACD" and indicator.params["fastperiod"] >= indicator.params["slowperiod"]:
         message = "MACD's fast period must be shorter than its slow period"
         yield _error("periods", field, message, "MACD 12/26/9 is usual")
+    if indicator.name == "CLOCK_RANGE" and indicator.params["start"] == indicator.params["end"]:
+        yield _error("periods", field, "CLOCK_RANGE begins and ends at one time", "Give an end after its start")
+    minutes, bar = indicator.params.get("minutes", 0), seconds(timeframe) / 60
+    if minutes % bar and is_intraday(timeframe):
+        whole = ceil(minutes / bar) * bar
+        message = f"{minutes:g} minutes end within a bar, so {indicator.name} is that of the first {whole:g} minutes"
+        yield _warning("minutes_of_bars", field, message, f"Say {whole:g} minutes, or trade on finer bars")
     yield from _sessions(indicator, field, timeframe)
+
+
+def _others(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
+    """Yield what is to be said of prices of other symbols."""
+    for symbol, where in strategy.others:
+        field = where.partition(" ")[0]
+        if strategy.symbols == [symbol]:
+            message = f"{symbol} is what is traded, so its prices are there without `symbol`"
+            yield _warning("own_symbol", f"{field}.symbol", message, f"Leave symbol out where {symbol} is traded")
+        if strategy.execution.trade_on_close and not is_intraday(strategy.timeframe):
+            message = (
+                f"Orders are filled at the close, and the day of {symbol} may end later than that of what is traded: "
+                "its close of the same date would not be known then"
+            )
+            yield _warning("close_of_another", f"{field}.symbol", message, "Fill orders at the next open")
 
 
 def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[Diagnostic]:
@@ -279,10 +310,12 @@ def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[
         message = f"On {in_words(timeframe)} bars a session has one bar, so {entry.name} without a period is {name}"
         yield _warning("session_of_one_bar", field, message, "Say over how many bars it goes")
     elif entry.reads_session and not is_intraday(timeframe):
-        message = f"On {in_words(timeframe)} bars a session has one bar, so there is no {entry.called}"
-        yield _error(
-            "session_of_one_bar",
-            field,
-            message,
-            "Use VWAP with a period, such as VWAP(20), or bars finer than a day, such as 5m",
-        )
+        message = f"On {in_words(timeframe)} bars a session has one bar, so there is no {entry.called or entry.name}"
+        finer = "bars finer than a day, such as 5m"
+        of_bars = {"SESSION_VWAP": "VWAP with a period, such as VWAP(20)", "PRIOR_DAY": "the prices of the bar before"}
+        remedy = f"Use {of_bars[entry.name]}, or {finer}" if entry.name in of_bars else f"Use {finer}"
+        yield _error("session_of_one_bar", field, message, remedy)
+    elif wide := [name for name in entry.calendar if name in _FINEST and seconds(timeframe) > seconds(_FINEST[name])]:
+        finest = in_words(_FINEST[wide[0]])
+        message = f"{entry.name} has no meaning on {in_words(timeframe)} bars"
+        yield _error("bars_too_coarse", field, message, f"Use {finest} bars or finer ones")

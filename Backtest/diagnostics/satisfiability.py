@@ -273,6 +273,8 @@ class _Extreme:
         if not isinstance(node, IndicatorRef):
             return None
         item = strategy.indicator(node.id)
+        if item.symbol is not None:
+            return None
         kind = {"upper": "HIGHEST", "lower": "LOWEST"}.get(node.output or "") if item.name == "DONCHIAN" else item.name
         if kind in ("HIGHEST", "LOWEST"):
             series = ("High" if kind == "HIGHEST" else "Low") if item.name == "DONCHIAN" else str(item.source_name)

@@ -8,15 +8,17 @@ from Backtest.indicators.indicator_registry import (
     CALENDAR,
     PRICE_COLUMNS,
     REGISTRY,
+    SERIES,
     SESSION,
     IndicatorEntry,
     Output,
     Param,
     Style,
+    entry_of,
 )
 from Backtest.indicators.names import indicator_name, spoken, spoken_names
 
 __all__ = [
-    "CALENDAR", "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "fields_of",
-    "indicator_name", "listed", "nearest", "spoken", "spoken_names",
+    "CALENDAR", "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SERIES", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "entry_of",
+    "fields_of",    "indicator_name", "listed", "nearest", "spoken", "spoken_names",
 ]  # fmt: skip

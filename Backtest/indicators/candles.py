@@ -24,7 +24,7 @@ def HEIKIN_ASHI(
     low: Array,
     close: Array,
 ) -> tuple[Array, Array, Array, Array]:
-    """Heikin Ashi's candles: the close is the mean of four prices, the open the middle of the last one."""
+    """Heikin Ashi's candles: the close is the mean of the four prices, the open the last middle."""
     closes = (open_ + high + low + close) / 4
     opens = np.empty(len(closes))
     before = (open_[0] + close[0]) / 2 if len(closes) else np.nan
@@ -40,7 +40,10 @@ def HEIKIN_ASHI(
 
 
 def NARROW_RANGE(high: Array, low: Array, bars: int = 7) -> Array:
-    """100 where the bar's range is less than that of each of the bars - 1 before it (Crabel's NR4 and NR7), else 0."""
+    """Narrow range (Crabel, 1990): 100 where the range is the smallest of so many bars, else 0.
+
+    It is smaller than that of each of the bars before it.
+    """
     width = pd.Series(high - low)
     least = width.shift(1).rolling(bars - 1).min()
     return np.where(least.isna(), np.nan, np.where(width < least, 100.0, 0.0))
@@ -49,27 +52,29 @@ def NARROW_RANGE(high: Array, low: Array, bars: int = 7) -> Array:
 def INSIDE_BAR(high: Array, low: Array) -> Array:
     """100 where high and low lie within those of the bar before, touching neither, else 0."""
     inside = (high[1:] < high[:-1]) & (low[1:] > low[:-1])
-    return np.concatenate([np.full(min(1, len(high)), np.nan), np.where(inside, 100.0, 0.0)])
+    return np.append(np.nan, np.where(inside, 100.0, 0.0))
 
 
 def OUTSIDE_BAR(high: Array, low: Array) -> Array:
     """100 where high and low lie beyond those of the bar before, else 0."""
     outside = (high[1:] > high[:-1]) & (low[1:] < low[:-1])
-    return np.concatenate([np.full(min(1, len(high)), np.nan), np.where(outside, 100.0, 0.0)])
+    return np.append(np.nan, np.where(outside, 100.0, 0.0))
 
 
 def PIN_BAR(open_: Array, high: Array, low: Array, close: Array) -> Array:
-    """100 where the lower wick is at least two thirds of the range, -100 where the upper one is, else 0; so the body lies in the last third."""
+    """Pin bar: 100 where the lower wick is at least two thirds of the range, else 0.
+
+    It is -100 where the upper wick is. Two thirds are two thirds also where prices are not exact.
+    """
     width = high - low
     upper, lower = high - np.maximum(open_, close), np.minimum(open_, close) - low
-    return np.where(
-        width <= 0,
-        0.0,
-        np.where(3 * lower >= 2 * width, 100.0, np.where(3 * upper >= 2 * width, -100.0, 0.0)),
-    )
+    long = (2 / 3 - 1e-9) * width
+    shape = np.where(lower >= long, 100.0, np.where(upper >= long, -100.0, 0.0))
+    return np.where(width > 0, shape, 0.0)
 
 
 _OHLC = ("Open", "High", "Low", "Close")
+_REACH = 14  # bars that TA-Lib's patterns look back at most; no value of theirs is missing where there are fewer
 # TA-Lib's patterns: the function's name without CDL, and what the pattern is called.
 PATTERNS = {
     "2CROWS": "two crows", "3BLACKCROWS": "three black crows", "3INSIDE": "three inside up and down",
@@ -101,7 +106,7 @@ def _pattern(
     params: tuple[Param, ...],
     inputs: tuple[str, ...],
 ) -> IndicatorEntry:
-    return entry(name, title, (), function, params, inputs=inputs, scale="number", in_steps=True)
+    return entry(name, title, (), function, params, inputs=inputs, scale="number", in_steps=True, reach=_REACH)
 
 
 ENTRIES = (
@@ -112,6 +117,7 @@ ENTRIES = (
         HEIKIN_ASHI,
         (),
         inputs=_OHLC,
+        reach=5,
         outputs=tuple(Output(part, f"HA_{part.upper()}", (part,)) for part in ("open", "high", "low", "close")),
     ),
     _pattern(

@@ -14,10 +14,11 @@ CALENDAR = {
     SESSION: "numbers the trading days; -1 in one whose beginning is missing",
     "Week": "numbers the weeks in the same way",
     "Month": "numbers the months in the same way",
-    "Clock": "the minute of the day at which the bar begins",
-    "MinutesIn": "the minutes from the session's opening to the beginning of the bar",
-    "MinutesLeft": "the minutes from the end of the bar to the session's close",
-    "BarsLeft": "how many bars of the session follow",
+    "Date": "the day on which the bar begins by the clock of the prices, in days since 1970",
+    "Clock": "the minute of that day",
+    "MinutesIn": "the minutes from the opening to the beginning of the bar, below 0 where it trades before its exchange opens",
+    "MinutesLeft": "the minutes from the end of the bar to the close, 0 behind it",
+    "BarsLeft": "how many bars follow until the close",
     "TradingDay": "which trading day of the month it is, 1 the first; NaN in a month whose beginning is missing",
     "TradingDaysLeft": "which it is from the end, 1 the last",
     "MonthDay": "the day of the month",
@@ -27,9 +28,9 @@ CALENDAR = {
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter: `kind` int means bars, float a multiple. Bounds are inclusive.
+    """A parameter: a whole number or, where `kind` is float, a multiple. Bounds are inclusive.
 
-    `tradingview` is the default of TradingView's built-in indicator, where that is another.
+    `counts` says what a whole number counts; 930 on the clock is 9:30. `tradingview` is the default of TradingView's built-in indicator, where that is another.
     """
 
     name: str
@@ -38,6 +39,11 @@ class Param:
     maximum: float
     kind: type[int] | type[float] = int
     tradingview: float | None = None
+    counts: Literal["bars", "minutes", "clock"] = "bars"
+
+    @property
+    def counts_bars(self) -> bool:
+        return self.kind is int and self.counts == "bars"
 
     def as_text(self, value: float) -> str:
         return str(int(value)) if float(value).is_integer() else repr(float(value))
@@ -67,7 +73,8 @@ class IndicatorEntry:
     `keywords` names the function's keywords of a parameter where they differ from its own name.
     `called` is what plain English calls it, where that is not its name. `by_session` is the indicator that is
     meant instead where no parameter is given and bars are finer than a day: VWAP is then that of the session.
-    `cumulative` is a sum over all bars before, which never forgets where it began.
+    `cumulative` is a sum over all bars before, which never forgets where it began. `reach` is how many bars it looks back besides
+    those that its parameters count.
 
     `average` says of what it is an average: of its source over its period, or of a bar's prices. `extreme` is the highest or
     the lowest of the last bars, or a channel of both; `age_of` names the extreme that it counts the bars since.
@@ -75,7 +82,8 @@ class IndicatorEntry:
     difference, below zero), a part of one, or a rate of change; `rate` names the rate of change of such an amount.
     `in_steps` has few values, so that two of them are often equal. `points` up or down, as a trend does.
     `cloud` are the two outputs between which there is one. `of_bar_before` is drawn on the bar behind the one it is
-    computed from. `exact`: it is said by its name alone, as SESSION_SO_FAR; free text has no words for it yet. `bare_output` is meant where no output is named. `styles` are what a strategy on it is called.
+    computed from. `exact`: it is said by its name alone, as SESSION_SO_FAR; free text has no words for it yet.
+    `bare_output` is meant where no output is named. `styles` are what a strategy on it is called.
     """
 
     name: str
@@ -93,6 +101,7 @@ class IndicatorEntry:
     called: str = ""
     by_session: str = ""
     cumulative: bool = False
+    reach: int = 0
     average: Literal["", "source", "price"] = ""
     extreme: Literal["", "high", "low", "both"] = ""
     age_of: str = ""
@@ -148,6 +157,10 @@ class IndicatorEntry:
             if name is None or output.name == name:
                 return output
         raise KeyError(name)
+
+    def place(self, name: str | None) -> int:
+        """Return which output is called `name`, 0 when None."""
+        return 0 if name is None else [output.name for output in self.outputs].index(name)
 
     def arguments(self, params: Mapping[str, float]) -> dict[str, float]:
         """Return the keyword arguments of `function` for these parameters."""

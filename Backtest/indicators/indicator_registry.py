@@ -27,7 +27,12 @@ from Backtest.indicators.entry import (
     period,
 )
 
-__all__ = ["CALENDAR", "PRICE_COLUMNS", "REGISTRY", "SESSION", "IndicatorEntry", "Output", "Param", "Style"]
+__all__ = ["CALENDAR", "PRICE_COLUMNS", "REGISTRY", "SERIES", "SESSION", "IndicatorEntry", "Output", "Param", "Style"]
+
+
+def entry_of(name: str) -> IndicatorEntry:
+    """Return the entry of an indicator, or of a series of one's own. KeyError when there is none."""
+    return SERIES if name == SERIES.name else REGISTRY[name]
 
 
 def _exact(entries: Iterable[IndicatorEntry]) -> Iterator[IndicatorEntry]:
@@ -538,4 +543,6 @@ _ENTRIES = (
 REGISTRY: Mapping[str, IndicatorEntry] = {
     item.name: item for item in (*_ENTRIES, *_exact(periods.ENTRIES), *_exact(swings.ENTRIES), *_exact(candles.ENTRIES))
 }
+# What an operand gives, so that indicators can be computed of it: `{"name": "SERIES", "id": "Range", "operand": …}`.
+SERIES = entry("SERIES", "series", (), periods.as_given, (), scale="number", default_source="", exact=True)
 PRICE_COLUMNS = ("Open", "High", "Low", "Close", "Volume")

@@ -20,7 +20,7 @@ def prior_period(
     close: Array,
     number: Array,
 ) -> tuple[Array, ...]:
-    """Open, high, low and close of the period before that of the bar, such as those of yesterday."""
+    """Open, high, low and close of the period before that of the bar, such as yesterday's."""
     columns = {"open": "first", "high": "max", "low": "min", "close": "last"}
     prices = pd.DataFrame({"open": open_, "high": high, "low": low, "close": close})
     bars = prices.groupby(number).agg(columns)
@@ -35,6 +35,20 @@ def so_far(open_: Array, high: Array, low: Array, number: Array) -> tuple[Array,
     return tuple(np.where(number >= 0, values.to_numpy(), np.nan) for values in seen)
 
 
+def bar_minutes(times: Array) -> float:
+    """Usual minutes from one bar to the next."""
+    steps = np.diff(times)
+    values, counts = np.unique(steps[steps > 0], return_counts=True)
+    return float(values[np.argmax(counts)]) if len(values) else 0.0
+
+
+def range_of(high: Array, low: Array, number: Array) -> tuple[Array, Array]:
+    """High and low of each period up to the bar, those that are NaN left out."""
+    prices = pd.DataFrame(np.array([high, -low]).T)
+    seen = prices.groupby(number).cummax().groupby(number).ffill()
+    return seen[0].to_numpy(), -seen[1].to_numpy()
+
+
 def OPENING_RANGE(
     high: Array,
     low: Array,
@@ -42,45 +56,38 @@ def OPENING_RANGE(
     minutes_in: Array,
     minutes: int = 30,
 ) -> tuple[Array, Array]:
-    """High and low of the session's first minutes, from the close of the bar on that ends them."""
-    steps = np.diff(minutes_in)
-    step = np.median(steps[steps > 0]) if (steps > 0).any() else 0
-    inside = (minutes_in >= 0) & (minutes_in < minutes)
-    prices = pd.DataFrame({"high": high, "low": low}).where(inside)
-    groups = prices.groupby(session)
-    known = (session >= 0) & (minutes_in + step >= minutes)
-    highest = groups["high"].cummax().groupby(session).ffill().to_numpy()
-    lowest = groups["low"].cummin().groupby(session).ffill().to_numpy()
-    return np.where(known, highest, np.nan), np.where(known, lowest, np.nan)
+    """High and low of the session's first minutes, known from the close of the bar that ends them.
+
+    A bar belongs to them that begins within them.
+    """
+    inside = np.where((minutes_in >= 0) & (minutes_in < minutes), 1.0, np.nan)
+    known = (session >= 0) & (minutes_in + bar_minutes(minutes_in) >= minutes)
+    top, bottom = range_of(high * inside, low * inside, session)
+    return np.where(known, top, np.nan), np.where(known, bottom, np.nan)
 
 
 def CLOCK_RANGE(
     high: Array,
     low: Array,
+    date: Array,
     clock: Array,
     start: int = 300,
     end: int = 800,
 ) -> tuple[Array, Array]:
     """High and low between two times of the day: 300 and 800 are 3:00 and 8:00.
 
-    They are known from the close of the bar on that ends that time, until it begins again.
+    They are known from the close of the bar that ends that time until it begins again. A bar
+    belongs to it that begins within it.
     """
     first, last = (60 * (time // 100) + time % 100 for time in (start, end))
-    into, length = (clock - first) % 1440, (last - first) % 1440
-    steps = np.diff(clock)
-    step = np.median(steps[steps > 0]) if (steps > 0).any() else 0
+    since = 1440 * date + clock - first
+    day, into, length = since // 1440, since % 1440, (last - first) % 1440
     inside = into < length
-    highest, lowest = np.full(len(high), np.nan), np.full(len(high), np.nan)
-    top = bottom = np.nan
-    for i in range(len(high)):
-        if inside[i] and (i == 0 or not inside[i - 1] or into[i] <= into[i - 1]):
-            begun = i == 0 and into[i] > 0  # before the prices do, so that it is not known
-            top, bottom = (np.nan, np.nan) if begun else (high[i], low[i])
-        elif inside[i]:
-            top, bottom = max(top, high[i]), min(bottom, low[i])
-        if not inside[i] or into[i] + step >= length:
-            highest[i], lowest[i] = top, bottom
-    return highest, lowest
+    known = ~inside | (into + bar_minutes(since) >= length)
+    known &= (day > day[0]) | (into[0] == 0)  # the beginning of a first one may be missing
+    kept = np.where(inside, 1.0, np.nan)
+    top, bottom = range_of(high * kept, low * kept, day)
+    return np.where(known, top, np.nan), np.where(known, bottom, np.nan)
 
 
 def as_given(values: Array) -> Array:
@@ -101,7 +108,6 @@ def _place(name: str, title: str, column: str) -> IndicatorEntry:
 
 
 _RANGE = ("High", "Low")
-_HHMM = (0, 2359)
 
 ENTRIES = (
     _prior("PRIOR_DAY", "the day before", SESSION),
@@ -121,7 +127,7 @@ ENTRIES = (
         "range of the session's first minutes",
         (),
         OPENING_RANGE,
-        (Param("minutes", 30, 1, 1440),),
+        (Param("minutes", 30, 1, 1440, counts="minutes"),),
         inputs=(*_RANGE, SESSION, "MinutesIn"),
         outputs=tuple(Output(part, f"OPENING_RANGE_{part.upper()}", (part,)) for part in ("high", "low")),
     ),
@@ -130,8 +136,8 @@ ENTRIES = (
         "range between two times of the day",
         (),
         CLOCK_RANGE,
-        (Param("start", 300, *_HHMM), Param("end", 800, *_HHMM)),
-        inputs=(*_RANGE, "Clock"),
+        (Param("start", 300, 0, 2359, counts="clock"), Param("end", 800, 0, 2359, counts="clock")),
+        inputs=(*_RANGE, "Date", "Clock"),
         outputs=tuple(Output(part, f"CLOCK_RANGE_{part.upper()}", (part,)) for part in ("high", "low")),
     ),
     entry(

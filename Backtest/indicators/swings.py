@@ -1,7 +1,8 @@
 """Indicators of swings: the highs and lows that stand out among their neighbours, and what follows from them.
 
-Generated strategies carry the source of the functions, as those of `formulas.py`. A swing is known only once `strength` bars behind it have
-confirmed it: all of them, and so many before it, stay strictly below its high, or above its low.
+Generated strategies carry the source of the functions, as those of `formulas.py`. A swing high is a bar whose high is above those of the
+`strength` bars behind it, and not below those of as many before it: it is known only at the close of the last of these. Of equal highs in a row
+the last one counts, as in `ta.pivothigh` of Pine. Swing lows mirror it.
 """
 
 from __future__ import annotations
@@ -14,30 +15,27 @@ from Backtest.indicators.formulas import Array
 
 
 def swings(values: Array, strength: int) -> Array:
-    """Return, at the bar that confirms it, the place of each swing high of some values, -1 on all other bars."""
+    """Place of each swing high of some values at the bar that confirms it, else -1."""
     series = pd.Series(values)
-    before, after = (
-        series.shift(strength + 1).rolling(strength).max(),
-        series.rolling(strength).max(),
-    )
-    centre = series.shift(strength)
-    found = ((centre > before) & (centre > after)).to_numpy()
+    before = series.shift(strength + 1).rolling(strength).max()
+    after, centre = series.rolling(strength).max(), series.shift(strength)
+    found = ((centre >= before) & (centre > after)).to_numpy()
     return np.where(found, np.arange(len(values)) - strength, -1)
 
 
 def SWING_POINT(high: Array, low: Array, strength: int = 2) -> tuple[Array, Array]:
-    """The last confirmed swing high and swing low."""
-    at_top, at_bottom = (np.maximum.accumulate(swings(values, strength)) for values in (high, -low))
+    """Last confirmed swing high and swing low."""
+    at_top, at_bottom = (np.maximum.accumulate(swings(v, strength)) for v in (high, -low))
     top, bottom = high[at_top], low[at_bottom]
     return np.where(at_top >= 0, top, np.nan), np.where(at_bottom >= 0, bottom, np.nan)
 
 
 def RETRACEMENT(high: Array, low: Array, strength: int = 2, percent: float = 61.8) -> Array:
-    """The price that has gone back so many percent of the last move from swing to swing, measured from its end.
+    """Price that has gone back so many percent of the last move from swing to swing.
 
     After a rise from a swing low of 100 to a later swing high of 110 it is 103.82 for 61.8%.
     """
-    at_top, at_bottom = (np.maximum.accumulate(swings(values, strength)) for values in (high, -low))
+    at_top, at_bottom = (np.maximum.accumulate(swings(v, strength)) for v in (high, -low))
     top, bottom = high[at_top], low[at_bottom]
     back = (top - bottom) * percent / 100
     level = np.where(at_top > at_bottom, top - back, bottom + back)
@@ -45,32 +43,32 @@ def RETRACEMENT(high: Array, low: Array, strength: int = 2, percent: float = 61.
 
 
 def DIVERGENCE(
-    source: Array, high: Array, low: Array, strength: int = 2, most: int = 60
-) -> tuple[Array, Array, Array, Array]:
-    """Where price and a source part between two swings at most so many bars from each other: 1 on the bar that confirms the newer, else 0.
+    source: Array,
+    high: Array,
+    low: Array,
+    strength: int = 2,
+    most: int = 60,
+) -> tuple[Array, ...]:
+    """Divergence between price and a source at two swings in a row, at most so many bars apart.
 
-    Bullish: the newer swing low is lower and the source is higher there than at the older one; bearish mirrors it at swing highs. Hidden
-    bullish: the newer low is higher and the source lower; hidden bearish mirrors it.
+    It is 1 on the bar that confirms the newer swing, else 0. Bullish: the newer swing low is lower
+    and the source is higher there than at the older one. Bearish: the newer swing high is higher
+    and the source lower. Hidden bullish: the newer low is higher and the source lower; hidden
+    bearish: the newer high is lower and the source higher.
     """
-    count = len(source)
-    result = [np.where(np.arange(count) < 2 * strength, np.nan, 0.0) for _ in range(4)]
-    for values, regular, hidden in ((-low, 0, 2), (high, 1, 3)):
-        up = 1 if regular else -1
-        confirmed = swings(values, strength)
-        older = -1
-        for i in np.flatnonzero(confirmed >= 0):
-            newer = confirmed[i]
-            if older >= 0 and newer - older <= most:
-                further, stronger = (
-                    values[newer] - values[older],
-                    up * (source[newer] - source[older]),
-                )
-                if further > 0 and stronger < 0:
-                    result[regular][i] = 1.0
-                elif further < 0 and stronger > 0:
-                    result[hidden][i] = 1.0
-            older = newer
-    return result[0], result[1], result[2], result[3]
+    bullish, bearish, hidden_bullish, hidden_bearish = np.zeros((4, len(source)))
+    kinds = ((-low, -source, bullish, hidden_bullish), (high, source, bearish, hidden_bearish))
+    for price, measure, plain, hidden in kinds:
+        confirmed = swings(price, strength)
+        bars = np.flatnonzero(confirmed >= 0)
+        places = confirmed[bars]
+        rise, change = np.diff(price[places]), np.diff(measure[places])
+        near = np.diff(places) <= most
+        plain[bars[1:]] = near & (rise > 0) & (change < 0)
+        hidden[bars[1:]] = near & (rise < 0) & (change > 0)
+    missing = np.isnan(source) | (np.arange(len(source)) < 2 * strength)
+    result = (bullish, bearish, hidden_bullish, hidden_bearish)
+    return tuple(np.where(missing, np.nan, values) for values in result)
 
 
 _STRENGTH = Param("strength", 2, 1, 100)
@@ -85,6 +83,7 @@ ENTRIES = (
         inputs=("High", "Low"),
         outputs=tuple(Output(part, f"SWING_{part.upper()}", (part,)) for part in ("high", "low")),
         in_steps=True,
+        reach=20,
     ),
     entry(
         "RETRACEMENT",
@@ -94,6 +93,7 @@ ENTRIES = (
         (_STRENGTH, Param("percent", 61.8, 0, 200, float)),
         inputs=("High", "Low"),
         in_steps=True,
+        reach=20,
     ),
     entry(
         "DIVERGENCE",

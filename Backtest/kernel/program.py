@@ -346,8 +346,7 @@ class Compiler:
         wanted = self.program.wanted[indicator_id]
         if any(n.path for n in wanted.params.values()):
             return True
-        source = wanted.base.source_name
-        return source not in (None, *PRICE_COLUMNS) and self._varies(str(source))
+        return any(self._varies(ref.id) for ref in wanted.base.sources(self.program.wanted))
 
     # Exits that ask about the position -------------------------------------------------------
 

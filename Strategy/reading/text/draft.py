@@ -341,7 +341,7 @@ class Draft:
         """
         if timeframe == self.timeframe:
             timeframe = None
-        item = make_indicator(name, source=source, timeframe=timeframe, **params)
+        item = make_indicator(name, source=source, timeframe=timeframe, symbol=None, **params)
         if item.id not in self.indicators:
             self.indicators = {**self.indicators, item.id: item}
         entry = item.entry
