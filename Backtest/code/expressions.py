@@ -338,7 +338,9 @@ class Expressions:
         name, inside = self._deeper(shift)
         inner = one_line(self.condition(count.inner, role=role, shift=inside), "and")
         bars = self.number(count.bars, role)
-        least = number(count.least.value)
+        least = self.number(count.least, role)
+        if count.turned:
+            least = f"{bars} - {least} + 1"
         return f"sum({inner} for {name} in range({bars})) >= {least}"
 
     def _seen(self, seen: core.Seen, role: str, shift: str) -> str:

@@ -34,7 +34,8 @@ from Backtest.meaning import core
 #   EVERY    mask, mask, int slot of bars
 #   SOME     mask, mask, int slot of bars
 #   CLEAR    mask
-#   COUNT    mask, mask, int slot of bars, int slot of how many at least, work row that keeps the mask for the blocks to come
+#   COUNT    mask, mask, int slot of bars, int slot of how many at least, work row that keeps the mask for the blocks to come, 1 where
+#            all but so many, and one more, are needed
 #   SEEN     mask, mask, mask of what makes it forgotten, 1 for whether it was seen or 0 for whether it was not
 #   AGO      mask, mask, int slot of bars back, work row that keeps the mask
 #   SINCE    work row, mask: how many bars ago it last held
@@ -206,6 +207,8 @@ def run_program(code, ints, floats, series, work, masks, shared, since, begin, e
             a, bars, least = mask_of(masks, shared, begin, end, code[k, 2]), ints[code[k, 3]], ints[code[k, 4]]
             kept = work[code[k, 5]]
             kept[begin:end] = a
+            if code[k, 6]:
+                least = bars - least + 1
             held = since[k] if begin else 0
             for i in range(n):
                 held += a[i]

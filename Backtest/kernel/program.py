@@ -29,7 +29,6 @@ from Backtest.canonical import (
     used_indicators,
 )
 from Backtest.decision import Mask, time_mask
-from Backtest.errors import InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, masks
 from Backtest.meaning import core
@@ -233,12 +232,10 @@ class Compiler:
                 return self._emit((operation, inner[0], self._int(bars)), shared=inner[1] and bars.path is None)
             case core.Count():
                 inner, bars = self._mask(statement.inner), self.number(statement.bars.path, statement.bars.value)
-                if statement.least.path in self.varied or (bars.path and statement.least.value != 1):
-                    raise InvalidInput(
-                        f"{statement.bars.path} cannot be varied: how many bars of how many is one number"
-                    )
-                least, fixed = self._int(int(statement.least.value)), inner[1] and bars.path is None
-                return self._emit((masks.COUNT, inner[0], self._int(bars), least, self._work_row(fixed)), shared=fixed)
+                least = self.number(statement.least.path, statement.least.value)
+                fixed = inner[1] and bars.path is None and least.path is None
+                slots = (self._int(bars), self._int(least), self._work_row(fixed), int(statement.turned))
+                return self._emit((masks.COUNT, inner[0], *slots), shared=fixed)
             case core.Seen():
                 inner, reset = self._mask(statement.inner), self._mask(statement.reset)
                 seen = (masks.SEEN, inner[0], reset[0], int(statement.known))

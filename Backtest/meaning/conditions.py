@@ -265,7 +265,7 @@ class CountBars(AnyCondition):
         return self
 
     def core(self, path: str) -> Statement:
-        least, bars = Number(self.least, f"{path}.least"), Number(self.bars, f"{path}.bars", "{role}_bars")
+        least, bars = (Number(getattr(self, n), f"{path}.{n}", f"{{role}}_{n}") for n in ("least", "bars"))
         return Count(self.condition.core(f"{path}.condition"), least, bars)
 
 

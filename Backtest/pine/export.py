@@ -232,7 +232,7 @@ class _Writer:
                 bars = int(statement.bars.value)
                 return self._of_bars(statement.inner, bars, bars if statement.word == "all" else 1)
             case core.Count():
-                return self._of_bars(statement.inner, int(statement.bars.value), int(statement.least.value))
+                return self._of_bars(statement.inner, int(statement.bars.value), statement.needed())
             case core.Seen():
                 return self._seen(statement)
             case core.Clock():
