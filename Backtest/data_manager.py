@@ -160,8 +160,15 @@ class DataIngestionModel:
             DataError: unknown symbol, period or dates.
             StrategyError: an indicator that does not exist, or parameters out of bounds.
         """
-        prices = self.manager.fetch(PriceRequest(ticker, interval))
+        others = others_of(required_indicators, interval)
+        prices = self.manager.fetch(PriceRequest(ticker, interval, others=others))
         return last_period(add_indicators(prices.frame, required_indicators, interval), period)
+
+
+def others_of(indicators: Sequence[Mapping[str, Any] | str], timeframe: str) -> tuple[tuple[str, str], ...]:
+    """Return the other symbols that indicators are computed on, each with the first that is; none where one of them is not possible."""
+    listed = load_indicators(indicators, timeframe).listed if indicators else None
+    return listed.others if listed else ()
 
 
 def add_indicators(frame: pd.DataFrame, indicators: Sequence[Mapping[str, Any] | str], timeframe: str) -> pd.DataFrame:
