@@ -97,7 +97,8 @@ def create_strategy_from_canonical(strategy: CanonicalStrategy) -> type:
 
 
 def engine_settings(strategy: CanonicalStrategy) -> EngineSettings:
-    return EngineSettings.model_validate(strategy.execution.model_dump())
+    known = set(EngineSettings.model_fields)
+    return EngineSettings.model_validate(strategy.execution.model_dump(include=known))
 
 
 def run_backtest_from_canonical(

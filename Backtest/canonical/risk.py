@@ -21,7 +21,7 @@ from Backtest.meaning.levels import (
     Target,
 )
 from Backtest.meaning.model import Bars, Model, Positive
-from Backtest.meaning.operands import Ticks
+from Backtest.meaning.operands import Naming, Ticks
 from Backtest.meaning.sizes import FixedCash, FixedUnits, PercentOfEquity, PositionSize, RiskPercent
 from Backtest.meaning.words import dollars, percent, plain
 
@@ -54,7 +54,10 @@ class Add(Model):
 
 
 class Risk(Model):
-    """Protection and size of every trade."""
+    """Protection and size of every trade.
+
+    `session_exit` leaves at the close of the bar that is so many bars before its session's last.
+    """
 
     stop_loss: StopLevel | None = None
     take_profit: TakeProfitLevel | None = None
@@ -64,6 +67,7 @@ class Risk(Model):
     profit_table: list[ProfitRow] = Field(default_factory=list, max_length=16)
     break_even: BreakEven | None = None
     max_bars: Bars | None = None
+    session_exit: Annotated[int, Field(ge=0, le=1000)] | None = None
     cooldown_bars: Annotated[int, Field(ge=0, le=100_000)] = 0
     position_size: PositionSize = PercentOfEquity()
     adds: list[Add] = Field(default_factory=list, max_length=4)
@@ -107,7 +111,7 @@ class Risk(Model):
         """Whether it says nothing that version 1 could not: a stop, a trailing stop, a target and one unit at most."""
         more = (self.stops, self.targets, self.profit_table, self.break_even, self.adds)
         levels = all(isinstance(level, PercentLevel | AtrLevel | RiskReward) for level in self.levels().values())
-        return levels and not any(more) and isinstance(self.position_size, PLAIN_SIZES)
+        return levels and self.session_exit is None and not any(more) and isinstance(self.position_size, PLAIN_SIZES)
 
     def levels(self) -> dict[LevelName, AnyLevel]:
         """Return the stops and the target there are, stops first."""
@@ -118,15 +122,15 @@ class Risk(Model):
         }
         return {name: level for name, level in found.items() if level is not None}
 
-    def sentences(self) -> list[str]:
+    def sentences(self, naming: Naming | None = None) -> list[str]:
         """Return protection and size in English."""
         lines = []
         if self.stop_loss:
-            lines.append(f"Stop loss: {self.stop_loss.text()}.")
+            lines.append(f"Stop loss: {self.stop_loss.text(naming)}.")
         if self.take_profit:
-            lines.append(f"Take profit: {self.take_profit.text()}.")
+            lines.append(f"Take profit: {self.take_profit.text(naming)}.")
         if self.trailing_stop:
-            distance = self.trailing_stop.text().removesuffix(" from the entry price")
+            distance = self.trailing_stop.text(naming).removesuffix(" from the entry price")
             lines.append(f"Trailing stop: {distance} behind each close, never moved back.")
         if self.max_bars:
             lines.append(f"Exit after {self.max_bars} bars.")

@@ -348,7 +348,7 @@ class CanonicalStrategy(_WithIndicators):
             lines.append(f"{verb} when {rule.when.text(self)}.")
         lines += [f"Exit {rule.side} when {rule.when.text(self)}." for rule in self.exit_rules]
         of_coins = any(is_crypto(symbol) for symbol in self.symbols[:1])
-        return "\n".join([*lines, *self.risk.sentences(), *self.execution.sentences(name_unit=of_coins)])
+        return "\n".join([*lines, *self.risk.sentences(self), *self.execution.sentences(name_unit=of_coins)])
 
     def indicator_text(self, indicator_id: str, output: str | None = None) -> str:
         """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`."""
@@ -370,7 +370,7 @@ class CanonicalStrategy(_WithIndicators):
 # What version 2 added to rules, risk and execution, with what it is where it is not used.
 _ADDED: dict[str, Any] = {
     "id": None, "order": None, "group": None, "most_per_session": None, "risk": None, "portion": 1, "at": None, "of": [],
-    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "adds": [], "unit_levels": "per_unit",
+    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "session_exit": None, "adds": [], "unit_levels": "per_unit",
     "limit_fill": "touch", "path": "worst", "tick": None, "pip": None,
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from Backtest.canonical import (
     IndicatorBase,
     IndicatorRef,
     Math,
+    PositionRef,
     Price,
     Ticks,
     Value,
@@ -218,7 +219,7 @@ class Expressions:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.uses_clock = False
-        self.asked: set[core.Asked] = set()
+        self.asked: set[str] = set()  # what the rules, and levels that follow, ask of the open position
 
     def condition(self, statement: core.Statement, *, role: str, shift: str = "") -> Expression:
         """Return the expression of a statement."""
@@ -272,11 +273,28 @@ class Expressions:
             return self._at(self.names.series(node), node.offset + back, shift)
         if isinstance(node, Ticks):
             return number(self.names.strategy.execution.points(node))
+        if isinstance(node, PositionRef):
+            return self._of_position(node)
         if isinstance(node, Function):
             return self._function(node.name, [self.operand(part, back, shift) for part in node.operands])
-        if not isinstance(node, Math):
-            raise TypeError(f"not an operand of prices alone: {node!r}")
-        left, right = (self.operand(part, back, shift) for part in (node.left, node.right))
+        return self._computed(node, *(self.operand(part, back, shift) for part in (node.left, node.right)))
+
+    def level(self, node: AnyOperand, path: str, name: str) -> str:
+        """Return the expression of an operand at this bar, its numbers kept under a name: `self.data.Low[-1] - self.stop_offset`."""
+        if isinstance(node, Value):
+            return self.names.attribute(name, node.value, f"{path}.value")
+        if isinstance(node, Ticks):
+            ticks = self.names.attribute(f"{name}_{node.unit}", node.value, f"{path}.value")
+            return f"{ticks} * {number(self.names.strategy.execution.points(Ticks(value=1, unit=node.unit)))}"
+        if isinstance(node, Function):
+            places = enumerate(node.operands)
+            return self._function(node.name, [self.level(part, f"{path}.operands[{i}]", name) for i, part in places])
+        if isinstance(node, Math):
+            parts = ((node.left, "left"), (node.right, "right"))
+            return self._computed(node, *(self.level(part, f"{path}.{side}", f"{name}_offset") for part, side in parts))
+        return self.operand(node, 0, "")
+
+    def _computed(self, node: Math, left: str, right: str) -> str:
         if node.op == "/":
             self.names.helpers.add("ratio")
             return f"ratio({left}, {right})"
@@ -285,6 +303,13 @@ class Expressions:
             for part, text in ((node.left, left), (node.right, right))
         )
         return f"{left} {node.op} {right}"
+
+    def _of_position(self, node: PositionRef) -> str:
+        if not node.what.startswith("signal_"):
+            self.asked.add(node.what)
+            return f"self.{node.what}()"
+        self.asked.add("signal_bar")
+        return f"self.signal_bar({self.names.price(node.what.removeprefix('signal_').title())})"
 
     @staticmethod
     def _function(name: str, parts: list[str]) -> str:
@@ -351,3 +376,33 @@ class Expressions:
             return f"{first} <= {clock} < {last}"
         signs = (f"{clock} < {last}", f"{clock} >= {first}")
         return join("or", signs if outside else signs[::-1])
+
+
+def laid_out(text: str, indent: int, behind: int = 0) -> list[str]:
+    """Return a statement that ends with a bracket as ruff breaks it where it is too long: arguments, or else each of them, on lines of
+    their own, and each item of a tuple or list.
+
+    `behind` is how many characters follow the statement on its line.
+    """
+    if indent + len(text) + behind <= LINE or text[-1] not in ")]":
+        return [text]
+    opening = next(i for i in range(len(text) - 2, -1, -1) if text[i] in "([" and _outside_brackets(text[i:]))
+    head, inner, close = text[: opening + 1], text[opening + 1 : -1], text[-1]
+    is_call = re.search(r"\w\($", head)
+    if is_call and indent + 4 + len(inner) <= LINE:
+        return [head, f"    {inner}", close]
+    lines = [head]
+    for part in _arguments(inner):
+        broken = laid_out(part, indent + 4, len(","))
+        lines += [f"    {line}" for line in [*broken[:-1], f"{broken[-1]},"]]
+    return [*lines, close]
+
+
+def _arguments(text: str) -> list[str]:
+    """Return what commas outside of brackets and quotes part."""
+    found, start = [], 0
+    for match in re.finditer(", |,$", text):
+        if _outside_brackets(text[: match.start()]) and text[: match.start()].count('"') % 2 == 0:
+            found.append(text[start : match.start()])
+            start = match.end()
+    return [*found, text[start:]] if text[start:] else found

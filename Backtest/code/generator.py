@@ -23,8 +23,10 @@ from Backtest.canonical import (
     atr_indicator,
     used_indicators,
 )
+from Backtest.code.booked import Booked
 from Backtest.code.expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code.orders import Orders
+from Backtest.code.sources import sources
 from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
 from Backtest.machine import write_whole
@@ -155,6 +157,11 @@ def close_out(strategy: Strategy) -> None:
     broker.orders.clear()
     broker._equity[-1] = broker.equity
 ''',
+    "kelly": '''
+def kelly(chance: float, payoff: float, cap: float) -> float:
+    """Return Kelly's share of the equity in percent: at most `cap`, none without an edge."""
+    return min(max(100 * (chance - (1 - chance) / payoff), 0), cap)
+''',
     "local": '''
 def local(stamp: pd.Timestamp, zone: str) -> pd.Timestamp:
     """Return a time stamp in a zone; one without a zone, as that of a day, is taken as it reads."""
@@ -212,12 +219,17 @@ class _Generator:
         self.attributes: dict[str, str] = {}
         self.parameters: dict[str, str] = {}
         self.helpers: set[str] = set()
+        self.methods: set[str] = set()  # names that no number may have
         self.formulas: dict[str, str] = {}
         self.used = used_indicators(strategy)
         self.names = self._series_names()
         self.expressions = Expressions(self)
-        self.helpers.add("close_out")
-        self.protected = bool(self.risk.stop_loss or self.risk.take_profit or self.risk.trailing_stop)
+        self.booked = None if strategy.is_plain else Booked(self)
+        if not self.booked:
+            self.helpers.add("close_out")
+        self.protected = not self.booked and bool(
+            self.risk.stop_loss or self.risk.take_profit or self.risk.trailing_stop
+        )
         if self.fractional:
             self.attribute("unit", strategy.execution.fractional_unit, "execution.fractional_unit")
 
@@ -240,11 +252,14 @@ class _Generator:
         if path in self.parameters:
             return f"self.{self.parameters[path]}"
         unique, count = name, 2
-        while unique in self.attributes:
+        while unique in self.attributes or unique in self.methods:
             unique, count = f"{name}_{count}", count + 1
         self.attributes[unique] = number(value)
         self.parameters[path] = unique
         return f"self.{unique}"
+
+    def series_names(self) -> set[str]:
+        return set(self.names.values())
 
     def series(self, ref: IndicatorRef) -> str:
         return f"self.{self.names[(ref.id, ref.output)]}"
@@ -259,13 +274,7 @@ class _Generator:
 
     def generate(self) -> GeneratedCode:
         name = class_name(self.strategy.strategy_name)
-        methods = [
-            self._init(),
-            *self._rule_methods(),
-            *self._position_methods(),
-            *Orders(self).methods(),
-            self._next(),
-        ]
+        methods = [self._init(), *self._methods()]
         lines = [f"class {name}(Strategy):", *_indent(self._docstring()), ""]
         lines += _indent(["first_bar = 0  # the bars before it only warm the indicators up"])
         lines += _indent(f"{k} = {v}" for k, v in self.attributes.items())
@@ -274,6 +283,11 @@ class _Generator:
         main = self._main(name)
         parts = [*self._header(), *self._imports("\n".join(lines + main)), *self._helper_functions(), "", ""]
         return GeneratedCode("\n".join([*parts, *lines, "", "", *main]) + "\n", name, self.parameters)
+
+    def _methods(self) -> list[list[str]]:
+        if self.booked:
+            return self.booked.methods()
+        return [*self._rule_methods(), *self._position_methods(), *Orders(self).methods(), self._next()]
 
     def _docstring(self) -> list[str]:
         lines: list[str] = []
@@ -294,24 +308,33 @@ class _Generator:
         ]
 
     def _imports(self, body: str) -> list[str]:
-        text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers)
-        standard = [f"import {m}" for m in ("math", "sys", "warnings") if f"{m}." in text]
-        if "ago" in self.helpers:
+        classes = "".join(sources().values()) if self.booked else ""
+        text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers) + classes
+        standard = [f"import {m}" for m in ("copy", "math", "sys", "warnings") if f"{m}." in text]
+        if self.booked:
+            standard.append("from collections.abc import Callable, Sequence")
+            standard.append("from dataclasses import dataclass, replace")
+        elif "ago" in self.helpers:
             standard.append("from collections.abc import Sequence")
         if self.expressions.uses_clock:
             standard.append("from datetime import time")
+        if self.booked:
+            standard.append("from typing import Any, NamedTuple")
         third = ["import numpy as np"] if "np." in text or self.formulas else []
         third.append("import pandas as pd")
         if "talib." in text:
             third.append("import talib")
         third.append("from backtesting import Backtest, Strategy")
-        if "trade: Trade" in text:
+        if self.booked:
+            third.append("from backtesting.backtesting import Order as LevelOrder")
+        if "trade: Trade" in text or self.booked:
             third.append("from backtesting.backtesting import Trade")
         if self.fractional:
             third.append("from backtesting.lib import FractionalBacktest")
         if self.formulas:
             third.append("from numpy.typing import NDArray")
-        return [*standard, *([""] if standard else []), *third]
+        later = ["from __future__ import annotations", ""] if self.booked else []
+        return [*later, *standard, *([""] if standard else []), *third]
 
     def _helper_functions(self) -> list[str]:
         lines: list[str] = []
@@ -322,7 +345,8 @@ class _Generator:
         if self._coarse_sessions():
             grouped = "    inside = number >= 0\n"
             helpers["coarser"] = helpers["coarser"].replace(grouped, f'    columns["Session"] = "first"\n{grouped}')
-        for source in (*formulas, *helpers.values()):
+        classes = sources().values() if self.booked else ()
+        for source in (*formulas, *helpers.values(), *classes):
             lines += ["", "", *source.strip().splitlines()]
         return lines
 
@@ -333,7 +357,7 @@ class _Generator:
         if self.protected:
             self.helpers.add("protect_fills")
             lines.append("protect_fills(self)")
-        if self.execution.commission_fixed:
+        if self.execution.commission_fixed and not self.booked:
             self.helpers.add("leave_the_fee")
             lines.append("leave_the_fee(self)")
         if any(indicator.entry.reads_session for indicator in self.used):
@@ -345,6 +369,8 @@ class _Generator:
                 frames.append(indicator.timeframe)
                 lines += self._coarser(indicator.timeframe)
             lines += self._declare(indicator)
+        if self.booked:
+            lines[1:1] = self.booked.init_lines()
         return ["def init(self) -> None:", *_indent(lines)]
 
     def _coarser(self, timeframe: str) -> list[str]:
