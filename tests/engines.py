@@ -200,8 +200,11 @@ def told(given: Mapping[str, Any], events: list[Json]) -> list[Json]:
     return found
 
 
-def run_code(strategy: CanonicalStrategy, prices: pd.DataFrame, path: str = "") -> tuple[list[Json], np.ndarray]:
-    """Run generated code by backtesting.py from the first bar on; return what its book told, and the equity of each bar."""
+def run_code(
+    strategy: CanonicalStrategy, prices: pd.DataFrame, path: str = "", first: int = 0
+) -> tuple[list[Json], np.ndarray]:
+    """Run generated code by backtesting.py, `first` being the first bar at whose close it decides; return what its book told, and the
+    equity of each bar."""
     if path:
         execution = strategy.execution.model_copy(update={"path": path})
         strategy = strategy.model_copy(update={"execution": execution})
@@ -214,7 +217,7 @@ def run_code(strategy: CanonicalStrategy, prices: pd.DataFrame, path: str = "") 
             super().init()
 
     def every_bar(bars: Any, **_: Any) -> Iterator[int]:
-        return iter(range(bars.stop))
+        return iter(range(first, bars.stop))
 
     settings = engine_settings(strategy).model_dump()
     before = backtesting.backtesting._tqdm, backtesting.backtesting.compute_stats

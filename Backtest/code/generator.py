@@ -274,6 +274,8 @@ class _Generator:
 
     def generate(self) -> GeneratedCode:
         name = class_name(self.strategy.strategy_name)
+        if self.booked and name in sources():
+            name = f"{name}Strategy"
         methods = [self._init(), *self._methods()]
         lines = [f"class {name}(Strategy):", *_indent(self._docstring()), ""]
         lines += _indent(["first_bar = 0  # the bars before it only warm the indicators up"])

@@ -129,7 +129,7 @@ class Account:
                 closed._replace(tp_order=target)
         for event in self.new:
             if event["do"] in ("refused", "cancelled") and event["reason"][:3] == "no_":
-                why = "less than one unit" if event["do"] == "refused" else "it cannot be paid"
+                why = "it comes to no unit" if event["do"] == "refused" else "it cannot be paid"
                 warnings.warn(f"time={self.bar}: no order {event['order']}, {why}", stacklevel=2)
         self.events += self.new
         self.fills, self.new = (), ()

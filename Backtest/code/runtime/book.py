@@ -59,13 +59,20 @@ class Book(Fills):
         price = order.price if order.price > 0 else self.price
         units = self.sized(order.size, order.plan, price, order.side)
         if units == 0:
-            self.tell("refused", order=order.name, reason="no_distance")
+            self.refuse(order)
             return
         if order.role == "entry":
             for other in self.orders:
                 if other.role == "entry" and other.rule == order.rule:
                     self.cancel(other, "replaced")
-        order = replace(order, signal=self.bar, units=units, number=self.numbered)
+        self.send(replace(order, signal=self.bar, units=units, number=self.numbered))
+
+    def refuse(self, order: Order) -> None:
+        """Tell that an order comes to no unit, as where it has no stop to measure its risk by."""
+        self.tell("refused", order=order.name, reason="no_distance")
+
+    def send(self, order: Order) -> None:
+        """Let an order wait, or fill it at this close."""
         self.numbered += 1
         if order.at_close:
             self.enter(order, self.price)
@@ -81,7 +88,7 @@ class Book(Fills):
             type=order.type,
             price=order.price if order.price > 0 else None,
             limit=order.limit if order.limit > 0 else None,
-            size=share if units is None else units,
+            size=share if order.units is None else order.units,
             works_until_bar=int(order.last) if order.last < math.inf else None,
         )
 
@@ -122,14 +129,14 @@ class Book(Fills):
             levels = self.levels[place].with_best(self.bar, self.side, best, self.price)
             size = self.size(levels.unit)
             stops = levels.followed(now, self.side, size, self.price)
-            self._move(place, levels, stops, "followed")
+            self.move_stops(place, levels, stops, "followed")
             levels, rule = self.levels[place], levels.plan.break_even
             if rule is not None and levels.evened(self.side, size):
                 line = Line("break_even", levels.base + self.side * rule.offset, self.bar)
-                self._move(place, replace(levels, even=True), (*stops, line), "break_even")
+                self.move_stops(place, replace(levels, even=True), (*stops, line), "break_even")
             self.begin(place)
 
-    def _move(self, place: int, levels: Levels, stops: tuple[Line, ...], why: str) -> None:
+    def move_stops(self, place: int, levels: Levels, stops: tuple[Line, ...], why: str) -> None:
         """Give levels other stops, and tell it where the one that counts has moved."""
         before = nearest(levels.stops, self.side, self.bar)
         after = nearest(stops, self.side, self.bar)

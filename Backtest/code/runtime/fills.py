@@ -11,6 +11,8 @@ from Backtest.code.runtime.levels import (
     Goal,
     Levels,
     Line,
+    at_least,
+    at_most,
     nearest,
     same,
     tighter,
@@ -150,21 +152,21 @@ class Fills(Account):
 
     def reach(self, order: Order, price: float) -> None:
         """Fill an entry or add, or let a stop-limit rest whose limit does not allow the price."""
-        if order.type == "stop_limit" and not order.triggered:
-            if price > order.limit if order.side > 0 else price < order.limit:
-                if not same(price, order.limit):
-                    rests = replace(order, triggered=True)
-                    self.orders = tuple(rests if o is order else o for o in self.orders)
-                    self.tell("triggered", order=order.name, limit=order.limit)
-                    return
+        within = at_most if order.side > 0 else at_least
+        if order.type == "stop_limit" and not order.triggered and not within(price, order.limit):
+            rests = replace(order, triggered=True)
+            self.orders = tuple(rests if other is order else other for other in self.orders)
+            self.tell("triggered", order=order.name, limit=order.limit)
+            return
         self.enter(order, price)
 
     def enter(self, order: Order, price: float) -> None:
         """Buy a unit, or sell it short; an entry of the other side closes the position first."""
         spread = 0.0 if order.type in ("limit", "stop_limit") else self.spread
         paid = price * (1 + order.side * spread)
-        before = copy.copy(self)
+        before = self
         if self.side == -order.side:
+            before = copy.copy(self)
             self.sell_out(price, self.size(), order.name, "reverse")
         size = self.payable(order, paid)
         if size < 1:
