@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from Backtest.canonical import CanonicalStrategy
+from Backtest.code.check import check_code
 from Backtest.code.generator import generate_code
 from Backtest.code.parameters import numbers, with_values
 from Strategy.text_parser import parse_strategy
@@ -240,6 +241,13 @@ def test_the_files_of_all_cases_are_formatted_and_linted(tmp_path: Path) -> None
     rules = ["--select", "E,F,W,I,B,UP,ANN,RET,SIM,C4", "--ignore", "ANN401", "--target-version", "py311"]
     linted = subprocess.run([*ruff, "check", *rules, *options], capture_output=True, text=True, check=False)
     assert linted.returncode == 0, linted.stdout[-3000:]
+
+
+def test_the_check_finds_nothing_in_the_files_of_all_cases() -> None:
+    for said in CASES:
+        assert check_code(generate_code(canonical(said)).code) == []
+    changed = generate_code(canonical(CASES[0])).code.replace("self.cash -= self.fixed", "self.cash += self.fixed")
+    assert "private" in {issue.pattern for issue in check_code(changed)}  # what is changed is the author's own
 
 
 def test_a_file_runs_without_algoagent(tmp_path: Path) -> None:
