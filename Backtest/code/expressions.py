@@ -70,6 +70,11 @@ def number(value: float) -> str:
     return format(Decimal(repr(float(value))), "f")
 
 
+def bare(text: str) -> str:
+    """Return an operand without the brackets it has as a side of a sum."""
+    return text[1:-1] if text.startswith("(") else text
+
+
 def join(word: Literal["and", "or"], parts: Sequence[Expression]) -> Expression:
     """Join expressions, flattening those joined by the same word."""
     flat: list[Expression] = []
@@ -276,8 +281,9 @@ class Expressions:
         if isinstance(node, PositionRef):
             return self._of_position(node)
         if isinstance(node, Function):
-            return self._function(node.name, [self.operand(part, back, shift) for part in node.operands])
-        return self._computed(node, *(self.operand(part, back, shift) for part in (node.left, node.right)))
+            return self.function(node.name, [self.operand(part, back, shift) for part in node.operands])
+        sides = (self._side(part, self.operand(part, back, shift)) for part in (node.left, node.right))
+        return self.computed(node.op, *sides)
 
     def level(self, node: AnyOperand, path: str, name: str) -> str:
         """Return the expression of an operand at this bar, its numbers kept under a name: `self.data.Low[-1] - self.stop_offset`."""
@@ -288,31 +294,33 @@ class Expressions:
             return f"{ticks} * {number(self.names.strategy.execution.points(Ticks(value=1, unit=node.unit)))}"
         if isinstance(node, Function):
             places = enumerate(node.operands)
-            return self._function(node.name, [self.level(part, f"{path}.operands[{i}]", name) for i, part in places])
+            return self.function(node.name, [self.level(part, f"{path}.operands[{i}]", name) for i, part in places])
         if isinstance(node, Math):
             parts = ((node.left, "left"), (node.right, "right"))
-            return self._computed(node, *(self.level(part, f"{path}.{side}", f"{name}_offset") for part, side in parts))
+            sides = (self._side(part, self.level(part, f"{path}.{side}", f"{name}_offset")) for part, side in parts)
+            return self.computed(node.op, *sides)
         return self.operand(node, 0, "")
 
-    def _computed(self, node: Math, left: str, right: str) -> str:
-        if node.op == "/":
+    @staticmethod
+    def _side(node: AnyOperand, text: str) -> str:
+        return f"({text})" if isinstance(node, Math) and node.op != "/" else text
+
+    def computed(self, op: str, left: str, right: str) -> str:
+        """Return the expression of two operands joined by a sign."""
+        if op == "/":
             self.names.helpers.add("ratio")
-            return f"ratio({left}, {right})"
-        left, right = (
-            f"({text})" if isinstance(part, Math) and part.op != "/" else text
-            for part, text in ((node.left, left), (node.right, right))
-        )
-        return f"{left} {node.op} {right}"
+            return f"ratio({bare(left)}, {bare(right)})"
+        return f"{left} {op} {right}"
 
     def _of_position(self, node: PositionRef) -> str:
         if not node.what.startswith("signal_"):
-            self.asked.add(node.what)
-            return f"self.{node.what}()"
-        self.asked.add("signal_bar")
-        return f"self.signal_bar({self.names.price(node.what.removeprefix('signal_').title())})"
+            self.asked.add(f"position_{node.what}")
+            return f"self.position_{node.what}()"
+        self.asked.add("position_signal")
+        return f"self.position_signal({self.names.price(node.what.removeprefix('signal_').title())})"
 
     @staticmethod
-    def _function(name: str, parts: list[str]) -> str:
+    def function(name: str, parts: list[str]) -> str:
         """Return a call whose value is missing where one of the parts is; Python's own min and max would take the other."""
         if name == "abs":
             return f"abs({parts[0]})"
@@ -388,14 +396,27 @@ def laid_out(text: str, indent: int, behind: int = 0) -> list[str]:
         return [text]
     opening = next(i for i in range(len(text) - 2, -1, -1) if text[i] in "([" and _outside_brackets(text[i:]))
     head, inner, close = text[: opening + 1], text[opening + 1 : -1], text[-1]
-    is_call = re.search(r"\w\($", head)
-    if is_call and indent + 4 + len(inner) <= LINE:
+    parts, called = _arguments(inner), re.search(r"\w\($", head)
+    if (called and indent + 4 + len(inner) <= LINE) or (not called and parts == [inner] and close == ")"):
         return [head, f"    {inner}", close]
     lines = [head]
-    for part in _arguments(inner):
+    for part in parts:
+        if indent + 5 + len(part) > LINE and part[-1] not in ")]":
+            lines += [f"    {line}" for line in _operations(part)]
+            lines[-1] += ","
+            continue
         broken = laid_out(part, indent + 4, len(","))
         lines += [f"    {line}" for line in [*broken[:-1], f"{broken[-1]},"]]
     return [*lines, close]
+
+
+def _operations(text: str) -> list[str]:
+    """Return an operation in front of whose signs lines are broken: sums first, else products."""
+    for signs in (" [+-] ", " [*/] "):
+        ends = [match.start() for match in re.finditer(signs, text) if _outside_brackets(text[: match.start()])]
+        if ends:
+            return [text[: ends[0]], *(text[start + 1 : end] for start, end in pairwise([*ends, len(text)]))]
+    return [text]
 
 
 def _arguments(text: str) -> list[str]:

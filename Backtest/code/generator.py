@@ -196,6 +196,24 @@ def raw_prices(data: pd.DataFrame) -> pd.DataFrame:
     """Return the prices as quoted, in the place of those in units that can be traded."""
     return data.assign(**{name[3:]: data[name] for name in data if name.startswith("Raw")})
 ''',
+    "yearly_deviation": '''
+def yearly_deviation(data: pd.DataFrame, day: np.ndarray, days: int) -> np.ndarray:
+    """Return at each bar the yearly standard deviation of the last daily returns, of whole days.
+
+    A year has 252 days, 365 where there are prices on every day of the week, 52 weeks or 12 months.
+    """
+    last = np.flatnonzero(np.append(day[1:] != day[:-1], True))
+    close, index = data["Close"].to_numpy(dtype=float)[last], data.index[last]
+    returns = close[1:] / close[:-1] - 1
+    step = np.median(np.diff(index)) / np.timedelta64(1, "D") if len(index) > 1 else 1
+    a_year = 365 if {5, 6} <= set(index.weekday) else 252
+    for least, periods in ((4.5, 52), (20, 12), (60, 4), (200, 1)):
+        a_year = periods if step >= least else a_year
+    found = np.full(len(last) + 1, np.nan)
+    for k in range(days, len(last)):
+        found[k + 1] = np.std(returns[k - days : k], ddof=1) * math.sqrt(a_year)
+    return found[np.searchsorted(last, np.arange(len(data)), side="right")]
+''',
     "completed": '''
 def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
     """Show at each bar the value of the last coarser bar that is complete at its close."""

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from Backtest.code.check import check_code
 from Backtest.code.generator import generate_code
 from Backtest.code.parameters import numbers, with_values
 from Strategy.text_parser import parse_strategy
+from tests import random_orders
 from tests.engines import canonical, frame, run_code, told
 from tests.explore import examples
 from tests.oracle import random_cases
@@ -217,6 +219,32 @@ def test_sizes_by_kelly_lots_and_cash() -> None:
         assert fills(sized, *rows)[0][3] == units
 
 
+def test_a_size_by_volatility_is_that_of_daily_returns() -> None:
+    risk = {"position_size": {"type": "volatility_target", "value": 10, "timeperiod": 2}, "max_bars": 1}
+    rows = [[100] * 4 + [9], [102, 102, 102, 102, 9], [101, 101, 101, 101, 1], [101] * 4 + [9], [101] * 5]
+
+    units = fills(strategy({}, risk=risk), *rows)[0][3]
+
+    deviation = np.std([102 / 100 - 1, 101 / 102 - 1], ddof=1) * np.sqrt(252)
+    assert units == int(100_000 * 10 / 100 / deviation / 101)
+
+
+def test_a_stop_that_waits_for_a_gain_begins_after_it() -> None:
+    later = {"level": {"type": "points", "value": 1}, "after": {"type": "points", "value": 2}}
+    risk = {"position_size": {"type": "fixed_units", "value": 1}, "stops": [later]}
+    rows = [[100] * 4 + [1], [100, 101, 98, 101, 9], [101, 102, 98, 100, 9], [100, 100, 98.5, 99, 9], [99] * 5]
+    assert fills(strategy({}, risk=risk), *rows)[1] == (3, "stop", 99, 1)
+
+
+def test_an_atr_that_is_not_there_yet_lets_no_order_be_sent() -> None:
+    risk = {
+        "position_size": {"type": "fixed_units", "value": 1},
+        "stops": [{"level": {"type": "atr", "multiple": 1, "timeperiod": 2}}],
+    }
+    rows = [[100, 101, 99, 100, 1]] * 4
+    assert next(bar for bar, *_ in fills(strategy({}, risk=risk), *rows)) == 3
+
+
 def test_all_money_lost_ends_the_run() -> None:
     risk = {"position_size": {"type": "percent_of_equity", "value": 100}, "session_exit": 0}
     rows = [[100, 101, 99, 100, 1], [100, 101, 99, 100, 9], [40, 41, 30, 31, 9], [31, 500, 31, 400, 1], [400] * 5]
@@ -231,9 +259,11 @@ def test_all_money_lost_ends_the_run() -> None:
 # The file ---------------------------------------------------------------------------------------
 
 
-def test_the_files_of_all_cases_are_formatted_and_linted(tmp_path: Path) -> None:
-    for number, said in enumerate(CASES):
-        (tmp_path / f"s{number}.py").write_text(generate_code(canonical(said)).code, encoding="utf-8")
+def test_the_files_of_cases_and_of_random_strategies_are_formatted_and_linted(tmp_path: Path) -> None:
+    for number, made in enumerate(
+        [*(canonical(said) for said in CASES[::3]), *map(random_orders.strategy, range(100))]
+    ):
+        (tmp_path / f"s{number}.py").write_text(generate_code(made).code, encoding="utf-8")
     ruff = [sys.executable, "-m", "ruff"]
     options = ["--isolated", "--no-cache", "--line-length", "100", str(tmp_path)]
     formatted = subprocess.run([*ruff, "format", "--check", *options], capture_output=True, text=True, check=False)
@@ -243,9 +273,9 @@ def test_the_files_of_all_cases_are_formatted_and_linted(tmp_path: Path) -> None
     assert linted.returncode == 0, linted.stdout[-3000:]
 
 
-def test_the_check_finds_nothing_in_the_files_of_all_cases() -> None:
-    for said in CASES:
-        assert check_code(generate_code(canonical(said)).code) == []
+def test_the_check_finds_nothing_in_the_files_of_random_strategies() -> None:
+    for seed in range(40):
+        assert check_code(generate_code(random_orders.strategy(seed)).code) == []
     changed = generate_code(canonical(CASES[0])).code.replace("self.cash -= self.fixed", "self.cash += self.fixed")
     assert "private" in {issue.pattern for issue in check_code(changed)}  # what is changed is the author's own
 

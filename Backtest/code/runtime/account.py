@@ -28,12 +28,12 @@ class Account:
         self.leverage, self.spread = broker._leverage, broker._spread
         self.broker, self.path, self.beyond = broker, path, beyond
         self.cash = self.last_equity = float(broker._cash)
-        self.at, self.price, self.bar = "open", math.nan, -1
+        self.at, self.price, self.bar, self.begun = "open", math.nan, -1, -1
         self.orders: tuple[Order, ...] = ()
         self.units: tuple[Unit, ...] = ()
         self.levels: tuple[Levels, ...] = ()
         self.acted: frozenset[int] = frozenset()
-        self.side, self.rule, self.since, self.bought = 0, 0, 0, 0
+        self.side, self.rule, self.since, self.bought, self.last_size = 0, 0, 0, 0, 0
         self.numbered, self.held, self.last_exit, self.max_bars = 0, 0, -math.inf, math.inf
         self.most_units, self.before_end, self.asked = 1, -1, True
         self.first: Levels | None = None
@@ -73,7 +73,7 @@ class Account:
 
     def payable(self, order: Order, price: float) -> int:
         """Return the units that an order gets at a price, 0 where they cannot be paid."""
-        money, cost = self.equity(price) * self.leverage, price * (1 + self.fee)
+        money, cost = max(self.equity(price), 0) * self.leverage, price * (1 + self.fee)
         free = money - self.size() * price - self.fixed + 1e-6
         if order.units is not None:
             return order.units if order.units * cost <= free else 0
@@ -90,11 +90,12 @@ class Account:
         if size.sizing == "share":
             return None
         if size.sizing in ("risk", "cash"):
-            units = size.number / price
+            units = whole(size.number / price)
             if size.sizing == "risk":
-                units = self.last_equity * size.number / 100 / plan.risk_at(price, side)
-            return None if units * price >= self.last_equity * self.leverage else whole(units)
-        return whole(size.number * (self.units[-1].first if size.sizing == "factor" else 1))
+                part = size.number / 100
+                units = whole(self.last_equity * part / plan.risk_at(price, side))
+            return None if units * price >= self.last_equity * self.leverage else units
+        return whole(size.number * (self.last_size if size.sizing == "factor" else 1))
 
     def name(self, levels: Levels) -> str | None:
         """Return the name of the unit whose levels they are, None where all share them."""

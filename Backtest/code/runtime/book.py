@@ -29,6 +29,9 @@ class Book(Fills):
         if self.bar == len(data) - 1:
             return  # backtesting.py goes through the last bar twice
         self.bar = len(data) - 1
+        if self.begun < 0:
+            self.begun = self.bar
+            self.broker._equity[: self.bar] = self.cash
         if not self.orders and not self.units:
             return
         opened, high, low, close = (
@@ -127,11 +130,10 @@ class Book(Fills):
         best = float(data._current_value("High" if self.side > 0 else "Low"))
         for place in range(len(self.levels)):
             levels = self.levels[place].with_best(self.bar, self.side, best, self.price)
-            size = self.size(levels.unit)
-            stops = levels.followed(now, self.side, size, self.price)
+            stops = levels.followed(now, self.side, self.price)
             self.move_stops(place, levels, stops, "followed")
             levels, rule = self.levels[place], levels.plan.break_even
-            if rule is not None and levels.evened(self.side, size):
+            if rule is not None and levels.evened(self.side):
                 line = Line("break_even", levels.base + self.side * rule.offset, self.bar)
                 self.move_stops(place, replace(levels, even=True), (*stops, line), "break_even")
             self.begin(place)
@@ -160,4 +162,6 @@ class Book(Fills):
             self.keep()
             broker._cash = self.cash = 0.0
         self.keep()
-        self.last_equity = broker._equity[self.bar] = broker.equity
+        self.last_equity = broker.equity
+        if self.bar > self.begun:  # where the account begins, it is all cash
+            broker._equity[self.bar] = self.last_equity

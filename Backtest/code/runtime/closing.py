@@ -55,7 +55,8 @@ class Entry(NamedTuple):
 class Rules:
     """The entries and exits of a strategy, and what they do with its book at a close.
 
-    `sessions` has the number of each bar's session, where rules count by it.
+    `sessions` has the number of each bar's session, where rules count by it; with `at_close` a
+    position that was held long enough leaves at this close, and its side is not entered there.
     """
 
     def __init__(
@@ -65,13 +66,14 @@ class Rules:
         exits: Sequence[Exit] = (),
         cooldown: int = 0,
         sessions: Sequence[int] = (),
+        at_close: bool = False,
     ) -> None:
         self.book, self.entries, self.exits = book, entries, exits
-        self.cooldown, self.sessions = cooldown, sessions
+        self.cooldown, self.sessions, self.at_close, self.left = cooldown, sessions, at_close, 0
 
     def leave_now(self) -> list[tuple[int, Exit]]:
         """Leave at this close where rules say so; return the exits that leave at the next open."""
-        book = self.book
+        book, self.left = self.book, 0
         if not book.units:
             return []
         if self.session_ends():
@@ -84,6 +86,10 @@ class Rules:
             and (rule.portion >= 1 or rule.repeat or number not in book.acted)
             and rule.fires()
         ]
+        if self.at_close and self.too_long():
+            self.left = book.side
+            book.leave("max_bars", "max_bars", at_close=True)
+            return []
         whole_exits = [rule for _, rule in firing if rule.portion >= 1]
         for rule in whole_exits:
             if rule.at_close:
@@ -150,7 +156,7 @@ class Rules:
         book.asked = False
         placed = order()
         book.asked = True
-        if placed is not None:
+        if placed is not None and placed.plan.possible:
             book.place(placed)
 
     def enter(self, leaving: bool) -> None:
@@ -162,7 +168,11 @@ class Rules:
             return
         held, taken = book.side, False
         for number, rule in enumerate(self.entries):
-            if rule.side == held or (rule.market and taken) or not self.fires(number, rule):
+            if (
+                rule.side in (held, self.left)
+                or (rule.market and taken)
+                or not self.fires(number, rule)
+            ):
                 continue
             taken = taken or rule.market
             self.send(rule.order)

@@ -178,7 +178,7 @@ class Fills(Account):
             self.acted, self.first, self.signal = frozenset(), None, order.signal
             self.max_bars, self.most_units = order.plan.max_bars, order.plan.most_units
             self.before_end = order.plan.before_end
-        self.bought, self.held = self.bought + 1, self.held + 1
+        self.bought, self.held, self.last_size = self.bought + 1, self.held + 1, size
         unit = Unit(self.held, f"u{self.bought}", paid, size, size, order.add)
         self.orders = tuple(other for other in self.orders if other is not order)
         self.cash -= self.commission(size, paid)

@@ -130,9 +130,17 @@ class Plan:
     unit_levels: str = "per_unit"
 
     @property
+    def possible(self) -> bool:
+        """Whether the distances of its levels are there, as an ATR is after its first bars."""
+        stops = [stop.level for stop in self.stops if stop.follows != "extreme"]
+        levels = (*stops, *(target.level for target in self.targets))
+        adds = [add.every for add in self.adds if add.every is not None]
+        return all(v.number > 0 for v in (*levels, *adds) if v.measure == "points")
+
+    @property
     def moves(self) -> bool:
         """Whether something of it moves or begins at a close."""
-        later = any(stop.follows or stop.after_bars for stop in self.stops)
+        later = any(stop.follows or stop.after_bars or stop.after for stop in self.stops)
         return later or self.break_even is not None or len(self.table) > 0
 
     def lines(self, price: float, side: int, size: float, bar: int) -> tuple[Line, ...]:
@@ -195,11 +203,13 @@ class Levels:
     """The levels of one unit, or of all where they share one set (`unit` None).
 
     `base` is the price they are measured from, `risk` the points to the first stop, `best` the best
-    price since the fill: of the bar of a fill that came `late` in it only the close counts.
+    price since the fill: of the bar of a fill that came `late` in it only the close counts. They
+    were set for `size` units.
     """
 
     unit: int | None
     base: float
+    size: int
     bar: int
     late: bool
     plan: Plan
@@ -229,16 +239,16 @@ class Levels:
             (since + row.after_bars, row.level.at(base, side, size, risk)) for row in plan.table
         ]
         table = tuple(row for row in rows if row[1] > 0)
-        return cls(unit, base, since, False, plan, stops, tuple(goals), table, risk)
+        return cls(unit, base, size, since, False, plan, stops, tuple(goals), table, risk)
 
     def row(self, bar: int) -> float:
         """Return the target of the profit table during a bar, NaN where none has begun."""
         begun = [price for begins, price in self.table if begins <= bar]
         return begun[-1] if begun else math.nan
 
-    def gained(self, gain: Level, side: int, size: int) -> bool:
+    def gained(self, gain: Level, side: int) -> bool:
         """Return whether the best price since the fill is so far ahead."""
-        level = gain.at(self.base, side, size, self.risk)
+        level = gain.at(self.base, side, self.size, self.risk)
         return at_least(self.best, level) if side > 0 else at_most(self.best, level)
 
     def with_best(self, bar: int, side: int, best: float, close: float) -> Levels:
@@ -248,25 +258,27 @@ class Levels:
             reached = max(self.best, reached, key=lambda price: side * price)
         return replace(self, best=reached)
 
-    def followed(self, now: Plan, side: int, size: int, close: float) -> tuple[Line, ...]:
+    def followed(self, now: Plan, side: int, close: float) -> tuple[Line, ...]:
         """Return the stops as they follow to at a close; `now` is the plan as it would be there."""
         moved = []
         for number, line in enumerate(self.stops):
-            stop = self.plan.stops[number] if number < len(self.plan.stops) else Stop(Level("", 0))
             to = math.nan
-            if stop.follows and (stop.after is None or self.gained(stop.after, side, size)):
+            stop = self.plan.stops[number] if number < len(self.plan.stops) else None
+            if stop and (stop.after is None or self.gained(stop.after, side)):
                 if stop.follows == "close":
-                    to = stop.level.at(close, -side, size)
-                else:
-                    to = now.stops[number].level.at(self.best, -side, size)
+                    to = stop.level.at(close, -side, self.size)
+                elif stop.follows:
+                    to = now.stops[number].level.at(self.best, -side, self.size)
+                elif stop.after and not line.price > 0:
+                    to = stop.level.at(self.base, -side, self.size)
             moved.append(line._replace(price=tighter(line.price, to, side)))
         return tuple(moved)
 
-    def evened(self, side: int, size: int) -> bool:
+    def evened(self, side: int) -> bool:
         """Return whether the stop goes to break-even at this close."""
         rule = self.plan.break_even
         if rule is None or self.even:
             return False
         if isinstance(rule.after, int):
             return rule.after <= len(self.goals) and self.goals[rule.after - 1].filled
-        return self.gained(rule.after, side, size)
+        return self.gained(rule.after, side)

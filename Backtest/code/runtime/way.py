@@ -45,7 +45,7 @@ class Way:
         self.order = ("high", "low") if nearer else ("low", "high")
         start = self.saw(Place(book, False, False, ""))
         if self.path in ("worst", "best"):
-            self.visit(start)
+            self.visit(start, 0)
             assert self.found is not None
             return self.found.book
         legs = {"high_first": ("high", "low"), "low_first": ("low", "high")}
@@ -98,20 +98,20 @@ class Way:
         )
         return self.moved(place, towards) if between else None
 
-    def visit(self, place: Place) -> None:
+    def visit(self, place: Place, steps: int) -> None:
         """Try all ways from a place, the nearer extreme first, and keep the one asked for."""
         book = place.book
         key = (book.price, place[1:], book.cash, book.units, book.levels, book.orders, book.side)
         if key in self.seen:
             return
         self.seen.add(key)
-        if len(self.seen) > 5_000:
+        if len(self.seen) > 5_000 or steps > 300:
             raise RuntimeError(f"bar {book.bar}: too many levels lie within one bar")
         if place.high and place.low and self.homeward(place) is None:
             self.weigh(place)
         for towards in self.directions(place):
             if further := self.moved(place, towards):
-                self.visit(further)
+                self.visit(further, steps + 1)
 
     def directions(self, place: Place) -> tuple[str, str]:
         """Return both directions: to what is unseen and nearer first, then to the close."""
