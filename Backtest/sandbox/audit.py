@@ -27,6 +27,8 @@ TRADE_COLUMNS = (
 )  # fmt: skip
 # How many numbers a decision is, and the mark of one made at the open; see Backtest/kernel/order_book.py.
 DECISION, AT_OPEN = 9, 1
+# How many numbers the ticket of an order is, and where the actions of a Book begin among those of decisions; see Backtest/kernel/actions.py.
+TICKET, FIRST_ACTION = 140, 5
 MOST_A_BAR, MOST_BESIDE = 100, 10_000  # a run may make 100 decisions a bar on average, and 10,000 more
 
 Floats = NDArray[np.float64]
@@ -42,21 +44,24 @@ class Claim:
 
     `decisions`, float64 of shape (n, 9), is what it is asked for. `trades`, float64 of shape (trades, 10) with TRADE_COLUMNS,
     and `equity`, float64 of shape (bars,), are what the code's own engine believed. `begin` is the first bar at whose close
-    it decided.
+    it decided. `tickets`, float64 of shape (n, 140), are those of the orders of code that trades through a Book, None for other code.
     """
 
     decisions: Floats
     trades: Floats
     equity: Floats
     begin: int
+    tickets: Floats | None = None
 
     @classmethod
-    def of(cls, data: bytes, *, trades: int, bars: int, begin: int) -> Claim:
-        """Return the claim that a worker's numbers are: trades, equity and decisions."""
+    def of(cls, data: bytes, *, trades: int, bars: int, begin: int, tickets: int = 0, booked: bool = False) -> Claim:
+        """Return the claim that a worker's numbers are: trades, equity, decisions and tickets."""
         columns = len(TRADE_COLUMNS)
         numbers = np.frombuffer(data, dtype="<f8")
-        parts = np.split(numbers, [trades * columns, trades * columns + bars])
-        return cls(parts[2].reshape(-1, DECISION), parts[0].reshape(-1, columns), parts[1], begin)
+        ends = np.cumsum([trades * columns, bars])
+        parts = np.split(numbers, [*ends, len(numbers) - tickets * TICKET])
+        brought = parts[3].reshape(-1, TICKET) if booked else None
+        return cls(parts[2].reshape(-1, DECISION), parts[0].reshape(-1, columns), parts[1], begin, brought)
 
 
 @dataclass(frozen=True)
