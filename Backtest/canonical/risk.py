@@ -54,7 +54,10 @@ class Add(Model):
 
 
 class Risk(Model):
-    """Protection and size of every trade."""
+    """Protection and size of every trade.
+
+    `session_exit` leaves at the close of the bar that is so many bars before its session's last.
+    """
 
     stop_loss: StopLevel | None = None
     take_profit: TakeProfitLevel | None = None
@@ -64,6 +67,7 @@ class Risk(Model):
     profit_table: list[ProfitRow] = Field(default_factory=list, max_length=16)
     break_even: BreakEven | None = None
     max_bars: Bars | None = None
+    session_exit: Annotated[int, Field(ge=0, le=1000)] | None = None
     cooldown_bars: Annotated[int, Field(ge=0, le=100_000)] = 0
     position_size: PositionSize = PercentOfEquity()
     adds: list[Add] = Field(default_factory=list, max_length=4)
@@ -107,7 +111,7 @@ class Risk(Model):
         """Whether it says nothing that version 1 could not: a stop, a trailing stop, a target and one unit at most."""
         more = (self.stops, self.targets, self.profit_table, self.break_even, self.adds)
         levels = all(isinstance(level, PercentLevel | AtrLevel | RiskReward) for level in self.levels().values())
-        return levels and not any(more) and isinstance(self.position_size, PLAIN_SIZES)
+        return levels and self.session_exit is None and not any(more) and isinstance(self.position_size, PLAIN_SIZES)
 
     def levels(self) -> dict[LevelName, AnyLevel]:
         """Return the stops and the target there are, stops first."""

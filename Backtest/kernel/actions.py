@@ -14,6 +14,8 @@ The actions of one close come in three steps, each step's in this order:
 
 from __future__ import annotations
 
+import sys
+
 # An action: the bar, what is done, and to what.
 #   CLOSE_NOW  WHICH the unit's name (1 for u1), 0 for the position; AMOUNT units, infinite for all; REASON
 #   MOVE       WHICH the unit's name, 0 for the one set of all units; STOP_NUMBER the stop, as in its ticket, BREAK_EVEN for that of the
@@ -39,6 +41,7 @@ OF_MAX_BARS, OF_SESSION_END = -1, -2
 #   ADD_OF     -1 for an entry, else the number of the rule's add by whose condition it is placed
 #   UNIT_LEVELS  PER_UNIT, FROM_LAST, FROM_AVERAGE
 (RULE, SIDE, TYPE, PRICE, LIMIT, LAST_BAR, GROUP, SIZE, SIGNAL, ADD_OF, UNIT_LEVELS, MOST_UNITS) = range(12)
+ALL_EQUITY = 1 - sys.float_info.epsilon
 MARKET, LIMIT_ORDER, STOP_ORDER, STOP_LIMIT, AT_CLOSE = range(5)
 PER_UNIT, FROM_LAST, FROM_AVERAGE = range(3)
 

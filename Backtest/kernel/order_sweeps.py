@@ -1,0 +1,85 @@
+"""Many parameter sets of a strategy that is not plain, in one compiled call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from Backtest.kernel.broker import BAD_SIZE, CASH, FEE, FIXED_FEE, MARGIN, SPREAD
+from Backtest.kernel.closing import Rules
+from Backtest.kernel.figures import FOLLOWED, follow, measure
+from Backtest.kernel.masks import BLOCK, mask_of, run_program
+from Backtest.kernel.playing import play
+from Backtest.kernel.state import (
+    EVENTS, LOST, NO_ROOM, T_CASH, T_FEE, T_FIXED, T_MARGIN, T_SPREAD, TRADE_WIDTH, TRADES, clear,
+)  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_order_sets(  # type: ignore[no-untyped-def]
+    book, rules, prices, code, may, ints, floats, starts, numbers, tickets, rule_numbers, portions, strategy, code_masks, quoted, stamps,
+    last, market, periods, year, terms, outcome, table, returns,
+):  # fmt: skip
+    """Run every parameter set over the prices, one after the other.
+
+    Args:
+        book: the account, which is set up for each set, and `rules` of whose numbers each set has its own.
+        prices: float64 of shape (4, bars): open, high, low, close in the units that are traded.
+        code: the program of the masks; may: three rows of masks, padded with the number of none, of entries, exits and adds.
+        ints, floats, starts, numbers, tickets, rule_numbers, portions, strategy: one row a set.
+        outcome: is filled, int64 of shape (sets, 3): how it ended, trades, orders without money.
+        quoted, stamps, last, market, periods, year: those of a Calendar; terms: one row a set, float64 of shape (sets, TERMS).
+        table, returns: are filled as by `run_sets`.
+    """
+    bars, plans = prices.shape[1], len(rules.plans)
+    masks, alert = np.empty((code_masks, min(bars, BLOCK)), np.uint8), np.empty(min(bars, BLOCK), np.uint8)
+    since = np.empty(len(code), np.int64)
+    followed, moves, ticket = np.empty(FOLLOWED), np.empty(len(last) + 1), np.empty(tickets.shape[1] // plans)
+    nothing = np.empty((0, TRADE_WIDTH))
+    for j in range(len(ints)):
+        start = min(starts[j], bars - 1)
+        for term, number in ((T_CASH, CASH), (T_SPREAD, SPREAD), (T_FIXED, FIXED_FEE), (T_FEE, FEE), (T_MARGIN, MARGIN)):
+            book.terms[term] = numbers[j, number]
+        clear(book)
+        rules.counts[:2] = 0
+        own = Rules(
+            rules.programs, rules.places, rules.plans, tickets[j].reshape((plans, -1)), rule_numbers[j].reshape((plans, -1)),
+            rules.exits, portions[j], strategy[j], ints[j], floats[j], rules.series, rules.work, masks, rules.shared,
+            rules.session, rules.left, rules.log, rules.sent, rules.counts,
+        )  # fmt: skip
+        book.equity[:start] = numbers[j, CASH]
+        ended = 0
+        for begin in range(0, bars, BLOCK):
+            end = min(begin + BLOCK, bars)
+            run_program(code, ints[j], floats[j], rules.series, rules.work, masks, rules.shared, since, begin, end)
+            alert[:] = 0
+            for bit in range(3):
+                for k in range(may.shape[1]):
+                    if may[bit, k] == code_masks:
+                        break
+                    mask = mask_of(masks, rules.shared, begin, end, may[bit, k])
+                    for i in range(end - begin):
+                        alert[i] |= mask[i] << bit
+            if ended == 0 and end > start:
+                ended = play(own, book, prices, begin, max(begin, start), end, alert, ticket)
+        count = book.counts[TRADES]
+        outcome[j, 0], outcome[j, 1], outcome[j, 2] = ended, count, book.counts[LOST]
+        if count > len(book.trades) or book.counts[EVENTS] >= len(book.events) > 1:
+            outcome[j, 0] = ended = NO_ROOM
+        if ended >= BAD_SIZE:
+            table[j] = np.nan
+            returns[j] = np.nan
+            continue
+        # The curve begins with the cash: an order that is filled at this very close does not count yet.
+        book.equity[start] = numbers[j, CASH]
+        followed[:] = np.nan
+        # Trades may overlap, so no bar is skipped: `follow` is told of one trade that lasts over all bars.
+        follow(book.equity, start, bars, stamps, nothing, 0, start, 0, followed)
+        entered = book.trades[:count, 1] * (bars + 1.0) + book.trades[:count, 2]
+        measure(
+            book.equity, start, prices[0], prices[3], quoted, stamps, last, market, periods, year,
+            book.trades[np.argsort(entered, kind="mergesort")], count, terms[j], followed, moves, table[j],
+        )  # fmt: skip
+        for d in range(returns.shape[1]):
+            before = book.equity[last[d]]
+            returns[j, d] = book.equity[last[d + 1]] / before - 1 if before > 0 else 0.0
