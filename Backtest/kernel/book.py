@@ -7,8 +7,6 @@ that the price has reached, one after the other, as what a fill sets may be reac
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
-
 from Backtest.kernel import actions as a
 from Backtest.kernel.levels import (
     begin_next, first_stop, initial_stop, kind_of, level, row_in_force, set_levels, stop_in_force, tell_levels, tighten,
@@ -22,14 +20,14 @@ from Backtest.kernel.state import (
     R_POSITION_CLOSED, R_POSITION_OPEN, R_REPLACED, R_REVERSE, R_RUINED, R_RULE, R_SESSION_END, R_TARGET, REACHED, REFUSED, ROLE,
     ROW_PRICE, RULES, SET, SET_TICKET, SET_WIDTH, SET_WITHIN, SETS, SIDE, SIGNAL_BAR, SINCE, START, STOP_PRICE, T_FEE, T_FIXED, T_MARGIN,
     T_SPREAD, T_TICK, TARGET_PRICE, TARGET_SIZE, TEMPLATE, TOO_MANY_ORDERS, TRADE, TRADES, TRIGGERED, UNIT, UNIT_WIDTH, UNITS, UNTIL,
-    WAS_TRIGGERED, WHY, WITHIN, WORST, at_least, at_most, order_at, remove, same, set_at, tell, unit_at,
+    WAS_TRIGGERED, WHY, WITHIN, WORST, at_least, at_most, order_at, remove, same, set_at, tell, unit_at, inner,
 )  # fmt: skip
 
 PAYABLE = 1e-6  # in money: 989 units that cost 100,000.00000000001 in binary can be paid from 100,000
 MOST_FILLS = 2_000  # at one price
 
 
-@njit(cache=True)
+@inner
 def held(s):  # type: ignore[no-untyped-def]
     """Return the units that are held, without their sign."""
     size = 0.0
@@ -38,7 +36,7 @@ def held(s):  # type: ignore[no-untyped-def]
     return size
 
 
-@njit(cache=True)
+@inner
 def equity_at(s, price):  # type: ignore[no-untyped-def]
     """Return cash plus what the units have won and not paid out yet at a price; the cost of closing them is not counted."""
     if s[UNITS] == 0:
@@ -51,7 +49,7 @@ def equity_at(s, price):  # type: ignore[no-untyped-def]
     return s[CASH] + (price * size - paid)
 
 
-@njit(cache=True)
+@inner
 def average_fill(s):  # type: ignore[no-untyped-def]
     if s[UNITS] == 1:
         return s[UNIT + FILL]
@@ -64,7 +62,7 @@ def average_fill(s):  # type: ignore[no-untyped-def]
 # Orders --------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inner
 def new_order(book, s):  # type: ignore[no-untyped-def]
     """Return the row of a new order, the last of those that wait."""
     i = int(s[ORDERS])
@@ -81,12 +79,12 @@ def new_order(book, s):  # type: ignore[no-untyped-def]
     return order
 
 
-@njit(cache=True)
+@inner
 def remove_order(s, i):  # type: ignore[no-untyped-def]
     remove(s, ORDER, ORDER_WIDTH, ORDERS, i)
 
 
-@njit(cache=True)
+@inner
 def tell_order(book, bar, at, do, order):  # type: ignore[no-untyped-def]
     """Tell what happens to an order that waits."""
     if order[ROLE] == EXIT:
@@ -94,24 +92,24 @@ def tell_order(book, bar, at, do, order):  # type: ignore[no-untyped-def]
     return tell(book, bar, at, do, BY_ENTRY if order[ROLE] == ENTRY else BY_ADD, order[LISTED])
 
 
-@njit(cache=True)
+@inner
 def who_closes(reason):  # type: ignore[no-untyped-def]
     return BY_EXIT if reason >= 0 else BY_MAX_BARS if reason == a.OF_MAX_BARS else BY_SESSION
 
 
-@njit(cache=True)
+@inner
 def why_closed(reason):  # type: ignore[no-untyped-def]
     return R_RULE if reason >= 0 else R_MAX_BARS if reason == a.OF_MAX_BARS else R_SESSION_END
 
 
-@njit(cache=True)
+@inner
 def cancel(book, s, bar, at, i, reason):  # type: ignore[no-untyped-def]
     row = tell_order(book, bar, at, CANCELLED, order_at(s, i))
     row[E_REASON] = reason
     remove_order(s, i)
 
 
-@njit(cache=True)
+@inner
 def expire(book, bar):  # type: ignore[no-untyped-def]
     s = book.state
     i = 0
@@ -125,7 +123,7 @@ def expire(book, bar):  # type: ignore[no-untyped-def]
 # Closing -------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inner
 def record_piece(book, s, unit, size, bar, price, share):  # type: ignore[no-untyped-def]
     """Close so much of a unit: pay its gain out, and write the trade down with the levels in force; `share` is its part of the order."""
     fixed, fee = book.terms[T_FIXED], book.terms[T_FEE]
@@ -162,7 +160,7 @@ def record_piece(book, s, unit, size, bar, price, share):  # type: ignore[no-unt
     row[9] = s[SIDE] * (price / unit[FILL] - 1) - total / (size * unit[FILL])
 
 
-@njit(cache=True)
+@inner
 def close_units(book, s, bar, at, price, size, name, who, whose, reason):  # type: ignore[no-untyped-def]
     """Close so many units, the oldest first, of one unit (`name`) or of all (0). What was held by a unit that is gone goes with it."""
     there = 0.0
@@ -206,19 +204,19 @@ def close_units(book, s, bar, at, price, size, name, who, whose, reason):  # typ
                 cancel(book, s, bar, at, i, R_POSITION_CLOSED)
 
 
-@njit(cache=True)
+@inner
 def close_all(book, bar, price, who, reason):  # type: ignore[no-untyped-def]
     """Close what is open at the end of the data, or of the account; what waits is dropped."""
     s = book.state
     if s[UNITS] > 0:
-        close_units(book, s, bar, AT_THE_CLOSE, price, np.inf, 0, who, np.nan, reason)
+        close_units(book, s, bar, AT_THE_CLOSE, price, np.inf, 0.0, who, np.nan, reason)
     s[ORDERS] = 0
 
 
 # Entering ------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inner
 def risked(book, ticket, side, price):  # type: ignore[no-untyped-def]
     """Return the distance from an order's own price to its stop; NaN without a stop or with one on the wrong side."""
     stop = initial_stop(ticket, side, price, np.nan)
@@ -228,7 +226,7 @@ def risked(book, ticket, side, price):  # type: ignore[no-untyped-def]
     return np.nan if wrong else abs(price - stop)
 
 
-@njit(cache=True)
+@inner
 def size_to_place(book, s, ticket, sizing, number, price):  # type: ignore[no-untyped-def]
     """Return the size of an order placed at a price: units, or a share of the equity at the fill; 0 where it is refused.
 
@@ -248,7 +246,7 @@ def size_to_place(book, s, ticket, sizing, number, price):  # type: ignore[no-un
     return units
 
 
-@njit(cache=True)
+@inner
 def size_at_fill(book, s, order, paid, after_closing, price):  # type: ignore[no-untyped-def]
     """Return the units that an order gets at a price, 0 where they cannot be paid. A reversing one has what closing leaves (`after_closing`)."""
     fixed, fee, margin = book.terms[T_FIXED], book.terms[T_FEE], book.terms[T_MARGIN]
@@ -266,7 +264,7 @@ def size_at_fill(book, s, order, paid, after_closing, price):  # type: ignore[no
     return max(np.floor(min((there * share - fixed) / unit_cost, most) + 1e-9), 0.0)
 
 
-@njit(cache=True)
+@inner
 def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
     """Buy a unit by the i-th order, or sell it short, and do at once what follows (step 5); an entry of the other side closes the position first."""
     order = order_at(s, i).copy()
@@ -286,7 +284,7 @@ def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
     who, whose = (BY_ENTRY if order[ROLE] == ENTRY else BY_ADD), order[LISTED]
     remove_order(s, i)
     if reverses:
-        close_units(book, s, bar, at, price, np.inf, 0, who, whose, R_REVERSE)
+        close_units(book, s, bar, at, price, np.inf, 0.0, who, whose, R_REVERSE)
     if s[UNITS] == 0:
         s[POSITION_RULE], s[POSITION_TICKET], s[SIDE], s[SINCE], s[BOUGHT], s[ACTED] = ticket[a.RULE], number, side, bar, 0, 0
         s[SIGNAL_BAR], s[HIGHEST], s[LOWEST] = ticket[a.SIGNAL], -np.inf, np.inf
@@ -309,7 +307,7 @@ def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
     set_next_adds(book, s, bar, at, order, ticket)
 
 
-@njit(cache=True)
+@inner
 def cancel_others(book, s, bar, at, filled):  # type: ignore[no-untyped-def]
     """Cancel the partners of a filled entry, and the other entries of its side, in the strategy's order; the other side stays."""
     for rule in range(RULES):
@@ -327,7 +325,7 @@ def cancel_others(book, s, bar, at, filled):  # type: ignore[no-untyped-def]
                 i += 1
 
 
-@njit(cache=True)
+@inner
 def protect(book, s, bar, at, order, ticket, number, unit):  # type: ignore[no-untyped-def]
     """Set the levels of a new unit, or anew the one set of all units, from the fill; tell those in force."""
     side = s[SIDE]
@@ -336,12 +334,12 @@ def protect(book, s, bar, at, order, ticket, number, unit):  # type: ignore[no-u
     if ticket[a.UNIT_LEVELS] == a.PER_UNIT:
         levels = set_at(s, int(s[SETS]))
         s[SETS] += 1
-        set_levels(levels, ticket, side, unit[NAME], unit[FILL], unit[LEFT], bar, bar, close_only, number)
+        set_levels(levels, ticket, side, unit[NAME], unit[FILL], unit[LEFT], float(bar), bar, close_only, number)
     else:
         levels = set_at(s, 0)
         old = levels.copy()
         base = unit[FILL] if ticket[a.UNIT_LEVELS] == a.FROM_LAST else average_fill(s)
-        set_levels(levels, ticket, side, 0, base, held(s), s[SINCE], bar, close_only, number)
+        set_levels(levels, ticket, side, 0.0, base, held(s), s[SINCE], bar, close_only, number)
         if s[SETS] > 0 and ticket[a.UNIT_LEVELS] == a.FROM_LAST:
             tighten(levels, old, side)
         s[SETS] = 1
@@ -352,7 +350,7 @@ def protect(book, s, bar, at, order, ticket, number, unit):  # type: ignore[no-u
         begin_next(book, levels, side, bar)
 
 
-@njit(cache=True)
+@inner
 def has_room(s, ticket, k):  # type: ignore[no-untyped-def]
     """Whether the k-th add of a position's rule may buy one more unit."""
     own = 0
@@ -363,7 +361,7 @@ def has_room(s, ticket, k):  # type: ignore[no-untyped-def]
     return own <= most and s[UNITS] < ticket[a.MOST_UNITS]
 
 
-@njit(cache=True)
+@inner
 def set_next_adds(book, s, bar, at, filled, ticket):  # type: ignore[no-untyped-def]
     """Set the levels of the next adds, so far from this fill; they work from here on (step 5). Only an entry or an add sets them."""
     for k in range(a.ADDS):
@@ -390,7 +388,7 @@ def set_next_adds(book, s, bar, at, filled, ticket):  # type: ignore[no-untyped-
         order[LISTED], order[TEMPLATE], order[SET_WITHIN] = filled[LISTED], k, bar if at == WITHIN else -1
 
 
-@njit(cache=True)
+@inner
 def refuse(book, bar, at, who, whose):  # type: ignore[no-untyped-def]
     """Tell that an order was not placed, as it has no size."""
     tell(book, bar, at, REFUSED, who, whose)[E_REASON] = R_NO_DISTANCE
@@ -401,13 +399,13 @@ def refuse(book, bar, at, who, whose):  # type: ignore[no-untyped-def]
 # What a price reaches ------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inner
 def limit_trigger(book, price, rises):  # type: ignore[no-untyped-def]
     """Return the price that fills a limit: its own, or one tick beyond it where it has to be traded through."""
     return price + book.terms[T_TICK] if rises else price - book.terms[T_TICK]
 
 
-@njit(cache=True)
+@inner
 def order_trigger(book, order):  # type: ignore[no-untyped-def]
     """Return whether a rising price reaches an order that waits, the price that does, and the level it is filled at."""
     as_limit = order[KIND] == a.LIMIT_ORDER or order[TRIGGERED] != 0
@@ -416,7 +414,7 @@ def order_trigger(book, order):  # type: ignore[no-untyped-def]
     return rises, (limit_trigger(book, at, rises) if as_limit else at), at
 
 
-@njit(cache=True)
+@inner
 def next_trigger(book, s, bar, price, up, far):  # type: ignore[no-untyped-def]
     """Return the nearest price above `price` (or below it), up to `far`, at which something is filled by a price that comes there; NaN for none."""
     best = np.nan
@@ -444,13 +442,13 @@ def next_trigger(book, s, bar, price, up, far):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True)
+@inner
 def levels_stop(levels, ticket, side, bar):  # type: ignore[no-untyped-def]
     stop = stop_in_force(levels, ticket, side, bar)
     return levels[STOP_PRICE + stop] if stop >= 0 else np.nan
 
 
-@njit(cache=True)
+@inner
 def _nearer(best, trigger, price, towards, far):  # type: ignore[no-untyped-def]
     if not towards * trigger > towards * price:
         return best
@@ -458,7 +456,7 @@ def _nearer(best, trigger, price, towards, far):  # type: ignore[no-untyped-def]
     return trigger if inside and not towards * trigger >= towards * best else best
 
 
-@njit(cache=True)
+@inner
 def fill_next(book, s, bar, at, price):  # type: ignore[no-untyped-def]
     """Fill what comes first of all that a price has reached (section 5); return whether there was any.
 
@@ -511,12 +509,12 @@ def fill_next(book, s, bar, at, price):  # type: ignore[no-untyped-def]
             if not (at_least(price, trigger) if side > 0 else at_most(price, trigger)):
                 continue
             paid = goal if at == WITHIN and same(price, trigger) else price
-            size, name = np.inf, 0
+            size, name = np.inf, 0.0
             if k < a.TARGETS:
                 if levels[TARGET_SIZE + k] == levels[TARGET_SIZE + k]:
                     size = levels[TARGET_SIZE + k]
                 whole = ticket[a.FIRST_TARGET + a.PORTION] != ticket[a.FIRST_TARGET + a.PORTION]
-                name = 0 if whole and k == 0 else k + 1
+                name = 0.0 if whole and k == 0 else k + 1.0
             unit = levels[OF_UNIT]
             if k < a.TARGETS:
                 levels[REACHED] += 1 << k
@@ -539,7 +537,7 @@ def fill_next(book, s, bar, at, price):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@inner
 def settle(book, s, bar, at, price):  # type: ignore[no-untyped-def]
     """Fill all that a price has reached."""
     for _ in range(MOST_FILLS):
@@ -551,7 +549,7 @@ def settle(book, s, bar, at, price):  # type: ignore[no-untyped-def]
 # What is decided at a close ------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inner
 def new_ticket(book, s):  # type: ignore[no-untyped-def]
     """Return the number of a ticket that no order and no level has."""
     for number in range(len(book.tickets)):
@@ -566,7 +564,7 @@ def new_ticket(book, s):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True)
+@inner
 def place(book, bar, close, ticket):  # type: ignore[no-untyped-def]
     """Place the order of a ticket; it takes the place of the one of its rule that waits. An order for this close is filled at it."""
     s = book.state
@@ -589,7 +587,7 @@ def place(book, bar, close, ticket):  # type: ignore[no-untyped-def]
     row[E_UNTIL] = order[UNTIL]
 
 
-@njit(cache=True)
+@inner
 def cancel_rule(book, bar, rule, reason):  # type: ignore[no-untyped-def]
     """Cancel the waiting order of an entry rule; return whether there was one."""
     s = book.state
@@ -600,7 +598,7 @@ def cancel_rule(book, bar, rule, reason):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True)
+@inner
 def close_next(book, bar, unit, size, why):  # type: ignore[no-untyped-def]
     """Place an exit for the next open."""
     s = book.state
@@ -610,7 +608,7 @@ def close_next(book, bar, unit, size, why):  # type: ignore[no-untyped-def]
     row[E_SIDE], row[E_TYPE], row[E_SIZE] = order[TRADE], a.MARKET, min(size, held(s))
 
 
-@njit(cache=True)
+@inner
 def follow(book, bar, close, action, ticket):  # type: ignore[no-untyped-def]
     """Do what an action of a close says, but for MOVE."""
     s, do = book.state, int(action[a.DO])
@@ -629,14 +627,14 @@ def follow(book, bar, close, action, ticket):  # type: ignore[no-untyped-def]
         refuse(book, bar, AT_THE_CLOSE, BY_ADD if action[a.STOP_NUMBER] >= 0 else BY_ENTRY, action[a.WHICH])
 
 
-@njit(cache=True)
+@inner
 def ruin(book, bar, price):  # type: ignore[no-untyped-def]
     """Close a lost account (rule 16 of docs/canonical.md): its equity is 0 from this bar on."""
     close_all(book, bar, price, BY_RUIN, R_RUINED)
     book.equity[bar:] = 0.0
 
 
-@njit(cache=True)
+@inner
 def end(book, bar, price):  # type: ignore[no-untyped-def]
     """Close what is open at the last close."""
     close_all(book, bar, price, BY_END, R_END)

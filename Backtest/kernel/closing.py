@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-
 from Backtest.kernel import actions as a
 from Backtest.kernel.book import average_fill, follow, has_room, held, size_to_place
 from Backtest.kernel.broker import BAD_SIZE, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL
@@ -18,7 +16,7 @@ from Backtest.kernel.levels import has_gained, level, move_levels, see_extremes
 from Backtest.kernel.masks import row_of
 from Backtest.kernel.state import (
     ACTED, BASE, BROKE_EVEN, ENTRY_FILL, ENTRY_RISK, EXTREME, FILLS, FIRST_SIZE, HIGHEST, LAST_EQUITY, LAST_EXIT, LATE, LOWEST, OF_UNIT, POSITION_RULE,
-    POSITION_TICKET, PROBLEM, REACHED, SET_SIZE, SET_TICKET, SETS, SIDE, SIGNAL_BAR, SINCE, STOP_PRICE, UNITS, set_at, unit_at,
+    POSITION_TICKET, PROBLEM, REACHED, SET_SIZE, SET_TICKET, SETS, SIDE, SIGNAL_BAR, SINCE, STOP_PRICE, UNITS, set_at, unit_at, inner,
 )  # fmt: skip
 
 # Programs: (operation, argument, argument). A series is a slot of its row and one of how many bars back it is read.
@@ -88,7 +86,7 @@ class Rules(NamedTuple):
     counts: np.ndarray
 
 
-@njit(cache=True)
+@inner
 def compare(x, kind, y):  # type: ignore[no-untyped-def]
     """Compare two numbers; NaN compares false, whatever is asked."""
     if kind == LESS:
@@ -104,7 +102,7 @@ def compare(x, kind, y):  # type: ignore[no-untyped-def]
     return x < y or x > y
 
 
-@njit(cache=True)
+@inner
 def position_value(rules, s, what, bar):  # type: ignore[no-untyped-def]
     """Return what a program asks of the open position, in quoted prices."""
     unit = rules.strategy[UNIT_OF_PRICE]
@@ -122,7 +120,7 @@ def position_value(rules, s, what, bar):  # type: ignore[no-untyped-def]
     return rules.series[what - SIGNAL_OPEN, int(s[SIGNAL_BAR])]
 
 
-@njit(cache=True)
+@inner
 def value(rules, s, program, bar, begin, flat):  # type: ignore[no-untyped-def]
     """Return what a program comes to at a close, NaN where something is missing; 1 or 0 for a condition. Masks start at bar `begin`.
 
@@ -177,7 +175,7 @@ def value(rules, s, program, bar, begin, flat):  # type: ignore[no-untyped-def]
 # Tickets -------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inner
 def number_at(rules, s, measure, number, program, bar, begin):  # type: ignore[no-untyped-def]
     """Return the number of a level at the close of a signal: points and prices in the units that are traded."""
     unit = rules.strategy[UNIT_OF_PRICE]
@@ -188,7 +186,7 @@ def number_at(rules, s, measure, number, program, bar, begin):  # type: ignore[n
     return number
 
 
-@njit(cache=True)
+@inner
 def fill_ticket(rules, book, r, bar, begin, ticket):  # type: ignore[no-untyped-def]
     """Write the ticket of a rule at a close, but for order and size; return whether all distances are there."""
     s = book.state
@@ -236,7 +234,7 @@ def fill_ticket(rules, book, r, bar, begin, ticket):  # type: ignore[no-untyped-
     return possible
 
 
-@njit(cache=True)
+@inner
 def sized(rules, book, sizing, number, deviation, bar, begin):  # type: ignore[no-untyped-def]
     """Return how an order is sized and by which number, in the units that are traded."""
     s = book.state
@@ -253,7 +251,7 @@ def sized(rules, book, sizing, number, deviation, bar, begin):  # type: ignore[n
     return sizing, number
 
 
-@njit(cache=True)
+@inner
 def emit(rules, book, bar, close, do, which, amount, reason, ticket):  # type: ignore[no-untyped-def]
     """Write an action down and let the book follow it."""
     row = rules.log[rules.counts[0]]
@@ -270,12 +268,12 @@ def emit(rules, book, bar, close, do, which, amount, reason, ticket):  # type: i
 # The close -----------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inner
 def fires(rules, s, j, bar, begin):  # type: ignore[no-untyped-def]
     return value(rules, s, rules.exits[j, EXIT_WHEN], bar, begin, False) == 1.0
 
 
-@njit(cache=True)
+@inner
 def firing_exits(rules, s, bar, begin):  # type: ignore[no-untyped-def]
     """Return a bit for each exit rule that fires on the position; a partial one acts once a position, unless it says so."""
     firing, rule = 0, int(s[POSITION_RULE])
@@ -286,7 +284,7 @@ def firing_exits(rules, s, bar, begin):  # type: ignore[no-untyped-def]
     return firing
 
 
-@njit(cache=True)
+@inner
 def part_of(rules, s, j):  # type: ignore[no-untyped-def]
     """Return the units of a partial exit: a portion of the first sizes of the units that are open, rounded down."""
     first = 0.0
@@ -295,13 +293,13 @@ def part_of(rules, s, j):  # type: ignore[no-untyped-def]
     return min(np.floor(rules.portions[j] * first + 1e-9), held(s))
 
 
-@njit(cache=True)
+@inner
 def held_long_enough(rules, s, bar):  # type: ignore[no-untyped-def]
     most = rules.numbers[int(s[POSITION_RULE]), MAX_BARS]
     return most > 0 and bar >= s[SINCE] + most - 1
 
 
-@njit(cache=True)
+@inner
 def exits_now(rules, book, bar, close, firing, ticket):  # type: ignore[no-untyped-def]
     """Step 9: the session's exit, then the exits at this close. Return whether a part left, and which side may not be entered at this close, 0 for none."""
     s = book.state
@@ -336,7 +334,7 @@ def exits_now(rules, book, bar, close, firing, ticket):  # type: ignore[no-untyp
     return part, 0.0
 
 
-@njit(cache=True)
+@inner
 def moves(rules, book, bar, begin, close):  # type: ignore[no-untyped-def]
     """Step 10: write the actions that move followed stops and break-even, and let the book move them."""
     s = book.state
@@ -368,14 +366,14 @@ def moves(rules, book, bar, begin, close):  # type: ignore[no-untyped-def]
     move_levels(book, bar, rules.log, first, rules.counts[0] - first)
 
 
-@njit(cache=True)
+@inner
 def write_move(rules, bar, unit, stop, price):  # type: ignore[no-untyped-def]
     row = rules.log[rules.counts[0]]
     rules.counts[0] += 1
     row[a.BAR], row[a.DO], row[a.WHICH], row[a.STOP_NUMBER], row[a.AMOUNT], row[a.REASON] = bar, a.MOVE, unit, stop, price, -1
 
 
-@njit(cache=True)
+@inner
 def stop_at_close(rules, s, levels, ticket, k, bar, begin, close):  # type: ignore[no-untyped-def]
     """Return where the k-th stop of a set would be by this close, NaN where it does not move (yet)."""
     rule, side, unit = int(s[POSITION_RULE]), s[SIDE], rules.strategy[UNIT_OF_PRICE]
@@ -406,7 +404,7 @@ def stop_at_close(rules, s, levels, ticket, k, bar, begin, close):  # type: igno
     return level(base, -side, measure, number, levels[SET_SIZE], np.nan)
 
 
-@njit(cache=True)
+@inner
 def exits_and_adds(rules, book, bar, begin, close, firing, part, ticket):  # type: ignore[no-untyped-def]
     """Step 12 on the position that is left: place exits for the next open and, where nothing leaves, adds. Return whether all of it leaves."""
     s = book.state
@@ -446,7 +444,7 @@ def exits_and_adds(rules, book, bar, begin, close, firing, part, ticket):  # typ
     return False
 
 
-@njit(cache=True)
+@inner
 def entries(rules, book, bar, begin, close, leaving, barred, ticket):  # type: ignore[no-untyped-def]
     """Step 12 for entries in order: where flat, or where all of the position leaves and a rule of the other side turns it round."""
     s, cooldown = book.state, rules.strategy[COOLDOWN]
@@ -471,7 +469,7 @@ def entries(rules, book, bar, begin, close, leaving, barred, ticket):  # type: i
             break
 
 
-@njit(cache=True)
+@inner
 def leaves_at_once(rules, s, r, bar, begin):  # type: ignore[no-untyped-def]
     """Whether an exit of an entry's positions fires where it does, so that it is not taken."""
     for j in range(len(rules.exits)):
@@ -480,7 +478,7 @@ def leaves_at_once(rules, s, r, bar, begin):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True)
+@inner
 def may_fill(rules, s, r, bar, kind):  # type: ignore[no-untyped-def]
     """Whether a rule may be filled once more in the session of the first bar on which its order works."""
     most = rules.numbers[r, MOST_FILLS]
@@ -490,7 +488,7 @@ def may_fill(rules, s, r, bar, kind):  # type: ignore[no-untyped-def]
     return tomorrow or s[FILLS + r] < most
 
 
-@njit(cache=True)
+@inner
 def send(rules, book, r, bar, begin, close, kind, ticket):  # type: ignore[no-untyped-def]
     """Send the order of an entry that fires. Without its price it is not sent, and without a size it is refused."""
     s, plan, unit = book.state, rules.plans[r], rules.strategy[UNIT_OF_PRICE]
@@ -520,7 +518,7 @@ def send(rules, book, r, bar, begin, close, kind, ticket):  # type: ignore[no-un
     emit(rules, book, bar, close, a.PLACE, r, size, -1, ticket)
 
 
-@njit(cache=True)
+@inner
 def see_bar(book, bar, high, low, close):  # type: ignore[no-untyped-def]
     """Take a bar into the extremes since the fills."""
     s = book.state

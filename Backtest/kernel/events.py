@@ -39,7 +39,7 @@ def _event(row: Floats, names: Sequence[str], unit: float) -> dict[str, Any]:
     said: dict[str, Any] = {
         "bar": int(row[state.E_BAR]), "at": AT[int(row[state.E_AT])], "do": DO[int(row[state.E_DO])],
     }  # fmt: skip
-    if not np.isnan(row[state.E_WHO]):
+    if row[state.E_WHO] >= 0:
         said["order"] = _name(int(row[state.E_WHO]), row[state.E_WHOSE], names)
     if not np.isnan(row[state.E_SIDE]):
         said["side"] = "buy" if row[state.E_SIDE] > 0 else "sell"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
-
 from Backtest.kernel import actions as a
 from Backtest.kernel.state import (
     BASE, BROKE_EVEN, CLOSE_ONLY, E_REASON, E_STOP, E_TARGET, E_TARGETS, E_UNIT, EXTREME, FILL_BAR, INITIAL_RISK, LEVELS, MOVED, OF_UNIT,
     R_BREAK_EVEN, R_FOLLOWED, R_PROFIT_TABLE, R_STOP, R_STOP_ACTIVE, R_TRAILING, REACHED, ROW_PRICE, SET_SIZE, SET_TICKET, SETS,
-    SIDE, START, STOP_PRICE, TARGET_PRICE, TARGET_SIZE, at_least, at_most, same, set_at, tell,
+    SIDE, START, STOP_PRICE, TARGET_PRICE, TARGET_SIZE, at_least, at_most, same, set_at, tell, inner,
 )  # fmt: skip
 
 
-@njit(cache=True)
+@inner
 def level(base, direction, measure, number, size, risk):  # type: ignore[no-untyped-def]
     """Return the price of a level that lies ahead of `base` in a direction (1 up, -1 down); NaN where there is none."""
     price = np.nan
@@ -30,7 +28,7 @@ def level(base, direction, measure, number, size, risk):  # type: ignore[no-unty
     return price if price > 0 else np.nan
 
 
-@njit(cache=True)
+@inner
 def first_stop(ticket, k, side, base, size):  # type: ignore[no-untyped-def]
     """Return where the k-th stop of a ticket begins."""
     at = a.FIRST_STOP + k * a.STOP_WIDTH
@@ -39,7 +37,7 @@ def first_stop(ticket, k, side, base, size):  # type: ignore[no-untyped-def]
     return level(base, -side, int(ticket[at + a.MEASURE]), ticket[at + a.NUMBER], size, np.nan)
 
 
-@njit(cache=True)
+@inner
 def initial_stop(ticket, side, base, size):  # type: ignore[no-untyped-def]
     """Return the stop that R is measured to: the nearest in force at the fill, or else the nearest that comes into force later."""
     now, later = np.nan, np.nan
@@ -54,7 +52,7 @@ def initial_stop(ticket, side, base, size):  # type: ignore[no-untyped-def]
     return now if now == now else later
 
 
-@njit(cache=True)
+@inner
 def stop_in_force(levels, ticket, side, bar):  # type: ignore[no-untyped-def]
     """Return the number of the stop that counts during a bar, the nearest to the market; -1 for none."""
     best, found = np.nan, -1
@@ -69,7 +67,7 @@ def stop_in_force(levels, ticket, side, bar):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True)
+@inner
 def row_in_force(levels, ticket, bar):  # type: ignore[no-untyped-def]
     """Return the number of the profit table's row that counts during a bar, the one that began last; -1 for none."""
     found = -1
@@ -82,7 +80,7 @@ def row_in_force(levels, ticket, bar):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True)
+@inner
 def set_levels(levels, ticket, side, name, base, size, start, bar, close_only, number):  # type: ignore[no-untyped-def]
     """Fill a set of levels as a fill sets it; `number` is the row of the ticket."""
     levels[OF_UNIT], levels[BASE], levels[FILL_BAR], levels[CLOSE_ONLY], levels[START] = name, base, bar, close_only, start
@@ -113,7 +111,7 @@ def set_levels(levels, ticket, side, name, base, size, start, bar, close_only, n
         levels[ROW_PRICE + k] = level(base, side, int(ticket[at + a.ROW_MEASURE]), ticket[at + a.ROW_NUMBER], size, risk)
 
 
-@njit(cache=True)
+@inner
 def tighten(levels, old, side):  # type: ignore[no-untyped-def]
     """Keep the stops of the set before where they are nearer: one set measured from the newest fill never loosens a stop."""
     for k in range(a.STOPS):
@@ -124,7 +122,7 @@ def tighten(levels, old, side):  # type: ignore[no-untyped-def]
     levels[BROKE_EVEN] = old[BROKE_EVEN]
 
 
-@njit(cache=True)
+@inner
 def tell_levels(book, levels, side, bar, at):  # type: ignore[no-untyped-def]
     """Tell the levels that a fill has set and that are in force."""
     ticket = book.tickets[int(levels[SET_TICKET])]
@@ -134,7 +132,7 @@ def tell_levels(book, levels, side, bar, at):  # type: ignore[no-untyped-def]
         any_target = any_target or levels[TARGET_PRICE + k] == levels[TARGET_PRICE + k]
     if stop < 0 and not any_target:
         return
-    row = tell(book, bar, at, LEVELS, np.nan, np.nan)
+    row = tell(book, bar, at, LEVELS, -1, -1.0)
     row[E_UNIT] = levels[OF_UNIT]
     if stop >= 0:
         row[E_STOP] = levels[STOP_PRICE + stop]
@@ -148,7 +146,7 @@ def tell_levels(book, levels, side, bar, at):  # type: ignore[no-untyped-def]
         row[E_TARGETS + n] = levels[ROW_PRICE + line]
 
 
-@njit(cache=True)
+@inner
 def kind_of(ticket, stop):  # type: ignore[no-untyped-def]
     """Return the reason of a fill by a stop."""
     if stop == a.BREAK_EVEN:
@@ -157,24 +155,24 @@ def kind_of(ticket, stop):  # type: ignore[no-untyped-def]
     return R_FOLLOWED if kind == a.FOLLOWED else R_TRAILING if kind == a.TRAILING else R_STOP
 
 
-@njit(cache=True)
+@inner
 def moved(levels, before, after):  # type: ignore[no-untyped-def]
     """Whether the stop that counts has changed its price; an average of equal prices may differ from them in its last digit."""
     return after == after and not (before == before and same(before, after))
 
 
-@njit(cache=True)
+@inner
 def price_of(levels, stop):  # type: ignore[no-untyped-def]
     return levels[STOP_PRICE + stop] if stop >= 0 else np.nan
 
 
-@njit(cache=True)
+@inner
 def tell_moved(book, levels, bar, stop, target, reason):  # type: ignore[no-untyped-def]
-    row = tell(book, bar, 2, MOVED, np.nan, np.nan)
+    row = tell(book, bar, 2, MOVED, -1, -1.0)
     row[E_STOP], row[E_TARGET], row[E_REASON], row[E_UNIT] = stop, target, reason, levels[OF_UNIT]
 
 
-@njit(cache=True)
+@inner
 def begin_next(book, levels, side, bar):  # type: ignore[no-untyped-def]
     """Tell the levels that begin to work at the next open: stops after so many bars, and rows of the profit table."""
     ticket = book.tickets[int(levels[SET_TICKET])]
@@ -187,7 +185,7 @@ def begin_next(book, levels, side, bar):  # type: ignore[no-untyped-def]
         tell_moved(book, levels, bar, np.nan, levels[ROW_PRICE + next_row], R_PROFIT_TABLE)
 
 
-@njit(cache=True)
+@inner
 def move_levels(book, bar, rows, first, count):  # type: ignore[no-untyped-def]
     """Move the stops of all sets by the actions MOVE of a close, rows[first:first + count], and tell what begins with the next open.
 
@@ -220,7 +218,7 @@ def move_levels(book, bar, rows, first, count):  # type: ignore[no-untyped-def]
     return k == end
 
 
-@njit(cache=True)
+@inner
 def see_extremes(book, bar, high, low, close):  # type: ignore[no-untyped-def]
     """Take a bar into the best prices since the fills."""
     s = book.state
@@ -234,7 +232,7 @@ def see_extremes(book, bar, high, low, close):  # type: ignore[no-untyped-def]
             levels[EXTREME] = best
 
 
-@njit(cache=True)
+@inner
 def has_gained(levels, side, measure, number):  # type: ignore[no-untyped-def]
     """Whether the best price since the fill has reached a gain."""
     price = level(levels[BASE], side, measure, number, levels[SET_SIZE], levels[INITIAL_RISK])

@@ -11,8 +11,21 @@ from Backtest.kernel.figures import FOLLOWED, follow, measure
 from Backtest.kernel.masks import BLOCK, mask_of, run_program
 from Backtest.kernel.playing import play
 from Backtest.kernel.state import (
-    EVENTS, LOST, NO_ROOM, T_CASH, T_FEE, T_FIXED, T_MARGIN, T_SPREAD, TRADE_WIDTH, TRADES, clear,
+    EVENTS, LOST, NO_ROOM, T_CASH, T_FEE, T_FIXED, T_MARGIN, T_SPREAD, TRADE_WIDTH, TRADES, clear, inner,
 )  # fmt: skip
+
+
+@inner
+def by_entry(trades, count, into):  # type: ignore[no-untyped-def]
+    """Copy trades in the order of their entries and, of one entry, of their exits. They come in the order of their exits, nearly in this one."""
+    for k in range(count):
+        at = k
+        while at > 0 and (
+            into[at - 1, 1] > trades[k, 1] or (into[at - 1, 1] == trades[k, 1] and into[at - 1, 2] > trades[k, 2])
+        ):
+            into[at] = into[at - 1]
+            at -= 1
+        into[at] = trades[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -35,7 +48,7 @@ def run_order_sets(  # type: ignore[no-untyped-def]
     masks, alert = np.empty((code_masks, min(bars, BLOCK)), np.uint8), np.empty(min(bars, BLOCK), np.uint8)
     since = np.empty(len(code), np.int64)
     followed, moves, ticket = np.empty(FOLLOWED), np.empty(len(last) + 1), np.empty(tickets.shape[1] // plans)
-    nothing = np.empty((0, TRADE_WIDTH))
+    nothing, order = np.empty((0, TRADE_WIDTH)), np.empty_like(book.trades)
     for j in range(len(ints)):
         start = min(starts[j], bars - 1)
         for term, number in ((T_CASH, CASH), (T_SPREAD, SPREAD), (T_FIXED, FIXED_FEE), (T_FEE, FEE), (T_MARGIN, MARGIN)):
@@ -75,10 +88,10 @@ def run_order_sets(  # type: ignore[no-untyped-def]
         followed[:] = np.nan
         # Trades may overlap, so no bar is skipped: `follow` is told of one trade that lasts over all bars.
         follow(book.equity, start, bars, stamps, nothing, 0, start, 0, followed)
-        entered = book.trades[:count, 1] * (bars + 1.0) + book.trades[:count, 2]
+        by_entry(book.trades, count, order)
         measure(
             book.equity, start, prices[0], prices[3], quoted, stamps, last, market, periods, year,
-            book.trades[np.argsort(entered, kind="mergesort")], count, terms[j], followed, moves, table[j],
+            order, count, terms[j], followed, moves, table[j],
         )  # fmt: skip
         for d in range(returns.shape[1]):
             before = book.equity[last[d]]

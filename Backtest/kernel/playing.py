@@ -12,7 +12,7 @@ from Backtest.kernel.closing import MAX_BARS, MOST_ACTIONS, WATCHES, entries, ex
 from Backtest.kernel.levels import move_levels
 from Backtest.kernel.state import (
     AT_OPEN, CASH, FILL, FILLS, KIND, LAST_EQUITY, LEFT, NO_ROOM, NUMBERED, ORDERS, POSITION_RULE, PROBLEM, RULES, SESSION, SET_TICKET,
-    SETS, SIDE, SINCE, START, UNITS, UNTIL, order_at, set_at, unit_at,
+    SETS, SIDE, SINCE, START, UNITS, UNTIL, order_at, set_at, unit_at, inner,
 )  # fmt: skip
 from Backtest.kernel.within import pass_bar
 
@@ -20,7 +20,7 @@ from Backtest.kernel.within import pass_bar
 MAY_ENTER, MAY_LEAVE, MAY_ADD = 1, 2, 4
 
 
-@njit(cache=True)
+@inner
 def trade_bar(book, bar, open_, high, low, close):  # type: ignore[no-untyped-def]
     """Take the account from the close before to just before this close."""
     if book.state[ORDERS] > 0 or book.state[UNITS] > 0:
@@ -28,7 +28,7 @@ def trade_bar(book, bar, open_, high, low, close):  # type: ignore[no-untyped-de
         pass_bar(book, bar, open_, high, low, close)
 
 
-@njit(cache=True)
+@inner
 def calm(rules, book, bar, limit, begin, high, low, close, alert):  # type: ignore[no-untyped-def]
     """Go on over the bars at which nothing happens, before `limit`; return the first at which something may."""
     s = book.state
@@ -76,7 +76,7 @@ def calm(rules, book, bar, limit, begin, high, low, close, alert):  # type: igno
     return bar
 
 
-@njit(cache=True)
+@inner
 def count_sessions(s, session):  # type: ignore[no-untyped-def]
     """Begin to count the fills of entry rules anew where a session begins."""
     if s[SESSION] != session:

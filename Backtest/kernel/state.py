@@ -9,9 +9,24 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from Backtest.kernel import actions
+
+
+def inner(function: Any) -> Any:
+    """Compile a function that only compiled code calls, once for each type of its arguments.
+
+    numba would compile it again for each constant it is called with. What a call from Python needs is left out, as that takes longer to compile than most of
+    the functions.
+    """
+    made = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    typed = made.get_call_template
+    made.get_call_template = lambda args, kws: typed(
+        tuple(types.unliteral(arg) for arg in args), {name: types.unliteral(arg) for name, arg in kws.items()}
+    )
+    return made
+
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 RULES, MOST_UNITS, MOST_ORDERS = 16, 16, 64
@@ -85,8 +100,8 @@ class Book(NamedTuple):
 
 
 def new_book(terms: Floats, bars: int, *, events: int, trades: int, equity: Floats | None = None) -> Book:
-    """Return the book of an account that has done nothing yet, with room for so many events and closed trades."""
-    book = Book(
+    """Return a book for `clear` to begin with, with room for so many events and closed trades."""
+    return Book(
         state=np.zeros(STATE),
         tickets=np.full((MOST_ORDERS + 2 * MOST_UNITS, actions.TICKET), np.nan),
         terms=terms,
@@ -98,11 +113,9 @@ def new_book(terms: Floats, bars: int, *, events: int, trades: int, equity: Floa
         ways=np.zeros((4, DEPTH + 1), np.int64),
         visited=np.zeros((PLACES_ROOM, 2), np.int64),
     )
-    clear(book)
-    return book
 
 
-@njit(cache=True)
+@inner
 def clear(book):  # type: ignore[no-untyped-def]
     """Set a book up for a run: nothing is held and nothing waits."""
     s = book.state
@@ -112,7 +125,7 @@ def clear(book):  # type: ignore[no-untyped-def]
     book.counts[:SEARCHES] = 0
 
 
-@njit(cache=True)
+@inner
 def copy_state(s, to):  # type: ignore[no-untyped-def]
     to[: UNIT + int(s[UNITS]) * UNIT_WIDTH] = s[: UNIT + int(s[UNITS]) * UNIT_WIDTH]
     end = SET + int(s[SETS]) * SET_WIDTH
@@ -121,22 +134,22 @@ def copy_state(s, to):  # type: ignore[no-untyped-def]
     to[ORDER:end] = s[ORDER:end]
 
 
-@njit(cache=True)
+@inner
 def unit_at(s, i):  # type: ignore[no-untyped-def]
     return s[UNIT + i * UNIT_WIDTH : UNIT + (i + 1) * UNIT_WIDTH]
 
 
-@njit(cache=True)
+@inner
 def set_at(s, i):  # type: ignore[no-untyped-def]
     return s[SET + i * SET_WIDTH : SET + (i + 1) * SET_WIDTH]
 
 
-@njit(cache=True)
+@inner
 def order_at(s, i):  # type: ignore[no-untyped-def]
     return s[ORDER + i * ORDER_WIDTH : ORDER + (i + 1) * ORDER_WIDTH]
 
 
-@njit(cache=True)
+@inner
 def remove(s, first, width, count, i):  # type: ignore[no-untyped-def]
     """Take the i-th of a section's parts out; `count` is the place of their number in the header."""
     s[count] -= 1
@@ -144,22 +157,22 @@ def remove(s, first, width, count, i):  # type: ignore[no-untyped-def]
         s[k] = s[k + width]
 
 
-@njit(cache=True, inline="always")
+@inner
 def at_least(price, level):  # type: ignore[no-untyped-def]
     return price >= level - TOLERANCE * abs(level)
 
 
-@njit(cache=True, inline="always")
+@inner
 def at_most(price, level):  # type: ignore[no-untyped-def]
     return price <= level + TOLERANCE * abs(level)
 
 
-@njit(cache=True, inline="always")
+@inner
 def same(price, other):  # type: ignore[no-untyped-def]
     return at_least(price, other) and at_most(price, other)
 
 
-@njit(cache=True)
+@inner
 def tell(book, bar, at, do, who, whose):  # type: ignore[no-untyped-def]
     """Add an event, and return its row for what belongs to it; while a way is only tried, or without room, that is a row nobody reads."""
     k = len(book.events) - 1

@@ -8,20 +8,18 @@ equity at the close, `best` that with the highest.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
-
 from Backtest.kernel.book import equity_at, next_trigger, settle
 from Backtest.kernel.state import (
     BEST_PATH, CASH, DEPTH, EVENTS, FIRST, HEADER, HIGH_FIRST, LOST, MOST_PLACES, NEAREST, NUMBERED, ORDER, ORDER_WIDTH, ORDERS, PLACES,
     PLACES_ROOM, PRICE, PROBLEM, QUIET, SEARCHES, SEEN, SET, SET_WIDTH, SETS, T_PATH, TOO_MANY_WAYS, TRADES, UNIT, UNIT_WIDTH, UNITS, WITHIN,
-    WORST_PATH, at_least, at_most, copy_state, same,
+    WORST_PATH, at_least, at_most, copy_state, same, inner,
 )  # fmt: skip
 
 HIGH, LOW = 1, 2
 EQUAL_EQUITY = 1e-6
 
 
-@njit(cache=True)
+@inner
 def pass_bar(book, bar, open_, high, low, close):  # type: ignore[no-untyped-def]
     """Take the account from just after the open of a bar to just before its close."""
     s, path = book.state, int(book.terms[T_PATH])
@@ -45,7 +43,7 @@ def pass_bar(book, bar, open_, high, low, close):  # type: ignore[no-untyped-def
         move(book, s, bar, close > s[PRICE], high, low)
 
 
-@njit(cache=True)
+@inner
 def pass_straight(book, bar, up, high, low):  # type: ignore[no-untyped-def]
     """Fill the levels of a bar that lie on one side of the price; return whether no other way can come to something else.
 
@@ -68,20 +66,20 @@ def pass_straight(book, bar, up, high, low):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@inner
 def inside(book, bar, high, low):  # type: ignore[no-untyped-def]
     """Whether any level lies inside a bar."""
     above = next_trigger(book, book.state, bar, -np.inf, True, high)
     return above == above or next_trigger(book, book.state, bar, np.inf, False, low) > 0
 
 
-@njit(cache=True)
+@inner
 def nearer(open_, high, low):  # type: ignore[no-untyped-def]
     """Return the extreme that is nearer to the open; equally near: the low."""
     return HIGH if high - open_ < open_ - low and not same(high + low, 2 * open_) else LOW
 
 
-@njit(cache=True)
+@inner
 def see(s, high, low):  # type: ignore[no-untyped-def]
     """Note the extremes that the price has reached."""
     for extreme in (HIGH, LOW):
@@ -92,7 +90,7 @@ def see(s, high, low):  # type: ignore[no-untyped-def]
                 s[FIRST] = extreme
 
 
-@njit(cache=True)
+@inner
 def next_price(book, s, bar, up, high, low):  # type: ignore[no-untyped-def]
     """Return the next price at which something happens on the way up (or down): a level, or the extreme while it is unseen."""
     far = high if up else low
@@ -104,7 +102,7 @@ def next_price(book, s, bar, up, high, low):  # type: ignore[no-untyped-def]
     return price
 
 
-@njit(cache=True)
+@inner
 def move(book, s, bar, up, high, low):  # type: ignore[no-untyped-def]
     """Go on to the next price in a direction and fill what it reaches; return whether there was one."""
     price = next_price(book, s, bar, up, high, low)
@@ -116,7 +114,7 @@ def move(book, s, bar, up, high, low):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@inner
 def towards_close(book, s, bar, high, low, close):  # type: ignore[no-untyped-def]
     """Whether something lies between the price and the close."""
     if close == s[PRICE]:
@@ -126,7 +124,7 @@ def towards_close(book, s, bar, high, low, close):  # type: ignore[no-untyped-de
     return at_most(price, close) if up else at_least(price, close)
 
 
-@njit(cache=True)
+@inner
 def is_new(book, s):  # type: ignore[no-untyped-def]
     """Whether a place was not reached before in this search, by a hash of what can matter from here on.
 
@@ -158,7 +156,7 @@ def is_new(book, s):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@inner
 def search(book, bar, open_, high, low, close, highest):  # type: ignore[no-untyped-def]
     """Search all ways through a bar, depth first, and take the best one.
 
