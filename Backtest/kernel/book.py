@@ -286,7 +286,14 @@ def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
     if reverses:
         close_units(book, s, bar, at, price, np.inf, 0.0, who, whose, R_REVERSE)
     if s[UNITS] == 0:
-        s[POSITION_RULE], s[POSITION_TICKET], s[SIDE], s[SINCE], s[BOUGHT], s[ACTED] = ticket[a.RULE], number, side, bar, 0, 0
+        s[POSITION_RULE], s[POSITION_TICKET], s[SIDE], s[SINCE], s[BOUGHT], s[ACTED] = (
+            ticket[a.RULE],
+            number,
+            side,
+            bar,
+            0,
+            0,
+        )
         s[SIGNAL_BAR], s[HIGHEST], s[LOWEST] = ticket[a.SIGNAL], -np.inf, np.inf
         s[LATE] = at == WITHIN and order[KIND] != a.STOP_ORDER
         s[ENTRY_FILL], s[ENTRY_RISK] = paid, np.nan
@@ -383,7 +390,13 @@ def set_next_adds(book, s, bar, at, filled, ticket):  # type: ignore[no-untyped-
             refuse(book, bar, at, BY_ADD, filled[LISTED])
             continue
         order = new_order(book, s)
-        order[ROLE], order[ORDER_TICKET], order[TRADE], order[AMOUNT], order[AT] = ADD, filled[ORDER_TICKET], s[SIDE], size, price
+        order[ROLE], order[ORDER_TICKET], order[TRADE], order[AMOUNT], order[AT] = (
+            ADD,
+            filled[ORDER_TICKET],
+            s[SIDE],
+            size,
+            price,
+        )
         order[KIND] = a.STOP_ORDER if add[a.DIRECTION] > 0 else a.LIMIT_ORDER
         order[LISTED], order[TEMPLATE], order[SET_WITHIN] = filled[LISTED], k, bar if at == WITHIN else -1
 
@@ -576,14 +589,25 @@ def place(book, bar, close, ticket):  # type: ignore[no-untyped-def]
     order = new_order(book, s)
     order[ROLE], order[ORDER_TICKET], order[TRADE] = ADD if is_add else ENTRY, number, ticket[a.SIDE]
     order[KIND] = a.MARKET if ticket[a.TYPE] == a.AT_CLOSE else ticket[a.TYPE]
-    order[AMOUNT], order[LISTED], order[UNTIL], order[TEMPLATE] = ticket[a.SIZE], ticket[a.RULE], ticket[a.LAST_BAR], ticket[a.ADD_OF]
+    order[AMOUNT], order[LISTED], order[UNTIL], order[TEMPLATE] = (
+        ticket[a.SIZE],
+        ticket[a.RULE],
+        ticket[a.LAST_BAR],
+        ticket[a.ADD_OF],
+    )
     if order[KIND] != a.MARKET:
         order[AT], order[WORST] = ticket[a.PRICE], ticket[a.LIMIT]
     if ticket[a.TYPE] == a.AT_CLOSE:
         enter(book, s, bar, AT_THE_CLOSE, int(s[ORDERS]) - 1, close)
         return
     row = tell_order(book, bar, AT_THE_CLOSE, PLACED, order)
-    row[E_SIDE], row[E_TYPE], row[E_PRICE], row[E_LIMIT], row[E_SIZE] = order[TRADE], order[KIND], order[AT], order[WORST], order[AMOUNT]
+    row[E_SIDE], row[E_TYPE], row[E_PRICE], row[E_LIMIT], row[E_SIZE] = (
+        order[TRADE],
+        order[KIND],
+        order[AT],
+        order[WORST],
+        order[AMOUNT],
+    )
     row[E_UNTIL] = order[UNTIL]
 
 

@@ -25,7 +25,18 @@ STACK = 64
 POSITION_VALUES = (
     "entry_price", "highest", "lowest", "signal_open", "signal_high", "signal_low", "signal_close", "risk", "bars held", "unrealized return",
 )  # fmt: skip
-(ENTRY_PRICE, HIGHEST_HIGH, LOWEST_LOW, SIGNAL_OPEN, SIGNAL_HIGH, SIGNAL_LOW, SIGNAL_CLOSE, POSITION_RISK, BARS_HELD, UNREALIZED) = range(10)
+(
+    ENTRY_PRICE,
+    HIGHEST_HIGH,
+    LOWEST_LOW,
+    SIGNAL_OPEN,
+    SIGNAL_HIGH,
+    SIGNAL_LOW,
+    SIGNAL_CLOSE,
+    POSITION_RISK,
+    BARS_HELD,
+    UNREALIZED,
+) = range(10)
 
 # What an entry rule says beside its ticket. PLAN, int64: the programs of its condition, of its order's price and limit, by their number, -1 for
 # none; LIFE of its order; SIZING as in actions.py, or BY_VOLATILITY, by the deviation of a program; and of each level the program by which its number is multiplied,
@@ -52,7 +63,9 @@ RULE_NUMBERS = LATER + a.STOPS
 EXIT_WIDTH = 4
 
 # Numbers of the strategy, float64.
-(COOLDOWN, UNIT_OF_PRICE, CLOSES_NOW, WATCHES) = range(4)  # WATCHES: something has to be looked at at every close of a position
+(COOLDOWN, UNIT_OF_PRICE, CLOSES_NOW, WATCHES) = range(
+    4
+)  # WATCHES: something has to be looked at at every close of a position
 STRATEGY_NUMBERS = 4
 
 MOST_ACTIONS = 256  # of a close, at least as many as there can be: 16 sets of 9 stops, 17 exits, 20 orders
@@ -255,7 +268,14 @@ def sized(rules, book, sizing, number, deviation, bar, begin):  # type: ignore[n
 def emit(rules, book, bar, close, do, which, amount, reason, ticket):  # type: ignore[no-untyped-def]
     """Write an action down and let the book follow it."""
     row = rules.log[rules.counts[0]]
-    row[a.BAR], row[a.DO], row[a.WHICH], row[a.STOP_NUMBER], row[a.AMOUNT], row[a.REASON] = bar, do, which, -1, amount, reason
+    row[a.BAR], row[a.DO], row[a.WHICH], row[a.STOP_NUMBER], row[a.AMOUNT], row[a.REASON] = (
+        bar,
+        do,
+        which,
+        -1,
+        amount,
+        reason,
+    )
     if do == a.REFUSE:
         row[a.STOP_NUMBER] = reason
     rules.counts[0] += 1
@@ -370,7 +390,14 @@ def moves(rules, book, bar, begin, close):  # type: ignore[no-untyped-def]
 def write_move(rules, bar, unit, stop, price):  # type: ignore[no-untyped-def]
     row = rules.log[rules.counts[0]]
     rules.counts[0] += 1
-    row[a.BAR], row[a.DO], row[a.WHICH], row[a.STOP_NUMBER], row[a.AMOUNT], row[a.REASON] = bar, a.MOVE, unit, stop, price, -1
+    row[a.BAR], row[a.DO], row[a.WHICH], row[a.STOP_NUMBER], row[a.AMOUNT], row[a.REASON] = (
+        bar,
+        a.MOVE,
+        unit,
+        stop,
+        price,
+        -1,
+    )
 
 
 @inner
@@ -524,5 +551,8 @@ def see_bar(book, bar, high, low, close):  # type: ignore[no-untyped-def]
     s = book.state
     if s[UNITS] > 0:
         only_close = s[LATE] != 0 and s[SINCE] == bar
-        s[HIGHEST], s[LOWEST] = max(s[HIGHEST], close if only_close else high), min(s[LOWEST], close if only_close else low)
+        s[HIGHEST], s[LOWEST] = (
+            max(s[HIGHEST], close if only_close else high),
+            min(s[LOWEST], close if only_close else low),
+        )
         see_extremes(book, bar, high, low, close)

@@ -19,7 +19,7 @@ from Backtest.kernel.events import as_events
 from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.order_sweeps import run_order_sets
-from Backtest.kernel.plans import OrderCompiler, OrderProgram
+from Backtest.kernel.plans import OrderCompiler, OrderProgram, account_terms
 from Backtest.kernel.program import Compiler, NeededIndicator, Program, Row, Slot, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
 from Backtest.machine import aside
@@ -39,9 +39,6 @@ PROBLEMS = {
     state.TOO_MANY_ORDERS: f"more than {state.MOST_ORDERS} orders wait at a time",
     state.ENDLESS: "orders follow each other at one price without end",
 }
-PATHS = {
-    "worst": state.WORST_PATH, "best": state.BEST_PATH, "nearest": state.NEAREST, "high_first": state.HIGH_FIRST, "low_first": state.LOW_FIRST,
-}  # fmt: skip
 
 
 _TERMS = (
@@ -252,9 +249,7 @@ class Kernel:
             rules.log[: rules.counts[0]], rules.sent[: rules.counts[1]],
         )  # fmt: skip
 
-    def _run_orders(
-        self, sets: Floats, *, returns: bool, room: int = 0
-    ) -> tuple[Sweep, state.Book, closing.Rules]:
+    def _run_orders(self, sets: Floats, *, returns: bool, room: int = 0) -> tuple[Sweep, state.Book, closing.Rules]:
         """Run parameter sets; return their figures, and book and rules of the last one. `room` is for events and actions, which are not kept without it."""
         program, count, bars, calendar = self.program, len(sets), len(self.frame), self.calendar
         assert isinstance(program, OrderProgram)
@@ -275,11 +270,9 @@ class Kernel:
         widest = max(len(each) for each in program.may)
         may = np.array([[*each, *[code_masks] * (widest + 1 - len(each))] for each in program.may], dtype=np.int64)
         session = np.searchsorted(calendar.last, np.arange(bars))
-        account = np.zeros(state.TERMS)
-        execution = self.strategy.execution
-        if execution.limit_fill == "through":
-            account[state.T_TICK] = (execution.tick or 0.01) * self.unit
-        account[state.T_PATH] = state.BEST_PATH if self.program.kinds[broker.TARGET_FIRST] else PATHS[execution.path]
+        account = account_terms(self.strategy.execution)
+        if program.kinds[broker.TARGET_FIRST]:
+            account[state.T_PATH] = state.BEST_PATH
 
         def take(part: slice, trades: int) -> tuple[state.Book, closing.Rules]:
             book = state.new_book(account.copy(), bars, events=room, trades=trades)

@@ -45,7 +45,12 @@ def _event(row: Floats, names: Sequence[str], unit: float) -> dict[str, Any]:
         said["side"] = "buy" if row[state.E_SIDE] > 0 else "sell"
     if not np.isnan(row[state.E_TYPE]):
         said["type"] = TYPES[int(row[state.E_TYPE])]
-    for name, column in (("price", state.E_PRICE), ("limit", state.E_LIMIT), ("stop", state.E_STOP), ("target", state.E_TARGET)):
+    for name, column in (
+        ("price", state.E_PRICE),
+        ("limit", state.E_LIMIT),
+        ("stop", state.E_STOP),
+        ("target", state.E_TARGET),
+    ):
         if not np.isnan(row[column]):
             said[name] = float(row[column]) / unit
     if not np.isnan(row[state.E_SIZE]):

@@ -83,8 +83,20 @@ def row_in_force(levels, ticket, bar):  # type: ignore[no-untyped-def]
 @inner
 def set_levels(levels, ticket, side, name, base, size, start, bar, close_only, number):  # type: ignore[no-untyped-def]
     """Fill a set of levels as a fill sets it; `number` is the row of the ticket."""
-    levels[OF_UNIT], levels[BASE], levels[FILL_BAR], levels[CLOSE_ONLY], levels[START] = name, base, bar, close_only, start
-    levels[EXTREME], levels[BROKE_EVEN], levels[SET_TICKET], levels[SET_SIZE], levels[REACHED] = np.nan, 0, number, size, 0
+    levels[OF_UNIT], levels[BASE], levels[FILL_BAR], levels[CLOSE_ONLY], levels[START] = (
+        name,
+        base,
+        bar,
+        close_only,
+        start,
+    )
+    levels[EXTREME], levels[BROKE_EVEN], levels[SET_TICKET], levels[SET_SIZE], levels[REACHED] = (
+        np.nan,
+        0,
+        number,
+        size,
+        0,
+    )
     for k in range(a.STOPS):
         levels[STOP_PRICE + k] = first_stop(ticket, k, side, base, size)
     levels[STOP_PRICE + a.BREAK_EVEN] = np.nan
@@ -108,7 +120,9 @@ def set_levels(levels, ticket, side, name, base, size, start, bar, close_only, n
         levels[TARGET_SIZE + last] = np.nan
     for k in range(a.TABLE):
         at = a.FIRST_ROW + k * a.TABLE_WIDTH
-        levels[ROW_PRICE + k] = level(base, side, int(ticket[at + a.ROW_MEASURE]), ticket[at + a.ROW_NUMBER], size, risk)
+        levels[ROW_PRICE + k] = level(
+            base, side, int(ticket[at + a.ROW_MEASURE]), ticket[at + a.ROW_NUMBER], size, risk
+        )
 
 
 @inner

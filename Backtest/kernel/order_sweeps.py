@@ -51,7 +51,13 @@ def run_order_sets(  # type: ignore[no-untyped-def]
     nothing, order = np.empty((0, TRADE_WIDTH)), np.empty_like(book.trades)
     for j in range(len(ints)):
         start = min(starts[j], bars - 1)
-        for term, number in ((T_CASH, CASH), (T_SPREAD, SPREAD), (T_FIXED, FIXED_FEE), (T_FEE, FEE), (T_MARGIN, MARGIN)):
+        for term, number in (
+            (T_CASH, CASH),
+            (T_SPREAD, SPREAD),
+            (T_FIXED, FIXED_FEE),
+            (T_FEE, FEE),
+            (T_MARGIN, MARGIN),
+        ):
             book.terms[term] = numbers[j, number]
         clear(book)
         rules.counts[:2] = 0

@@ -6,10 +6,23 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from Backtest.canonical import AtrLevel, CanonicalStrategy, EntryRule, Lots, RiskReward, Risk, Value, make_indicator
+import numpy as np
+
+from Backtest.canonical import (
+    AtrLevel,
+    CanonicalStrategy,
+    EntryRule,
+    Execution,
+    Lots,
+    RiskReward,
+    Risk,
+    Value,
+    make_indicator,
+)
 from Backtest.errors import InvalidInput
-from Backtest.kernel import actions, broker, closing, masks
+from Backtest.kernel import actions, broker, closing, masks, state
 from Backtest.kernel.program import KINDS, Compiler, NeededIndicator, Program, Row, Slot
+from Backtest.kernel.state import Floats
 from Backtest.meaning import core
 from Backtest.meaning.levels import AnyLevel, TargetReached
 from Backtest.meaning.model import Side, walk
@@ -30,6 +43,23 @@ FOLLOWS = {
     "no": (actions.FIXED, closing.STANDS), "close": (actions.TRAILING, closing.KEEPS_FROM_CLOSE),
     "extreme": (actions.FOLLOWED, closing.KEEPS_FROM_EXTREME), "level": (actions.FOLLOWED, closing.READS_PRICE),
 }  # fmt: skip
+
+PATHS = {
+    "worst": state.WORST_PATH, "best": state.BEST_PATH, "nearest": state.NEAREST, "high_first": state.HIGH_FIRST, "low_first": state.LOW_FIRST,
+}  # fmt: skip
+
+
+def account_terms(execution: Execution) -> Floats:
+    """Return the terms of an account for the book, float64 of shape (state.TERMS,)."""
+    terms = np.zeros(state.TERMS)
+    for place, value in (
+        (state.T_CASH, execution.cash), (state.T_SPREAD, execution.spread), (state.T_FIXED, execution.commission_fixed),
+        (state.T_FEE, execution.commission), (state.T_MARGIN, execution.margin), (state.T_PATH, PATHS[execution.path]),
+    ):  # fmt: skip
+        terms[place] = value
+    if execution.limit_fill == "through":
+        terms[state.T_TICK] = (execution.tick or 0.01) * execution.fractional_unit
+    return terms
 
 
 @dataclass
@@ -256,7 +286,10 @@ class OrderCompiler(Compiler):
     def _adds(self, risk: Risk, path: str, side: Side, plan: list[int], ticket: list[Slot]) -> None:
         for k in range(actions.ADDS):
             at = actions.FIRST_ADD + k * actions.ADD_WIDTH
-            ticket[at : at + actions.ADD_WIDTH] = [Slot(float(actions.NO_LEVEL)), *[Slot(0.0)] * (actions.ADD_WIDTH - 1)]
+            ticket[at : at + actions.ADD_WIDTH] = [
+                Slot(float(actions.NO_LEVEL)),
+                *[Slot(0.0)] * (actions.ADD_WIDTH - 1),
+            ]
             if k >= len(risk.adds):
                 continue
             add, place, said = risk.adds[k], f"{path}[{k}]", closing.ADD_PLAN + k * closing.ADD_PLAN_WIDTH
@@ -274,7 +307,11 @@ class OrderCompiler(Compiler):
                 number = self.number(f"{place}.factor", add.factor)
             else:
                 own = add.size is not None
-                size, where = (add.size, f"{place}.size") if own else (risk.position_size, f"{path.removesuffix('.adds')}.position_size")
+                size, where = (
+                    (add.size, f"{place}.size")
+                    if own
+                    else (risk.position_size, f"{path.removesuffix('.adds')}.position_size")
+                )
                 assert size is not None
                 sizing, number, plan[said + closing.ADD_DEVIATION] = self._size(size, where)
             ticket[at + actions.SIZING], ticket[at + actions.SIZE_NUMBER] = Slot(float(sizing)), number
@@ -288,7 +325,9 @@ class OrderCompiler(Compiler):
             depth += 1 if operation <= closing.PUSH_POSITION else -1
             deepest = max(deepest, depth)
         if deepest > closing.STACK:
-            raise InvalidInput(f"A condition or price of {deepest} parts within each other is too deep, at most {closing.STACK} are possible")
+            raise InvalidInput(
+                f"A condition or price of {deepest} parts within each other is too deep, at most {closing.STACK} are possible"
+            )
         program = self.program
         program.programs += steps
         program.places.append((len(program.programs) - len(steps), len(program.programs)))

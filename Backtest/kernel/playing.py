@@ -8,7 +8,17 @@ from numba import njit
 from Backtest.kernel import actions as a
 from Backtest.kernel.book import end, equity_at, expire, follow, next_trigger, ruin, settle
 from Backtest.kernel.broker import DONE, RUINED
-from Backtest.kernel.closing import MAX_BARS, MOST_ACTIONS, WATCHES, entries, exits_and_adds, exits_now, firing_exits, moves, see_bar
+from Backtest.kernel.closing import (
+    MAX_BARS,
+    MOST_ACTIONS,
+    WATCHES,
+    entries,
+    exits_and_adds,
+    exits_now,
+    firing_exits,
+    moves,
+    see_bar,
+)
 from Backtest.kernel.levels import move_levels
 from Backtest.kernel.state import (
     AT_OPEN, CASH, FILL, FILLS, KIND, LAST_EQUITY, LEFT, NO_ROOM, NUMBERED, ORDERS, POSITION_RULE, PROBLEM, RULES, SESSION, SET_TICKET,

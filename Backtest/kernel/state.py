@@ -46,7 +46,9 @@ UNIT, UNIT_WIDTH = HEADER, 6
 # A set of levels, of one unit or (OF_UNIT 0) of all. FILL_BAR is that of the newest fill, START the one from which held bars count; of FILL_BAR only the
 # close counts for EXTREME where CLOSE_ONLY is set. INITIAL_RISK is R in points, SET_SIZE the units the set was made for, REACHED has a bit for each target filled.
 SET, SET_WIDTH = UNIT + MOST_UNITS * UNIT_WIDTH, 11 + actions.STOPS + 1 + 2 * actions.TARGETS + actions.TABLE
-(OF_UNIT, BASE, FILL_BAR, CLOSE_ONLY, START, INITIAL_RISK, EXTREME, BROKE_EVEN, SET_TICKET, SET_SIZE, REACHED) = range(11)
+(OF_UNIT, BASE, FILL_BAR, CLOSE_ONLY, START, INITIAL_RISK, EXTREME, BROKE_EVEN, SET_TICKET, SET_SIZE, REACHED) = range(
+    11
+)
 STOP_PRICE = 11
 TARGET_PRICE = STOP_PRICE + actions.STOPS + 1
 TARGET_SIZE = TARGET_PRICE + actions.TARGETS  # NaN for all that is left
@@ -55,12 +57,31 @@ ROW_PRICE = TARGET_SIZE + actions.TARGETS
 # An order. TRADE is 1 to buy, -1 to sell; AMOUNT as in a ticket, infinite for an exit of all; LISTED the number of the entry rule; TEMPLATE that of the add;
 # SET_WITHIN the bar within which the level of an add was set, else -1.
 ORDER, ORDER_WIDTH = SET + MOST_UNITS * SET_WIDTH, 14
-(ROLE, ORDER_TICKET, TRADE, KIND, AMOUNT, AT, WORST, UNTIL, NUMBER, LISTED, TRIGGERED, SET_WITHIN, TEMPLATE, WHY) = range(14)
+(ROLE, ORDER_TICKET, TRADE, KIND, AMOUNT, AT, WORST, UNTIL, NUMBER, LISTED, TRIGGERED, SET_WITHIN, TEMPLATE, WHY) = (
+    range(14)
+)
 EXIT, ADD, ENTRY = range(3)
 STATE = ORDER + MOST_ORDERS * ORDER_WIDTH
 
 # An event, float64; what does not belong to it is NaN. WHO and WHOSE name the order, see `events.py`.
-(E_BAR, E_AT, E_DO, E_WHO, E_WHOSE, E_SIDE, E_TYPE, E_PRICE, E_LIMIT, E_SIZE, E_UNTIL, E_REASON, E_UNIT, E_STOP, E_TARGET, E_TARGETS) = range(16)
+(
+    E_BAR,
+    E_AT,
+    E_DO,
+    E_WHO,
+    E_WHOSE,
+    E_SIDE,
+    E_TYPE,
+    E_PRICE,
+    E_LIMIT,
+    E_SIZE,
+    E_UNTIL,
+    E_REASON,
+    E_UNIT,
+    E_STOP,
+    E_TARGET,
+    E_TARGETS,
+) = range(16)
 EVENT = E_TARGETS + actions.TARGETS + 1
 AT_OPEN, WITHIN, AT_THE_CLOSE = range(3)
 PLACED, WAS_TRIGGERED, FILLED, CANCELLED, REFUSED, LEVELS, MOVED = range(7)
@@ -77,7 +98,12 @@ WORST_PATH, BEST_PATH, NEAREST, HIGH_FIRST, LOW_FIRST = range(5)
 (EVENTS, TRADES, LOST, QUIET, PROBLEM, SEARCHES, PLACES) = range(7)
 COUNTS = 7
 # How a run ended, beside DONE, RUINED and BAD_SIZE of broker.py; from TOO_MANY_WAYS on why it could not go on.
-TOO_MANY_WAYS, TOO_MANY_ORDERS, ENDLESS, NO_ROOM = 10, 11, 12, 13  # NO_ROOM for what is to be written down: again with more
+TOO_MANY_WAYS, TOO_MANY_ORDERS, ENDLESS, NO_ROOM = (
+    10,
+    11,
+    12,
+    13,
+)  # NO_ROOM for what is to be written down: again with more
 
 TRADE_WIDTH = 10
 DEPTH, MOST_PLACES, PLACES_ROOM = 256, 8_000, 1 << 14
