@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+
 from Backtest.kernel import actions as a
+from Backtest.kernel import state as st
 from Backtest.kernel.book import average_fill, follow, has_room, held, size_to_place
 from Backtest.kernel.broker import BAD_SIZE, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL
 from Backtest.kernel.levels import has_gained, level, move_levels, see_extremes
 from Backtest.kernel.masks import row_of
-from Backtest.kernel.state import (
-    ACTED, BASE, BROKE_EVEN, ENTRY_FILL, ENTRY_RISK, EXTREME, FILLS, FIRST_SIZE, HIGHEST, LAST_EQUITY, LAST_EXIT, LATE, LOWEST, OF_UNIT, POSITION_RULE,
-    POSITION_TICKET, PROBLEM, REACHED, SET_SIZE, SET_TICKET, SETS, SIDE, SIGNAL_BAR, SINCE, STOP_PRICE, UNITS, set_at, unit_at, inner,
-)  # fmt: skip
+from Backtest.kernel.state import inner, set_at, unit_at
 
 # Programs: (operation, argument, argument). A series is a slot of its row and one of how many bars back it is read.
 PUSH_MASK, PUSH_SERIES, PUSH_NUMBER, PUSH_POSITION, CALCULATE, COMPARE, BOTH, EITHER = range(8)
@@ -120,17 +119,17 @@ def position_value(rules, s, what, bar):  # type: ignore[no-untyped-def]
     """Return what a program asks of the open position, in quoted prices."""
     unit = rules.strategy[UNIT_OF_PRICE]
     if what == ENTRY_PRICE:
-        return s[ENTRY_FILL] / unit
-    if what == HIGHEST_HIGH or what == LOWEST_LOW:
-        best = s[HIGHEST] if what == HIGHEST_HIGH else s[LOWEST]
+        return s[st.ENTRY_FILL] / unit
+    if what in (HIGHEST_HIGH, LOWEST_LOW):
+        best = s[st.HIGHEST] if what == HIGHEST_HIGH else s[st.LOWEST]
         return best / unit if abs(best) < np.inf else np.nan
     if what == POSITION_RISK:
-        return s[ENTRY_RISK] / unit
+        return s[st.ENTRY_RISK] / unit
     if what == BARS_HELD:
-        return bar + 1 - s[SINCE]
+        return bar + 1 - s[st.SINCE]
     if what == UNREALIZED:
-        return s[SIDE] * 100 * (rules.series[3, bar] * unit / average_fill(s) - 1)
-    return rules.series[what - SIGNAL_OPEN, int(s[SIGNAL_BAR])]
+        return s[st.SIDE] * 100 * (rules.series[3, bar] * unit / average_fill(s) - 1)
+    return rules.series[what - SIGNAL_OPEN, int(s[st.SIGNAL_BAR])]
 
 
 @inner
@@ -156,7 +155,7 @@ def value(rules, s, program, bar, begin, flat):  # type: ignore[no-untyped-def]
             stack[top] = rules.floats[argument]
             top += 1
         elif kind == PUSH_POSITION:
-            stack[top] = np.nan if flat or s[UNITS] == 0 else position_value(rules, s, argument, bar)
+            stack[top] = np.nan if flat or s[st.UNITS] == 0 else position_value(rules, s, argument, bar)
             top += 1
         else:
             top -= 1
@@ -255,12 +254,12 @@ def sized(rules, book, sizing, number, deviation, bar, begin):  # type: ignore[n
         unit = rules.strategy[UNIT_OF_PRICE]
         units = np.round(number / unit) if unit != 1.0 else number
         if units < 1 or np.round(units) != units:
-            book.counts[PROBLEM] = BAD_SIZE
+            book.counts[st.PROBLEM] = BAD_SIZE
         return a.OF_UNITS, units
     if sizing == a.OF_SHARE:
         return a.OF_SHARE, min(number, a.ALL_EQUITY)
     if sizing == BY_VOLATILITY:
-        return a.OF_CASH, s[LAST_EQUITY] * number / value(rules, s, deviation, bar, begin, True)
+        return a.OF_CASH, s[st.LAST_EQUITY] * number / value(rules, s, deviation, bar, begin, True)
     return sizing, number
 
 
@@ -296,9 +295,9 @@ def fires(rules, s, j, bar, begin):  # type: ignore[no-untyped-def]
 @inner
 def firing_exits(rules, s, bar, begin):  # type: ignore[no-untyped-def]
     """Return a bit for each exit rule that fires on the position; a partial one acts once a position, unless it says so."""
-    firing, rule = 0, int(s[POSITION_RULE])
-    for j in range(len(rules.exits) if s[UNITS] > 0 else 0):
-        done = rules.portions[j] < 1 and not rules.exits[j, EXIT_AGAIN] and int(s[ACTED]) >> j & 1
+    firing, rule = 0, int(s[st.POSITION_RULE])
+    for j in range(len(rules.exits) if s[st.UNITS] > 0 else 0):
+        done = rules.portions[j] < 1 and not rules.exits[j, EXIT_AGAIN] and int(s[st.ACTED]) >> j & 1
         if rules.exits[j, EXIT_OF] >> rule & 1 and not done and fires(rules, s, j, bar, begin):
             firing |= 1 << j
     return firing
@@ -308,30 +307,30 @@ def firing_exits(rules, s, bar, begin):  # type: ignore[no-untyped-def]
 def part_of(rules, s, j):  # type: ignore[no-untyped-def]
     """Return the units of a partial exit: a portion of the first sizes of the units that are open, rounded down."""
     first = 0.0
-    for i in range(int(s[UNITS])):
-        first += unit_at(s, i)[FIRST_SIZE]
+    for i in range(int(s[st.UNITS])):
+        first += unit_at(s, i)[st.FIRST_SIZE]
     return min(np.floor(rules.portions[j] * first + 1e-9), held(s))
 
 
 @inner
 def held_long_enough(rules, s, bar):  # type: ignore[no-untyped-def]
-    most = rules.numbers[int(s[POSITION_RULE]), MAX_BARS]
-    return most > 0 and bar >= s[SINCE] + most - 1
+    most = rules.numbers[int(s[st.POSITION_RULE]), MAX_BARS]
+    return most > 0 and bar >= s[st.SINCE] + most - 1
 
 
 @inner
 def exits_now(rules, book, bar, close, firing, ticket):  # type: ignore[no-untyped-def]
     """Step 9: the session's exit, then the exits at this close. Return whether a part left, and which side may not be entered at this close, 0 for none."""
     s = book.state
-    if s[UNITS] == 0:
+    if s[st.UNITS] == 0:
         return False, 0.0
-    before_end = rules.numbers[int(s[POSITION_RULE]), BEFORE_END]
+    before_end = rules.numbers[int(s[st.POSITION_RULE]), BEFORE_END]
     if before_end >= 0 and rules.left[bar] == before_end:
         emit(rules, book, bar, close, a.CLOSE_NOW, 0, np.inf, a.OF_SESSION_END, ticket)
         return False, 0.0
     too_long = held_long_enough(rules, s, bar)
     if too_long and rules.strategy[CLOSES_NOW] != 0:
-        side = s[SIDE]
+        side = s[st.SIDE]
         emit(rules, book, bar, close, a.CLOSE_NOW, 0, np.inf, a.OF_MAX_BARS, ticket)
         return False, side
     whole = too_long
@@ -345,11 +344,11 @@ def exits_now(rules, book, bar, close, firing, ticket):  # type: ignore[no-untyp
     if whole:
         return part, 0.0
     for j in range(len(rules.exits)):
-        if rules.exits[j, EXIT_NOW] and firing >> j & 1 and s[UNITS] > 0:
+        if rules.exits[j, EXIT_NOW] and firing >> j & 1 and s[st.UNITS] > 0:
             size = part_of(rules, s, j)
             if size > 0:
                 part = True
-                s[ACTED] = int(s[ACTED]) | 1 << j
+                s[st.ACTED] = int(s[st.ACTED]) | 1 << j
                 emit(rules, book, bar, close, a.CLOSE_NOW, 0, size, j, ticket)
     return part, 0.0
 
@@ -359,22 +358,22 @@ def moves(rules, book, bar, begin, close):  # type: ignore[no-untyped-def]
     """Step 10: write the actions that move followed stops and break-even, and let the book move them."""
     s = book.state
     first = rules.counts[0]
-    if s[UNITS] > 0:
-        rule, side = int(s[POSITION_RULE]), s[SIDE]
+    if s[st.UNITS] > 0:
+        rule, side = int(s[st.POSITION_RULE]), s[st.SIDE]
         plan, numbers = rules.plans[rule], rules.numbers[rule]
-        for i in range(int(s[SETS])):
+        for i in range(int(s[st.SETS])):
             levels = set_at(s, i)
-            ticket = book.tickets[int(levels[SET_TICKET])]
+            ticket = book.tickets[int(levels[st.SET_TICKET])]
             for k in range(a.STOPS):
                 price = stop_at_close(rules, s, levels, ticket, k, bar, begin, close)
-                before = levels[STOP_PRICE + k]
+                before = levels[st.STOP_PRICE + k]
                 if price == price and not side * price <= side * before:
-                    write_move(rules, bar, levels[OF_UNIT], k, price)
+                    write_move(rules, bar, levels[st.OF_UNIT], k, price)
             measure = plan[EVEN_MEASURE]
-            if measure == a.NO_LEVEL or levels[BROKE_EVEN] != 0:
+            if measure == a.NO_LEVEL or levels[st.BROKE_EVEN] != 0:
                 continue
             if measure >= AFTER_TARGET:
-                gained = int(levels[REACHED]) >> (measure - AFTER_TARGET) & 1 == 1
+                gained = int(levels[st.REACHED]) >> (measure - AFTER_TARGET) & 1 == 1
             else:
                 number = number_at(
                     rules, s, measure, numbers[EVEN_NUMBER], plan[EVEN_PROGRAM], int(ticket[a.SIGNAL]), begin
@@ -382,7 +381,7 @@ def moves(rules, book, bar, begin, close):  # type: ignore[no-untyped-def]
                 gained = has_gained(levels, side, measure, number)
             if gained:
                 offset = numbers[EVEN_OFFSET] * rules.strategy[UNIT_OF_PRICE]
-                write_move(rules, bar, levels[OF_UNIT], a.BREAK_EVEN, levels[BASE] + side * offset)
+                write_move(rules, bar, levels[st.OF_UNIT], a.BREAK_EVEN, levels[st.BASE] + side * offset)
     move_levels(book, bar, rules.log, first, rules.counts[0] - first)
 
 
@@ -403,7 +402,7 @@ def write_move(rules, bar, unit, stop, price):  # type: ignore[no-untyped-def]
 @inner
 def stop_at_close(rules, s, levels, ticket, k, bar, begin, close):  # type: ignore[no-untyped-def]
     """Return where the k-th stop of a set would be by this close, NaN where it does not move (yet)."""
-    rule, side, unit = int(s[POSITION_RULE]), s[SIDE], rules.strategy[UNIT_OF_PRICE]
+    rule, side, unit = int(s[st.POSITION_RULE]), s[st.SIDE], rules.strategy[UNIT_OF_PRICE]
     said = STOP_PLAN + k * STOP_PLAN_WIDTH
     plan = rules.plans[rule]
     follows, later = plan[said + FOLLOWS], plan[said + LATER_MEASURE]
@@ -415,7 +414,7 @@ def stop_at_close(rules, s, levels, ticket, k, bar, begin, close):  # type: igno
         gain = number_at(rules, s, later, rules.numbers[rule, LATER + k], plan[said + LATER_PROGRAM], signal, begin)
         if not has_gained(levels, side, later, gain):
             return np.nan
-        if follows == STANDS and levels[STOP_PRICE + k] == levels[STOP_PRICE + k]:
+        if follows == STANDS and levels[st.STOP_PRICE + k] == levels[st.STOP_PRICE + k]:
             return np.nan
     measure, program = int(ticket[at + a.MEASURE]), plan[said + STOP_PROGRAM]
     if follows == READS_PRICE:
@@ -427,15 +426,21 @@ def stop_at_close(rules, s, levels, ticket, k, bar, begin, close):  # type: igno
         number = number_at(
             rules, s, measure, said_number, program, bar if follows == KEEPS_FROM_EXTREME else signal, begin
         )
-    base = close if follows == KEEPS_FROM_CLOSE else levels[EXTREME] if follows == KEEPS_FROM_EXTREME else levels[BASE]
-    return level(base, -side, measure, number, levels[SET_SIZE], np.nan)
+    base = (
+        close
+        if follows == KEEPS_FROM_CLOSE
+        else levels[st.EXTREME]
+        if follows == KEEPS_FROM_EXTREME
+        else levels[st.BASE]
+    )
+    return level(base, -side, measure, number, levels[st.SET_SIZE], np.nan)
 
 
 @inner
 def exits_and_adds(rules, book, bar, begin, close, firing, part, ticket):  # type: ignore[no-untyped-def]
     """Step 12 on the position that is left: place exits for the next open and, where nothing leaves, adds. Return whether all of it leaves."""
     s = book.state
-    if s[UNITS] == 0:
+    if s[st.UNITS] == 0:
         return False
     if held_long_enough(rules, s, bar):
         emit(rules, book, bar, close, a.CLOSE, 0, np.inf, a.OF_MAX_BARS, ticket)
@@ -449,14 +454,14 @@ def exits_and_adds(rules, book, bar, begin, close, firing, part, ticket):  # typ
             size = part_of(rules, s, j)
             if size > 0:
                 part = True
-                s[ACTED] = int(s[ACTED]) | 1 << j
+                s[st.ACTED] = int(s[st.ACTED]) | 1 << j
                 emit(rules, book, bar, close, a.CLOSE, 0, size, j, ticket)
     if part:
         return False
-    rule = int(s[POSITION_RULE])
+    rule = int(s[st.POSITION_RULE])
     for k in range(a.ADDS):
         program = rules.plans[rule, ADD_PLAN + k * ADD_PLAN_WIDTH + ADD_WHEN]
-        if program < 0 or not has_room(s, book.tickets[int(s[POSITION_TICKET])], k):
+        if program < 0 or not has_room(s, book.tickets[int(s[st.POSITION_TICKET])], k):
             continue
         if value(rules, s, program, bar, begin, False) != 1.0 or not fill_ticket(rules, book, rule, bar, begin, ticket):
             continue
@@ -475,11 +480,11 @@ def exits_and_adds(rules, book, bar, begin, close, firing, part, ticket):  # typ
 def entries(rules, book, bar, begin, close, leaving, barred, ticket):  # type: ignore[no-untyped-def]
     """Step 12 for entries in order: where flat, or where all of the position leaves and a rule of the other side turns it round."""
     s, cooldown = book.state, rules.strategy[COOLDOWN]
-    if s[UNITS] > 0 and (not leaving or cooldown > 0):
+    if s[st.UNITS] > 0 and (not leaving or cooldown > 0):
         return
-    if cooldown > 0 and s[LAST_EXIT] >= 0 and bar - s[LAST_EXIT] < cooldown:
+    if cooldown > 0 and s[st.LAST_EXIT] >= 0 and bar - s[st.LAST_EXIT] < cooldown:
         return
-    side, open_position, market_taken = s[SIDE], s[UNITS] > 0, False
+    side, open_position, market_taken = s[st.SIDE], s[st.UNITS] > 0, False
     for r in range(len(rules.plans)):
         plan = rules.plans[r]
         kind = int(rules.tickets[r, a.TYPE])
@@ -499,10 +504,10 @@ def entries(rules, book, bar, begin, close, leaving, barred, ticket):  # type: i
 @inner
 def leaves_at_once(rules, s, r, bar, begin):  # type: ignore[no-untyped-def]
     """Whether an exit of an entry's positions fires where it does, so that it is not taken."""
+    leaves = False
     for j in range(len(rules.exits)):
-        if rules.exits[j, EXIT_OF] >> r & 1 and fires(rules, s, j, bar, begin):
-            return True
-    return False
+        leaves = leaves or (rules.exits[j, EXIT_OF] >> r & 1 == 1 and fires(rules, s, j, bar, begin))
+    return leaves
 
 
 @inner
@@ -512,7 +517,7 @@ def may_fill(rules, s, r, bar, kind):  # type: ignore[no-untyped-def]
     if most <= 0:
         return True
     tomorrow = kind != a.AT_CLOSE and rules.session[bar + 1] != rules.session[bar]
-    return tomorrow or s[FILLS + r] < most
+    return tomorrow or s[st.FILLS + r] < most
 
 
 @inner
@@ -549,10 +554,10 @@ def send(rules, book, r, bar, begin, close, kind, ticket):  # type: ignore[no-un
 def see_bar(book, bar, high, low, close):  # type: ignore[no-untyped-def]
     """Take a bar into the extremes since the fills."""
     s = book.state
-    if s[UNITS] > 0:
-        only_close = s[LATE] != 0 and s[SINCE] == bar
-        s[HIGHEST], s[LOWEST] = (
-            max(s[HIGHEST], close if only_close else high),
-            min(s[LOWEST], close if only_close else low),
+    if s[st.UNITS] > 0:
+        only_close = s[st.LATE] != 0 and s[st.SINCE] == bar
+        s[st.HIGHEST], s[st.LOWEST] = (
+            max(s[st.HIGHEST], close if only_close else high),
+            min(s[st.LOWEST], close if only_close else low),
         )
         see_extremes(book, bar, high, low, close)

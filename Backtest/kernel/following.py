@@ -12,15 +12,12 @@ import numpy as np
 from numba import njit
 
 from Backtest.kernel import actions as a
-from Backtest.kernel import state
+from Backtest.kernel import state as st
 from Backtest.kernel.book import end, equity_at, expire, follow, has_room, ruin
 from Backtest.kernel.broker import DONE, RUINED
 from Backtest.kernel.levels import move_levels
 from Backtest.kernel.playing import trade_bar
-from Backtest.kernel.state import (
-    CASH, EVENTS, LAST_EQUITY, MOST_ORDERS, NAME, OF_UNIT, ORDERS, POSITION_TICKET, PROBLEM, ROLE, RULES, SETS, SIDE, TRADES, UNITS, clear, inner,
-    order_at, set_at, unit_at,
-)  # fmt: skip
+from Backtest.kernel.state import clear, inner, order_at, set_at, unit_at
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -31,9 +28,9 @@ WHY = {
     IMPOSSIBLE: "is nothing that can be done: a price, a size or a number is not possible",
     OUT_OF_TURN: "was not made when it could have been",
     TOO_MANY: "is one too many: more orders would wait, more units be open or more trades be closed than may or were claimed",
-    state.TOO_MANY_WAYS: "comes when the price may go through a bar in too many ways",
-    state.TOO_MANY_ORDERS: "is one too many: more orders would wait than may",
-    state.ENDLESS: "lets orders follow each other at one price without end",
+    st.TOO_MANY_WAYS: "comes when the price may go through a bar in too many ways",
+    st.TOO_MANY_ORDERS: "is one too many: more orders would wait than may",
+    st.ENDLESS: "lets orders follow each other at one price without end",
     TOO_LONG: "comes when too many ways through bars have been searched",
 }
 MOST_OF_A_CLOSE = 256
@@ -68,12 +65,12 @@ def follow_actions(
         most_trades, most_events: how many trades there may be; how many events are kept.
     """
     bars = prices.shape[1]
-    book = state.new_book(np.array(terms, dtype=np.float64), bars, events=most_events, trades=most_trades)
+    book = st.new_book(np.array(terms, dtype=np.float64), bars, events=most_events, trades=most_trades)
     own = [np.array(given, dtype=np.float64, order="C") for given in (rows, tickets, prices)]
     ended, done = _follow(own[0].reshape(-1, a.ACTION), own[1].reshape(-1, a.TICKET), begin, own[2], book)
-    count = min(int(book.counts[TRADES]), most_trades)
-    events = book.events[: min(int(book.counts[EVENTS]), most_events)]
-    return Followed(int(ended), int(done), book.trades[:count], book.equity, events, int(book.counts[state.LOST]))
+    count = min(int(book.counts[st.TRADES]), most_trades)
+    events = book.events[: min(int(book.counts[st.EVENTS]), most_events)]
+    return Followed(int(ended), int(done), book.trades[:count], book.equity, events, int(book.counts[st.LOST]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -83,29 +80,29 @@ def _follow(rows, tickets, begin, prices, book):  # type: ignore[no-untyped-def]
     clear(book)
     s, last, done, sent, searched = book.state, prices.shape[1] - 1, 0, 0, 0
     nothing = np.zeros(a.TICKET)
-    book.equity[:begin] = s[CASH]
+    book.equity[:begin] = s[st.CASH]
     for bar in range(begin, last + 1):
         if done < len(rows) and rows[done, a.BAR] < bar:
             return OUT_OF_TURN, done
-        book.counts[state.PLACES] = 0
+        book.counts[st.PLACES] = 0
         trade_bar(book, bar, open_[bar], high[bar], low[bar], close[bar])
-        searched += book.counts[state.PLACES]
-        if book.counts[PROBLEM]:
-            return book.counts[PROBLEM], done
+        searched += book.counts[st.PLACES]
+        if book.counts[st.PROBLEM]:
+            return book.counts[st.PROBLEM], done
         if searched > MOST_SEARCHED:
             return TOO_LONG, done
         price, first = close[bar], done
         while done < len(rows) and rows[done, a.BAR] == bar and rows[done, a.DO] == a.CLOSE_NOW:
             why = check(book, rows[done], nothing, bar, price)
             if why or done - first >= MOST_OF_A_CLOSE:
-                return why if why else TOO_MANY, done
+                return why or TOO_MANY, done
             follow(book, bar, price, rows[done], nothing)
             done += 1
-        if book.counts[TRADES] > len(book.trades):
+        if book.counts[st.TRADES] > len(book.trades):
             return TOO_MANY, done
         if equity_at(s, price) <= 0:
             ruin(book, bar, price)
-            return (TOO_MANY if book.counts[TRADES] > len(book.trades) else RUINED), done
+            return (TOO_MANY if book.counts[st.TRADES] > len(book.trades) else RUINED), done
         if bar == last:
             end(book, bar, price)
             break
@@ -118,12 +115,16 @@ def _follow(rows, tickets, begin, prices, book):  # type: ignore[no-untyped-def]
         if not move_levels(book, bar, rows, moved, done - moved):
             return OUT_OF_TURN, moved
         expire(book, bar)
-        s[LAST_EQUITY] = equity_at(s, price)
+        s[st.LAST_EQUITY] = equity_at(s, price)
         while done < len(rows) and rows[done, a.BAR] == bar:
             placing = rows[done, a.DO] == a.PLACE
             if rows[done, a.DO] <= a.MOVE:
                 return OUT_OF_TURN, done
-            if (placing and sent >= len(tickets)) or done - first >= MOST_OF_A_CLOSE or s[ORDERS] >= MOST_ORDERS - 16:
+            if (
+                (placing and sent >= len(tickets))
+                or done - first >= MOST_OF_A_CLOSE
+                or s[st.ORDERS] >= st.MOST_ORDERS - 16
+            ):
                 return TOO_MANY, done
             ticket = tickets[sent] if placing else nothing
             why = check(book, rows[done], ticket, bar, price)
@@ -132,17 +133,17 @@ def _follow(rows, tickets, begin, prices, book):  # type: ignore[no-untyped-def]
             follow(book, bar, price, rows[done], ticket)
             sent += placing
             done += 1
-        s[LAST_EQUITY] = equity_at(s, price)
-        book.equity[bar] = s[LAST_EQUITY]
-        if book.counts[PROBLEM]:
-            return book.counts[PROBLEM], done
-        if book.counts[TRADES] > len(book.trades):
+        s[st.LAST_EQUITY] = equity_at(s, price)
+        book.equity[bar] = s[st.LAST_EQUITY]
+        if book.counts[st.PROBLEM]:
+            return book.counts[st.PROBLEM], done
+        if book.counts[st.TRADES] > len(book.trades):
             return TOO_MANY, done
-        if s[LAST_EQUITY] <= 0:
+        if s[st.LAST_EQUITY] <= 0:
             ruin(book, bar, price)
             return RUINED, done
-    book.equity[begin] = book.terms[state.T_CASH] if begin < last else book.equity[begin]
-    if book.counts[TRADES] > len(book.trades):
+    book.equity[begin] = book.terms[st.T_CASH] if begin < last else book.equity[begin]
+    if book.counts[st.TRADES] > len(book.trades):
         return TOO_MANY, done
     return (DONE if done == len(rows) and sent == len(tickets) else OUT_OF_TURN), done
 
@@ -171,7 +172,7 @@ def check(book, row, ticket, bar, close):  # type: ignore[no-untyped-def]
     if not is_whole(do, 0.0, 5.0):
         return IMPOSSIBLE
     if do == a.CLOSE_NOW or do == a.CLOSE:
-        if s[UNITS] == 0 or not has_unit(s, row[a.WHICH]):
+        if s[st.UNITS] == 0 or not has_unit(s, row[a.WHICH]):
             return NO_SUCH
         possible = row[a.AMOUNT] == np.inf or is_whole(row[a.AMOUNT], 1.0, 1e18)
         return 0 if possible and is_whole(row[a.REASON], -2.0, 63.0) else IMPOSSIBLE
@@ -181,15 +182,15 @@ def check(book, row, ticket, bar, close):  # type: ignore[no-untyped-def]
         return 0 if has_set(book, s, row[a.WHICH], int(row[a.STOP_NUMBER])) else NO_SUCH
     if do == a.PLACE:
         return check_ticket(book, ticket, bar)
-    if not is_whole(row[a.WHICH], 0.0, RULES - 1.0):
+    if not is_whole(row[a.WHICH], 0.0, st.RULES - 1.0):
         return IMPOSSIBLE
     return 0 if do == a.REFUSE or is_waiting(book, row[a.WHICH]) else NO_SUCH
 
 
 @inner
 def has_unit(s, name):  # type: ignore[no-untyped-def]
-    for i in range(int(s[UNITS])):
-        if unit_at(s, i)[NAME] == name:
+    for i in range(int(s[st.UNITS])):
+        if unit_at(s, i)[st.NAME] == name:
             return True
     return name == 0
 
@@ -197,10 +198,10 @@ def has_unit(s, name):  # type: ignore[no-untyped-def]
 @inner
 def has_set(book, s, name, stop):  # type: ignore[no-untyped-def]
     """Whether there is a set of levels of that name with that stop."""
-    for i in range(int(s[SETS])):
+    for i in range(int(s[st.SETS])):
         levels = set_at(s, i)
-        if levels[OF_UNIT] == name:
-            ticket = book.tickets[int(levels[state.SET_TICKET])]
+        if levels[st.OF_UNIT] == name:
+            ticket = book.tickets[int(levels[st.SET_TICKET])]
             return stop == a.BREAK_EVEN or ticket[a.FIRST_STOP + stop * a.STOP_WIDTH + a.KIND] != a.NO_STOP
     return False
 
@@ -208,8 +209,8 @@ def has_set(book, s, name, stop):  # type: ignore[no-untyped-def]
 @inner
 def is_waiting(book, rule):  # type: ignore[no-untyped-def]
     s = book.state
-    for i in range(int(s[ORDERS])):
-        if order_at(s, i)[ROLE] == state.ENTRY and order_at(s, i)[state.LISTED] == rule:
+    for i in range(int(s[st.ORDERS])):
+        if order_at(s, i)[st.ROLE] == st.ENTRY and order_at(s, i)[st.LISTED] == rule:
             return True
     return False
 
@@ -226,10 +227,10 @@ def check_level(measure, number, of_prices):  # type: ignore[no-untyped-def]
 def check_ticket(book, ticket, bar):  # type: ignore[no-untyped-def]
     """Return 0, or why an order cannot be placed."""
     s, kind, add = book.state, ticket[a.TYPE], ticket[a.ADD_OF]
-    fine = is_whole(ticket[a.RULE], 0.0, RULES - 1.0) and abs(ticket[a.SIDE]) == 1 and is_whole(kind, 0.0, 4.0)
+    fine = is_whole(ticket[a.RULE], 0.0, st.RULES - 1.0) and abs(ticket[a.SIDE]) == 1 and is_whole(kind, 0.0, 4.0)
     fine = fine and is_size(ticket[a.SIZE]) and is_whole(ticket[a.GROUP], 0.0, 16.0) and ticket[a.SIGNAL] == bar
     fine = fine and is_whole(add, -1.0, a.ADDS - 1.0) and is_whole(ticket[a.UNIT_LEVELS], 0.0, 2.0)
-    fine = fine and is_whole(ticket[a.MOST_UNITS], 1.0, float(state.MOST_UNITS)) and ticket[a.LAST_BAR] >= bar
+    fine = fine and is_whole(ticket[a.MOST_UNITS], 1.0, float(st.MOST_UNITS)) and ticket[a.LAST_BAR] >= bar
     if not fine:
         return IMPOSSIBLE
     market = kind == a.MARKET or kind == a.AT_CLOSE
@@ -260,7 +261,7 @@ def check_ticket(book, ticket, bar):  # type: ignore[no-untyped-def]
         at = a.FIRST_ADD + k * a.ADD_WIDTH
         if not check_level(ticket[at + a.ADD_MEASURE], ticket[at + a.ADD_NUMBER], False):
             return IMPOSSIBLE
-        if not is_whole(ticket[at + a.MOST], 0.0, float(state.MOST_UNITS)):
+        if not is_whole(ticket[at + a.MOST], 0.0, float(st.MOST_UNITS)):
             return IMPOSSIBLE
         if ticket[at + a.MOST] == 0:
             continue
@@ -271,9 +272,9 @@ def check_ticket(book, ticket, bar):  # type: ignore[no-untyped-def]
         if (units or ticket[at + a.SIZING] == a.OF_SHARE) and not is_size(ticket[at + a.SIZE_NUMBER]):
             return IMPOSSIBLE
     if add >= 0:
-        its = s[UNITS] > 0 and s[state.POSITION_RULE] == ticket[a.RULE] and s[SIDE] == ticket[a.SIDE]
+        its = s[st.UNITS] > 0 and s[st.POSITION_RULE] == ticket[a.RULE] and s[st.SIDE] == ticket[a.SIDE]
         if not its or not market:
             return OUT_OF_TURN
-        if not has_room(s, book.tickets[int(s[POSITION_TICKET])], int(add)):
+        if not has_room(s, book.tickets[int(s[st.POSITION_TICKET])], int(add)):
             return TOO_MANY
     return 0

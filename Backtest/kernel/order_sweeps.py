@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from Backtest.kernel import state as st
 from Backtest.kernel.broker import BAD_SIZE, CASH, FEE, FIXED_FEE, MARGIN, SPREAD
 from Backtest.kernel.closing import Rules
 from Backtest.kernel.figures import FOLLOWED, follow, measure
 from Backtest.kernel.masks import BLOCK, mask_of, run_program
 from Backtest.kernel.playing import play
-from Backtest.kernel.state import (
-    EVENTS, LOST, NO_ROOM, T_CASH, T_FEE, T_FIXED, T_MARGIN, T_SPREAD, TRADE_WIDTH, TRADES, clear, inner,
-)  # fmt: skip
+from Backtest.kernel.state import clear, inner
 
 
 @inner
@@ -48,15 +47,15 @@ def run_order_sets(  # type: ignore[no-untyped-def]
     masks, alert = np.empty((code_masks, min(bars, BLOCK)), np.uint8), np.empty(min(bars, BLOCK), np.uint8)
     since = np.empty(len(code), np.int64)
     followed, moves, ticket = np.empty(FOLLOWED), np.empty(len(last) + 1), np.empty(tickets.shape[1] // plans)
-    nothing, order = np.empty((0, TRADE_WIDTH)), np.empty_like(book.trades)
+    nothing, order = np.empty((0, st.TRADE_WIDTH)), np.empty_like(book.trades)
     for j in range(len(ints)):
         start = min(starts[j], bars - 1)
         for term, number in (
-            (T_CASH, CASH),
-            (T_SPREAD, SPREAD),
-            (T_FIXED, FIXED_FEE),
-            (T_FEE, FEE),
-            (T_MARGIN, MARGIN),
+            (st.T_CASH, CASH),
+            (st.T_SPREAD, SPREAD),
+            (st.T_FIXED, FIXED_FEE),
+            (st.T_FEE, FEE),
+            (st.T_MARGIN, MARGIN),
         ):
             book.terms[term] = numbers[j, number]
         clear(book)
@@ -81,10 +80,10 @@ def run_order_sets(  # type: ignore[no-untyped-def]
                         alert[i] |= mask[i] << bit
             if ended == 0 and end > start:
                 ended = play(own, book, prices, begin, max(begin, start), end, alert, ticket)
-        count = book.counts[TRADES]
-        outcome[j, 0], outcome[j, 1], outcome[j, 2] = ended, count, book.counts[LOST]
-        if count > len(book.trades) or book.counts[EVENTS] >= len(book.events) > 1:
-            outcome[j, 0] = ended = NO_ROOM
+        count = book.counts[st.TRADES]
+        outcome[j, 0], outcome[j, 1], outcome[j, 2] = ended, count, book.counts[st.LOST]
+        if count > len(book.trades) or book.counts[st.EVENTS] >= len(book.events) > 1:
+            outcome[j, 0] = ended = st.NO_ROOM
         if ended >= BAD_SIZE:
             table[j] = np.nan
             returns[j] = np.nan

@@ -9,26 +9,37 @@ from typing import Any
 import numpy as np
 
 from Backtest.canonical import (
+    AnyLevel,
+    AnyOperand,
+    AnySize,
     AtrLevel,
     CanonicalStrategy,
     EntryRule,
     Execution,
+    Function,
+    IndicatorRef,
+    LimitOrder,
     Lots,
-    RiskReward,
+    MarketOrder,
+    Math,
+    PositionRef,
+    Price,
     Risk,
+    Side,
+    StopLimitOrder,
+    StopOrder,
+    TargetReached,
+    Ticks,
     Value,
+    WaitingOrder,
     make_indicator,
+    walk,
 )
 from Backtest.errors import InvalidInput
 from Backtest.kernel import actions, broker, closing, masks, state
 from Backtest.kernel.program import KINDS, Compiler, NeededIndicator, Program, Row, Slot
 from Backtest.kernel.state import Floats
 from Backtest.meaning import core
-from Backtest.meaning.levels import AnyLevel, TargetReached
-from Backtest.meaning.model import Side, walk
-from Backtest.meaning.operands import AnyOperand, Function, IndicatorRef, Math, PositionRef, Price, Ticks
-from Backtest.meaning.orders import LimitOrder, MarketOrder, StopLimitOrder, StopOrder, WaitingOrder
-from Backtest.meaning.sizes import AnySize
 
 Step = tuple[int, int, int]
 MEASURES = {

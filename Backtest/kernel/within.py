@@ -8,12 +8,10 @@ equity at the close, `best` that with the highest.
 from __future__ import annotations
 
 import numpy as np
+
+from Backtest.kernel import state as st
 from Backtest.kernel.book import equity_at, next_trigger, settle
-from Backtest.kernel.state import (
-    BEST_PATH, CASH, DEPTH, EVENTS, FIRST, HEADER, HIGH_FIRST, LOST, MOST_PLACES, NEAREST, NUMBERED, ORDER, ORDER_WIDTH, ORDERS, PLACES,
-    PLACES_ROOM, PRICE, PROBLEM, QUIET, SEARCHES, SEEN, SET, SET_WIDTH, SETS, T_PATH, TOO_MANY_WAYS, TRADES, UNIT, UNIT_WIDTH, UNITS, WITHIN,
-    WORST_PATH, at_least, at_most, copy_state, same, inner,
-)  # fmt: skip
+from Backtest.kernel.state import at_least, at_most, copy_state, inner, same
 
 HIGH, LOW = 1, 2
 EQUAL_EQUITY = 1e-6
@@ -22,25 +20,25 @@ EQUAL_EQUITY = 1e-6
 @inner
 def pass_bar(book, bar, open_, high, low, close):  # type: ignore[no-untyped-def]
     """Take the account from just after the open of a bar to just before its close."""
-    s, path = book.state, int(book.terms[T_PATH])
+    s, path = book.state, int(book.terms[st.T_PATH])
     above = next_trigger(book, s, bar, -np.inf, True, high)
     below = next_trigger(book, s, bar, np.inf, False, low)
     if above != above and below != below:
         return
     if (above != above or below != below) and pass_straight(book, bar, above == above, high, low):
         return
-    s[PRICE], s[SEEN], s[FIRST] = open_, 0, 0
+    s[st.PRICE], s[st.SEEN], s[st.FIRST] = open_, 0, 0
     see(s, high, low)
-    if path == WORST_PATH or path == BEST_PATH:
-        search(book, bar, open_, high, low, close, path == BEST_PATH)
+    if path == st.WORST_PATH or path == st.BEST_PATH:
+        search(book, bar, open_, high, low, close, path == st.BEST_PATH)
         return
-    first = nearer(open_, high, low) if path == NEAREST else HIGH if path == HIGH_FIRST else LOW
+    first = nearer(open_, high, low) if path == st.NEAREST else HIGH if path == st.HIGH_FIRST else LOW
     for k in range(2):
         extreme = first if k == 0 else HIGH + LOW - first
-        while not int(s[SEEN]) & extreme:
+        while not int(s[st.SEEN]) & extreme:
             move(book, s, bar, extreme == HIGH, high, low)
     while towards_close(book, s, bar, high, low, close):
-        move(book, s, bar, close > s[PRICE], high, low)
+        move(book, s, bar, close > s[st.PRICE], high, low)
 
 
 @inner
@@ -51,16 +49,16 @@ def pass_straight(book, bar, up, high, low):  # type: ignore[no-untyped-def]
     these lies inside the bar too, all is put back.
     """
     s, counts, far = book.state, book.counts, high if up else low
-    has_orders = s[ORDERS] > 0
+    has_orders = s[st.ORDERS] > 0
     if has_orders:
         copy_state(s, book.stack[0])
-    told, closed, lost = counts[EVENTS], counts[TRADES], counts[LOST]
+    told, closed, lost = counts[st.EVENTS], counts[st.TRADES], counts[st.LOST]
     price = next_trigger(book, s, bar, -np.inf if up else np.inf, up, far)
     while price == price:
-        settle(book, s, bar, WITHIN, price)
+        settle(book, s, bar, st.WITHIN, price)
         if has_orders and inside(book, bar, high, low):
             copy_state(book.stack[0], s)
-            counts[EVENTS], counts[TRADES], counts[LOST] = told, closed, lost
+            counts[st.EVENTS], counts[st.TRADES], counts[st.LOST] = told, closed, lost
             return False
         price = next_trigger(book, s, bar, price, up, far)
     return True
@@ -83,20 +81,20 @@ def nearer(open_, high, low):  # type: ignore[no-untyped-def]
 def see(s, high, low):  # type: ignore[no-untyped-def]
     """Note the extremes that the price has reached."""
     for extreme in (HIGH, LOW):
-        reached = at_least(s[PRICE], high) if extreme == HIGH else at_most(s[PRICE], low)
-        if reached and not int(s[SEEN]) & extreme:
-            s[SEEN] += extreme
-            if s[FIRST] == 0:
-                s[FIRST] = extreme
+        reached = at_least(s[st.PRICE], high) if extreme == HIGH else at_most(s[st.PRICE], low)
+        if reached and not int(s[st.SEEN]) & extreme:
+            s[st.SEEN] += extreme
+            if s[st.FIRST] == 0:
+                s[st.FIRST] = extreme
 
 
 @inner
 def next_price(book, s, bar, up, high, low):  # type: ignore[no-untyped-def]
     """Return the next price at which something happens on the way up (or down): a level, or the extreme while it is unseen."""
     far = high if up else low
-    price = next_trigger(book, s, bar, s[PRICE], up, far)
-    if not int(s[SEEN]) & (HIGH if up else LOW):
-        ahead = far > s[PRICE] if up else far < s[PRICE]
+    price = next_trigger(book, s, bar, s[st.PRICE], up, far)
+    if not int(s[st.SEEN]) & (HIGH if up else LOW):
+        ahead = far > s[st.PRICE] if up else far < s[st.PRICE]
         if ahead and not (price <= far if up else price >= far):
             price = far
     return price
@@ -108,8 +106,8 @@ def move(book, s, bar, up, high, low):  # type: ignore[no-untyped-def]
     price = next_price(book, s, bar, up, high, low)
     if price != price:
         return False
-    settle(book, s, bar, WITHIN, price)
-    s[PRICE] = price
+    settle(book, s, bar, st.WITHIN, price)
+    s[st.PRICE] = price
     see(s, high, low)
     return True
 
@@ -117,9 +115,9 @@ def move(book, s, bar, up, high, low):  # type: ignore[no-untyped-def]
 @inner
 def towards_close(book, s, bar, high, low, close):  # type: ignore[no-untyped-def]
     """Whether something lies between the price and the close."""
-    if close == s[PRICE]:
+    if close == s[st.PRICE]:
         return False
-    up = close > s[PRICE]
+    up = close > s[st.PRICE]
     price = next_price(book, s, bar, up, high, low)
     return at_most(price, close) if up else at_least(price, close)
 
@@ -130,29 +128,29 @@ def is_new(book, s):  # type: ignore[no-untyped-def]
 
     Sums of one and the same money in another order may differ in their last digits, so that the cash counts to 1e-7.
     """
-    cash, numbered = s[CASH], s[NUMBERED]
-    s[CASH], s[NUMBERED] = np.round(cash * 1e7), 0.0
+    cash, numbered = s[st.CASH], s[st.NUMBERED]
+    s[st.CASH], s[st.NUMBERED] = np.round(cash * 1e7), 0.0
     bits = s.view(np.int64)
     key = np.int64(1469598103934665603)
     for part in range(4):
-        begin, size = 0, HEADER
+        begin, size = 0, st.HEADER
         if part == 1:
-            begin, size = UNIT, int(s[UNITS]) * UNIT_WIDTH
+            begin, size = st.UNIT, int(s[st.UNITS]) * st.UNIT_WIDTH
         elif part == 2:
-            begin, size = SET, int(s[SETS]) * SET_WIDTH
+            begin, size = st.SET, int(s[st.SETS]) * st.SET_WIDTH
         elif part == 3:
-            begin, size = ORDER, int(s[ORDERS]) * ORDER_WIDTH
+            begin, size = st.ORDER, int(s[st.ORDERS]) * st.ORDER_WIDTH
         for k in range(begin, begin + size):
             key = (key ^ bits[k]) * np.int64(1099511628211)
             key ^= key >> 29
-    s[CASH], s[NUMBERED] = cash, numbered
-    at = key & (PLACES_ROOM - 1)
-    while book.visited[at, 1] == book.counts[SEARCHES]:
+    s[st.CASH], s[st.NUMBERED] = cash, numbered
+    at = key & (st.PLACES_ROOM - 1)
+    while book.visited[at, 1] == book.counts[st.SEARCHES]:
         if book.visited[at, 0] == key:
             return False
-        at = (at + 1) & (PLACES_ROOM - 1)
-    book.visited[at, 0], book.visited[at, 1] = key, book.counts[SEARCHES]
-    book.counts[PLACES] += 1
+        at = (at + 1) & (st.PLACES_ROOM - 1)
+    book.visited[at, 0], book.visited[at, 1] = key, book.counts[st.SEARCHES]
+    book.counts[st.PLACES] += 1
     return True
 
 
@@ -164,9 +162,9 @@ def search(book, bar, open_, high, low, close, highest):  # type: ignore[no-unty
     only if it is better, so of equal ways the most direct one stays. A place that was reached before is not searched again.
     """
     counts, stack = book.counts, book.stack
-    counts[SEARCHES] += 1
-    counts[PLACES] = 0
-    counts[QUIET] = 1
+    counts[st.SEARCHES] += 1
+    counts[st.PLACES] = 0
+    counts[st.QUIET] = 1
     chosen, tried, first, best = book.ways[0], book.ways[1], book.ways[2], book.ways[3]
     length, best_equity, best_first = -1, np.nan, 0
     straight = nearer(open_, high, low)
@@ -178,19 +176,19 @@ def search(book, bar, open_, high, low, close, highest):  # type: ignore[no-unty
     while depth >= 0:
         s = stack[depth]
         if arrived:
-            seen = int(s[SEEN])
+            seen = int(s[st.SEEN])
             if seen == HIGH + LOW and not towards_close(book, s, bar, high, low, close):
                 equity = equity_at(s, close)
                 gain = sign * (best_equity - equity)
-                is_nearer = s[FIRST] == straight and best_first != straight
+                is_nearer = s[st.FIRST] == straight and best_first != straight
                 if length < 0 or gain > EQUAL_EQUITY or (gain >= -EQUAL_EQUITY and is_nearer):
-                    length, best_equity, best_first = depth, equity, int(s[FIRST])
+                    length, best_equity, best_first = depth, equity, int(s[st.FIRST])
                     best[:depth] = chosen[:depth]
             tried[depth] = 0
             first[depth] = straight
             if seen == HIGH + LOW:
-                if close != s[PRICE]:
-                    first[depth] = HIGH if close > s[PRICE] else LOW
+                if close != s[st.PRICE]:
+                    first[depth] = HIGH if close > s[st.PRICE] else LOW
             elif seen == straight:
                 first[depth] = HIGH + LOW - straight
             arrived = False
@@ -203,14 +201,14 @@ def search(book, bar, open_, high, low, close, highest):  # type: ignore[no-unty
         copy_state(s, onwards)
         if not move(book, onwards, bar, way == HIGH, high, low) or not is_new(book, onwards):
             continue
-        if counts[PLACES] > MOST_PLACES or depth + 1 >= DEPTH:
-            counts[PROBLEM] = TOO_MANY_WAYS
-        if counts[PROBLEM]:
+        if counts[st.PLACES] > st.MOST_PLACES or depth + 1 >= st.DEPTH:
+            counts[st.PROBLEM] = st.TOO_MANY_WAYS
+        if counts[st.PROBLEM]:
             break
         chosen[depth] = way
         depth += 1
         arrived = True
-    counts[QUIET] = 0
-    if counts[PROBLEM] == 0:
+    counts[st.QUIET] = 0
+    if counts[st.PROBLEM] == 0:
         for k in range(length):
             move(book, book.state, bar, best[k] == HIGH, high, low)
