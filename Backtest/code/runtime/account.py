@@ -54,6 +54,8 @@ class Account:
 
     def average(self) -> float:
         """Return the average price of what is held, NaN when flat."""
+        if len(self.units) == 1:
+            return self.units[0].price
         paid = sum(held.price * held.size for held in self.units)
         return paid / self.size() if self.units else math.nan
 
