@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from Backtest.sandbox.job import EngineSettings, SandboxJob
+from Backtest.sandbox.job import PATHS, EngineSettings, SandboxJob
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,10 @@ def settle(claim: Claim, job: SandboxJob) -> Settled:
     if not job.first <= begin < len(frame):
         raise Forged(f"a first decision at bar {begin} is outside the bars {job.first} to {len(frame) - 1}")
     room = len(claim.trades) + 1  # room for one trade more than was claimed, which is enough to find that there is one
-    trades, equity = follow(claim.decisions, begin, frame, settings, room=room, target_first=job.target_first)
+    if claim.tickets is None:
+        trades, equity = follow(claim.decisions, begin, frame, settings, room=room, target_first=job.target_first)
+    else:
+        trades, equity = follow_book(claim.decisions, claim.tickets, begin, frame, settings, room=room)
     _compare(claim, trades, equity)
     return measured(trades, equity, begin, frame, settings)
 
@@ -160,6 +163,45 @@ def follow(
         settings.cash
     )  # the curve begins with the cash: an order filled at this very close does not count yet
     return trades, book.equity
+
+
+def follow_book(
+    decisions: Floats, tickets: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings, *, room: int
+) -> tuple[Floats, Floats]:
+    """Return what `follow` does, of what code decides that trades through a Book.
+
+    Args:
+        decisions: float64 of shape (n, DECISION); tickets: float64 of shape (m, TICKET).
+
+    Raises:
+        Forged: one of them cannot be followed.
+    """
+    from Backtest.kernel import actions, state
+    from Backtest.kernel.following import WHY, follow_actions
+
+    if len(decisions) > most_decisions(len(frame)):
+        raise Forged(f"more was decided than {MOST_A_BAR} times a bar and {MOST_BESIDE:,} times more")
+    rows = decisions[:, [0, 2, 3, 4, 5, 6]].copy()
+    rows[:, actions.DO] -= FIRST_ACTION
+    if (decisions[:, 1] != 0).any() or not (rows[:, actions.DO] >= 0).all():
+        raise Forged("a decision is not of the agreed form")
+    scale = min(settings.fractional_unit, 1.0)
+    prices = np.array([frame[n].to_numpy(dtype=float) * scale for n in ("Open", "High", "Low", "Close")])
+    terms = np.zeros(state.TERMS)
+    terms[[state.T_CASH, state.T_SPREAD, state.T_FIXED, state.T_FEE, state.T_MARGIN, state.T_TICK, state.T_PATH]] = (
+        settings.cash, settings.spread, settings.commission_fixed, settings.commission, settings.margin,
+        settings.beyond * scale, PATHS.index(settings.path),
+    )  # fmt: skip
+    found = follow_actions(rows, np.array(tickets), begin, prices, terms, most_trades=room)
+    if why := WHY.get(found.ended):
+        last = min(found.done, len(rows) - 1)
+        at = f"decision {last}, at bar {rows[last, 0]:g}, " if len(rows) else "what was decided "
+        raise Forged(f"{at}{why}")
+    trades = found.trades.copy()
+    if scale != 1:
+        trades[:, 0] *= scale
+        trades[:, 3:7] /= scale
+    return trades, found.equity
 
 
 def _compare(claim: Claim, trades: Floats, equity: Floats) -> None:

@@ -663,7 +663,8 @@ class Actions:
             number = add.size.number / (100 if add.size.sizing in ("share", "risk") else 1)
             number = min(number, self.ALL) if add.size.sizing == "share" else number
             sizing = SIZINGS[add.size.sizing]
-            adds[add.number] = [*self.level(add.every), add.towards, sizing, number, add.most]
+            every = [-1, math.nan] if add.every is None else self.level(add.every)
+            adds[add.number] = [*every, add.towards, sizing, number, add.most]
         row[self.FIRST_STOP :] = [number for part in (stops, targets, table, adds) for line in part for number in line]
         return [float(number) for number in row]
 
