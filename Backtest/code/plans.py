@@ -185,7 +185,7 @@ class PlanWriter(Prices):
                 for k, a in enumerate(risk.adds)
             )
             given.append(f"most_units=1 + {' + '.join(most)}")
-        if risk.unit_levels != "per_unit":
+        if risk.adds and risk.unit_levels != "per_unit":
             given.append(f'unit_levels="{risk.unit_levels}"')
         returned = laid_out(f"return Plan({', '.join(given)})", 8)
         return [*self.lines, *returned]
