@@ -436,7 +436,11 @@ def _with_reasons(prepared: Prepared | None, frame: pd.DataFrame, trades: pd.Dat
             "commission": trades["Commission"],
         }
     )
+    if "ExitReason" in trades:
+        result["exit_reason"] = trades["ExitReason"]
     result = result.sort_values(["entry_bar", "exit_bar"], kind="stable").reset_index(drop=True)
+    if "exit_reason" in result:
+        return result
     result["exit_reason"] = exit_reasons(prepared, result) if prepared else _level_reached(result, frame)
     return result
 

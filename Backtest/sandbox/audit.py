@@ -11,7 +11,7 @@ passes; Backtest/verification/lookahead.py catches it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,14 @@ TRADE_COLUMNS = (
 DECISION, AT_OPEN = 9, 1
 # How many numbers the ticket of an order is, and where the actions of a Book begin among those of decisions; see Backtest/kernel/actions.py.
 TICKET, FIRST_ACTION = 140, 5
+# What a trade ended by is called where events have another word for it.
+ENDINGS = {
+    "stop": "stop_loss",
+    "followed": "trailing_stop",
+    "target": "take_profit",
+    "rule": "exit_rule",
+    "reverse": "reversal",
+}
 MOST_A_BAR, MOST_BESIDE = 100, 10_000  # a run may make 100 decisions a bar on average, and 10,000 more
 
 Floats = NDArray[np.float64]
@@ -69,7 +77,7 @@ class Settled:
     """What follows from decisions and prices.
 
     `metrics` are the figures of the bars from the first decision on; `trades` have backtesting.py's columns, `equity`
-    Equity and DrawdownPct of these bars.
+    Equity and DrawdownPct of these bars. Trades of code that trades through a Book say in ExitReason why they ended.
     """
 
     metrics: dict[str, Any]
@@ -94,12 +102,14 @@ def settle(claim: Claim, job: SandboxJob) -> Settled:
     if not job.first <= begin < len(frame):
         raise Forged(f"a first decision at bar {begin} is outside the bars {job.first} to {len(frame) - 1}")
     room = len(claim.trades) + 1  # room for one trade more than was claimed, which is enough to find that there is one
+    reasons: list[str] = []
     if claim.tickets is None:
         trades, equity = follow(claim.decisions, begin, frame, settings, room=room, target_first=job.target_first)
     else:
-        trades, equity = follow_book(claim.decisions, claim.tickets, begin, frame, settings, room=room)
+        trades, equity, reasons = follow_book(claim.decisions, claim.tickets, begin, frame, settings, room=room)
     _compare(claim, trades, equity)
-    return measured(trades, equity, begin, frame, settings)
+    found = measured(trades, equity, begin, frame, settings)
+    return found if claim.tickets is None else replace(found, trades=found.trades.assign(ExitReason=reasons))
 
 
 def measured(trades: Floats, equity: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings) -> Settled:
@@ -167,8 +177,8 @@ def follow(
 
 def follow_book(
     decisions: Floats, tickets: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings, *, room: int
-) -> tuple[Floats, Floats]:
-    """Return what `follow` does, of what code decides that trades through a Book.
+) -> tuple[Floats, Floats, list[str]]:
+    """Return what `follow` does, of what code decides that trades through a Book, and why each trade ended.
 
     Args:
         decisions: float64 of shape (n, DECISION); tickets: float64 of shape (m, TICKET).
@@ -192,16 +202,33 @@ def follow_book(
         settings.cash, settings.spread, settings.commission_fixed, settings.commission, settings.margin,
         settings.beyond * scale, PATHS.index(settings.path),
     )  # fmt: skip
-    found = follow_actions(rows, np.array(tickets), begin, prices, terms, most_trades=room)
+    events = 8 * (len(rows) + 2 * room) + 1000
+    found = follow_actions(rows, np.array(tickets), begin, prices, terms, most_trades=room, most_events=events)
     if why := WHY.get(found.ended):
         last = min(found.done, len(rows) - 1)
         at = f"decision {last}, at bar {rows[last, 0]:g}, " if len(rows) else "what was decided "
         raise Forged(f"{at}{why}")
-    trades = found.trades.copy()
+    trades, reasons = found.trades.copy(), _reasons(found.trades, found.events)
     if scale != 1:
         trades[:, 0] *= scale
         trades[:, 3:7] /= scale
-    return trades, found.equity
+    return trades, found.equity, reasons
+
+
+def _reasons(trades: Floats, events: Floats) -> list[str]:
+    """Return why each trade ended: a fill that closes several units ends as many of them, in their order."""
+    from Backtest.kernel import state
+    from Backtest.kernel.events import REASONS
+
+    reasons: list[str] = []
+    for event in events[events[:, state.E_DO] == state.FILLED]:
+        why, left = REASONS[int(event[state.E_REASON])], event[state.E_SIZE]
+        if why in ("entry", "add"):
+            continue
+        while left > 0 and len(reasons) < len(trades):
+            left -= abs(trades[len(reasons), 0])
+            reasons.append(ENDINGS.get(why, why))
+    return reasons + ["exit_rule"] * (len(trades) - len(reasons))
 
 
 def _compare(claim: Claim, trades: Floats, equity: Floats) -> None:

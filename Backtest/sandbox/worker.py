@@ -578,7 +578,7 @@ class Actions:
     FIRST = 5  # behind the actions of Decisions
     CLOSE_NOW, MOVE, CLOSE, PLACE, CANCEL, REFUSE = range(6)
     HOOKS = ("send", "refuse", "leave", "move_stops")
-    BREAK_EVEN, FIRST_STOP, FIRST_TARGET, FIRST_ROW, FIRST_ADD = 8, 12, 44, 68, 116
+    BREAK_EVEN, LAST_BAR, SIZE, FIRST_STOP = 8, 5, 7, 12
     ALL = 1 - sys.float_info.epsilon
 
     def __init__(self, decisions):
@@ -604,8 +604,9 @@ class Actions:
         def sent(book, order):
             ticket = self.ticket(order)
             self.tickets.extend(ticket)
-            total = math.fsum(number for number in ticket if math.isfinite(number))
-            self.write(book, self.PLACE, order.rule, order.add, ticket[7], 0, order.price, total)
+            said = (number for place, number in enumerate(ticket) if place != self.LAST_BAR)
+            total = math.fsum(number for number in said if math.isfinite(number))
+            self.write(book, self.PLACE, order.rule, order.add, ticket[self.SIZE], 0, order.price, total)
             return send(book, order)
 
         def refused(book, order):
