@@ -21,7 +21,7 @@ from Backtest.kernel.levels import (
     tell_levels,
     tighten,
 )
-from Backtest.kernel.state import at_least, at_most, inner, order_at, remove, same, set_at, tell, unit_at
+from Backtest.kernel.state import at_least, at_most, copy_row, inner, order_at, remove, same, set_at, tell, unit_at
 
 PAYABLE = 1e-6  # in money: 989 units that cost 100,000.00000000001 in binary can be paid from 100,000
 MOST_FILLS = 2_000  # at one price
@@ -603,7 +603,7 @@ def place(book, bar, close, ticket):  # type: ignore[no-untyped-def]
     """Place the order of a ticket; it takes the place of the one of its rule that waits. An order for this close is filled at it."""
     s = book.state
     number = new_ticket(book, s)
-    book.tickets[number] = ticket
+    copy_row(ticket, book.tickets[number])
     is_add = ticket[a.ADD_OF] >= 0
     if not is_add:
         cancel_rule(book, bar, ticket[a.RULE], st.R_REPLACED)

@@ -16,7 +16,7 @@ from Backtest.kernel.book import average_fill, follow, has_room, held, size_to_p
 from Backtest.kernel.broker import BAD_SIZE, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL
 from Backtest.kernel.levels import has_gained, level, move_levels, see_extremes
 from Backtest.kernel.masks import row_of
-from Backtest.kernel.state import inner, set_at, unit_at
+from Backtest.kernel.state import copy_row, inner, set_at, unit_at
 
 # Programs: (operation, argument, argument). A series is a slot of its row and one of how many bars back it is read.
 PUSH_MASK, PUSH_SERIES, PUSH_NUMBER, PUSH_POSITION, CALCULATE, COMPARE, BOTH, EITHER = range(8)
@@ -202,7 +202,7 @@ def number_at(rules, s, measure, number, program, bar, begin):  # type: ignore[n
 def fill_ticket(rules, book, r, bar, begin, ticket):  # type: ignore[no-untyped-def]
     """Write the ticket of a rule at a close, but for order and size; return whether all distances are there."""
     s = book.state
-    ticket[:] = rules.tickets[r]
+    copy_row(rules.tickets[r], ticket)
     plan = rules.plans[r]
     ticket[a.SIGNAL] = bar
     possible = True
@@ -279,7 +279,7 @@ def emit(rules, book, bar, close, do, which, amount, reason, ticket):  # type: i
         row[a.STOP_NUMBER] = reason
     rules.counts[0] += 1
     if do == a.PLACE:
-        rules.sent[rules.counts[1]] = ticket
+        copy_row(ticket, rules.sent[rules.counts[1]])
         rules.counts[1] += 1
     follow(book, bar, close, row, ticket)
 

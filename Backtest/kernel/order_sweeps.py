@@ -11,7 +11,7 @@ from Backtest.kernel.closing import Rules
 from Backtest.kernel.figures import FOLLOWED, follow, measure
 from Backtest.kernel.masks import BLOCK, mask_of, run_program
 from Backtest.kernel.playing import play
-from Backtest.kernel.state import clear, inner
+from Backtest.kernel.state import clear, copy_row, inner
 
 
 @inner
@@ -22,9 +22,9 @@ def by_entry(trades, count, into):  # type: ignore[no-untyped-def]
         while at > 0 and (
             into[at - 1, 1] > trades[k, 1] or (into[at - 1, 1] == trades[k, 1] and into[at - 1, 2] > trades[k, 2])
         ):
-            into[at] = into[at - 1]
+            copy_row(into[at - 1], into[at])
             at -= 1
-        into[at] = trades[k]
+        copy_row(trades[k], into[at])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -152,12 +152,20 @@ def clear(book):  # type: ignore[no-untyped-def]
 
 
 @inner
+def copy_row(row, to):  # type: ignore[no-untyped-def]
+    """Copy numbers one by one: to assign one slice to another takes numba 5 s to compile."""
+    for k in range(len(row)):
+        to[k] = row[k]
+
+
+@inner
 def copy_state(s, to):  # type: ignore[no-untyped-def]
-    to[: UNIT + int(s[UNITS]) * UNIT_WIDTH] = s[: UNIT + int(s[UNITS]) * UNIT_WIDTH]
-    end = SET + int(s[SETS]) * SET_WIDTH
-    to[SET:end] = s[SET:end]
-    end = ORDER + int(s[ORDERS]) * ORDER_WIDTH
-    to[ORDER:end] = s[ORDER:end]
+    for k in range(UNIT + int(s[UNITS]) * UNIT_WIDTH):
+        to[k] = s[k]
+    for k in range(SET, SET + int(s[SETS]) * SET_WIDTH):
+        to[k] = s[k]
+    for k in range(ORDER, ORDER + int(s[ORDERS]) * ORDER_WIDTH):
+        to[k] = s[k]
 
 
 @inner

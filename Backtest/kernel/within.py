@@ -11,7 +11,7 @@ import numpy as np
 
 from Backtest.kernel import state as st
 from Backtest.kernel.book import equity_at, next_trigger, settle
-from Backtest.kernel.state import at_least, at_most, copy_state, inner, same
+from Backtest.kernel.state import at_least, at_most, copy_row, copy_state, inner, same
 
 HIGH, LOW = 1, 2
 EQUAL_EQUITY = 1e-6
@@ -183,7 +183,7 @@ def search(book, bar, open_, high, low, close, highest):  # type: ignore[no-unty
                 is_nearer = s[st.FIRST] == straight and best_first != straight
                 if length < 0 or gain > EQUAL_EQUITY or (gain >= -EQUAL_EQUITY and is_nearer):
                     length, best_equity, best_first = depth, equity, int(s[st.FIRST])
-                    best[:depth] = chosen[:depth]
+                    copy_row(chosen[:depth], best)
             tried[depth] = 0
             first[depth] = straight
             if seen == HIGH + LOW:
