@@ -214,7 +214,7 @@ class PlanWriter(Prices):
         if stop.after is not None:
             parts.append(f"after={self._level(stop.after, f'{path}.after', f'{name}_after')}")
         if stop.follow != "no":
-            parts.append('reason="followed"')
+            parts.append('reason="trailing_stop"' if stop.follow == "close" else 'reason="followed"')
         return f"Stop({', '.join(parts)})"
 
     def _targets(self) -> list[str]:
