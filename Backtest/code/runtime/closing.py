@@ -70,14 +70,12 @@ class Rules:
     ) -> None:
         self.book, self.entries, self.exits = book, entries, exits
         self.cooldown, self.sessions, self.at_close, self.left = cooldown, sessions, at_close, 0
+        self.fired: frozenset[int] = frozenset()  # the exits that fire at this close
 
     def leave_now(self) -> list[tuple[int, Exit]]:
         """Leave at this close where rules say so; return the exits that leave at the next open."""
-        book, self.left = self.book, 0
+        book, self.left, self.fired = self.book, 0, frozenset()
         if not book.units:
-            return []
-        if self.session_ends():
-            book.leave("session_exit", "session_end", at_close=True)
             return []
         firing = [
             (number, rule)
@@ -86,6 +84,10 @@ class Rules:
             and (rule.portion >= 1 or rule.repeat or number not in book.acted)
             and rule.fires()
         ]
+        self.fired = frozenset(number for number, _ in firing)
+        if self.session_ends():
+            book.leave("session_exit", "session_end", at_close=True)
+            return []
         if self.at_close and self.too_long():
             self.left = book.side
             book.leave("max_bars", "max_bars", at_close=True)
@@ -180,10 +182,13 @@ class Rules:
                 break
 
     def fires(self, number: int, rule: Entry) -> bool:
-        """Return whether an entry fires; it does not where an exit of its positions does."""
+        """Return whether an entry fires; not where an exit of its positions does, or did."""
         if not rule.fires() or (rule.most and self.entered(rule) >= rule.most):
             return False
-        return not any(e.fires() for e in self.exits if e.leaves(rule.side, number))
+        return not any(
+            exit_rule.leaves(rule.side, number) and (place in self.fired or exit_rule.fires())
+            for place, exit_rule in enumerate(self.exits)
+        )
 
     def entered(self, rule: Entry) -> int:
         """Return how often a rule has entered in the session in which its order works first."""
