@@ -484,8 +484,8 @@ def by_default(item: IndicatorBase) -> str:
 # What version 2 added to rules, risk and execution, with what it is where it is not used.
 _ADDED: dict[str, Any] = {
     "id": None, "order": None, "group": None, "most_per_session": None, "risk": None, "portion": 1, "at": None, "of": [],
-    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "adds": [], "unit_levels": "per_unit",
-    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
+    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "session_exit": None, "adds": [],
+    "unit_levels": "per_unit", "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
 }  # fmt: skip
 
 
