@@ -290,19 +290,3 @@ def _books(events: Sequence[Event], bars: int) -> list[Book]:
             at += 1
         found.append(book)
     return found
-
-
-def reasons_of(trades: pd.DataFrame, events: Sequence[Event]) -> list[str]:
-    """Return why each trade ended, by the fill that closed it: its bar, price and direction. `trades` have backtesting.py's columns."""
-    names = {
-        "rule": "exit_rule", "stop": "stop_loss", "target": "take_profit", "followed": "trailing_stop", "session_end": "session_end",
-    }  # fmt: skip
-    leaving = [event for event in events if event["do"] == "filled" and event["reason"] not in ("entry", "add")]
-    found = []
-    for size, bar, price in zip(trades["Size"], trades["ExitBar"], trades["ExitPrice"], strict=True):
-        side = "sell" if size > 0 else "buy"
-        same = [e for e in leaving if e["bar"] == bar and e["side"] == side]
-        nearest = min(same, key=lambda e: abs(e["price"] - price), default=None)
-        reason = "" if nearest is None else str(nearest["reason"])
-        found.append(names.get(reason, reason))
-    return found
