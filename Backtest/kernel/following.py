@@ -266,7 +266,8 @@ def check_ticket(book, ticket, bar):  # type: ignore[no-untyped-def]
         if ticket[at + a.MOST] == 0:
             continue
         known = is_whole(ticket[at + a.SIZING], 0.0, 4.0) and abs(ticket[at + a.DIRECTION]) == 1
-        if not known or not 0 < ticket[at + a.SIZE_NUMBER] < np.inf:
+        number = ticket[at + a.SIZE_NUMBER]
+        if not known or not (number != number or 0 < number < np.inf):  # one without a size is refused in its turn
             return IMPOSSIBLE
         units = ticket[at + a.SIZING] == a.OF_UNITS
         if (units or ticket[at + a.SIZING] == a.OF_SHARE) and not is_size(ticket[at + a.SIZE_NUMBER]):
