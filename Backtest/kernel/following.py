@@ -266,11 +266,11 @@ def check_ticket(book, ticket, bar):  # type: ignore[no-untyped-def]
         if ticket[at + a.MOST] == 0:
             continue
         known = is_whole(ticket[at + a.SIZING], 0.0, 4.0) and abs(ticket[at + a.DIRECTION]) == 1
-        number = ticket[at + a.SIZE_NUMBER]  # missing where no size can be told, so that its add is refused
-        if not known or not (number != number or 0 < number < np.inf):
+        number = ticket[at + a.SIZE_NUMBER]
+        if not known or not (number != number or 0 < number < np.inf):  # one without a size is refused in its turn
             return IMPOSSIBLE
         units = ticket[at + a.SIZING] == a.OF_UNITS
-        if (units or ticket[at + a.SIZING] == a.OF_SHARE) and not is_size(number):
+        if (units or ticket[at + a.SIZING] == a.OF_SHARE) and not is_size(ticket[at + a.SIZE_NUMBER]):
             return IMPOSSIBLE
     if add >= 0:
         its = s[st.UNITS] > 0 and s[st.POSITION_RULE] == ticket[a.RULE] and s[st.SIDE] == ticket[a.SIDE]

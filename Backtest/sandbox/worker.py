@@ -632,6 +632,11 @@ class Actions:
 
         cls.send, cls.refuse, cls.leave, cls.move_stops = sent, refused, left, moved
 
+    def check(self):
+        """Raise where something was decided that no Book plays."""
+        if any(action < self.FIRST for action in self.decisions.rows[2::DECISION]):
+            raise ValueError("Code with a Book trades through it alone: self.buy() and self.sell() do nothing there")
+
     def level(self, level):
         number = level.number / 100 if level.measure == "part" else level.number
         return [MEASURES[level.measure], number]
@@ -796,6 +801,8 @@ def run(job, content, say, read, decisions):
                 cls = through_a_book(cls, len(data), running)
             test = backtest(cls, data, job["settings"])
             stats = test.run()
+        if book is not None:
+            actions.check()
         if job["report"]:
             report = plot(test, stats)
     trades = stats["_trades"]

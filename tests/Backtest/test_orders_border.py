@@ -141,15 +141,20 @@ def test_code_that_an_author_changed_goes_the_same_way_and_is_refused_where_it_c
         return sandbox.run(SandboxJob(changed, frame, settings_, generated=True))
 
     assert len(run(code + "\n# mine\n").trades) > 2
-    cheats = {
-        "fills a point better": code.replace(
-            "        self.fills += (Fill(unit.number, order.side * size, paid),)",
-            "        paid -= order.side\n        self.fills += (Fill(unit.number, order.side * size, paid),)",
-        ),
-        "another way through the bar": code.replace('self.path in ("worst", "best")', 'self.path in ("best",)'),
-    }
+    told = "        self.fills += (Fill(unit.number, order.side * size, paid),)"
     with pytest.raises(ExecutionError, match="The result was refused"):
-        run(cheats["fills a point better"])
+        run(code.replace(told, f"        paid -= order.side\n{told}"))  # a point better
+    with pytest.raises(ExecutionError, match="trades through it alone"):
+        run(code.replace("        book.close_comes()", "        self.buy(size=1)\n        book.close_comes()"))
+
+
+def test_another_way_through_a_bar_than_the_settings_say_is_refused() -> None:
+    seed = 22  # its bars hold levels that one way reaches and another does not
+    strategy = random_orders.strategy(seed)
+    best = strategy.model_copy(update={"execution": strategy.execution.model_copy(update={"path": "best"})})
+    claim, _ = claim_of(best, random_orders.bars(seed), 4)
+    with pytest.raises(Forged):
+        settle(claim, honest(seed)[1])
 
 
 @pytest.mark.parametrize("seed", [3, 8])
