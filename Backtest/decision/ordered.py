@@ -28,6 +28,10 @@ WHY = {
     "trailing_stop": "the trailing stop closed it", "break_even": "the stop at break-even closed it", "target": "a target took it",
     "rule": "an exit rule closed it", "reverse": "an entry of the other side turned it round", "max_bars": "it had been held long enough",
     "session_end": "the session ended", "end_of_data": "the data end", "ruined": "all money was lost",
+}  # fmt: skip
+# Why a level moved.
+MOVED = {
+    "followed": "it follows", "trailing_stop": "it trails the close", "break_even": "moved to break-even",
     "stop_active": "a stop begins to work", "profit_table": "the next row of the profit table begins",
 }  # fmt: skip
 
@@ -258,7 +262,7 @@ class OrderExplainer(Explainer):
         levels += [f"the targets{unit} are {', '.join(map(spaced, event['targets']))}"] if event.get("targets") else []
         levels += [f"the target{unit} is {spaced(event['target'])}"] if "target" in event else []
         begins = " from the next open on" if event["do"] == "moved" else ""
-        because = f" ({why})" if why else ""
+        because = f" ({MOVED[event['reason']]})" if event.get("reason") in MOVED else ""
         return f"{' and '.join(levels).capitalize()}{begins}{because}."
 
     def _waits(self, name: str, order: Event, bar: int) -> str:
