@@ -73,6 +73,11 @@ class _Maker:
         if kind < 0.55 and depth < 1:
             op = self.chance.choice("+-*/")
             return {"type": "math", "left": self.operand(1), "op": op, "right": self.operand(1)}
+        if kind < 0.6 and depth < 1 and self.wide:
+            held = {"condition": self.condition(2), "offset": self.chance.choice([0, 0, 2])}
+            if kind < 0.57:
+                return {"type": "bars_since", **held}
+            return {"type": "value_when", "operand": self.operand(1), **held}
         return self.indicator()
 
     def series(self) -> Node:

@@ -68,6 +68,7 @@ from Backtest.meaning.model import MAX_DEPTH, MAX_NUMBER, Model, Side, tag, walk
 from Backtest.meaning.operands import (
     OPERANDS,
     AnyOperand,
+    BarsSince,
     Function,
     IndicatorRef,
     Math,
@@ -75,6 +76,7 @@ from Backtest.meaning.operands import (
     Price,
     Ticks,
     Value,
+    ValueWhen,
 )
 from Backtest.meaning.orders import ORDERS, AnyOrder, LimitOrder, MarketOrder, StopLimitOrder, StopOrder, WaitingOrder
 from Backtest.meaning.sizes import (
@@ -93,13 +95,13 @@ from Backtest.meaning.sizes import (
 __all__ = [
     "ALL_HISTORY", "CODE_HISTORY", "CONDITIONS", "EXECUTION_LINES", "KINDS", "LEVELS", "MAX_DEPTH", "MAX_JSON_BYTES", "MAX_NUMBER",
     "MAX_UNITS", "MIRRORED", "OPERANDS", "ORDERS", "RISK_LINES", "SECOND_NAMES", "SIDES", "SIZES", "WEEKDAYS", "Add", "All",
-    "AnyCondition", "AnyLevel", "AnyOf", "AnyOperand", "AnyOrder", "AnySize", "AtrLevel", "BarsHeld", "Between",
+    "AnyCondition", "AnyLevel", "AnyOf", "AnyOperand", "AnyOrder", "AnySize", "AtrLevel", "BarsHeld", "BarsSince", "Between",
     "BreakEven", "CanonicalStrategy", "Compare", "CountBars", "Cross", "EntryRule", "Execution", "ExitRule", "Falling", "FirstSince",
     "FixedCash", "FixedUnits", "ForBars", "Function", "IndicatorBase", "IndicatorList", "IndicatorRef", "Kelly",
     "Kind", "Level", "LevelName", "LimitOrder", "Lots", "MarketOrder", "Math", "Model", "MoneyLevel", "Not",
     "Operator", "PercentLevel", "PercentOfEquity", "PointsLevel", "PositionRef", "Price", "PriceLevel", "ProfitRow",
     "Provenance", "Rising", "Risk", "RiskPercent", "RiskReward", "Rule", "Side", "Size", "SpanLevel", "Stop",
-    "StopLimitOrder", "StopOrder", "Target", "TargetReached", "Then", "Ticks", "Time", "UnrealizedReturn", "Value",
+    "StopLimitOrder", "StopOrder", "Target", "TargetReached", "Then", "Ticks", "Time", "UnrealizedReturn", "Value", "ValueWhen",
     "VolatilityTarget", "WaitingOrder", "Weekday", "WithinBars", "atr_indicator", "changes", "column_name",
     "default_id", "history_bars", "json_schema", "looks_back", "make_indicator", "tag", "upgrade",
     "used_indicators", "walk",

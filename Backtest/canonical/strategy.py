@@ -282,12 +282,11 @@ class CanonicalStrategy(_WithIndicators):
         if where.startswith("entry") and asks:
             name = node.what if isinstance(node, PositionRef) else getattr(node, "type", "")
             raise ValueError(f"{where}: {name} needs an open position, so it belongs into exit_rules")
-        if not isinstance(node, AnyCondition):
-            return
-        for inside in walk(node) if node.of_other_bars else ():
+        for inside in walk(node) if getattr(node, "of_other_bars", False) else ():
             if isinstance(inside, PositionRef) or (isinstance(inside, AnyCondition) and inside.asks_position):
                 name = inside.what if isinstance(inside, PositionRef) else getattr(inside, "type", "")
-                raise ValueError(f"{where}: {name} cannot stand in {node.type}: bars ago the position was another one")
+                within = getattr(node, "type", "")
+                raise ValueError(f"{where}: {name} cannot stand in {within}: bars ago the position was another one")
 
     def _check_ref(self, where: str, ref: IndicatorRef) -> None:
         known = {indicator.id: indicator for indicator in self.indicators}

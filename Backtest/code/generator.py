@@ -105,6 +105,17 @@ def seen(held: Callable[[int], bool], forgotten: Callable[[int], bool]) -> bool:
             return True
     return False
 ''',
+    "bars_since": '''
+def bars_since(held: Callable[[int], bool]) -> float:
+    """Return how many bars ago something last held, NaN where it did on none of the last 500."""
+    return next((bars for bars in range(500) if held(bars)), math.nan)
+''',
+    "value_when": '''
+def value_when(held: Callable[[int], bool], value: Callable[[int], float]) -> float:
+    """Return what a value was when something last held, NaN where it did on none of 500 bars."""
+    bars = bars_since(held)
+    return math.nan if math.isnan(bars) else value(bars)
+''',
     "ratio": '''
 def ratio(dividend: float, divisor: float) -> float:
     """Divide, giving NaN for a divisor of zero."""
@@ -377,7 +388,8 @@ class _Generator:
     def _imports(self, body: str) -> list[str]:
         text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers)
         standard = [f"import {m}" for m in ("math", "sys", "warnings") if f"{m}." in text]
-        abstract = [name for helper, name in (("seen", "Callable"), ("ago", "Sequence")) if helper in self.helpers]
+        asks = self.helpers & {"seen", "bars_since"}
+        abstract = [name for name, needed in (("Callable", asks), ("Sequence", "ago" in self.helpers)) if needed]
         if abstract:
             standard.append(f"from collections.abc import {', '.join(abstract)}")
         if self.expressions.uses_clock:
@@ -557,6 +569,7 @@ class _Generator:
             if parts:
                 body = returned(join("or", parts), 8)
                 methods.append([f"def {side}_{kind}(self) -> bool:", *_indent(body)])
+        methods += [[f"def {name}({lines[0]}", *lines[1:]] for name, lines in self.expressions.methods.items()]
         return methods
 
     def _position_methods(self) -> list[list[str]]:

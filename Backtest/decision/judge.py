@@ -26,6 +26,7 @@ from Backtest.canonical import (
     AnyOf,
     AnyOperand,
     BarsHeld,
+    BarsSince,
     Between,
     CanonicalStrategy,
     Compare,
@@ -45,6 +46,7 @@ from Backtest.canonical import (
     Time,
     UnrealizedReturn,
     Value,
+    ValueWhen,
     WithinBars,
 )
 from Backtest.decision.series import Floats, Series
@@ -104,6 +106,13 @@ def operand_values(strategy: CanonicalStrategy, operand: AnyOperand, bars: Bars)
         names = [o.name for o in strategy.indicator(operand.id).entry.outputs]
         output = names.index(operand.output) if operand.output else 0
         return _back(bars.series[operand.id][output], operand.offset)
+    if isinstance(operand, BarsSince | ValueWhen):
+        seen = (
+            np.full(len(bars), np.nan)
+            if isinstance(operand, BarsSince)
+            else operand_values(strategy, operand.operand, bars)
+        )
+        return _back(_last_held(evaluate(strategy, operand.condition, bars).true, operand, seen), operand.offset)
     if isinstance(operand, Ticks):
         return np.full(len(bars), strategy.execution.points(operand))
     if isinstance(operand, PositionRef):
@@ -124,6 +133,16 @@ def operand_values(strategy: CanonicalStrategy, operand: AnyOperand, bars: Bars)
         if operand.op == "*":
             return left * right
         return np.where(right == 0, np.nan, left / np.where(right == 0, np.nan, right))
+
+
+def _last_held(held: Mask, operand: BarsSince | ValueWhen, values: Floats) -> Floats:
+    """Return the bars since a mask last held, or what the values were then; missing where it held on none of the last 500 bars."""
+    found, last = np.full(len(held), np.nan), -1000
+    for bar in range(len(held)):
+        last = bar if held[bar] else last
+        if bar - last < 500:
+            found[bar] = bar - last if isinstance(operand, BarsSince) else values[last]
+    return found
 
 
 def compare(left: Floats, op: str, right: Floats) -> Truth:

@@ -34,10 +34,13 @@ from Backtest.meaning import core
 #   EVERY    mask, mask, int slot of bars
 #   SOME     mask, mask, int slot of bars
 #   CLEAR    mask
-#   COUNT    mask, mask, int slot of bars, int slot of how many at least, work row that keeps the mask for the blocks to come
+#   COUNT    mask, mask, int slot of bars, int slot of how many at least, work row that keeps the mask for the blocks to come, 1 where
+#            all but so many, and one more, are needed
 #   SEEN     mask, mask, mask of what makes it forgotten, 1 for whether it was seen or 0 for whether it was not
 #   AGO      mask, mask, int slot of bars back, work row that keeps the mask
-FILL, MATH, COMPARE, LEVEL, AND, OR, EVERY, SOME, CLEAR, COUNT, SEEN, AGO = range(12)
+#   SINCE    work row, mask: how many bars ago it last held
+#   WHEN     work row, mask, series: what the series was when the mask last held
+FILL, MATH, COMPARE, LEVEL, AND, OR, EVERY, SOME, CLEAR, COUNT, SEEN, AGO, SINCE, WHEN = range(14)
 WIDTH = 7
 BLOCK = 4096  # bars
 MOST_SEEN = core.MOST_SEEN
@@ -150,6 +153,19 @@ def run_program(code, ints, floats, series, work, masks, shared, since, begin, e
             right = row_of(series, work, ints[code[k, 4]])
             calculate(left, ints[code[k, 3]], right, ints[code[k, 5]], code[k, 6], begin, end, work[to])
             continue
+        if kind in (SINCE, WHEN):
+            a, found = mask_of(masks, shared, begin, end, code[k, 2]), work[to]
+            values = row_of(series, work, ints[code[k, 3]]) if kind == WHEN else found
+            back = ints[code[k, 4]] if kind == WHEN else 0
+            ago = since[k] if begin else MOST_SEEN
+            for i in range(n):
+                ago = 0 if a[i] else min(ago + 1, MOST_SEEN)
+                at = begin + i - ago - back
+                found[begin + i] = np.nan
+                if ago < MOST_SEEN:
+                    found[begin + i] = ago if kind == SINCE else values[at] if at >= 0 else np.nan
+            since[k] = ago
+            continue
         out = masks[to, :n]
         if kind == COMPARE:
             back_left = ints[code[k, 3]]
@@ -191,6 +207,8 @@ def run_program(code, ints, floats, series, work, masks, shared, since, begin, e
             a, bars, least = mask_of(masks, shared, begin, end, code[k, 2]), ints[code[k, 3]], ints[code[k, 4]]
             kept = work[code[k, 5]]
             kept[begin:end] = a
+            if code[k, 6]:
+                least = bars - least + 1
             held = since[k] if begin else 0
             for i in range(n):
                 held += a[i]

@@ -13,6 +13,7 @@ from Backtest.canonical import (
     SIDES,
     AnyOperand,
     AtrLevel,
+    BarsSince,
     CanonicalStrategy,
     Function,
     IndicatorBase,
@@ -23,11 +24,11 @@ from Backtest.canonical import (
     RiskReward,
     Ticks,
     Value,
+    ValueWhen,
     make_indicator,
     used_indicators,
 )
 from Backtest.decision import Mask, time_mask
-from Backtest.errors import InvalidInput
 from Backtest.indicators import PRICE_COLUMNS
 from Backtest.kernel import broker, masks
 from Backtest.meaning import core
@@ -231,12 +232,10 @@ class Compiler:
                 return self._emit((operation, inner[0], self._int(bars)), shared=inner[1] and bars.path is None)
             case core.Count():
                 inner, bars = self._mask(statement.inner), self.number(statement.bars.path, statement.bars.value)
-                if statement.least.path in self.varied or (bars.path and statement.least.value != 1):
-                    raise InvalidInput(
-                        f"{statement.bars.path} cannot be varied: how many bars of how many is one number"
-                    )
-                least, fixed = self._int(int(statement.least.value)), inner[1] and bars.path is None
-                return self._emit((masks.COUNT, inner[0], self._int(bars), least, self._work_row(fixed)), shared=fixed)
+                least = self.number(statement.least.path, statement.least.value)
+                fixed = inner[1] and bars.path is None and least.path is None
+                slots = (self._int(bars), self._int(least), self._work_row(fixed), int(statement.turned))
+                return self._emit((masks.COUNT, inner[0], *slots), shared=fixed)
             case core.Seen():
                 inner, reset = self._mask(statement.inner), self._mask(statement.reset)
                 seen = (masks.SEEN, inner[0], reset[0], int(statement.known))
@@ -287,6 +286,8 @@ class Compiler:
             output = names.index(node.output) if node.output else 0
             fixed = fixed and not self._varies(node.id)
             return self._int(Row(node.id, output)), self._int(offset), fixed
+        if isinstance(node, BarsSince | ValueWhen):
+            return self._last_held(node, path, back)
         zero = self._int(Slot(0.0, plus=back))
         work = self.program.work_rows
         self.program.work_rows += 1
@@ -307,6 +308,20 @@ class Compiler:
         fixed = fixed_left and fixed_right
         self._both((masks.MATH, work, left, offset_left, right, offset_right, masks.FUNCTIONS.index(node.op)), fixed)
         return self._int(-1 - work), zero, fixed
+
+    def _last_held(self, node: BarsSince | ValueWhen, path: str, back: int) -> tuple[int, int, bool]:
+        """Return the bars since a condition held, or what an operand was then, as `_operand` does."""
+        held, fixed = self._mask(node.condition.core(f"{path}.condition"))
+        offset = replace(self.number(f"{path}.offset", node.offset), plus=back)
+        if isinstance(node, BarsSince):
+            work = self._work_row(fixed)
+            self._both((masks.SINCE, work, held), fixed)
+        else:
+            row, row_offset, row_fixed = self._operand(node.operand, f"{path}.operand")
+            fixed = fixed and row_fixed
+            work = self._work_row(fixed)
+            self._both((masks.WHEN, work, held, row, row_offset), fixed)
+        return self._int(-1 - work), self._int(offset), fixed and offset.path is None
 
     def _function(self, node: Function, path: str, work: int, zero: int) -> tuple[int, int, bool]:
         """Return the least or the greatest of operands, two at a time, or the size of one, as `_operand` does."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import Field, field_validator, model_validator
 
+from Backtest.meaning import operands
 from Backtest.meaning.core import (
     MIRRORED,
     Clock,
@@ -264,7 +265,7 @@ class CountBars(AnyCondition):
         return self
 
     def core(self, path: str) -> Statement:
-        least, bars = Number(self.least, f"{path}.least"), Number(self.bars, f"{path}.bars", "{role}_bars")
+        least, bars = (Number(getattr(self, n), f"{path}.{n}", f"{{role}}_{n}") for n in ("least", "bars"))
         return Count(self.condition.core(f"{path}.condition"), least, bars)
 
 
@@ -383,3 +384,6 @@ if TYPE_CHECKING:
     Condition = AnyCondition
 else:
     Condition = Annotated[Union[tuple(CONDITIONS)], Field(discriminator="type")]
+    # Operands hold conditions, and conditions operands: both are whole from here on.
+    for _kind in (*OPERANDS, *CONDITIONS):
+        _kind.model_rebuild(force=True, _types_namespace={**vars(operands), **globals()})

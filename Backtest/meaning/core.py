@@ -157,15 +157,23 @@ class Window(Statement):
 
 @dataclass(frozen=True)
 class Count(Statement):
-    """`inner` on at least so many of the last `bars` bars, the judged one included."""
+    """`inner` on at least `least` of the last `bars` bars, the judged one included; `turned`, on at least `bars` - `least` + 1 of them.
+
+    Where something holds on fewer than 2 of 5 bars, it is known not to hold on 4 of them.
+    """
 
     inner: Statement
     least: Number
     bars: Number
+    turned: bool = False
 
     def negated(self) -> Count:
-        least = replace(self.least, value=self.bars.value - self.least.value + 1)
-        return replace(self, inner=self.inner.negated(), least=least)
+        return replace(self, inner=self.inner.negated(), turned=not self.turned)
+
+    def needed(self) -> int:
+        """Return on how many bars it has to hold."""
+        least, bars = int(self.least.value), int(self.bars.value)
+        return bars - least + 1 if self.turned else least
 
     def ago(self, bars: int) -> Count:
         return replace(self, inner=self.inner.ago(bars))

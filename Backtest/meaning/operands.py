@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Union, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, Union, get_args
 
 from pydantic import Field, model_validator
 
 from Backtest.meaning.model import Identifier, Model, Number
 from Backtest.meaning.phrases import Said, says
+
+if TYPE_CHECKING:
+    from Backtest.meaning.conditions import AnyCondition as Condition
 
 PriceColumn = Literal["Open", "High", "Low", "Close", "Volume"]
 Offset = Annotated[int, Field(ge=0, le=500)]
@@ -112,8 +115,45 @@ class PositionRef(Said, Model):
     what: PositionValue
 
 
-AnyOperand = Value | Price | IndicatorRef | Math | Ticks | Function | PositionRef
-OPERANDS: tuple[type[Model], ...] = (Value, Price, IndicatorRef, Math, Ticks, Function, PositionRef)
+class _Looking(Said, Model):
+    """Base of what a condition of bars before says; at most 500 bars are looked at, and where it held on none there is no value."""
+
+    of_other_bars: ClassVar[bool] = True
+
+    condition: Condition
+    offset: Offset = 0
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+
+@says("bars since {condition:inner}[ {offset:int} bar(s) ago]")
+class BarsSince(_Looking):
+    """How many bars ago a condition last held, 0 on a bar on which it does."""
+
+    type: Literal["bars_since"] = "bars_since"
+
+
+@says("the {operand:operand} when {condition:inner}[ {offset:int} bar(s) ago]")
+class ValueWhen(_Looking):
+    """What an operand was on the last bar on which a condition held, this one included."""
+
+    type: Literal["value_when"] = "value_when"
+    operand: Operand
+
+
+AnyOperand = Value | Price | IndicatorRef | Math | Ticks | Function | PositionRef | BarsSince | ValueWhen
+OPERANDS: tuple[type[Model], ...] = (
+    Value,
+    Price,
+    IndicatorRef,
+    Math,
+    Ticks,
+    Function,
+    PositionRef,
+    BarsSince,
+    ValueWhen,
+)
 if TYPE_CHECKING:
     Operand = AnyOperand
 else:

@@ -23,6 +23,7 @@ from Backtest.canonical import (
     RISK_LINES,
     SIZES,
     Add,
+    BarsSince,
     BreakEven,
     EntryRule,
     Execution,
@@ -37,6 +38,7 @@ from Backtest.canonical import (
     TargetReached,
     Ticks,
     Value,
+    ValueWhen,
 )
 from Backtest.indicators import REGISTRY
 from Backtest.meaning.phrases import Literal, Part, Said, Slot, parsed
@@ -69,7 +71,7 @@ or_list: item ({or} item)+
 time: {the} {bar} {falls} [{on} DAYS] [{between} CLOCK {and} CLOCK] [{in} ZONE {time}]
 function: function_name {(} operand ({,} operand)* {)}
 function_name: {min} -> min | {max} -> max | {abs} -> abs
-?operand: reference | function | price | value | math | ticks | positionref
+?operand: reference | function | price | value | math | ticks | positionref | barssince | valuewhen
 reference: indicator [NUMBER ({bar} | {bars}) {ago}]
 indicator: named [{on} TIMEFRAME {bars}]
 named: INDICATOR [{(} NUMBER ({,} NUMBER)* {)}] [OUTPUT] [{of} source] | ID [OUTPUT] -> by_id
@@ -113,7 +115,18 @@ class Grammar:
         self._classes("level", [*LEVELS, TargetReached])
         self._classes("size", SIZES)
         self._classes("order", ORDERS)
-        said: tuple[type[Said], ...] = (Price, Value, Math, Ticks, PositionRef, EntryRule, ExitRule, *PARTS.values())
+        said: tuple[type[Said], ...] = (
+            Price,
+            Value,
+            Math,
+            Ticks,
+            PositionRef,
+            BarsSince,
+            ValueWhen,
+            EntryRule,
+            ExitRule,
+            *PARTS.values(),
+        )
         for kind in said:
             self._class(kind)
         self._lines("risk", Risk, (*RISK_LINES, SIZE_LINE))

@@ -14,6 +14,7 @@ from Backtest.canonical import (
     RISK_LINES,
     SIZES,
     Add,
+    BarsSince,
     BreakEven,
     EntryRule,
     Execution,
@@ -28,6 +29,7 @@ from Backtest.canonical import (
     TargetReached,
     Ticks,
     Value,
+    ValueWhen,
 )
 from Backtest.meaning.phrases import Slot, parsed, slots
 
@@ -35,7 +37,7 @@ _SECTIONS: tuple[tuple[str, list[Any]], ...] = (
     ("Rules", [EntryRule, ExitRule]),
     ("Orders", [*ORDERS]),
     ("Conditions", [kind for kind in CONDITIONS if kind.phrases]),
-    ("Operands", [Value, Price, Math, Ticks, PositionRef]),
+    ("Operands", [Value, Price, Math, Ticks, PositionRef, BarsSince, ValueWhen]),
     ("Levels", [*LEVELS, TargetReached]),
     ("Stops, targets, further units", [Stop, Target, ProfitRow, BreakEven, Add]),
     ("Sizes", [*SIZES]),

@@ -44,6 +44,18 @@ EXAMPLES: list[dict[str, Any]] = [
     {"type": "not", "condition": {"type": "compare", "left": CLOSE, "op": "<", "right": OPEN}},
     {"type": "for_bars", "condition": ABOVE, "bars": 3},
     {"type": "within_bars", "condition": {"type": "rising", "operand": CLOSE, "bars": 3}, "bars": 4},
+    {
+        "type": "compare",
+        "left": {"type": "bars_since", "condition": ABOVE},
+        "op": ">",
+        "right": {"type": "value", "value": 1},
+    },
+    {
+        "type": "cross",
+        "left": CLOSE,
+        "direction": "above",
+        "right": {"type": "value_when", "operand": OPEN, "condition": ABOVE, "offset": 1},
+    },
     {"type": "count", "condition": ABOVE, "least": 2, "bars": 4},
     {"type": "then", "first": ABOVE, "second": {"type": "falling", "operand": CLOSE, "bars": 1}, "bars": 2},
     {"type": "then", "first": {"type": "time", "weekdays": ["mon"]}, "second": ABOVE, "bars": 3},
