@@ -373,9 +373,10 @@ def with_periods(frame: pd.DataFrame, code: str) -> pd.DataFrame:
 
     Args:
         code: strategy code; each call such as `coarser(data, "1wk", …)` in it asks for those of its time frame, and so
-            does `periods(data, "1d", …)`; `calendar(data, "BarsLeft")` asks for that column.
+            does `periods(data, "1d", …)`; `calendar(data, "BarsLeft")` asks for that column. Where `other(data, "SPY")` takes another
+            symbol's bars, the same columns of these are added, as `SPY.Period1wk`.
     """
-    from Backtest.market.others import columns_of, other_bars, with_other
+    from Backtest.market.others import columns_of, other_bars, with_other  # which itself needs the sessions here
 
     for symbol in dict.fromkeys(re.findall(r'\bother\([^"]*"([^"]+)"\)', code)):
         if all(name in frame for name in columns_of(symbol)):
