@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back
+from Backtest.canonical import CanonicalStrategy, IndicatorBase, Ticks, Time, history_bars, looks_back
 from Backtest.code import GeneratedCode, generate_code, streams
 from Backtest.data import PriceData, PriceRequest, gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
@@ -98,7 +98,9 @@ def create_strategy_from_canonical(strategy: CanonicalStrategy) -> type:
 
 
 def engine_settings(strategy: CanonicalStrategy) -> EngineSettings:
-    return EngineSettings.model_validate(strategy.execution.model_dump(include=set(EngineSettings.model_fields)))
+    execution, known = strategy.execution, set(EngineSettings.model_fields)
+    beyond = execution.points(Ticks(value=1)) if execution.limit_fill == "through" else 0.0
+    return EngineSettings.model_validate({**execution.model_dump(include=known), "beyond": beyond})
 
 
 def run_backtest_from_canonical(
@@ -455,7 +457,11 @@ def _with_reasons(prepared: Prepared | None, frame: pd.DataFrame, trades: pd.Dat
             "commission": trades["Commission"],
         }
     )
+    if "ExitReason" in trades:
+        result["exit_reason"] = trades["ExitReason"]
     result = result.sort_values(["entry_bar", "exit_bar"], kind="stable").reset_index(drop=True)
+    if "exit_reason" in result:
+        return result
     result["exit_reason"] = exit_reasons(prepared, result) if prepared else _level_reached(result, frame)
     return result
 

@@ -38,6 +38,7 @@ RISK_LINES = (
     "Profit table: {profit_table:each}",
     "Break-even: {break_even:level}",
     "Exit after {max_bars:int} bars",
+    "Exit {session_exit:int} bars before the session's last, at its close",
     "Wait {cooldown_bars:int} bars after an exit before the next entry",
     "Add {adds:each}",
     "Levels of several units: {unit_levels:choice}",
@@ -95,7 +96,10 @@ class Add(Said, Model):
     }
 )  # fmt: skip
 class Risk(Said, Model):
-    """Protection and size of every trade."""
+    """Protection and size of every trade.
+
+    `session_exit` leaves at the close of the bar that is so many bars before its session's last.
+    """
 
     stop_loss: StopLevel | None = None
     take_profit: TakeProfitLevel | None = None
@@ -105,6 +109,7 @@ class Risk(Said, Model):
     profit_table: list[ProfitRow] = Field(default_factory=list, max_length=16)
     break_even: BreakEven | None = None
     max_bars: Bars | None = None
+    session_exit: Annotated[int, Field(ge=0, le=1000)] | None = None
     cooldown_bars: Annotated[int, Field(ge=0, le=100_000)] = 0
     position_size: PositionSize = PercentOfEquity()
     adds: list[Add] = Field(default_factory=list, max_length=4)
@@ -155,7 +160,7 @@ class Risk(Said, Model):
         """Whether it says nothing that version 1 could not: a stop, a trailing stop, a target and one unit at most."""
         more = (self.stops, self.targets, self.profit_table, self.break_even, self.adds)
         levels = all(isinstance(level, PercentLevel | AtrLevel | RiskReward) for level in self.levels().values())
-        return levels and not any(more) and isinstance(self.position_size, PLAIN_SIZES)
+        return levels and self.session_exit is None and not any(more) and isinstance(self.position_size, PLAIN_SIZES)
 
     def levels(self) -> dict[LevelName, AnyLevel]:
         """Return the stops and the target there are, stops first."""

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from Backtest.canonical.indicators import Indicator, IndicatorBase, default_id, fill_id, meant
 from Backtest.canonical.risk import Add, Execution, Risk
-from Backtest.indicators import PRICE_COLUMNS, listed
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, listed
 from Backtest.market import Timeframe, in_words, is_crypto, price_steps, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
@@ -400,7 +400,7 @@ class CanonicalStrategy(_WithIndicators):
         naming = _Mentions(self)
         first, *rest = self._sentences(naming)
         listed = [(item.id, item.id) for item in self.indicators]
-        if [(item.id, by_default(item)) for item in naming.mentioned] != listed:
+        if naming.by_id or [(item.id, by_default(item)) for item in naming.mentioned] != listed:
             naming = _Mentions(self)
             named = [f"Let `{item.id}` be {naming.defined(item)}." for item in self.indicators]
             first, *rest = self._sentences(naming)
@@ -436,7 +436,7 @@ class CanonicalStrategy(_WithIndicators):
         if source is not None and source != entry.default_source:
             text += f" of {naming.indicator_text(known[0].id, known[0].output) if known else source}"
         if item.symbol and not known:
-            text += f" of {item.symbol}"
+            text += f" of {_symbol_text(item.symbol)}"
         if item.timeframe and not known:
             text += f" on {in_words(item.timeframe)} bars"
         return text
@@ -451,11 +451,13 @@ class _Mentions:
     def __init__(self, strategy: CanonicalStrategy) -> None:
         self.strategy = strategy
         self.mentioned: list[IndicatorBase] = []
+        self.by_id = False  # whether one was called by its id, so that this has to be told
 
     def indicator_text(self, indicator_id: str, output: str | None = None) -> str:
         item = self.strategy.indicator(indicator_id)
         like = (other for other in self.strategy.indicators if _alike(other, item))
-        if next(like) is not item:
+        if next(like) is not item or item.computed is not None:
+            self.by_id = True
             return f"`{indicator_id}`" + (f" {output.replace('_', ' ')}" if output is not None else "")
         text = self.strategy.indicator_text(indicator_id, output, self)
         if item not in self.mentioned:
@@ -464,7 +466,16 @@ class _Mentions:
 
     def defined(self, item: IndicatorBase) -> str:
         """Return an indicator's own words."""
+        if item.computed is not None:
+            symbol = f", in {_symbol_text(item.symbol)}" if item.symbol else ""
+            frame = f", on {in_words(item.timeframe)} bars" if item.timeframe else ""
+            return f"the series {item.computed.text(self)}{symbol}{frame}"
         return self.strategy.indicator_text(item.id, None, self)
+
+
+def _symbol_text(symbol: str) -> str:
+    """Return a symbol, in quotes where it would be taken for an indicator."""
+    return f'"{symbol}"' if symbol in REGISTRY else symbol
 
 
 def _alike(one: IndicatorBase, other: IndicatorBase) -> bool:
@@ -473,14 +484,14 @@ def _alike(one: IndicatorBase, other: IndicatorBase) -> bool:
 
 def by_default(item: IndicatorBase) -> str:
     """Return the id that an indicator has where none is given."""
-    return default_id(item.entry, item.params, item.source_name, item.timeframe)
+    return default_id(item.entry, item.params, item.source_name, item.timeframe, item.symbol)
 
 
 # What version 2 added to rules, risk and execution, with what it is where it is not used.
 _ADDED: dict[str, Any] = {
     "id": None, "order": None, "group": None, "most_per_session": None, "risk": None, "portion": 1, "at": None, "of": [],
-    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "adds": [], "unit_levels": "per_unit",
-    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
+    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "session_exit": None, "adds": [],
+    "unit_levels": "per_unit", "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Literal
 
 from Backtest.code.generator import HELPERS
+from Backtest.code.sources import sources
 
 MOST_ISSUES = 100  # of a severity are listed
 
@@ -193,13 +194,20 @@ def streams(code: str) -> bool:
 
 
 def _is_helper(node: ast.stmt) -> bool:
-    """Return whether a function is one that generated code brings along, word for word: it may use the engine's private names."""
-    return isinstance(node, ast.FunctionDef) and node.name in HELPERS and ast.dump(node) in _helpers()
+    """Return whether a function or class is one that generated code brings along, word for word: it may use the engine's private names."""
+    if isinstance(node, ast.FunctionDef) and node.name in HELPERS:
+        return ast.dump(node) in _helpers()
+    return isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in sources() and ast.dump(node) in _classes()
 
 
 @cache
 def _helpers() -> frozenset[str]:
     return frozenset(ast.dump(ast.parse(source).body[0]) for source in HELPERS.values())
+
+
+@cache
+def _classes() -> frozenset[str]:
+    return frozenset(ast.dump(ast.parse(source).body[0]) for source in sources().values())
 
 
 class _Walker:

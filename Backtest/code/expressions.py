@@ -22,6 +22,7 @@ from Backtest.canonical import (
     IndicatorBase,
     IndicatorRef,
     Math,
+    PositionRef,
     Price,
     Ticks,
     Value,
@@ -69,6 +70,11 @@ def number(value: float) -> str:
     if float(value).is_integer():
         return f"{int(value):_}" if abs(value) >= 100_000 else str(int(value))
     return format(Decimal(repr(float(value))), "f")
+
+
+def bare(text: str) -> str:
+    """Return an operand without the brackets it has as a side of a sum."""
+    return text[1:-1] if text.startswith("(") else text
 
 
 def join(word: Literal["and", "or"], parts: Sequence[Expression]) -> Expression:
@@ -221,7 +227,7 @@ class Expressions:
         self.names = names
         self.uses_clock = False
         self.methods: dict[str, list[str]] = {}  # by name, from their arguments on: what statements were some bars ago
-        self.asked: set[core.Asked] = set()
+        self.asked: set[str] = set()  # what the rules, and levels that follow, ask of the open position
 
     def condition(self, statement: core.Statement, *, role: str, shift: str = "") -> Expression:
         """Return the expression of a statement."""
@@ -281,22 +287,49 @@ class Expressions:
             return self._last_held(node, node.offset + back, shift)
         if isinstance(node, Ticks):
             return number(self.names.strategy.execution.points(node))
+        if isinstance(node, PositionRef):
+            return self._of_position(node)
         if isinstance(node, Function):
-            return self._function(node.name, [self.operand(part, back, shift) for part in node.operands])
-        if not isinstance(node, Math):
-            raise TypeError(f"not an operand of prices alone: {node!r}")
-        left, right = (self.operand(part, back, shift) for part in (node.left, node.right))
-        if node.op == "/":
-            self.names.helpers.add("ratio")
-            return f"ratio({left}, {right})"
-        left, right = (
-            f"({text})" if isinstance(part, Math) and part.op != "/" else text
-            for part, text in ((node.left, left), (node.right, right))
-        )
-        return f"{left} {node.op} {right}"
+            return self.function(node.name, [self.operand(part, back, shift) for part in node.operands])
+        sides = (self._side(part, self.operand(part, back, shift)) for part in (node.left, node.right))
+        return self.computed(node.op, *sides)
+
+    def level(self, node: AnyOperand, path: str, name: str) -> str:
+        """Return the expression of an operand at this bar, its numbers kept under a name: `self.data.Low[-1] - self.stop_offset`."""
+        if isinstance(node, Value):
+            return self.names.attribute(name, node.value, f"{path}.value")
+        if isinstance(node, Ticks):
+            ticks = self.names.attribute(f"{name}_{node.unit}", node.value, f"{path}.value")
+            return f"{ticks} * {number(self.names.strategy.execution.points(Ticks(value=1, unit=node.unit)))}"
+        if isinstance(node, Function):
+            places = enumerate(node.operands)
+            return self.function(node.name, [self.level(part, f"{path}.operands[{i}]", name) for i, part in places])
+        if isinstance(node, Math):
+            parts = ((node.left, "left"), (node.right, "right"))
+            sides = (self._side(part, self.level(part, f"{path}.{side}", f"{name}_offset")) for part, side in parts)
+            return self.computed(node.op, *sides)
+        return self.operand(node, 0, "")
 
     @staticmethod
-    def _function(name: str, parts: list[str]) -> str:
+    def _side(node: AnyOperand, text: str) -> str:
+        return f"({text})" if isinstance(node, Math) and node.op != "/" else text
+
+    def computed(self, op: str, left: str, right: str) -> str:
+        """Return the expression of two operands joined by a sign."""
+        if op == "/":
+            self.names.helpers.add("ratio")
+            return f"ratio({bare(left)}, {bare(right)})"
+        return f"{left} {op} {right}"
+
+    def _of_position(self, node: PositionRef) -> str:
+        if not node.what.startswith("signal_"):
+            self.asked.add(f"position_{node.what}")
+            return f"self.position_{node.what}()"
+        self.asked.add("position_signal")
+        return f"self.position_signal({self.names.price(node.what.removeprefix('signal_').title())})"
+
+    @staticmethod
+    def function(name: str, parts: list[str]) -> str:
         """Return a call whose value is missing where one of the parts is; Python's own min and max would take the other."""
         if name == "abs":
             return f"abs({parts[0]})"
@@ -367,6 +400,10 @@ class Expressions:
         self.methods[known] = lines
         return known
 
+    def of_bars_ago(self) -> list[list[str]]:
+        """Return the methods that say what statements and operands were some bars ago, as lines without indentation."""
+        return [[f"def {name}({lines[0]}", *lines[1:]] for name, lines in self.methods.items()]
+
     @staticmethod
     def _at_bar(method: str, shift: str) -> str:
         """Return a method of bars ago, as seen from a bar some bars ago."""
@@ -416,3 +453,46 @@ class Expressions:
             return f"{first} <= {clock} < {last}"
         signs = (f"{clock} < {last}", f"{clock} >= {first}")
         return join("or", signs if outside else signs[::-1])
+
+
+def laid_out(text: str, indent: int, behind: int = 0) -> list[str]:
+    """Return a statement that ends with a bracket as ruff breaks it where it is too long: arguments, or else each of them, on lines of
+    their own, and each item of a tuple or list.
+
+    `behind` is how many characters follow the statement on its line.
+    """
+    if indent + len(text) + behind <= LINE or text[-1] not in ")]":
+        return [text]
+    opening = next(i for i in range(len(text) - 2, -1, -1) if text[i] in "([" and _outside_brackets(text[i:]))
+    head, inner, close = text[: opening + 1], text[opening + 1 : -1], text[-1]
+    parts, called = _arguments(inner), re.search(r"\w\($", head)
+    if (called and indent + 4 + len(inner) <= LINE) or (not called and parts == [inner] and close == ")"):
+        return [head, f"    {inner}", close]
+    lines = [head]
+    for part in parts:
+        if indent + 5 + len(part) > LINE and part[-1] not in ")]":
+            lines += [f"    {line}" for line in _operations(part)]
+            lines[-1] += ","
+            continue
+        broken = laid_out(part, indent + 4, len(","))
+        lines += [f"    {line}" for line in [*broken[:-1], f"{broken[-1]},"]]
+    return [*lines, close]
+
+
+def _operations(text: str) -> list[str]:
+    """Return an operation in front of whose signs lines are broken: sums first, else products."""
+    for signs in (" [+-] ", " [*/] "):
+        ends = [match.start() for match in re.finditer(signs, text) if _outside_brackets(text[: match.start()])]
+        if ends:
+            return [text[: ends[0]], *(text[start + 1 : end] for start, end in pairwise([*ends, len(text)]))]
+    return [text]
+
+
+def _arguments(text: str) -> list[str]:
+    """Return what commas outside of brackets and quotes part."""
+    found, start = [], 0
+    for match in re.finditer(", |,$", text):
+        if _outside_brackets(text[: match.start()]) and text[: match.start()].count('"') % 2 == 0:
+            found.append(text[start : match.start()])
+            start = match.end()
+    return [*found, text[start:]] if text[start:] else found

@@ -26,8 +26,10 @@ from Backtest.canonical import (
     used_indicators,
 )
 from Backtest.code.arrays import Arrays
+from Backtest.code.booked import Booked
 from Backtest.code.expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code.orders import Orders
+from Backtest.code.sources import sources
 from Backtest.indicators import REGISTRY, SESSION, in_calendar
 from Backtest.indicators.formulas import RSI, mean, share
 from Backtest.indicators.periods import bar_minutes, range_of
@@ -184,6 +186,11 @@ def close_out(strategy: Strategy) -> None:
     broker.orders.clear()
     broker._equity[-1] = broker.equity
 ''',
+    "kelly": '''
+def kelly(chance: float, payoff: float, cap: float) -> float:
+    """Return Kelly's share of the equity in percent: at most `cap`, none without an edge."""
+    return min(max(100 * (chance - (1 - chance) / payoff), 0), cap)
+''',
     "local": '''
 def local(stamp: pd.Timestamp, zone: str) -> pd.Timestamp:
     """Return a time stamp in a zone; one without a zone, as that of a day, is taken as it reads."""
@@ -274,6 +281,24 @@ def quotient(dividend: np.ndarray | float, divisor: np.ndarray | float) -> np.nd
     """Divide, giving NaN for a divisor of zero."""
     return np.where(divisor == 0, np.nan, dividend / np.where(divisor == 0, 1, divisor))
 ''',
+    "yearly_deviation": '''
+def yearly_deviation(data: pd.DataFrame, day: np.ndarray, days: int) -> np.ndarray:
+    """Return at each bar the yearly standard deviation of the last daily returns, of whole days.
+
+    A year has 252 days, 365 where there are prices on every day of the week, 52 weeks or 12 months.
+    """
+    last = np.flatnonzero(np.append(day[1:] != day[:-1], True))
+    close, index = data["Close"].to_numpy(dtype=float)[last], data.index[last]
+    returns = close[1:] / close[:-1] - 1
+    step = np.median(np.diff(index)) / np.timedelta64(1, "D") if len(index) > 1 else 1
+    a_year = 365 if {5, 6} <= set(index.weekday) else 252
+    for least, periods in ((4.5, 52), (20, 12), (60, 4), (200, 1)):
+        a_year = periods if step >= least else a_year
+    found = np.full(len(last) + 1, np.nan)
+    for k in range(days, len(last)):
+        found[k + 1] = np.std(returns[k - days : k], ddof=1) * math.sqrt(a_year)
+    return found[np.searchsorted(last, np.arange(len(data)), side="right")]
+''',
     "completed": '''
 def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
     """Show at each bar the value of the last bar of another kind that is complete at its close."""
@@ -300,12 +325,17 @@ class _Generator:
         self.attributes: dict[str, str] = {}
         self.parameters: dict[str, str] = {}
         self.helpers: set[str] = set()
+        self.methods: set[str] = set()  # names that no number may have
         self.formulas: dict[str, str] = {}
         self.used = used_indicators(strategy)
         self.names = self._series_names()
         self.expressions = Expressions(self)
-        self.helpers.add("close_out")
-        self.protected = bool(self.risk.stop_loss or self.risk.take_profit or self.risk.trailing_stop)
+        self.booked = None if strategy.is_plain else Booked(self)
+        if not self.booked:
+            self.helpers.add("close_out")
+        self.protected = not self.booked and bool(
+            self.risk.stop_loss or self.risk.take_profit or self.risk.trailing_stop
+        )
         if self.fractional:
             self.attribute("unit", strategy.execution.fractional_unit, "execution.fractional_unit")
 
@@ -332,11 +362,14 @@ class _Generator:
         if path in self.parameters:
             return f"self.{self.parameters[path]}"
         unique, count = name, 2
-        while unique in self.attributes:
+        while unique in self.attributes or unique in self.methods:
             unique, count = f"{name}_{count}", count + 1
         self.attributes[unique] = number(value)
         self.parameters[path] = unique
         return f"self.{unique}"
+
+    def series_names(self) -> set[str]:
+        return set(self.names.values())
 
     def series(self, ref: IndicatorRef) -> str:
         return f"self.{self.names[(ref.id, ref.output)]}"
@@ -351,13 +384,9 @@ class _Generator:
 
     def generate(self) -> GeneratedCode:
         name = class_name(self.strategy.strategy_name)
-        methods = [
-            self._init(),
-            *self._rule_methods(),
-            *self._position_methods(),
-            *Orders(self).methods(),
-            self._next(),
-        ]
+        if self.booked and name in sources():
+            name = f"{name}Strategy"
+        methods = [self._init(), *self._methods()]
         lines = [f"class {name}(Strategy):", *_indent(self._docstring()), ""]
         lines += _indent(["first_bar = 0  # the bars before it only warm the indicators up"])
         lines += _indent(f"{k} = {v}" for k, v in self.attributes.items())
@@ -366,6 +395,11 @@ class _Generator:
         main = self._main(name)
         parts = [*self._header(), *self._imports("\n".join(lines + main)), *self._helper_functions(), "", ""]
         return GeneratedCode("\n".join([*parts, *lines, "", "", *main]) + "\n", name, self.parameters)
+
+    def _methods(self) -> list[list[str]]:
+        if self.booked:
+            return self.booked.methods()
+        return [*self._rule_methods(), *self._position_methods(), *Orders(self).methods(), self._next()]
 
     def _docstring(self) -> list[str]:
         lines: list[str] = []
@@ -386,26 +420,36 @@ class _Generator:
         ]
 
     def _imports(self, body: str) -> list[str]:
-        text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers)
-        standard = [f"import {m}" for m in ("math", "sys", "warnings") if f"{m}." in text]
-        asks = self.helpers & {"seen", "bars_since"}
-        abstract = [name for name, needed in (("Callable", asks), ("Sequence", "ago" in self.helpers)) if needed]
+        classes = "".join(sources().values()) if self.booked else ""
+        text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers) + classes
+        standard = [f"import {m}" for m in ("copy", "math", "sys", "warnings") if f"{m}." in text]
+        asks = self.booked or self.helpers & {"seen", "bars_since"}
+        abstract = [
+            n for n, needed in (("Callable", asks), ("Sequence", self.booked or "ago" in self.helpers)) if needed
+        ]
         if abstract:
             standard.append(f"from collections.abc import {', '.join(abstract)}")
+        if self.booked:
+            standard.append("from dataclasses import dataclass, replace")
         if self.expressions.uses_clock:
             standard.append("from datetime import time")
+        if self.booked:
+            standard.append("from typing import Any, NamedTuple")
         third = ["import numpy as np"] if "np." in text or self.formulas else []
         third.append("import pandas as pd")
         if "talib." in text:
             third.append("import talib")
         third.append("from backtesting import Backtest, Strategy")
-        if "trade: Trade" in text:
+        if self.booked:
+            third.append("from backtesting.backtesting import Order as LevelOrder")
+        if "trade: Trade" in text or self.booked:
             third.append("from backtesting.backtesting import Trade")
         if self.fractional:
             third.append("from backtesting.lib import FractionalBacktest")
         if self.formulas:
             third.append("from numpy.typing import NDArray")
-        return [*standard, *([""] if standard else []), *third]
+        later = ["from __future__ import annotations", ""] if self.booked else []
+        return [*later, *standard, *([""] if standard else []), *third]
 
     def _helper_functions(self) -> list[str]:
         lines: list[str] = []
@@ -417,7 +461,8 @@ class _Generator:
             grouped = "    inside = number >= 0\n"
             added = "".join(f'    columns["{n}"] = "{"last" if n.endswith("Left") else "first"}"\n' for n in columns)
             helpers["coarser"] = helpers["coarser"].replace(grouped, f"{added}{grouped}")
-        for source in (*formulas, *helpers.values()):
+        classes = sources().values() if self.booked else ()
+        for source in (*formulas, *helpers.values(), *classes):
             lines += ["", "", *source.strip().splitlines()]
         return lines
 
@@ -428,7 +473,7 @@ class _Generator:
         if self.protected:
             self.helpers.add("protect_fills")
             lines.append("protect_fills(self)")
-        if self.execution.commission_fixed:
+        if self.execution.commission_fixed and not self.booked:
             self.helpers.add("leave_the_fee")
             lines.append("leave_the_fee(self)")
         for symbol in dict.fromkeys(indicator.symbol for indicator in self.used):
@@ -440,6 +485,8 @@ class _Generator:
                 frames.append(key)
                 lines += self._coarser(indicator.symbol, indicator.timeframe)
             lines += self._declare(indicator)
+        if self.booked:
+            lines[1:1] = self.booked.init_lines()
         return ["def init(self) -> None:", *_indent(lines)]
 
     def _key(self, symbol: str | None, timeframe: str | None = None) -> str:
@@ -569,8 +616,7 @@ class _Generator:
             if parts:
                 body = returned(join("or", parts), 8)
                 methods.append([f"def {side}_{kind}(self) -> bool:", *_indent(body)])
-        methods += [[f"def {name}({lines[0]}", *lines[1:]] for name, lines in self.expressions.methods.items()]
-        return methods
+        return [*methods, *self.expressions.of_bars_ago()]
 
     def _position_methods(self) -> list[list[str]]:
         methods = []

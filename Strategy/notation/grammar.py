@@ -60,7 +60,8 @@ _OWN = """
 start: sentence+
 ?sentence: trade END | let END | entryrule END -> entry | own_risk END | exitrule END -> exit | risk END -> whole_risk | execution END
 trade: {Trade} [SYMBOL ({,} SYMBOL)*] {on} TIMEFRAME {bars}
-let: {Let} ID {be} indicator
+let: {Let} ID {be} indicator | {Let} ID {be} {the} {series} operand [{,} {in} symbol] [{,} {on} TIMEFRAME {bars}] -> series
+?symbol: SYMBOL | NAME
 own_risk: {For} {entry} NUMBER {:} risk
 names: NAME ({and} NAME)*
 inner: {(} condition {)}
@@ -74,7 +75,7 @@ function_name: {min} -> min | {max} -> max | {abs} -> abs
 ?operand: reference | function | price | value | math | ticks | positionref | barssince | valuewhen
 reference: indicator [NUMBER ({bar} | {bars}) {ago}]
 indicator: named [{on} TIMEFRAME {bars}]
-named: INDICATOR [{(} NUMBER ({,} NUMBER)* {)}] [OUTPUT] [{of} source] | ID [OUTPUT] -> by_id
+named: INDICATOR [{(} NUMBER ({,} NUMBER)* {)}] [OUTPUT] [{of} source] [{of} symbol] | ID [OUTPUT] -> by_id
 ?source: named | column
 column: price_word
 """

@@ -51,7 +51,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=_!-]*(?=[, ])")
+_SYMBOL = re.compile(r"(?=[0-9.^=_!-]*[A-Z])[A-Z0-9^](?:[A-Z0-9^=_!-]|\.(?=[A-Z0-9]))*(?=[, ).\n]|\Z)")
 
 
 @cache
@@ -78,7 +78,7 @@ class NotationLexer(Lexer):
 
     def lex(self, data: str) -> Iterator[Token]:  # type: ignore[override]
         """Yield the tokens. UnexpectedCharacters where there is no word."""
-        at, traded = 0, False
+        at, traded, named = 0, False, False
         text = str(data)
         pending: re.Pattern[str] | None = (
             None  # the outputs of the indicator whose name, or parameters, have just been read
@@ -97,6 +97,11 @@ class NotationLexer(Lexer):
                 at = symbol.end()
                 continue
             found = _TOKEN.match(text, at)
+            known = found is not None and found.lastgroup in ("INDICATOR", "space")
+            if named and not known and (symbol := _SYMBOL.match(text, at)):
+                yield self._token("SYMBOL", symbol[0], at)
+                at, named = symbol.end(), False
+                continue
             if found is None or found.end() == at:
                 if found is not None and at == len(text):
                     break
@@ -105,9 +110,11 @@ class NotationLexer(Lexer):
             if kind == "word":
                 depth += (value == "(") - (value == ")") if pending is not None else 0
                 traded = value == "Trade" or (traded and value == ",")
+                named = value in ("of", "in")  # a symbol may stand behind it
                 terminal = keyword(value)
                 yield self._token(terminal if terminal in self.keywords else "ZONE", value, at)
             elif kind != "space":
+                named = False
                 if kind in ("INDICATOR", "ID"):
                     pending, depth = _outputs(value) if kind == "INDICATOR" else _any_output(), 0
                 yield self._token(kind, value, at)

@@ -11,7 +11,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from Backtest.canonical import WEEKDAYS, default_id, tag
 from Backtest.errors import StrategyError
-from Backtest.indicators import REGISTRY
+from Backtest.indicators import REGISTRY, SERIES
 from Strategy.notation.grammar import PARTS, Production, grammar
 from Strategy.notation.lexer import FRAMES, NAMES
 
@@ -102,6 +102,11 @@ class _Reader:
         if kind == "let":
             name, indicator = inner.children
             self._listed(self.value(indicator), str(name))
+        elif kind == "series":
+            name, operand, symbol, timeframe = inner.children
+            series: Json = {"name": SERIES.name, "id": str(name), "operand": self.value(operand)}
+            series |= {"symbol": str(symbol)} if symbol is not None else {}
+            self.indicators.append(series | ({"timeframe": FRAMES[str(timeframe)]} if timeframe is not None else {}))
         elif kind == "own_risk":
             number, said = inner.children
             rule = int(str(number)) - 1
@@ -186,6 +191,9 @@ class _Reader:
             found[param.name] = param.kind(float(number))
         if output is not None:
             found["output"] = str(output).replace(" ", "_")
+        symbol = next((part for part in parts[1:] if isinstance(part, Token) and part.type in ("SYMBOL", "NAME")), None)
+        if symbol is not None:
+            found["symbol"] = str(symbol)
         return found | ({"source": source} if source is not None else {})
 
     def _indicator(self, parts: list[Any]) -> Json:
@@ -207,9 +215,13 @@ class _Reader:
         data = {key: value for key, value in named.items() if key != "output"}
         if isinstance(data.get("source"), dict):
             inner = {**data["source"]}
-            if "timeframe" in data:
-                inner.setdefault("timeframe", data["timeframe"])
-            data["source"] = self._listed(inner)
+            # "SMA(5) of RSI(14) of SPY on weekly bars": where the source is computed, so is what is made of it.
+            for where in ("timeframe", "symbol"):
+                if where in data and "id" not in inner:
+                    inner.setdefault(where, data[where])
+            data["source"] = self._listed(inner) + (f".{inner['output']}" if "output" in inner else "")
+            of = next(item for item in self.indicators if item["id"] == data["source"].partition(".")[0])
+            data |= {where: of[where] for where in ("timeframe", "symbol") if where in of}
         entry = REGISTRY[data["name"]]
         data |= {p.name: data.get(p.name, p.default) for p in entry.params}
         if entry.takes_source:
@@ -219,7 +231,7 @@ class _Reader:
             if same is not None:
                 return str(same["id"])
         params = {p.name: data[p.name] for p in entry.params}
-        data["id"] = name or default_id(entry, params, data.get("source"), data.get("timeframe"))
+        data["id"] = name or default_id(entry, params, data.get("source"), data.get("timeframe"), data.get("symbol"))
         self.indicators.append(data)
         return str(data["id"])
 

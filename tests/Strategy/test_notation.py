@@ -193,6 +193,56 @@ def test_indicators_keep_their_names_and_their_order() -> None:
     assert "Let" not in strategy.describe()
 
 
+def test_series_of_ones_own_other_symbols_and_outputs_as_sources() -> None:
+    text = """\
+Trade SPY on daily bars.
+Let `Range` be the series (High - Low).
+Let `SMA_25_Range` be SMA(25) of `Range`.
+Let `SMA_10@^VIX` be SMA(10) of ^VIX.
+Let `Vix` be the series Close, in ^VIX, on weekly bars.
+Let `HEIKIN_ASHI` be HEIKIN_ASHI.
+Let `EMA_9_HEIKIN_ASHI.close` be EMA(9) of HEIKIN_ASHI close.
+Buy when Close is below (HIGHEST(10) - (2.5 * SMA(25) of `Range`)) and SMA(10) of ^VIX is below `Vix`."""
+    low = {"type": "indicator", "id": "HIGHEST_10"}
+    away = {
+        "type": "math",
+        "left": {"type": "value", "value": 2.5},
+        "op": "*",
+        "right": {"type": "indicator", "id": "SMA_25_Range"},
+    }
+    data = {
+        "symbols": ["SPY"],
+        "indicators": [
+            {"name": "SERIES", "id": "Range", "operand": {"type": "math", "left": {"type": "price", "column": "High"}, "op": "-",
+                                                          "right": {"type": "price", "column": "Low"}}},
+            {"name": "SMA", "timeperiod": 25, "source": "Range"},
+            {"name": "SMA", "timeperiod": 10, "symbol": "^VIX", "id": "SMA_10@^VIX".replace("@^", "_")},
+            {"name": "SERIES", "id": "Vix", "operand": {"type": "price"}, "symbol": "^VIX", "timeframe": "1wk"},
+            {"name": "HEIKIN_ASHI"},
+            {"name": "EMA", "timeperiod": 9, "source": "HEIKIN_ASHI.close"},
+            {"name": "HIGHEST", "timeperiod": 10},
+        ],
+        "entry_rules": [
+            {"when": {"type": "all", "conditions": [
+                {"type": "compare", "left": {"type": "price"}, "op": "<", "right": {"type": "math", "left": low, "op": "-", "right": away}},
+                {"type": "compare", "left": {"type": "indicator", "id": "SMA_10_VIX"}, "op": "<", "right": {"type": "indicator", "id": "Vix"}},
+            ]}}
+        ],
+    }  # fmt: skip
+    strategy = CanonicalStrategy.model_validate(data)
+    said = strategy.notation()
+    assert said.splitlines()[1:7] == [
+        "Let `Range` be the series (High - Low).",
+        "Let `SMA_25_Range` be SMA(25) of `Range`.",
+        "Let `SMA_10_VIX` be SMA(10) of ^VIX.",
+        "Let `Vix` be the series Close, in ^VIX, on weekly bars.",
+        "Let `HEIKIN_ASHI` be HEIKIN_ASHI.",
+        f"Let `{strategy.indicators[5].id}` be EMA(9) of HEIKIN_ASHI close.",
+    ]
+    assert said.splitlines()[-3] == text.splitlines()[-1]
+    assert CanonicalStrategy.model_validate(read_notation(said)).trading_core() == strategy.trading_core()
+
+
 @pytest.mark.parametrize(
     ("said", "printed"),
     [
