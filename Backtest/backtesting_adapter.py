@@ -26,6 +26,7 @@ from Backtest.data_manager import DataManager
 from Backtest.decision import Prepared, exit_reasons, time_mask
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
+from Backtest.indicators import CLOCKS
 from Backtest.kernel.figures import cautions
 from Backtest.market import bars_of, in_words, is_intraday
 from Backtest.market.sessions import TradingSession
@@ -284,8 +285,9 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     """
     times = [node for node in strategy.parts() if isinstance(node, Time)]
     index = pd.DatetimeIndex(prices.frame.index)
-    zones = [node.timezone for node in times if node.timezone]
-    if not times or not is_intraday(prices.timeframe):
+    clocks = [item for item in strategy.indicators if CLOCKS & set(item.entry.inputs)]
+    zones = [zone for zone in (*(node.timezone for node in times), *(item.zone for item in clocks)) if zone]
+    if not (times or clocks) or not is_intraday(prices.timeframe):
         return []
     if zones and index.tz is None:
         raise DataError(
@@ -294,7 +296,7 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
             suggestions=["Say in which zone the prices are with timezone, such as America/New_York or UTC"],
         )
     notes = []
-    if any(node.start and not node.timezone for node in times):
+    if any(node.start and not node.timezone for node in times) or not all(item.zone for item in clocks):
         notes.append(
             f"Times of day are those of the prices, {index.tz}"
             if index.tz is not None

@@ -161,6 +161,10 @@ class _WithIndicators(Model):
                         f"indicators[{i}]: its source {ref.id!r} is computed on {other.symbol or 'what is traded'}"
                     )
                 self._check_source(i, ref)
+            if indicator.zone and indicator.timeframe:
+                raise ValueError(
+                    f"indicators[{i}]: times of {indicator.zone} are those of the strategy's own bars: leave timeframe out"
+                )
             if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
                 raise ValueError(
                     f"indicators[{i}]: time frame {indicator.timeframe} is not coarser than the strategy's {self.timeframe}"
@@ -427,6 +431,8 @@ class CanonicalStrategy(_WithIndicators):
             text += f"({','.join(p.as_text(item.params[p.name]) for p in entry.params)})"
         if output is not None:
             text += f" {output.replace('_', ' ')}"
+        if item.zone:
+            text += f" in {item.zone} time"
         if source is not None and source != entry.default_source:
             text += f" of {naming.indicator_text(known[0].id, known[0].output) if known else source}"
         if item.symbol and not known:

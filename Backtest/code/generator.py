@@ -30,7 +30,7 @@ from Backtest.code.booked import Booked
 from Backtest.code.expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code.orders import Orders
 from Backtest.code.sources import sources
-from Backtest.indicators import CALENDAR, REGISTRY, SESSION
+from Backtest.indicators import REGISTRY, SESSION, in_calendar
 from Backtest.indicators.formulas import RSI, mean, share
 from Backtest.indicators.periods import bar_minutes, range_of
 from Backtest.indicators.swings import swings
@@ -228,7 +228,8 @@ def calendar(data: pd.DataFrame, name: str) -> np.ndarray:
     """
     if name in data:
         return data[name].to_numpy(dtype=float)
-    times = pd.Series(data.index.tz_localize(None))
+    name, _, zone = name.partition("@")
+    times = pd.Series((data.index.tz_convert(zone) if zone else data.index).tz_localize(None))
     days, minute = times.dt.normalize(), times.dt.hour * 60 + times.dt.minute
     month_end = days + pd.to_timedelta(days.dt.days_in_month - days.dt.day + 1, unit="D")
     left = np.busday_count(days.to_numpy("M8[D]"), month_end.to_numpy("M8[D]"))
@@ -499,7 +500,7 @@ class _Generator:
             self.helpers.update(("other", "completed"))
             frame = f"bars_{key}"
             lines.append(f'{frame}, complete_{key} = other(self.data.df, "{symbol}")')
-        names = [name for item in self.used if item.symbol == symbol for name in item.entry.calendar]
+        names = [name for item in self.used if item.symbol == symbol for name in item.calendar]
         if any(item.symbol == symbol and item.timeframe for item in self.used):
             names += self._coarse_calendar()
         for name in dict.fromkeys(names):
@@ -561,7 +562,7 @@ class _Generator:
             arrays = Arrays(targets[0].removeprefix("self."), partial(self._array, indicator), self.helpers)
             inputs, lines = [arrays.of(indicator.computed)], arrays.lines
         else:
-            lines, inputs = [], [self._input(indicator, name) for name in entry.inputs]
+            lines, inputs = [], [self._input(indicator, name) for name in indicator.inputs]
         if indicator.timeframe is None and indicator.symbol is None:
             return [
                 *lines,
@@ -585,11 +586,11 @@ class _Generator:
         source = str(indicator.source_name) if name == "source" else name
         if name == "source" and (refs := indicator.sources([known.id for known in self.used])):
             return self._read(indicator, refs[0])
-        if indicator.symbol and name in CALENDAR and not indicator.timeframe:
+        if indicator.symbol and in_calendar(name) and not indicator.timeframe:
             return self._place_of(name, indicator.symbol)
         if key := self._key(indicator.symbol, indicator.timeframe):
             return f"bars_{key}.{source}.to_numpy()"
-        if name in CALENDAR:
+        if in_calendar(name):
             return identifier(name)
         text = self.price(source)
         return f"{text}.astype(float)" if source == "Volume" else text

@@ -404,7 +404,7 @@ class Kernel:
         return {name: np.array([self.rows[k] for k in keys[name]], dtype=np.int64)[inverse[name]] for name in keys}
 
     def _key(self, name: str, values: Mapping[str, float]) -> tuple[Any, ...]:
-        """Return what an indicator's values depend on: (name, parameters, source, time frame, what it is computed of, symbol).
+        """Return what an indicator's values depend on: (name, parameters, source, time frame, what it is computed of, symbol, inputs).
 
         What it is computed of are the keys of other indicators, each with the place of its output.
         """
@@ -416,7 +416,15 @@ class Kernel:
         if wanted.base.computed is not None:
             source = wanted.base.computed.model_dump_json()
             self.operands[source] = wanted.base.computed
-        return wanted.base.name, params, source, wanted.base.timeframe, tuple(of), wanted.base.symbol
+        return (
+            wanted.base.name,
+            params,
+            source,
+            wanted.base.timeframe,
+            tuple(of),
+            wanted.base.symbol,
+            wanted.base.inputs,
+        )
 
     def _place(self, ref: IndicatorRef) -> int:
         return self.program.wanted[ref.id].base.entry.place(ref.output)
@@ -450,7 +458,7 @@ class Kernel:
     def _own(self, key: tuple[Any, ...], cache: dict[tuple[Any, ...], tuple[Floats, ...]]) -> tuple[Floats, ...]:
         """Return an indicator's outputs on the bars it is computed on."""
         if key not in cache:
-            name, params, source, timeframe, of, symbol = key
+            name, params, source, timeframe, of, symbol, inputs = key
             columns = self._columns_of(symbol, timeframe)[0]
             read = [(self._own if other[5] == symbol else self._shown)(other, cache)[place] for other, place in of]
             given: Floats | None
@@ -458,7 +466,7 @@ class Kernel:
                 given = evaluate(self.operands[source], columns, iter(read))
             else:
                 given = read[0] if read else columns.get(str(source))
-            cache[key] = compute_on(name, dict(params), columns, given)
+            cache[key] = compute_on(name, dict(params), columns, given, inputs)
         return cache[key]
 
     def _columns_of(self, symbol: str | None, timeframe: str | None) -> tuple[dict[str, Floats], Any]:
@@ -477,7 +485,7 @@ class Kernel:
             needed = [wanted.base for wanted in self.program.wanted.values() if wanted.base.symbol == symbol]
             whole = np.arange(1, len(self.index) + 1)
             bars, count = other_bars(self.frame, symbol) if symbol is not None else (self.frame, whole)
-            self.bars[symbol] = with_calendar(bars, (name for item in needed for name in item.entry.calendar)), count
+            self.bars[symbol] = with_calendar(bars, (name for item in needed for name in item.calendar)), count
         return self.bars[symbol]
 
     # Results ---------------------------------------------------------------------------------
