@@ -316,9 +316,27 @@ def _session_notes(used: list[IndicatorBase], frame: pd.DataFrame) -> list[str]:
     index = pd.DatetimeIndex(frame.index)
     session = TradingSession.of(index).with_venue(index)
     said = [f"{', '.join(begins)} begins anew each session: {session.text()}"] if begins else []
+    minutes = [i.id for i in used if {"MinutesIn", "MinutesLeft", "BarsLeft"} & set(i.entry.inputs)]
+    if minutes and not session.venue and session.length < 1380:
+        said.append(
+            f"The calendar of no exchange is told, so {', '.join(minutes)} counts by the usual first and last bar of a day"
+        )
     if grouped and session.told_by:
         said.append(f"The coarser bars of {', '.join(grouped)} end by what is inferred: {session.text()}")
     return said
+
+
+def _gap_notes(prepared: Prepared) -> list[str]:
+    """Say which indicators are missing until the end since a value of their source is: TA-Lib's averages do not come back."""
+    notes = []
+    for indicator in prepared.judged.indicators:
+        for ref in indicator.sources(prepared.series):
+            source = prepared.series[ref.id][prepared.strategy.indicator(ref.id).entry.place(ref.output)]
+            gaps = prepared.start + np.flatnonzero(np.isnan(source[prepared.start :]))
+            if len(gaps) and gaps[-1] < len(source) - 1 and np.isnan(prepared.series[indicator.id][0][-1]):
+                first = prepared.frame.index[gaps[0]]
+                notes.append(f"{indicator.id} has no value at the end, since {ref.id} has none on {first}")
+    return notes
 
 
 def check_data(strategy: CanonicalStrategy, prices: PriceData, *, prepared: Prepared | None = None) -> list[str]:
@@ -334,7 +352,7 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData, *, prepared: Prep
     outputs = max((len(i.entry.outputs) for i in used), default=1)
     if outputs >= len(frame) > 1 and outputs > 1:  # backtesting.py would take outputs for bars
         raise DataError(f"{prices.symbol} has {len(frame)} bars, more than {outputs} are needed: widen the dates")
-    needs_volume = any("Volume" in (*i.entry.inputs, i.source_name) for i in used)
+    needs_volume = any("Volume" in i.prices_read() for i in used)
     if needs_volume and not frame["Volume"].any():
         raise DataError(f"{prices.symbol} has no volume, which the strategy's indicators need: choose other prices")
     notes += [*clock_notes(strategy, prices), *_session_notes(used, frame)]
@@ -344,6 +362,7 @@ def check_data(strategy: CanonicalStrategy, prices: PriceData, *, prepared: Prep
             notes.append(
                 f"{indicator.id} never has a value: its warm-up is longer than the {len(frame)} bars, or nothing moves"
             )
+    notes += _gap_notes(prepared)
     start = prepared.start - prices.first
     if len(notes) == said and start > (len(frame) - prices.first) / 2:
         notes.append(f"The indicators warm up for {start} of {len(frame) - prices.first} bars")
@@ -522,7 +541,9 @@ class BacktestingAdapter:
             if not canonical.symbols:
                 raise StrategyError("The strategy names no symbol: give its prices, or name one such as AAPL")
             history = history_bars(canonical)
-            prices = self.manager.fetch(PriceRequest(canonical.symbols[0], canonical.timeframe, start, end, history))
+            prices = self.manager.fetch(
+                PriceRequest(canonical.symbols[0], canonical.timeframe, start, end, history, others=canonical.others)
+            )
         return run_backtest_from_canonical(canonical, prices, sandbox=self.sandbox, limits=self.limits, report=report)
 
 

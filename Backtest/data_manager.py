@@ -15,6 +15,7 @@ from Backtest.decision import compute_indicators
 from Backtest.diagnostics import load_indicators
 from Backtest.errors import DataError, DataRangeError, ProviderError, StrategyError
 from Backtest.market import in_words, is_intraday, seconds
+from Backtest.market.others import aligned, bars_not_shown, other_bars
 
 
 class DataManager:
@@ -35,6 +36,39 @@ class DataManager:
             DataError: no provider has the symbol, or none has bars between the dates.
             ProviderError: the last provider failed and trying again may help.
         """
+        found = self._fetch(replace(request, others=()))
+        for symbol, reader in request.others:
+            found = self._beside(found, symbol, reader, request)
+        return found
+
+    def _beside(self, prices: PriceData, symbol: str, reader: str, request: PriceRequest) -> PriceData:
+        """Return prices with those of another symbol beside them, for the same dates, those of history included."""
+        index = pd.DatetimeIndex(prices.frame.index)
+        try:
+            other = self._fetch(
+                PriceRequest(
+                    symbol, request.timeframe, index[0].date() - timedelta(days=1), index[-1].date() + timedelta(days=1)
+                )
+            )
+            if request.timezone and pd.DatetimeIndex(other.frame.index).tz is None:
+                other = in_zone(other, request.timezone)
+            frame = aligned(prices.frame, symbol, other.frame)
+            other_bars(frame, symbol)
+        except (DataError, ProviderError) as error:
+            message = f"{reader} reads the prices of {symbol}, and there are none. {error.message}"
+            advice = [*error.suggestions, f"Choose another symbol, upload prices of {symbol}, or leave the clause out"]
+            raise type(error)(message, suggestions=list(dict.fromkeys(advice))) from None
+        notes = [
+            f"Prices of {symbol} come from {other.source}, {in_words(request.timeframe)} bars, adjusted for {other.adjustment}"
+        ]
+        if lost := bars_not_shown(frame, symbol):
+            notes.append(
+                f"{lost:,} bars of {symbol} fall between those of {prices.symbol}: indicators of {symbol} are made without them"
+            )
+        return replace(prices, frame=frame, notes=(*prices.notes, *other.notes, *notes))
+
+    def _fetch(self, request: PriceRequest) -> PriceData:
+        """Return the bars of a request, of its own symbol alone."""
         failures: list[tuple[str, DataError | ProviderError]] = []
         for provider in self.providers:
             try:
@@ -126,8 +160,15 @@ class DataIngestionModel:
             DataError: unknown symbol, period or dates.
             StrategyError: an indicator that does not exist, or parameters out of bounds.
         """
-        prices = self.manager.fetch(PriceRequest(ticker, interval))
+        others = others_of(required_indicators, interval)
+        prices = self.manager.fetch(PriceRequest(ticker, interval, others=others))
         return last_period(add_indicators(prices.frame, required_indicators, interval), period)
+
+
+def others_of(indicators: Sequence[Mapping[str, Any] | str], timeframe: str) -> tuple[tuple[str, str], ...]:
+    """Return the other symbols that indicators are computed on, each with the first that is; none where one of them is not possible."""
+    listed = load_indicators(indicators, timeframe).listed if indicators else None
+    return listed.others if listed else ()
 
 
 def add_indicators(frame: pd.DataFrame, indicators: Sequence[Mapping[str, Any] | str], timeframe: str) -> pd.DataFrame:

@@ -241,7 +241,15 @@ def config_check(*, user: User, strategy_id: int, **options: Any) -> ConfigCheck
         try:
             history = history_bars(canonical) if canonical else 0
             prices = get_data_manager(user=user).fetch(
-                PriceRequest(symbol, timeframe, start, end, history, options.get("timezone") or "")
+                PriceRequest(
+                    symbol,
+                    timeframe,
+                    start,
+                    end,
+                    history,
+                    options.get("timezone") or "",
+                    canonical.others if canonical else (),
+                )
             )
             bars = len(prices.frame) - prices.first
             estimate = Estimate(bars=bars, seconds=round(_seconds(bars), 3))

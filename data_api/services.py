@@ -17,7 +17,7 @@ from django.db import transaction
 from auth_api.models import User
 from Backtest.data import PriceData, PriceRequest, quality_report
 from Backtest.data.importing import EACH, ImportChoices, ReadingLimits, UnderstoodFile, read_each_limited, read_limited
-from Backtest.data_manager import add_indicators, last_period
+from Backtest.data_manager import add_indicators, last_period, others_of
 from Backtest.errors import DataError, Diagnostic, InvalidInput, TooLarge
 from Backtest.machine import Places, write_whole
 from Backtest.market import is_intraday
@@ -49,7 +49,10 @@ def dataset_fetch(
     """
     if period and (start_date or end_date):
         raise InvalidInput(f"Give period {period!r} or dates, not both")
-    prices = get_data_manager(user=user).fetch(PriceRequest(symbol.upper(), interval, start_date, end_date))
+    others = others_of(indicators, interval)
+    prices = get_data_manager(user=user).fetch(
+        PriceRequest(symbol.upper(), interval, start_date, end_date, others=others)
+    )
     frame = add_indicators(prices.frame, indicators, interval)
     if period:
         prices = replace(prices, frame=last_period(prices.frame, period), quality={})

@@ -130,6 +130,14 @@ def code_generate_from_canonical(*, user: User, strategy: Strategy, **given: Any
     return services.strategy_generate_code(strategy=strategy, **given)
 
 
+@action(
+    "strategies.export", of=ONE, takes=serializers.ExportSerializer, gives=outcomes.Export, permission=READ, cost=LOOK
+)  # fmt: skip
+def strategy_export(*, user: User, strategy: Strategy, to: str) -> outcomes.Export:
+    """A strategy as Pine Script v6, for TradingView, or in its notation; a clause that cannot be said there is named."""
+    return services.strategy_export(selectors.canonical_of(strategy), to)
+
+
 @action("strategies.schema", permission=READ, cost=LOOK, gives=dict)
 def canonical_schema(*, user: User) -> dict[str, Any]:
     """The JSON Schema of canonical strategies."""

@@ -22,6 +22,14 @@ class SchemaCheck(Outcome):
     description: str
 
 
+class Export(Outcome):
+    """A strategy in another language; `notes` say what is decided otherwise where that runs."""
+
+    to: Literal["pine", "notation"]
+    text: str
+    notes: list[str]
+
+
 class CodeCheck(Outcome):
     """What stands in code that does not belong there."""
 

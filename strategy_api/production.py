@@ -340,6 +340,8 @@ def deploy(
     if not chosen:
         raise InvalidInput("No symbol to test on: name one in the request or in the strategy, such as AAPL")
     canonical = on_bars(canonical, canonical.timeframe, chosen.upper())[0].on(chosen)
+    from Backtest.backtesting_adapter import engine_settings
+
     code = generate_code(canonical).code
     issues = [i for i in check_code(code) if i.severity == "error"]
     if issues:
@@ -347,7 +349,7 @@ def deploy(
         raise StrategyError("The code check found errors", details=details)
     test = sandbox_test(
         user=user, code=code, symbol=chosen, start_date=start_date, end_date=end_date, timeframe=canonical.timeframe,
-        closely=False, **canonical.execution.model_dump(),
+        closely=False, **engine_settings(canonical).model_dump(),
     )  # fmt: skip
     if not test.success:
         raise StrategyError(f"The sandbox test failed ({test.exit_reason}): {test.error}")

@@ -112,6 +112,12 @@ class OfCanonicalSerializer(SessionIdSerializer):
     )
 
 
+class ExportSerializer(RequestSerializer):
+    to = serializers.ChoiceField(
+        choices=["pine", "notation"], help_text="pine: Pine Script v6; notation: exact English"
+    )
+
+
 class GenerateSerializer(OfCanonicalSerializer):
     instructions = TextField(required=False, allow_blank=True, max_length=4000, help_text="What a model writes to")
     writer = serializers.ChoiceField(

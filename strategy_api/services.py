@@ -46,7 +46,7 @@ from Strategy.web.text import Address, fetch_text, is_public
 from strategy_api import lifecycle, trials
 from strategy_api.engine import get_limits, get_sandbox, require_isolation
 from strategy_api.models import ConversationMemory, Strategy, StrategyValidation, StrategyVersion, Trial
-from strategy_api.outcomes import Code, Effect, Measured, Recommendations
+from strategy_api.outcomes import Code, Effect, Export, Measured, Recommendations
 from strategy_api.selectors import canonical_of
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def alternatives_of(*, user: User, analysis: Analysis) -> list[dict[str, Any]]:
         return []
     symbol = next(iter(taken.symbols), EXAMPLE)
     try:
-        prices = get_data_manager(user=user).fetch(PriceRequest(symbol, taken.timeframe))
+        prices = get_data_manager(user=user).fetch(PriceRequest(symbol, taken.timeframe, others=taken.others))
         done = run_backtest_from_canonical(taken, prices, sandbox=get_sandbox(), limits=get_limits())
         first = first_difference(taken, other, prices.frame, done.trades)
     except (DataError, ProviderError, ExecutionError, SandboxUnavailable) as error:
@@ -538,7 +538,7 @@ def _example(canonical: CanonicalStrategy, user: User) -> PriceData:
 
     try:
         return get_data_manager(user=user).fetch(
-            PriceRequest(next(iter(canonical.symbols), EXAMPLE), canonical.timeframe)
+            PriceRequest(next(iter(canonical.symbols), EXAMPLE), canonical.timeframe, others=canonical.others)
         )
     except (DataError, ProviderError):
         return next(data_sets(canonical.timeframe))
@@ -616,3 +616,17 @@ def remember(
 def conversation_delete(*, user: User, session_id: str) -> int:
     """Delete a session of a user and return how many entries it had."""
     return ConversationMemory.objects.filter(user=user, session_id=session_id).delete()[0]
+
+
+def strategy_export(canonical: CanonicalStrategy, to: str) -> Export:
+    """Return a strategy in another language.
+
+    Raises:
+        StrategyError: it has a clause that cannot be said there.
+    """
+    if to == "notation":
+        return Export(to="notation", text=canonical.notation(), notes=[])
+    from Backtest.pine import to_pine
+
+    script = to_pine(canonical)
+    return Export(to="pine", text=script.text, notes=list(script.notes))

@@ -21,6 +21,7 @@ urlpatterns = [
         ),
         name="strategy",
     ),
+    path(f"{STRATEGY}export/", view(get=actions.strategy_export), name="strategy-export"),
     path(f"{STRATEGY}versions/", view(get=actions.strategy_versions), name="strategy-versions"),
     path(f"{STRATEGY}recommendations/", view(post=actions.strategy_recommendations), name="strategy-recommendations"),
     path(f"{STRATEGY}choose/", view(post=actions.reading_choose), name="strategy-choose"),

@@ -39,7 +39,8 @@ class _Maker:
     def timeframe(self, entry: IndicatorEntry) -> str | None:
         if self.chance.random() >= (0.15 if self.wide else 0.05) + 0.1 * self.intraday:
             return None
-        return self.chance.choice((["1h", "4h"] if self.intraday else []) + ([] if entry.reads_session else ["1wk"]))
+        # A place in a day, a week or a month is none of a weekly bar.
+        return self.chance.choice((["1h", "4h"] if self.intraday else [None]) + ([] if entry.calendar else ["1wk"]))
 
     def indicator(self) -> Node:
         chance = self.chance
@@ -48,8 +49,10 @@ class _Maker:
         for p in entry.params:
             if chance.random() < 0.5:
                 params[p.name] = (
-                    chance.randint(int(max(p.minimum, 2)), 30) if p.kind is int else chance.choice([1.5, 2.0, 2.5])
-                )
+                    chance.choice([930, 1100, 1500, 2315]) if p.counts == "clock"
+                    else chance.randint(int(max(p.minimum, 2)), 30) if p.kind is int
+                    else chance.choice([1.5, 2.0, 2.5])
+                )  # fmt: skip
         if entry.name == "MACD":
             params = {"fastperiod": chance.randint(3, 12), "slowperiod": chance.randint(13, 30), "signalperiod": 9}
         if entry.name == "ICHIMOKU":
@@ -70,6 +73,11 @@ class _Maker:
         if kind < 0.55 and depth < 1:
             op = self.chance.choice("+-*/")
             return {"type": "math", "left": self.operand(1), "op": op, "right": self.operand(1)}
+        if kind < 0.6 and depth < 1 and self.wide:
+            held = {"condition": self.condition(2), "offset": self.chance.choice([0, 0, 2])}
+            if kind < 0.57:
+                return {"type": "bars_since", **held}
+            return {"type": "value_when", "operand": self.operand(1), **held}
         return self.indicator()
 
     def series(self) -> Node:
@@ -118,6 +126,20 @@ class _Maker:
             return {"type": "all" if kind < 0.72 else "any", "conditions": parts}
         if kind < 0.85:
             return {"type": "not", "condition": self.condition(depth + 1, leaving=leaving)}
+        if kind < 0.88 and depth < 1:
+            parts = [self.condition(depth + 1, leaving=False) for _ in range(2)]
+            return chance.choice(
+                [
+                    {
+                        "type": "count",
+                        "condition": parts[0],
+                        "least": chance.randint(1, 3),
+                        "bars": chance.randint(3, 6),
+                    },
+                    {"type": "then", "first": parts[0], "second": parts[1], "bars": chance.randint(1, 5)},
+                    {"type": "first_since", "condition": parts[0], "since": parts[1]},
+                ]
+            )
         if kind < 0.91:
             word = "for_bars" if kind < 0.88 else "within_bars"
             inner = self.condition(depth + 1, leaving=leaving)
@@ -228,13 +250,158 @@ class _Rough(_Maker):
         return execution
 
 
+class _Ordered(_Maker):
+    """Orders that wait, several units, portions, levels of every kind: what version 2 of the schema added."""
+
+    def operand(self, depth: int = 0) -> Node:
+        chance = self.chance
+        if chance.random() < 0.85 or depth:
+            return super().operand(depth)
+        if chance.random() < 0.5:
+            return {"type": "ticks", "value": chance.choice([1, 2.5]), "unit": chance.choice(["ticks", "pips"])}
+        name = chance.choice(["min", "max", "abs"])
+        operands = [_Maker.operand(self, 1) for _ in range(1 if name == "abs" else chance.randint(2, 3))]
+        return {"type": "function", "name": name, "operands": operands}
+
+    def price(self) -> Node:
+        """A price near the market."""
+        chance = self.chance
+        column = {
+            "type": "price",
+            "column": chance.choice(["Open", "High", "Low", "Close"]),
+            "offset": chance.choice([0, 1]),
+        }
+        if chance.random() < 0.4:
+            return column
+        away = (
+            {"type": "ticks", "value": 2}
+            if chance.random() < 0.5
+            else {"type": "value", "value": chance.choice([0.1, 1])}
+        )
+        return {"type": "math", "left": column, "op": chance.choice("+-"), "right": away}
+
+    def distance(self) -> Node:
+        chance = self.chance
+        return chance.choice(
+            [
+                self.level(),
+                {"type": "points", "value": chance.choice([0.5, 2]), "unit": chance.choice(["points", "ticks", "pips"])},
+                {"type": "span", "operand": {"type": "math", "left": {"type": "price", "column": "High"}, "op": "-",
+                                             "right": {"type": "price", "column": "Low"}}, "multiple": 0.5},
+            ]
+        )  # fmt: skip
+
+    def order(self) -> Node | None:
+        chance = self.chance
+        kind = chance.choice(["", "market", "limit", "stop", "stop_limit"])
+        if not kind:
+            return None
+        if kind == "market":
+            return {"type": kind, "at": chance.choice(["open", "close"])}
+        life = chance.choice([{}, {"bars": chance.randint(1, 5)}, {"session": True}])
+        more = {"limit": self.price()} if kind == "stop_limit" else {}
+        return {"type": kind, "price": self.price(), **more, **life}
+
+    def size(self) -> Node:
+        return self.chance.choice(
+            [
+                {"type": "percent_of_equity", "value": 20}, {"type": "fixed_units", "value": 10},
+                {"type": "fixed_cash", "value": 5000}, {"type": "risk_percent", "value": 1},
+                {"type": "lots", "value": 0.5, "contract_size": 100}, {"type": "volatility_target", "value": 10},
+                {"type": "kelly", "chance": 0.55, "payoff": 1.5, "cap": 20},
+            ]
+        )  # fmt: skip
+
+    def risk(self) -> Node:
+        chance = self.chance
+        risk: Node = {"stop_loss": chance.choice([self.distance(), {"type": "price", "price": self.price()}])}
+        if chance.random() < 0.3:
+            risk["stop_loss"] |= {"short": self.price()} if risk["stop_loss"]["type"] == "price" else {}
+        if chance.random() < 0.5:
+            portions = chance.choice([[0.5, None], [0.25, 0.25, 0.5], [0.4]])
+            levels = [{"type": "risk_reward", "ratio": 1 + i} for i in range(3)]
+            risk["targets"] = [{"level": level, "portion": p} for level, p in zip(levels, portions, strict=False)]
+        elif chance.random() < 0.5:
+            risk["take_profit"] = chance.choice([self.distance(), {"type": "money", "value": 250}])
+        if chance.random() < 0.3:
+            risk["trailing_stop"] = self.distance()
+        if chance.random() < 0.4:
+            stops = [
+                {
+                    "level": self.distance(),
+                    "follow": chance.choice(["no", "close", "extreme"]),
+                    "after_bars": chance.choice([0, 2]),
+                },
+                {"level": {"type": "price", "price": self.price()}, "follow": "level"},
+                {"level": self.distance(), "after": {"type": "percent", "value": 2}},
+            ]
+            risk["stops"] = chance.sample(stops, chance.randint(1, 2))
+        if chance.random() < 0.3:
+            risk["profit_table"] = [
+                {"after_bars": n, "level": {"type": "percent", "value": v}} for n, v in ((0, 6), (5, 2))
+            ]
+        if chance.random() < 0.3:
+            after = chance.choice([{"type": "risk_reward", "ratio": 1}, {"type": "percent", "value": 2}])
+            risk["break_even"] = {"after": after, "offset": chance.choice([0, 0.5])}
+        if chance.random() < 0.5:
+            adds = [
+                {"when": self.condition(1), "most": chance.choice([1, 2])},
+                {
+                    "every": self.distance(),
+                    "direction": chance.choice(["with", "against"]),
+                    "factor": chance.choice([None, 1.5]),
+                },
+                {"every": self.distance(), "size": {"type": "fixed_units", "value": 5}},
+            ]
+            risk["adds"] = chance.sample(adds, chance.randint(1, 2))
+            risk["unit_levels"] = chance.choice(["per_unit", "from_last", "from_average"])
+        if chance.random() < 0.3:
+            risk["max_bars"] = chance.randint(1, 30)
+        if chance.random() < 0.2:
+            risk["cooldown_bars"] = chance.randint(1, 5)
+        return risk | {"position_size": self.size()}
+
+    def leaving(self) -> Node:
+        chance = self.chance
+        if chance.random() < 0.5:
+            return self.condition(leaving=True)
+        what = chance.choice(["entry_price", "highest", "lowest", "signal_high", "signal_low"])
+        level = {
+            "type": "math",
+            "left": {"type": "position", "what": what},
+            "op": "*",
+            "right": {"type": "value", "value": 0.98},
+        }
+        return {"type": "compare", "left": {"type": "price"}, "op": chance.choice(["<", ">"]), "right": level}
+
+    def strategy(self) -> Node:
+        chance, data = self.chance, super().strategy()
+        for i, rule in enumerate(data["entry_rules"]):
+            rule |= {"order": self.order(), "id": f"entry_{i}" if chance.random() < 0.6 else None}
+            rule |= {"group": "either" if chance.random() < 0.3 else None}
+            rule |= {"most_per_session": 2 if chance.random() < 0.2 else None}
+            rule |= {"risk": self.risk() if chance.random() < 0.2 else None}
+        named = [rule["id"] for rule in data["entry_rules"] if rule["id"]]
+        for rule in data["exit_rules"]:
+            rule |= {
+                "when": self.leaving(),
+                "portion": chance.choice([1, 1, 0.5]),
+                "at": chance.choice([None, "open", "close"]),
+            }
+            rule |= {"of": named[:1] if chance.random() < 0.3 else [], "repeat": chance.random() < 0.2}
+        ways = {"limit_fill": ["touch", "through"], "path": ["worst", "best", "nearest", "high_first", "low_first"]}
+        data["execution"] |= {name: chance.choice(values) for name, values in ways.items() if chance.random() < 0.3}
+        return {**data, "indicators": list(self.indicators.values())}
+
+
 @st.composite
-def strategies(draw: st.DrawFn, *, wide: bool = True, rough: bool = False) -> CanonicalStrategy:
-    """A strategy that validates without errors."""
+def strategies(draw: st.DrawFn, *, wide: bool = True, rough: bool = False, ordered: bool = False) -> CanonicalStrategy:
+    """A strategy that validates without errors; `ordered` ones have what version 2 of the schema added."""
+    maker = _Ordered if ordered else _Rough if rough else _Maker
     chance = random.Random(draw(st.integers(0, 2**48)))
     for _ in range(20):
         try:
-            loaded = load_canonical((_Rough if rough else _Maker)(chance, wide=wide).strategy())
+            loaded = load_canonical(maker(chance, wide=wide).strategy())
         except (ValidationError, ValueError):
             continue
         if loaded.strategy is not None:

@@ -8,10 +8,9 @@ kernel, live trader). `docs/canonical.md` gives the meaning; this package gives 
 from Backtest.canonical.differences import changes
 from Backtest.canonical.facts import ALL_HISTORY, CODE_HISTORY, atr_indicator, history_bars, looks_back, used_indicators
 from Backtest.canonical.indicators import IndicatorBase, column_name, default_id, make_indicator
-from Backtest.canonical.risk import MAX_UNITS, Add, Execution, LevelName, Risk
+from Backtest.canonical.risk import EXECUTION_LINES, MAX_UNITS, RISK_LINES, Add, Execution, LevelName, Risk
 from Backtest.canonical.strategy import (
     KINDS,
-    MAX_DEPTH,
     MAX_JSON_BYTES,
     SECOND_NAMES,
     SIDES,
@@ -34,11 +33,14 @@ from Backtest.meaning.conditions import (
     BarsHeld,
     Between,
     Compare,
+    CountBars,
     Cross,
     Falling,
+    FirstSince,
     ForBars,
     Not,
     Rising,
+    Then,
     Time,
     UnrealizedReturn,
     Weekday,
@@ -62,10 +64,11 @@ from Backtest.meaning.levels import (
     Target,
     TargetReached,
 )
-from Backtest.meaning.model import MAX_NUMBER, Model, Side, tag, walk
+from Backtest.meaning.model import MAX_DEPTH, MAX_NUMBER, Model, Side, tag, walk
 from Backtest.meaning.operands import (
     OPERANDS,
     AnyOperand,
+    BarsSince,
     Function,
     IndicatorRef,
     Math,
@@ -73,6 +76,7 @@ from Backtest.meaning.operands import (
     Price,
     Ticks,
     Value,
+    ValueWhen,
 )
 from Backtest.meaning.orders import ORDERS, AnyOrder, LimitOrder, MarketOrder, StopLimitOrder, StopOrder, WaitingOrder
 from Backtest.meaning.sizes import (
@@ -89,15 +93,15 @@ from Backtest.meaning.sizes import (
 )
 
 __all__ = [
-    "ALL_HISTORY", "CODE_HISTORY", "CONDITIONS", "KINDS", "LEVELS", "MAX_DEPTH", "MAX_JSON_BYTES", "MAX_NUMBER",
-    "MAX_UNITS", "MIRRORED", "OPERANDS", "ORDERS", "SECOND_NAMES", "SIDES", "SIZES", "WEEKDAYS", "Add", "All",
-    "AnyCondition", "AnyLevel", "AnyOf", "AnyOperand", "AnyOrder", "AnySize", "AtrLevel", "BarsHeld", "Between",
-    "BreakEven", "CanonicalStrategy", "Compare", "Cross", "EntryRule", "Execution", "ExitRule", "Falling",
+    "ALL_HISTORY", "CODE_HISTORY", "CONDITIONS", "EXECUTION_LINES", "KINDS", "LEVELS", "MAX_DEPTH", "MAX_JSON_BYTES", "MAX_NUMBER",
+    "MAX_UNITS", "MIRRORED", "OPERANDS", "ORDERS", "RISK_LINES", "SECOND_NAMES", "SIDES", "SIZES", "WEEKDAYS", "Add", "All",
+    "AnyCondition", "AnyLevel", "AnyOf", "AnyOperand", "AnyOrder", "AnySize", "AtrLevel", "BarsHeld", "BarsSince", "Between",
+    "BreakEven", "CanonicalStrategy", "Compare", "CountBars", "Cross", "EntryRule", "Execution", "ExitRule", "Falling", "FirstSince",
     "FixedCash", "FixedUnits", "ForBars", "Function", "IndicatorBase", "IndicatorList", "IndicatorRef", "Kelly",
     "Kind", "Level", "LevelName", "LimitOrder", "Lots", "MarketOrder", "Math", "Model", "MoneyLevel", "Not",
     "Operator", "PercentLevel", "PercentOfEquity", "PointsLevel", "PositionRef", "Price", "PriceLevel", "ProfitRow",
     "Provenance", "Rising", "Risk", "RiskPercent", "RiskReward", "Rule", "Side", "Size", "SpanLevel", "Stop",
-    "StopLimitOrder", "StopOrder", "Target", "TargetReached", "Ticks", "Time", "UnrealizedReturn", "Value",
+    "StopLimitOrder", "StopOrder", "Target", "TargetReached", "Then", "Ticks", "Time", "UnrealizedReturn", "Value", "ValueWhen",
     "VolatilityTarget", "WaitingOrder", "Weekday", "WithinBars", "atr_indicator", "changes", "column_name",
     "default_id", "history_bars", "json_schema", "looks_back", "make_indicator", "tag", "upgrade",
     "used_indicators", "walk",

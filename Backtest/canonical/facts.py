@@ -8,17 +8,27 @@ from typing import Any
 
 from Backtest.canonical.indicators import IndicatorBase, make_indicator
 from Backtest.canonical.strategy import CanonicalStrategy
-from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators import SESSION
 from Backtest.market import seconds
-from Backtest.meaning.conditions import BarsHeld
+from Backtest.meaning.conditions import AnyCondition, BarsHeld
 from Backtest.meaning.levels import AtrLevel
 from Backtest.meaning.model import walk
-from Backtest.meaning.operands import IndicatorRef
+from Backtest.meaning.operands import AnyOperand, IndicatorRef
 
 CODE_HISTORY = 300
 ALL_HISTORY = sys.maxsize
 SETTLED = 10  # after ten periods of an exponential average, what it began with counts for less than a ten thousandth
-SESSIONS = 5  # any five have the evening on which foreign exchange opens, which tells its days from those of the clock
+# Days of prices by which periods are known: any five have the evening on which foreign exchange opens, which tells its days from those of the clock.
+DAYS_OF = {
+    SESSION: 5,
+    "Week": 16,
+    "Month": 64,
+    "TradingDay": 34,
+    "Date": 5,
+    "MinutesIn": 5,
+    "MinutesLeft": 5,
+    "BarsLeft": 5,
+}
 
 
 def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] | None = None) -> int:
@@ -38,22 +48,28 @@ def history_bars(strategy: CanonicalStrategy | None, varied: Mapping[str, Any] |
     longest = 0.0
     reach: dict[str, float] = {}
     for indicator in strategy.indicators:
-        own = sum(indicator.params[p.name] for p in indicator.entry.params if p.kind is int) + 1
+        offsets = (getattr(node, "offset", 0) for node in walk(indicator.computed)) if indicator.computed else ()
+        own = (
+            max(offsets, default=0)
+            + indicator.entry.reach
+            + sum(indicator.params[p.name] for p in indicator.entry.params if p.counts_bars)
+            + 1
+        )
         own *= seconds(indicator.timeframe) / base if indicator.timeframe else 1.0
-        reach[indicator.id] = own + reach.get(str(indicator.source_name), 0.0)
+        sources = indicator.sources(reach)
+        reach[indicator.id] = own + max((reach[ref.id] for ref in sources), default=0.0)
         longest = max(longest, reach[indicator.id])
     longest = max([longest, *(level.timeperiod + 1 for level in atr_levels(strategy))])
     back = sum(
         getattr(node, "bars", 0) + getattr(node, "offset", 0) + 1
         for node in strategy.parts()
-        if not isinstance(node, BarsHeld)
+        if isinstance(node, AnyCondition | AnyOperand) and not isinstance(node, BarsHeld)
     )
     for values in (varied or {}).values():
         tried = [values.get("max")] if isinstance(values, Mapping) else values
         longest += max((v for v in tried if isinstance(v, int | float)), default=0.0)
-    anchored = any(indicator.entry.reads_session for indicator in strategy.indicators)
-    sessions = SESSIONS * seconds("1d") // base if anchored else 0
-    return min(int(SETTLED * longest + back + sessions), 100_000)
+    days = max((DAYS_OF.get(name, 0) for i in strategy.indicators for name in i.entry.calendar), default=0)
+    return min(int(SETTLED * longest + back + days * seconds("1d") // base), 100_000)
 
 
 def looks_back(strategy: CanonicalStrategy) -> int:
@@ -78,9 +94,10 @@ def used_indicators(strategy: CanonicalStrategy, *, of_levels: bool = True) -> l
         if all(i.id != atr.id for i in indicators):
             indicators.append(atr)
         wanted.add(atr.id)
+    ids = [indicator.id for indicator in indicators]
     for indicator in reversed(indicators):
-        if indicator.id in wanted and indicator.source_name not in (None, *PRICE_COLUMNS):
-            wanted.add(str(indicator.source_name))
+        if indicator.id in wanted:
+            wanted |= {ref.id for ref in indicator.sources(ids)}
     return [i for i in indicators if i.id in wanted]
 
 

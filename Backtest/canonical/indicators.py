@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, create_model
+from pydantic import AfterValidator, Field, create_model, model_validator
 
-from Backtest.indicators import REGISTRY, IndicatorEntry
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SERIES, IndicatorEntry, entry_of
 from Backtest.market import TIMEFRAMES, Timeframe, is_intraday
-from Backtest.meaning.model import Identifier, Model
+from Backtest.meaning.model import MAX_DEPTH, Identifier, Model, SymbolName, depth, walk
+from Backtest.meaning.operands import AnyOperand, IndicatorRef, Operand, PositionRef, Price, Ticks
 
 
 class IndicatorBase(Model):
-    """What every indicator of a strategy has; the registry gives each its own parameters."""
+    """What every indicator of a strategy has; the registry gives each its own parameters.
+
+    `symbol` is another one than that which is traded, on whose prices it is computed.
+    """
 
     id: Identifier
     name: str
     timeframe: Timeframe | None = None
+    symbol: SymbolName | None = None
 
     @property
     def entry(self) -> IndicatorEntry:
-        return REGISTRY[self.name]
+        return entry_of(self.name)
 
     @property
     def params(self) -> dict[str, float]:
@@ -31,9 +37,63 @@ class IndicatorBase(Model):
     def source_name(self) -> str | None:
         return getattr(self, "source", None)
 
+    @property
+    def computed(self) -> AnyOperand | None:
+        """What a series of one's own is computed by, None for an indicator of the catalogue."""
+        return getattr(self, "operand", None)
+
+    def sources(self, known: Container[str]) -> list[IndicatorRef]:
+        """Return the outputs of other indicators that it is computed of; `known` are the ids of those there are.
+
+        The source `BB_20_2.upper` is the output `upper` of `BB_20_2`, if no indicator has the whole as its id.
+        """
+        if self.computed is not None:
+            return [node for node in walk(self.computed) if isinstance(node, IndicatorRef)]
+        source = self.source_name
+        if source is None or source in PRICE_COLUMNS:
+            return []
+        name, _, output = source.rpartition(".")
+        if source in known or not name:
+            return [IndicatorRef(id=source)]
+        return [IndicatorRef(id=name, output=output)]
+
+    def prices_read(self) -> set[str]:
+        """Return the price columns of what is traded that it reads."""
+        if self.symbol is not None:
+            return set()
+        if self.computed is not None:
+            return {node.column for node in walk(self.computed) if isinstance(node, Price)}
+        return {name for name in (*self.entry.inputs, str(self.source_name)) if name in PRICE_COLUMNS}
+
     def column(self, output: str | None = None) -> str:
         """Return the column name of an output, such as `MACD_SIGNAL_12_26_9`."""
-        return column_name(self.entry, self.params, self.source_name, self.timeframe, output)
+        return column_name(self.entry, self.params, self.source_name, self.timeframe, output, self.symbol)
+
+
+class SeriesIndicator(IndicatorBase):
+    """What an operand gives, under a name of its own: the range of a bar, so that SMA can be its mean.
+
+    The operand reads prices and indicators listed before, on the same bars, and nothing of the position.
+    """
+
+    name: Literal["SERIES"] = "SERIES"
+    operand: Operand
+
+    @model_validator(mode="after")
+    def _of_prices(self) -> SeriesIndicator:
+        parts = list(walk(self.operand))
+        if any(isinstance(part, PositionRef | Ticks) for part in parts):
+            raise ValueError(
+                "the operand of a series reads prices and indicators, nothing of the position and no ticks"
+            )
+        if not any(isinstance(part, Price | IndicatorRef) for part in parts):
+            raise ValueError("the operand of a series has only numbers in it: it needs a price or an indicator")
+        if depth(self.operand) > MAX_DEPTH:
+            raise ValueError(f"the operand of a series is nested deeper than {MAX_DEPTH}")
+        return self
+
+    def column(self, output: str | None = None) -> str:
+        return self.id
 
 
 def column_name(
@@ -42,23 +102,35 @@ def column_name(
     source: str | None = None,
     timeframe: str | None = None,
     output: str | None = None,
+    symbol: str | None = None,
 ) -> str:
-    """Return the column of an indicator's output: name, parameters, source and time frame."""
-    return _named(entry.output(output).column, entry, params, source, timeframe)
+    """Return the column of an indicator's output: name, parameters, source, symbol and time frame."""
+    return _named(entry.output(output).column, entry, params, source, timeframe, symbol)
 
 
 def default_id(
-    entry: IndicatorEntry, params: Mapping[str, float], source: str | None = None, timeframe: str | None = None
+    entry: IndicatorEntry,
+    params: Mapping[str, float],
+    source: str | None = None,
+    timeframe: str | None = None,
+    symbol: str | None = None,
 ) -> str:
     """Return the id an indicator gets when none is given, such as `RSI_14` or `BB_20_2`."""
-    return _named(entry.name, entry, params, source, timeframe)
+    return _named(entry.name, entry, params, source, timeframe, symbol)
 
 
 def _named(
-    first: str, entry: IndicatorEntry, params: Mapping[str, float], source: str | None, timeframe: str | None
+    first: str,
+    entry: IndicatorEntry,
+    params: Mapping[str, float],
+    source: str | None,
+    timeframe: str | None,
+    symbol: str | None,
 ) -> str:
-    """Return a name with parameters, a source that is not the usual one, and a time frame: `SMA_20_High@1wk`."""
-    parts = [first, entry.suffix(params), "" if source in (None, entry.default_source) else str(source)]
+    """Return a name with parameters, a source that is not the usual one, a symbol and a time frame: `SMA_20_High_SPY@1wk`."""
+    of = "" if source in (None, entry.default_source) else str(source)
+    of_symbol = re.sub(r"[^A-Za-z0-9.]+", "_", symbol or "").strip("_")
+    parts = [first, entry.suffix(params), of, of_symbol]
     name = "_".join(p for p in parts if p)
     return f"{name}@{timeframe}" if timeframe else name
 
@@ -84,7 +156,15 @@ def fill_id(data: Any) -> Any:
     params = {p.name: data.get(p.name, p.default) for p in entry.params}
     if not all(isinstance(v, int | float) for v in params.values()):
         return data
-    return {**data, "id": default_id(entry, params, data.get("source"), data.get("timeframe"))}
+    of = (data.get(name) for name in ("source", "timeframe", "symbol"))
+    return {**data, "id": default_id(entry, params, *(str(part) if part else None for part in of))}
+
+
+def _time_of_day(number: int) -> int:
+    """Return a time such as 930, which is 9:30; ValueError where its minutes are more than an hour has."""
+    if number % 100 > 59:
+        raise ValueError(f"{number} is no time of the day: write 9:30 as 930")
+    return number
 
 
 def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
@@ -95,6 +175,8 @@ def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
             if p.kind is float
             else (Annotated[int, Field(ge=p.minimum, le=p.maximum)])
         )
+        if p.counts == "clock":
+            number = Annotated[number, AfterValidator(_time_of_day)]
         fields[p.name] = (number, p.kind(p.default))
     if entry.takes_source:
         fields["source"] = (Identifier, entry.default_source)
@@ -105,7 +187,10 @@ def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
     )
 
 
-INDICATOR_MODELS: dict[str, type[IndicatorBase]] = {name: _indicator_model(e) for name, e in REGISTRY.items()}
+INDICATOR_MODELS: dict[str, type[IndicatorBase]] = {
+    **{name: _indicator_model(e) for name, e in REGISTRY.items()},
+    SERIES.name: SeriesIndicator,
+}
 
 if TYPE_CHECKING:
     Indicator = IndicatorBase
@@ -114,7 +199,7 @@ else:
 
 
 def make_indicator(
-    name: str, *, source: str | None = None, timeframe: str | None = None, **params: float
+    name: str, *, source: str | None = None, timeframe: str | None = None, symbol: str | None = None, **params: float
 ) -> IndicatorBase:
     """Build an indicator with its default id, such as `make_indicator("RSI", timeperiod=14)`."""
     data: dict[str, Any] = {"name": name, **params}
@@ -122,4 +207,6 @@ def make_indicator(
         data["source"] = source
     if timeframe is not None:
         data["timeframe"] = timeframe
+    if symbol is not None:
+        data["symbol"] = symbol
     return INDICATOR_MODELS[name].model_validate(fill_id(data))

@@ -22,15 +22,50 @@ from Backtest.meaning.levels import (
 )
 from Backtest.meaning.model import Bars, Model, Positive
 from Backtest.meaning.operands import Naming, Ticks
+from Backtest.meaning.phrases import Said, line, says
 from Backtest.meaning.sizes import FixedCash, FixedUnits, PercentOfEquity, PositionSize, RiskPercent
-from Backtest.meaning.words import dollars, percent, plain
+from Backtest.meaning.words import dollars, plain
 
 LevelName = Literal["stop_loss", "trailing_stop", "take_profit"]
 MAX_UNITS = 16
+# The sentences about protection, in their order; "Position size: ..." is the last.
+RISK_LINES = (
+    "Stop loss: {stop_loss:level}",
+    "Take profit: {take_profit:level}",
+    "Trailing stop: {trailing_stop:distance} behind each close, never moved back",
+    "Stop: {stops:each}",
+    "Target: {targets:each}",
+    "Profit table: {profit_table:each}",
+    "Break-even: {break_even:level}",
+    "Exit after {max_bars:int} bars",
+    "Wait {cooldown_bars:int} bars after an exit before the next entry",
+    "Add {adds:each}",
+    "Levels of several units: {unit_levels:choice}",
+)
+# The sentences about money and costs, behind "Start with ... in cash".
+EXECUTION_LINES = (
+    "Commission: {commission:percent}%",
+    "Fixed commission: {commission_fixed:money}",
+    "Spread: {spread:percent}%",
+    "Margin: {margin:percent}%",
+    "[?trade_on_close Orders are filled at the close of the signal bar]",
+    "Smallest tradable fraction: {fractional_unit:number}",
+    "Risk-free rate: {risk_free_rate:percent}%",
+    "Limits are filled by {limit_fill:choice}",
+    "Path within a bar: {path:choice}",
+    "Tick: {tick:number}",
+    "Pip: {pip:number}",
+)
 PLAIN_SIZES = (PercentOfEquity, FixedUnits, FixedCash, RiskPercent)  # those of version 1
 
 
-class Add(Model):
+@says(
+    "when {when:inner}[, at most {most:int} times][, {factor:number} times the unit before][, size {size:size}]",
+    "every {every:level} {direction:choice} the trade[, at most {most:int} times][, {factor:number} times the unit before]"
+    "[, size {size:size}]",
+    direction={"with": ("with",), "against": ("against",)},
+)
+class Add(Said, Model):
     """How a position grows: by a condition at a close, filled at the next open, or at a price `every` so far from the newest fill.
 
     `direction` says which way that is: `with` the trade, as further gains, or `against` it. `size` is that of a unit, None that of the entry; with `factor` it
@@ -53,7 +88,13 @@ class Add(Model):
         return self
 
 
-class Risk(Model):
+@says(
+    unit_levels={
+        "per_unit": ("each its own",), "from_last": ("one set, from the newest fill",),
+        "from_average": ("one set, from the average price",),
+    }
+)  # fmt: skip
+class Risk(Said, Model):
     """Protection and size of every trade.
 
     `session_exit` leaves at the close of the bar that is so many bars before its session's last.
@@ -96,6 +137,13 @@ class Risk(Model):
     def is_stopped(self) -> bool:
         return bool(self.stop_loss or self.trailing_stop or self.stops)
 
+    @property
+    def closes_all(self) -> bool:
+        """Whether a position is left whole without an exit rule: by a stop, a target for all of it, a profit table or a number of bars."""
+        portions = [target.portion for target in self.targets]
+        whole = None in portions or sum(portion or 0.0 for portion in portions) >= 1 - 1e-9
+        return bool(self.is_stopped or self.take_profit or self.profit_table or self.max_bars or (portions and whole))
+
     def missing(self) -> str:
         """Return what its size or its targets lack to be measured by, or an empty text."""
         ratios = [("take_profit", self.take_profit), *((f"targets[{i}]", t.level) for i, t in enumerate(self.targets))]
@@ -123,23 +171,19 @@ class Risk(Model):
         return {name: level for name, level in found.items() if level is not None}
 
     def sentences(self, naming: Naming | None = None) -> list[str]:
-        """Return protection and size in English."""
-        lines = []
-        if self.stop_loss:
-            lines.append(f"Stop loss: {self.stop_loss.text(naming)}.")
-        if self.take_profit:
-            lines.append(f"Take profit: {self.take_profit.text(naming)}.")
-        if self.trailing_stop:
-            distance = self.trailing_stop.text(naming).removesuffix(" from the entry price")
-            lines.append(f"Trailing stop: {distance} behind each close, never moved back.")
-        if self.max_bars:
-            lines.append(f"Exit after {self.max_bars} bars.")
-        if self.cooldown_bars:
-            lines.append(f"Wait {self.cooldown_bars} bars after an exit before the next entry.")
-        return [*lines, f"Position size: {self.position_size.text()}."]
+        """Return protection and size in English, a sentence each."""
+        found = [text for phrase in RISK_LINES for text in line(self, phrase, naming)]
+        return [f"{text}." for text in [*found, f"Position size: {self.position_size.text()}"]]
 
 
-class Execution(Model):
+@says(
+    limit_fill={"touch": ("a price that touches them",), "through": ("a price beyond them",)},
+    path={
+        "worst": ("the worst for the account",), "best": ("the best for the account",),
+        "nearest": ("the nearer extreme first",), "high_first": ("the high first",), "low_first": ("the low first",),
+    },
+)  # fmt: skip
+class Execution(Said, Model):
     """How orders are filled. Commission and spread are fractions of the order value.
 
     `limit_fill` says whether a limit is filled by a price that touches it, or by one a tick beyond. `path` is the way the price is taken to have gone
@@ -167,19 +211,9 @@ class Execution(Model):
 
     def sentences(self, *, name_unit: bool) -> list[str]:
         """Return money and costs in English; the smallest unit also where it is whole, if `name_unit`."""
-        lines = [f"Start with {dollars(self.cash)} in cash."]
-        if self.commission:
-            lines.append(f"Commission: {percent(self.commission)}%.")
-        if self.commission_fixed:
-            lines.append(f"Fixed commission: {dollars(self.commission_fixed)}.")
-        if self.spread:
-            lines.append(f"Spread: {percent(self.spread)}%.")
-        if self.margin != 1:
-            lines.append(f"Margin: {percent(self.margin)}%.")
-        if self.trade_on_close:
-            lines.append("Orders are filled at the close of the signal bar.")
-        if self.fractional_unit != 1 or name_unit:
-            lines.append(f"Smallest tradable fraction: {plain(self.fractional_unit)}.")
-        if self.risk_free_rate:
-            lines.append(f"Risk-free rate: {percent(self.risk_free_rate)}%.")
-        return lines
+        lines = [f"Start with {dollars(self.cash)} in cash"]
+        for phrase in EXECUTION_LINES:
+            lines += line(self, phrase, None)
+            if name_unit and self.fractional_unit == 1 and "fractional_unit" in phrase:
+                lines.append(f"Smallest tradable fraction: {plain(self.fractional_unit)}")
+        return [f"{text}." for text in lines]

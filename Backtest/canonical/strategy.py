@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from Backtest.canonical.indicators import Indicator, IndicatorBase, fill_id, meant
+from Backtest.canonical.indicators import Indicator, IndicatorBase, default_id, fill_id, meant
 from Backtest.canonical.risk import Add, Execution, Risk
-from Backtest.indicators import PRICE_COLUMNS, listed
-from Backtest.market import Timeframe, in_words, is_crypto, seconds, traded_unit
+from Backtest.indicators import PRICE_COLUMNS, REGISTRY, listed
+from Backtest.market import Timeframe, in_words, is_crypto, price_steps, seconds, traded_unit
 from Backtest.meaning.conditions import MAX_CONDITIONS, AnyCondition, Condition
 from Backtest.meaning.core import Statement
-from Backtest.meaning.model import Model, Number, Positive, Side, children, depth, walk
-from Backtest.meaning.operands import IndicatorRef, PositionRef
-from Backtest.meaning.orders import Order
+from Backtest.meaning.model import MAX_DEPTH, Model, Number, Positive, Side, SymbolName, children, depth, walk
+from Backtest.meaning.operands import TICK_WORDS, IndicatorRef, Naming, PositionRef
+from Backtest.meaning.orders import AT_WORDS, Order
+from Backtest.meaning.phrases import Said, says
 
 SCHEMA_VERSION: Literal["2"] = "2"
 FIRST_VERSION = "1"
 MAX_INDICATORS = 32
-MAX_DEPTH = 8
 MAX_JSON_BYTES = 64 * 1024
 Kind = Literal["entry", "exit"]
 KINDS: tuple[Kind, ...] = ("entry", "exit")
@@ -37,13 +37,19 @@ Name = Annotated[str, Field(min_length=1, max_length=120)]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 
 
-class Rule(Model):
+class Rule(Said, Model):
     """Do something with a position of `side` when the condition holds at a bar's close."""
 
     side: Side = "long"
     when: Condition
 
 
+@says(
+    "{side:choice}[ as {id:name}][ {order:order}] when {when:condition}[, at most {most_per_session:int} times a session]"
+    "[, in group {group:name}]",
+    unsaid=("risk",),
+    side={"long": ("Buy",), "short": ("Sell short",)},
+)
 class EntryRule(Rule):
     """Enter a position of `side`.
 
@@ -59,6 +65,11 @@ class EntryRule(Rule):
     risk: Risk | None = None
 
 
+@says(
+    "Exit {side:choice}[ {portion:percent}%][ at {at:choice}][ of {of:names}] when {when:condition}[?repeat , each time]",
+    side={"long": ("long",), "short": ("short",)},
+    at=AT_WORDS,
+)
 class ExitRule(Rule):
     """Leave a position of `side`, or a `portion` of its first size, which acts once a position unless it says `repeat`.
 
@@ -122,26 +133,51 @@ class _WithIndicators(Model):
                 return indicator
         raise KeyError(indicator_id)
 
+    @property
+    def others(self) -> tuple[tuple[str, str], ...]:
+        """The symbols beside the traded one that indicators are computed on, each with the place of the first that is."""
+        found: dict[str, str] = {}
+        for i, indicator in enumerate(self.indicators):
+            if indicator.symbol is not None:
+                found.setdefault(indicator.symbol, f"indicators[{i}] ({indicator.id})")
+        return tuple(found.items())
+
     def _check_indicators(self) -> None:
         seen: set[str] = set(PRICE_COLUMNS)
         for i, indicator in enumerate(self.indicators):
             if indicator.id in seen:
                 raise ValueError(f"indicators[{i}]: the id {indicator.id!r} is used twice or is a price column")
-            source = indicator.source_name
-            if source is not None and source not in seen:
-                raise ValueError(
-                    f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
-                )
-            if source not in (None, *PRICE_COLUMNS) and self.indicator(str(source)).timeframe != indicator.timeframe:
-                raise ValueError(f"indicators[{i}]: its source {source!r} is computed on another time frame")
-            source_entry = self.indicator(str(source)).entry if source not in (None, *PRICE_COLUMNS) else None
-            if source_entry and len(source_entry.outputs) > 1:
-                raise ValueError(f"indicators[{i}]: source {source!r} has several outputs and cannot be a source")
+            for ref in indicator.sources(seen):
+                if ref.id not in seen:
+                    source = indicator.source_name or ref.id
+                    raise ValueError(
+                        f"indicators[{i}]: source {source!r} is neither a price column nor an indicator listed before it"
+                    )
+                other = self.indicator(ref.id)
+                if other.timeframe != indicator.timeframe:
+                    raise ValueError(f"indicators[{i}]: its source {ref.id!r} is computed on another time frame")
+                if other.symbol != indicator.symbol and (indicator.symbol or indicator.timeframe):
+                    raise ValueError(
+                        f"indicators[{i}]: its source {ref.id!r} is computed on {other.symbol or 'what is traded'}"
+                    )
+                self._check_source(i, ref)
             if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
                 raise ValueError(
                     f"indicators[{i}]: time frame {indicator.timeframe} is not coarser than the strategy's {self.timeframe}"
                 )
             seen.add(indicator.id)
+
+    def _check_source(self, i: int, ref: IndicatorRef) -> None:
+        """Raise ValueError where an indicator is computed of an output that its source does not have."""
+        names = [output.name for output in self.indicator(ref.id).entry.outputs]
+        if len(names) == 1 and ref.output is not None:
+            raise ValueError(f"indicators[{i}]: the source {ref.id} has one output, so none is named")
+        if len(names) > 1 and ref.output not in names:
+            said = f"has no output {ref.output!r}" if ref.output else "has several outputs"
+            example = f"{ref.id}.{names[0]}"
+            raise ValueError(
+                f"indicators[{i}]: the source {ref.id} {said}: name one of {', '.join(names)}, as {example!r}"
+            )
 
 
 class IndicatorList(_WithIndicators):
@@ -163,9 +199,7 @@ class CanonicalStrategy(_WithIndicators):
     strategy_name: Name = "Strategy"
     description: Annotated[str, Field(max_length=10_000)] = ""
     classification: Classification = Classification()
-    symbols: list[Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_!-]{0,19}$")]] = Field(
-        default_factory=list, max_length=20
-    )
+    symbols: list[SymbolName] = Field(default_factory=list, max_length=20)
     timeframe: Timeframe = "1d"
     indicators: list[Indicator] = Field(default_factory=list, max_length=MAX_INDICATORS)
     entry_rules: list[EntryRule] = Field(min_length=1, max_length=16)
@@ -244,12 +278,11 @@ class CanonicalStrategy(_WithIndicators):
         if where.startswith("entry") and asks:
             name = node.what if isinstance(node, PositionRef) else getattr(node, "type", "")
             raise ValueError(f"{where}: {name} needs an open position, so it belongs into exit_rules")
-        if not isinstance(node, AnyCondition):
-            return
-        for inside in walk(node) if node.of_other_bars else ():
+        for inside in walk(node) if getattr(node, "of_other_bars", False) else ():
             if isinstance(inside, PositionRef) or (isinstance(inside, AnyCondition) and inside.asks_position):
                 name = inside.what if isinstance(inside, PositionRef) else getattr(inside, "type", "")
-                raise ValueError(f"{where}: {name} cannot stand in {node.type}: bars ago the position was another one")
+                within = getattr(node, "type", "")
+                raise ValueError(f"{where}: {name} cannot stand in {within}: bars ago the position was another one")
 
     def _check_ref(self, where: str, ref: IndicatorRef) -> None:
         known = {indicator.id: indicator for indicator in self.indicators}
@@ -314,10 +347,21 @@ class CanonicalStrategy(_WithIndicators):
         return tuple(side for side in SIDES if self.rules("entry", side))
 
     def on(self, symbol: str) -> CanonicalStrategy:
-        """Return the strategy as it trades a symbol: in that symbol's smallest unit, unless its text says another one."""
-        text = self.provenance.original_text
-        unit = traded_unit(self.execution.fractional_unit, symbol, symbols=self.symbols, text=text)
-        return self.model_copy(update={"execution": self.execution.model_copy(update={"fractional_unit": unit})})
+        """Return the strategy as it trades a symbol: in that symbol's smallest unit, unless its text says another one.
+
+        Where it speaks of ticks or pips and does not say what they are, they are those of the symbol.
+        """
+        text, execution = self.provenance.original_text, self.execution
+        unit = traded_unit(execution.fractional_unit, symbol, symbols=self.symbols, text=text)
+        changes: dict[str, float] = {"fractional_unit": unit}
+        if self._speaks_of_ticks and (steps := price_steps(symbol)):
+            changes |= {"tick": execution.tick or steps.tick, "pip": execution.pip or steps.pip}
+        return self.model_copy(update={"execution": execution.model_copy(update=changes)})
+
+    @property
+    def _speaks_of_ticks(self) -> bool:
+        parts = (*self.parts(), *(part for _, risk in self.risks() for part in walk(risk)))
+        return self.execution.limit_fill == "through" or any(getattr(part, "unit", "") in TICK_WORDS for part in parts)
 
     def trading_core(self) -> dict[str, Any]:
         """Return the parts that decide how it trades, without names, notes and provenance.
@@ -327,7 +371,7 @@ class CanonicalStrategy(_WithIndicators):
         core = self.model_dump(mode="json")
         for key in ("strategy_name", "description", "classification", "parameters", "provenance"):
             del core[key]
-        for part in (*core["entry_rules"], *core["exit_rules"], core["risk"], core["execution"]):
+        for part in (*core["indicators"], *core["entry_rules"], *core["exit_rules"], core["risk"], core["execution"]):
             _without_unused(part)
         for rule in core["entry_rules"]:
             _without_unused(rule.get("risk", {}))
@@ -340,38 +384,108 @@ class CanonicalStrategy(_WithIndicators):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def describe(self) -> str:
-        """Return the strategy in plain English, a sentence a line; parsing it gives the same trading core."""
+        """Return the strategy in plain English, a sentence a line."""
+        return "\n".join(self._sentences(self))
+
+    def notation(self) -> str:
+        """Return the strategy in plain English from which `Strategy.notation` reads the same strategy, ids and order of indicators included.
+
+        It is that of `describe`; where indicators have names of their own, stand in another order or are used nowhere, sentences such as
+        "Let `fast` be EMA(10)." come first.
+        """
+        naming = _Mentions(self)
+        first, *rest = self._sentences(naming)
+        listed = [(item.id, item.id) for item in self.indicators]
+        if naming.by_id or [(item.id, by_default(item)) for item in naming.mentioned] != listed:
+            naming = _Mentions(self)
+            named = [f"Let `{item.id}` be {naming.defined(item)}." for item in self.indicators]
+            first, *rest = self._sentences(naming)
+            rest = [*named, *rest]
+        return "\n".join([first, *rest])
+
+    def _sentences(self, naming: Naming) -> list[str]:
         where = f"Trade {', '.join(self.symbols)} on" if self.symbols else "Trade on"
         lines = [f"{where} {in_words(self.timeframe)} bars."]
-        for rule in self.entry_rules:
-            verb = "Buy" if rule.side == "long" else "Sell short"
-            lines.append(f"{verb} when {rule.when.text(self)}.")
-        lines += [f"Exit {rule.side} when {rule.when.text(self)}." for rule in self.exit_rules]
+        for number, rule in enumerate(self.entry_rules, start=1):
+            lines.append(f"{rule.text(naming)}.")
+            if rule.risk is not None:
+                lines += [f"For entry {number}: {sentence}" for sentence in rule.risk.sentences(naming)]
+        lines += [f"{rule.text(naming)}." for rule in self.exit_rules]
         of_coins = any(is_crypto(symbol) for symbol in self.symbols[:1])
-        return "\n".join([*lines, *self.risk.sentences(self), *self.execution.sentences(name_unit=of_coins)])
+        return [*lines, *self.risk.sentences(naming), *self.execution.sentences(name_unit=of_coins)]
 
-    def indicator_text(self, indicator_id: str, output: str | None = None) -> str:
-        """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`."""
+    def indicator_text(self, indicator_id: str, output: str | None = None, naming: Naming | None = None) -> str:
+        """Return an indicator in words, such as `SMA(20) of Volume on weekly bars`; `naming` says what its source is called."""
         item = self.indicator(indicator_id)
-        entry, source = item.entry, item.source_name
-        known = any(source == other.id for other in self.indicators)
+        entry, source, naming = item.entry, item.source_name, naming or self
+        known = item.sources([other.id for other in self.indicators])
+        if item.computed is not None:
+            text = item.computed.text(naming) + (f" of {item.symbol}" if item.symbol else "")
+            return f"{text} on {in_words(item.timeframe)} bars" if item.timeframe else text
         text = entry.called or entry.name
         if entry.params:
             text += f"({','.join(p.as_text(item.params[p.name]) for p in entry.params)})"
         if output is not None:
             text += f" {output.replace('_', ' ')}"
         if source is not None and source != entry.default_source:
-            text += f" of {self.indicator_text(source) if known else source}"
+            text += f" of {naming.indicator_text(known[0].id, known[0].output) if known else source}"
+        if item.symbol and not known:
+            text += f" of {_symbol_text(item.symbol)}"
         if item.timeframe and not known:
             text += f" on {in_words(item.timeframe)} bars"
         return text
+
+
+class _Mentions:
+    """Calls indicators as a strategy does, and notes which are mentioned, sources before what is made of them.
+
+    One whose words are those of another indicator, listed before it, is called by its id.
+    """
+
+    def __init__(self, strategy: CanonicalStrategy) -> None:
+        self.strategy = strategy
+        self.mentioned: list[IndicatorBase] = []
+        self.by_id = False  # whether one was called by its id, so that this has to be told
+
+    def indicator_text(self, indicator_id: str, output: str | None = None) -> str:
+        item = self.strategy.indicator(indicator_id)
+        like = (other for other in self.strategy.indicators if _alike(other, item))
+        if next(like) is not item or item.computed is not None:
+            self.by_id = True
+            return f"`{indicator_id}`" + (f" {output.replace('_', ' ')}" if output is not None else "")
+        text = self.strategy.indicator_text(indicator_id, output, self)
+        if item not in self.mentioned:
+            self.mentioned.append(item)
+        return text
+
+    def defined(self, item: IndicatorBase) -> str:
+        """Return an indicator's own words."""
+        if item.computed is not None:
+            symbol = f", in {_symbol_text(item.symbol)}" if item.symbol else ""
+            frame = f", on {in_words(item.timeframe)} bars" if item.timeframe else ""
+            return f"the series {item.computed.text(self)}{symbol}{frame}"
+        return self.strategy.indicator_text(item.id, None, self)
+
+
+def _symbol_text(symbol: str) -> str:
+    """Return a symbol, in quotes where it would be taken for an indicator."""
+    return f'"{symbol}"' if symbol in REGISTRY else symbol
+
+
+def _alike(one: IndicatorBase, other: IndicatorBase) -> bool:
+    return one.model_dump(exclude={"id"}) == other.model_dump(exclude={"id"})
+
+
+def by_default(item: IndicatorBase) -> str:
+    """Return the id that an indicator has where none is given."""
+    return default_id(item.entry, item.params, item.source_name, item.timeframe, item.symbol)
 
 
 # What version 2 added to rules, risk and execution, with what it is where it is not used.
 _ADDED: dict[str, Any] = {
     "id": None, "order": None, "group": None, "most_per_session": None, "risk": None, "portion": 1, "at": None, "of": [],
     "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "session_exit": None, "adds": [], "unit_levels": "per_unit",
-    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None,
+    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 from Backtest.canonical import (
     WEEKDAYS,
     AnyOperand,
+    BarsSince,
     CanonicalStrategy,
     Function,
     IndicatorBase,
@@ -25,6 +26,7 @@ from Backtest.canonical import (
     Price,
     Ticks,
     Value,
+    ValueWhen,
 )
 from Backtest.meaning import core
 
@@ -224,6 +226,7 @@ class Expressions:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.uses_clock = False
+        self.methods: dict[str, list[str]] = {}  # by name, from their arguments on: what statements were some bars ago
         self.asked: set[str] = set()  # what the rules, and levels that follow, ask of the open position
 
     def condition(self, statement: core.Statement, *, role: str, shift: str = "") -> Expression:
@@ -238,6 +241,10 @@ class Expressions:
                 return join(statement.word, [self.condition(part, role=role, shift=shift) for part in statement.joined])
             case core.Window():
                 return self._window(statement, role, shift)
+            case core.Count():
+                return self._count(statement, role, shift)
+            case core.Seen():
+                return self._seen(statement, role, shift)
             case core.Comparison():
                 left, right = (self.term(side, role, shift) for side in (statement.left, statement.right))
                 return self._compared(left, statement.sign, right)
@@ -276,6 +283,8 @@ class Expressions:
             return self._at(self.names.price(node.column), node.offset + back, shift)
         if isinstance(node, IndicatorRef):
             return self._at(self.names.series(node), node.offset + back, shift)
+        if isinstance(node, BarsSince | ValueWhen):
+            return self._last_held(node, node.offset + back, shift)
         if isinstance(node, Ticks):
             return number(self.names.strategy.execution.points(node))
         if isinstance(node, PositionRef):
@@ -329,6 +338,17 @@ class Expressions:
             found = f"np.{name}imum({part}, {found})"
         return found
 
+    def _last_held(self, node: BarsSince | ValueWhen, back: int, shift: str) -> str:
+        """Return the bars since a condition held, or what an operand was then."""
+        before = " + ".join(part for part in (shift, str(back) if back else "") if part)
+        held = self._at_bar(self._held(node.condition.core(""), ""), before)
+        if isinstance(node, BarsSince):
+            self.names.helpers.add("bars_since")
+            return f"bars_since({held})"
+        self.names.helpers.update(("bars_since", "value_when"))
+        value = self._at_bar(self._method("value", "float", self.operand(node.operand, 0, "k")), before)
+        return f"value_when({held}, {value})"
+
     def _at(self, series: str, back: int, shift: str) -> str:
         if not shift and (back == 0 or (back == 1 and self.names.used)):
             return f"{series}[-{1 + back}]"  # with indicators, rules are judged from the second bar on
@@ -343,9 +363,53 @@ class Expressions:
                 return self._chain([(step.sign, step.left.ago(k)) for k in range(bars + 1)], role, shift)
             if bars == 1:
                 return self.condition(step, role=role, shift=shift)
-        name = "kmnpqrst"[shift.count("+") + 1 if shift else 0]
-        inner = self.condition(step, role=role, shift=f"{shift} + {name}" if shift else name)
+        name, inside = self._deeper(shift)
+        inner = self.condition(step, role=role, shift=inside)
         return Each(window.word, inner, f"for {name} in range({self.number(window.bars, role)})")
+
+    def _count(self, count: core.Count, role: str, shift: str) -> str:
+        name, inside = self._deeper(shift)
+        inner = one_line(self.condition(count.inner, role=role, shift=inside), "and")
+        bars = self.number(count.bars, role)
+        least = self.number(count.least, role)
+        if count.turned:
+            least = f"{bars} - {least} + 1"
+        return f"sum({inner} for {name} in range({bars})) >= {least}"
+
+    def _seen(self, seen: core.Seen, role: str, shift: str) -> str:
+        self.names.helpers.add("seen")
+        held, reset = (self._at_bar(self._held(part, role), shift) for part in (seen.inner, seen.reset))
+        return f"{'' if seen.known else 'not '}seen({held}, {reset})"
+
+    def _held(self, statement: core.Statement, role: str) -> str:
+        """Write a method of its own that says whether a statement held some bars ago; return its name."""
+        body = self.condition(statement, role=role, shift="k")
+        return self._method("held", "bool", body)
+
+    def _method(self, name: str, kind: str, body: Expression) -> str:
+        """Return the name of the method with a body; one that is there already serves again."""
+        lines = [
+            f"self, k: int) -> {kind}:",
+            '    """Return what it was so many bars ago."""',
+            *(f"    {line}" for line in returned(body, 8)),
+        ]
+        for known, written in self.methods.items():
+            if written == lines:
+                return known
+        known = f"{name}_{sum(other.startswith(name) for other in self.methods) + 1}"
+        self.methods[known] = lines
+        return known
+
+    @staticmethod
+    def _at_bar(method: str, shift: str) -> str:
+        """Return a method of bars ago, as seen from a bar some bars ago."""
+        return f"lambda bars: self.{method}({shift} + bars)" if shift else f"self.{method}"
+
+    @staticmethod
+    def _deeper(shift: str) -> tuple[str, str]:
+        """Return a name for a number of bars inside those of `shift`, and how far back the two are together."""
+        name = "kmnpqrst"[shift.count("+") + 1 if shift else 0]
+        return name, f"{shift} + {name}" if shift else name
 
     def _chain(self, links: list[tuple[core.Sign, core.Term]], role: str, shift: str) -> str:
         """Return terms with the sign before each, that of the first left out: `low <= x <= high`."""
@@ -356,6 +420,7 @@ class Expressions:
 
     def _clock(self, clock: core.Clock, shift: str) -> Expression:
         time, outside = clock.time, clock.outside
+        shift = " + ".join(part for part in (shift, str(clock.back) if clock.back else "") if part)
         stamp = (
             "self.data.index[-1]" if not shift else f"self.data.index[-1 - {f'({shift})' if '+' in shift else shift}]"
         )

@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from Backtest.canonical import (
@@ -19,16 +20,20 @@ from Backtest.canonical import (
     CanonicalStrategy,
     IndicatorBase,
     IndicatorRef,
+    Price,
     Side,
     atr_indicator,
     used_indicators,
 )
+from Backtest.code.arrays import Arrays
 from Backtest.code.booked import Booked
 from Backtest.code.expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code.orders import Orders
 from Backtest.code.sources import sources
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
+from Backtest.indicators import CALENDAR, REGISTRY, SESSION
 from Backtest.indicators.formulas import RSI, mean, share
+from Backtest.indicators.periods import bar_minutes, range_of
+from Backtest.indicators.swings import swings
 from Backtest.machine import write_whole
 
 
@@ -88,6 +93,30 @@ HELPERS = {
 def ago(series: Sequence[float], bars: int) -> float:
     """Return the value so many bars back, NaN before the first bar."""
     return series[-1 - bars] if bars < len(series) else math.nan
+''',
+    "seen": '''
+def seen(held: Callable[[int], bool], forgotten: Callable[[int], bool]) -> bool:
+    """Return whether something held on a bar before this one, since it was last forgotten.
+
+    Both are asked how many bars back; at most 500 bars are looked at.
+    """
+    for bars in range(1, 501):
+        if forgotten(bars - 1):
+            return False
+        if held(bars):
+            return True
+    return False
+''',
+    "bars_since": '''
+def bars_since(held: Callable[[int], bool]) -> float:
+    """Return how many bars ago something last held, NaN where it did on none of the last 500."""
+    return next((bars for bars in range(500) if held(bars)), math.nan)
+''',
+    "value_when": '''
+def value_when(held: Callable[[int], bool], value: Callable[[int], float]) -> float:
+    """Return what a value was when something last held, NaN where it did on none of 500 bars."""
+    bars = bars_since(held)
+    return math.nan if math.isnan(bars) else value(bars)
 ''',
     "ratio": '''
 def ratio(dividend: float, divisor: float) -> float:
@@ -191,6 +220,32 @@ def coarser(data: pd.DataFrame, period: str, clock: str) -> tuple[pd.DataFrame, 
     inside = number >= 0
     return data[inside].groupby(number[inside]).agg(columns).astype(float), complete
 ''',
+    "calendar": '''
+def calendar(data: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column that tells each bar's place in the calendar of its market.
+
+    Without it the place is told by the clock, the usual first and last bar of a day, and weekdays.
+    """
+    if name in data:
+        return data[name].to_numpy(dtype=float)
+    times = pd.Series(data.index.tz_localize(None))
+    days, minute = times.dt.normalize(), times.dt.hour * 60 + times.dt.minute
+    month_end = days + pd.to_timedelta(days.dt.days_in_month - days.dt.day + 1, unit="D")
+    left = np.busday_count(days.to_numpy("M8[D]"), month_end.to_numpy("M8[D]"))
+    size = days.groupby(days).size().mode()[0]
+    places = {
+        "Date": (days - pd.Timestamp(0)).dt.days,
+        "Clock": minute,
+        "MinutesIn": minute - minute.groupby(days).min().mode()[0],
+        "MinutesLeft": (minute.groupby(days).max().mode()[0] - minute).clip(lower=0),
+        "BarsLeft": (size - 1 - days.groupby(days).cumcount()).clip(lower=0),
+        "TradingDay": days.groupby(days.dt.to_period("M")).rank(method="dense"),
+        "TradingDaysLeft": left,
+        "MonthDay": days.dt.day,
+        "MonthOfYear": days.dt.month,
+    }
+    return np.asarray(places[name], dtype=float)
+''',
     "raw_prices": '''
 def raw_prices(data: pd.DataFrame) -> pd.DataFrame:
     """Return the prices as quoted, in the place of those in units that can be traded."""
@@ -214,12 +269,44 @@ def yearly_deviation(data: pd.DataFrame, day: np.ndarray, days: int) -> np.ndarr
         found[k + 1] = np.std(returns[k - days : k], ddof=1) * math.sqrt(a_year)
     return found[np.searchsorted(last, np.arange(len(data)), side="right")]
 ''',
+    "other": '''
+def other(data: pd.DataFrame, symbol: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the bars of another symbol, and how many of them each bar has shown, 0 where none.
+
+    They stand in columns such as SPY.Close, aligned by time, with NaN where it did not trade. A
+    column SPY.Bar may number them; without it each bar of it is shown by one bar.
+    """
+    named = [f"{symbol}.{name}" for name in ("Open", "High", "Low", "Close", "Volume")]
+    if missing := [name for name in named if name not in data]:
+        raise ValueError(f"The strategy reads {symbol}: add the columns {', '.join(missing)}")
+    shown = np.flatnonzero(data[f"{symbol}.Close"].notna())
+    number = data[f"{symbol}.Bar"].to_numpy()[shown] if f"{symbol}.Bar" in data else shown
+    new = np.diff(number, prepend=-1) != 0
+    count = np.zeros(len(data), dtype=int)
+    count[shown] = np.cumsum(new)
+    bars = data.iloc[shown[new]]
+    own = [name for name in bars if name.startswith(f"{symbol}.")]
+    return bars[own].rename(columns=lambda name: name.removeprefix(f"{symbol}.")), count
+''',
+    "earlier": '''
+def earlier(values: np.ndarray, bars: int) -> np.ndarray:
+    """Show at each bar the value so many bars before, NaN where there is none."""
+    return np.append(np.full(bars, np.nan), values)[: len(values)]
+''',
+    "quotient": '''
+def quotient(dividend: np.ndarray | float, divisor: np.ndarray | float) -> np.ndarray:
+    """Divide, giving NaN for a divisor of zero."""
+    return np.where(divisor == 0, np.nan, dividend / np.where(divisor == 0, 1, divisor))
+''',
     "completed": '''
 def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
-    """Show at each bar the value of the last coarser bar that is complete at its close."""
+    """Show at each bar the value of the last bar of another kind that is complete at its close."""
     return np.append(np.nan, values)[complete]
 ''',
 }
+# Formulas that others call, those that call others first.
+_SHARED_FORMULAS = (bar_minutes, range_of, swings, RSI, mean, share)
+_CALENDAR_PERIODS = {SESSION: "1d", "Week": "1wk", "Month": "1mo"}
 _PERIODS = {"1wk": "W-SUN", "1mo": "M", "3mo": "Q", "1y": "Y"}
 
 
@@ -257,6 +344,10 @@ class _Generator:
         names: dict[tuple[str, str | None], str] = {}
         for indicator in self.used:
             outputs = indicator.entry.outputs
+            if indicator.computed is not None:
+                name = identifier(f"series_{indicator.id}")
+                names[(indicator.id, None)] = name if len(name) <= 32 else f"series_{len(names)}"
+                continue
             for output in outputs:
                 same = [i for i in self.used if i.name == indicator.name]
                 name = identifier(output.column if len(same) == 1 else indicator.column(output.name))
@@ -331,11 +422,13 @@ class _Generator:
         classes = "".join(sources().values()) if self.booked else ""
         text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers) + classes
         standard = [f"import {m}" for m in ("copy", "math", "sys", "warnings") if f"{m}." in text]
+        asks = self.booked or self.helpers & {"seen", "bars_since"}
+        lists = self.booked or "ago" in self.helpers
+        abstract = [name for name, needed in (("Callable", asks), ("Sequence", lists)) if needed]
+        if abstract:
+            standard.append(f"from collections.abc import {', '.join(abstract)}")
         if self.booked:
-            standard.append("from collections.abc import Callable, Sequence")
             standard.append("from dataclasses import dataclass, replace")
-        elif "ago" in self.helpers:
-            standard.append("from collections.abc import Sequence")
         if self.expressions.uses_clock:
             standard.append("from datetime import time")
         if self.booked:
@@ -362,9 +455,10 @@ class _Generator:
         if formulas:
             lines += ["", "Array = NDArray[np.float64]"]
         helpers = {name: text for name, text in HELPERS.items() if name in self.helpers}
-        if self._coarse_sessions():
+        if columns := self._coarse_calendar():
             grouped = "    inside = number >= 0\n"
-            helpers["coarser"] = helpers["coarser"].replace(grouped, f'    columns["Session"] = "first"\n{grouped}')
+            added = "".join(f'    columns["{n}"] = "{"last" if n.endswith("Left") else "first"}"\n' for n in columns)
+            helpers["coarser"] = helpers["coarser"].replace(grouped, f"{added}{grouped}")
         classes = sources().values() if self.booked else ()
         for source in (*formulas, *helpers.values(), *classes):
             lines += ["", "", *source.strip().splitlines()]
@@ -380,36 +474,67 @@ class _Generator:
         if self.execution.commission_fixed and not self.booked:
             self.helpers.add("leave_the_fee")
             lines.append("leave_the_fee(self)")
-        if any(indicator.entry.reads_session for indicator in self.used):
-            self.helpers.add("periods")
-            lines.append('session, _ = periods(self.data.df, "1d", "1D")')
+        for symbol in dict.fromkeys(indicator.symbol for indicator in self.used):
+            lines += self._of_symbol(symbol)
         frames: list[str] = []
         for indicator in self.used:
-            if indicator.timeframe and indicator.timeframe not in frames:
-                frames.append(indicator.timeframe)
-                lines += self._coarser(indicator.timeframe)
+            key = self._key(indicator.symbol, indicator.timeframe)
+            if indicator.timeframe and key not in frames:
+                frames.append(key)
+                lines += self._coarser(indicator.symbol, indicator.timeframe)
             lines += self._declare(indicator)
         if self.booked:
             lines[1:1] = self.booked.init_lines()
         return ["def init(self) -> None:", *_indent(lines)]
 
-    def _coarser(self, timeframe: str) -> list[str]:
+    def _key(self, symbol: str | None, timeframe: str | None = None) -> str:
+        """Return what the variables of a symbol's bars on a time frame are called by, such as `spy_1wk`; empty for the traded bars."""
+        return "_".join(identifier(part) for part in (symbol, timeframe) if part)
+
+    def _of_symbol(self, symbol: str | None) -> list[str]:
+        """Return the lines that take a symbol's bars, and the columns of the calendar that its indicators read."""
+        lines, frame, key = list[str](), "self.data.df", self._key(symbol)
+        if symbol is not None:
+            self.helpers.update(("other", "completed"))
+            frame = f"bars_{key}"
+            lines.append(f'{frame}, complete_{key} = other(self.data.df, "{symbol}")')
+        names = [name for item in self.used if item.symbol == symbol for name in item.entry.calendar]
+        if any(item.symbol == symbol and item.timeframe for item in self.used):
+            names += self._coarse_calendar()
+        for name in dict.fromkeys(names):
+            if period := _CALENDAR_PERIODS.get(name):
+                self.helpers.add("periods")
+                target, clock = self._place_of(name, symbol), _PERIODS.get(period, "1D")
+                lines.append(f'{target}, _ = periods({frame}, "{period}", "{clock}")')
+            else:
+                self.helpers.add("calendar")
+                lines.append(f'{self._place_of(name, symbol)} = calendar({frame}, "{name}")')
+        return lines
+
+    def _place_of(self, name: str, symbol: str | None) -> str:
+        """Return the variable that holds a column of the calendar."""
+        return "_".join(part for part in (identifier(name), self._key(symbol)) if part)
+
+    def _coarser(self, symbol: str | None, timeframe: str) -> list[str]:
         self.helpers.update(("periods", "coarser", "completed"))
         period = _PERIODS.get(timeframe) or (
             timeframe.replace("m", "min") if timeframe.endswith("m") else timeframe.replace("1d", "1D")
         )
-        frame = "self.data.df"
-        if self.fractional:
+        frame = "self.data.df" if symbol is None else f"bars_{self._key(symbol)}"
+        if self.fractional and symbol is None:
             frame = "raw_prices(self.data.df)"
             self.helpers.add("raw_prices")
-        if self._coarse_sessions():
-            frame = f"{frame}.assign(Session=session)"
-        key = identifier(timeframe)
-        return call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
+        if columns := self._coarse_calendar():
+            frame = f"{frame}.assign({', '.join(f'{name}={self._place_of(name, symbol)}' for name in columns)})"
+        key = self._key(symbol, timeframe)
+        lines = call(f"bars_{key}, complete_{key} = coarser(", [frame, f'"{timeframe}"', f'"{period}"'], 8)
+        if symbol is not None:
+            lines.append(f"complete_{key} = np.append(0, complete_{key})[complete_{self._key(symbol)}]")
+        return lines
 
-    def _coarse_sessions(self) -> bool:
-        """Whether an indicator reads the sessions of coarser bars, so that these are grouped with the prices."""
-        return any(indicator.entry.reads_session and indicator.timeframe for indicator in self.used)
+    def _coarse_calendar(self) -> list[str]:
+        """Return the columns of the calendar that indicators read on coarser bars, so that these are grouped with the prices."""
+        return list(dict.fromkeys(name for item in self.used if item.timeframe for name in item.entry.calendar))
 
     def _declare(self, indicator: IndicatorBase) -> list[str]:
         entry = indicator.entry
@@ -418,7 +543,7 @@ class _Generator:
             function = f"talib.{function}"
         else:
             self.formulas[function] = inspect.getsource(entry.function)
-            for called in (RSI, mean, share):
+            for called in _SHARED_FORMULAS:
                 if any(f"{called.__name__}(" in _body(source) for source in list(self.formulas.values())):
                     self.formulas[called.__name__] = inspect.getsource(called)
         keywords = []
@@ -431,13 +556,19 @@ class _Generator:
         targets = [f"self.{self.names[(indicator.id, o.name if several else None)]}" for o in entry.outputs]
         quoted = ", ".join(f'"{c}"' for c in columns)
         label = f"name=[{quoted}]" if several else f"name={quoted}"
-        if indicator.timeframe is None:
-            inputs = [self._input(indicator, name) for name in entry.inputs]
-            return _assign(targets, indicator.name.lower(), "self.I(", [function, *inputs, *keywords, label], 8)
-        key = identifier(indicator.timeframe)
-        inputs = [self._coarse_input(indicator, name) for name in entry.inputs]
+        if indicator.computed is not None:
+            arrays = Arrays(targets[0].removeprefix("self."), partial(self._array, indicator), self.helpers)
+            inputs, lines = [arrays.of(indicator.computed)], arrays.lines
+        else:
+            lines, inputs = [], [self._input(indicator, name) for name in entry.inputs]
+        if indicator.timeframe is None and indicator.symbol is None:
+            return [
+                *lines,
+                *_assign(targets, indicator.name.lower(), "self.I(", [function, *inputs, *keywords, label], 8),
+            ]
+        key = self._key(indicator.symbol, indicator.timeframe)
         local = [f"{t.removeprefix('self.')}_bars" for t in targets]
-        lines = _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
+        lines += _assign(local, f"{indicator.name.lower()}_{key}", f"{function}(", [*inputs, *keywords], 8)
         for target, name, column in zip(targets, local, columns, strict=True):
             lines += call(f"{target} = self.I(", ["completed", name, f"complete_{key}", f'name="{column}"'], 8)
         return lines
@@ -449,19 +580,29 @@ class _Generator:
         return f"{base}_{word}"
 
     def _input(self, indicator: IndicatorBase, name: str) -> str:
-        if name == SESSION:
-            return "session"
+        """Return the array of a price, a column of the calendar or another indicator, on the bars of the indicator."""
         source = str(indicator.source_name) if name == "source" else name
-        if source not in PRICE_COLUMNS:
-            return f"self.{self.names[(source, None)]}"
+        if name == "source" and (refs := indicator.sources([known.id for known in self.used])):
+            return self._read(indicator, refs[0])
+        if indicator.symbol and name in CALENDAR and not indicator.timeframe:
+            return self._place_of(name, indicator.symbol)
+        if key := self._key(indicator.symbol, indicator.timeframe):
+            return f"bars_{key}.{source}.to_numpy()"
+        if name in CALENDAR:
+            return identifier(name)
         text = self.price(source)
         return f"{text}.astype(float)" if source == "Volume" else text
 
-    def _coarse_input(self, indicator: IndicatorBase, name: str) -> str:
-        source = str(indicator.source_name) if name == "source" else name
-        if source in PRICE_COLUMNS or name == SESSION:
-            return f"bars_{identifier(str(indicator.timeframe))}.{source}.to_numpy()"
-        return f"{self.names[(source, None)]}_bars"
+    def _array(self, indicator: IndicatorBase, operand: Price | IndicatorRef) -> str:
+        """Return the array of a part of a series of the strategy's own."""
+        return self._input(indicator, operand.column) if isinstance(operand, Price) else self._read(indicator, operand)
+
+    def _read(self, indicator: IndicatorBase, ref: IndicatorRef) -> str:
+        """Return the array of another indicator's output, on the bars of the indicator that reads it."""
+        name = self.names[(ref.id, ref.output)]
+        text = f"{name}_bars" if indicator.timeframe or indicator.symbol else f"self.{name}"
+        pattern = self.strategy.indicator(ref.id).entry.function.__name__.startswith("CDL")
+        return f"{text}.astype(float)" if pattern else text  # TA-Lib gives patterns as whole numbers, and takes none
 
     # Rules -----------------------------------------------------------------------------------
 
@@ -473,6 +614,7 @@ class _Generator:
             if parts:
                 body = returned(join("or", parts), 8)
                 methods.append([f"def {side}_{kind}(self) -> bool:", *_indent(body)])
+        methods += [[f"def {name}({lines[0]}", *lines[1:]] for name, lines in self.expressions.methods.items()]
         return methods
 
     def _position_methods(self) -> list[list[str]]:

@@ -23,7 +23,7 @@ from Backtest.canonical import (
 from Backtest.code.generator import generate_code
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import InvalidInput, StrategyError
-from Backtest.indicators import REGISTRY, Param
+from Backtest.indicators import REGISTRY, SERIES, Param
 
 # Prices are scaled by the unit, so it is not a number to search over.
 _FIXED = {"execution.fractional_unit"}
@@ -37,6 +37,8 @@ def numbers(strategy: CanonicalStrategy) -> dict[str, float]:
 
 def _places(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
     for indicator in data["indicators"]:
+        if indicator["name"] == SERIES.name:  # the numbers of its operand are fixed
+            continue
         yield from _inside(indicator, f"indicators.{indicator['id']}")
     for kind in ("entry_rules", "exit_rules"):
         for i, rule in enumerate(data[kind]):
@@ -79,6 +81,9 @@ def resolve(strategy: CanonicalStrategy, name: str) -> str:
 
 def no_number(strategy: CanonicalStrategy, said: str) -> str:
     """Say that a strategy has no number of a name, and why where the name is that of an indicator without any."""
+    for indicator in strategy.indicators:
+        if indicator.computed is not None and said.startswith(f"indicators.{indicator.id}."):
+            return f"The strategy has no number {said!r}: those in the operand of {indicator.id} are fixed. Write it into the rule to vary it"
     words = set(re.findall(r"[a-z]+", said.casefold()))
     for entry in (indicator.entry for indicator in strategy.indicators):
         if entry.reads_session and words & set(entry.called.casefold().split()):
@@ -154,11 +159,14 @@ def rename_indicator(data: dict[str, Any], indicator: dict[str, Any]) -> None:
     An id that is taken, or that was not made from the numbers, stays.
     """
     old = indicator["id"]
+    if indicator["name"] == SERIES.name:
+        return
     entry = REGISTRY[indicator["name"]]
     params = {p.name: indicator[p.name] for p in entry.params}
-    new = default_id(entry, params, indicator.get("source"), indicator.get("timeframe"))
+    new = default_id(entry, params, indicator.get("source"), indicator.get("timeframe"), indicator.get("symbol"))
     if new == old or any(i["id"] == new for i in data["indicators"]):
         return
     indicator["id"] = new
-    text = json.dumps({k: data[k] for k in ("indicators", "entry_rules", "exit_rules")})
+    text = json.dumps({k: data[k] for k in ("indicators", "entry_rules", "exit_rules", "risk")})
+    text = text.replace(f'"source": "{old}.', f'"source": "{new}.')
     data |= json.loads(text.replace(json.dumps(old), json.dumps(new)))

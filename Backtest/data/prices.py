@@ -25,7 +25,8 @@ class PriceRequest:
     """What is asked for. Both dates are inclusive; None means all there is.
 
     `history` is how many bars before `start` are wanted as well, to warm indicators up; fewer are given where fewer exist.
-    `timezone` is that of intraday prices which bear none.
+    `timezone` is that of intraday prices which bear none. `others` are symbols whose prices are wanted beside, each with what reads it:
+    they come as columns such as `SPY.Close`.
     """
 
     symbol: str
@@ -34,6 +35,7 @@ class PriceRequest:
     end: date | None = None
     history: int = 0
     timezone: str = ""
+    others: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.timezone:
@@ -168,13 +170,15 @@ def in_zone(prices: PriceData, timezone: str) -> PriceData:
 
 
 def frame_sha256(frame: pd.DataFrame) -> str:
-    """Return the SHA-256 (hex) of a price frame: time stamps in UTC nanoseconds and float64 values."""
+    """Return the SHA-256 (hex) of a price frame: time stamps in UTC nanoseconds and float64 values, those of other symbols with their names."""
     digest = hashlib.sha256()
     index = pd.DatetimeIndex(frame.index)
     utc = index.tz_convert("UTC").tz_localize(None) if index.tz is not None else index
     digest.update(np.ascontiguousarray(utc.to_numpy(dtype="datetime64[ns]").astype("int64")).tobytes())
     for column in PRICE_COLUMNS:
         digest.update(np.ascontiguousarray(frame[column].to_numpy(dtype=np.float64)).tobytes())
+    for column in sorted(name for name in map(str, frame.columns) if "." in name):
+        digest.update(column.encode() + np.ascontiguousarray(frame[column].to_numpy(dtype=np.float64)).tobytes())
     return digest.hexdigest()
 
 

@@ -26,11 +26,14 @@ from Backtest.canonical import (
     AnyOf,
     AnyOperand,
     BarsHeld,
+    BarsSince,
     Between,
     CanonicalStrategy,
     Compare,
+    CountBars,
     Cross,
     Falling,
+    FirstSince,
     ForBars,
     Function,
     IndicatorRef,
@@ -38,10 +41,12 @@ from Backtest.canonical import (
     PositionRef,
     Price,
     Rising,
+    Then,
     Ticks,
     Time,
     UnrealizedReturn,
     Value,
+    ValueWhen,
     WithinBars,
 )
 from Backtest.decision.series import Floats, Series
@@ -101,15 +106,23 @@ def operand_values(strategy: CanonicalStrategy, operand: AnyOperand, bars: Bars)
         names = [o.name for o in strategy.indicator(operand.id).entry.outputs]
         output = names.index(operand.output) if operand.output else 0
         return _back(bars.series[operand.id][output], operand.offset)
+    if isinstance(operand, BarsSince | ValueWhen):
+        seen = (
+            np.full(len(bars), np.nan)
+            if isinstance(operand, BarsSince)
+            else operand_values(strategy, operand.operand, bars)
+        )
+        return _back(_last_held(evaluate(strategy, operand.condition, bars).true, operand, seen), operand.offset)
     if isinstance(operand, Ticks):
         return np.full(len(bars), strategy.execution.points(operand))
     if isinstance(operand, PositionRef):
         return bars.position.values[operand.what] if bars.position else np.full(len(bars), np.nan)
     if isinstance(operand, Function):
         parts = np.stack([operand_values(strategy, part, bars) for part in operand.operands])
-        if operand.name == "abs":
-            return np.abs(parts[0])
-        return np.min(parts, axis=0) if operand.name == "min" else np.max(parts, axis=0)
+        found: Floats = np.abs(parts[0]) if operand.name == "abs" else parts[0]
+        for part in parts[1:]:  # NaN where one of them is
+            found = np.minimum(found, part) if operand.name == "min" else np.maximum(found, part)
+        return found
     left = operand_values(strategy, operand.left, bars)
     right = operand_values(strategy, operand.right, bars)
     with np.errstate(all="ignore"):
@@ -120,6 +133,16 @@ def operand_values(strategy: CanonicalStrategy, operand: AnyOperand, bars: Bars)
         if operand.op == "*":
             return left * right
         return np.where(right == 0, np.nan, left / np.where(right == 0, np.nan, right))
+
+
+def _last_held(held: Mask, operand: BarsSince | ValueWhen, values: Floats) -> Floats:
+    """Return the bars since a mask last held, or what the values were then; missing where it held on none of the last 500 bars."""
+    found, last = np.full(len(held), np.nan), -1000
+    for bar in range(len(held)):
+        last = bar if held[bar] else last
+        if bar - last < 500:
+            found[bar] = bar - last if isinstance(operand, BarsSince) else values[last]
+    return found
 
 
 def compare(left: Floats, op: str, right: Floats) -> Truth:
@@ -146,15 +169,29 @@ def _shift(truth: Truth, bars: int) -> Truth:
     return Truth(np.concatenate([pad, truth.true[:-bars]]), np.concatenate([pad, truth.false[:-bars]]))
 
 
+def _count(mask: Mask, bars: int) -> Any:
+    """Return on how many of the last `bars` bars a mask holds."""
+    total = np.concatenate([[0], np.cumsum(mask)])
+    start = np.maximum(np.arange(len(mask)) + 1 - bars, 0)
+    return total[1:] - total[start]
+
+
 def _window_all(truth: Truth, bars: int) -> Truth:
     """True where the truth held on each of the last `bars` bars; false where it failed on one."""
+    return Truth(_count(truth.true, bars) == bars, _count(truth.false, bars) > 0)
 
-    def count(mask: Mask) -> Any:
-        total = np.concatenate([[0], np.cumsum(mask)])
-        start = np.maximum(np.arange(len(mask)) + 1 - bars, 0)
-        return total[1:] - total[start]
 
-    return Truth(count(truth.true) == bars, count(truth.false) > 0)
+def _held_before(held: Mask, forgotten: Mask) -> Mask:
+    """Return where a mask held on one of the 500 bars before, on none of which, nor on the bar itself, it was forgotten later."""
+    found = np.zeros(len(held), dtype=bool)
+    last: int | None = None
+    for bar in range(len(held)):
+        if forgotten[bar]:
+            last = None
+        found[bar] = last is not None and bar - last <= 500
+        if held[bar]:
+            last = bar
+    return found
 
 
 def evaluate(strategy: CanonicalStrategy, condition: AnyCondition, bars: Bars) -> Truth:
@@ -194,6 +231,25 @@ def _evaluate(strategy: CanonicalStrategy, condition: AnyCondition, bars: Bars) 
             return _window_all(evaluate(strategy, condition.condition, bars), condition.bars)
         case WithinBars():
             return ~_window_all(~evaluate(strategy, condition.condition, bars), condition.bars)
+        case CountBars():
+            inner = evaluate(strategy, condition.condition, bars)
+            return Truth(
+                *(
+                    _count(mask, condition.bars) >= least
+                    for mask, least in (
+                        (inner.true, condition.least),
+                        (inner.false, condition.bars - condition.least + 1),
+                    )
+                )
+            )
+        case Then():
+            first = evaluate(strategy, condition.first, bars)
+            earlier = _any([_shift(first, k) for k in range(1, condition.bars + 1)])
+            return _all([earlier, evaluate(strategy, condition.second, bars)])
+        case FirstSince():
+            found, since = (evaluate(strategy, c, bars) for c in (condition.condition, condition.since))
+            fresh = ~_held_before(found.true, since.true)
+            return _all([found, Truth(fresh, ~fresh)])
         case Time():
             inside = time_mask(condition, pd.DatetimeIndex(bars.frame.index))
             return Truth(inside, ~inside)

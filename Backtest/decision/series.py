@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, IndicatorBase, IndicatorList
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SESSION
-from Backtest.market.sessions import coarser, with_sessions
+from Backtest.canonical import (
+    AnyOperand,
+    CanonicalStrategy,
+    Function,
+    IndicatorBase,
+    IndicatorList,
+    IndicatorRef,
+    Math,
+    Price,
+    Value,
+)
+from Backtest.indicators import CALENDAR, PRICE_COLUMNS, entry_of
+from Backtest.market.others import other_bars
+from Backtest.market.sessions import coarser, with_calendar
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Series = dict[str, tuple[Floats, ...]]
@@ -19,45 +31,95 @@ Series = dict[str, tuple[Floats, ...]]
 def compute_indicators(strategy: CanonicalStrategy | IndicatorList, frame: pd.DataFrame) -> Series:
     """Compute every indicator of a strategy or a list: id to its output arrays, float64, one item a bar.
 
-    An indicator on a coarser time frame shows, at each bar, the last completed coarse bar.
+    An indicator on a coarser time frame shows, at each bar, the last completed coarse bar; one of another symbol the bar of it that
+    `Backtest.market.others` says.
     """
-    if any(indicator.entry.reads_session for indicator in strategy.indicators):
-        frame = with_sessions(frame)
+    values: Series = {}
+    for symbol in dict.fromkeys(item.symbol for item in strategy.indicators if item.symbol is not None):
+        bars, count = other_bars(frame, symbol)
+        found = _computed(strategy, symbol, bars, {})
+        values |= {name: tuple(np.append(np.nan, a)[count] for a in arrays) for name, arrays in found.items()}
+    values |= _computed(strategy, None, frame, values)
+    return {item.id: values[item.id] for item in strategy.indicators}
+
+
+def _computed(
+    strategy: CanonicalStrategy | IndicatorList, symbol: str | None, frame: pd.DataFrame, others: Series
+) -> Series:
+    """Compute the indicators of a symbol on its bars; `others` are the values of those of other symbols at these bars."""
+    items = [item for item in strategy.indicators if item.symbol == symbol]
+    frame = with_calendar(frame, (name for item in items for name in item.entry.calendar))
     prices = input_columns(frame)
     coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
-    values: Series = {}
-    for indicator in strategy.indicators:
-        if indicator.timeframe is None:
-            values[indicator.id] = _compute(indicator, prices, values)
+    shown, on_coarse = dict(others), Series()
+    for item in items:
+        if item.timeframe is None:
+            shown[item.id] = _compute(strategy, item, prices, shown)
             continue
-        if indicator.timeframe not in coarse:
-            bars, _, complete = coarser(frame, indicator.timeframe)
-            coarse[indicator.timeframe] = (input_columns(bars), complete)
-        columns, complete = coarse[indicator.timeframe]
-        local = {k: values[f"{k}@coarse"] for k in (indicator.source_name,) if f"{k}@coarse" in values}
-        on_coarse = _compute(indicator, columns, {str(k): v for k, v in local.items()})
-        values[f"{indicator.id}@coarse"] = on_coarse
-        values[indicator.id] = tuple(np.append(np.nan, a)[complete] for a in on_coarse)
-    return {i.id: values[i.id] for i in strategy.indicators}
+        if item.timeframe not in coarse:
+            bars, _, complete = coarser(frame, item.timeframe)
+            coarse[item.timeframe] = (input_columns(bars), complete)
+        columns, complete = coarse[item.timeframe]
+        on_coarse[item.id] = _compute(strategy, item, columns, on_coarse)
+        shown[item.id] = tuple(np.append(np.nan, a)[complete] for a in on_coarse[item.id])
+    return {item.id: shown[item.id] for item in items}
 
 
 def input_columns(frame: pd.DataFrame) -> dict[str, Floats]:
-    """Return the columns that indicators may read: prices and, where the frame has them, the numbers of sessions."""
-    names = (*PRICE_COLUMNS, SESSION) if SESSION in frame else PRICE_COLUMNS
+    """Return the columns that indicators may read: prices and, where the frame has them, those of the calendar."""
+    names = (*PRICE_COLUMNS, *(name for name in CALENDAR if name in frame))
     return {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in names}
 
 
-def _compute(indicator: IndicatorBase, prices: Mapping[str, Floats], values: Series) -> tuple[Floats, ...]:
-    source = indicator.source_name
-    given = prices[source] if source in PRICE_COLUMNS else values[source][0] if source is not None else None
-    return compute_on(indicator.name, indicator.params, prices, given)
+def _compute(
+    strategy: CanonicalStrategy | IndicatorList, indicator: IndicatorBase, prices: Mapping[str, Floats], values: Series
+) -> tuple[Floats, ...]:
+    """Compute an indicator on the columns and the other indicators of its bars."""
+    of = [values[ref.id][strategy.indicator(ref.id).entry.place(ref.output)] for ref in indicator.sources(values)]
+    if indicator.computed is not None:
+        given = evaluate(indicator.computed, prices, iter(of))
+        return compute_on(indicator.name, {}, prices, given)
+    return compute_on(indicator.name, indicator.params, prices, of[0] if of else prices.get(str(indicator.source_name)))
+
+
+def evaluate(operand: AnyOperand, prices: Mapping[str, Floats], read: Iterator[Floats]) -> Floats:
+    """Return the values of an operand of prices and indicators, one item a bar.
+
+    Args:
+        read: the values of the indicators in it, in the order in which `walk` finds them.
+    """
+    match operand:
+        case Value():
+            return np.full(len(prices["Close"]), operand.value)
+        case Price():
+            return earlier(prices[operand.column], operand.offset)
+        case IndicatorRef():
+            return earlier(next(read), operand.offset)
+        case Function():
+            parts = [evaluate(part, prices, read) for part in operand.operands]
+            function = {"min": np.minimum, "max": np.maximum}.get(operand.name)
+            found: Floats = np.abs(parts[0]) if function is None else reduce(function, parts)
+            return found
+        case Math():
+            left, right = evaluate(operand.left, prices, read), evaluate(operand.right, prices, read)
+            if operand.op == "/":
+                divided: Floats = np.divide(left, right, out=np.full(len(left), np.nan), where=right != 0)
+                return divided
+            joined: Floats = {"+": np.add, "-": np.subtract, "*": np.multiply}[operand.op](left, right)
+            return joined
+    raise TypeError(f"not an operand of prices and indicators: {operand!r}")
+
+
+def earlier(values: Floats, bars: int) -> Floats:
+    """Return at each bar the value so many bars before, NaN where there is none."""
+    return values if not bars else np.append(np.full(bars, np.nan), values)[: len(values)]
 
 
 def compute_on(
     name: str, params: Mapping[str, float], prices: Mapping[str, Floats], source: Floats | None
 ) -> tuple[Floats, ...]:
     """Compute an indicator of the catalogue on price columns, and on a source where it takes one."""
-    entry = REGISTRY[name]
+    entry = entry_of(name)
     inputs = [source if column == "source" and source is not None else prices[column] for column in entry.inputs]
     if len(inputs[0]) == 0:
         return tuple(np.empty(0) for _ in entry.outputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from math import ceil
 
 from Backtest.canonical import (
     AnyCondition,
@@ -15,17 +16,25 @@ from Backtest.canonical import (
     PercentLevel,
     PercentOfEquity,
     Price,
+    Risk,
     RiskPercent,
     Time,
     Value,
     walk,
 )
+from Backtest.diagnostics.orders import of_orders
 from Backtest.diagnostics.satisfiability import always, is_price_and_number, never
 from Backtest.errors import Diagnostic
 from Backtest.indicators import REGISTRY
-from Backtest.market import in_words, is_intraday
+from Backtest.market import in_words, is_intraday, seconds
 from Backtest.meaning.core import Comparison
 
+# The coarsest bars that have a place in a period.
+_FINEST = {
+    **dict.fromkeys(("Week", "TradingDay", "TradingDaysLeft", "MonthDay"), "1d"),
+    "Month": "1wk",
+    "MonthOfYear": "1mo",
+}
 _error, _warning = partial(Diagnostic, "error"), partial(Diagnostic, "warning")
 
 
@@ -36,9 +45,12 @@ def diagnose(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
             yield from _thresholds(strategy, f"{field}[{i}]", rule.when)
             yield from _truths(strategy, f"{field}[{i}]", rule.when)
     yield from _ways_out(strategy)
-    yield from _risk(strategy)
+    for where, risk in strategy.risks():
+        yield from _risk(strategy, risk, where)
+    yield from of_orders(strategy)
     yield from _fractions(strategy)
     yield from _indicators(strategy)
+    yield from _others(strategy)
 
 
 def _thresholds(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iterable[Diagnostic]:
@@ -130,11 +142,10 @@ def _reads_bars(condition: AnyCondition) -> bool:
 
 
 def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
-    risk = strategy.risk
-    protected = risk.stop_loss or risk.take_profit or risk.trailing_stop or risk.max_bars
     for side in strategy.sides:
         exits = strategy.rules("exit", side)
-        if not exits and not protected:
+        entries = [rule for rule in strategy.entry_rules if rule.side == side]
+        if not exits and not all(strategy.risk_of(rule).closes_all for rule in entries):
             yield _error(
                 "no_exit",
                 "exit_rules",
@@ -160,17 +171,19 @@ def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
             yield _warning("unused_exit", f"exit_rules[{i}]", what)
 
 
-def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
-    risk, execution, size = strategy.risk, strategy.execution, strategy.risk.position_size
+def _risk(strategy: CanonicalStrategy, risk: Risk, where: str) -> Iterable[Diagnostic]:
+    execution, size = strategy.execution, risk.position_size
+    if all(rule.risk is not None for rule in strategy.entry_rules) and risk is strategy.risk:
+        return  # every entry has its own
     if not risk.is_stopped:
-        yield _warning("no_stop", "risk.stop_loss", "There is no stop loss", "Add a stop loss, such as 5%")
+        yield _warning("no_stop", f"{where}.stop_loss", "There is no stop loss", "Add a stop loss, such as 5%")
     taken = size.value / execution.margin if isinstance(size, PercentOfEquity) else 0.0
     if taken > 50:
         assert isinstance(size, PercentOfEquity)
         how = f" ({size.value:g}%, {1 / execution.margin:g} to 1)" if execution.margin < 1 else ""
         yield _warning(
             "large_position",
-            "risk.position_size",
+            f"{where}.position_size",
             f"Every trade takes {taken:g}% of the equity{how}",
             "Size positions at 50% of equity or less, or risk 1% per trade",
         )
@@ -181,21 +194,21 @@ def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     if isinstance(size, RiskPercent) and size.value > 5:
         yield _warning(
             "large_risk",
-            "risk.position_size",
+            f"{where}.position_size",
             f"{size.value:g}% of equity is lost at every stop",
             "Risk 1% or 2% per trade",
         )
     if isinstance(size, FixedUnits) and execution.fractional_unit == 1 and not float(size.value).is_integer():
         yield _error(
             "fractional_units",
-            "risk.position_size",
+            f"{where}.position_size",
             f"{size.value:g} units cannot be traded in whole units",
             "Use a whole number, or set execution.fractional_unit",
         )
     if isinstance(risk.take_profit, PercentLevel) and risk.take_profit.value / 100 <= execution.spread:
         yield _error(
             "target_in_spread",
-            "risk.take_profit",
+            f"{where}.take_profit",
             f"A target of {risk.take_profit.value:g}% lies within the spread of {execution.spread:.2%}",
             "Use a target well above the spread",
         )
@@ -203,16 +216,18 @@ def _risk(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
         if isinstance(level, PercentLevel) and level.value >= 100 and "long" in strategy.sides:
             yield _error(
                 "stop_range",
-                f"risk.{name}",
+                f"{where}.{name}",
                 f"A stop {level.value:g}% below the entry is below zero",
                 "Use less than 100%",
             )
         elif isinstance(level, PercentLevel) and level.value > 50:
-            yield _warning("wide_stop", f"risk.{name}", f"A stop at {level.value:g}% hardly protects", "Use 2% to 20%")
+            yield _warning(
+                "wide_stop", f"{where}.{name}", f"A stop at {level.value:g}% hardly protects", "Use 2% to 20%"
+            )
     if isinstance(risk.take_profit, PercentLevel) and risk.take_profit.value >= 100 and "short" in strategy.sides:
         yield _error(
             "target_range",
-            "risk.take_profit",
+            f"{where}.take_profit",
             f"A short target of {risk.take_profit.value:g}% lies below zero",
             "Use less than 100%",
         )
@@ -243,7 +258,8 @@ def _fraction(where: str, meaning: str, value: float) -> Diagnostic:
 
 def _indicators(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
     used = {n.id for n in strategy.parts() if isinstance(n, IndicatorRef)}
-    used |= {str(i.source_name) for i in strategy.indicators if i.source_name}
+    ids = [i.id for i in strategy.indicators]
+    used |= {ref.id for i in strategy.indicators for ref in i.sources(ids)}
     for i, indicator in enumerate(strategy.indicators):
         if indicator.id not in used:
             yield _warning(
@@ -257,7 +273,29 @@ def of_indicator(indicator: IndicatorBase, field: str, timeframe: str) -> Iterab
     if indicator.name == "MACD" and indicator.params["fastperiod"] >= indicator.params["slowperiod"]:
         message = "MACD's fast period must be shorter than its slow period"
         yield _error("periods", field, message, "MACD 12/26/9 is usual")
+    if indicator.name == "CLOCK_RANGE" and indicator.params["start"] == indicator.params["end"]:
+        yield _error("periods", field, "CLOCK_RANGE begins and ends at one time", "Give an end after its start")
+    minutes, bar = indicator.params.get("minutes", 0), seconds(timeframe) / 60
+    if minutes % bar and is_intraday(timeframe):
+        whole = ceil(minutes / bar) * bar
+        message = f"{minutes:g} minutes end within a bar, so {indicator.name} is that of the first {whole:g} minutes"
+        yield _warning("minutes_of_bars", field, message, f"Say {whole:g} minutes, or trade on finer bars")
     yield from _sessions(indicator, field, timeframe)
+
+
+def _others(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:
+    """Yield what is to be said of prices of other symbols."""
+    for symbol, where in strategy.others:
+        field = where.partition(" ")[0]
+        if strategy.symbols == [symbol]:
+            message = f"{symbol} is what is traded, so its prices are there without `symbol`"
+            yield _warning("own_symbol", f"{field}.symbol", message, f"Leave symbol out where {symbol} is traded")
+        if strategy.execution.trade_on_close and not is_intraday(strategy.timeframe):
+            message = (
+                f"Orders are filled at the close, and the day of {symbol} may end later than that of what is traded: "
+                "its close of the same date would not be known then"
+            )
+            yield _warning("close_of_another", f"{field}.symbol", message, "Fill orders at the next open")
 
 
 def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[Diagnostic]:
@@ -272,10 +310,12 @@ def _sessions(indicator: IndicatorBase, field: str, timeframe: str) -> Iterable[
         message = f"On {in_words(timeframe)} bars a session has one bar, so {entry.name} without a period is {name}"
         yield _warning("session_of_one_bar", field, message, "Say over how many bars it goes")
     elif entry.reads_session and not is_intraday(timeframe):
-        message = f"On {in_words(timeframe)} bars a session has one bar, so there is no {entry.called}"
-        yield _error(
-            "session_of_one_bar",
-            field,
-            message,
-            "Use VWAP with a period, such as VWAP(20), or bars finer than a day, such as 5m",
-        )
+        message = f"On {in_words(timeframe)} bars a session has one bar, so there is no {entry.called or entry.name}"
+        finer = "bars finer than a day, such as 5m"
+        of_bars = {"SESSION_VWAP": "VWAP with a period, such as VWAP(20)", "PRIOR_DAY": "the prices of the bar before"}
+        remedy = f"Use {of_bars[entry.name]}, or {finer}" if entry.name in of_bars else f"Use {finer}"
+        yield _error("session_of_one_bar", field, message, remedy)
+    elif wide := [name for name in entry.calendar if name in _FINEST and seconds(timeframe) > seconds(_FINEST[name])]:
+        finest = in_words(_FINEST[wide[0]])
+        message = f"{entry.name} has no meaning on {in_words(timeframe)} bars"
+        yield _error("bars_too_coarse", field, message, f"Use {finest} bars or finer ones")

@@ -77,6 +77,11 @@ def _impossible(strategy: CanonicalStrategy, statements: list[core.Statement]) -
         return False
 
 
+def never_above(strategy: CanonicalStrategy, one: AnyOperand, other: AnyOperand) -> bool:
+    """Return whether one operand is above another on no bar, whatever the prices."""
+    return _impossible(strategy, [core.Comparison(core.Term(one, ""), ">", core.Term(other, ""))])
+
+
 def is_price_and_number(strategy: CanonicalStrategy, condition: AnyCondition) -> bool:
     """Return whether a price, or an average of prices, is compared with a number: `Close > 0` is how many write "always"."""
     statement = condition.core("")
@@ -268,6 +273,8 @@ class _Extreme:
         if not isinstance(node, IndicatorRef):
             return None
         item = strategy.indicator(node.id)
+        if item.symbol is not None:
+            return None
         kind = {"upper": "HIGHEST", "lower": "LOWEST"}.get(node.output or "") if item.name == "DONCHIAN" else item.name
         if kind in ("HIGHEST", "LOWEST"):
             series = ("High" if kind == "HIGHEST" else "Low") if item.name == "DONCHIAN" else str(item.source_name)

@@ -5,17 +5,20 @@
 
 from Backtest.indicators.as_listed import LENGTHS, fields_of, listed, nearest
 from Backtest.indicators.indicator_registry import (
+    CALENDAR,
     PRICE_COLUMNS,
     REGISTRY,
+    SERIES,
     SESSION,
     IndicatorEntry,
     Output,
     Param,
     Style,
+    entry_of,
 )
-from Backtest.indicators.names import indicator_name, spoken_names
+from Backtest.indicators.names import indicator_name, spoken, spoken_names
 
 __all__ = [
-    "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "fields_of",
-    "indicator_name", "listed", "nearest", "spoken_names",
+    "CALENDAR", "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SERIES", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "entry_of",
+    "fields_of",    "indicator_name", "listed", "nearest", "spoken", "spoken_names",
 ]  # fmt: skip

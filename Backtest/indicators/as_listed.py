@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from Backtest.indicators.indicator_registry import REGISTRY
+from Backtest.indicators.indicator_registry import REGISTRY, SERIES
 from Backtest.indicators.names import indicator_name
 
 LENGTHS = ("period", "length", "window")
-_ALWAYS = ("name", "id", "timeframe")
+_ALWAYS = ("name", "id", "timeframe", "symbol")
 
 
 def listed(item: Any) -> Any:
@@ -41,6 +41,8 @@ def listed(item: Any) -> Any:
 def fields_of(name: str) -> list[str]:
     """Return the names an indicator's JSON may have."""
     entry = REGISTRY.get(name)
+    if name == SERIES.name:
+        return ["operand", *_ALWAYS]
     if entry is None:
         return ["name"]
     return [*(p.name for p in entry.params), *(["source"] if entry.takes_source else []), *_ALWAYS]

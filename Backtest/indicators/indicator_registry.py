@@ -3,196 +3,59 @@
 An entry names the indicator, its parameters with defaults and bounds, the price columns it
 reads, the outputs it gives and the function that computes them (TA-Lib's, or one of
 `formulas.py`). The schema, the parser, the code generator, the API and the documentation are
-derived from it, so a new indicator is one entry here and one test.
+derived from it, so a new indicator is one entry and one test. Those of a kind stand in a file with their functions
+(`periods.py`, `swings.py`, `candles.py`); the others are here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import talib
 
-from Backtest.indicators import formulas
+from Backtest.indicators import candles, formulas, periods, swings
+from Backtest.indicators.entry import (
+    CALENDAR,
+    SESSION,
+    IndicatorEntry,
+    Output,
+    Param,
+    Style,
+    entry,
+    known_alone,
+    period,
+)
 
-Scale = Literal["price", "percent", "volume", "number"]
-Style = Literal["breakout", "mean-reversion", "trend-following", "momentum"]
-SESSION = "Session"  # the input that numbers each bar's trading day, -1 for one whose beginning is missing
-
-
-@dataclass(frozen=True)
-class Param:
-    """A parameter: `kind` int means bars, float a multiple. Bounds are inclusive.
-
-    `tradingview` is the default of TradingView's built-in indicator, where that is another.
-    """
-
-    name: str
-    default: float
-    minimum: float
-    maximum: float
-    kind: type[int] | type[float] = int
-    tradingview: float | None = None
-
-    def as_text(self, value: float) -> str:
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
+__all__ = ["CALENDAR", "PRICE_COLUMNS", "REGISTRY", "SERIES", "SESSION", "IndicatorEntry", "Output", "Param", "Style"]
 
 
-@dataclass(frozen=True)
-class Output:
-    """One output array. `column` is the prefix of its column, `words` how traders call it.
-
-    By the words `alone` it is known where its indicator is not named, as by "%K": of the one that was named last, or else,
-    where `presumed`, of the first in the registry.
-    """
-
-    name: str
-    column: str
-    words: tuple[str, ...] = ()
-    alone: tuple[str, ...] = ()
-    presumed: bool = True
+def entry_of(name: str) -> IndicatorEntry:
+    """Return the entry of an indicator, or of a series of one's own. KeyError when there is none."""
+    return SERIES if name == SERIES.name else REGISTRY[name]
 
 
-@dataclass(frozen=True)
-class IndicatorEntry:
-    """All that is known about an indicator.
-
-    `inputs` are price columns, "source" where the user may choose the series, or `SESSION`. `bounds` are
-    the values the indicator can take. `levels` are the usual (oversold, overbought) values.
-    `keywords` names the function's keywords of a parameter where they differ from its own name.
-    `called` is what plain English calls it, where that is not its name. `by_session` is the indicator that is
-    meant instead where no parameter is given and bars are finer than a day: VWAP is then that of the session.
-    `cumulative` is a sum over all bars before, which never forgets where it began.
-
-    `average` says of what it is an average: of its source over its period, or of a bar's prices. `extreme` is the highest or
-    the lowest of the last bars, or a channel of both; `age_of` names the extreme that it counts the bars since.
-    `measured` tells a number that has another unit than its scale says: an amount in the unit of its source (which may be a
-    difference, below zero), a part of one, or a rate of change; `rate` names the rate of change of such an amount.
-    `in_steps` has few values, so that two of them are often equal. `points` up or down, as a trend does.
-    `cloud` are the two outputs between which there is one. `of_bar_before` is drawn on the bar behind the one it is
-    computed from. `bare_output` is meant where no output is named. `styles` are what a strategy on it is called.
-    """
-
-    name: str
-    title: str
-    aliases: tuple[str, ...]
-    function: Callable[..., Any]
-    params: tuple[Param, ...]
-    inputs: tuple[str, ...] = ("source",)
-    outputs: tuple[Output, ...] = ()
-    scale: Scale = "price"
-    bounds: tuple[float, float] | None = None
-    levels: tuple[float, float] | None = None
-    default_source: str = "Close"
-    keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    called: str = ""
-    by_session: str = ""
-    cumulative: bool = False
-    average: Literal["", "source", "price"] = ""
-    extreme: Literal["", "high", "low", "both"] = ""
-    age_of: str = ""
-    measured: Literal["", "amount", "difference", "one", "rate"] = ""
-    rate: str = ""
-    in_steps: bool = False
-    points: bool = False
-    cloud: tuple[str, ...] = ()
-    of_bar_before: bool = False
-    bare_output: str = ""
-    styles: tuple[Style, ...] = ()
-
-    @property
-    def is_average(self) -> bool:
-        """Whether it is an average of its source, so that a bare number beside it is its period."""
-        return self.average == "source"
-
-    @property
-    def is_extreme(self) -> bool:
-        """Whether it is the highest or the lowest of its source."""
-        return self.extreme in ("high", "low")
-
-    @property
-    def is_channel(self) -> bool:
-        return {"upper", "middle", "lower"} <= {output.name for output in self.outputs}
-
-    def has(self, name: str) -> bool:
-        """Whether one of its outputs has a name."""
-        return any(output.name == name for output in self.outputs)
-
-    @property
-    def reads_session(self) -> bool:
-        return SESSION in self.inputs
-
-    @property
-    def takes_source(self) -> bool:
-        return "source" in self.inputs
-
-    @property
-    def is_talib(self) -> bool:
-        return self.function.__module__.startswith("talib")
-
-    def output(self, name: str | None) -> Output:
-        """Return the output called `name`, the first when None."""
-        for output in self.outputs:
-            if name is None or output.name == name:
-                return output
-        raise KeyError(name)
-
-    def arguments(self, params: Mapping[str, float]) -> dict[str, float]:
-        """Return the keyword arguments of `function` for these parameters."""
-        return {keyword: params[p.name] for p in self.params for keyword in self.keywords.get(p.name, (p.name,))}
-
-    def suffix(self, params: Mapping[str, float]) -> str:
-        """Return the parameters as they stand in a column name, such as `12_26_9`."""
-        return "_".join(p.as_text(params[p.name]) for p in self.params)
-
-    def setting(self, params: Mapping[str, float]) -> str:
-        """Return the parameters as traders write them, such as `12/26/9`; those that are not given by their defaults."""
-        return "/".join(p.as_text(params.get(p.name, p.default)) for p in self.params)
-
-    def tradingview_setting(self, params: Mapping[str, float]) -> str:
-        """Return the parameters as `setting` does, those that are not given by TradingView's defaults."""
-        theirs = {p.name: p.tradingview for p in self.params if p.tradingview is not None}
-        return self.setting({**theirs, **params})
-
-
-def _period(default: int, minimum: int = 1, maximum: int = 1000, *, tradingview: int | None = None) -> Param:
-    return Param("timeperiod", default, minimum, maximum, tradingview=tradingview)
-
-
-def _entry(
-    name: str,
-    title: str,
-    aliases: tuple[str, ...],
-    function: Callable[..., Any],
-    params: tuple[Param, ...],
-    **more: Any,
-) -> IndicatorEntry:
-    more.setdefault("outputs", (Output("value", name),))
-    return IndicatorEntry(name, title, aliases, function, params, **more)
-
-
-def _known_alone(name: str, column: str, words: tuple[str, ...]) -> Output:
-    """Return an output that all of its words tell without its indicator."""
-    return Output(name, column, words, alone=words)
+def _exact(entries: Iterable[IndicatorEntry]) -> Iterator[IndicatorEntry]:
+    """Yield entries that free text has no words for yet."""
+    return (replace(item, exact=True) for item in entries)
 
 
 HLC = ("High", "Low", "Close")
 _SIGNAL = ("signal line", "signal", "trigger line")
 
 _ENTRIES = (
-    _entry(
+    entry(
         "RSI",
         "relative strength index",
         ("rsi", "relative strength index", "relative strength", "wilder rsi", "wilder's rsi"),
         formulas.RSI,
-        (_period(14, 2),),
+        (period(14, 2),),
         scale="percent",
         bounds=(0, 100),
         levels=(30, 70),
         styles=("mean-reversion", "momentum"),
     ),
-    _entry(
+    entry(
         "SMA",
         "simple moving average",
         (
@@ -207,56 +70,56 @@ _ENTRIES = (
             "simple average",
         ),
         talib.SMA,
-        (_period(20, 1, tradingview=9),),
+        (period(20, 1, tradingview=9),),
         average="source",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "EMA",
         "exponential moving average",
         ("ema", "exponential moving average", "exponential ma", "exponential average", "exp ma"),
         talib.EMA,
-        (_period(20, 1, tradingview=9),),
+        (period(20, 1, tradingview=9),),
         average="source",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "WMA",
         "weighted moving average",
         ("wma", "weighted moving average", "weighted ma", "linear weighted moving average"),
         talib.WMA,
-        (_period(20, 1, tradingview=9),),
+        (period(20, 1, tradingview=9),),
         average="source",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "DEMA",
         "double exponential moving average",
         ("dema", "double exponential moving average", "double ema"),
         talib.DEMA,
-        (_period(20, 1, tradingview=9),),
+        (period(20, 1, tradingview=9),),
         average="source",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "TEMA",
         "triple exponential moving average",
         ("tema", "triple exponential moving average", "triple ema"),
         talib.TEMA,
-        (_period(20, 1, tradingview=9),),
+        (period(20, 1, tradingview=9),),
         average="source",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "KAMA",
         "Kaufman adaptive moving average",
         ("kama", "kaufman adaptive moving average", "kaufman moving average", "adaptive moving average"),
         talib.KAMA,
-        (_period(10, 2),),
+        (period(10, 2),),
         average="source",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "VAMA",
         "volume-adjusted moving average",
         (
@@ -268,12 +131,12 @@ _ENTRIES = (
             "volume-weighted moving average",
         ),
         formulas.VAMA,
-        (_period(20, 1),),
+        (period(20, 1),),
         inputs=("source", "Volume"),
         average="source",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "MACD",
         "moving average convergence divergence",
         ("macd", "moving average convergence divergence", "macd line"),
@@ -288,12 +151,12 @@ _ENTRIES = (
         measured="difference",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "BB",
         "Bollinger Bands",
         ("bb", "bollinger", "bollinger bands", "bollinger band", "bbands", "bollingers", "bollinger bb"),
         talib.BBANDS,
-        (_period(20, 2), Param("nbdev", 2, 0.1, 10, float)),
+        (period(20, 2), Param("nbdev", 2, 0.1, 10, float)),
         outputs=(
             Output("upper", "BB_UPPER", ("upper", "top", "higher")),
             Output("middle", "BB_MIDDLE", ("middle", "mid", "centre", "center", "basis")),
@@ -303,17 +166,17 @@ _ENTRIES = (
         bare_output="middle",
         styles=("mean-reversion",),
     ),
-    _entry(
+    entry(
         "ATR",
         "average true range",
         ("atr", "atrs", "average true range"),
         talib.ATR,
-        (_period(14, 1),),
+        (period(14, 1),),
         inputs=HLC,
         scale="number",
         measured="amount",
     ),
-    _entry(
+    entry(
         "STOCH",
         "stochastic oscillator",
         ("stoch", "stochastic", "stochastics", "stochastic oscillator", "slow stochastic", "slow stochastics"),
@@ -333,70 +196,70 @@ _ENTRIES = (
         levels=(20, 80),
         styles=("mean-reversion",),
     ),
-    _entry(
+    entry(
         "ADX",
         "average directional index",
         ("adx", "average directional index", "average directional movement index", "directional index"),
         formulas.ADX,
-        (_period(14, 2),),
+        (period(14, 2),),
         inputs=HLC,
         scale="percent",
         bounds=(0, 100),
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "PLUS_DI",
         "plus directional indicator",
         ("plus_di", "+di", "di+", "plus di", "positive directional indicator", "plus directional indicator"),
         formulas.PLUS_DI,
-        (_period(14, 1),),
+        (period(14, 1),),
         inputs=HLC,
         scale="percent",
         bounds=(0, 100),
     ),
-    _entry(
+    entry(
         "MINUS_DI",
         "minus directional indicator",
         ("minus_di", "-di", "di-", "minus di", "negative directional indicator", "minus directional indicator"),
         formulas.MINUS_DI,
-        (_period(14, 1),),
+        (period(14, 1),),
         inputs=HLC,
         scale="percent",
         bounds=(0, 100),
     ),
-    _entry(
+    entry(
         "CCI",
         "commodity channel index",
         ("cci", "commodity channel index"),
         formulas.CCI,
-        (_period(14, 2, tradingview=20),),
+        (period(14, 2, tradingview=20),),
         inputs=HLC,
         scale="number",
         levels=(-100, 100),
         styles=("mean-reversion",),
     ),
-    _entry(
+    entry(
         "MOM",
         "momentum",
         ("mom", "momentum", "momentum indicator", "momentum oscillator"),
         talib.MOM,
-        (_period(10, 1),),
+        (period(10, 1),),
         scale="number",
         measured="difference",
         rate="ROC",
         styles=("momentum",),
     ),
-    _entry(
+    entry(
         "ROC",
         "rate of change",
         ("roc", "rate of change", "rate-of-change"),
         talib.ROC,
-        (_period(10, 1, tradingview=9),),
+        (period(10, 1, tradingview=9),),
         scale="number",
         measured="rate",
         styles=("momentum",),
     ),
-    _entry(
+    entry(
         "OBV",
         "on-balance volume",
         ("obv", "on balance volume", "on-balance volume"),
@@ -406,71 +269,71 @@ _ENTRIES = (
         scale="volume",
         cumulative=True,
     ),
-    _entry(
+    entry(
         "WILLR",
         "Williams %R",
         ("willr", "williams %r", "williams r", "williams percent r", "williams percent range", "%r", "will %r"),
         formulas.WILLR,
-        (_period(14, 2),),
+        (period(14, 2),),
         inputs=HLC,
         scale="percent",
         bounds=(-100, 0),
         levels=(-80, -20),
         styles=("mean-reversion",),
     ),
-    _entry(
+    entry(
         "MFI",
         "money flow index",
         ("mfi", "money flow index", "money flow"),
         formulas.MFI,
-        (_period(14, 2),),
+        (period(14, 2),),
         inputs=("High", "Low", "Close", "Volume"),
         scale="percent",
         bounds=(0, 100),
         levels=(20, 80),
         styles=("mean-reversion",),
     ),
-    _entry(
+    entry(
         "HIGHEST",
         "highest value",
         ("highest",),
         talib.MAX,
-        (_period(20, 2),),
+        (period(20, 2),),
         default_source="High",
         extreme="high",
         in_steps=True,
         styles=("breakout",),
     ),
-    _entry(
+    entry(
         "LOWEST",
         "lowest value",
         ("lowest",),
         talib.MIN,
-        (_period(20, 2),),
+        (period(20, 2),),
         default_source="Low",
         extreme="low",
         in_steps=True,
     ),
-    _entry(
+    entry(
         "STDDEV",
         "standard deviation",
         ("stddev", "standard deviation", "std dev", "stdev", "std"),
         talib.STDDEV,
-        (_period(20, 2),),
+        (period(20, 2),),
         scale="number",
         measured="amount",
     ),
-    _entry(
+    entry(
         "VWAP",
         "volume-weighted average price",
         ("vwap", "volume weighted average price", "volume-weighted average price", "rolling vwap", "moving vwap"),
         formulas.VWAP,
-        (_period(20, 1),),
+        (period(20, 1),),
         inputs=("High", "Low", "Close", "Volume"),
         by_session="SESSION_VWAP",
         average="price",
     ),
-    _entry(
+    entry(
         "SESSION_VWAP",
         "session VWAP",
         (
@@ -488,12 +351,12 @@ _ENTRIES = (
         called="session VWAP",
         average="price",
     ),
-    _entry(
+    entry(
         "DONCHIAN",
         "Donchian channel",
         ("donchian", "donchian channel", "donchian channels", "price channel", "dc"),
         formulas.DONCHIAN,
-        (_period(20, 2),),
+        (period(20, 2),),
         inputs=("High", "Low"),
         outputs=(
             Output("upper", "DONCHIAN_UPPER", ("upper", "top", "higher", "high")),
@@ -504,12 +367,12 @@ _ENTRIES = (
         in_steps=True,
         styles=("breakout",),
     ),
-    _entry(
+    entry(
         "KELTNER",
         "Keltner channel",
         ("keltner", "keltner channel", "keltner channels", "kc"),
         formulas.KELTNER,
-        (_period(20, 2), Param("multiplier", 2, 0.1, 20, float), Param("atrperiod", 10, 1, 500)),
+        (period(20, 2), Param("multiplier", 2, 0.1, 20, float), Param("atrperiod", 10, 1, 500)),
         inputs=HLC,
         outputs=(
             Output("upper", "KELTNER_UPPER", ("upper", "top", "higher")),
@@ -517,18 +380,18 @@ _ENTRIES = (
             Output("lower", "KELTNER_LOWER", ("lower", "bottom")),
         ),
     ),
-    _entry(
+    entry(
         "SUPERTREND",
         "Supertrend",
         ("supertrend", "super trend", "supertrend indicator"),
         formulas.SUPERTREND,
-        (_period(10, 1, 500), Param("multiplier", 3, 0.1, 20, float)),
+        (period(10, 1, 500), Param("multiplier", 3, 0.1, 20, float)),
         inputs=HLC,
         outputs=(Output("line", "SUPERTREND", ("line",)), Output("direction", "SUPERTREND_DIRECTION", ("direction",))),
         points=True,
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "ICHIMOKU",
         "Ichimoku cloud",
         ("ichimoku", "ichimoku cloud", "ichimoku kinko hyo"),
@@ -536,15 +399,15 @@ _ENTRIES = (
         (Param("tenkanperiod", 9, 2, 500), Param("kijunperiod", 26, 2, 500), Param("senkouperiod", 52, 2, 500)),
         inputs=("High", "Low"),
         outputs=(
-            _known_alone("tenkan", "ICHIMOKU_TENKAN", ("tenkan", "tenkan sen", "tenkan-sen", "conversion line")),
-            _known_alone("kijun", "ICHIMOKU_KIJUN", ("kijun", "kijun sen", "kijun-sen", "base line")),
-            _known_alone("senkou_a", "ICHIMOKU_SENKOU_A", ("senkou a", "senkou span a", "span a", "leading span a")),
-            _known_alone("senkou_b", "ICHIMOKU_SENKOU_B", ("senkou b", "senkou span b", "span b", "leading span b")),
+            known_alone("tenkan", "ICHIMOKU_TENKAN", ("tenkan", "tenkan sen", "tenkan-sen", "conversion line")),
+            known_alone("kijun", "ICHIMOKU_KIJUN", ("kijun", "kijun sen", "kijun-sen", "base line")),
+            known_alone("senkou_a", "ICHIMOKU_SENKOU_A", ("senkou a", "senkou span a", "span a", "leading span a")),
+            known_alone("senkou_b", "ICHIMOKU_SENKOU_B", ("senkou b", "senkou span b", "span b", "leading span b")),
         ),
         cloud=("senkou_a", "senkou_b"),
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "STOCHRSI",
         "stochastic RSI",
         ("stochrsi", "stoch rsi", "stochastic rsi"),
@@ -565,16 +428,16 @@ _ENTRIES = (
         bounds=(0, 100),
         levels=(20, 80),
     ),
-    _entry(
+    entry(
         "HMA",
         "Hull moving average",
         ("hma", "hull moving average", "hull ma", "hull average"),
         formulas.HMA,
-        (_period(20, 2, tradingview=9),),
+        (period(20, 2, tradingview=9),),
         average="source",
         styles=("trend-following",),
     ),
-    _entry(
+    entry(
         "PSAR",
         "parabolic SAR",
         ("psar", "parabolic sar", "sar", "parabolic stop and reverse"),
@@ -583,19 +446,19 @@ _ENTRIES = (
         inputs=("High", "Low"),
         points=True,
     ),
-    _entry(
+    entry(
         "AROON",
         "Aroon",
         ("aroon", "aroon indicator"),
         formulas.AROON,
-        (_period(14, 2),),
+        (period(14, 2),),
         inputs=("High", "Low"),
         outputs=(Output("up", "AROON_UP", ("up",)), Output("down", "AROON_DOWN", ("down",))),
         scale="percent",
         bounds=(0, 100),
         in_steps=True,
     ),
-    _entry(
+    entry(
         "PIVOT",
         "classic pivot points",
         ("pivot", "pivot point", "pivot points", "floor pivots", "classic pivots"),
@@ -613,18 +476,18 @@ _ENTRIES = (
         ),
         of_bar_before=True,
     ),
-    _entry(
+    entry(
         "PERCENTRANK",
         "percent rank",
         ("percentrank", "percent rank", "percentile rank"),
         formulas.PERCENTRANK,
-        (_period(100, 2),),
+        (period(100, 2),),
         scale="percent",
         bounds=(0, 100),
         in_steps=True,
     ),
-    _entry("ZSCORE", "z-score", ("zscore", "z-score", "z score"), formulas.ZSCORE, (_period(20, 2),), scale="number"),
-    _entry(
+    entry("ZSCORE", "z-score", ("zscore", "z-score", "z score"), formulas.ZSCORE, (period(20, 2),), scale="number"),
+    entry(
         "IBS",
         "internal bar strength",
         ("ibs", "internal bar strength"),
@@ -635,7 +498,7 @@ _ENTRIES = (
         bounds=(0, 1),
         measured="one",
     ),
-    _entry(
+    entry(
         "PERCENTB",
         "Bollinger %B",
         (
@@ -649,27 +512,27 @@ _ENTRIES = (
             "bb %b",
         ),
         formulas.PERCENTB,
-        (_period(20, 2), Param("nbdev", 2, 0.1, 10, float)),
+        (period(20, 2), Param("nbdev", 2, 0.1, 10, float)),
         scale="number",
         measured="one",
     ),
-    _entry(
+    entry(
         "HIGHAGE",
         "highage",
         ("highage",),
         formulas.HIGHAGE,
-        (_period(20, 2),),
+        (period(20, 2),),
         default_source="High",
         scale="number",
         age_of="HIGHEST",
         in_steps=True,
     ),
-    _entry(
+    entry(
         "LOWAGE",
         "lowage",
         ("lowage",),
         formulas.LOWAGE,
-        (_period(20, 2),),
+        (period(20, 2),),
         default_source="Low",
         scale="number",
         age_of="LOWEST",
@@ -677,5 +540,9 @@ _ENTRIES = (
     ),
 )
 
-REGISTRY: Mapping[str, IndicatorEntry] = {entry.name: entry for entry in _ENTRIES}
+REGISTRY: Mapping[str, IndicatorEntry] = {
+    item.name: item for item in (*_ENTRIES, *_exact(periods.ENTRIES), *_exact(swings.ENTRIES), *_exact(candles.ENTRIES))
+}
+# What an operand gives, so that indicators can be computed of it: `{"name": "SERIES", "id": "Range", "operand": …}`.
+SERIES = entry("SERIES", "series", (), periods.as_given, (), scale="number", default_source="", exact=True)
 PRICE_COLUMNS = ("Open", "High", "Low", "Close", "Volume")

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from Backtest.indicators.indicator_registry import REGISTRY
+from Backtest.indicators.indicator_registry import REGISTRY, IndicatorEntry
+
+
+@cache
+def spoken() -> dict[str, IndicatorEntry]:
+    """Return the indicators that free text has words for."""
+    return {name: entry for name, entry in REGISTRY.items() if not entry.exact}
 
 
 @cache
 def spoken_names() -> dict[str, str]:
     """Return every name an indicator is known by, in lower case with blanks for hyphens, and its registry name."""
     names: dict[str, str] = {}
-    for entry in REGISTRY.values():
+    for entry in spoken().values():
         for alias in (*entry.aliases, entry.name.lower(), entry.title.lower()):
             names.setdefault(alias.lower().replace("-", " "), entry.name)
             if alias.endswith(("average", "ma", "avg")):
@@ -27,8 +33,8 @@ def indicator_name(name: str) -> str | None:
     >>> indicator_name("Bollinger Bands"), indicator_name("rsi"), indicator_name("Momentum")
     ('BB', 'RSI', 'MOM')
     """
-    if name in REGISTRY:
-        return name
+    if name.upper() in REGISTRY:
+        return name.upper()
     return _joined_names().get(_joined(name))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy
-from Backtest.decision import Floats, compute_on, input_columns
+from Backtest.canonical import AnyOperand, CanonicalStrategy, IndicatorRef
+from Backtest.decision import Floats, compute_on, evaluate, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
-from Backtest.indicators import PRICE_COLUMNS
+from Backtest.indicators import PRICE_COLUMNS, entry_of
 from Backtest.kernel import actions, broker, closing, figures, order_book, state
 from Backtest.kernel.events import as_events
 from Backtest.kernel.figures import NAMES, Calendar, presentable
@@ -23,7 +23,8 @@ from Backtest.kernel.plans import OrderCompiler, OrderProgram, account_terms
 from Backtest.kernel.program import Compiler, NeededIndicator, Program, Row, Slot, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
 from Backtest.machine import aside
-from Backtest.market.sessions import coarser, with_sessions
+from Backtest.market.others import other_bars
+from Backtest.market.sessions import coarser, with_calendar
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SERIES_BYTES = 512 * 1024 * 1024
@@ -125,14 +126,17 @@ class Kernel:
         self.index = pd.DatetimeIndex(frame.index)
         self.program: Program = (Compiler if strategy.is_plain else OrderCompiler)(strategy, varied).compile()
         self.program.kinds[broker.TARGET_FIRST] = target_first
-        if any(wanted.base.entry.reads_session for wanted in self.program.wanted.values()):
-            self.frame = with_sessions(frame)
+        self.bars: dict[
+            str | None, tuple[pd.DataFrame, Ints]
+        ] = {}  # by symbol: its bars, and how many each bar has shown
+        self.frame, _ = self._bars_of(None)
         self.raw = input_columns(self.frame)
         self.unit = strategy.execution.fractional_unit
         self.prices = np.stack([self.raw[c] * self.unit if self.unit < 1 else self.raw[c] for c in PRICE_COLUMNS[:4]])
         self.calendar = Calendar.of(self.index, self.raw["Close"])
-        self.coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
+        self.columns: dict[tuple[str | None, str | None], tuple[dict[str, Floats], Any]] = {}
         self.rows: dict[tuple[Any, ...], int] = {}
+        self.operands: dict[str, AnyOperand] = {}  # of series of the strategy's own, by their JSON
         self.series = np.stack([self.raw[c] for c in PRICE_COLUMNS])
         self.warm = np.zeros(len(PRICE_COLUMNS), dtype=np.int64)
         self.shared: np.ndarray[Any, np.dtype[np.uint8]] | None = None
@@ -381,10 +385,9 @@ class Kernel:
     def _paths(self, wanted: NeededIndicator) -> list[str]:
         """Return the paths that change an indicator's values, those of its source included."""
         paths = [n.path for n in wanted.params.values() if n.path]
-        source = wanted.base.source_name
-        if source in self.program.wanted:
-            paths += self._paths(self.program.wanted[source])
-        return paths
+        for ref in wanted.base.sources(self.program.wanted):
+            paths += self._paths(self.program.wanted[ref.id])
+        return list(dict.fromkeys(paths))
 
     def _indicators(self, sets: Floats, columns: Mapping[str, Floats]) -> dict[str, Ints]:
         """Compute the indicators of the sets; return, for each, the row of its first output in each set."""
@@ -401,20 +404,26 @@ class Kernel:
         return {name: np.array([self.rows[k] for k in keys[name]], dtype=np.int64)[inverse[name]] for name in keys}
 
     def _key(self, name: str, values: Mapping[str, float]) -> tuple[Any, ...]:
-        """Return what an indicator's values depend on: (name, parameters, source, time frame)."""
+        """Return what an indicator's values depend on: (name, parameters, source, time frame, what it is computed of, symbol).
+
+        What it is computed of are the keys of other indicators, each with the place of its output.
+        """
         wanted = self.program.wanted[name]
         kinds = {p.name: p.kind for p in wanted.base.entry.params}
         params = tuple((p, kinds[p](values[n.path] if n.path else n.value)) for p, n in wanted.params.items())
+        of = [(self._key(ref.id, values), self._place(ref)) for ref in wanted.base.sources(self.program.wanted)]
         source: Any = wanted.base.source_name
-        if source in self.program.wanted:
-            source = self._key(source, values)
-        return wanted.base.name, params, source, wanted.base.timeframe
+        if wanted.base.computed is not None:
+            source = wanted.base.computed.model_dump_json()
+            self.operands[source] = wanted.base.computed
+        return wanted.base.name, params, source, wanted.base.timeframe, tuple(of), wanted.base.symbol
+
+    def _place(self, ref: IndicatorRef) -> int:
+        return self.program.wanted[ref.id].base.entry.place(ref.output)
 
     def _compute(self, keys: list[tuple[Any, ...]]) -> None:
         """Put the indicators into `series`; those that are there already are kept, others dropped."""
-        from Backtest.indicators import REGISTRY
-
-        widths = [len(REGISTRY[key[0]].outputs) for key in keys]
+        widths = [len(entry_of(key[0]).outputs) for key in keys]
         series = np.empty((len(PRICE_COLUMNS) + sum(widths), len(self.frame)))
         series[: len(PRICE_COLUMNS)] = self.series[: len(PRICE_COLUMNS)]
         rows, at = {}, len(PRICE_COLUMNS)
@@ -431,27 +440,45 @@ class Kernel:
         self.warm[: len(PRICE_COLUMNS)] = 0
 
     def _shown(self, key: tuple[Any, ...], cache: dict[tuple[Any, ...], tuple[Floats, ...]]) -> tuple[Floats, ...]:
-        """Return an indicator's outputs at each bar; on a coarser time frame those of the last completed one."""
+        """Return an indicator's outputs at each bar; on bars of its own those of the last one that is complete."""
         values = self._own(key, cache)
-        if key[3] is None:
+        if key[3] is None and key[5] is None:
             return values
-        complete = self._coarser(key[3])[1]
+        complete = self._columns_of(key[5], key[3])[1]
         return tuple(np.append(np.nan, a)[complete] for a in values)
 
     def _own(self, key: tuple[Any, ...], cache: dict[tuple[Any, ...], tuple[Floats, ...]]) -> tuple[Floats, ...]:
         """Return an indicator's outputs on the bars it is computed on."""
         if key not in cache:
-            name, params, source, timeframe = key
-            columns = self.raw if timeframe is None else self._coarser(timeframe)[0]
-            given = self._own(source, cache)[0] if isinstance(source, tuple) else columns.get(str(source))
+            name, params, source, timeframe, of, symbol = key
+            columns = self._columns_of(symbol, timeframe)[0]
+            read = [(self._own if other[5] == symbol else self._shown)(other, cache)[place] for other, place in of]
+            given: Floats | None
+            if source in self.operands:
+                given = evaluate(self.operands[source], columns, iter(read))
+            else:
+                given = read[0] if read else columns.get(str(source))
             cache[key] = compute_on(name, dict(params), columns, given)
         return cache[key]
 
-    def _coarser(self, timeframe: str) -> tuple[dict[str, Floats], Any]:
-        if timeframe not in self.coarse:
-            bars, _, complete = coarser(self.frame, timeframe)
-            self.coarse[timeframe] = input_columns(bars), complete
-        return self.coarse[timeframe]
+    def _columns_of(self, symbol: str | None, timeframe: str | None) -> tuple[dict[str, Floats], Any]:
+        """Return the columns of a symbol's bars on a time frame, and how many of these are complete at each bar."""
+        if (symbol, timeframe) not in self.columns:
+            bars, complete = self._bars_of(symbol)
+            if timeframe is not None:
+                bars, _, of_bars = coarser(bars, timeframe)
+                complete = np.append(0, of_bars)[complete]
+            self.columns[symbol, timeframe] = input_columns(bars), complete
+        return self.columns[symbol, timeframe]
+
+    def _bars_of(self, symbol: str | None) -> tuple[pd.DataFrame, Ints]:
+        """Return a symbol's bars with the columns of the calendar that its indicators read, and how many each bar has shown."""
+        if symbol not in self.bars:
+            needed = [wanted.base for wanted in self.program.wanted.values() if wanted.base.symbol == symbol]
+            whole = np.arange(1, len(self.index) + 1)
+            bars, count = other_bars(self.frame, symbol) if symbol is not None else (self.frame, whole)
+            self.bars[symbol] = with_calendar(bars, (name for item in needed for name in item.entry.calendar)), count
+        return self.bars[symbol]
 
     # Results ---------------------------------------------------------------------------------
 

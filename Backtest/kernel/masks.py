@@ -22,6 +22,7 @@ from Backtest.kernel.broker import (
     LESS,
     LESS_EQUAL,
 )
+from Backtest.meaning import core
 
 # Instructions, int64 of shape (n, WIDTH): operation, destination, arguments. A series is two arguments: a slot of its row, and one of
 # how many bars back it is read.
@@ -33,9 +34,16 @@ from Backtest.kernel.broker import (
 #   EVERY    mask, mask, int slot of bars
 #   SOME     mask, mask, int slot of bars
 #   CLEAR    mask
-FILL, MATH, COMPARE, LEVEL, AND, OR, EVERY, SOME, CLEAR = range(9)
+#   COUNT    mask, mask, int slot of bars, int slot of how many at least, work row that keeps the mask for the blocks to come, 1 where
+#            all but so many, and one more, are needed
+#   SEEN     mask, mask, mask of what makes it forgotten, 1 for whether it was seen or 0 for whether it was not
+#   AGO      mask, mask, int slot of bars back, work row that keeps the mask
+#   SINCE    work row, mask: how many bars ago it last held
+#   WHEN     work row, mask, series: what the series was when the mask last held
+FILL, MATH, COMPARE, LEVEL, AND, OR, EVERY, SOME, CLEAR, COUNT, SEEN, AGO, SINCE, WHEN = range(14)
 WIDTH = 7
 BLOCK = 4096  # bars
+MOST_SEEN = core.MOST_SEEN
 FUNCTIONS = ("+", "-", "*", "/", "min", "max", "abs")  # abs is that of the left series
 
 
@@ -145,6 +153,19 @@ def run_program(code, ints, floats, series, work, masks, shared, since, begin, e
             right = row_of(series, work, ints[code[k, 4]])
             calculate(left, ints[code[k, 3]], right, ints[code[k, 5]], code[k, 6], begin, end, work[to])
             continue
+        if kind in (SINCE, WHEN):
+            a, found = mask_of(masks, shared, begin, end, code[k, 2]), work[to]
+            values = row_of(series, work, ints[code[k, 3]]) if kind == WHEN else found
+            back = ints[code[k, 4]] if kind == WHEN else 0
+            ago = since[k] if begin else MOST_SEEN
+            for i in range(n):
+                ago = 0 if a[i] else min(ago + 1, MOST_SEEN)
+                at = begin + i - ago - back
+                found[begin + i] = np.nan
+                if ago < MOST_SEEN:
+                    found[begin + i] = ago if kind == SINCE else values[at] if at >= 0 else np.nan
+            since[k] = ago
+            continue
         out = masks[to, :n]
         if kind == COMPARE:
             back_left = ints[code[k, 3]]
@@ -182,6 +203,34 @@ def run_program(code, ints, floats, series, work, masks, shared, since, begin, e
                 ago = 0 if a[i] else ago + 1
                 out[i] = ago < bars
             since[k] = ago
+        elif kind == COUNT:
+            a, bars, least = mask_of(masks, shared, begin, end, code[k, 2]), ints[code[k, 3]], ints[code[k, 4]]
+            kept = work[code[k, 5]]
+            kept[begin:end] = a
+            if code[k, 6]:
+                least = bars - least + 1
+            held = since[k] if begin else 0
+            for i in range(n):
+                held += a[i]
+                if begin + i >= bars:
+                    held -= kept[begin + i - bars] > 0
+                out[i] = held >= least
+            since[k] = held
+        elif kind == SEEN:
+            a, forget = mask_of(masks, shared, begin, end, code[k, 2]), mask_of(masks, shared, begin, end, code[k, 3])
+            wanted = code[k, 4]
+            ago = since[k] if begin else MOST_SEEN + 1  # bars since it held
+            for i in range(n):
+                if forget[i]:
+                    ago = MOST_SEEN + 1
+                out[i] = (ago <= MOST_SEEN) == wanted
+                ago = 1 if a[i] else min(ago + 1, MOST_SEEN + 1)
+            since[k] = ago
+        elif kind == AGO:
+            a, bars, kept = mask_of(masks, shared, begin, end, code[k, 2]), ints[code[k, 3]], work[code[k, 4]]
+            kept[begin:end] = a
+            for i in range(n):
+                out[i] = begin + i >= bars and kept[begin + i - bars] > 0
         else:
             out[:] = 0
 

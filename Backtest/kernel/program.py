@@ -13,6 +13,7 @@ from Backtest.canonical import (
     SIDES,
     AnyOperand,
     AtrLevel,
+    BarsSince,
     CanonicalStrategy,
     Function,
     IndicatorBase,
@@ -23,6 +24,7 @@ from Backtest.canonical import (
     RiskReward,
     Ticks,
     Value,
+    ValueWhen,
     make_indicator,
     used_indicators,
 )
@@ -237,16 +239,36 @@ class Compiler:
                 inner, bars = self._mask(statement.inner), self.number(statement.bars.path, statement.bars.value)
                 operation = masks.EVERY if statement.word == "all" else masks.SOME
                 return self._emit((operation, inner[0], self._int(bars)), shared=inner[1] and bars.path is None)
+            case core.Count():
+                inner, bars = self._mask(statement.inner), self.number(statement.bars.path, statement.bars.value)
+                least = self.number(statement.least.path, statement.least.value)
+                fixed = inner[1] and bars.path is None and least.path is None
+                slots = (self._int(bars), self._int(least), self._work_row(fixed), int(statement.turned))
+                return self._emit((masks.COUNT, inner[0], *slots), shared=fixed)
+            case core.Seen():
+                inner, reset = self._mask(statement.inner), self._mask(statement.reset)
+                seen = (masks.SEEN, inner[0], reset[0], int(statement.known))
+                return self._emit(seen, shared=inner[1] and reset[1])
             case core.Comparison():
                 return self._compare(statement)
             case core.Clock():
                 self.program.clocks.append(statement)
-                return self._emit((_CLOCK, len(self.program.clocks) - 1), shared=True)
+                now = self._emit((_CLOCK, len(self.program.clocks) - 1), shared=True)
+                if not statement.back:
+                    return now
+                ago = (masks.AGO, now[0], self._int(Slot(float(statement.back))), self._work_row(True))
+                return self._emit(ago, shared=True)
             case core.PositionTest():
                 return self._emit(
                     (masks.CLEAR,), shared=True
                 )  # without a position the answer is not known, which is false
         raise TypeError(f"not a statement: {statement!r}")
+
+    def _work_row(self, fixed: bool) -> int:
+        """Return a new work row; rows of what differs from set to set are each set's own."""
+        self.program.work_rows += 1
+        self.program.own_rows = self.program.own_rows or not fixed
+        return self.program.work_rows - 1
 
     # Comparisons -----------------------------------------------------------------------------
 
@@ -273,6 +295,8 @@ class Compiler:
             output = names.index(node.output) if node.output else 0
             fixed = fixed and not self._varies(node.id)
             return self._int(Row(node.id, output)), self._int(offset), fixed
+        if isinstance(node, BarsSince | ValueWhen):
+            return self._last_held(node, path, back)
         zero = self._int(Slot(0.0, plus=back))
         work = self.program.work_rows
         self.program.work_rows += 1
@@ -294,6 +318,20 @@ class Compiler:
         self._both((masks.MATH, work, left, offset_left, right, offset_right, masks.FUNCTIONS.index(node.op)), fixed)
         return self._int(-1 - work), zero, fixed
 
+    def _last_held(self, node: BarsSince | ValueWhen, path: str, back: int) -> tuple[int, int, bool]:
+        """Return the bars since a condition held, or what an operand was then, as `_operand` does."""
+        held, fixed = self._mask(node.condition.core(f"{path}.condition"))
+        offset = replace(self.number(f"{path}.offset", node.offset), plus=back)
+        if isinstance(node, BarsSince):
+            work = self._work_row(fixed)
+            self._both((masks.SINCE, work, held), fixed)
+        else:
+            row, row_offset, row_fixed = self._operand(node.operand, f"{path}.operand")
+            fixed = fixed and row_fixed
+            work = self._work_row(fixed)
+            self._both((masks.WHEN, work, held, row, row_offset), fixed)
+        return self._int(-1 - work), self._int(offset), fixed and offset.path is None
+
     def _function(self, node: Function, path: str, work: int, zero: int) -> tuple[int, int, bool]:
         """Return the least or the greatest of operands, two at a time, or the size of one, as `_operand` does."""
         kind = masks.FUNCTIONS.index(node.name)
@@ -314,8 +352,7 @@ class Compiler:
         wanted = self.program.wanted[indicator_id]
         if any(n.path for n in wanted.params.values()):
             return True
-        source = wanted.base.source_name
-        return source not in (None, *PRICE_COLUMNS) and self._varies(str(source))
+        return any(self._varies(ref.id) for ref in wanted.base.sources(self.program.wanted))
 
     # Exits that ask about the position -------------------------------------------------------
 

@@ -13,6 +13,7 @@ from Backtest.market.instruments import (
     asset_class,
     codes,
     is_crypto,
+    price_steps,
     traded_unit,
     trading_days,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "is_intraday",
     "meant_timeframe",
     "no_such_day",
+    "price_steps",
     "seconds",
     "traded_unit",
     "trading_days",

@@ -148,6 +148,58 @@ def smallest_unit(symbol: str) -> float:
     return CRYPTO_UNIT if is_crypto(symbol) else 1.0
 
 
+@dataclass(frozen=True)
+class PriceSteps:
+    """The steps of a price, in points: the least it moves by, and what traders call a pip, a tick where they call nothing so."""
+
+    tick: float
+    pip: float
+
+
+# Ticks of futures by their exchanges' specifications (CME, CBOT, NYMEX, COMEX, ICE), by the root of the symbol.
+_OF_FUTURES = {
+    **dict.fromkeys(codes("ES MES NQ MNQ ZC ZS ZW"), 0.25),
+    **dict.fromkeys(codes("YM MYM"), 1.0),
+    **dict.fromkeys(codes("RTY M2K GC MGC ZM"), 0.1),
+    **dict.fromkeys(codes("CL MCL BZ ZL"), 0.01),
+    **dict.fromkeys(codes("6E M6E 6S"), 0.00005),
+    **dict.fromkeys(codes("6B 6A 6C 6N M6A M6B RB HO"), 0.0001),
+    "NG": 0.001, "SI": 0.005, "HG": 0.0005, "PL": 0.1, "ZB": 1 / 32, "ZN": 1 / 64, "ZF": 1 / 128, "6J": 0.0000005,
+    "NKD": 5.0, "LE": 0.025, "HE": 0.025, "KC": 0.05, "CT": 0.01, "SB": 0.01, "CC": 1.0,
+}  # fmt: skip
+# Coins whose price on exchanges moves by less than a cent.
+_OF_COINS = {
+    **dict.fromkeys(codes("XRP ADA TRX XLM MATIC POL ARB OP SAND MANA ALGO HBAR"), 0.0001),
+    **dict.fromkeys(codes("DOGE VET CHZ"), 0.00001),
+    **dict.fromkeys(codes("SHIB PEPE BONK FLOKI LUNC"), 1e-8),
+}
+_TWO_DIGITS = codes("JPY HUF KRW")  # quotes of which a pip is a hundredth
+
+
+def price_steps(symbol: str) -> PriceSteps | None:
+    """Return by which steps a symbol's price moves; None where that is not known.
+
+    >>> price_steps("EURUSD"), price_steps("USDJPY=X"), price_steps("ES=F"), price_steps("AAPL").tick
+    (PriceSteps(tick=1e-05, pip=0.0001), PriceSteps(tick=0.001, pip=0.01), PriceSteps(tick=0.25, pip=0.25), 0.01)
+    """
+    name, kind = symbol.upper(), asset_class(symbol)
+    if kind == "future":
+        tick = _OF_FUTURES.get(re.sub(r"=F$|\d!$", "", name))
+        return PriceSteps(tick, tick) if tick else None
+    if kind == "fx":
+        base, _, quote = _split(name.removesuffix("=X"))
+        if base in ("XAU", "XPT", "XPD"):
+            return PriceSteps(0.01, 0.1)
+        if base == "XAG":
+            return PriceSteps(0.001, 0.01)
+        quote = quote or name.removesuffix("=X")  # Yahoo's JPY=X is in yen for a dollar
+        return PriceSteps(0.001, 0.01) if quote in _TWO_DIGITS else PriceSteps(0.00001, 0.0001)
+    if kind == "crypto":
+        tick = _OF_COINS.get(_split(re.sub(r"\.P$|[-_]?PERP$|[-_]SWAP$", "", name))[0] or name, 0.01)
+        return PriceSteps(tick, tick)
+    return PriceSteps(0.01, 0.01)
+
+
 _UNIT_SAID = re.compile(r"(?i)\bsmallest (?:tradable )?fraction\b|\bfractional units?\b")
 
 

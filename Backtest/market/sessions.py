@@ -9,6 +9,7 @@ Bars bear the time at which they begin; a daily or coarser bar bears its date.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.indicators import SESSION
+from Backtest.indicators import CALENDAR, SESSION
 from Backtest.market.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
 from Backtest.market.venue_hours import hours_of
 
@@ -34,6 +35,9 @@ FEW_DAYS = 60  # with fewer, a venue cannot be told by its holidays
 LEAST_DAYS, LEAST_DATES = 4, 10  # to tell it by its hours, and by holidays
 MOST_KEPT = 0.9  # of the days begin and end with their first and last bar
 OPENINGS = (7 * 60, 10 * 60)  # between which venues open, by their own clocks
+AROUND = {
+    NEW_YORK: (330 * 60, 240 * 60)
+}  # seconds before and after a venue's hours in which its shares trade elsewhere: 4:00 to 20:00
 
 
 @dataclass(frozen=True)
@@ -175,11 +179,30 @@ class TradingSession:
         """Return the minute of the trading day at which the bar after each usually begins, NEVER after the last of a day."""
         into, usual = self._minutes(index), np.array([*self.minutes, NEVER], dtype=np.int64)
         following = usual[np.searchsorted(usual[:-1], into, side="right")]
-        if self.venue:
-            sessions, lengths = calendar_of(self.venue, index[0].year, index[-1].year + 1)
-            at = sessions.get_indexer(self.days(index).as_unit(sessions.unit))
-            following = np.where((at >= 0) & (following >= lengths[at]), NEVER, following)
+        closes = self._hours(index)[1]
+        if self.minutes and self.minutes[-1] <= closes.max():  # it does not trade on behind the close of its exchange
+            following = np.where(following >= closes, NEVER, following)
         return np.asarray(following)
+
+    def _hours(self, index: pd.DatetimeIndex) -> tuple[Ints, Ints]:
+        """Return the minutes of its trading day at which each bar's market opens and closes; int64.
+
+        They are those of the venue where it is known, and of the usual first and last bar elsewhere: prices of New York that begin at
+        4:00 open 330 minutes behind their beginning, and close on a half day 540 minutes behind it.
+        """
+        opens, closes = np.zeros(len(index), dtype=np.int64), np.full(len(index), self.length, dtype=np.int64)
+        if not self.venue:
+            return opens, closes
+        days, opened, closed = hours_of(self.venue, index[0].year, index[-1].year + 1)
+        at = days.get_indexer(self.days(index).as_unit(days.unit))
+        clock = self.zone or index.tz or next(place for place, name in VENUES.items() if name == self.venue)
+        local = pd.DatetimeIndex(opened.astype("M8[s]")).tz_localize("UTC").tz_convert(clock)
+        begin = (np.asarray(local.hour * 60 + local.minute, dtype=np.int64) - self.opens)[at]
+        if not self.zone and index.tz is None:  # whether times are the venue's own is not known: a day that then
+            # opened before its first bar, or after its last, opens with its first
+            begin = np.where((begin >= 0) & (begin < self.length), begin, 0)
+        known, length = at >= 0, ((closed - opened) // 60)[at]
+        return np.where(known, begin, opens), np.where(known, begin + length, closes)
 
     def _ends_day(self, index: pd.DatetimeIndex) -> Mask:
         """Return whether the trading day usually ends with the bar."""
@@ -207,6 +230,39 @@ class TradingSession:
         following = _period_starts(self._next_days(days), timeframe)
         return starts, np.asarray(starts != following) & self._ends_day(index)
 
+    def left(self, index: pd.DatetimeIndex) -> tuple[Ints, Ints]:
+        """Return the minutes from the end of each bar to the close of its day, and how many bars usually follow until then; int64.
+
+        A day that ends early, for a reason no calendar knows, is told as one of the usual length.
+        """
+        if not self.intraday:
+            return np.zeros(len(index), dtype=np.int64), np.zeros(len(index), dtype=np.int64)
+        into, step, closes = self._minutes(index), max(1, self.step_s // 60), self._hours(index)[1]
+        usual = np.array(self.minutes, dtype=np.int64)
+        follow = np.searchsorted(usual, closes) - np.searchsorted(usual, into, side="right")
+        return np.maximum(closes - into - step, 0), np.maximum(np.asarray(follow, dtype=np.int64), 0)
+
+    def days_of_month(self, days: pd.DatetimeIndex) -> tuple[Ints, Ints]:
+        """Return which trading day of its month each day is, and which from the end, 1 being the first and the last; int64.
+
+        Days that are past are those of the prices, those to come are told by the venue's calendar, or else by the weekdays on which the market trades.
+        """
+        seen = pd.DatetimeIndex(days.unique())
+        months = seen.to_period("M")
+        from_start = np.asarray(pd.Series(1, index=seen).groupby(months).cumsum(), dtype=np.int64)
+        ends = months.end_time.normalize().as_unit(seen.unit)
+        if self.venue:
+            traded = calendar_of(self.venue, seen[0].year, seen[-1].year + 1)[0].as_unit(seen.unit)
+            after = np.searchsorted(traded.asi8, ends.asi8, side="right") - np.searchsorted(
+                traded.asi8, seen.asi8, side="right"
+            )
+        else:
+            every = pd.date_range(seen[0], ends[-1], freq="D", unit=seen.unit)
+            total = np.cumsum(np.isin(np.asarray(every.day_of_week), self.weekdays))
+            after = total[every.get_indexer(ends)] - total[every.get_indexer(seen)]
+        at = seen.get_indexer(days)
+        return from_start[at], np.asarray(after + 1, dtype=np.int64)[at]
+
     def begins_whole(self, index: pd.DatetimeIndex, timeframe: str) -> bool:
         """Return whether the first bar is the first of its coarser period, so that nothing of that is missing."""
         if is_intraday(timeframe) or timeframe == "1d":
@@ -231,7 +287,7 @@ def coarser(
     """Group bars into those of a coarser time frame.
 
     Returns:
-        The coarser OHLCV bars, with the session of each where `frame` has those; for each bar of `frame` the number of its coarser bar, int64, -1 in a first one of which
+        The coarser OHLCV bars, with the columns of the calendar that `frame` has; for each bar of `frame` the number of its coarser bar, int64, -1 in a first one of which
         bars are missing; and how many coarser bars are complete at its close, int64.
     """
     index = pd.DatetimeIndex(frame.index)
@@ -239,7 +295,7 @@ def coarser(
     starts, number, complete = _numbered(index, timeframe, session)
     inside = number >= 0
     how = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum"}
-    how |= {SESSION: "first"} if SESSION in frame else {}
+    how |= {name: "last" if name.endswith("Left") else "first" for name in CALENDAR if name in frame}
     bars = frame.loc[inside, list(how)].groupby(number[inside]).agg(how)
     first = np.flatnonzero(np.diff(number[inside], prepend=-1))
     labels = starts[inside][first]
@@ -261,12 +317,37 @@ def _numbered(index: pd.DatetimeIndex, timeframe: str, session: TradingSession) 
     return starts, number, np.maximum(number + ends, 0)
 
 
-def with_sessions(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the prices with the number of each bar's trading day in the column `Session`, -1 in a first one of which
-    the beginning is missing."""
+def with_calendar(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Return the prices with columns that tell each bar's place in the calendar of its market, as CALENDAR names them, float64."""
+    wanted = [name for name in dict.fromkeys(names) if name not in frame]  # a part of prices keeps those of all
+    if not wanted:
+        return frame
     index = pd.DatetimeIndex(frame.index)
-    number = _numbered(index, "1d", TradingSession.of(index).with_venue(index))[1]
-    return frame.assign(**{SESSION: number.astype(float)})
+    session = TradingSession.of(index).with_venue(index)
+    return frame.assign(**{name: _place(index, session, name).astype(float) for name in wanted})
+
+
+def _place(index: pd.DatetimeIndex, session: TradingSession, name: str) -> np.ndarray[Any, Any]:
+    """Return one column of CALENDAR."""
+    if name in (SESSION, "Week", "Month"):
+        return _numbered(index, {SESSION: "1d", "Week": "1wk", "Month": "1mo"}[name], session)[1]
+    if name == "Date":
+        return np.asarray(pd.DatetimeIndex(index.tz_localize(None)).as_unit("s").asi8 // DAY_S)
+    if name == "Clock":
+        return np.asarray(index.hour * 60 + index.minute)
+    if name == "MinutesIn":
+        return session._minutes(index) - (session._hours(index)[0] if session.intraday else 0)
+    if name in ("MinutesLeft", "BarsLeft"):
+        return session.left(index)[0 if name == "MinutesLeft" else 1]
+    days = session.days(index)
+    if name == "MonthDay":
+        return np.asarray(days.day)
+    if name == "MonthOfYear":
+        return np.asarray(days.month)
+    from_start, from_end = session.days_of_month(days)
+    if name == "TradingDaysLeft":
+        return from_end
+    return np.where(_numbered(index, "1mo", session)[1] >= 0, from_start, np.nan)
 
 
 def resample(frame: pd.DataFrame, timeframe: str) -> tuple[pd.DataFrame, list[str]]:
@@ -287,12 +368,20 @@ def resample(frame: pd.DataFrame, timeframe: str) -> tuple[pd.DataFrame, list[st
 
 
 def with_periods(frame: pd.DataFrame, code: str) -> pd.DataFrame:
-    """Return the prices with the columns that generated code groups bars by: `Period1wk` and `Complete1wk` for weeks.
+    """Return the prices with the columns that generated code reads of the calendar: `Period1wk` and `Complete1wk` for weeks.
 
     Args:
         code: strategy code; each call such as `coarser(data, "1wk", …)` in it asks for those of its time frame, and so
-            does `periods(data, "1d", …)`.
+            does `periods(data, "1d", …)`; `calendar(data, "BarsLeft")` asks for that column.
     """
+    from Backtest.market.others import columns_of, other_bars, with_other
+
+    for symbol in dict.fromkeys(re.findall(r'\bother\([^"]*"([^"]+)"\)', code)):
+        if all(name in frame for name in columns_of(symbol)):
+            bars, count = other_bars(frame, symbol)
+            told = with_periods(bars, code)
+            frame = with_other(frame, symbol, {str(n): told[n].to_numpy() for n in told if n not in bars}, count)
+    frame = with_calendar(frame, (name for name in re.findall(r'\bcalendar\([^"]*"(\w+)"', code) if name in CALENDAR))
     wanted = [t for t in dict.fromkeys(re.findall(r'\b(?:coarser|periods)\([^"]*"(\w+)"', code)) if t in TIMEFRAMES]
     wanted = [t for t in wanted if f"Period{t}" not in frame]  # a part of prices keeps the periods of all
     if not wanted:
@@ -477,13 +566,15 @@ def _venue_by_hours(stamps: bytes, step_s: int, zone: str) -> str:
     for place, name in VENUES.items():
         local = index.tz_convert(place).tz_localize(None)
         opening = _usual(_ends_of_days(local)[0])
-        if (zone in VENUES and zone != place) or not OPENINGS[0] <= opening <= OPENINGS[1] or local[0].year < 1970:
+        before, after = AROUND.get(place, (0, 0)) if opening < OPENINGS[0] else (0, 0)
+        begins = before or OPENINGS[0] <= opening <= OPENINGS[1]
+        if (zone in VENUES and zone != place) or not begins or local[0].year < 1970:
             continue
         try:
             days, opens, closes = hours_of(name, local[0].year, local[-1].year + 1)
         except ValueError:  # its holidays are not known for such years
             continue
-        if _keeps_hours(at, local.normalize(), step_s, (days, opens, closes)):
+        if _keeps_hours(at, local.normalize(), step_s, (days, opens - before, closes + after)):
             found.append(name)
     return found[0] if len(found) == 1 else ""
 

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import Field, field_validator, model_validator
 
+from Backtest.meaning import operands
 from Backtest.meaning.core import (
     MIRRORED,
     Clock,
     Comparison,
+    Count,
     Joined,
     Number,
     Operator,
     PositionTest,
+    Seen,
     Sign,
     Statement,
     Term,
@@ -26,8 +29,8 @@ from Backtest.meaning.core import (
 )
 from Backtest.meaning.model import Bars, Model, children
 from Backtest.meaning.model import Number as AnyNumber
-from Backtest.meaning.operands import OPERANDS, AnyOperand, IndicatorRef, Naming, Operand, Value
-from Backtest.meaning.words import plain
+from Backtest.meaning.operands import OPERANDS, AnyOperand, IndicatorRef, Operand, Value
+from Backtest.meaning.phrases import Said, says
 
 MAX_CONDITIONS = 64
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -35,7 +38,10 @@ WEEKDAYS: dict[Weekday, str] = {
     "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday",
     "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }  # fmt: skip
-OPERATOR_WORDS = {"<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least", "==": "equals"}
+OPERATOR_WORDS = {
+    "<": ("is below", "is less than"), "<=": ("is at most",), ">": ("is above", "is greater than"), ">=": ("is at least",),
+    "==": ("equals",),
+}  # fmt: skip
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 StepBars = Annotated[int, Field(ge=1, le=500)]
 WindowBars = Annotated[int, Field(ge=2, le=500)]
@@ -43,7 +49,7 @@ WindowBars = Annotated[int, Field(ge=2, le=500)]
 CONDITIONS: list[type[AnyCondition]] = []  # each with a `type` of its own, in the order of this file
 
 
-class AnyCondition(Model):
+class AnyCondition(Said, Model):
     """Base of every condition.
 
     `asks_position`: it asks about the open position, so that it stands in exits alone. `of_other_bars`: it judges what is
@@ -67,10 +73,6 @@ class AnyCondition(Model):
     def core(self, path: str) -> Statement:
         """Return what the condition means; `path` is where it stands, such as `entry_rules[0].when`."""
 
-    @abstractmethod
-    def text(self, naming: Naming) -> str:
-        """Return the condition in words, which the parser reads back."""
-
     def conditions_inside(self) -> list[AnyCondition]:
         """Return the conditions directly inside."""
         return [child for child in children(self) if isinstance(child, AnyCondition)]
@@ -90,6 +92,7 @@ def compared(
     return Comparison(Term(left, left_path, back), sign, Term(right, right_path, back, called))
 
 
+@says("{left:operand} {op:choice} {right:operand}", op=OPERATOR_WORDS)
 class Compare(AnyCondition):
     """`left op right` at this bar. False while either side has no value."""
 
@@ -103,10 +106,11 @@ class Compare(AnyCondition):
             return compared(self.right, MIRRORED[self.op], self.left, f"{path}.right", f"{path}.left")
         return compared(self.left, self.op, self.right, f"{path}.left", f"{path}.right")
 
-    def text(self, naming: Naming) -> str:
-        return f"{self.left.text(naming)} {OPERATOR_WORDS[self.op]} {self.right.text(naming)}"
 
-
+@says(
+    "{left:operand} crosses {direction:choice} {right:operand}",
+    direction={"above": ("above", "over"), "below": ("below", "under")},
+)
 class Cross(AnyCondition):
     """`left` was at or beyond the other side of `right` a bar ago and is past it now."""
 
@@ -120,10 +124,8 @@ class Cross(AnyCondition):
         before = compared(self.left, "<=" if above else ">=", self.right, *places, back=1)
         return Joined("and", (before, compared(self.left, ">" if above else "<", self.right, *places)))
 
-    def text(self, naming: Naming) -> str:
-        return f"{self.left.text(naming)} crosses {self.direction} {self.right.text(naming)}"
 
-
+@says("{operand:operand} is between {low:operand} and {high:operand}")
 class Between(AnyCondition):
     """`low <= operand <= high`."""
 
@@ -135,10 +137,6 @@ class Between(AnyCondition):
     def core(self, path: str) -> Statement:
         low, operand, high = (Term(getattr(self, name), f"{path}.{name}") for name in ("low", "operand", "high"))
         return Joined("and", (Comparison(low, "<=", operand), Comparison(operand, "<=", high)), chain=True)
-
-    def text(self, naming: Naming) -> str:
-        operand, low, high = (part.text(naming) for part in (self.operand, self.low, self.high))
-        return f"{operand} is between {low} and {high}"
 
 
 class _Steps(AnyCondition):
@@ -153,10 +151,8 @@ class _Steps(AnyCondition):
         now = Term(self.operand, f"{path}.operand")
         return Window("all", Comparison(now, self.sign, now.ago(1)), Number(self.bars, f"{path}.bars"), chain=True)
 
-    def text(self, naming: Naming) -> str:
-        return f"{self.operand.text(naming)} is {self.type} for {self.bars} bar{'s' if self.bars > 1 else ''}"
 
-
+@says("{operand:operand} is rising for {bars:int} bar(s)")
 class Rising(_Steps):
     """Each of the last `bars` values is greater than the one before it."""
 
@@ -165,6 +161,7 @@ class Rising(_Steps):
     type: Literal["rising"] = "rising"
 
 
+@says("{operand:operand} is falling for {bars:int} bar(s)")
 class Falling(_Steps):
     """Each of the last `bars` values is less than the one before it."""
 
@@ -184,7 +181,7 @@ class _List(AnyCondition):
     def core(self, path: str) -> Statement:
         return Joined(self.joins, tuple(c.core(f"{path}.conditions[{i}]") for i, c in enumerate(self.conditions)))
 
-    def text(self, naming: Naming) -> str:
+    def text(self, naming: Any = None) -> str:
         texts = ((c.in_brackets, c.text(naming)) for c in self.conditions)
         return f" {self.joins} ".join(f"({text})" if in_brackets else text for in_brackets, text in texts)
 
@@ -205,6 +202,7 @@ class AnyOf(_List):
     type: Literal["any"] = "any"
 
 
+@says("not {condition:inner}")
 class Not(AnyCondition):
     """The condition is known not to hold; while a value is missing, `not` is false too."""
 
@@ -214,15 +212,11 @@ class Not(AnyCondition):
     def core(self, path: str) -> Statement:
         return self.condition.core(f"{path}.condition").negated()
 
-    def text(self, naming: Naming) -> str:
-        return f"not ({self.condition.text(naming)})"
-
 
 class _Window(AnyCondition):
     """Base of conditions on several bars."""
 
     holds_on: ClassVar[Literal["all", "any"]]
-    words: ClassVar[str]
     of_other_bars = True
     in_brackets = True
 
@@ -233,26 +227,80 @@ class _Window(AnyCondition):
         bars = Number(self.bars, f"{path}.bars", "{role}_bars")
         return Window(self.holds_on, self.condition.core(f"{path}.condition"), bars)
 
-    def text(self, naming: Naming) -> str:
-        return f"{self.words} the last {self.bars} bars ({self.condition.text(naming)})"
 
-
+@says("on each of the last {bars:int} bars {condition:inner}")
 class ForBars(_Window):
     """The condition holds on each of the last `bars` bars, this one included."""
 
     holds_on = "all"
-    words = "on each of"
 
     type: Literal["for_bars"] = "for_bars"
 
 
+@says("within the last {bars:int} bars {condition:inner}")
 class WithinBars(_Window):
     """The condition holds on at least one of the last `bars` bars, this one included."""
 
     holds_on = "any"
-    words = "within"
 
     type: Literal["within_bars"] = "within_bars"
+
+
+@says("on at least {least:int} of the last {bars:int} bars {condition:inner}")
+class CountBars(AnyCondition):
+    """The condition holds on at least `least` of the last `bars` bars, this one included."""
+
+    of_other_bars = True
+    in_brackets = True
+
+    type: Literal["count"] = "count"
+    condition: Condition
+    least: Annotated[int, Field(ge=1, le=500)]
+    bars: WindowBars
+
+    @model_validator(mode="after")
+    def _can_be(self) -> CountBars:
+        if self.least > self.bars:
+            raise ValueError(f"on {self.least} of {self.bars} bars can nothing hold")
+        return self
+
+    def core(self, path: str) -> Statement:
+        least, bars = (Number(getattr(self, n), f"{path}.{n}", f"{{role}}_{n}") for n in ("least", "bars"))
+        return Count(self.condition.core(f"{path}.condition"), least, bars)
+
+
+@says("first {first:inner} then within {bars:int} bar(s) {second:inner}")
+class Then(AnyCondition):
+    """`second` holds now, and `first` held on one of the `bars` bars before this one."""
+
+    of_other_bars = True
+    in_brackets = True
+
+    type: Literal["then"] = "then"
+    first: Condition
+    second: Condition
+    bars: StepBars
+
+    def core(self, path: str) -> Statement:
+        before = self.first.core(f"{path}.first").ago(1)
+        earlier = Window("any", before, Number(self.bars, f"{path}.bars", "{role}_bars"))
+        return Joined("and", (earlier, self.second.core(f"{path}.second")))
+
+
+@says("for the first time since {since:inner} {condition:inner}")
+class FirstSince(AnyCondition):
+    """The condition holds, and has not held since `since` last held, which may be on this bar; at most 500 bars are looked at."""
+
+    of_other_bars = True
+    in_brackets = True
+
+    type: Literal["first_since"] = "first_since"
+    condition: Condition
+    since: Condition
+
+    def core(self, path: str) -> Statement:
+        condition = self.condition.core(f"{path}.condition")
+        return Joined("and", (condition, Seen(condition, self.since.core(f"{path}.since"), known=False)))
 
 
 class Time(AnyCondition):
@@ -293,7 +341,7 @@ class Time(AnyCondition):
     def core(self, path: str) -> Statement:
         return Clock(self)
 
-    def text(self, naming: Naming) -> str:
+    def text(self, naming: Any = None) -> str:
         parts = ["the bar falls"]
         if self.weekdays:
             parts.append("on " + " or ".join(WEEKDAYS[d] for d in self.weekdays))
@@ -304,6 +352,7 @@ class Time(AnyCondition):
         return " ".join(parts)
 
 
+@says("bars held {op:choice} {bars:int}", op=OPERATOR_WORDS)
 class BarsHeld(AnyCondition):
     """Compares the age of the position in bars; the entry bar counts as 1. Exits only."""
 
@@ -316,10 +365,8 @@ class BarsHeld(AnyCondition):
     def core(self, path: str) -> Statement:
         return PositionTest("bars held", self.op, Number(self.bars, f"{path}.bars", "{role}_bars_held"))
 
-    def text(self, naming: Naming) -> str:
-        return f"bars held {OPERATOR_WORDS[self.op]} {self.bars}"
 
-
+@says("unrealized return {op:choice} {percent:number}%", op=OPERATOR_WORDS)
 class UnrealizedReturn(AnyCondition):
     """Compares the open trade's return at this close, in percent of its entry. Exits only."""
 
@@ -332,11 +379,11 @@ class UnrealizedReturn(AnyCondition):
     def core(self, path: str) -> Statement:
         return PositionTest("unrealized return", self.op, Number(self.percent, f"{path}.percent", "{role}_return_pct"))
 
-    def text(self, naming: Naming) -> str:
-        return f"unrealized return {OPERATOR_WORDS[self.op]} {plain(self.percent)}%"
-
 
 if TYPE_CHECKING:
     Condition = AnyCondition
 else:
     Condition = Annotated[Union[tuple(CONDITIONS)], Field(discriminator="type")]
+    # Operands hold conditions, and conditions operands: both are whole from here on.
+    for _kind in (*OPERANDS, *CONDITIONS):
+        _kind.model_rebuild(force=True, _types_namespace={**vars(operands), **globals()})

@@ -27,6 +27,7 @@ OPPOSITE: dict[Sign, Sign] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": 
 # What holds with the sides exchanged.
 MIRRORED: dict[Operator, Operator] = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
 Asked = Literal["bars held", "unrealized return"]
+MOST_SEEN = 500  # bars that are looked back on for what has held since
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,10 @@ class Statement(ABC):
         """Return how many bars before the judged one are read at most."""
         return max((part.reach() for part in self.parts()), default=0)
 
+    @abstractmethod
+    def ago(self, bars: int) -> Statement:
+        """Return the statement as it was some bars before. What asks about the position is of no bar before."""
+
     @property
     def asks_position(self) -> bool:
         """Whether the statement asks about the open position."""
@@ -108,6 +113,9 @@ class Comparison(Statement):
         sides = (self.left.operand, self.right.operand)
         return any(isinstance(part, PositionRef) for side in sides for part in walk(side))
 
+    def ago(self, bars: int) -> Comparison:
+        return replace(self, left=self.left.ago(bars), right=self.right.ago(bars))
+
     def mirrored(self) -> Comparison:
         """Return the same with the sides exchanged."""
         return Comparison(self.right, self.sign if self.sign == "!=" else MIRRORED[self.sign], self.left)
@@ -123,6 +131,9 @@ class Joined(Statement):
 
     def negated(self) -> Joined:
         return Joined("or" if self.word == "and" else "and", tuple(p.negated() for p in self.joined), self.chain)
+
+    def ago(self, bars: int) -> Joined:
+        return replace(self, joined=tuple(part.ago(bars) for part in self.joined))
 
     def parts(self) -> tuple[Statement, ...]:
         return self.joined
@@ -143,6 +154,9 @@ class Window(Statement):
     def negated(self) -> Window:
         return replace(self, word="any" if self.word == "all" else "all", inner=self.inner.negated())
 
+    def ago(self, bars: int) -> Window:
+        return replace(self, inner=self.inner.ago(bars))
+
     def parts(self) -> tuple[Statement, ...]:
         return (self.inner,)
 
@@ -151,11 +165,72 @@ class Window(Statement):
 
 
 @dataclass(frozen=True)
+class Count(Statement):
+    """`inner` on at least `least` of the last `bars` bars, the judged one included; `turned`, on at least `bars` - `least` + 1 of them.
+
+    Where something holds on fewer than 2 of 5 bars, it is known not to hold on 4 of them.
+    """
+
+    inner: Statement
+    least: Number
+    bars: Number
+    turned: bool = False
+
+    def negated(self) -> Count:
+        return replace(self, inner=self.inner.negated(), turned=not self.turned)
+
+    def needed(self) -> int:
+        """Return on how many bars it has to hold."""
+        least, bars = int(self.least.value), int(self.bars.value)
+        return bars - least + 1 if self.turned else least
+
+    def ago(self, bars: int) -> Count:
+        return replace(self, inner=self.inner.ago(bars))
+
+    def parts(self) -> tuple[Statement, ...]:
+        return (self.inner,)
+
+    def reach(self) -> int:
+        return self.inner.reach() + int(self.bars.value) - 1
+
+
+@dataclass(frozen=True)
+class Seen(Statement):
+    """Whether `inner` is known to have held on a bar before the judged one, but not before the last bar on which `reset` held.
+
+    Bars from that one on count, and at most MOST_SEEN. The answer is never missing; where `known` is false it is turned round.
+    """
+
+    inner: Statement
+    reset: Statement
+    known: bool = True
+
+    def negated(self) -> Seen:
+        return replace(self, known=not self.known)
+
+    def ago(self, bars: int) -> Seen:
+        return replace(self, inner=self.inner.ago(bars), reset=self.reset.ago(bars))
+
+    def parts(self) -> tuple[Statement, ...]:
+        return (self.inner, self.reset)
+
+    def reach(self) -> int:
+        return super().reach() + MOST_SEEN
+
+
+@dataclass(frozen=True)
 class Clock(Statement):
-    """The bar's time stamp satisfies a time condition or, `outside`, does not."""
+    """The time stamp of the bar `back` bars ago satisfies a time condition or, `outside`, does not."""
 
     time: Time
     outside: bool = False
+    back: int = 0
+
+    def ago(self, bars: int) -> Clock:
+        return replace(self, back=self.back + bars)
+
+    def reach(self) -> int:
+        return self.back
 
     def negated(self) -> Clock:
         return replace(self, outside=not self.outside)
@@ -168,6 +243,9 @@ class PositionTest(Statement):
     asked: Asked
     sign: Sign
     limit: Number
+
+    def ago(self, bars: int) -> PositionTest:
+        raise ValueError("the position of a bar before was another one")
 
     def negated(self) -> PositionTest:
         return replace(self, sign=OPPOSITE[self.sign])

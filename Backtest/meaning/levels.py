@@ -14,8 +14,8 @@ from pydantic import Field
 
 from Backtest.meaning.core import Number
 from Backtest.meaning.model import Model, Positive
-from Backtest.meaning.operands import AnyOperand, Naming, Operand, Ticks, TickUnit
-from Backtest.meaning.words import dollars, plain
+from Backtest.meaning.operands import TICK_WORDS, AnyOperand, Operand, Ticks, TickUnit
+from Backtest.meaning.phrases import Said, says
 
 Measure = Literal["part", "points", "money", "risk", "price"]
 LEVELS: list[type[AnyLevel]] = []  # each with a `type` of its own, in the order of this file
@@ -36,7 +36,7 @@ class Level:
     short: AnyOperand | None = None
 
 
-class AnyLevel(Model):
+class AnyLevel(Said, Model):
     """Base of every level. `is_distance`: it is measured from a price, so that it can follow one."""
 
     is_distance: ClassVar[bool] = True
@@ -51,11 +51,8 @@ class AnyLevel(Model):
     def core(self, path: str) -> Level:
         """Return what the level means; `path` is where it stands, such as `risk.stop_loss`."""
 
-    @abstractmethod
-    def text(self, naming: Naming | None = None) -> str:
-        """Return the level in words."""
 
-
+@says("{value:number}% from the entry price", "{value:number}%")
 class PercentLevel(AnyLevel):
     """A distance in percent of the entry fill price."""
 
@@ -65,10 +62,8 @@ class PercentLevel(AnyLevel):
     def core(self, path: str) -> Level:
         return Level("part", Number(self.value, f"{path}.value"))
 
-    def text(self, naming: Naming | None = None) -> str:
-        return f"{plain(self.value)}% from the entry price"
 
-
+@says("{multiple:number} times ATR({timeperiod:int})")
 class AtrLevel(AnyLevel):
     """A distance of `multiple` times the ATR of the signal bar."""
 
@@ -79,10 +74,8 @@ class AtrLevel(AnyLevel):
     def core(self, path: str) -> Level:
         return Level("points", Number(self.multiple, f"{path}.multiple"))  # of the ATR that `atr_indicator` names
 
-    def text(self, naming: Naming | None = None) -> str:
-        return f"{plain(self.multiple)} times ATR({self.timeperiod})"
 
-
+@says("{value:number} {unit:choice}", unit={"points": ("points", "point"), **TICK_WORDS})
 class PointsLevel(AnyLevel):
     """A distance in points of the price, in ticks or in pips."""
 
@@ -94,10 +87,8 @@ class PointsLevel(AnyLevel):
         operand = None if self.unit == "points" else Ticks(value=1, unit=self.unit)
         return Level("points", Number(self.value, f"{path}.value"), operand)
 
-    def text(self, naming: Naming | None = None) -> str:
-        return f"{plain(self.value)} {self.unit}"
 
-
+@says("{value:money} of the trade")
 class MoneyLevel(AnyLevel):
     """The distance at which what was bought by one fill has gained or lost an amount of money, costs aside."""
 
@@ -107,10 +98,8 @@ class MoneyLevel(AnyLevel):
     def core(self, path: str) -> Level:
         return Level("money", Number(self.value, f"{path}.value"))
 
-    def text(self, naming: Naming | None = None) -> str:
-        return f"{dollars(self.value)} of the trade"
 
-
+@says("{multiple:number} times the distance of {operand:operand}")
 class SpanLevel(AnyLevel):
     """A distance of `multiple` times what an operand is at the close of the signal, such as half of yesterday's range."""
 
@@ -121,11 +110,8 @@ class SpanLevel(AnyLevel):
     def core(self, path: str) -> Level:
         return Level("points", Number(self.multiple, f"{path}.multiple"), self.operand)
 
-    def text(self, naming: Naming | None = None) -> str:
-        assert naming is not None
-        return f"{plain(self.multiple)} times the distance of {self.operand.text(naming)}"
 
-
+@says("at {price:operand}", "at {price:operand} or for shorts at {short:operand}")
 class PriceLevel(AnyLevel):
     """A price: what an operand is at the close of the signal, and `short` for a short where that is another, as the low and the high of the bar."""
 
@@ -138,12 +124,8 @@ class PriceLevel(AnyLevel):
     def core(self, path: str) -> Level:
         return Level("price", Number(0.0, f"{path}.price"), self.price, self.short)
 
-    def text(self, naming: Naming | None = None) -> str:
-        assert naming is not None
-        at = f"at {self.price.text(naming)}"
-        return at if self.short is None else f"{at} for longs and at {self.short.text(naming)} for shorts"
 
-
+@says("{ratio:number} times the risk")
 class RiskReward(AnyLevel):
     """A target at `ratio` times the distance of the stop loss."""
 
@@ -153,18 +135,13 @@ class RiskReward(AnyLevel):
     def core(self, path: str) -> Level:
         return Level("risk", Number(self.ratio, f"{path}.ratio"))
 
-    def text(self, naming: Naming | None = None) -> str:
-        return f"{plain(self.ratio)} times the risk"
 
-
-class TargetReached(Model):
+@says("target {target:int}")
+class TargetReached(Said, Model):
     """A target of the trade has been filled; the first is 1."""
 
     type: Literal["target"] = "target"
     target: Annotated[int, Field(ge=1, le=8)]
-
-    def text(self, naming: Naming | None = None) -> str:
-        return f"target {self.target} is filled"
 
 
 if TYPE_CHECKING:
@@ -180,7 +157,16 @@ else:
     Gain = Annotated[Union[(PercentLevel, AtrLevel, PointsLevel, RiskReward)], Field(discriminator="type")]
 
 
-class Stop(Model):
+@says(
+    "{level:level}[, following {follow:choice}][, from {after_bars:int} bar(s) after the entry on][, once {after:level} is reached]",
+    follow={
+        "no": ("nothing",),
+        "close": ("each close",),
+        "extreme": ("the best price since the entry",),
+        "level": ("its price",),
+    },
+)
+class Stop(Said, Model):
     """One stop of a trade. The nearest to the market counts.
 
     `follow` moves it at each close, never away from the market: `close` keeps its distance from the close, `extreme` keeps it from
@@ -194,21 +180,28 @@ class Stop(Model):
     after: Gain | None = None
 
 
-class Target(Model):
+@says("{level:level}[ for {portion:percent}% of the trade]")
+class Target(Said, Model):
     """One target of a trade; `portion` is of the trade's first size, None for all that is left."""
 
     level: TakeProfitLevel
     portion: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
-class ProfitRow(Model):
+@says("{level:level} after {after_bars:int} bar(s)")
+class ProfitRow(Said, Model):
     """A gain that is taken from the open of the bar on by which `after_bars` whole bars have passed since the fill, until the next row's."""
 
     after_bars: Annotated[int, Field(ge=0, le=100_000)]
     level: DistanceLevel
 
 
-class BreakEven(Model):
+@says(
+    "once {after:level} is reached",
+    "once {after:level} is reached, {offset:number} {unit:choice} better",
+    unit={"points": ("points", "point"), **TICK_WORDS},
+)
+class BreakEven(Said, Model):
     """The stop goes to the price of the fill, `offset` points better, once a gain was reached, judged at closes."""
 
     after: Annotated[Union[PercentLevel, AtrLevel, PointsLevel, RiskReward, TargetReached], Field(discriminator="type")]

@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Side = Literal["long", "short"]
 MAX_NUMBER = 1e12
+MAX_DEPTH = 8
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_NUMBER, le=MAX_NUMBER)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_NUMBER)]
 Bars = Annotated[int, Field(ge=1, le=100_000)]
+SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=_!-]{0,19}$")]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.@]{0,79}$")]
 
 
@@ -32,7 +34,7 @@ def children(node: Model) -> Iterator[Model]:
         value = getattr(node, name)
         if isinstance(value, Model):
             yield value
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             yield from (item for item in value if isinstance(item, Model))
 
 

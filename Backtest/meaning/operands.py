@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Union
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, Union, get_args
 
 from pydantic import Field, model_validator
 
 from Backtest.meaning.model import Identifier, Model, Number
-from Backtest.meaning.words import plain
+from Backtest.meaning.phrases import Said, says
+
+if TYPE_CHECKING:
+    from Backtest.meaning.conditions import AnyCondition as Condition
 
 PriceColumn = Literal["Open", "High", "Low", "Close", "Volume"]
 Offset = Annotated[int, Field(ge=0, le=500)]
 TickUnit = Literal["ticks", "pips"]
+TICK_WORDS = {"ticks": ("ticks", "tick"), "pips": ("pips", "pip")}
 # What an exit, or a level that follows, may ask of the open position, with the words for it.
 POSITION_WORDS = {
-    "entry_price": "the entry price", "highest": "the highest High since the entry", "lowest": "the lowest Low since the entry",
-    "signal_open": "the Open of the signal bar", "signal_high": "the High of the signal bar",
-    "signal_low": "the Low of the signal bar", "signal_close": "the Close of the signal bar", "risk": "the initial risk",
-}  # fmt: skip
+    "entry_price": ("the entry price",),
+    "highest": ("the highest High since the entry",),
+    "lowest": ("the lowest Low since the entry",),
+    "signal_open": ("the Open of the signal bar",),
+    "signal_high": ("the High of the signal bar",),
+    "signal_low": ("the Low of the signal bar",),
+    "signal_close": ("the Close of the signal bar",),
+    "risk": ("the initial risk",),
+}
 PositionValue = Literal[
     "entry_price", "highest", "lowest", "signal_open", "signal_high", "signal_low", "signal_close", "risk"
 ]
@@ -29,25 +38,21 @@ class Naming(Protocol):
     def indicator_text(self, indicator_id: str, output: str | None = None) -> str: ...
 
 
-class Value(Model):
+@says("{value:number}")
+class Value(Said, Model):
     """A constant."""
 
     type: Literal["value"] = "value"
     value: Number
 
-    def text(self, naming: Naming) -> str:
-        return plain(self.value)
 
-
-class Price(Model):
+@says("{column:choice}[ {offset:int} bar(s) ago]", column={name: (name,) for name in get_args(PriceColumn)})
+class Price(Said, Model):
     """A price column of the traded bars, `offset` bars back."""
 
     type: Literal["price"] = "price"
     column: PriceColumn = "Close"
     offset: Offset = 0
-
-    def text(self, naming: Naming) -> str:
-        return self.column + _ago(self.offset)
 
 
 class IndicatorRef(Model):
@@ -62,7 +67,8 @@ class IndicatorRef(Model):
         return naming.indicator_text(self.id, self.output) + _ago(self.offset)
 
 
-class Math(Model):
+@says("({left:operand} {op:choice} {right:operand})", op={sign: (sign,) for sign in "+-*/"})
+class Math(Said, Model):
     """Two operands joined by + - * or /. A division by zero gives no value."""
 
     type: Literal["math"] = "math"
@@ -70,19 +76,14 @@ class Math(Model):
     op: Literal["+", "-", "*", "/"]
     right: Operand
 
-    def text(self, naming: Naming) -> str:
-        return f"({self.left.text(naming)} {self.op} {self.right.text(naming)})"
 
-
-class Ticks(Model):
+@says("{value:number} {unit:choice}", unit=TICK_WORDS)
+class Ticks(Said, Model):
     """A number of ticks, or pips, of what is traded, as points of its price."""
 
     type: Literal["ticks"] = "ticks"
     value: Number
     unit: TickUnit = "ticks"
-
-    def text(self, naming: Naming) -> str:
-        return f"{plain(self.value)} {self.unit}"
 
 
 class Function(Model):
@@ -90,7 +91,7 @@ class Function(Model):
 
     type: Literal["function"] = "function"
     name: Literal["min", "max", "abs"]
-    operands: list[Operand] = Field(min_length=1, max_length=8)
+    operands: tuple[Operand, ...] = Field(min_length=1, max_length=8)
 
     @model_validator(mode="after")
     def _so_many(self) -> Function:
@@ -102,7 +103,8 @@ class Function(Model):
         return f"{self.name}({', '.join(part.text(naming) for part in self.operands)})"
 
 
-class PositionRef(Model):
+@says("{what:choice}", what=POSITION_WORDS)
+class PositionRef(Said, Model):
     """What is known of the open position at a bar's close: exits and levels that follow may ask for it.
 
     `highest` and `lowest` count from the bar of the fill on, that bar included where the fill was at its open or by a stop order, else with its close.
@@ -112,12 +114,46 @@ class PositionRef(Model):
     type: Literal["position"] = "position"
     what: PositionValue
 
-    def text(self, naming: Naming) -> str:
-        return POSITION_WORDS[self.what]
+
+class _Looking(Said, Model):
+    """Base of what a condition of bars before says; at most 500 bars are looked at, and where it held on none there is no value."""
+
+    of_other_bars: ClassVar[bool] = True
+
+    condition: Condition
+    offset: Offset = 0
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
 
 
-AnyOperand = Value | Price | IndicatorRef | Math | Ticks | Function | PositionRef
-OPERANDS: tuple[type[Model], ...] = (Value, Price, IndicatorRef, Math, Ticks, Function, PositionRef)
+@says("bars since {condition:inner}[ {offset:int} bar(s) ago]")
+class BarsSince(_Looking):
+    """How many bars ago a condition last held, 0 on a bar on which it does."""
+
+    type: Literal["bars_since"] = "bars_since"
+
+
+@says("the {operand:operand} when {condition:inner}[ {offset:int} bar(s) ago]")
+class ValueWhen(_Looking):
+    """What an operand was on the last bar on which a condition held, this one included."""
+
+    type: Literal["value_when"] = "value_when"
+    operand: Operand
+
+
+AnyOperand = Value | Price | IndicatorRef | Math | Ticks | Function | PositionRef | BarsSince | ValueWhen
+OPERANDS: tuple[type[Model], ...] = (
+    Value,
+    Price,
+    IndicatorRef,
+    Math,
+    Ticks,
+    Function,
+    PositionRef,
+    BarsSince,
+    ValueWhen,
+)
 if TYPE_CHECKING:
     Operand = AnyOperand
 else:
@@ -133,7 +169,9 @@ def back(operand: AnyOperand, bars: int = 1) -> AnyOperand:
     if isinstance(operand, Value | Ticks | PositionRef) or not bars:
         return operand
     if isinstance(operand, Function):
-        return Function.model_construct(name=operand.name, operands=[back(part, bars) for part in operand.operands])
+        return Function.model_construct(
+            name=operand.name, operands=tuple(back(part, bars) for part in operand.operands)
+        )
     if isinstance(operand, Math):
         return Math.model_construct(left=back(operand.left, bars), op=operand.op, right=back(operand.right, bars))
     return operand.model_copy(update={"offset": operand.offset + bars})

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, model_validator
 
 from Backtest.meaning.model import Bars, Model
-from Backtest.meaning.operands import Naming, Operand
+from Backtest.meaning.operands import Operand
+from Backtest.meaning.phrases import Said, says
 
 ORDERS: list[type[AnyOrder]] = []  # each with a `type` of its own, in the order of this file
 
 
-class AnyOrder(Model):
+AT_WORDS = {"open": ("the next open",), "close": ("this close",)}
+
+
+class AnyOrder(Said, Model):
     """Base of every order."""
 
     type: str
@@ -25,19 +29,13 @@ class AnyOrder(Model):
         if not cls.model_fields["type"].is_required():  # not a base of several
             ORDERS.append(cls)
 
-    def text(self, naming: Naming) -> str:
-        """Return the order in words, which follow "buy" or "sell short"."""
-        raise NotImplementedError
 
-
+@says("at {at:choice}", at=AT_WORDS)
 class MarketOrder(AnyOrder):
     """Filled at the next open, or at the close of the signal."""
 
     type: Literal["market"] = "market"
     at: Literal["open", "close"] = "open"
-
-    def text(self, naming: Naming) -> str:
-        return "at this close" if self.at == "close" else "at the next open"
 
 
 class WaitingOrder(AnyOrder):
@@ -56,43 +54,32 @@ class WaitingOrder(AnyOrder):
             raise ValueError("an order waits a number of bars or until the session ends, not both")
         return self
 
-    def waits(self) -> str:
-        """Return how long it waits, in words that follow the order's."""
-        if self.session:
-            return " until the session ends"
-        return f" for {self.bars} bar{'' if self.bars == 1 else 's'}" if self.bars else ""
 
-
+@says("with a limit at {price:operand}[ for {bars:int} bar(s)][?session  until the session ends]")
 class LimitOrder(WaitingOrder):
     """Filled at its price or better."""
 
     type: Literal["limit"] = "limit"
     price: Operand
 
-    def text(self, naming: Naming) -> str:
-        return f"with a limit at {self.price.text(naming)}{self.waits()}"
 
-
+@says("with a stop at {price:operand}[ for {bars:int} bar(s)][?session  until the session ends]")
 class StopOrder(WaitingOrder):
     """Filled when the price comes to it, at the open where that is beyond it."""
 
     type: Literal["stop"] = "stop"
     price: Operand
 
-    def text(self, naming: Naming) -> str:
-        return f"with a stop at {self.price.text(naming)}{self.waits()}"
 
-
+@says(
+    "with a stop at {price:operand} and a limit at {limit:operand}[ for {bars:int} bar(s)][?session  until the session ends]"
+)
 class StopLimitOrder(WaitingOrder):
     """Becomes a limit order at `limit` when the price comes to `price`."""
 
     type: Literal["stop_limit"] = "stop_limit"
     price: Operand
     limit: Operand
-
-    def text(self, naming: Naming) -> str:
-        prices = f"with a stop at {self.price.text(naming)} and a limit at {self.limit.text(naming)}"
-        return f"{prices}{self.waits()}"
 
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from Backtest.meaning.core import Number
 from Backtest.meaning.model import Model, Positive
-from Backtest.meaning.words import dollars, plain
+from Backtest.meaning.phrases import Said, says
 
 Sizing = Literal["share", "units", "cash", "risk", "volatility"]
 SIZES: list[type[AnySize]] = []  # each with a `type` of its own, in the order of this file
@@ -34,7 +34,7 @@ class Size:
     timeperiod: int = 0
 
 
-class AnySize(Model):
+class AnySize(Said, Model):
     """Base of every size. `of_stop`: it needs a stop to be measured by."""
 
     of_stop: ClassVar[bool] = False
@@ -49,11 +49,8 @@ class AnySize(Model):
     def core(self, path: str) -> Size:
         """Return what the size means; `path` is where it stands, such as `risk.position_size`."""
 
-    @abstractmethod
-    def text(self) -> str:
-        """Return the size in words."""
 
-
+@says("{value:number}% of equity")
 class PercentOfEquity(AnySize):
     """A share of the equity; 100 is backtesting.py's full-size default."""
 
@@ -63,10 +60,8 @@ class PercentOfEquity(AnySize):
     def core(self, path: str) -> Size:
         return Size("share", Number(self.value, f"{path}.value"))
 
-    def text(self) -> str:
-        return f"{plain(self.value)}% of equity"
 
-
+@says("{value:number} units")
 class FixedUnits(AnySize):
     """A number of shares, contracts or coins."""
 
@@ -76,10 +71,8 @@ class FixedUnits(AnySize):
     def core(self, path: str) -> Size:
         return Size("units", Number(self.value, f"{path}.value"))
 
-    def text(self) -> str:
-        return f"{plain(self.value)} units"
 
-
+@says("{value:money}")
 class FixedCash(AnySize):
     """An amount of money, turned into units at the signal bar's close."""
 
@@ -89,10 +82,8 @@ class FixedCash(AnySize):
     def core(self, path: str) -> Size:
         return Size("cash", Number(self.value, f"{path}.value"))
 
-    def text(self) -> str:
-        return dollars(self.value)
 
-
+@says("risk {value:number}% of equity per trade")
 class RiskPercent(AnySize):
     """The percent of equity lost when the stop is hit: equity at risk over the stop distance."""
 
@@ -104,10 +95,8 @@ class RiskPercent(AnySize):
     def core(self, path: str) -> Size:
         return Size("risk", Number(self.value, f"{path}.value"))
 
-    def text(self) -> str:
-        return f"risk {plain(self.value)}% of equity per trade"
 
-
+@says("{value:number} lots of {contract_size:number} units")
 class Lots(AnySize):
     """A number of lots, each of `contract_size` units."""
 
@@ -118,10 +107,10 @@ class Lots(AnySize):
     def core(self, path: str) -> Size:
         return Size("units", Number(self.value * self.contract_size, f"{path}.value"))
 
-    def text(self) -> str:
-        return f"{plain(self.value)} lots of {plain(self.contract_size)} units"
 
-
+@says(
+    "Kelly's share for a chance of {chance:percent}% to win {payoff:number} times the loss, at most {cap:number}% of equity"
+)
 class Kelly(AnySize):
     """Kelly's share of the equity, W - (1 - W) / R for a chance W of winning R times what is lost, at most `cap` percent."""
 
@@ -134,11 +123,8 @@ class Kelly(AnySize):
         share = 100 * (self.chance - (1 - self.chance) / self.payoff)
         return Size("share", Number(min(max(share, 0.0), self.cap), f"{path}.cap"))
 
-    def text(self) -> str:
-        odds = f"a chance of {plain(round(100 * self.chance, 10))}% to win {plain(self.payoff)} times the loss"
-        return f"Kelly's share for {odds}, at most {plain(self.cap)}% of equity"
 
-
+@says("a volatility of {value:number}% of equity a year by {timeperiod:int} days")
 class VolatilityTarget(AnySize):
     """So many units that the position's yearly standard deviation is `value` percent of the equity, by the last `timeperiod` daily returns."""
 
@@ -148,9 +134,6 @@ class VolatilityTarget(AnySize):
 
     def core(self, path: str) -> Size:
         return Size("volatility", Number(self.value, f"{path}.value"), self.timeperiod)
-
-    def text(self) -> str:
-        return f"a volatility of {plain(self.value)}% of equity a year by {self.timeperiod} days"
 
 
 if TYPE_CHECKING:

@@ -233,6 +233,10 @@ def _changed(frame: pd.DataFrame, cut: int, after: dict[str, Floats]) -> pd.Data
     for name in PRICE_COLUMNS:
         values = after[name] if name == "Volume" else np.maximum(after[name].round(places), 10.0**-places)
         columns[name] = np.r_[frame[name].to_numpy(dtype=float)[: cut + 1], values]
+    moved = columns["Close"] / frame["Close"].to_numpy(dtype=float)  # another symbol moves along
+    prices = {f".{name}" for name in PRICE_COLUMNS[:4]}
+    others = [name for name in map(str, frame.columns) if name[name.rfind(".") :] in prices]
+    columns |= {name: frame[name].to_numpy(dtype=float) * moved for name in others}
     return frame.assign(**columns)  # the columns of sessions, days and weeks stay, as time is the same in every future
 
 

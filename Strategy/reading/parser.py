@@ -7,6 +7,7 @@ are quoted in a diagnostic.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +18,7 @@ from Backtest.canonical import MAX_NUMBER, CanonicalStrategy, Rule
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import Diagnosed, Diagnostic, StrategyError, TooLarge
 from Backtest.market import CRYPTO_UNIT, Timeframe, in_words, is_crypto, is_intraday
+from Strategy.notation import read_notation
 from Strategy.reading.conditions.chart_frames import note_mixed_frames
 from Strategy.reading.rules.statements import Statements
 from Strategy.reading.settings.cost_grammar import settle_spread
@@ -41,6 +43,8 @@ from Strategy.reading.whole.level_checks import in_words_of, levels_of_one_side,
 from Strategy.reading.whole.strategy_names import classify, risk_tier, strategy_name, title
 from Strategy.reading.whole.text_questions import question_about
 from Strategy.words import corrector, refused, tickers
+
+_NOTATION = "The text is in the notation in which strategies are written out: every number is meant as it stands"
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,10 @@ def parse_strategy(
         TooLarge: the text is longer.
         StrategyError: reading it takes too many steps, or it is nested too deeply.
     """
-    return _parsed(text, name, timeframe, symbols, symbol, exact=is_notation(text))
+    if is_notation(text):
+        with contextlib.suppress(StrategyError):  # a page of the notation to which everyday English was added
+            return parse_notation(text, name=name)
+    return _parsed(text, name, timeframe, symbols, symbol)
 
 
 def is_notation(text: str) -> bool:
@@ -109,47 +116,76 @@ def is_notation(text: str) -> bool:
 
 
 def parse_notation(text: str, *, name: str = "") -> ParseResult:
-    """Read what `CanonicalStrategy.describe()` writes, in which every number is meant as it stands and nothing is asked about.
+    """Read the notation (Strategy/notation), in which every number is meant as it stands and nothing is asked about.
 
     Raises:
         TooLarge: the text is longer than 10,000 characters.
-        StrategyError: it does not begin as the notation does, or is nested too deeply.
+        StrategyError: it does not begin as the notation does, or a sentence is not of it: which, and where.
     """
     if not is_notation(text):
         raise StrategyError(
             "This is not the notation of a strategy: its first line says what is traded on which bars",
             suggestions=["Begin with a line such as: Trade GOOG on daily bars."],
         )
-    return _parsed(text, name, "1d", (), "", exact=True)
-
-
-def _parsed(
-    text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str, *, exact: bool
-) -> ParseResult:
     if len(text) > MAX_LENGTH:
-        raise TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
+        raise _too_long(text)
+    data = read_notation(text)
+    symbols, execution = data.get("symbols", []), data["execution"]
+    if symbols and is_crypto(symbols[0]):
+        execution.setdefault("fractional_unit", CRYPTO_UNIT)
+    data |= {"description": text, "provenance": {"source": "text", "parser": "rules", "original_text": text}}
+    loaded = load_canonical(data)
+    strategy = loaded.strategy
+    if strategy is not None:
+        known = {item.id: item for item in strategy.indicators}
+        kind = {
+            "type": classify(strategy.entry_rules, known),
+            "risk_tier": risk_tier(data["risk"], execution),
+        }
+        title = {"strategy_name": name or strategy_name(strategy.entry_rules, symbols), "classification": kind}
+        strategy = CanonicalStrategy.model_validate({**data, **title})
+    said = Assumption("notation", _NOTATION, "everyday English")
+    return ParseResult(
+        text, strategy, loaded.diagnostics, (said,), (), _sentences(text), partial={} if strategy else data
+    )
+
+
+def _sentences(text: str) -> tuple[Span, ...]:
+    """Return the sentences of the notation, each as what its first word makes it."""
+    parts = {"Trade": "symbols", "Let": "indicator", "Buy": "entry", "Sell": "entry", "Exit": "exit"}
+    spans, start = [], 0
+    for line in text.splitlines(keepends=True):
+        said = line.strip()
+        if said:
+            begin = start + line.index(said)
+            spans.append(Span(begin, begin + len(said), said, parts.get(said.partition(" ")[0], "setting")))
+        start += len(line)
+    return tuple(spans)
+
+
+def _too_long(text: str) -> TooLarge:
+    return TooLarge(f"The text has {len(text)} characters, at most {MAX_LENGTH} are read: shorten it")
+
+
+def _parsed(text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str) -> ParseResult:
+    if len(text) > MAX_LENGTH:
+        raise _too_long(text)
     try:
-        return _read(text, name, timeframe, symbols, symbol, exact=exact)
+        return _read(text, name, timeframe, symbols, symbol)
     except RecursionError:
         raise tangled() from None
 
 
-def _read(
-    text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str, *, exact: bool
-) -> ParseResult:
+def _read(text: str, name: str, timeframe: Timeframe, symbols: Collection[str], symbol: str) -> ParseResult:
     tokens = as_tickers(text, with_symbols(text, tokenize(text, corrector())), symbols)
     bars = strategy_timeframe(tokens) or timeframe
-    draft = Draft(timeframe=bars, exact=exact, days=days_of_text(tokens, symbol), traded=symbol)
+    draft = Draft(timeframe=bars, days=days_of_text(tokens, symbol), traded=symbol)
     tokens = _bounded(text, tokens, draft)
     if strategy_timeframe(tokens) is None:
         draft.assume("timeframe", f"{in_words(timeframe).capitalize()} bars", field="timeframe")
     _note_corrections(text, tokens, draft)
-    if exact:
-        said = "The text is in the notation in which strategies are written out: every number is meant as it stands"
-        draft.assume("notation", said, "everyday English")
-    else:
-        ask_of_words_in_capitals(text, tokens, draft)
-        tokens = outside(text, prices_of_symbols(tokens, draft), draft)
+    ask_of_words_in_capitals(text, tokens, draft)
+    tokens = outside(text, prices_of_symbols(tokens, draft), draft)
     cursor = Cursor(tokens, draft)
     Statements(cursor, draft).read()
     symbols_of_rules(draft)
@@ -202,17 +238,19 @@ def _result(
             "Use the traded symbol's own prices",
         )
         draft.ask(f"What should replace the rule on {symbol!r}, in terms of the traded symbol's own prices?")
-    if not draft.exact:
-        note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
+    note_mixed_frames(draft, (r.when for r in (*entries, *exits)))
     _said_twice(draft)
     settle_spread(draft)
     settle_lots(draft)
     _missing(draft, entries, tokens)
     _defaults(draft)
     data: dict[str, Any] = {
-        "strategy_name": name or title(text, draft) or strategy_name(draft, entries),
+        "strategy_name": name or title(text, draft) or strategy_name(entries, draft.symbols),
         "description": text,
-        "classification": {"type": classify(entries, draft), "risk_tier": risk_tier(draft)},
+        "classification": {
+            "type": classify(entries, draft.indicators),
+            "risk_tier": risk_tier(draft.risk, draft.execution),
+        },
         "symbols": list(draft.symbols),
         "timeframe": draft.timeframe,
         "indicators": [i.model_dump() for i in used_indicators(draft, [*entries, *exits])],
@@ -231,7 +269,7 @@ def _result(
             draft.ask(question)
     spans = _spans(text, tokens, cursor)
     two_ways: tuple[Reading, ...] = ()
-    if loaded is not None and loaded.strategy is not None and not draft.exact:
+    if loaded is not None and loaded.strategy is not None:
         two_ways = tuple(readings(loaded.strategy, draft.worded))
         for reading in two_ways:
             draft.assume("reading", f"{reading.text} is read as {reading.taken}", f"as {reading.other}")

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from Backtest.indicators import REGISTRY
+from Backtest.indicators import spoken
 from Strategy.words.spelling import Corrector
 from Strategy.words.table import Found, Table, phrases_by_first_word, table
 from Strategy.words.tickers import COMPANIES
@@ -47,7 +47,7 @@ def merged(of: tuple[Table, ...]) -> Mapping[str, list[Found]]:
 def vocabulary() -> frozenset[str]:
     """Return every single word the grammar knows."""
     said = {word for found in tables().values() for phrase in found for word in phrase.replace("-", " ").split()}
-    outputs = {w for e in REGISTRY.values() for o in e.outputs for phrase in o.words for w in phrase.split()}
+    outputs = {w for e in spoken().values() for o in e.outputs for phrase in o.words for w in phrase.split()}
     return frozenset(said | outputs | set(COMPANIES))
 
 

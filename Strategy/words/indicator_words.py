@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from Backtest.indicators import REGISTRY, Output, spoken_names
+from Backtest.indicators import REGISTRY, Output, spoken, spoken_names
 from Strategy.words.table import Table, table
 
 BANDS = table(
@@ -40,7 +40,7 @@ SIGNALLED = Table({phrase: name for phrase, name in INDICATOR.items() if REGISTR
 PIVOT_LEVEL = Table(
     {
         word: (entry.name, output.name)
-        for entry in REGISTRY.values()
+        for entry in spoken().values()
         for output in entry.outputs
         for word in output.words
         if entry.of_bar_before and len(word) == 2
@@ -51,8 +51,8 @@ LEADING_LINES = table("upper, lower, middle, mid, top, bottom")
 
 # What is meant by an average, by deviations, by a range, where no indicator is named.
 PLAIN_AVERAGE, DEVIATION, DEVIATION_BANDS, TRUE_RANGE, RATE_OF_CHANGE = "SMA", "STDDEV", "BB", "ATR", "ROC"
-EXTREMES = {entry.extreme: entry.name for entry in REGISTRY.values() if entry.is_extreme}
-CLOUDED = next(entry.name for entry in REGISTRY.values() if entry.cloud)
+EXTREMES = {entry.extreme: entry.name for entry in spoken().values() if entry.is_extreme}
+CLOUDED = next(entry.name for entry in spoken().values() if entry.cloud)
 
 # Lines that are said without their indicator.
 MIDDLE = table("middle, mid, centre, center, basis, midline", "middle")
@@ -62,7 +62,7 @@ CHANNEL_LINES = table("upper, top", "upper") | table("lower, bottom", "lower") |
 def _lines_alone() -> Table:
     """Return the lines that are known without their indicator, each with the outputs it may be, by indicator."""
     found: dict[str, dict[str, Output]] = {}
-    for entry in REGISTRY.values():
+    for entry in spoken().values():
         for output in entry.outputs:
             for word in output.alone:
                 found.setdefault(word.replace("-", " "), {})[entry.name] = output
@@ -73,7 +73,7 @@ LINES_ALONE = _lines_alone()
 # The lines of each indicator behind its name: "MACD histogram", "BB(20, 2).lower".
 LINES = {
     entry.name: Table({word: o.name for o in entry.outputs for word in (*o.words, o.name.replace("_", " "))})
-    for entry in REGISTRY.values()
+    for entry in spoken().values()
 }
 ENDS = table(
     "upper, lower, middle, signal, hist, k, d, line, direction, macd, a, b, volume, tenkan, kijun, high, low, open, close"

@@ -104,8 +104,11 @@ class SearchKind(Kind):
 def prices_of(run: BacktestRun) -> PriceData:
     """Return the prices of a search, with as much history before them as its longest indicator needs."""
     space = (run.search or {}).get("parameters") or {}
-    history = history_bars(load_canonical(run.canonical_json).require(), space)
-    request = PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history, run.timezone)
+    strategy = load_canonical(run.canonical_json).require()
+    history = history_bars(strategy, space)
+    request = PriceRequest(
+        run.symbol, run.timeframe, run.start_date, run.end_date, history, run.timezone, strategy.others
+    )
     return get_data_manager(user=run.user).fetch(request)
 
 

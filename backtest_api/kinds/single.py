@@ -35,7 +35,15 @@ class SingleKind(Kind):
         strategy = self.strategy(run)
         tell(run, f"Fetching {bars_of(run.timeframe)} of {run.symbol}")
         prices = get_data_manager(user=run.user).fetch(
-            PriceRequest(run.symbol, run.timeframe, run.start_date, run.end_date, history_bars(strategy), run.timezone)
+            PriceRequest(
+                run.symbol,
+                run.timeframe,
+                run.start_date,
+                run.end_date,
+                history_bars(strategy),
+                run.timezone,
+                strategy.others if strategy else (),
+            )
         )
         text = f"Running on {len(prices.frame) - prices.first} bars of {prices.source} prices, {prices.start} to {prices.end}"
         if prices.first:

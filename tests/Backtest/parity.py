@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from typing import Any
+from unittest.mock import patch
 
 import backtesting.backtesting
 import numpy as np
@@ -38,10 +39,10 @@ def reference(
     `said` is given the warnings.
     """
     running, decisions = list[Any](), worker.Decisions()
-    backtesting.backtesting.compute_stats = STATISTICS
-    backtesting.backtesting._tqdm = worker.bars_to_decide(running, first, lambda _: None, decisions)
+    bars = worker.bars_to_decide(running, first, lambda _: None, decisions)
+    ours = patch.multiple(backtesting.backtesting, compute_stats=STATISTICS, _tqdm=bars)  # for this run alone
     settings = engine_settings(strategy).model_dump()
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+    with ours, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
         made = create_strategy_from_canonical(strategy)
         cls = worker.settled(made, len(frame), running, decisions, target_first=target_first)

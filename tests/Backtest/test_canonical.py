@@ -14,7 +14,7 @@ from Backtest.canonical.differences import changes
 from Backtest.diagnostics import load_canonical
 
 EXAMPLE: dict[str, Any] = {
-    "schema_version": "1",
+    "schema_version": "2",
     "strategy_name": "RSI Oversold",
     "description": "Buy when RSI < 30 for AAPL",
     "classification": {"type": "mean-reversion", "risk_tier": "medium"},
@@ -81,7 +81,8 @@ def test_the_hash_is_of_what_trades() -> None:
 
 def test_old_versions_are_brought_up_and_unknown_ones_named() -> None:
     old = {k: v for k, v in EXAMPLE.items() if k != "schema_version"}
-    assert upgrade(old)["schema_version"] == "1"
+    assert upgrade(old)["schema_version"] == "2"
+    assert load_canonical(old | {"schema_version": "1"}).strategy == load_canonical(EXAMPLE).strategy
     assert load_canonical(old).require() == load_canonical(EXAMPLE).require()
     (error,) = load_canonical(with_(schema_version="9")).errors
     assert error.field == "schema_version"

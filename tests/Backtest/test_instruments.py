@@ -6,7 +6,7 @@ import pytest
 
 from Backtest.canonical import CanonicalStrategy
 from Backtest.indicators import REGISTRY, indicator_name
-from Backtest.market.instruments import asset_class, is_crypto, smallest_unit, traded_unit
+from Backtest.market.instruments import PriceSteps, asset_class, is_crypto, price_steps, smallest_unit, traded_unit
 from Strategy.text_parser import parse_strategy
 
 CLASSES = {
@@ -85,3 +85,37 @@ def test_the_unit_is_that_of_what_is_traded(text: str, symbol: str, unit: float)
     found = traded_unit(strategy.execution.fractional_unit, symbol, symbols=strategy.symbols, text=text)
     assert found == unit
     assert parse_strategy(strategy.describe()).require().trading_core() == strategy.trading_core()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "tick", "pip"),
+    [
+        ("AAPL", 0.01, 0.01), ("SPY", 0.01, 0.01), ("EURUSD", 0.00001, 0.0001), ("EURUSD=X", 0.00001, 0.0001),
+        ("USDJPY", 0.001, 0.01), ("JPY=X", 0.001, 0.01), ("GBP-JPY", 0.001, 0.01), ("XAUUSD", 0.01, 0.1), ("ES=F", 0.25, 0.25),
+        ("NQ1!", 0.25, 0.25), ("CL=F", 0.01, 0.01), ("GC=F", 0.1, 0.1), ("ZN=F", 0.015625, 0.015625), ("6J=F", 5e-7, 5e-7),
+        ("BTC-USD", 0.01, 0.01), ("DOGEUSDT", 0.00001, 0.00001), ("SHIB-USD", 1e-8, 1e-8),
+    ],
+)  # fmt: skip
+def test_the_steps_of_a_price(symbol: str, tick: float, pip: float) -> None:
+    assert price_steps(symbol) == PriceSteps(tick, pip)
+
+
+def test_a_future_nobody_listed_has_no_steps() -> None:
+    assert price_steps("QQQQ=F") is None
+
+
+RULE = {"when": {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 1}}}
+STOP = {"stop_loss": {"type": "points", "value": 20, "unit": "pips"}}
+
+
+def test_ticks_and_pips_are_those_of_what_is_traded() -> None:
+    strategy = CanonicalStrategy.model_validate({"entry_rules": [RULE], "risk": STOP})
+    assert strategy.on("EURUSD").execution.pip == 0.0001
+    assert strategy.on("USDJPY").execution.tick == 0.001
+    said = CanonicalStrategy.model_validate({"entry_rules": [RULE], "risk": STOP, "execution": {"pip": 0.5}})
+    assert (said.on("EURUSD").execution.pip, said.on("EURUSD").execution.tick) == (0.5, 0.00001)
+
+
+def test_a_strategy_without_ticks_keeps_its_hash_on_any_symbol() -> None:
+    strategy = CanonicalStrategy.model_validate({"entry_rules": [RULE], "risk": {"max_bars": 3}})
+    assert {strategy.on(symbol).content_hash() for symbol in ("AAPL", "EURUSD", "ES=F")} == {strategy.content_hash()}

@@ -30,7 +30,7 @@ QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 @settings(max_examples=examples(55), **QUIET)
 @given(strategies())
 def test_its_plain_english_parses_to_the_same_strategy(strategy: CanonicalStrategy) -> None:
-    text = strategy.describe()
+    text = strategy.notation()
     parsed = parse_strategy(text)
     assert parsed.strategy is not None, [text, *parsed.diagnostics]
     assert parsed.strategy.trading_core() == strategy.trading_core(), text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from Backtest.errors import StrategyError
-from Backtest.indicators import REGISTRY
+from Backtest.indicators import REGISTRY, spoken
 from Strategy.reading.rules.statements import Statements
 from Strategy.reading.text.cursor import Cursor
 from Strategy.reading.text.draft import Draft
@@ -72,7 +72,7 @@ PERIODS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("indicator", REGISTRY)
+@pytest.mark.parametrize("indicator", spoken())
 def test_every_indicator_by_every_name_with_its_period_in_every_form(indicator):
     entry = REGISTRY[indicator]
     period = next((p.name for p in entry.params if p.name in ("timeperiod", "fastk_period")), None)

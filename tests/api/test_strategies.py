@@ -61,6 +61,23 @@ def test_a_change_makes_a_version_with_a_readable_difference(api: APIClient, str
     assert first["canonical_json"]["entry_rules"][0]["when"]["right"]["value"] == 30
 
 
+def test_a_strategy_is_exported_to_pine_and_in_its_notation(api: APIClient, strategy: dict[str, Any]) -> None:
+    address = f"/api/strategies/{strategy['id']}/export/"
+    pine = api.get(address, {"to": "pine"}).json()
+    assert pine["text"].startswith("//@version=6\n// Trade GOOG on daily bars.")
+    assert "rsi_14 = ta.rsi(close, 14)" in pine["text"]
+    assert any("Sizes are those at the close of the signal" in note for note in pine["notes"])
+    assert api.get(address, {"to": "notation"}).json()["text"] == strategy["description"]
+    assert api.get(address, {"to": "easylanguage"}).status_code == 400
+    assert api.get(address).status_code == 400
+    canonical = strategy["canonical_json"]
+    canonical["risk"]["adds"] = [{"every": {"type": "percent", "value": 2}}]
+    assert api.patch(f"/api/strategies/{strategy['id']}/", {"canonical_json": canonical}).status_code == 200
+    refused = api.get(address, {"to": "pine"})
+    assert refused.status_code == 422
+    assert "risk.adds cannot be exported to Pine Script" in str(refused.json())
+
+
 def test_names_are_taken_once(api: APIClient, strategy: dict[str, Any]) -> None:
     answer = api.post("/api/strategies/", {"user_description": SENTENCE, "name": "Dip"})
     assert answer.status_code == 409

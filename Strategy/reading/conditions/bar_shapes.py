@@ -19,7 +19,7 @@ class BarShapes(Grammar):
     def condition(self) -> AnyCondition | None:
         """Read "an inside day", "yesterday was an NR7", "the range is the narrowest of the last 7 days"."""
         cursor = self.cursor
-        if self.draft.exact or self._inside_a_phrase():
+        if self._inside_a_phrase():
             return None
         mark = cursor.mark()
         cursor.words(small.AFTER, small.ON, noise=False)

@@ -89,7 +89,7 @@ class ClockGrammar(Grammar):
 
     def _ask_of_open(self, said: str) -> None:
         """Ask at which close an order is decided that is to be filled at a day's open, on bars of a day or longer."""
-        if is_intraday(self.draft.timeframe) or self.draft.exact:
+        if is_intraday(self.draft.timeframe):
             return
         message = f"No order can be filled at {said!r}: a rule is judged at a bar's close and filled there or at the next bar's open"
         remedy = "Say the day at whose close it is decided, such as: buy on Fridays, filled at the next open"

@@ -98,9 +98,9 @@ class Comparisons(Grammar):
         """Read a comparison and the time frame before or behind it, which is that of all its indicators without one."""
         draft = self.draft
         draft.frame_behind, since = None, len(draft.pairs)
-        leading = self.operands.frames.leading() if not draft.exact else None
+        leading = self.operands.frames.leading()
         found = self._comparison()
-        if found is None or draft.exact:
+        if found is None:
             return found
         if leading is not None:
             if self.cursor.looking_at(joins.AND, noise=False):

@@ -133,7 +133,7 @@ class Conditions(Grammar):
         begins = start.position
         while True:
             mark = self.cursor.mark()
-            if alternative and self.nested == 0 and not self.draft.exact:
+            if alternative and self.nested == 0:
                 when = isinstance(first, Time) and self.cursor.looking_at(joins.WHEN, joins.PROVIDED, noise=False)
                 if when or self._comma_and():
                     self.cursor.reset(mark)
@@ -159,7 +159,7 @@ class Conditions(Grammar):
             found = self._excepted(unless) if unless else self._unary()
             if found is None:
                 found = self.comparisons.same()
-                if found is not None and self.draft.frame_behind is not None and not self.draft.exact:
+                if found is not None and self.draft.frame_behind is not None:
                     moved = on_frame(self.draft, parts[-1], self.draft.frame_behind[1], len(self.draft.pairs))
                     parts[-1] = moved if moved is not None else parts[-1]
             if found is None:
@@ -214,7 +214,7 @@ class Conditions(Grammar):
         start = self.cursor.mark()
         first = self._unary()
         days = isinstance(first, Time)
-        if first is None or not (days or any(word in small.NOT for word in said.split())) or self.draft.exact:
+        if first is None or not (days or any(word in small.NOT for word in said.split())):
             self.cursor.reset(start)
             self.excepting += 1
             try:
@@ -281,7 +281,7 @@ class Conditions(Grammar):
         mark = cursor.mark()
         if cursor.take(joins.NOT):
             inner = None if cursor.looking_at(joins.NOT, noise=False) else self._unary()
-            if isinstance(inner, Time) and not self.draft.exact:
+            if isinstance(inner, Time):
                 inner = self._or_else(inner, times=True)  # "not before 10:00 or after 16:00"
             if inner is not None:
                 return Not(condition=inner)
@@ -376,7 +376,7 @@ class Conditions(Grammar):
         if condition in self.draft.either_way and isinstance(condition, AnyOf):
             self.draft.assume_direction()
             condition = condition.conditions[not self.draft.rising_side]
-        if isinstance(condition, Cross) and not self.draft.exact:
+        if isinstance(condition, Cross):
             text = f"To go {condition.direction} something for {bars} bars is to be {condition.direction} it on each of them"
             self.draft.assume("lasting", text, "a cross, and no bar on the other side after it")
             condition = Compare(

@@ -73,7 +73,7 @@ class LevelGrammar(Grammar):
         item = self.draft.indicators[right.id] if isinstance(right, IndicatorRef) else None
         left = found.left if isinstance(found, Compare) else None
         of = left.column if isinstance(left, Price) else left.id if isinstance(left, IndicatorRef) else ""
-        if item is None or not item.entry.is_extreme or item.source_name != of or self.draft.exact:
+        if item is None or not item.entry.is_extreme or item.source_name != of:
             return found
         op: Operator = ">=" if item.entry.extreme == "high" else "<="
         return found.model_copy(update={"op": op, "right": IndicatorRef(id=item.id)})
@@ -155,7 +155,7 @@ class LevelGrammar(Grammar):
         if isinstance(low, Value) and isinstance(high, Value) and low.value > high.value:
             low, high = high, low
         found = Between(operand=subject, low=low, high=high)
-        if self.draft.exact or not (self._moves_freely(low) and self._moves_freely(high)):
+        if not (self._moves_freely(low) and self._moves_freely(high)):
             return found
         text = "Between two lines is between the lower and the higher of them, whichever that is"
         self.draft.assume("between", text, "only while the first is the lower one")

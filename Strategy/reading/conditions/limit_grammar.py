@@ -23,7 +23,7 @@ class LimitGrammar(Grammar):
         Mondays" or "unless C" right behind the exit is the exit's, and so is a time of day, and whatever is behind an exit in
         a sentence of its own: an assumption.
         """
-        if not self.draft.exit_rule or self.draft.exact:
+        if not self.draft.exit_rule:
             return
         words = [t.norm for t in self.cursor.tokens[at : at + 3]]
         but = words[:1] == [*small.BUT] and not self._time_of_day(at)

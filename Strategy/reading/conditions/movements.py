@@ -208,11 +208,11 @@ class Movements(Grammar):
     def _of_last_day(self, subject: AnyOperand) -> bool:
         """Whether "than yesterday" is than the last day's close: of a close on bars finer than a day."""
         close = isinstance(subject, Price) and subject.column == "Close"
-        return close and is_intraday(self.draft.timeframe) and not self.draft.exact
+        return close and is_intraday(self.draft.timeframe)
 
     def _changed(self, subject: AnyOperand, way: str, bars: int) -> AnyCondition | None:
         """Return "is up over the last 5 days": above what it was 5 bars ago, whatever was between."""
-        if not isinstance(subject, Price | IndicatorRef) or self.draft.exact:
+        if not isinstance(subject, Price | IndicatorRef):
             return None
         before = subject.model_copy(update={"offset": subject.offset + bars})
         self.draft.assume("net_change", f"Up or down over {bars} bars is the change in all", "on each of those bars")
@@ -223,7 +223,7 @@ class Movements(Grammar):
         average = isinstance(subject, IndicatorRef) and self.draft.indicators[subject.id].entry.is_average
         said = self.cursor.tokens[start : self.cursor.position]
         units = [unit for unit in (token.norm.rstrip("s") for token in said) if unit in UNIT_SECONDS]
-        if average or self.draft.exact or not units:
+        if average or not units:
             return
         if UNIT_SECONDS[units[-1]] > seconds(self.draft.timeframe):
             words = " ".join(token.norm for token in said)

@@ -20,7 +20,7 @@ def pierced(
     30 both ways, is asked about; anything else is returned as it is.
     """
     kept = first, second
-    if not isinstance(first, Cross | Compare) or not isinstance(second, Cross | Compare) or draft.exact:
+    if not isinstance(first, Cross | Compare) or not isinstance(second, Cross | Compare):
         return kept
     way, side = _way(first), _way(second)
     if way is None or side != MIRRORED[way] or first.right != second.right:

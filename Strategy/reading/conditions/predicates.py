@@ -83,7 +83,7 @@ class Predicates(Grammar):
         if token is None or token.money or not (token.value.is_integer() and 2 <= token.value <= MOST_BARS):
             return None
         cursor.take(spans.UNIT, noise=False)
-        if self.draft.exact or not cursor.looking_at(comparing.CROSS, comparing.CROSSES, comparing.ABOVE):
+        if not cursor.looking_at(comparing.CROSS, comparing.CROSSES, comparing.ABOVE):
             return None
         here = cursor.mark()
         other = self._right_average(token.value)
@@ -116,7 +116,7 @@ class Predicates(Grammar):
             found = self._said_of(subject)
             if found is not None and self.draft.return_at == self.draft.predicate_at:
                 self._in_percent(found)
-            return found if found is None or self.draft.exact else self._in_one_unit(found)
+            return found if found is None else self._in_one_unit(found)
         finally:
             self.draft.compared = None
 
@@ -173,7 +173,7 @@ class Predicates(Grammar):
     def _nor(self, subject: AnyOperand, first: AnyCondition) -> AnyCondition:
         """Read the rest of "is not below 30 or above 70", which is neither of the two."""
         parts = [first]
-        while not self.draft.exact:
+        while True:
             mark = self.cursor.mark()
             joined_by = self.cursor.words(small.OR, small.NOR, noise=False)
             says = joined_by and self.cursor.looking_at(
@@ -191,7 +191,7 @@ class Predicates(Grammar):
         cursor = self.cursor
         item = self.draft.indicators.get(subject.id) if isinstance(subject, IndicatorRef) else None
         of_line = cursor.previous_word() in moving.LINES
-        if item is None or not item.entry.points or of_line or self.draft.exact:
+        if item is None or not item.entry.points or of_line:
             return None
         mark = cursor.mark()
         flip = cursor.take(moving.TREND_FLIP)

@@ -81,7 +81,7 @@ class PriceMoves(Grammar):
             return None
         cursor.words(small.IS, small.WAS, small.HAS, noise=False)
         found = self._move(priced=True)
-        if found is None or found.extreme or (closes and not found.since_entry) or self.draft.exact:
+        if found is None or found.extreme or (closes and not found.since_entry):
             cursor.reset(mark)
             return None
         self.draft.close_until = cursor.position

@@ -131,7 +131,7 @@ class RightSides(Grammar):
         plain = token is not None and token.kind == "num" and not token.money and not token.percent
         if not (plain and isinstance(right, Value) and right.value.is_integer() and 2 <= right.value <= MOST_BARS):
             return right
-        if not isinstance(subject, IndicatorRef) or self.draft.exact:
+        if not isinstance(subject, IndicatorRef):
             return right
         mine = self.draft.indicators[subject.id]
         if not mine.entry.is_average or mine.source_name not in PRICE_COLUMNS[:4]:
@@ -212,7 +212,6 @@ class RightSides(Grammar):
             isinstance(right, IndicatorRef)
             and not right.offset
             and self.draft.indicators[right.id].entry.extreme == "both"
-            and not self.draft.exact
         ):
             return right.model_copy(update={"offset": 1})
         return right
@@ -221,7 +220,7 @@ class RightSides(Grammar):
         """Return on which side of X the level "2 ATR below X" or "2% above X" is that stands here. Takes nothing."""
         cursor = self.cursor
         mark, token = cursor.mark(), cursor.peek()
-        if token is None or token.kind != "num" or self.draft.exact:
+        if token is None or token.kind != "num":
             return None
         right = self.operands.term()
         words = [t.norm for t in cursor.tokens[mark.position : cursor.position]]

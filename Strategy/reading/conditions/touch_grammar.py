@@ -104,7 +104,7 @@ class Touches(Grammar):
         share = right.left if isinstance(right, Math) and right.op == "*" else None
         of_both = self.draft.exit_rule and len({side for side, _ in self.draft.entries}) == 2
         unclear = isinstance(share, Value) and (of_both or lower == (share.value > 1))
-        if unclear and not self.draft.exact:
+        if unclear:
             self._ask_of_side(start)  # "reaches the SMA(50) plus 2%" to buy, which may be from below as well
         if isinstance(subject, IndicatorRef) or isinstance(right, Value):
             if isinstance(subject, IndicatorRef) and isinstance(right, Value):

@@ -329,7 +329,7 @@ class RiskGrammar(Grammar):
         cursor.words(*bare, noise=False) if bare else None
         said = [token.norm for token in cursor.tokens[start : cursor.position]]
         side = next((protection.SIDE_WORDS[word] for word in said if word in protection.SIDE_WORDS), None)
-        if side is not None and not self.draft.exact:
+        if side is not None:
             self.draft.sided += ((self.draft.level_name, side, " ".join(said)),)
 
     def _read_extreme(self) -> None:

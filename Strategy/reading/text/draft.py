@@ -84,7 +84,6 @@ class Draft:
     """
 
     timeframe: str = "1d"
-    exact: bool = False  # the text is in the notation of describe(): every number is meant as it stands
     days: TradingDays | None = None  # how long a trading day and week are; None where what is traded is not known
     traded: str = ""  # the symbol that is traded where the text names none
     symbols: tuple[str, ...] = ()
@@ -216,7 +215,7 @@ class Draft:
     def set_time_limit(self, bars: int, side: Side | None) -> None:
         """Limit how long a position is held; a limit of one `side` is told from that of both when all is read."""
         side = side or self.block_side or self.section_side
-        if side is None or self.exact:
+        if side is None:
             self.set_risk("max_bars", bars)
         else:
             self.time_limits = {**self.time_limits, side: bars}
@@ -342,7 +341,7 @@ class Draft:
         """
         if timeframe == self.timeframe:
             timeframe = None
-        item = make_indicator(name, source=source, timeframe=timeframe, **params)
+        item = make_indicator(name, source=source, timeframe=timeframe, symbol=None, **params)
         if item.id not in self.indicators:
             self.indicators = {**self.indicators, item.id: item}
         entry = item.entry

@@ -63,7 +63,7 @@ class Averages(Grammar):
         article, token = cursor.previous_word(), cursor.number(percent=False, noise=False)
         count = cursor.peek()
         unit = cursor.take(spans.UNIT, noise=False) if token is not None else None
-        if token is None or count is None or unit is None or draft.exact or article not in small.THE_OR_ITS:
+        if token is None or count is None or unit is None or article not in small.THE_OR_ITS:
             return None
         ends = cursor.clause_ends(indicator_words.BEHIND_LENGTHS, marks=",.;)")
         says = cursor.looking_at(comparing.ABOVE, comparing.CROSS, comparing.CROSSES, moving.RISING) is not None
@@ -82,8 +82,6 @@ class Averages(Grammar):
     def named(self, name: str | None, source: str | None, *, article: bool = True) -> IndicatorRef | None:
         """Return the average that "the average", or "the EMA" where `name` says so, stands for; ask where two were named."""
         draft = self.draft
-        if draft.exact:
-            return None
         of = source if source is not None else "Close"
         compared = draft.compared.id if isinstance(draft.compared, IndicatorRef) else ""
         known = [
@@ -123,8 +121,6 @@ class Averages(Grammar):
 
         Volume and oscillators are compared with averages of themselves, prices with averages of prices.
         """
-        if self.draft.exact:
-            return None
         before = self.cursor.tokens[max(0, start - 1) : self.cursor.position]
         own = any(token.norm in small.ITS for token in before)
         of = self.draft.compared or (self.draft.subject if own else None)

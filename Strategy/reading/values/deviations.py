@@ -83,7 +83,7 @@ class Deviations(Grammar):
         """
         cursor, draft = self.cursor, self.draft
         mark = cursor.mark()
-        if not draft.exact and count > 0 and cursor.take(prices.DEVIATIONS, noise=False):
+        if count > 0 and cursor.take(prices.DEVIATIONS, noise=False):
             cursor.words(prices.AWAY, noise=False)
             said = cursor.words(*((small.OF, small.FROM) if around else (prices.ABOVE, prices.BELOW)), noise=False)
             base = self.term() if said else None

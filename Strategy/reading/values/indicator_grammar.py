@@ -87,7 +87,7 @@ class Indicators(Grammar):
 
     def _return_word(self) -> bool:
         """Take "return" or "ROI", a price's change in percent; the draft keeps where it was said."""
-        if self.draft.exact or not self.cursor.take(prices.RETURN, noise=False):
+        if not self.cursor.take(prices.RETURN, noise=False):
             return False
         self.draft.return_at = self.cursor.position
         return True
@@ -166,7 +166,7 @@ class Indicators(Grammar):
         start = cursor.mark()
         name = self.name()
         entry = REGISTRY[name] if name is not None else None
-        if entry is None or draft.exact or (entry.levels is None and entry.bounds is None):
+        if entry is None or (entry.levels is None and entry.bounds is None):
             cursor.reset(start)
             return None
         usual = {n for p in entry.params[:1] for n in (p.default, p.tradingview)}
@@ -278,11 +278,11 @@ class Indicators(Grammar):
                 return named
         if not numbers and entry.params and source is None and frame is None:
             known = [i for i in draft.indicators.values() if i.name == entry.name and i.timeframe is None]
-            if not draft.exact and not entry.is_average:
+            if not entry.is_average:
                 known = self.numbers.said_without_numbers(entry) or known
             if known and (not entry.is_average or len(known) == 1):
                 # "RSI(7) below 30 ... RSI above 70": the second is the first.
-                if not draft.exact and known[-1].params != {p.name: p.default for p in entry.params}:
+                if known[-1].params != {p.name: p.default for p in entry.params}:
                     said, usual = entry.setting(known[-1].params), entry.setting({})
                     text = f"{entry.name} without numbers is {entry.name}({said}), named before"
                     draft.assume("same_indicator", text, f"the usual {entry.name}({usual})", "indicators")
@@ -328,7 +328,7 @@ class Indicators(Grammar):
     def _of_last_period(self, ref: IndicatorRef, frame: str | None) -> IndicatorRef:
         """Return pivot points as traders draw them: those of the day before, on coarser bars of the bar before."""
         draft, own = self.draft, frame in (None, self.draft.timeframe)
-        if draft.exact or not own:
+        if not own:
             return ref
         if is_intraday(draft.timeframe):
             draft.assume("pivot", "Pivot points are those of the last complete day", "of the bar before", "indicators")

@@ -14,7 +14,7 @@ class IndicatorNumbers(Grammar):
 
     def ask_of_greatest(self, entry: IndicatorEntry, source: str | None) -> None:
         """Ask about "the highest of open and previous close", which may be the greater of the two."""
-        if source is None or self.draft.exact:
+        if source is None:
             return
         said = f"the {entry.name.lower()} of {source.lower()} and ..."
         message = f"{said!r} may be over a number of bars, or one of the two that are named"
@@ -37,7 +37,7 @@ class IndicatorNumbers(Grammar):
         item = self.draft.indicators[found]
         usual = [p.default for p in entry.params]
         other = list(item.params.values()) != usual and found not in self.draft.numbered
-        if other and entry.name in self.draft.bare and not self.draft.exact:
+        if other and entry.name in self.draft.bare:
             self._ask_which_numbers(entry, [entry.setting({}), entry.setting(item.params)])
 
     def _ask_which_numbers(self, entry: IndicatorEntry, settings: list[str]) -> None:

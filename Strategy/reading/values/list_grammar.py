@@ -68,7 +68,7 @@ class Lists(Grammar):
         """Read "and 50" behind "EMA 20", which is EMA(50) where the number stands alone."""
         cursor, draft = self.cursor, self.draft
         token, name = cursor.previous(), cursor.peek(-2)
-        if draft.exact or not isinstance(one, IndicatorRef) or token is None or name is None:
+        if not isinstance(one, IndicatorRef) or token is None or name is None:
             return []
         item = draft.indicators[one.id]
         plain = token.kind == "num" and name.kind == "word" and name.norm in indicator_words.PLAIN_AVERAGES

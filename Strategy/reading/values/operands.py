@@ -121,7 +121,7 @@ class Operands(Grammar):
     def _ask_of_length(self, number: float) -> None:
         """Ask about "the price is above the 200", which among traders is the average of 200 bars, and may be a price."""
         price = isinstance(self.draft.compared, Price) and self.draft.compared.column != "Volume"
-        if price and number.is_integer() and 2 <= number <= MOST_BARS and not self.draft.exact:
+        if price and number.is_integer() and 2 <= number <= MOST_BARS:
             self.draft.ask_price_or_length(number, f"The {number:g} that a price is compared with", f"SMA({number:g})")
 
     def _parenthesised(self) -> AnyOperand | None:

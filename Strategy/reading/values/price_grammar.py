@@ -43,7 +43,7 @@ class Prices(Grammar):
         """
         draft = self.draft
         said = {token.norm for token in self.cursor.tokens[start : self.cursor.position]}
-        if not said & spans.OF_A_DAY.keys() or not is_intraday(draft.timeframe) or draft.exact:
+        if not said & spans.OF_A_DAY.keys() or not is_intraday(draft.timeframe):
             return price
         if isinstance(price, IndicatorRef):
             name, told = price.id, price.offset > 1 or draft.indicators[price.id].timeframe is not None

@@ -209,7 +209,7 @@ class Units:
         has no such unit, "RSI + 10%", the percentage is asked about.
         """
         plain = Math(left=left, op=op, right=right)
-        if not any(shares) or self.draft.exact:
+        if not any(shares):
             return plain
         if op in ("*", "/") and isinstance(left, Value) and isinstance(right, Value):
             self._ask_of_sum(left, op, right, shares)
@@ -238,7 +238,7 @@ class Units:
 
     def ask_of_signed(self, base: AnyOperand, percent: float) -> None:
         """Ask about "10% above the MACD signal", which is below it where the signal is below zero."""
-        if self._is_difference(base) and not self.draft.exact:
+        if self._is_difference(base):
             name = self._name(base)
             message = f"{name} may be below zero, where {percent:g}% above it is less than it"
             self.draft.problem("error", "percent_of_what", "text", message, "Say the distance as a number, or in ATR")

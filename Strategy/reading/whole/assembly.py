@@ -46,9 +46,8 @@ def assemble(draft: Draft) -> None:
     _one_sided(draft)
     _fills(draft)
     _bare_periods(draft)
-    if not draft.exact:
-        Units(draft).ask_of_scales(_rules(draft))
-        Units(draft).warn_of_equality(_rules(draft))
+    Units(draft).ask_of_scales(_rules(draft))
+    Units(draft).warn_of_equality(_rules(draft))
     _sides_of_filters(draft)
     if draft.filters:
         draft.entries = tuple(
@@ -96,7 +95,7 @@ def _filters_of(draft: Draft, side: Side) -> tuple[AnyCondition, ...]:
 def _bare_periods(draft: Draft) -> None:
     """Ask where a price is compared with the number of bars of an average: "above the 50 and 200 SMA … below the 50"."""
     asked = any(problem.code == "price_or_period" for problem in draft.diagnostics)
-    if asked or draft.exact or draft.money_said:
+    if asked or draft.money_said:
         return
     periods = {i.params.get("timeperiod"): i for i in draft.indicators.values() if i.entry.is_average}
     for rule in draft.conditions():
@@ -117,7 +116,7 @@ def _bare_periods(draft: Draft) -> None:
 def _fills(draft: Draft) -> None:
     """Refuse fills at the open beside fills at the close; say which orders are filled at the close as well, and when a rule for a day is filled."""
     said = draft.filled_at_close
-    if said and not draft.exact:
+    if said:
         text = "Orders are filled at the close of the signal bar"
         if said in ({"enter"}, {"exit"}):
             these, others = ("entries", "exits") if said == {"enter"} else ("exits", "entries")
@@ -133,7 +132,7 @@ def _fills(draft: Draft) -> None:
         draft.ask("Shall orders be filled at the next bar's open, or at the close of the signal's bar?")
     rules = draft.conditions()
     days = any(isinstance(node, Time) and node.weekdays for rule in rules for node in walk(rule))
-    if days and draft.timeframe == "1d" and not draft.execution.get("trade_on_close") and not draft.exact:
+    if days and draft.timeframe == "1d" and not draft.execution.get("trade_on_close"):
         text = "A rule for a weekday is judged at that day's close and filled at the next day's open"
         draft.assume("fill_day", text, "filled on the day itself", "execution")
 
@@ -178,13 +177,7 @@ def _buys(draft: Draft) -> None:
             draft.add_exit("short", condition)
         draft.assume("buy", "Buying closes the short position, as only shorts are traded", "goes long", "exit_rules")
     elif not (
-        draft.only_sides
-        or draft.exits
-        or draft.sells
-        or draft.longs_named
-        or draft.reversing
-        or draft.opposite_exit
-        or draft.exact
+        draft.only_sides or draft.exits or draft.sells or draft.longs_named or draft.reversing or draft.opposite_exit
     ):
         message = "'Buy' behind a short entry may close the short position, or go long as well"
         remedy = "Say 'buy to cover when ...' to close the short position, 'go long when ...' to trade both sides"
@@ -256,7 +249,7 @@ def _one_zone(draft: Draft) -> None:
     """Give times without a zone the one that the text names for others; ask where it names several."""
     times = [node for rule in _rules(draft) for node in walk(rule) if isinstance(node, Time) and node.start is not None]
     zones = sorted({node.timezone for node in times if node.timezone})
-    if not zones or all(node.timezone for node in times) or draft.exact:
+    if not zones or all(node.timezone for node in times):
         return
     bare = next(node for node in times if not node.timezone)
     clock = bare.start if bare.end in (None, "00:00") else f"{bare.start} to {bare.end}"

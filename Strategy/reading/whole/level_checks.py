@@ -35,7 +35,7 @@ def shares_of_entry(draft: Draft) -> None:
     for name, percent, at in draft.shares:
         short = any(side == "short" for side, _ in draft.entries)
         usual = 100 if name == "take_profit" and not short else LEAST_SHARE
-        if name not in draft.risk or percent <= usual or draft.exact:
+        if name not in draft.risk or percent <= usual:
             continue
         what = f"{LEVELS[name]} {'at' if at else 'of'} {percent:g}%"
         if not at:
@@ -65,7 +65,7 @@ def levels_of_one_side(tokens: list[Token], draft: Draft) -> None:
 def sides_of_levels(draft: Draft) -> None:
     """Ask about a stop, target or limit of time that is said of one side: a strategy has one for both."""
     sides = {side for side, _ in draft.entries}
-    if len(sides) < 2 or draft.exact or draft.reversing:
+    if len(sides) < 2 or draft.reversing:
         return
     for name, called in LEVELS.items():
         near = draft.levels_near.get(name)

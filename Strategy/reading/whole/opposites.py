@@ -58,7 +58,7 @@ def reversal(draft: Draft) -> None:
         mirrored = exits or [m for s, c in draft.entries if (m := opposite(c)) is not None]
         draft.entries += tuple((other, one_way(draft, c, other)) for c in mirrored)
         sides = {s for s, _ in draft.entries}
-    if len(sides) < 2 or draft.exact:
+    if len(sides) < 2:
         return
     levels = {called for name, called in LEVELS.items() if name in draft.risk}
     ignored = draft.one_position and levels - {LEVELS["stop_loss"]}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from Backtest.canonical import Compare, Cross, IndicatorRef, Rule, walk
+from Backtest.canonical import Compare, Cross, IndicatorBase, IndicatorRef, Rule, walk
 from Backtest.indicators import Style
 from Strategy.reading.text.draft import Draft
 
@@ -13,17 +15,17 @@ def title(text: str, draft: Draft) -> str:
     return text[draft.title[0] : draft.title[1]][:80] if draft.title else ""
 
 
-def strategy_name(draft: Draft, entries: list[Rule]) -> str:
+def strategy_name(entries: Sequence[Rule], symbols: Sequence[str]) -> str:
     """Return a short name made of the indicators and symbols, such as "RSI 14 AAPL"."""
     ids = list(dict.fromkeys(n.id for r in entries for n in walk(r.when) if isinstance(n, IndicatorRef)))
     words = [re.sub(r"[^A-Za-z0-9]+", " ", i).strip() for i in ids[:3]] or ["Price"]
     kinds = {"cross" for r in entries for n in walk(r.when) if isinstance(n, Cross)}
-    return " ".join([*words, *kinds, *draft.symbols[:1]])[:80]
+    return " ".join([*words, *kinds, *symbols[:1]])[:80]
 
 
-def classify(entries: list[Rule], draft: Draft) -> str:
+def classify(entries: Sequence[Rule], indicators: Mapping[str, IndicatorBase]) -> str:
     """Return the kind of strategy by the indicators of its entries: mean reversion where a long entry asks for something low."""
-    used = [draft.indicators[n.id].entry for r in entries for n in walk(r.when) if isinstance(n, IndicatorRef)]
+    used = [indicators[n.id].entry for r in entries for n in walk(r.when) if isinstance(n, IndicatorRef)]
     falls = any(
         isinstance(n, Compare) and n.op in ("<", "<=") for r in entries if r.side == "long" for n in walk(r.when)
     )
@@ -32,12 +34,12 @@ def classify(entries: list[Rule], draft: Draft) -> str:
     return next((style for style in order if style in styles and (falls or style != "mean-reversion")), "other")
 
 
-def risk_tier(draft: Draft) -> str:
+def risk_tier(risk: Mapping[str, Any], execution: Mapping[str, Any]) -> str:
     """Return low, medium or high: high without a stop or with leverage over 2, low where a trade risks or takes little."""
-    stopped = "stop_loss" in draft.risk or "trailing_stop" in draft.risk
-    margin = draft.execution.get("margin", 1.0)
+    stopped = any(risk.get(name) for name in ("stop_loss", "trailing_stop", "stops"))
+    margin = execution.get("margin", 1.0)
     if margin < 0.5 or not stopped:
         return "high"
-    size = draft.risk.get("position_size", {})
+    size = risk.get("position_size", {})
     small = size.get("type") == "risk_percent" or (size.get("type") == "percent_of_equity" and size["value"] <= 25)
     return "low" if small else "medium"
