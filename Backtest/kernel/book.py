@@ -124,8 +124,11 @@ def expire(book, bar):  # type: ignore[no-untyped-def]
 
 
 @inner
-def record_piece(book, s, unit, size, bar, price, share):  # type: ignore[no-untyped-def]
-    """Close so much of a unit: pay its gain out, and write the trade down with the levels in force; `share` is its part of the order."""
+def record_piece(book, s, unit, size, bar, price, share, goal):  # type: ignore[no-untyped-def]
+    """Close so much of a unit: pay its gain out, and write the trade down with the levels in force.
+
+    `share` is its part of the order, `goal` the level of the target that closes it, NaN where none does.
+    """
     fixed, fee = book.terms[st.T_FIXED], book.terms[st.T_FEE]
     signed = s[st.SIDE] * size
     commission = fixed * share + size * price * fee
@@ -155,13 +158,15 @@ def record_piece(book, s, unit, size, bar, price, share):  # type: ignore[no-unt
             waits = levels[st.TARGET_SIZE + t] != 0 and not int(levels[st.REACHED]) >> t & 1
             if waits and levels[st.TARGET_PRICE + t] == levels[st.TARGET_PRICE + t]:
                 row[6] = levels[st.TARGET_PRICE + t]
+    if goal == goal:
+        row[6] = goal
     row[7] = gross - total
     row[8] = total
     row[9] = s[st.SIDE] * (price / unit[st.FILL] - 1) - total / (size * unit[st.FILL])
 
 
 @inner
-def close_units(book, s, bar, at, price, size, name, who, whose, reason):  # type: ignore[no-untyped-def]
+def close_units(book, s, bar, at, price, size, name, who, whose, reason, goal):  # type: ignore[no-untyped-def]
     """Close so many units, the oldest first, of one unit (`name`) or of all (0). What was held by a unit that is gone goes with it."""
     there = 0.0
     for i in range(int(s[st.UNITS])):
@@ -180,7 +185,7 @@ def close_units(book, s, bar, at, price, size, name, who, whose, reason):  # typ
         unit = unit_at(s, i)
         taken = min(left, unit[st.LEFT]) if name == 0 or unit[st.NAME] == name else 0.0
         if taken > 0:
-            record_piece(book, s, unit, taken, bar, price, taken / size)
+            record_piece(book, s, unit, taken, bar, price, taken / size, goal)
             left -= taken
         if unit[st.LEFT] > taken:
             unit[st.LEFT] -= taken
@@ -209,7 +214,7 @@ def close_all(book, bar, price, who, reason):  # type: ignore[no-untyped-def]
     """Close what is open at the end of the data, or of the account; what waits is dropped."""
     s = book.state
     if s[st.UNITS] > 0:
-        close_units(book, s, bar, st.AT_THE_CLOSE, price, np.inf, 0.0, who, np.nan, reason)
+        close_units(book, s, bar, st.AT_THE_CLOSE, price, np.inf, 0.0, who, np.nan, reason, np.nan)
     s[st.ORDERS] = 0
 
 
@@ -284,7 +289,7 @@ def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
     who, whose = (st.BY_ENTRY if order[st.ROLE] == st.ENTRY else st.BY_ADD), order[st.LISTED]
     remove_order(s, i)
     if reverses:
-        close_units(book, s, bar, at, price, np.inf, 0.0, who, whose, st.R_REVERSE)
+        close_units(book, s, bar, at, price, np.inf, 0.0, who, whose, st.R_REVERSE, np.nan)
     if s[st.UNITS] == 0:
         s[st.POSITION_RULE], s[st.POSITION_TICKET], s[st.SIDE], s[st.SINCE], s[st.BOUGHT], s[st.ACTED] = (
             ticket[a.RULE],
@@ -297,6 +302,8 @@ def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
         s[st.SIGNAL_BAR], s[st.HIGHEST], s[st.LOWEST] = ticket[a.SIGNAL], -np.inf, np.inf
         s[st.LATE] = at == st.WITHIN and order[st.KIND] != a.STOP_ORDER
         s[st.ENTRY_FILL], s[st.ENTRY_RISK] = paid, np.nan
+        if at == st.AT_THE_CLOSE:
+            s[st.HIGHEST] = s[st.LOWEST] = price
     unit = unit_at(s, int(s[st.UNITS]))
     s[st.UNITS] += 1
     s[st.BOUGHT] += 1
@@ -503,7 +510,7 @@ def fill_next(book, s, bar, at, price):  # type: ignore[no-untyped-def]
         if order[st.ROLE] == st.EXIT:
             size, why, unit = order[st.AMOUNT], order[st.WHY], order[st.TEMPLATE]
             remove_order(s, i)
-            close_units(book, s, bar, at, price, size, max(unit, 0.0), who_closes(why), why, why_closed(why))
+            close_units(book, s, bar, at, price, size, max(unit, 0.0), who_closes(why), why, why_closed(why), np.nan)
             return True
         if order[st.KIND] != a.MARKET:
             rises, trigger, _ = order_trigger(book, order)
@@ -524,7 +531,9 @@ def fill_next(book, s, bar, at, price):  # type: ignore[no-untyped-def]
         at_stop = levels[st.STOP_PRICE + stop]
         if at_most(price, at_stop) if side > 0 else at_least(price, at_stop):
             paid = at_stop if at == st.WITHIN and same(price, at_stop) else price
-            close_units(book, s, bar, at, paid, np.inf, levels[st.OF_UNIT], st.BY_STOP, np.nan, kind_of(ticket, stop))
+            close_units(
+                book, s, bar, at, paid, np.inf, levels[st.OF_UNIT], st.BY_STOP, np.nan, kind_of(ticket, stop), np.nan
+            )
             return True
     for i in range(int(s[st.SETS])):
         levels = set_at(s, i)
@@ -550,9 +559,9 @@ def fill_next(book, s, bar, at, price):  # type: ignore[no-untyped-def]
                 whole = ticket[a.FIRST_TARGET + a.PORTION] != ticket[a.FIRST_TARGET + a.PORTION]
                 name = 0.0 if whole and k == 0 else k + 1.0
             unit = levels[st.OF_UNIT]
-            if k < a.TARGETS:
+            close_units(book, s, bar, at, paid, size, unit, st.BY_TARGET, name, st.R_TARGET, goal)
+            if k < a.TARGETS and i < s[st.SETS] and levels[st.OF_UNIT] == unit:  # the set is still there
                 levels[st.REACHED] += 1 << k
-            close_units(book, s, bar, at, paid, size, unit, st.BY_TARGET, name, st.R_TARGET)
             return True
     if entry < 0:
         return False
@@ -676,6 +685,7 @@ def follow(book, bar, close, action, ticket):  # type: ignore[no-untyped-def]
             who_closes(why),
             why,
             why_closed(why),
+            np.nan,
         )
     elif do == a.CLOSE:
         close_next(book, bar, action[a.WHICH], action[a.AMOUNT], action[a.REASON])

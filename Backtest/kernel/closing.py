@@ -477,7 +477,7 @@ def exits_and_adds(rules, book, bar, begin, close, firing, part, ticket):  # typ
 
 
 @inner
-def entries(rules, book, bar, begin, close, leaving, barred, ticket):  # type: ignore[no-untyped-def]
+def entries(rules, book, bar, begin, close, firing, leaving, barred, ticket):  # type: ignore[no-untyped-def]
     """Step 12 for entries in order: where flat, or where all of the position leaves and a rule of the other side turns it round."""
     s, cooldown = book.state, rules.strategy[COOLDOWN]
     if s[st.UNITS] > 0 and (not leaving or cooldown > 0):
@@ -493,7 +493,7 @@ def entries(rules, book, bar, begin, close, leaving, barred, ticket):  # type: i
             continue
         if rules.tickets[r, a.SIDE] == barred or value(rules, s, plan[WHEN], bar, begin, True) != 1.0:
             continue
-        if leaves_at_once(rules, s, r, bar, begin) or not may_fill(rules, s, r, bar, kind):
+        if leaves_at_once(rules, s, r, bar, begin, firing) or not may_fill(rules, s, r, bar, kind):
             continue
         market_taken = market_taken or market
         send(rules, book, r, bar, begin, close, kind, ticket)
@@ -502,11 +502,12 @@ def entries(rules, book, bar, begin, close, leaving, barred, ticket):  # type: i
 
 
 @inner
-def leaves_at_once(rules, s, r, bar, begin):  # type: ignore[no-untyped-def]
-    """Whether an exit of an entry's positions fires where it does, so that it is not taken."""
+def leaves_at_once(rules, s, r, bar, begin, firing):  # type: ignore[no-untyped-def]
+    """Whether an exit of an entry's positions fires where it does, so that it is not taken; or has fired at this close on the position there was."""
     leaves = False
     for j in range(len(rules.exits)):
-        leaves = leaves or (rules.exits[j, EXIT_OF] >> r & 1 == 1 and fires(rules, s, j, bar, begin))
+        its = rules.exits[j, EXIT_OF] >> r & 1 == 1
+        leaves = leaves or (its and (firing >> j & 1 == 1 or fires(rules, s, j, bar, begin)))
     return leaves
 
 

@@ -106,6 +106,7 @@ class OrderCompiler(Compiler):
         self.unit = strategy.execution.fractional_unit
         self.now = strategy.execution.trade_on_close
         self.groups: dict[str, int] = {}
+        self.statements: list[core.Statement] = []  # kept, as masks are found by the id() of a statement
 
     def compile(self) -> OrderProgram:
         program, strategy = self.program, self.strategy
@@ -346,6 +347,7 @@ class OrderCompiler(Compiler):
 
     def _condition(self, statement: core.Statement, may: int) -> int:
         """Return the program of a condition; `may` is the place of its masks in OrderProgram.may."""
+        self.statements.append(statement)
         if statement.asks_position:
             self.program.watches = True
         else:

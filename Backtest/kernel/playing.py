@@ -130,7 +130,7 @@ def play(rules, book, prices, begin, bar, until, alert, ticket):  # type: ignore
         s[st.LAST_EQUITY] = equity_at(s, price)
         leaving = exits_and_adds(rules, book, bar, begin, price, firing, part, ticket)
         if alert[bar - begin] & MAY_ENTER:
-            entries(rules, book, bar, begin, price, leaving, barred, ticket)
+            entries(rules, book, bar, begin, price, firing, leaving, barred, ticket)
         s[st.LAST_EQUITY] = equity_at(s, price)
         book.equity[bar] = s[st.LAST_EQUITY]
         if book.counts[st.PROBLEM]:

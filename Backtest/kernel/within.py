@@ -55,6 +55,9 @@ def pass_straight(book, bar, up, high, low):  # type: ignore[no-untyped-def]
     told, closed, lost = counts[st.EVENTS], counts[st.TRADES], counts[st.LOST]
     price = next_trigger(book, s, bar, -np.inf if up else np.inf, up, far)
     while price == price:
+        price = (
+            min(price, far) if up else max(price, far)
+        )  # a level beyond the extreme by the tolerance is reached at it
         settle(book, s, bar, st.WITHIN, price)
         if has_orders and inside(book, bar, high, low):
             copy_state(book.stack[0], s)
