@@ -424,9 +424,8 @@ class _Generator:
         text = body + "".join(self.formulas.values()) + "".join(HELPERS[h] for h in self.helpers) + classes
         standard = [f"import {m}" for m in ("copy", "math", "sys", "warnings") if f"{m}." in text]
         asks = self.booked or self.helpers & {"seen", "bars_since"}
-        abstract = [
-            n for n, needed in (("Callable", asks), ("Sequence", self.booked or "ago" in self.helpers)) if needed
-        ]
+        lists = self.booked or "ago" in self.helpers
+        abstract = [name for name, needed in (("Callable", asks), ("Sequence", lists)) if needed]
         if abstract:
             standard.append(f"from collections.abc import {', '.join(abstract)}")
         if self.booked:
