@@ -192,6 +192,9 @@ class _Reader:
         if output is not None:
             found["output"] = str(output).replace(" ", "_")
         symbol = next((part for part in parts[1:] if isinstance(part, Token) and part.type in ("SYMBOL", "NAME")), None)
+        zone = next((part for part in parts[1:] if isinstance(part, Token) and part.type == "ZONE"), None)
+        if zone is not None:
+            found["timezone"] = str(zone)
         if symbol is not None:
             found["symbol"] = str(symbol)
         return found | ({"source": source} if source is not None else {})

@@ -281,6 +281,21 @@ def test_a_page_with_everyday_english_in_it_is_still_read() -> None:
     assert parse_strategy(text).require().exit_rules
 
 
+def test_a_range_of_the_clock_says_by_whose_clock() -> None:
+    data = {
+        "timeframe": "15m",
+        "indicators": [{"name": "CLOCK_RANGE", "start": 1900, "end": 200, "timezone": "America/New_York"}],
+        "entry_rules": [
+            {"when": {"type": "cross", "left": {"type": "price"}, "direction": "above",
+                      "right": {"type": "indicator", "id": "CLOCK_RANGE_1900_200", "output": "high"}}}
+        ],
+    }  # fmt: skip
+    strategy = CanonicalStrategy.model_validate(data)
+    text = strategy.notation()
+    assert text.splitlines()[1] == "Buy when Close crosses above CLOCK_RANGE(1900,200) high by America/New_York."
+    assert CanonicalStrategy.model_validate(read_notation(text)).trading_core() == strategy.trading_core()
+
+
 def test_a_page_with_a_mistake_says_which_sentence_is_not_of_the_notation() -> None:
     found = parse_strategy(
         "Trade GOOG on daily bars.\nBuy when TRADING_DAY equals 3.\nExit long when TRADING_DAY equals five."
