@@ -433,8 +433,6 @@ class CanonicalStrategy(_WithIndicators):
             text += f" {output.replace('_', ' ')}"
         if item.zone:
             text += f" in {item.zone} time"
-        if item.zone:
-            text += f" by {item.zone}"
         if source is not None and source != entry.default_source:
             text += f" of {naming.indicator_text(known[0].id, known[0].output) if known else source}"
         if item.symbol and not known:

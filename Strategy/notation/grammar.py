@@ -75,7 +75,7 @@ function_name: {min} -> min | {max} -> max | {abs} -> abs
 ?operand: reference | function | price | value | math | ticks | positionref | barssince | valuewhen
 reference: indicator [NUMBER ({bar} | {bars}) {ago}]
 indicator: named [{on} TIMEFRAME {bars}]
-named: INDICATOR [{(} NUMBER ({,} NUMBER)* {)}] [OUTPUT] [{by} ZONE] [{of} source] [{of} symbol] | ID [OUTPUT] -> by_id
+named: INDICATOR [{(} NUMBER ({,} NUMBER)* {)}] [OUTPUT] [{in} ZONE {time}] [{of} source] [{of} symbol] | ID [OUTPUT] -> by_id
 ?source: named | column
 column: price_word
 """

@@ -78,7 +78,7 @@ class NotationLexer(Lexer):
 
     def lex(self, data: str) -> Iterator[Token]:  # type: ignore[override]
         """Yield the tokens. UnexpectedCharacters where there is no word."""
-        at, traded, named = 0, False, False
+        at, traded, named, before = 0, False, False, ""
         text = str(data)
         pending: re.Pattern[str] | None = (
             None  # the outputs of the indicator whose name, or parameters, have just been read
@@ -110,7 +110,8 @@ class NotationLexer(Lexer):
             if kind == "word":
                 depth += (value == "(") - (value == ")") if pending is not None else 0
                 traded = value == "Trade" or (traded and value == ",")
-                named = value in ("of", "in")  # a symbol may stand behind it
+                named = value == "of" or (value == "in" and before == ",")  # a symbol may stand behind it
+                before = value
                 terminal = keyword(value)
                 yield self._token(terminal if terminal in self.keywords else "ZONE", value, at)
             elif kind != "space":

@@ -292,7 +292,7 @@ def test_a_range_of_the_clock_says_by_whose_clock() -> None:
     }  # fmt: skip
     strategy = CanonicalStrategy.model_validate(data)
     text = strategy.notation()
-    assert text.splitlines()[1] == "Buy when Close crosses above CLOCK_RANGE(1900,200) high by America/New_York."
+    assert text.splitlines()[1] == "Buy when Close crosses above CLOCK_RANGE(1900,200) high in America/New_York time."
     assert CanonicalStrategy.model_validate(read_notation(text)).trading_core() == strategy.trading_core()
 
 
