@@ -282,7 +282,7 @@ class Kernel:
                 np.array(program.exits, dtype=np.int64).reshape(-1, closing.EXIT_WIDTH), np.empty(1), np.empty(1), given.ints[0], given.floats[0],
                 self.series, work.copy(), np.empty((1, 1), np.uint8), shared, session, calendar.last[session] - np.arange(bars),
                 np.empty((room + 2 * closing.MOST_ACTIONS, actions.ACTION)), np.empty((room // 4 + 64, actions.TICKET)),
-                np.array([0, 0, room > 0], dtype=np.int64),
+                np.array([0, 0, room > 0], dtype=np.int64), np.empty(closing.STACK),
             )  # fmt: skip
             run_order_sets(
                 book, rules, self.prices, self.code, may, given.ints[part], given.floats[part], given.starts[part], given.numbers[part], tickets[part],
