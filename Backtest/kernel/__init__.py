@@ -32,7 +32,7 @@ def _cache_folder() -> str:
 # The setting is not put back afterwards: another thread may import a module of this package later and compile with it.
 _config.CACHE_DIR = _cache_folder()
 
-from Backtest.kernel.engine import Kernel, Run, Sweep, warm_up  # noqa: E402
+from Backtest.kernel.engine import Kernel, Run, Sweep, warm_up, warm_up_orders  # noqa: E402
 from Backtest.kernel.figures import NAMES  # noqa: E402
 
-__all__ = ["NAMES", "Kernel", "Run", "Sweep", "warm_up"]
+__all__ = ["NAMES", "Kernel", "Run", "Sweep", "warm_up", "warm_up_orders"]

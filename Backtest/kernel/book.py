@@ -64,7 +64,7 @@ def average_fill(s):  # type: ignore[no-untyped-def]
 
 @inner
 def new_order(book, s):  # type: ignore[no-untyped-def]
-    """Return the row of a new order, the last of those that wait."""
+    """Return the place of a new order, the last of those that wait."""
     i = int(s[st.ORDERS])
     if i >= st.MOST_ORDERS - 1:
         book.counts[st.PROBLEM] = st.TOO_MANY_ORDERS
@@ -76,7 +76,7 @@ def new_order(book, s):  # type: ignore[no-untyped-def]
     order[st.UNTIL], order[st.TEMPLATE], order[st.SET_WITHIN], order[st.NUMBER] = np.inf, -1, -1, s[st.NUMBERED]
     s[st.NUMBERED] += 1
     s[st.ORDERS] += 1
-    return order
+    return i
 
 
 @inner
@@ -86,7 +86,7 @@ def remove_order(s, i):  # type: ignore[no-untyped-def]
 
 @inner
 def tell_order(book, bar, at, do, order):  # type: ignore[no-untyped-def]
-    """Tell what happens to an order that waits."""
+    """Tell what happens to an order that waits; return the number of the event."""
     if order[st.ROLE] == st.EXIT:
         return tell(book, bar, at, do, who_closes(order[st.WHY]), order[st.WHY])
     return tell(book, bar, at, do, st.BY_ENTRY if order[st.ROLE] == st.ENTRY else st.BY_ADD, order[st.LISTED])
@@ -104,7 +104,7 @@ def why_closed(reason):  # type: ignore[no-untyped-def]
 
 @inner
 def cancel(book, s, bar, at, i, reason):  # type: ignore[no-untyped-def]
-    row = tell_order(book, bar, at, st.CANCELLED, order_at(s, i))
+    row = book.events[tell_order(book, bar, at, st.CANCELLED, order_at(s, i))]
     row[st.E_REASON] = reason
     remove_order(s, i)
 
@@ -173,7 +173,7 @@ def close_units(book, s, bar, at, price, size, name, who, whose, reason, goal): 
         if name == 0 or unit_at(s, i)[st.NAME] == name:
             there += unit_at(s, i)[st.LEFT]
     size = min(size, there)
-    row = tell(book, bar, at, st.FILLED, who, whose)
+    row = book.events[tell(book, bar, at, st.FILLED, who, whose)]
     row[st.E_SIDE], row[st.E_PRICE], row[st.E_SIZE], row[st.E_REASON] = -s[st.SIDE], price, size, reason
     if name != 0:
         row[st.E_UNIT] = name
@@ -272,7 +272,8 @@ def size_at_fill(book, s, order, paid, after_closing, price):  # type: ignore[no
 @inner
 def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
     """Buy a unit by the i-th order, or sell it short, and do at once what follows (step 5); an entry of the other side closes the position first."""
-    order = order_at(s, i).copy()
+    order = book.spare[0]
+    copy_row(order_at(s, i), order)
     number = int(order[st.ORDER_TICKET])
     ticket = book.tickets[number]
     side = ticket[a.SIDE]
@@ -318,7 +319,7 @@ def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
     s[st.LAST_FILL], s[st.LAST_SIZE] = paid, size
     s[st.CASH] -= book.terms[st.T_FIXED] + size * paid * book.terms[st.T_FEE]
     s[st.FILLS + int(ticket[a.RULE])] += order[st.ROLE] == st.ENTRY
-    row = tell(book, bar, at, st.FILLED, who, whose)
+    row = book.events[tell(book, bar, at, st.FILLED, who, whose)]
     row[st.E_SIDE], row[st.E_PRICE], row[st.E_SIZE], row[st.E_REASON] = (
         side,
         paid,
@@ -364,7 +365,8 @@ def protect(book, s, bar, at, order, ticket, number, unit):  # type: ignore[no-u
         )
     else:
         levels = set_at(s, 0)
-        old = levels.copy()
+        old = book.spare[1]
+        copy_row(levels, old)
         base = unit[st.FILL] if ticket[a.UNIT_LEVELS] == a.FROM_LAST else average_fill(s)
         set_levels(levels, ticket, side, 0.0, base, held(s), s[st.SINCE], bar, close_only, number)
         if s[st.SETS] > 0 and ticket[a.UNIT_LEVELS] == a.FROM_LAST:
@@ -413,7 +415,7 @@ def set_next_adds(book, s, bar, at, filled, ticket):  # type: ignore[no-untyped-
         if not 0 < size < np.inf:
             refuse(book, bar, at, st.BY_ADD, filled[st.LISTED])
             continue
-        order = new_order(book, s)
+        order = order_at(s, new_order(book, s))
         order[st.ROLE], order[st.ORDER_TICKET], order[st.TRADE], order[st.AMOUNT], order[st.AT] = (
             st.ADD,
             filled[st.ORDER_TICKET],
@@ -432,7 +434,7 @@ def set_next_adds(book, s, bar, at, filled, ticket):  # type: ignore[no-untyped-
 @inner
 def refuse(book, bar, at, who, whose):  # type: ignore[no-untyped-def]
     """Tell that an order was not placed, as it has no size."""
-    tell(book, bar, at, st.REFUSED, who, whose)[st.E_REASON] = st.R_NO_DISTANCE
+    book.events[tell(book, bar, at, st.REFUSED, who, whose)][st.E_REASON] = st.R_NO_DISTANCE
     if not book.counts[st.QUIET]:
         book.counts[st.LOST] += 1
 
@@ -574,7 +576,7 @@ def fill_next(book, s, bar, at, price):  # type: ignore[no-untyped-def]
         allowed = at_most(price, order[st.WORST]) if order[st.TRADE] > 0 else at_least(price, order[st.WORST])
         if not allowed:  # it rests as a limit from here on
             order[st.TRIGGERED] = 1
-            tell_order(book, bar, at, st.WAS_TRIGGERED, order)[st.E_LIMIT] = order[st.WORST]
+            book.events[tell_order(book, bar, at, st.WAS_TRIGGERED, order)][st.E_LIMIT] = order[st.WORST]
             return True
     enter(book, s, bar, at, entry, price)
     return True
@@ -616,7 +618,7 @@ def place(book, bar, close, ticket):  # type: ignore[no-untyped-def]
     is_add = ticket[a.ADD_OF] >= 0
     if not is_add:
         cancel_rule(book, bar, ticket[a.RULE], st.R_REPLACED)
-    order = new_order(book, s)
+    order = order_at(s, new_order(book, s))
     order[st.ROLE], order[st.ORDER_TICKET], order[st.TRADE] = st.ADD if is_add else st.ENTRY, number, ticket[a.SIDE]
     order[st.KIND] = a.MARKET if ticket[a.TYPE] == a.AT_CLOSE else ticket[a.TYPE]
     order[st.AMOUNT], order[st.LISTED], order[st.UNTIL], order[st.TEMPLATE] = (
@@ -630,7 +632,7 @@ def place(book, bar, close, ticket):  # type: ignore[no-untyped-def]
     if ticket[a.TYPE] == a.AT_CLOSE:
         enter(book, s, bar, st.AT_THE_CLOSE, int(s[st.ORDERS]) - 1, close)
         return
-    row = tell_order(book, bar, st.AT_THE_CLOSE, st.PLACED, order)
+    row = book.events[tell_order(book, bar, st.AT_THE_CLOSE, st.PLACED, order)]
     row[st.E_SIDE], row[st.E_TYPE], row[st.E_PRICE], row[st.E_LIMIT], row[st.E_SIZE] = (
         order[st.TRADE],
         order[st.KIND],
@@ -656,7 +658,7 @@ def cancel_rule(book, bar, rule, reason):  # type: ignore[no-untyped-def]
 def close_next(book, bar, unit, size, why):  # type: ignore[no-untyped-def]
     """Place an exit for the next open."""
     s = book.state
-    order = new_order(book, s)
+    order = order_at(s, new_order(book, s))
     order[st.ROLE], order[st.TRADE], order[st.AMOUNT], order[st.WHY], order[st.TEMPLATE] = (
         st.EXIT,
         -s[st.SIDE],
@@ -664,7 +666,7 @@ def close_next(book, bar, unit, size, why):  # type: ignore[no-untyped-def]
         why,
         unit,
     )
-    row = tell_order(book, bar, st.AT_THE_CLOSE, st.PLACED, order)
+    row = book.events[tell_order(book, bar, st.AT_THE_CLOSE, st.PLACED, order)]
     row[st.E_SIDE], row[st.E_TYPE], row[st.E_SIZE] = order[st.TRADE], a.MARKET, min(size, held(s))
 
 

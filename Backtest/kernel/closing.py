@@ -96,6 +96,7 @@ class Rules(NamedTuple):
     log: np.ndarray
     sent: np.ndarray
     counts: np.ndarray
+    stack: np.ndarray
 
 
 @inner
@@ -139,7 +140,7 @@ def value(rules, s, program, bar, begin, flat):  # type: ignore[no-untyped-def]
     `flat`: it is asked for an entry, which has no position yet, also where one is open.
     """
     first, end = rules.places[program, 0], rules.places[program, 1]
-    stack = np.empty(STACK if end - first > 1 else 1)
+    stack = rules.stack
     top = 0
     for k in range(first, end):
         step = rules.programs[k]

@@ -17,6 +17,7 @@ from Backtest.indicators import PRICE_COLUMNS, entry_of
 from Backtest.kernel import actions, broker, closing, figures, order_book, state
 from Backtest.kernel.events import as_events
 from Backtest.kernel.figures import NAMES, Calendar, presentable
+from Backtest.kernel.following import follow_actions
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
 from Backtest.kernel.order_sweeps import run_order_sets
 from Backtest.kernel.plans import OrderCompiler, OrderProgram, account_terms
@@ -286,7 +287,7 @@ class Kernel:
                 np.array(program.exits, dtype=np.int64).reshape(-1, closing.EXIT_WIDTH), np.empty(1), np.empty(1), given.ints[0], given.floats[0],
                 self.series, work.copy(), np.empty((1, 1), np.uint8), shared, session, calendar.last[session] - np.arange(bars),
                 np.empty((room + 2 * closing.MOST_ACTIONS, actions.ACTION)), np.empty((room // 4 + 64, actions.TICKET)),
-                np.array([0, 0, room > 0], dtype=np.int64),
+                np.array([0, 0, room > 0], dtype=np.int64), np.empty(closing.STACK),
             )  # fmt: skip
             run_order_sets(
                 book, rules, self.prices, self.code, may, given.ints[part], given.floats[part], given.starts[part], given.numbers[part], tickets[part],
@@ -542,3 +543,14 @@ def warm_up() -> None:
     book = order_book.empty_book(0, 0, np.ones(order_book.TERMS), len(frame))
     nothing = np.empty((0, order_book.DECISION))
     order_book.follow_decisions(nothing, 0, prices, prices, prices, prices, book)
+
+
+def warm_up_orders() -> None:
+    """Load or compile what runs strategies that are not plain, and what follows recorded actions; compiling takes 40 s."""
+    index = pd.date_range("2020-01-01", periods=3, unit="us")
+    frame = pd.DataFrame({c: [1.0, 2.0, 1.0] for c in PRICE_COLUMNS}, index=index)
+    when = {"type": "compare", "left": {"type": "price"}, "op": ">", "right": {"type": "value", "value": 1}}
+    made = CanonicalStrategy.model_validate({"entry_rules": [{"id": "a", "when": when}]})
+    kernel = Kernel(made, frame)
+    run = kernel.run()
+    follow_actions(run.actions, run.tickets, run.begin, kernel.prices, account_terms(made.execution), most_trades=1)

@@ -144,7 +144,7 @@ def tell_levels(book, levels, side, bar, at):  # type: ignore[no-untyped-def]
         any_target = any_target or levels[st.TARGET_PRICE + k] == levels[st.TARGET_PRICE + k]
     if stop < 0 and not any_target:
         return
-    row = tell(book, bar, at, st.LEVELS, -1, -1.0)
+    row = book.events[tell(book, bar, at, st.LEVELS, -1, -1.0)]
     row[st.E_UNIT] = levels[st.OF_UNIT]
     if stop >= 0:
         row[st.E_STOP] = levels[st.STOP_PRICE + stop]
@@ -180,7 +180,7 @@ def price_of(levels, stop):  # type: ignore[no-untyped-def]
 
 @inner
 def tell_moved(book, levels, bar, stop, target, reason):  # type: ignore[no-untyped-def]
-    row = tell(book, bar, 2, st.MOVED, -1, -1.0)
+    row = book.events[tell(book, bar, 2, st.MOVED, -1, -1.0)]
     row[st.E_STOP], row[st.E_TARGET], row[st.E_REASON], row[st.E_UNIT] = stop, target, reason, levels[st.OF_UNIT]
 
 

@@ -64,6 +64,7 @@ def run_order_sets(  # type: ignore[no-untyped-def]
             rules.programs, rules.places, rules.plans, tickets[j].reshape((plans, -1)), rule_numbers[j].reshape((plans, -1)),
             rules.exits, portions[j], strategy[j], ints[j], floats[j], rules.series, rules.work, masks, rules.shared,
             rules.session, rules.left, rules.log, rules.sent, rules.counts,
+            rules.stack,
         )  # fmt: skip
         book.equity[:start] = numbers[j, CASH]
         ended = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from Backtest.kernel import actions as a
 from Backtest.kernel import state as st
@@ -91,7 +90,7 @@ def count_sessions(s, session):  # type: ignore[no-untyped-def]
         s[st.FILLS : st.FILLS + st.RULES] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def play(rules, book, prices, begin, bar, until, alert, ticket):  # type: ignore[no-untyped-def]
     """Run a strategy on from `bar` to the bars before `until`; return how it ended so far.
 

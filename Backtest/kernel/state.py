@@ -18,9 +18,9 @@ def inner(function: Any) -> Any:
     """Compile a function that only compiled code calls, once for each type of its arguments.
 
     numba would compile it again for each constant it is called with. What a call from Python needs is left out, as that takes longer to compile than most of
-    the functions.
+    the functions. Arrays are not counted as they are handed on (`_nrt`), which took three quarters of a run, so that nothing can be allocated inside and no array returned.
     """
-    made = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    made = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)(function)
     typed = made.get_call_template
     made.get_call_template = lambda args, kws: typed(
         tuple(types.unliteral(arg) for arg in args), {name: types.unliteral(arg) for name, arg in kws.items()}
@@ -123,6 +123,7 @@ class Book(NamedTuple):
     stack: np.ndarray
     ways: np.ndarray
     visited: np.ndarray
+    spare: np.ndarray
 
 
 def new_book(terms: Floats, bars: int, *, events: int, trades: int, equity: Floats | None = None) -> Book:
@@ -138,6 +139,7 @@ def new_book(terms: Floats, bars: int, *, events: int, trades: int, equity: Floa
         stack=np.zeros((DEPTH + 1, STATE)),
         ways=np.zeros((4, DEPTH + 1), np.int64),
         visited=np.zeros((PLACES_ROOM, 2), np.int64),
+        spare=np.zeros((2, SET_WIDTH)),
     )
 
 
@@ -168,17 +170,17 @@ def copy_state(s, to):  # type: ignore[no-untyped-def]
         to[k] = s[k]
 
 
-@inner
+@njit(cache=True, inline="always")
 def unit_at(s, i):  # type: ignore[no-untyped-def]
     return s[UNIT + i * UNIT_WIDTH : UNIT + (i + 1) * UNIT_WIDTH]
 
 
-@inner
+@njit(cache=True, inline="always")
 def set_at(s, i):  # type: ignore[no-untyped-def]
     return s[SET + i * SET_WIDTH : SET + (i + 1) * SET_WIDTH]
 
 
-@inner
+@njit(cache=True, inline="always")
 def order_at(s, i):  # type: ignore[no-untyped-def]
     return s[ORDER + i * ORDER_WIDTH : ORDER + (i + 1) * ORDER_WIDTH]
 
@@ -208,7 +210,7 @@ def same(price, other):  # type: ignore[no-untyped-def]
 
 @inner
 def tell(book, bar, at, do, who, whose):  # type: ignore[no-untyped-def]
-    """Add an event, and return its row for what belongs to it; while a way is only tried, or without room, that is a row nobody reads."""
+    """Add an event, and return its number, for what else belongs to it; while a way is only tried, or without room, that is a row nobody reads."""
     k = len(book.events) - 1
     if book.counts[QUIET] == 0:
         k = min(k, book.counts[EVENTS])
@@ -216,4 +218,4 @@ def tell(book, bar, at, do, who, whose):  # type: ignore[no-untyped-def]
     row = book.events[k]
     row[:] = np.nan
     row[E_BAR], row[E_AT], row[E_DO], row[E_WHO], row[E_WHOSE] = bar, at, do, who, whose
-    return row
+    return k
