@@ -44,12 +44,23 @@ class _Expressions:
             case ast.BinOp(left=left, op=op, right=right):
                 sides = {"left": self._operand(left), "right": self._operand(right)}
                 return {"type": "math", "op": MATH[type(op)], **sides}
+            case ast.Call(func=ast.Name(id=name), args=[ast.Name(id=source), ast.Constant(value=2)]):
+                return self._of_two(name, COLUMNS[source])
             case ast.Call(func=ast.Name(id=name), args=[ast.Name(id=source), ast.Constant(value=length)]):
                 made = {"name": WINDOWS[name], "timeperiod": length, "source": COLUMNS[source]}
                 made["id"] = f"{WINDOWS[name]}_{length}_{COLUMNS[source]}"
                 self.indicators[made["id"]] = made
                 return {"type": "indicator", "id": made["id"]}
         raise ValueError(ast.unparse(node))
+
+    @staticmethod
+    def _of_two(name: str, column: str) -> Json:
+        """Return a window of two bars without an indicator, for whose first value an engine would wait."""
+        bars: list[Json] = [{"type": "price", "column": column, "offset": 1}, {"type": "price", "column": column}]
+        if name != "SMA":
+            return {"type": "function", "name": {"lowest": "min", "highest": "max"}[name], "operands": bars}
+        both = {"type": "math", "left": bars[0], "op": "+", "right": bars[1]}
+        return {"type": "math", "left": both, "op": "/", "right": {"type": "value", "value": 2}}
 
     def _condition(self, node: ast.expr) -> Json:
         match node:
