@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, IndicatorBase, Time, history_bars, looks_back
+from Backtest.canonical import CanonicalStrategy, IndicatorBase, Ticks, Time, history_bars, looks_back
 from Backtest.code import GeneratedCode, generate_code, streams
 from Backtest.data import PriceData, PriceRequest, gap_notes, spike_notes, split_suspects
 from Backtest.data_manager import DataManager
 from Backtest.decision import Prepared, exit_reasons, time_mask
 from Backtest.diagnostics import load_canonical
 from Backtest.errors import DataError, StrategyError
+from Backtest.indicators import CLOCKS
 from Backtest.kernel.figures import cautions
 from Backtest.market import bars_of, in_words, is_intraday
 from Backtest.market.sessions import TradingSession
@@ -97,7 +98,9 @@ def create_strategy_from_canonical(strategy: CanonicalStrategy) -> type:
 
 
 def engine_settings(strategy: CanonicalStrategy) -> EngineSettings:
-    return EngineSettings.model_validate(strategy.execution.model_dump(include=set(EngineSettings.model_fields)))
+    execution, known = strategy.execution, set(EngineSettings.model_fields)
+    beyond = execution.points(Ticks(value=1)) if execution.limit_fill == "through" else 0.0
+    return EngineSettings.model_validate({**execution.model_dump(include=known), "beyond": beyond})
 
 
 def run_backtest_from_canonical(
@@ -282,8 +285,9 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
     """
     times = [node for node in strategy.parts() if isinstance(node, Time)]
     index = pd.DatetimeIndex(prices.frame.index)
-    zones = [node.timezone for node in times if node.timezone]
-    if not times or not is_intraday(prices.timeframe):
+    clocks = [item for item in strategy.indicators if CLOCKS & set(item.entry.inputs)]
+    zones = [zone for zone in (*(node.timezone for node in times), *(item.zone for item in clocks)) if zone]
+    if not (times or clocks) or not is_intraday(prices.timeframe):
         return []
     if zones and index.tz is None:
         raise DataError(
@@ -292,7 +296,7 @@ def clock_notes(strategy: CanonicalStrategy, prices: PriceData) -> list[str]:
             suggestions=["Say in which zone the prices are with timezone, such as America/New_York or UTC"],
         )
     notes = []
-    if any(node.start and not node.timezone for node in times):
+    if any(node.start and not node.timezone for node in times) or not all(item.zone for item in clocks):
         notes.append(
             f"Times of day are those of the prices, {index.tz}"
             if index.tz is not None
@@ -453,7 +457,11 @@ def _with_reasons(prepared: Prepared | None, frame: pd.DataFrame, trades: pd.Dat
             "commission": trades["Commission"],
         }
     )
+    if "ExitReason" in trades:
+        result["exit_reason"] = trades["ExitReason"]
     result = result.sort_values(["entry_bar", "exit_bar"], kind="stable").reset_index(drop=True)
+    if "exit_reason" in result:
+        return result
     result["exit_reason"] = exit_reasons(prepared, result) if prepared else _level_reached(result, frame)
     return result
 

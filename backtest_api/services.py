@@ -473,9 +473,15 @@ def run_explain(*, run: BacktestRun, at: pd.Timestamp | date) -> dict[str, Any]:
     """Explain what a completed run did at a time or on a day. DataError outside its data."""
     import pandas as pd
 
-    from Backtest.decision import Explainer
+    from Backtest.decision import Explainer, OrderExplainer
 
-    explainer = Explainer(*_what_ran(run))
+    strategy, frame, trades, first = _what_ran(run)
+    if strategy.is_plain:
+        explainer = Explainer(strategy, frame, trades, first)
+    else:
+        from Backtest.kernel import Kernel
+
+        explainer = OrderExplainer(strategy, frame, trades, Kernel(strategy, frame, first=first).run().events, first)
     return explainer.explain(at) if isinstance(at, pd.Timestamp) else explainer.explain_day(at)
 
 

@@ -142,6 +142,51 @@ def growth() -> None:
         print(f"{bars:>10,}{count:>14,}{first:>10.3f}{again:>10.3f}{again / bars / count * 1e9:>25.1f}")
 
 
+def with_orders() -> dict[str, Any]:
+    """Return the strategy with parts that it needs a book for: named alone, and with what traders add to it."""
+    from Backtest.canonical import CanonicalStrategy
+
+    data = strategy().model_dump(mode="json")
+    data["entry_rules"][0]["id"] = "cross"
+    named = CanonicalStrategy.model_validate(data)
+    data["risk"]["targets"] = [
+        {"level": {"type": "risk_reward", "ratio": 1}, "portion": 0.5},
+        {"level": {"type": "risk_reward", "ratio": 3}},
+    ]
+    targets = CanonicalStrategy.model_validate(data)
+    data["entry_rules"][0]["order"] = {"type": "stop", "price": {"type": "price", "column": "High"}, "bars": 5}
+    data["risk"]["adds"] = [{"every": {"type": "percent", "value": 2}, "most": 2}]
+    orders = CanonicalStrategy.model_validate(data)
+    data["risk"]["break_even"] = {"after": {"type": "target", "target": 1}}
+    data["risk"]["stops"] = [{"level": {"type": "atr", "multiple": 3}, "follow": "extreme"}]
+    return {
+        "the same in the book": named,
+        "two targets": targets,
+        "stop entry, adds, targets": orders,
+        "and break-even, chandelier": CanonicalStrategy.model_validate(data),
+    }
+
+
+def orders() -> None:
+    """Sweeps of strategies that need a book beside that of the plain one, each in turn."""
+    from Backtest.kernel import Kernel
+
+    for bars in (0, 20_000):
+        frame = drawn(bars) if bars else goog()
+        plain = Kernel(strategy(), frame, [FAST, SLOW])
+        print(f"1,000 SMA pairs on {len(frame):,} bars, beside the plain strategy (budget 4 times)")
+        for name, made in with_orders().items():
+            kernel = Kernel(made, frame, [FAST, SLOW])
+            kernel.sweep(PAIRS)
+            plain.sweep(PAIRS)
+            mine, theirs = [], []
+            for _ in range(9):
+                mine.append(seconds(lambda: kernel.sweep(PAIRS)))  # noqa: B023 - run at once
+                theirs.append(seconds(lambda: plain.sweep(PAIRS)))  # noqa: B023
+            a, b = statistics.median(mine), statistics.median(theirs)
+            print(f"  {name:<30}{a:>8.3f} s   plain {b:.3f} s   {a / b:>6.2f} times")
+
+
 def cores() -> None:
     from Backtest.search.space import Range, Space
     from Backtest.search.sweeping import Work, figures, run_chunks
@@ -219,5 +264,6 @@ def sizes() -> None:
 if __name__ == "__main__":
     compare()
     growth()
+    orders()
     cores()
     sizes()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, create_model, model_validator
 
-from Backtest.indicators import PRICE_COLUMNS, REGISTRY, SERIES, IndicatorEntry, entry_of
+from Backtest.indicators import CLOCKS, PRICE_COLUMNS, REGISTRY, SERIES, IndicatorEntry, entry_of, in_calendar
 from Backtest.market import TIMEFRAMES, Timeframe, is_intraday
 from Backtest.meaning.model import MAX_DEPTH, Identifier, Model, SymbolName, depth, walk
 from Backtest.meaning.operands import AnyOperand, IndicatorRef, Operand, PositionRef, Price, Ticks
@@ -41,6 +42,21 @@ class IndicatorBase(Model):
     def computed(self) -> AnyOperand | None:
         """What a series of one's own is computed by, None for an indicator of the catalogue."""
         return getattr(self, "operand", None)
+
+    @property
+    def zone(self) -> str | None:
+        """By whose clock its times of day are, None for that of the prices."""
+        return getattr(self, "timezone", None)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The inputs of its function; those of another clock bear its zone, such as `Clock@America/New_York`."""
+        return tuple(f"{name}@{self.zone}" if self.zone and name in CLOCKS else name for name in self.entry.inputs)
+
+    @property
+    def calendar(self) -> tuple[str, ...]:
+        """Those of its inputs that are of the calendar."""
+        return tuple(name for name in self.inputs if in_calendar(name))
 
     def sources(self, known: Container[str]) -> list[IndicatorRef]:
         """Return the outputs of other indicators that it is computed of; `known` are the ids of those there are.
@@ -167,6 +183,15 @@ def _time_of_day(number: int) -> int:
     return number
 
 
+def _zone(name: str) -> str:
+    """Return the name of a time zone; ValueError where there is none of that name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"unknown time zone {name[:40]!r}, use a name such as America/New_York") from None
+    return name
+
+
 def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
     fields: dict[str, Any] = {"name": (Literal[entry.name], entry.name)}
     for p in entry.params:
@@ -180,6 +205,8 @@ def _indicator_model(entry: IndicatorEntry) -> type[IndicatorBase]:
         fields[p.name] = (number, p.kind(p.default))
     if entry.takes_source:
         fields["source"] = (Identifier, entry.default_source)
+    if CLOCKS & set(entry.inputs):
+        fields["timezone"] = (Annotated[str, AfterValidator(_zone)] | None, None)
     names = ", ".join(p.name for p in entry.params)
     doc = f"Without {names} it is {entry.by_session} on bars finer than a day." if entry.by_session else None
     return create_model(

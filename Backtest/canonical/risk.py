@@ -38,6 +38,7 @@ RISK_LINES = (
     "Profit table: {profit_table:each}",
     "Break-even: {break_even:level}",
     "Exit after {max_bars:int} bars",
+    "Exit {session_exit:int} bars before the session's last, at its close",
     "Wait {cooldown_bars:int} bars after an exit before the next entry",
     "Add {adds:each}",
     "Levels of several units: {unit_levels:choice}",

@@ -161,6 +161,10 @@ class _WithIndicators(Model):
                         f"indicators[{i}]: its source {ref.id!r} is computed on {other.symbol or 'what is traded'}"
                     )
                 self._check_source(i, ref)
+            if indicator.zone and indicator.timeframe:
+                raise ValueError(
+                    f"indicators[{i}]: times of {indicator.zone} are those of the strategy's own bars: leave timeframe out"
+                )
             if indicator.timeframe and seconds(indicator.timeframe) <= seconds(self.timeframe):
                 raise ValueError(
                     f"indicators[{i}]: time frame {indicator.timeframe} is not coarser than the strategy's {self.timeframe}"
@@ -427,6 +431,8 @@ class CanonicalStrategy(_WithIndicators):
             text += f"({','.join(p.as_text(item.params[p.name]) for p in entry.params)})"
         if output is not None:
             text += f" {output.replace('_', ' ')}"
+        if item.zone:
+            text += f" in {item.zone} time"
         if source is not None and source != entry.default_source:
             text += f" of {naming.indicator_text(known[0].id, known[0].output) if known else source}"
         if item.symbol and not known:
@@ -484,8 +490,8 @@ def by_default(item: IndicatorBase) -> str:
 # What version 2 added to rules, risk and execution, with what it is where it is not used.
 _ADDED: dict[str, Any] = {
     "id": None, "order": None, "group": None, "most_per_session": None, "risk": None, "portion": 1, "at": None, "of": [],
-    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "session_exit": None, "adds": [], "unit_levels": "per_unit",
-    "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
+    "repeat": False, "stops": [], "targets": [], "profit_table": [], "break_even": None, "session_exit": None, "adds": [],
+    "unit_levels": "per_unit", "limit_fill": "touch", "path": "worst", "tick": None, "pip": None, "symbol": None,
 }  # fmt: skip
 
 

@@ -93,10 +93,9 @@ class Booked:
         plans = [[f"def {name}(self) -> Plan:", *_indent(lines)] for name, lines in self.plans.items()]
         unique = {lines[0]: lines for lines in [*rules, *orders, *plans]}
         asked = self.owner.expressions.asked | ({"money_for_volatility"} if self.deviations else set())
-        earlier = [[f"def {name}({lines[0]}", *lines[1:]] for name, lines in self.owner.expressions.methods.items()]
         return [
             *unique.values(),
-            *earlier,
+            *self.owner.expressions.of_bars_ago(),
             *position_methods(asked, fractional=self.owner.fractional),
             self._next(),
         ]

@@ -400,6 +400,10 @@ class Expressions:
         self.methods[known] = lines
         return known
 
+    def of_bars_ago(self) -> list[list[str]]:
+        """Return the methods that say what statements and operands were some bars ago, as lines without indentation."""
+        return [[f"def {name}({lines[0]}", *lines[1:]] for name, lines in self.methods.items()]
+
     @staticmethod
     def _at_bar(method: str, shift: str) -> str:
         """Return a method of bars ago, as seen from a bar some bars ago."""

@@ -30,7 +30,7 @@ from Backtest.code.booked import Booked
 from Backtest.code.expressions import LINE, Expressions, call, join, number, returned
 from Backtest.code.orders import Orders
 from Backtest.code.sources import sources
-from Backtest.indicators import CALENDAR, REGISTRY, SESSION
+from Backtest.indicators import REGISTRY, SESSION, in_calendar
 from Backtest.indicators.formulas import RSI, mean, share
 from Backtest.indicators.periods import bar_minutes, range_of
 from Backtest.indicators.swings import swings
@@ -228,7 +228,8 @@ def calendar(data: pd.DataFrame, name: str) -> np.ndarray:
     """
     if name in data:
         return data[name].to_numpy(dtype=float)
-    times = pd.Series(data.index.tz_localize(None))
+    name, _, zone = name.partition("@")
+    times = pd.Series((data.index.tz_convert(zone) if zone else data.index).tz_localize(None))
     days, minute = times.dt.normalize(), times.dt.hour * 60 + times.dt.minute
     month_end = days + pd.to_timedelta(days.dt.days_in_month - days.dt.day + 1, unit="D")
     left = np.busday_count(days.to_numpy("M8[D]"), month_end.to_numpy("M8[D]"))
@@ -250,24 +251,6 @@ def calendar(data: pd.DataFrame, name: str) -> np.ndarray:
 def raw_prices(data: pd.DataFrame) -> pd.DataFrame:
     """Return the prices as quoted, in the place of those in units that can be traded."""
     return data.assign(**{name[3:]: data[name] for name in data if name.startswith("Raw")})
-''',
-    "yearly_deviation": '''
-def yearly_deviation(data: pd.DataFrame, day: np.ndarray, days: int) -> np.ndarray:
-    """Return at each bar the yearly standard deviation of the last daily returns, of whole days.
-
-    A year has 252 days, 365 where there are prices on every day of the week, 52 weeks or 12 months.
-    """
-    last = np.flatnonzero(np.append(day[1:] != day[:-1], True))
-    close, index = data["Close"].to_numpy(dtype=float)[last], data.index[last]
-    returns = close[1:] / close[:-1] - 1
-    step = np.median(np.diff(index)) / np.timedelta64(1, "D") if len(index) > 1 else 1
-    a_year = 365 if {5, 6} <= set(index.weekday) else 252
-    for least, periods in ((4.5, 52), (20, 12), (60, 4), (200, 1)):
-        a_year = periods if step >= least else a_year
-    found = np.full(len(last) + 1, np.nan)
-    for k in range(days, len(last)):
-        found[k + 1] = np.std(returns[k - days : k], ddof=1) * math.sqrt(a_year)
-    return found[np.searchsorted(last, np.arange(len(data)), side="right")]
 ''',
     "other": '''
 def other(data: pd.DataFrame, symbol: str) -> tuple[pd.DataFrame, np.ndarray]:
@@ -297,6 +280,24 @@ def earlier(values: np.ndarray, bars: int) -> np.ndarray:
 def quotient(dividend: np.ndarray | float, divisor: np.ndarray | float) -> np.ndarray:
     """Divide, giving NaN for a divisor of zero."""
     return np.where(divisor == 0, np.nan, dividend / np.where(divisor == 0, 1, divisor))
+''',
+    "yearly_deviation": '''
+def yearly_deviation(data: pd.DataFrame, day: np.ndarray, days: int) -> np.ndarray:
+    """Return at each bar the yearly standard deviation of the last daily returns, of whole days.
+
+    A year has 252 days, 365 where there are prices on every day of the week, 52 weeks or 12 months.
+    """
+    last = np.flatnonzero(np.append(day[1:] != day[:-1], True))
+    close, index = data["Close"].to_numpy(dtype=float)[last], data.index[last]
+    returns = close[1:] / close[:-1] - 1
+    step = np.median(np.diff(index)) / np.timedelta64(1, "D") if len(index) > 1 else 1
+    a_year = 365 if {5, 6} <= set(index.weekday) else 252
+    for least, periods in ((4.5, 52), (20, 12), (60, 4), (200, 1)):
+        a_year = periods if step >= least else a_year
+    found = np.full(len(last) + 1, np.nan)
+    for k in range(days, len(last)):
+        found[k + 1] = np.std(returns[k - days : k], ddof=1) * math.sqrt(a_year)
+    return found[np.searchsorted(last, np.arange(len(data)), side="right")]
 ''',
     "completed": '''
 def completed(values: np.ndarray, complete: np.ndarray) -> np.ndarray:
@@ -498,7 +499,7 @@ class _Generator:
             self.helpers.update(("other", "completed"))
             frame = f"bars_{key}"
             lines.append(f'{frame}, complete_{key} = other(self.data.df, "{symbol}")')
-        names = [name for item in self.used if item.symbol == symbol for name in item.entry.calendar]
+        names = [name for item in self.used if item.symbol == symbol for name in item.calendar]
         if any(item.symbol == symbol and item.timeframe for item in self.used):
             names += self._coarse_calendar()
         for name in dict.fromkeys(names):
@@ -560,7 +561,7 @@ class _Generator:
             arrays = Arrays(targets[0].removeprefix("self."), partial(self._array, indicator), self.helpers)
             inputs, lines = [arrays.of(indicator.computed)], arrays.lines
         else:
-            lines, inputs = [], [self._input(indicator, name) for name in entry.inputs]
+            lines, inputs = [], [self._input(indicator, name) for name in indicator.inputs]
         if indicator.timeframe is None and indicator.symbol is None:
             return [
                 *lines,
@@ -584,11 +585,11 @@ class _Generator:
         source = str(indicator.source_name) if name == "source" else name
         if name == "source" and (refs := indicator.sources([known.id for known in self.used])):
             return self._read(indicator, refs[0])
-        if indicator.symbol and name in CALENDAR and not indicator.timeframe:
+        if indicator.symbol and in_calendar(name) and not indicator.timeframe:
             return self._place_of(name, indicator.symbol)
         if key := self._key(indicator.symbol, indicator.timeframe):
             return f"bars_{key}.{source}.to_numpy()"
-        if name in CALENDAR:
+        if in_calendar(name):
             return identifier(name)
         text = self.price(source)
         return f"{text}.astype(float)" if source == "Volume" else text
@@ -614,8 +615,7 @@ class _Generator:
             if parts:
                 body = returned(join("or", parts), 8)
                 methods.append([f"def {side}_{kind}(self) -> bool:", *_indent(body)])
-        methods += [[f"def {name}({lines[0]}", *lines[1:]] for name, lines in self.expressions.methods.items()]
-        return methods
+        return [*methods, *self.expressions.of_bars_ago()]
 
     def _position_methods(self) -> list[list[str]]:
         methods = []

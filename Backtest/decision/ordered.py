@@ -28,6 +28,10 @@ WHY = {
     "trailing_stop": "the trailing stop closed it", "break_even": "the stop at break-even closed it", "target": "a target took it",
     "rule": "an exit rule closed it", "reverse": "an entry of the other side turned it round", "max_bars": "it had been held long enough",
     "session_end": "the session ended", "end_of_data": "the data end", "ruined": "all money was lost",
+}  # fmt: skip
+# Why a level moved.
+MOVED = {
+    "followed": "it follows", "trailing_stop": "it trails the close", "break_even": "moved to break-even",
     "stop_active": "a stop begins to work", "profit_table": "the next row of the profit table begins",
 }  # fmt: skip
 
@@ -258,7 +262,7 @@ class OrderExplainer(Explainer):
         levels += [f"the targets{unit} are {', '.join(map(spaced, event['targets']))}"] if event.get("targets") else []
         levels += [f"the target{unit} is {spaced(event['target'])}"] if "target" in event else []
         begins = " from the next open on" if event["do"] == "moved" else ""
-        because = f" ({why})" if why else ""
+        because = f" ({MOVED[event['reason']]})" if event.get("reason") in MOVED else ""
         return f"{' and '.join(levels).capitalize()}{begins}{because}."
 
     def _waits(self, name: str, order: Event, bar: int) -> str:
@@ -289,20 +293,4 @@ def _books(events: Sequence[Event], bars: int) -> list[Book]:
             book = book.after(events[at])
             at += 1
         found.append(book)
-    return found
-
-
-def reasons_of(trades: pd.DataFrame, events: Sequence[Event]) -> list[str]:
-    """Return why each trade ended, by the fill that closed it: its bar, price and direction. `trades` have backtesting.py's columns."""
-    names = {
-        "rule": "exit_rule", "stop": "stop_loss", "target": "take_profit", "followed": "trailing_stop", "session_end": "session_end",
-    }  # fmt: skip
-    leaving = [event for event in events if event["do"] == "filled" and event["reason"] not in ("entry", "add")]
-    found = []
-    for size, bar, price in zip(trades["Size"], trades["ExitBar"], trades["ExitPrice"], strict=True):
-        side = "sell" if size > 0 else "buy"
-        same = [e for e in leaving if e["bar"] == bar and e["side"] == side]
-        nearest = min(same, key=lambda e: abs(e["price"] - price), default=None)
-        reason = "" if nearest is None else str(nearest["reason"])
-        found.append(names.get(reason, reason))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -20,7 +20,7 @@ from Backtest.canonical import (
     Price,
     Value,
 )
-from Backtest.indicators import CALENDAR, PRICE_COLUMNS, entry_of
+from Backtest.indicators import PRICE_COLUMNS, entry_of, in_calendar
 from Backtest.market.others import other_bars
 from Backtest.market.sessions import coarser, with_calendar
 
@@ -48,7 +48,7 @@ def _computed(
 ) -> Series:
     """Compute the indicators of a symbol on its bars; `others` are the values of those of other symbols at these bars."""
     items = [item for item in strategy.indicators if item.symbol == symbol]
-    frame = with_calendar(frame, (name for item in items for name in item.entry.calendar))
+    frame = with_calendar(frame, (name for item in items for name in item.calendar))
     prices = input_columns(frame)
     coarse: dict[str, tuple[dict[str, Floats], Any]] = {}
     shown, on_coarse = dict(others), Series()
@@ -67,7 +67,7 @@ def _computed(
 
 def input_columns(frame: pd.DataFrame) -> dict[str, Floats]:
     """Return the columns that indicators may read: prices and, where the frame has them, those of the calendar."""
-    names = (*PRICE_COLUMNS, *(name for name in CALENDAR if name in frame))
+    names = (*PRICE_COLUMNS, *(name for name in map(str, frame.columns) if in_calendar(name)))
     return {c: np.ascontiguousarray(frame[c].to_numpy(dtype=np.float64)) for c in names}
 
 
@@ -79,7 +79,8 @@ def _compute(
     if indicator.computed is not None:
         given = evaluate(indicator.computed, prices, iter(of))
         return compute_on(indicator.name, {}, prices, given)
-    return compute_on(indicator.name, indicator.params, prices, of[0] if of else prices.get(str(indicator.source_name)))
+    source = of[0] if of else prices.get(str(indicator.source_name))
+    return compute_on(indicator.name, indicator.params, prices, source, indicator.inputs)
 
 
 def evaluate(operand: AnyOperand, prices: Mapping[str, Floats], read: Iterator[Floats]) -> Floats:
@@ -116,14 +117,23 @@ def earlier(values: Floats, bars: int) -> Floats:
 
 
 def compute_on(
-    name: str, params: Mapping[str, float], prices: Mapping[str, Floats], source: Floats | None
+    name: str,
+    params: Mapping[str, float],
+    prices: Mapping[str, Floats],
+    source: Floats | None,
+    inputs: Sequence[str] = (),
 ) -> tuple[Floats, ...]:
-    """Compute an indicator of the catalogue on price columns, and on a source where it takes one."""
+    """Compute an indicator of the catalogue on price columns, and on a source where it takes one.
+
+    `inputs` are the columns, where they are not those of the catalogue but of another clock.
+    """
     entry = entry_of(name)
-    inputs = [source if column == "source" and source is not None else prices[column] for column in entry.inputs]
-    if len(inputs[0]) == 0:
+    columns = [
+        source if column == "source" and source is not None else prices[column] for column in inputs or entry.inputs
+    ]
+    if len(columns[0]) == 0:
         return tuple(np.empty(0) for _ in entry.outputs)
-    result = entry.function(*inputs, **entry.arguments(params))
+    result = entry.function(*columns, **entry.arguments(params))
     arrays = result if isinstance(result, tuple) else (result,)
     return tuple(np.asarray(a, dtype=np.float64) for a in arrays)
 

@@ -6,6 +6,7 @@
 from Backtest.indicators.as_listed import LENGTHS, fields_of, listed, nearest
 from Backtest.indicators.indicator_registry import (
     CALENDAR,
+    CLOCKS,
     PRICE_COLUMNS,
     REGISTRY,
     SERIES,
@@ -15,10 +16,12 @@ from Backtest.indicators.indicator_registry import (
     Param,
     Style,
     entry_of,
+    in_calendar,
 )
 from Backtest.indicators.names import indicator_name, spoken, spoken_names
 
 __all__ = [
-    "CALENDAR", "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SERIES", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "entry_of",
-    "fields_of",    "indicator_name", "listed", "nearest", "spoken", "spoken_names",
+    "CALENDAR",
+    "CLOCKS", "LENGTHS", "PRICE_COLUMNS", "REGISTRY", "SERIES", "SESSION", "IndicatorEntry", "Output", "Param", "Style", "entry_of",
+    "fields_of",    "in_calendar", "indicator_name", "listed", "nearest", "spoken", "spoken_names",
 ]  # fmt: skip

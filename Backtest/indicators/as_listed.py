@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from Backtest.indicators.indicator_registry import REGISTRY, SERIES
+from Backtest.indicators.indicator_registry import CLOCKS, REGISTRY, SERIES
 from Backtest.indicators.names import indicator_name
 
 LENGTHS = ("period", "length", "window")
@@ -45,7 +45,8 @@ def fields_of(name: str) -> list[str]:
         return ["operand", *_ALWAYS]
     if entry is None:
         return ["name"]
-    return [*(p.name for p in entry.params), *(["source"] if entry.takes_source else []), *_ALWAYS]
+    zone = ["timezone"] if CLOCKS & set(entry.inputs) else []
+    return [*zone, *(p.name for p in entry.params), *(["source"] if entry.takes_source else []), *_ALWAYS]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

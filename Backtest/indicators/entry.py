@@ -25,6 +25,13 @@ CALENDAR = {
     "MonthOfYear": "the month of the year, January 1",
 }
 
+CLOCKS = frozenset({"Date", "Clock"})  # those that may be of the clock of a zone, as `Clock@Europe/London`
+
+
+def in_calendar(name: str) -> bool:
+    """Whether an input is of the calendar, of whatever clock."""
+    return name.partition("@")[0] in CALENDAR
+
 
 @dataclass(frozen=True)
 class Param:

@@ -17,17 +17,32 @@ import talib
 from Backtest.indicators import candles, formulas, periods, swings
 from Backtest.indicators.entry import (
     CALENDAR,
+    CLOCKS,
     SESSION,
     IndicatorEntry,
     Output,
     Param,
     Style,
     entry,
+    in_calendar,
     known_alone,
     period,
 )
 
-__all__ = ["CALENDAR", "PRICE_COLUMNS", "REGISTRY", "SERIES", "SESSION", "IndicatorEntry", "Output", "Param", "Style"]
+__all__ = [
+    "CALENDAR",
+    "CLOCKS",
+    "PRICE_COLUMNS",
+    "REGISTRY",
+    "SERIES",
+    "SESSION",
+    "IndicatorEntry",
+    "Output",
+    "Param",
+    "Style",
+    "entry_of",
+    "in_calendar",
+]
 
 
 def entry_of(name: str) -> IndicatorEntry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,13 @@ from Backtest.canonical import AnyOperand, CanonicalStrategy, IndicatorRef
 from Backtest.decision import Floats, compute_on, evaluate, input_columns
 from Backtest.errors import ExecutionError, InvalidInput
 from Backtest.indicators import PRICE_COLUMNS, entry_of
-from Backtest.kernel import broker, figures, order_book
+from Backtest.kernel import actions, broker, closing, figures, order_book, state
+from Backtest.kernel.events import as_events
 from Backtest.kernel.figures import NAMES, Calendar, presentable
 from Backtest.kernel.masks import BLOCK, WIDTH, run_program
-from Backtest.kernel.program import Compiler, NeededIndicator, Row, Slot, clock_masks, shared_code
+from Backtest.kernel.order_sweeps import run_order_sets
+from Backtest.kernel.plans import OrderCompiler, OrderProgram, account_terms
+from Backtest.kernel.program import Compiler, NeededIndicator, Program, Row, Slot, clock_masks, shared_code
 from Backtest.kernel.sweeps import run_sets
 from Backtest.machine import aside
 from Backtest.market.others import other_bars
@@ -31,7 +34,12 @@ PIECE_BARS = (
 # On prices longer than a block, so many parameter sets are simulated at the same time, within so many bytes of trades and equity.
 BESIDE, BESIDE_BYTES = 16, 512 * 1024 * 1024
 
-PROBLEMS = {broker.BAD_SIZE: "an order had no possible size"}
+PROBLEMS = {
+    broker.BAD_SIZE: "an order had no possible size",
+    state.TOO_MANY_WAYS: f"the price may go through a bar in more than {state.MOST_PLACES} ways that matter; hold fewer units, or set `path`",
+    state.TOO_MANY_ORDERS: f"more than {state.MOST_ORDERS} orders wait at a time",
+    state.ENDLESS: "orders follow each other at one price without end",
+}
 
 
 _TERMS = (
@@ -45,7 +53,8 @@ class Run:
     """One run.
 
     `metrics` are the figures by their names, of the bars from `begin` on, the first on which the strategy decided;
-    `trades` have backtesting.py's columns; `equity` is float64 of shape (bars,).
+    `trades` have backtesting.py's columns; `equity` is float64 of shape (bars,). `events` are those of orders, in the words of
+    tests/oracle/cases.yaml, where the strategy is not plain; `actions` and `tickets` what its rules decided (actions.py).
     """
 
     metrics: dict[str, Any]
@@ -53,6 +62,9 @@ class Run:
     equity: Floats
     orders_lost: int
     begin: int
+    events: list[dict[str, Any]] = field(default_factory=list)
+    actions: Floats = field(default_factory=lambda: np.empty((0, actions.ACTION)))
+    tickets: Floats = field(default_factory=lambda: np.empty((0, actions.TICKET)))
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,7 @@ class Kernel:
         self.strategy, self.frame, self.varied, self.threads = strategy, frame, tuple(varied), threads
         self.first = min(first, len(frame) - 1)
         self.index = pd.DatetimeIndex(frame.index)
-        self.program = Compiler(strategy, varied).compile()
+        self.program: Program = (Compiler if strategy.is_plain else OrderCompiler)(strategy, varied).compile()
         self.program.kinds[broker.TARGET_FIRST] = target_first
         self.bars: dict[
             str | None, tuple[pd.DataFrame, Ints]
@@ -141,6 +153,8 @@ class Kernel:
         """
         base = {n.path: n.value for n in self._numbers() if n.path}
         row = np.array([[{**base, **(values or {})}[path] for path in self.varied]], dtype=np.float64).reshape(1, -1)
+        if isinstance(self.program, OrderProgram):
+            return self._run_orders_once(row)
         sweep, trades, equity = self._run(row, returns=False)
         if sweep.ended[0] in PROBLEMS:
             raise ExecutionError(f"The strategy failed: {PROBLEMS[int(sweep.ended[0])]}")
@@ -166,6 +180,9 @@ class Kernel:
 
     def _run(self, sets: Floats, *, returns: bool) -> tuple[Sweep, Floats, Floats]:
         """Run parameter sets; return their figures, and trades and equity, which mean something where there is one set."""
+        if isinstance(self.program, OrderProgram):
+            sweep, book, _ = self._run_orders(sets, returns=returns)
+            return sweep, book.trades[: book.counts[state.TRADES]], book.equity
         count, bars, calendar = len(sets), len(self.frame), self.calendar
         given = self._bound(sets)
         work = np.empty((max(1, self.program.work_rows), bars))
@@ -173,10 +190,7 @@ class Kernel:
         signals = np.array(self.program.signals, dtype=np.int64)
         outcome = np.zeros((count, 3), dtype=np.int64)
         table = np.empty((count, len(NAMES)))
-        terms = np.zeros((count, figures.TERMS))
-        for term, number in _TERMS:
-            terms[:, term] = given.numbers[:, number]
-        terms[:, figures.AT_CLOSE] = self.program.kinds[broker.AT_CLOSE]
+        terms = self._terms(given)
         days = np.empty((count, len(calendar.last) - 1 if returns else 0))
 
         def run(part: slice, own: Floats, trades: Floats, equity: Floats) -> None:
@@ -209,6 +223,98 @@ class Kernel:
         table[failed] = np.nan
         graded = days[:, len(calendar.last) - len(self.days) :] if returns else days
         return Sweep(table, outcome[:, 0], outcome[:, 2], graded), trades[: outcome[0, 1]], equity
+
+    def _terms(self, given: _Bound) -> Floats:
+        """Return what the figures need of the account, one row a set."""
+        terms = np.zeros((len(given.numbers), figures.TERMS))
+        for term, number in _TERMS:
+            terms[:, term] = given.numbers[:, number]
+        terms[:, figures.AT_CLOSE] = self.program.kinds[broker.AT_CLOSE]
+        return terms
+
+    # Strategies that are not plain -----------------------------------------------------------
+
+    def _run_orders_once(self, row: Floats) -> Run:
+        """Run one parameter set with all its events and actions, again with more room for them where there is too little."""
+        room = 4096
+        while True:
+            sweep, book, rules = self._run_orders(row, returns=False, room=room)
+            ended = int(sweep.ended[0])
+            if ended != state.NO_ROOM:
+                break
+            room *= 4
+        if ended in PROBLEMS:
+            raise ExecutionError(f"The strategy failed: {PROBLEMS[ended]}")
+        begin = self.first_bar()
+        assert isinstance(self.program, OrderProgram)
+        return Run(
+            presentable(sweep.table[0], self.calendar, begin), self._trades(book.trades[: book.counts[state.TRADES]]), book.equity,
+            int(sweep.orders_lost[0]), begin, as_events(book.events[: book.counts[state.EVENTS]], self.program.names, self.unit),
+            rules.log[: rules.counts[0]], rules.sent[: rules.counts[1]],
+        )  # fmt: skip
+
+    def _run_orders(self, sets: Floats, *, returns: bool, room: int = 0) -> tuple[Sweep, state.Book, closing.Rules]:
+        """Run parameter sets; return their figures, and book and rules of the last one. `room` is for events and actions, which are not kept without it."""
+        program, count, bars, calendar = self.program, len(sets), len(self.frame), self.calendar
+        assert isinstance(program, OrderProgram)
+        given = self._bound(sets)
+        columns = {path: sets[:, j] for j, path in enumerate(self.varied)}
+        work = np.empty((max(1, program.work_rows), bars))
+        shared = self._shared(given.ints[0], given.floats[0], work)
+        for row, days in program.deviations.items():
+            work[row] = self._deviation(days)
+        outcome, table = np.zeros((count, 3), dtype=np.int64), np.empty((count, len(NAMES)))
+        terms = self._terms(given)
+        by_day = np.empty((count, len(calendar.last) - 1 if returns else 0))
+        tickets, numbers, portions, strategy = (
+            _filled(items, columns, count)
+            for items in (program.tickets, program.rule_numbers, program.portions, program.strategy_numbers)
+        )
+        code_masks = max(1, program.code_masks)
+        widest = max(len(each) for each in program.may)
+        may = np.array([[*each, *[code_masks] * (widest + 1 - len(each))] for each in program.may], dtype=np.int64)
+        session = np.searchsorted(calendar.last, np.arange(bars))
+        account = account_terms(self.strategy.execution)
+        if program.kinds[broker.TARGET_FIRST]:
+            account[state.T_PATH] = state.BEST_PATH
+
+        def take(part: slice, trades: int) -> tuple[state.Book, closing.Rules]:
+            book = state.new_book(account.copy(), bars, events=room, trades=trades)
+            rules = closing.Rules(
+                np.array(program.programs, dtype=np.int64).reshape(-1, 3), np.array(program.places, dtype=np.int64).reshape(-1, 2),
+                np.array(program.plans, dtype=np.int64), np.empty((1, 1)), np.empty((1, 1)),
+                np.array(program.exits, dtype=np.int64).reshape(-1, closing.EXIT_WIDTH), np.empty(1), np.empty(1), given.ints[0], given.floats[0],
+                self.series, work.copy(), np.empty((1, 1), np.uint8), shared, session, calendar.last[session] - np.arange(bars),
+                np.empty((room + 2 * closing.MOST_ACTIONS, actions.ACTION)), np.empty((room // 4 + 64, actions.TICKET)),
+                np.array([0, 0, room > 0], dtype=np.int64),
+            )  # fmt: skip
+            run_order_sets(
+                book, rules, self.prices, self.code, may, given.ints[part], given.floats[part], given.starts[part], given.numbers[part], tickets[part],
+                numbers[part], portions[part], strategy[part], code_masks, calendar.close, calendar.stamps, calendar.last, calendar.market,
+                calendar.periods, calendar.year, terms[part], outcome[part], table[part], by_day[part],
+            )  # fmt: skip
+            return book, rules
+
+        threads = min(self.threads, count)
+        size = count if threads == 1 else min(max(1, PIECE_BARS // bars), -(-count // threads))
+        parts = [slice(k, min(k + size, count)) for k in range(0, count, size)]
+        if threads > 1:
+            with ThreadPoolExecutor(threads) as pool:  # compiled code does not hold the interpreter's lock
+                *_, (book, rules) = pool.map(lambda part: take(part, bars + 64), parts)
+        else:
+            *_, (book, rules) = [take(part, bars + 64) for part in parts]
+        for j in np.flatnonzero((outcome[:, 0] == state.NO_ROOM) & (outcome[:, 1] > bars + 64)):
+            book, rules = take(slice(j, j + 1), int(outcome[j, 1]))
+        graded = by_day[:, len(calendar.last) - len(self.days) :] if returns else by_day
+        return Sweep(table, outcome[:, 0], outcome[:, 2], graded), book, rules
+
+    def _deviation(self, days: int) -> Floats:
+        """Return at each bar the standard deviation of the last `days` daily returns, a year; of days whose last bar is over."""
+        last, market = self.calendar.last, self.calendar.market
+        found = np.full(len(last), np.nan)
+        for k in range(days, len(last)):
+            found[k] = np.std(market[k - days : k], ddof=1) * np.sqrt(self.calendar.periods)
+        return np.append(np.nan, found)[np.searchsorted(last, np.arange(len(self.frame)), side="right")]
 
     def _bound(self, sets: Floats) -> _Bound:
         """Put the numbers of parameter sets into the program's slots; compute the indicators they need."""
@@ -248,6 +354,8 @@ class Kernel:
     def _numbers(self) -> list[Slot]:
         program = self.program
         items = [*program.ints, *program.floats, *program.limits, *program.numbers]
+        if isinstance(program, OrderProgram):
+            items += [*program.tickets, *program.rule_numbers, *program.portions, *program.strategy_numbers]
         params = [n for w in program.wanted.values() for n in w.params.values()]
         return [*(i for i in items if isinstance(i, Slot)), *params]
 
@@ -296,7 +404,7 @@ class Kernel:
         return {name: np.array([self.rows[k] for k in keys[name]], dtype=np.int64)[inverse[name]] for name in keys}
 
     def _key(self, name: str, values: Mapping[str, float]) -> tuple[Any, ...]:
-        """Return what an indicator's values depend on: (name, parameters, source, time frame, what it is computed of, symbol).
+        """Return what an indicator's values depend on: (name, parameters, source, time frame, what it is computed of, symbol, inputs).
 
         What it is computed of are the keys of other indicators, each with the place of its output.
         """
@@ -308,7 +416,15 @@ class Kernel:
         if wanted.base.computed is not None:
             source = wanted.base.computed.model_dump_json()
             self.operands[source] = wanted.base.computed
-        return wanted.base.name, params, source, wanted.base.timeframe, tuple(of), wanted.base.symbol
+        return (
+            wanted.base.name,
+            params,
+            source,
+            wanted.base.timeframe,
+            tuple(of),
+            wanted.base.symbol,
+            wanted.base.inputs,
+        )
 
     def _place(self, ref: IndicatorRef) -> int:
         return self.program.wanted[ref.id].base.entry.place(ref.output)
@@ -342,7 +458,7 @@ class Kernel:
     def _own(self, key: tuple[Any, ...], cache: dict[tuple[Any, ...], tuple[Floats, ...]]) -> tuple[Floats, ...]:
         """Return an indicator's outputs on the bars it is computed on."""
         if key not in cache:
-            name, params, source, timeframe, of, symbol = key
+            name, params, source, timeframe, of, symbol, inputs = key
             columns = self._columns_of(symbol, timeframe)[0]
             read = [(self._own if other[5] == symbol else self._shown)(other, cache)[place] for other, place in of]
             given: Floats | None
@@ -350,7 +466,7 @@ class Kernel:
                 given = evaluate(self.operands[source], columns, iter(read))
             else:
                 given = read[0] if read else columns.get(str(source))
-            cache[key] = compute_on(name, dict(params), columns, given)
+            cache[key] = compute_on(name, dict(params), columns, given, inputs)
         return cache[key]
 
     def _columns_of(self, symbol: str | None, timeframe: str | None) -> tuple[dict[str, Floats], Any]:
@@ -369,7 +485,7 @@ class Kernel:
             needed = [wanted.base for wanted in self.program.wanted.values() if wanted.base.symbol == symbol]
             whole = np.arange(1, len(self.index) + 1)
             bars, count = other_bars(self.frame, symbol) if symbol is not None else (self.frame, whole)
-            self.bars[symbol] = with_calendar(bars, (name for item in needed for name in item.entry.calendar)), count
+            self.bars[symbol] = with_calendar(bars, (name for item in needed for name in item.calendar)), count
         return self.bars[symbol]
 
     # Results ---------------------------------------------------------------------------------
@@ -404,7 +520,7 @@ def _table(code: Sequence[tuple[int, ...]]) -> Ints:
 
 
 def _values(number: Slot, columns: Mapping[str, Floats]) -> Any:
-    return (columns[number.path] if number.path else number.value) + number.plus
+    return (columns[number.path] if number.path else number.value) * number.times / number.over + number.plus
 
 
 def _filled(items: Sequence[Slot], columns: Mapping[str, Floats], count: int) -> Floats:

@@ -43,11 +43,16 @@ QUESTIONS: dict[core.Asked, int] = {"bars held": broker.ASK_HELD, "unrealized re
 
 @dataclass(frozen=True)
 class Slot:
-    """A number of the strategy. `path` is that of a number that is varied, None where it is fixed; `plus` is added to either."""
+    """A number of the strategy. `path` is that of a number that is varied, None where it is fixed.
+
+    Either is multiplied by `times`, divided by `over` and `plus` is added.
+    """
 
     value: float
     path: str | None = None
     plus: int = 0
+    times: float = 1
+    over: float = 1
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,8 @@ class Compiler:
 
     # Numbers ---------------------------------------------------------------------------------
 
-    def number(self, path: str, value: float) -> Slot:
-        return Slot(float(value), path if path in self.varied else None)
+    def number(self, path: str, value: float, *, times: float = 1, over: float = 1) -> Slot:
+        return Slot(float(value), path if path in self.varied else None, times=times, over=over)
 
     def _int(self, item: Slot | Row | int) -> int:
         if item in self.program.ints:
@@ -146,9 +151,8 @@ class Compiler:
             self.program.wanted[indicator.id] = NeededIndicator(indicator, params)
 
     def _risk(self) -> None:
-        risk, execution = self.strategy.risk, self.strategy.execution
+        risk, numbers = self.strategy.risk, self._account()
         program, kinds = self.program, self.program.kinds
-        numbers = [Slot(0.0)] * broker.NUMBERS
         levels = (
             ("stop_loss", broker.STOP, broker.STOP_KIND), ("trailing_stop", broker.TRAIL, broker.TRAIL_KIND),
             ("take_profit", broker.TARGET, broker.TARGET_KIND),
@@ -175,16 +179,21 @@ class Compiler:
         }[size.type]  # fmt: skip
         amount = size.core("risk.position_size").number
         numbers[broker.SIZE] = self.number(amount.path, amount.value)
-        kinds[broker.AT_CLOSE] = execution.trade_on_close
+        numbers[broker.MAX_BARS] = self.number("risk.max_bars", risk.max_bars or 0)
+        numbers[broker.COOLDOWN] = self.number("risk.cooldown_bars", risk.cooldown_bars)
+
+    def _account(self) -> list[Slot]:
+        """Return the numbers of a run, money and costs filled in."""
+        execution, numbers = self.strategy.execution, [Slot(0.0)] * broker.NUMBERS
+        self.program.kinds[broker.AT_CLOSE] = execution.trade_on_close
         for name, number in (
             ("cash", broker.CASH), ("spread", broker.SPREAD), ("commission_fixed", broker.FIXED_FEE),
             ("commission", broker.FEE), ("margin", broker.MARGIN), ("fractional_unit", broker.UNIT),
             ("risk_free_rate", broker.RISK_FREE),
         ):  # fmt: skip
             numbers[number] = self.number(f"execution.{name}", getattr(execution, name))
-        numbers[broker.MAX_BARS] = self.number("risk.max_bars", risk.max_bars or 0)
-        numbers[broker.COOLDOWN] = self.number("risk.cooldown_bars", risk.cooldown_bars)
-        program.numbers = numbers
+        self.program.numbers = numbers
+        return numbers
 
     # Rules -----------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from Backtest.indicators import CALENDAR, SESSION
+from Backtest.indicators import CALENDAR, CLOCKS, SESSION, in_calendar
 from Backtest.market.timeframes import TIMEFRAMES, in_words, is_intraday, seconds
 from Backtest.market.venue_hours import hours_of
 
@@ -331,10 +331,11 @@ def _place(index: pd.DatetimeIndex, session: TradingSession, name: str) -> np.nd
     """Return one column of CALENDAR."""
     if name in (SESSION, "Week", "Month"):
         return _numbered(index, {SESSION: "1d", "Week": "1wk", "Month": "1mo"}[name], session)[1]
-    if name == "Date":
-        return np.asarray(pd.DatetimeIndex(index.tz_localize(None)).as_unit("s").asi8 // DAY_S)
-    if name == "Clock":
-        return np.asarray(index.hour * 60 + index.minute)
+    name, _, zone = name.partition("@")
+    if name in CLOCKS:
+        clock = index.tz_convert(zone) if zone and index.tz is not None else index
+        date = clock.tz_localize(None).as_unit("s").asi8 // DAY_S
+        return np.asarray(date if name == "Date" else clock.hour * 60 + clock.minute)
     if name == "MinutesIn":
         return session._minutes(index) - (session._hours(index)[0] if session.intraday else 0)
     if name in ("MinutesLeft", "BarsLeft"):
@@ -372,16 +373,19 @@ def with_periods(frame: pd.DataFrame, code: str) -> pd.DataFrame:
 
     Args:
         code: strategy code; each call such as `coarser(data, "1wk", …)` in it asks for those of its time frame, and so
-            does `periods(data, "1d", …)`; `calendar(data, "BarsLeft")` asks for that column.
+            does `periods(data, "1d", …)`; `calendar(data, "BarsLeft")` asks for that column. Where `other(data, "SPY")` takes another
+            symbol's bars, the same columns of these are added, as `SPY.Period1wk`.
     """
-    from Backtest.market.others import columns_of, other_bars, with_other
+    from Backtest.market.others import columns_of, other_bars, with_other  # which itself needs the sessions here
 
     for symbol in dict.fromkeys(re.findall(r'\bother\([^"]*"([^"]+)"\)', code)):
         if all(name in frame for name in columns_of(symbol)):
             bars, count = other_bars(frame, symbol)
             told = with_periods(bars, code)
             frame = with_other(frame, symbol, {str(n): told[n].to_numpy() for n in told if n not in bars}, count)
-    frame = with_calendar(frame, (name for name in re.findall(r'\bcalendar\([^"]*"(\w+)"', code) if name in CALENDAR))
+    frame = with_calendar(
+        frame, (name for name in re.findall(r'\bcalendar\([^"]*"([\w@/+-]+)"', code) if in_calendar(name))
+    )
     wanted = [t for t in dict.fromkeys(re.findall(r'\b(?:coarser|periods)\([^"]*"(\w+)"', code)) if t in TIMEFRAMES]
     wanted = [t for t in wanted if f"Period{t}" not in frame]  # a part of prices keeps the periods of all
     if not wanted:

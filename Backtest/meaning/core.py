@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from Backtest.meaning.model import walk
-from Backtest.meaning.operands import AnyOperand
+from Backtest.meaning.operands import AnyOperand, PositionRef
 
 if TYPE_CHECKING:
     from Backtest.meaning.conditions import Time
@@ -87,7 +87,10 @@ class Statement(ABC):
     @property
     def asks_position(self) -> bool:
         """Whether the statement asks about the open position."""
-        return any(isinstance(part, PositionTest) for part in self.walk())
+        return any(
+            isinstance(part, PositionTest) or (isinstance(part, Comparison) and part.reads_position)
+            for part in self.walk()
+        )
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,12 @@ class Comparison(Statement):
 
     def ago(self, bars: int) -> Comparison:
         return replace(self, left=self.left.ago(bars), right=self.right.ago(bars))
+
+    @property
+    def reads_position(self) -> bool:
+        """Whether one of the sides is computed of what is known of the open position."""
+        sides = (self.left.operand, self.right.operand)
+        return any(isinstance(part, PositionRef) for side in sides for part in walk(side))
 
     def mirrored(self) -> Comparison:
         """Return the same with the sides exchanged."""

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from Backtest.errors import SandboxUnavailable
-from Backtest.sandbox.audit import backtesting_stats
+from Backtest.sandbox.audit import FIRST_ACTION, backtesting_stats
 from Backtest.sandbox.job import CodeFailed, EngineSettings, Limits, Runner, Sandbox, SandboxJob, SandboxResult, Trace
 from Backtest.sandbox.pool import InterpreterSandbox
 from Backtest.sandbox.process import ProcessSandbox
@@ -22,7 +22,7 @@ from Backtest.sandbox.process import ProcessSandbox
 BACKENDS = ("auto", "bubblewrap", "docker", "process")
 
 __all__ = [
-    "BACKENDS", "CodeFailed", "EngineSettings", "InterpreterSandbox", "Limits", "ProcessSandbox", "Runner",
+    "BACKENDS", "FIRST_ACTION", "CodeFailed", "EngineSettings", "InterpreterSandbox", "Limits", "ProcessSandbox", "Runner",
     "Sandbox", "SandboxJob", "SandboxResult", "Trace", "backtesting_stats", "choose_sandbox",
 ]  # fmt: skip
 

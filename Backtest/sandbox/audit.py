@@ -11,13 +11,13 @@ passes; Backtest/verification/lookahead.py catches it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from Backtest.sandbox.job import EngineSettings, SandboxJob
+from Backtest.sandbox.job import PATHS, EngineSettings, SandboxJob
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,16 @@ TRADE_COLUMNS = (
 )  # fmt: skip
 # How many numbers a decision is, and the mark of one made at the open; see Backtest/kernel/order_book.py.
 DECISION, AT_OPEN = 9, 1
+# How many numbers the ticket of an order is, and where the actions of a Book begin among those of decisions; see Backtest/kernel/actions.py.
+TICKET, FIRST_ACTION = 140, 5
+# What a trade ended by is called where events have another word for it.
+ENDINGS = {
+    "stop": "stop_loss",
+    "followed": "trailing_stop",
+    "target": "take_profit",
+    "rule": "exit_rule",
+    "reverse": "reversal",
+}
 MOST_A_BAR, MOST_BESIDE = 100, 10_000  # a run may make 100 decisions a bar on average, and 10,000 more
 
 Floats = NDArray[np.float64]
@@ -42,21 +52,24 @@ class Claim:
 
     `decisions`, float64 of shape (n, 9), is what it is asked for. `trades`, float64 of shape (trades, 10) with TRADE_COLUMNS,
     and `equity`, float64 of shape (bars,), are what the code's own engine believed. `begin` is the first bar at whose close
-    it decided.
+    it decided. `tickets`, float64 of shape (n, 140), are those of the orders of code that trades through a Book, None for other code.
     """
 
     decisions: Floats
     trades: Floats
     equity: Floats
     begin: int
+    tickets: Floats | None = None
 
     @classmethod
-    def of(cls, data: bytes, *, trades: int, bars: int, begin: int) -> Claim:
-        """Return the claim that a worker's numbers are: trades, equity and decisions."""
+    def of(cls, data: bytes, *, trades: int, bars: int, begin: int, tickets: int = 0, booked: bool = False) -> Claim:
+        """Return the claim that a worker's numbers are: trades, equity, decisions and tickets."""
         columns = len(TRADE_COLUMNS)
         numbers = np.frombuffer(data, dtype="<f8")
-        parts = np.split(numbers, [trades * columns, trades * columns + bars])
-        return cls(parts[2].reshape(-1, DECISION), parts[0].reshape(-1, columns), parts[1], begin)
+        ends = np.cumsum([trades * columns, bars])
+        parts = np.split(numbers, [*ends, len(numbers) - tickets * TICKET])
+        brought = parts[3].reshape(-1, TICKET) if booked else None
+        return cls(parts[2].reshape(-1, DECISION), parts[0].reshape(-1, columns), parts[1], begin, brought)
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class Settled:
     """What follows from decisions and prices.
 
     `metrics` are the figures of the bars from the first decision on; `trades` have backtesting.py's columns, `equity`
-    Equity and DrawdownPct of these bars.
+    Equity and DrawdownPct of these bars. Trades of code that trades through a Book say in ExitReason why they ended.
     """
 
     metrics: dict[str, Any]
@@ -89,9 +102,14 @@ def settle(claim: Claim, job: SandboxJob) -> Settled:
     if not job.first <= begin < len(frame):
         raise Forged(f"a first decision at bar {begin} is outside the bars {job.first} to {len(frame) - 1}")
     room = len(claim.trades) + 1  # room for one trade more than was claimed, which is enough to find that there is one
-    trades, equity = follow(claim.decisions, begin, frame, settings, room=room, target_first=job.target_first)
+    reasons: list[str] = []
+    if claim.tickets is None:
+        trades, equity = follow(claim.decisions, begin, frame, settings, room=room, target_first=job.target_first)
+    else:
+        trades, equity, reasons = follow_book(claim.decisions, claim.tickets, begin, frame, settings, room=room)
     _compare(claim, trades, equity)
-    return measured(trades, equity, begin, frame, settings)
+    found = measured(trades, equity, begin, frame, settings)
+    return found if claim.tickets is None else replace(found, trades=found.trades.assign(ExitReason=reasons))
 
 
 def measured(trades: Floats, equity: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings) -> Settled:
@@ -155,6 +173,62 @@ def follow(
         settings.cash
     )  # the curve begins with the cash: an order filled at this very close does not count yet
     return trades, book.equity
+
+
+def follow_book(
+    decisions: Floats, tickets: Floats, begin: int, frame: pd.DataFrame, settings: EngineSettings, *, room: int
+) -> tuple[Floats, Floats, list[str]]:
+    """Return what `follow` does, of what code decides that trades through a Book, and why each trade ended.
+
+    Args:
+        decisions: float64 of shape (n, DECISION); tickets: float64 of shape (m, TICKET).
+
+    Raises:
+        Forged: one of them cannot be followed.
+    """
+    from Backtest.kernel import actions, state
+    from Backtest.kernel.following import WHY, follow_actions
+
+    if len(decisions) > most_decisions(len(frame)):
+        raise Forged(f"more was decided than {MOST_A_BAR} times a bar and {MOST_BESIDE:,} times more")
+    rows = decisions[:, [0, 2, 3, 4, 5, 6]].copy()
+    rows[:, actions.DO] -= FIRST_ACTION
+    if (decisions[:, 1] != 0).any() or not (rows[:, actions.DO] >= 0).all():
+        raise Forged("a decision is not of the agreed form")
+    scale = min(settings.fractional_unit, 1.0)
+    prices = np.array([frame[n].to_numpy(dtype=float) * scale for n in ("Open", "High", "Low", "Close")])
+    terms = np.zeros(state.TERMS)
+    terms[[state.T_CASH, state.T_SPREAD, state.T_FIXED, state.T_FEE, state.T_MARGIN, state.T_TICK, state.T_PATH]] = (
+        settings.cash, settings.spread, settings.commission_fixed, settings.commission, settings.margin,
+        settings.beyond * scale, PATHS.index(settings.path),
+    )  # fmt: skip
+    events = 8 * (len(rows) + 2 * room) + 1000
+    found = follow_actions(rows, np.array(tickets), begin, prices, terms, most_trades=room, most_events=events)
+    if why := WHY.get(found.ended):
+        last = min(found.done, len(rows) - 1)
+        at = f"decision {last}, at bar {rows[last, 0]:g}, " if len(rows) else "what was decided "
+        raise Forged(f"{at}{why}")
+    trades, reasons = found.trades.copy(), _reasons(found.trades, found.events)
+    if scale != 1:
+        trades[:, 0] *= scale
+        trades[:, 3:7] /= scale
+    return trades, found.equity, reasons
+
+
+def _reasons(trades: Floats, events: Floats) -> list[str]:
+    """Return why each trade ended: a fill that closes several units ends as many of them, in their order."""
+    from Backtest.kernel import state
+    from Backtest.kernel.events import REASONS
+
+    reasons: list[str] = []
+    for event in events[events[:, state.E_DO] == state.FILLED]:
+        why, left = REASONS[int(event[state.E_REASON])], event[state.E_SIZE]
+        if why in ("entry", "add"):
+            continue
+        while left > 0 and len(reasons) < len(trades):
+            left -= abs(trades[len(reasons), 0])
+            reasons.append(ENDINGS.get(why, why))
+    return reasons + ["exit_rule"] * (len(trades) - len(reasons))
 
 
 def _compare(claim: Claim, trades: Floats, equity: Floats) -> None:

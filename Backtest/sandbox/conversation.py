@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from Backtest.errors import ExecutionError, SandboxUnavailable
 from Backtest.machine import asker
-from Backtest.sandbox.audit import AT_OPEN, DECISION, TRADE_COLUMNS, most_decisions
+from Backtest.sandbox.audit import AT_OPEN, DECISION, TICKET, TRADE_COLUMNS, most_decisions
 from Backtest.sandbox.interpreters import MIB, START_S, Interpreter, Usage
 from Backtest.sandbox.job import CodeFailed, Floats, SandboxJob, Trace
 
@@ -48,6 +48,8 @@ class Message(BaseModel):
     trades: int = Field(0, ge=0, le=1_000_000)
     bars: int = Field(0, ge=0)
     decisions: int = Field(0, ge=0, le=2_000_000)
+    tickets: int = Field(0, ge=0, le=2_000_000)
+    booked: bool = False
     report: int = Field(0, ge=0)
     indicators: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=64)
     cpu_ms: float = Field(0, ge=0)
@@ -113,6 +115,10 @@ class Inbox:
         # Each decision opens one trade at most, and closes a part of one; what is open is closed at the end.
         if message.decisions > most or message.trades > 2 * most:
             raise _violation(f"it tells of {message.decisions:,} decisions and {message.trades:,} trades")
+        if message.tickets > message.decisions or (message.tickets and not message.booked):
+            raise _violation(f"it tells of {message.tickets:,} tickets and {message.decisions:,} decisions")
+        if message.booked and self._job.stream:
+            raise _violation("it trades through a Book on bars that come one after the other")
         if message.indicators and not self._job.trace:
             raise _violation("it brings indicators nobody asked for")
         if message.bars not in (0, len(self._job.frame)):
@@ -149,10 +155,10 @@ class Inbox:
         return data
 
     def numbers(self, message: Message) -> bytes:
-        """Return the numbers of an answer: its trades, its equity, and all that was decided."""
+        """Return the numbers of an answer: its trades, its equity, all that was decided, and tickets."""
         believed = self.exactly((message.trades * len(TRADE_COLUMNS) + message.bars) * 8)
         if not self._job.stream:
-            return believed + self.exactly(message.decisions * DECISION * 8)
+            return believed + self.exactly((message.decisions * DECISION + message.tickets * TICKET) * 8)
         self._decided.append(self._decided_now(message.decisions))
         return believed + b"".join(self._decided)
 

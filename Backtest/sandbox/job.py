@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+PATHS = ("worst", "best", "nearest", "high_first", "low_first")  # by their numbers in Backtest/kernel/state.py
+
+
 class EngineSettings(BaseModel):
-    """How backtesting.py is called. Fractions, not percents."""
+    """How backtesting.py is called. Fractions, not percents.
+
+    `path` is the way of the price within a bar, and `beyond` how many points a limit has to be traded through, for code that trades through a Book.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,6 +38,8 @@ class EngineSettings(BaseModel):
     trade_on_close: bool = False
     fractional_unit: float = 1.0
     risk_free_rate: float = 0.0
+    path: Literal["worst", "best", "nearest", "high_first", "low_first"] = "worst"
+    beyond: float = 0.0
 
 
 class Limits(BaseModel):

@@ -388,7 +388,9 @@ class InterpreterSandbox:
         used: dict[str, float],
     ) -> SandboxResult:
         """Return the result a message claims, after it was found to follow from trades and prices."""
-        claim = Claim.of(numbers, trades=message.trades, bars=message.bars, begin=message.begin)
+        claim = Claim.of(
+            numbers, trades=message.trades, bars=message.bars, begin=message.begin, tickets=message.tickets, booked=message.booked
+        )  # fmt: skip
         try:
             seen = settle(claim, job)
         except Forged as error:

@@ -11,8 +11,8 @@ its standard input and output:
     worker  {"bar": b, "opening": yes or no, "decisions": n}, then what was decided since it asked before; only where prices are streamed
     server  the prices of the bars up to b that it has not sent yet, or the open of b alone, as little-endian doubles
     worker  {"status", "token", "begin", ..., "trades": n, "bars": n, "decisions": n, "report": n}, then the numbers of the
-            trades (n rows of TRADE_COLUMNS), the equity of the bars, and what was decided and not told yet (n rows of DECISION),
-            all as little-endian doubles, and the report
+            trades (n rows of TRADE_COLUMNS), the equity of the bars, what was decided and not told yet (n rows of DECISION), and the tickets
+            of code that trades through a Book (n rows of TICKET), all as little-endian doubles, and the report
 
 After "f" a job is read and run in a fork, and the worker waits for the next one. It has run and read nothing itself, and nothing
 a fork did is left for the next. `--forks` makes it a server of such workers, forks of itself, for the backend without isolation.
@@ -41,6 +41,7 @@ OUTPUT = "output.txt"
 PROGRESS_S = 0.2
 FORK, DONE = b"f", 3
 DECISION = 9  # numbers a decision is told in
+TICKET = 140  # and numbers of what an order brings along; see Backtest/kernel/actions.py
 MARGIN_PX = 20  # above and below all figures of a chart
 TRADE_COLUMNS = [
     "Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "SL", "TP", "PnL", "Commission", "ReturnPct",
@@ -406,6 +407,21 @@ def settled(cls, bars, running, decisions, target_first=False, stream=None):
     return type(cls.__name__, (cls,), {"init": init, "next": next, "__module__": cls.__module__})
 
 
+def through_a_book(cls, bars, running):
+    """Return a class that trades through a Book, with what is open closed at the last close, also where its code does not say so."""
+
+    def next(self):  # noqa: A001 - the name that backtesting.py calls
+        cls.next(self)
+        if len(self.data) == bars and (self.book.units or self.book.orders):
+            self.book.end()
+
+    def init(self):
+        running.append(self)
+        cls.init(self)
+
+    return type(cls.__name__, (cls,), {"init": init, "next": next, "__module__": cls.__module__})
+
+
 def pay_at_the_close(broker, running):
     """Take what a fill at the last close costs from the equity of that close; backtesting.py does so a bar later.
 
@@ -543,6 +559,122 @@ class Decisions:
         self.write(trade._Trade__broker, self.CLOSE, trade.number, portion)
 
 
+# The numbers by which tickets tell words, as Backtest/kernel/actions.py has them.
+TYPES = {"market": 0, "limit": 1, "stop": 2, "stop_limit": 3}
+SHARED = {"per_unit": 0, "from_last": 1, "from_average": 2}
+MEASURES = {"part": 0, "points": 1, "money": 2, "risk": 3, "price": 4}
+SIZINGS = {"units": 0, "share": 1, "cash": 2, "risk": 3, "factor": 4}
+KINDS = {"stop": 1, "followed": 2, "trailing_stop": 3}
+LEAVES = {"max_bars": -1, "session_exit": -2}
+
+
+class Actions:
+    """Writes down what code that trades through a Book decides at closes, as rows of decisions and tickets (Backtest/kernel/actions.py).
+
+    A decision is bar, 0, FIRST and the action, which, number of the stop, amount, reason. That of an order says also its price and the
+    sum of its ticket's numbers, by which two runs are compared.
+    """
+
+    FIRST = 5  # behind the actions of Decisions
+    CLOSE_NOW, MOVE, CLOSE, PLACE, CANCEL, REFUSE = range(6)
+    HOOKS = ("send", "refuse", "leave", "move_stops")
+    BREAK_EVEN, LAST_BAR, SIZE, FIRST_STOP = 8, 5, 7, 12
+    ALL = 1 - sys.float_info.epsilon
+
+    def __init__(self, decisions):
+        self.decisions = decisions
+        self.tickets, self.groups = array.array("d"), {}
+
+    @classmethod
+    def book_of(cls, module):
+        """Return the class by which a module trades, None where it has none."""
+        book = vars(module).get("Book")
+        return (
+            book if isinstance(book, type) and all(callable(getattr(book, name, None)) for name in cls.HOOKS) else None
+        )
+
+    def write(self, book, action, which=0, stop=-1, amount=math.nan, reason=0, price=math.nan, total=math.nan):
+        row = [book.bar, 0, self.FIRST + action, which, stop, amount, reason, price, total]
+        self.decisions.rows.extend(float(number) for number in row)
+
+    def watch(self, cls):
+        """Begin to write actions down."""
+        send, refuse, leave, move_stops = (getattr(cls, name) for name in self.HOOKS)
+
+        def sent(book, order):
+            ticket = self.ticket(order)
+            self.tickets.extend(ticket)
+            said = (number for place, number in enumerate(ticket) if place != self.LAST_BAR)
+            total = math.fsum(number for number in said if math.isfinite(number))
+            self.write(book, self.PLACE, order.rule, order.add, ticket[self.SIZE], 0, order.price, total)
+            return send(book, order)
+
+        def refused(book, order):
+            self.write(book, self.REFUSE, order.rule, order.add)
+            return refuse(book, order)
+
+        def left(book, name, reason, size=None, at_close=False):
+            if reason != "end_of_data":
+                number = LEAVES.get(name)
+                number = int(name.removeprefix("exit")) - 1 if number is None else number
+                amount = math.inf if size is None else size
+                self.write(book, self.CLOSE_NOW if at_close else self.CLOSE, 0, -1, amount, number)
+            return leave(book, name, reason, size, at_close)
+
+        def moved(book, place, levels, stops, why):
+            unit = book.name(levels)
+            for number, line in enumerate(stops):
+                known = levels.stops[number].price if number < len(levels.stops) else math.nan
+                if line.price > 0 and line.price != known:
+                    stop = number if number < len(levels.plan.stops) else self.BREAK_EVEN
+                    self.write(book, self.MOVE, int(unit[1:]) if unit else 0, stop, line.price)
+            return move_stops(book, place, levels, stops, why)
+
+        cls.send, cls.refuse, cls.leave, cls.move_stops = sent, refused, left, moved
+
+    def check(self):
+        """Raise where something was decided that no Book plays."""
+        if any(action < self.FIRST for action in self.decisions.rows[2::DECISION]):
+            raise ValueError("Code with a Book trades through it alone: self.buy() and self.sell() do nothing there")
+
+    def level(self, level):
+        number = level.number / 100 if level.measure == "part" else level.number
+        return [MEASURES[level.measure], number]
+
+    def ticket(self, order):
+        """Return an order as a row of numbers."""
+        plan, row = order.plan, [math.nan] * TICKET
+        size = order.units
+        if size is None:
+            size = self.ALL
+            if order.size.sizing == "share":
+                size = min(order.size.number / 100, self.ALL)
+        group = self.groups.setdefault(order.group, len(self.groups) + 1) if order.group else 0
+        kind = 4 if order.at_close else TYPES[order.type]
+        row[: self.FIRST_STOP] = [
+            order.rule, order.side, kind, order.price, order.limit, order.last, group, size, order.signal, order.add,
+            SHARED[plan.unit_levels], plan.most_units,
+        ]  # fmt: skip
+        stops, targets = [[0, -1, math.nan, 0]] * 8, [[-1, math.nan, math.nan]] * 8
+        table, adds = [[0, -1, math.nan]] * 16, [[-1, math.nan, 1, 0, math.nan, 0]] * 4
+        for place, stop in enumerate(plan.stops):
+            measure, number = self.level(stop.level)
+            number = number if stop.after is None else math.nan
+            stops[place] = [KINDS[stop.reason], measure, number, stop.after_bars]
+        for place, target in enumerate(plan.targets):
+            targets[place] = [*self.level(target.level), math.nan if target.portion is None else target.portion]
+        for place, line in enumerate(plan.table):
+            table[place] = [line.after_bars, *self.level(line.level)]
+        for add in plan.adds:
+            number = add.size.number / (100 if add.size.sizing in ("share", "risk") else 1)
+            number = min(number, self.ALL) if add.size.sizing == "share" else number
+            sizing = SIZINGS[add.size.sizing]
+            every = [-1, math.nan] if add.every is None else self.level(add.every)
+            adds[add.number] = [*every, add.towards, sizing, number, add.most]
+        row[self.FIRST_STOP :] = [number for part in (stops, targets, table, adds) for line in part for number in line]
+        return [float(number) for number in row]
+
+
 class Steady(list):
     """A list whose loops go through a copy, so that items may be removed meanwhile."""
 
@@ -660,9 +792,17 @@ def run(job, content, say, read, decisions):
         warnings.filterwarnings("ignore", message="Some prices are larger than initial cash")
         with np.errstate(all="ignore"):
             stream = Stream(data.index, list(data), decisions, read, say) if job["stream"] else None
-            cls = settled(strategy_class(load(job["code"])), len(data), running, decisions, job["target_first"], stream)
+            module, actions = load(job["code"]), Actions(decisions)
+            cls, book = strategy_class(module), Actions.book_of(module)
+            if book is None:
+                cls = settled(cls, len(data), running, decisions, job["target_first"], stream)
+            else:
+                actions.watch(book)
+                cls = through_a_book(cls, len(data), running)
             test = backtest(cls, data, job["settings"])
             stats = test.run()
+        if book is not None:
+            actions.check()
         if job["report"]:
             report = plot(test, stats)
     trades = stats["_trades"]
@@ -676,7 +816,10 @@ def run(job, content, say, read, decisions):
         "bars": len(equity),
         "report": len(report),
         "decisions": len(decided) // (8 * DECISION),
+        "tickets": len(actions.tickets) // TICKET,
+        "booked": book is not None,
     }
+    tickets = np.asarray(actions.tickets, dtype="<f8").tobytes()
     traced = b""
     if job["trace"]:
         rows = {}
@@ -686,7 +829,7 @@ def run(job, content, say, read, decisions):
         names = list(rows)[:64]
         answer["indicators"] = [name[:80] for name in names]
         traced = b"".join(np.ascontiguousarray(rows[name]).tobytes() for name in names)
-    return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + decided + report + traced
+    return answer, numbers.astype("<f8").tobytes() + equity.tobytes() + decided + tickets + report + traced
 
 
 def own_trace(error):

@@ -25,14 +25,18 @@ from Backtest.data import PriceData
 from Backtest.decision import Floats
 from Backtest.errors import DataError, ExecutionError
 from Backtest.indicators import PRICE_COLUMNS
+from Backtest.kernel import actions
 from Backtest.kernel import order_book as book
 from Backtest.market.sessions import with_periods
-from Backtest.sandbox import CodeFailed, EngineSettings, Limits, Runner, SandboxJob, SandboxResult
+from Backtest.sandbox import FIRST_ACTION, CodeFailed, EngineSettings, Limits, Runner, SandboxJob, SandboxResult
 
 CUTS, LEAST_CUTS = 25, 8
 MANY_BARS = 3000  # of more bars than these there are fewer runs, each of all of them
 LEAST_BARS = 60
 TOLERANCE = 1e-9
+# Decisions that order or close, and those that move a level, of code that trades through a Book as well.
+ORDERS = (book.ORDER, book.CLOSE, *(FIRST_ACTION + kind for kind in (actions.CLOSE_NOW, actions.CLOSE, actions.PLACE)))
+LEVELS = (book.SET_STOP, book.SET_TARGET, FIRST_ACTION + actions.MOVE)
 Change = Literal["mirrored", "redrawn", "cut off"]
 
 
@@ -131,7 +135,10 @@ def check_lookahead(
     first, draw = sandbox.run(job(frame)), np.random.default_rng(secrets.randbits(64) if seed is None else seed)
     same = _Future(len(frame) - 1, "mirrored", frame)
     chosen = _cuts(first, len(frame), cuts, draw, 0 if settings.trade_on_close else 1)
-    futures = [_future(frame, cut, draw) for cut in chosen]
+    assert first.trace is not None
+    # A Book knows when a session ends from the times of the prices, which a cut would change.
+    may_end = not (first.trace.decisions[:, book.ACTION] >= FIRST_ACTION).any()
+    futures = [_future(frame, cut, draw, may_end=may_end) for cut in chosen]
     results = []
     with contextlib.closing(sandbox.run_many(job(future.frame) for future in (same, *futures))) as running:
         for result in running:
@@ -167,7 +174,7 @@ def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generato
     """
     assert result.trace is not None
     decisions = result.trace.decisions
-    orders = decisions[np.isin(decisions[:, book.ACTION], (book.ORDER, book.CLOSE))]
+    orders = decisions[np.isin(decisions[:, book.ACTION], ORDERS)]
     placed = [bar for bar in np.unique(orders[:, book.AT_BAR]).astype(int).tolist() if bar < bars - 1]
     chosen = {*placed[:1], *placed[-1:], int(draw.integers(1, LEAST_BARS // 2)), bars - int(draw.integers(2, 6))}
     filled = result.trades.nlargest(count // 8, "PnL")[["EntryBar", "ExitBar"]].to_numpy().ravel()
@@ -179,10 +186,10 @@ def _cuts(result: SandboxResult, bars: int, count: int, draw: np.random.Generato
     return sorted(chosen)
 
 
-def _future(frame: pd.DataFrame, cut: int, draw: np.random.Generator) -> _Future:
-    """Return a future behind a cut, of a kind that is drawn."""
+def _future(frame: pd.DataFrame, cut: int, draw: np.random.Generator, *, may_end: bool = True) -> _Future:
+    """Return a future behind a cut, of a kind that is drawn; `may_end`: there may be none."""
     kinds: tuple[Change, ...] = (
-        ("mirrored", "redrawn", "cut off") if cut >= LEAST_BARS // 2 else ("mirrored", "redrawn")
+        ("mirrored", "redrawn", "cut off") if may_end and cut >= LEAST_BARS // 2 else ("mirrored", "redrawn")
     )
     change, opens = kinds[int(draw.integers(len(kinds)))], bool(draw.integers(2))
     if change == "cut off":
@@ -279,9 +286,7 @@ def _first_decision(mine: Floats, theirs: Floats, last: int, *, opens: bool) -> 
     at = int(np.argmin(same)) if not same.all() else both
     row = min((rows[at] for rows in (a, b) if at < len(rows)), key=lambda r: float(r[book.AT_BAR]))
     bar = int(row[book.AT_BAR])
-    what, name = (
-        ("level", "what a trade was given") if row[book.ACTION] >= book.SET_STOP else ("order", "what was ordered")
-    )
+    what, name = ("level", "what a trade was given") if row[book.ACTION] in LEVELS else ("order", "what was ordered")
     before, after = (_text(rows[rows[:, book.AT_BAR] == bar]) for rows in (a, b))
     return what, bar, name, before, after
 
@@ -308,6 +313,8 @@ def _text(decisions: Floats) -> str:
 
 
 def _one(row: Floats) -> str:
+    if row[book.ACTION] >= FIRST_ACTION:
+        return _action(row)
     if row[book.ACTION] == book.CANCEL:
         return f"cancel order {row[book.WHICH]:g}"
     if row[book.ACTION] == book.CLOSE:
@@ -325,3 +332,19 @@ def _one(row: Floats) -> str:
         f"{'buy' if row[book.SIZE_] > 0 else 'sell'} {f'{size:g}' if size >= 1 else f'{size:.0%} of the equity'}"
         + "".join(f" {word} {price:.6g}" for word, price in prices if not np.isnan(price))
     )
+
+
+def _action(row: Floats) -> str:
+    """Say what code decided that trades through a Book; the columns are those of `Actions` in worker.py."""
+    which, stop, amount, _, price, total = row[3:9]
+    match int(row[book.ACTION]) - FIRST_ACTION:
+        case actions.PLACE:
+            size = f"{amount:g}" if amount >= 1 else f"{amount:.0%} of the equity"
+            at = "" if np.isnan(price) else f" at {price:.6g}"
+            return f"order of rule {which + 1:g} for {size}{at}, its levels and times adding up to {total:.8g}"
+        case actions.MOVE:
+            return f"stop {stop + 1:g} of unit {which:g} to {amount:.6g}"
+        case actions.REFUSE:
+            return f"no order of rule {which + 1:g}"
+        case _:
+            return "close all" if np.isinf(amount) else f"close {amount:g}"

@@ -38,7 +38,7 @@ def _not_read(text: str, error: UnexpectedInput) -> StrategyError:
     line = text[:at].count("\n")
     sentence = text.splitlines()[min(line, text.count("\n") - 1)] if text.strip() else ""
     begun = text[:at].rpartition("\n")[2]
-    what = text[at:].split("\n", maxsplit=1)[0].split(" ", maxsplit=1)[0] or "the end of the sentence"
+    what = text[at:].split("\n", maxsplit=1)[0].split(" ", maxsplit=1)[0].rstrip(".,") or "the end of the sentence"
     if isinstance(error, UnexpectedToken | UnexpectedCharacters):
         return StrategyError(
             f"Sentence {line + 1} is not in the notation: {what!r} cannot stand behind {begun[-60:].strip()!r} in {sentence[:200]!r}",

@@ -7,7 +7,6 @@ are quoted in a diagnostic.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -105,8 +104,10 @@ def parse_strategy(
         StrategyError: reading it takes too many steps, or it is nested too deeply.
     """
     if is_notation(text):
-        with contextlib.suppress(StrategyError):  # a page of the notation to which everyday English was added
+        try:
             return parse_notation(text, name=name)
+        except StrategyError as error:  # a page of the notation to which everyday English was added, or with a mistake
+            return _besides(_parsed(text, name, timeframe, symbols, symbol), error)
     return _parsed(text, name, timeframe, symbols, symbol)
 
 
@@ -148,6 +149,15 @@ def parse_notation(text: str, *, name: str = "") -> ParseResult:
     return ParseResult(
         text, strategy, loaded.diagnostics, (said,), (), _sentences(text), partial={} if strategy else data
     )
+
+
+def _besides(parsed: ParseResult, error: StrategyError) -> ParseResult:
+    """Return what everyday English makes of a page; where that is nothing, with what is wrong with it as notation first."""
+    if parsed.strategy is not None:
+        return parsed
+    suggestion = error.suggestions[0] if error.suggestions else ""
+    found = Diagnostic("error", "not_notation", "text", error.message, suggestion)
+    return replace(parsed, diagnostics=(found, *parsed.diagnostics))
 
 
 def _sentences(text: str) -> tuple[Span, ...]:

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from Backtest.backtesting_adapter import check_data
 from Backtest.canonical import CanonicalStrategy, history_bars, make_indicator
 from Backtest.code.generator import generate_code
 from Backtest.data import PriceData
 from Backtest.decision import compute_indicators
 from Backtest.diagnostics import load_canonical
-from Backtest.errors import StrategyError
+from Backtest.errors import DataError, StrategyError
 from Backtest.indicators import REGISTRY
 from Backtest.kernel import Kernel
 from Backtest.market.sessions import with_calendar
@@ -255,6 +256,31 @@ def test_a_clocks_range_goes_over_midnight_and_ends_with_its_day() -> None:
     # From Thursday evening to the end of the week; on Sunday at 17:00 the range of Saturday's evening would count, and there is none.
     assert seen.loc["2021-01-15 16:00"].notna().all(axis=None)
     assert seen.loc["2021-01-17 17:00"].isna().all(axis=None)
+
+
+def test_a_clocks_range_may_be_of_another_zone_than_the_prices() -> None:
+    """7 PM to 2 AM in New York are 0:00 to 7:00 UTC in winter, an hour earlier from March 14, 2021 on."""
+    index = fx_hours(14, NEW_YORK)
+    _, by_zone = computed(index, "CLOCK_RANGE", "1h", start=1900, end=200)
+    item = make_indicator("CLOCK_RANGE", start=1900, end=200).model_copy(update={"timezone": NEW_YORK})
+    strategy = a_strategy(item.model_dump(), "1h", "high")
+    for told in (index.tz_convert("UTC"), index.tz_convert("Asia/Tokyo")):
+        found = compute_indicators(strategy, walk(told))[item.id]
+        np.testing.assert_array_equal(found[0], by_zone["high"])
+        assert not difference(strategy, walk(told), seed=7)
+        space: dict[str, Any] = {"__name__": "alone"}
+        exec(generate_code(strategy).code, space)
+        trades = space["backtest"](walk(told)).run(first_bar=100)["_trades"]
+        assert trades["EntryBar"].tolist() == Kernel(strategy, walk(told), first=100).run().trades["EntryBar"].tolist()
+    assert f"in {NEW_YORK} time" in strategy.describe()
+    with pytest.raises(DataError, match=f"speak of the time in {NEW_YORK}"):
+        check_data(strategy, PriceData("X", "1h", walk(index.tz_localize(None)), "test"))
+
+
+def test_a_run_says_whose_clock_a_range_goes_by() -> None:
+    strategy = a_strategy(make_indicator("CLOCK_RANGE").model_dump(), "1h", "high")
+    notes = check_data(strategy, PriceData("X", "1h", walk(fx_hours(8, NEW_YORK)), "test"))
+    assert f"Times of day are those of the prices, {NEW_YORK}" in notes
 
 
 def test_a_time_of_the_clock_has_at_most_59_minutes() -> None:

@@ -281,6 +281,14 @@ def test_a_page_with_everyday_english_in_it_is_still_read() -> None:
     assert parse_strategy(text).require().exit_rules
 
 
+def test_a_page_with_a_mistake_says_which_sentence_is_not_of_the_notation() -> None:
+    found = parse_strategy(
+        "Trade GOOG on daily bars.\nBuy when TRADING_DAY equals 3.\nExit long when TRADING_DAY equals five."
+    )
+    assert found.strategy is None
+    assert found.errors[0].message.startswith("Sentence 3 is not in the notation: 'five' cannot stand behind")
+
+
 def test_everything_that_can_be_said_is_in_the_reference() -> None:
     page = Path("docs/notation.md").read_text(encoding="utf-8")
     kinds = [kind for kinds in (CONDITIONS, LEVELS, SIZES, ORDERS) for kind in kinds if kind.phrases]
