@@ -363,8 +363,13 @@ class _Ordered(_Maker):
 
     def leaving(self) -> Node:
         chance = self.chance
-        if chance.random() < 0.5:
+        if chance.random() < 0.4:
             return self.condition(leaving=True)
+        if chance.random() < 0.3:
+            what, most = chance.choice([("profit", 2), ("profit_money", 300), ("days_held", 6)])
+            asked = {"type": "position", "what": what}
+            number = {"type": "value", "value": chance.randint(1, most)}
+            return {"type": "compare", "left": asked, "op": ">=", "right": number}
         what = chance.choice(["entry_price", "highest", "lowest", "signal_high", "signal_low"])
         level = {
             "type": "math",

@@ -15,6 +15,7 @@ from Backtest.canonical import (
     ExitRule,
     LimitOrder,
     MarketOrder,
+    PositionRef,
     PriceLevel,
     StopLimitOrder,
     StopOrder,
@@ -47,6 +48,9 @@ class Booked:
         sizes = (part for _, risk in self.strategy.risks() for part in walk(risk) if isinstance(part, VolatilityTarget))
         self.deviations = sorted({size.timeperiod for size in sizes})
         self.by_sessions = bool(self.deviations) or any(self._of_session(entry) for entry in self.entries)
+        self.by_sessions |= any(
+            isinstance(part, PositionRef) and part.what == "days_held" for part in self.strategy.parts()
+        )
         methods = {entry.name for entry in self.entries} | {self._exit_name(i) for i, _ in self.exits}
         owner.methods = TAKEN | methods | {f"{name}_order" for name in methods} | {f"{name}_levels" for name in methods}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 ASKS = {
@@ -43,13 +42,30 @@ def position_lowest(self) -> float:
 def position_entry_price(self) -> float:
     """Return the price of the first fill of the position; NaN when flat."""
     first = self.book.entry()
-    return math.nan if first is None else first.base
+    return math.nan if first is None else first.base / UNIT
 ''',
     "position_risk": '''
 def position_risk(self) -> float:
     """Return the points from the first fill to its first stop; NaN when flat."""
     first = self.book.entry()
-    return math.nan if first is None else first.risk
+    return math.nan if first is None else first.risk / UNIT
+''',
+    "position_profit": '''
+def position_profit(self) -> float:
+    """Return what a unit has gained at this close, in points from the average price; NaN when flat."""
+    return self.book.side * (self.data.Close[-1] - self.book.average()) / UNIT
+''',
+    "position_profit_money": '''
+def position_profit_money(self) -> float:
+    """Return what the position has gained at this close, in money without commissions; NaN when flat."""
+    return self.book.side * (self.data.Close[-1] - self.book.average()) * self.book.size()
+''',
+    "position_days_held": '''
+def position_days_held(self) -> float:
+    """Return how many sessions the position has been held in, the one of its fill being 1; NaN when flat."""
+    if self.book.entry() is None:
+        return math.nan
+    return self.sessions[len(self.data) - 1] - self.sessions[self.book.since] + 1
 ''',
     "position_signal": '''
 def position_signal(self, prices: np.ndarray) -> float:
@@ -64,8 +80,6 @@ def position_methods(asked: Iterable[str], *, fractional: bool) -> list[list[str
     prices, methods = ("self.data.Raw" if fractional else "self.data."), []
     for name, text in ASKS.items():
         if name in asked:
-            text = text.strip().replace("PRICE.", prices)
-            methods.append(
-                (re.sub(r"(first\.(?:base|risk))", r"\1 / self.unit", text) if fractional else text).splitlines()
-            )
+            text = text.strip().replace("PRICE.", prices).replace(" / UNIT", " / self.unit" if fractional else "")
+            methods.append(text.splitlines())
     return methods

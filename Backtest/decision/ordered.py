@@ -16,7 +16,10 @@ from Backtest.canonical import CanonicalStrategy, Side
 from Backtest.decision.at_close import Decision
 from Backtest.decision.explain import Explainer
 from Backtest.decision.judge import PositionState
+from Backtest.indicators import SESSION
+from Backtest.market.sessions import with_calendar
 from Backtest.meaning import spaced
+from Backtest.meaning.operands import POSITION_WORDS
 
 Event = Mapping[str, Any]
 # Why an order was cancelled or refused, and why something was filled, in words.
@@ -147,10 +150,10 @@ class OrderExplainer(Explainer):
     def _position_state(self) -> PositionState:
         """Return what exits may ask at each close, as the events have it."""
         n = len(self.frame)
-        names = ("entry_price", "highest", "lowest", "signal_open", "signal_high", "signal_low", "signal_close", "risk")
         held, gain = np.full(n, np.nan), np.full(n, np.nan)
-        values = {name: np.full(n, np.nan) for name in names}
+        values = {name: np.full(n, np.nan) for name in POSITION_WORDS}
         prices = {name: self.frame[name].to_numpy(dtype=np.float64) for name in ("Open", "High", "Low", "Close")}
+        sessions = with_calendar(self.frame, [SESSION])[SESSION].to_numpy()
         entered: Unit | None = None
         since = -1
         for bar, book in enumerate(self.books):
@@ -168,6 +171,9 @@ class OrderExplainer(Explainer):
             values["highest"][bar] = max([first_close, *prices["High"][seen]])
             values["lowest"][bar] = min([first_close, *prices["Low"][seen]])
             values["entry_price"][bar], values["risk"][bar] = entered.price, book.risk
+            profit = (1 if book.side == "long" else -1) * (close - book.average)
+            values["profit"][bar], values["profit_money"][bar] = profit, profit * book.size
+            values["days_held"][bar] = sessions[bar] - sessions[book.since] + 1
             for name in ("open", "high", "low", "close"):
                 values[f"signal_{name}"][bar] = prices[name.title()][book.signal]
         return PositionState(held, gain, values)

@@ -23,6 +23,7 @@ PUSH_MASK, PUSH_SERIES, PUSH_NUMBER, PUSH_POSITION, CALCULATE, COMPARE, BOTH, EI
 STACK = 64
 POSITION_VALUES = (
     "entry_price", "highest", "lowest", "signal_open", "signal_high", "signal_low", "signal_close", "risk", "bars held", "unrealized return",
+    "profit", "profit_money", "days_held",
 )  # fmt: skip
 (
     ENTRY_PRICE,
@@ -35,7 +36,10 @@ POSITION_VALUES = (
     POSITION_RISK,
     BARS_HELD,
     UNREALIZED,
-) = range(10)
+    PROFIT,
+    PROFIT_MONEY,
+    DAYS_HELD,
+) = range(13)
 
 # What an entry rule says beside its ticket. PLAN, int64: the programs of its condition, of its order's price and limit, by their number, -1 for
 # none; LIFE of its order; SIZING as in actions.py, or BY_VOLATILITY, by the deviation of a program; and of each level the program by which its number is multiplied,
@@ -130,6 +134,12 @@ def position_value(rules, s, what, bar):  # type: ignore[no-untyped-def]
         return bar + 1 - s[st.SINCE]
     if what == UNREALIZED:
         return s[st.SIDE] * 100 * (rules.series[3, bar] * unit / average_fill(s) - 1)
+    if what == PROFIT:
+        return s[st.SIDE] * (rules.series[3, bar] * unit - average_fill(s)) / unit
+    if what == PROFIT_MONEY:
+        return s[st.SIDE] * (rules.series[3, bar] * unit - average_fill(s)) * held(s)
+    if what == DAYS_HELD:
+        return rules.session[bar] - rules.session[int(s[st.SINCE])] + 1.0
     return rules.series[what - SIGNAL_OPEN, int(s[st.SIGNAL_BAR])]
 
 

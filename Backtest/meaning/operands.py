@@ -26,9 +26,22 @@ POSITION_WORDS = {
     "signal_low": ("the Low of the signal bar",),
     "signal_close": ("the Close of the signal bar",),
     "risk": ("the initial risk",),
+    "profit": ("the open profit",),
+    "profit_money": ("the open profit in money",),
+    "days_held": ("the trading days held",),
 }
 PositionValue = Literal[
-    "entry_price", "highest", "lowest", "signal_open", "signal_high", "signal_low", "signal_close", "risk"
+    "entry_price",
+    "highest",
+    "lowest",
+    "signal_open",
+    "signal_high",
+    "signal_low",
+    "signal_close",
+    "risk",
+    "profit",
+    "profit_money",
+    "days_held",
 ]
 
 
@@ -108,7 +121,8 @@ class PositionRef(Said, Model):
     """What is known of the open position at a bar's close: exits and levels that follow may ask for it.
 
     `highest` and `lowest` count from the bar of the fill on, that bar included where the fill was at its open or by a stop order, else with its close.
-    `risk` is the distance from the fill to the first stop.
+    `risk` is the distance from the fill to the first stop. `profit` is what a unit of the position has gained at the close, in points from its average price, and `profit_money` what all of it has; commissions are not taken off.
+    A profit of 2R is `profit >= 2 * risk`. `days_held` counts trading sessions, the one of the fill being 1.
     """
 
     type: Literal["position"] = "position"
