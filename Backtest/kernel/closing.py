@@ -369,7 +369,7 @@ def moves(rules, book, bar, begin, close):  # type: ignore[no-untyped-def]
     """Step 10: write the actions that move followed stops and break-even, and let the book move them."""
     s = book.state
     first = rules.counts[0]
-    if s[st.UNITS] > 0:
+    if s[st.UNITS] > 0 and rules.strategy[WATCHES] != 0:
         rule, side = int(s[st.POSITION_RULE]), s[st.SIDE]
         plan, numbers = rules.plans[rule], rules.numbers[rule]
         for i in range(int(s[st.SETS])):

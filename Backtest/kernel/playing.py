@@ -116,7 +116,8 @@ def play(rules, book, prices, begin, bar, until, alert, ticket):  # type: ignore
             return book.counts[st.PROBLEM]
         price = close[bar]
         see_bar(book, bar, high[bar], low[bar], price)
-        firing = firing_exits(rules, s, bar, begin)
+        asks = alert[bar - begin] & MAY_LEAVE or rules.strategy[WATCHES] != 0
+        firing = firing_exits(rules, s, bar, begin) if asks else 0
         part, barred = exits_now(rules, book, bar, price, firing, ticket)
         if equity_at(s, price) <= 0:
             ruin(book, bar, price)
