@@ -15,6 +15,7 @@ from Backtest.canonical import (
     IndicatorRef,
     PercentLevel,
     PercentOfEquity,
+    PositionRef,
     Price,
     Risk,
     RiskPercent,
@@ -137,8 +138,8 @@ def _truths(strategy: CanonicalStrategy, field: str, when: AnyCondition) -> Iter
 
 
 def _reads_bars(condition: AnyCondition) -> bool:
-    """Return whether a price or an indicator is in a condition: 2 * 3 > 5 has none."""
-    return any(isinstance(node, Price | IndicatorRef) for node in walk(condition))
+    """Return whether a price, an indicator or the open position is in a condition: 2 * 3 > 5 has none."""
+    return any(isinstance(node, Price | IndicatorRef | PositionRef) for node in walk(condition))
 
 
 def _ways_out(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:

@@ -39,8 +39,8 @@ WEEKDAYS: dict[Weekday, str] = {
     "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }  # fmt: skip
 OPERATOR_WORDS = {
-    "<": ("is below", "is less than"), "<=": ("is at most",), ">": ("is above", "is greater than"), ">=": ("is at least",),
-    "==": ("equals",),
+    "<": ("is below", "is less than"), "<=": ("is at most", "is at or below"), ">": ("is above", "is greater than"),
+    ">=": ("is at least", "is at or above"), "==": ("equals",),
 }  # fmt: skip
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 StepBars = Annotated[int, Field(ge=1, le=500)]

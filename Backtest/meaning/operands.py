@@ -122,7 +122,7 @@ class PositionRef(Said, Model):
 
     `highest` and `lowest` count from the bar of the fill on, that bar included where the fill was at its open or by a stop order, else with its close.
     `risk` is the distance from the fill to the first stop. `profit` is what a unit of the position has gained at the close, in points from its average price, and `profit_money` what all of it has; commissions are not taken off.
-    A profit of 2R is `profit >= 2 * risk`. `days_held` counts trading sessions, the one of the fill being 1.
+    A profit of 2R is `the open profit is at least (2 * the initial risk)`. `days_held` counts trading sessions, the one of the fill being 1.
     """
 
     type: Literal["position"] = "position"

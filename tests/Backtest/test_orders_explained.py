@@ -11,6 +11,7 @@ from Backtest.canonical import CanonicalStrategy
 from Backtest.decision import OrderExplainer
 from Backtest.kernel import Kernel
 from Strategy.notation import read_notation
+from tests.engines import run_code
 
 # Open, High, Low, Close, Volume; rules fire on the volume, so that prices can be chosen freely.
 BARS = [
@@ -33,10 +34,10 @@ Break-even: once target 1 is reached.
 Position size: 100 units."""
 
 
-def explainer(bars: int) -> OrderExplainer:
+def explainer(page: str) -> OrderExplainer:
     index = pd.bdate_range("2024-01-01", periods=len(BARS), unit="us")
     frame = pd.DataFrame(BARS, index, ["Open", "High", "Low", "Close", "Volume"], dtype=float)
-    strategy = CanonicalStrategy.model_validate(read_notation(PAGE.format(bars=bars)))
+    strategy = CanonicalStrategy.model_validate(read_notation(page))
     run = Kernel(strategy, frame).run()
     names = {"EntryBar": "entry_bar", "ExitBar": "exit_bar", "Size": "size", "EntryPrice": "entry_price", "ExitPrice": "exit_price",
              "SL": "stop_loss", "TP": "take_profit"}  # fmt: skip
@@ -45,7 +46,7 @@ def explainer(bars: int) -> OrderExplainer:
 
 
 def told(bars: int, bar: int) -> dict[str, Any]:
-    found = explainer(bars)
+    found = explainer(PAGE.format(bars=bars))
     return found.explain(pd.Timestamp(found.frame.index[bar]))
 
 
@@ -74,6 +75,30 @@ def test_the_position_has_its_units_and_its_levels() -> None:
     assert position["units"] == [{"unit": "u1", "size": 50, "price": 98, "time": "2024-01-03"}]
     assert position["stops"] == [{"unit": "u1", "price": 98}]
     assert position["unrealized_return_pct"] == pytest.approx(100 * (101 / 98 - 1))
+
+
+@pytest.mark.parametrize(
+    ("asked", "leaves"),  # bought at 98 on bar 2, whose close is 99; 101 at the next, 99.5 after it, one day each
+    [
+        ("the open profit is at least 3", 3),
+        ("the open profit is at least (0.2 * the initial risk)", 2),
+        ("the open profit in money is at least 100", 2),
+        ("the open profit in money is at least 101", 3),
+        ("the trading days held is at least 3", 4),
+    ],
+)  # fmt: skip
+def test_an_exit_asks_what_the_position_has_gained_and_how_long_it_is_held(asked: str, leaves: int) -> None:
+    page = PAGE.split("Target", maxsplit=1)[0].format(bars=3) + f"Exit long when {asked}.\nPosition size: 100 units."
+    found = explainer(page)
+
+    in_code, _ = run_code(found.strategy, found.frame)
+    in_kernel = Kernel(found.strategy, found.frame).run().events
+
+    for events in (in_code, in_kernel):
+        assert [e["bar"] for e in events if e["do"] == "placed" and e["order"] == "exit1"] == [leaves]
+    for bar, truth in ((leaves - 1, False), (leaves, True)):
+        rules = found.explain(pd.Timestamp(found.frame.index[bar]))["rules"]
+        assert [rule["truth"] is True for rule in rules if rule["kind"] == "exit"] == [truth]
 
 
 def test_orders_are_listed_with_their_words() -> None:
