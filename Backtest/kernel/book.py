@@ -301,7 +301,7 @@ def enter(book, s, bar, at, i, price):  # type: ignore[no-untyped-def]
             0,
         )
         s[st.SIGNAL_BAR], s[st.HIGHEST], s[st.LOWEST] = ticket[a.SIGNAL], -np.inf, np.inf
-        s[st.LATE] = at == st.WITHIN and order[st.KIND] != a.STOP_ORDER
+        s[st.LATE] = at == st.WITHIN and (order[st.KIND] == a.LIMIT_ORDER or order[st.TRIGGERED] != 0)
         s[st.ENTRY_FILL], s[st.ENTRY_RISK] = paid, np.nan
         if at == st.AT_THE_CLOSE:
             s[st.HIGHEST] = s[st.LOWEST] = price
