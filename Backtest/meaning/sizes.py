@@ -24,7 +24,7 @@ Percent = Annotated[float, Field(allow_inf_nan=False, gt=0, le=100)]
 class Size:
     """What a size means, `number` being how much of it.
 
-    `share`: percent of the equity at the fill. `units`: units. `cash`: money, over the close of the signal. `risk`: percent of the equity at the
+    `share`: percent of the equity at the fill. `units`: units. `cash`: money, over the price of the order, which for a market order is the signal's close. `risk`: percent of the equity at the
     signal that is lost at the stop. `volatility`: percent of the equity at the signal that a move of one standard deviation a year gains or loses, the
     deviation being that of `timeperiod` daily returns.
     """
