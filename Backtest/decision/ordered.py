@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from Backtest.canonical import CanonicalStrategy, Side
+from Backtest.canonical import CanonicalStrategy, PositionValue, Side
 from Backtest.decision.at_close import Decision
 from Backtest.decision.explain import Explainer
 from Backtest.decision.judge import PositionState
 from Backtest.indicators import SESSION
 from Backtest.market.sessions import with_calendar
 from Backtest.meaning import spaced
-from Backtest.meaning.operands import POSITION_WORDS
 
 Event = Mapping[str, Any]
 # Why an order was cancelled or refused, and why something was filled, in words.
@@ -151,7 +150,7 @@ class OrderExplainer(Explainer):
         """Return what exits may ask at each close, as the events have it."""
         n = len(self.frame)
         held, gain = np.full(n, np.nan), np.full(n, np.nan)
-        values = {name: np.full(n, np.nan) for name in POSITION_WORDS}
+        values = {name: np.full(n, np.nan) for name in get_args(PositionValue)}
         prices = {name: self.frame[name].to_numpy(dtype=np.float64) for name in ("Open", "High", "Low", "Close")}
         sessions = with_calendar(self.frame, [SESSION])[SESSION].to_numpy()
         entered: Unit | None = None
