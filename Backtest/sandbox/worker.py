@@ -741,16 +741,18 @@ def told(bars, say, decisions):
         yield bar
 
 
-def plot(test, result):
+def plot(test, result, booked):
     """Return the chart as a page that loads nothing from anywhere, its height in pixels among the page's `meta` elements.
 
-    Where backtesting.py cannot draw it there is none; the figures of the run are worth having all the same.
+    `booked`: the code trades through a Book, whose orders and levels are drawn too. Where backtesting.py cannot draw it there is none; the figures of the run are worth having all the same.
     """
     from bokeh.resources import INLINE
     from bokeh.settings import settings
 
     settings.resources = INLINE.mode
     try:
+        if booked:
+            draw_orders(result["_strategy"], len(test._data), getattr(test, "_fractional_unit", 1))
         layout = test.plot(results=result, filename="report.html", open_browser=False)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return b""
@@ -760,6 +762,65 @@ def plot(test, result):
     page = page.replace("https://kernc.github.io/backtesting.py/plx.gif.html?utm_source=", "about:blank#")
     height = MARGIN_PX + sum(figure.height for figure, *_ in layout.children)
     return page.replace("<head>", f'<head><meta name="chart-height" content="{height}">', 1).encode()
+
+
+def draw_orders(strategy, bars, unit):
+    """Let the chart show what waited, and where stops and targets lay, in quoted prices: `unit` is how much of one is traded."""
+    from backtesting._util import _Indicator
+
+    for name, prices in order_lines(strategy.book.events, bars).items():
+        color = {"stop": "crimson", "targ": "seagreen"}.get(name[:4], "slateblue")
+        drawn = {"plot": True, "overlay": True, "color": color, "scatter": False, "index": strategy.data.index}
+        strategy._indicators.append(_Indicator(prices / unit, name=name, **drawn))
+
+
+def order_lines(events, bars):
+    """Return where each order that waits and each level lay, by its name, a price a bar and NaN where there was none.
+
+    A bar has what was in force when it began, or what was placed in it. More than 24 names are left out.
+    """
+    import numpy as np
+
+    by_bar, lines, now, units = {}, {}, {}, {}
+    for event in events:
+        by_bar.setdefault(event["bar"], []).append(event)
+    for bar in range(bars):
+        shown = dict(now)
+        for event in by_bar.get(bar, ()):
+            do, of = event["do"], f" {event['unit']}" if "unit" in event else ""
+            placed = {}
+            if do == "placed" and "price" in event:
+                placed[event["order"]] = event["price"]
+            elif do in ("filled", "cancelled"):
+                now.pop(event["order"] + of if event.get("reason") == "target" else event["order"], None)
+            if do == "filled" and event["reason"] in ("entry", "add"):
+                units[event["unit"]] = event["size"]
+            elif do == "filled":
+                take_from(units, event["size"], event.get("unit"))
+                for name in [name for name in now if name.startswith(("stop", "target"))]:
+                    if not units or (" " in name and name.split(" ")[1] not in units):
+                        del now[name]
+            if "stop" in event:
+                placed[f"stop{of}"] = event["stop"]
+            if "target" in event:
+                placed[f"target{of}"] = event["target"]
+            for k, price in enumerate(event.get("targets", ())):
+                placed[f"target{k + 1}{of}"] = price
+            now |= placed
+            shown |= {} if event["at"] == "close" else placed
+        for name, price in shown.items():
+            if name in lines or len(lines) < 24:
+                lines.setdefault(name, np.full(bars, np.nan))[bar] = np.nan if price is None else price
+    return lines
+
+
+def take_from(units, size, name):
+    """Take so many from a unit, or from the oldest."""
+    for unit in [name] if name in units else list(units):
+        taken = min(size, units[unit])
+        size, units[unit] = size - taken, units[unit] - taken
+        if units[unit] <= 0:
+            del units[unit]
 
 
 def table(head, content):
@@ -804,7 +865,7 @@ def run(job, content, say, read, decisions):
         if book is not None:
             actions.check()
         if job["report"]:
-            report = plot(test, stats)
+            report = plot(test, stats, book is not None)
     trades = stats["_trades"]
     numbers = np.column_stack([pd.to_numeric(trades[c], errors="coerce").astype("<f8") for c in TRADE_COLUMNS])
     equity = np.ascontiguousarray(stats["_equity_curve"]["Equity"], dtype="<f8")

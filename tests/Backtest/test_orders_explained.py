@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from Backtest.backtesting_adapter import run_backtest_from_canonical
 from Backtest.canonical import CanonicalStrategy
+from Backtest.data import PriceData
 from Backtest.decision import OrderExplainer
 from Backtest.kernel import Kernel
+from Backtest.sandbox import ProcessSandbox
+from Backtest.sandbox.worker import order_lines
 from Strategy.notation import read_notation
 from tests.engines import run_code
 
@@ -105,3 +111,27 @@ def test_orders_are_listed_with_their_words() -> None:
     (placed,) = told(3, 0)["orders"]
     assert (placed["do"], placed["type"], placed["price"], placed["works_until_bar"]) == ("placed", "limit", 98, 3)
     assert placed["text"] == "dip: a limit order to buy 100 at 98 is placed, until the bar 2024-01-04."
+
+
+def test_the_chart_has_what_waited_and_where_levels_lay() -> None:
+    found, none = explainer(PAGE.format(bars=3)), np.nan
+    events, _ = run_code(found.strategy, found.frame)
+
+    by_hand = {
+        "dip": [none, 98, 98, none, none, none, none, 96, 96],
+        "stop u1": [none, none, 93, 93, 98, 98, none, none, none],
+        "target1 u1": [none, none, 101, 101, none, none, none, none, none],
+        "target2 u1": [none, none, 104, 104, 104, 104, none, none, none],
+    }
+    lines = order_lines(events, len(BARS))
+    assert set(lines) == set(by_hand)
+    for name, prices in by_hand.items():
+        np.testing.assert_allclose(lines[name], prices)
+
+
+def test_the_report_draws_them() -> None:
+    found = explainer(PAGE.format(bars=3))
+    prices = PriceData("TEST", "1d", found.frame, "test")
+    with closing(ProcessSandbox()) as sandbox:
+        result = run_backtest_from_canonical(found.strategy, prices, sandbox=sandbox, report=True)
+    assert all(f'"{name}"' in str(result.report_html) for name in ("dip", "stop u1", "target1 u1", "target2 u1"))
