@@ -30,7 +30,7 @@ KINDS = {
         "bars come one after the other where the code allows it; else it runs again on prices that end at bars drawn anew",
     ),
     "Kills at each step of deployments, uploads and conversations, foreign files, full disks, clocks set back": (
-        ["tests/api/test_operations.py", "tests/api/test_workers.py", "tests/api/test_jobs.py"],
+        ["tests/api/test_operations.py", "tests/api/test_workers.py", "tests/api/test_workers_failing.py", "tests/api/test_jobs.py"],
         "rows, files and repository change together or not at all; what was left is undone by the next start",
     ),
     "Words that become code": (

@@ -65,8 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are cores: some tests wait for servers, containers and clocks."""
-    return (os.cpu_count() or 1) + 2
+    """Three more than there are cores: some tests wait for servers, containers and clocks."""
+    return (os.cpu_count() or 1) + 3
 
 
 class Scheduling(LoadScopeScheduling):

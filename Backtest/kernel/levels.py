@@ -185,9 +185,26 @@ def tell_moved(book, levels, bar, stop, target, reason):  # type: ignore[no-unty
 
 
 @inner
+def any_begins(levels, ticket, bar):  # type: ignore[no-untyped-def]
+    """Whether a stop or a row of the profit table may work from this bar on, and not before."""
+    for k in range(a.STOPS):
+        if levels[st.START] + ticket[a.FIRST_STOP + k * a.STOP_WIDTH + a.AFTER] == bar:
+            return True
+    for k in range(a.TABLE):
+        at = a.FIRST_ROW + k * a.TABLE_WIDTH
+        if ticket[at + a.ROW_MEASURE] == a.NO_LEVEL:
+            return False
+        if levels[st.START] + ticket[at + a.ROW_AFTER] == bar:
+            return True
+    return False
+
+
+@inner
 def begin_next(book, levels, side, bar):  # type: ignore[no-untyped-def]
     """Tell the levels that begin to work at the next open: stops after so many bars, and rows of the profit table."""
     ticket = book.tickets[int(levels[st.SET_TICKET])]
+    if not any_begins(levels, ticket, bar + 1):
+        return
     now = price_of(levels, stop_in_force(levels, ticket, side, bar))
     then = price_of(levels, stop_in_force(levels, ticket, side, bar + 1))
     if moved(levels, now, then):
@@ -208,7 +225,7 @@ def move_levels(book, bar, rows, first, count):  # type: ignore[no-untyped-def]
     for i in range(int(s[st.SETS])):
         levels = set_at(s, i)
         ticket = book.tickets[int(levels[st.SET_TICKET])]
-        for even in range(2):
+        for even in range(2 if k < end else 0):
             before = price_of(levels, stop_in_force(levels, ticket, side, bar))
             changed = False
             while (
