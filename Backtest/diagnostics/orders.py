@@ -10,6 +10,7 @@ from Backtest.canonical import (
     CanonicalStrategy,
     EntryRule,
     LimitOrder,
+    Math,
     PercentLevel,
     Price,
     PriceLevel,
@@ -17,6 +18,7 @@ from Backtest.canonical import (
     Side,
     StopLimitOrder,
     StopOrder,
+    Ticks,
     Value,
     WaitingOrder,
 )
@@ -79,13 +81,21 @@ def _levels_of(strategy: CanonicalStrategy, rule: EntryRule, where: str) -> Iter
     for field, level in _price_levels(risk):
         price = level.short if rule.side == "short" and level.short is not None else level.price
         stop = field.startswith("stop")
-        low, high = (price, entry) if stop else (entry, price)
+        nearest = _unshifted(price, up=stop == (rule.side == "long"))
+        low, high = (nearest, entry) if stop else (entry, nearest)
         if never_above(strategy, *_beyond(rule.side, high, low)):
             wrong, right = ("above", "below") if stop == (rule.side == "long") else ("below", "above")
             what = "stop" if stop else "target"
             message = f"The {what} of a {rule.side}, at {price.text(strategy)}, is never {right} {name}: the trade is over as it begins"
             suggestion = f"A {what} of a {rule.side} lies {right} the entry, not {wrong} it"
             yield _error("level_beyond_entry", f"{where}.{field}", message, suggestion)
+
+
+def _unshifted(price: AnyOperand, *, up: bool) -> AnyOperand:
+    """Return an operand without what is added to it (`up`) or taken off: High + 50 lies above High."""
+    if not isinstance(price, Math) or price.op != ("+" if up else "-") or not isinstance(price.right, Value | Ticks):
+        return price
+    return price.left if price.right.value >= 0 else price
 
 
 def _price_levels(risk: Risk) -> Iterator[tuple[str, PriceLevel]]:
@@ -113,10 +123,14 @@ def _units(risk: Risk, where: str) -> Iterable[Diagnostic]:
 
 def _costs(strategy: CanonicalStrategy, risk: Risk, where: str) -> Iterable[Diagnostic]:
     costs = 100 * (2 * strategy.execution.commission + strategy.execution.spread)
-    for i, target in enumerate(risk.targets):
-        if isinstance(target.level, PercentLevel) and target.level.value <= costs:
-            message = f"A target of {target.level.value:g}% is nearer than what a trade costs, {costs:g}%"
-            yield _warning("target_in_costs", f"{where}.targets[{i}]", message, "Use a target well above the costs")
+    targets = [
+        ("take_profit", risk.take_profit),
+        *((f"targets[{i}]", target.level) for i, target in enumerate(risk.targets)),
+    ]
+    for field, level in targets:
+        if isinstance(level, PercentLevel) and level.value <= costs:
+            message = f"A target of {level.value:g}% is nearer than what a trade costs, {costs:g}%"
+            yield _warning("target_in_costs", f"{where}.{field}", message, "Use a target well above the costs")
 
 
 def _portions(strategy: CanonicalStrategy) -> Iterable[Diagnostic]:

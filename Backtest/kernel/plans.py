@@ -13,6 +13,7 @@ from Backtest.canonical import (
     AnyOperand,
     AnySize,
     AtrLevel,
+    BarsSince,
     CanonicalStrategy,
     EntryRule,
     Execution,
@@ -31,6 +32,7 @@ from Backtest.canonical import (
     TargetReached,
     Ticks,
     Value,
+    ValueWhen,
     WaitingOrder,
     make_indicator,
     walk,
@@ -106,7 +108,6 @@ class OrderCompiler(Compiler):
         self.unit = strategy.execution.fractional_unit
         self.now = strategy.execution.trade_on_close
         self.groups: dict[str, int] = {}
-        self.statements: list[core.Statement] = []  # kept, as masks are found by the id() of a statement
 
     def compile(self) -> OrderProgram:
         program, strategy = self.program, self.strategy
@@ -347,7 +348,6 @@ class OrderCompiler(Compiler):
 
     def _condition(self, statement: core.Statement, may: int) -> int:
         """Return the program of a condition; `may` is the place of its masks in OrderProgram.may."""
-        self.statements.append(statement)
         if statement.asks_position:
             self.program.watches = True
         else:
@@ -392,7 +392,7 @@ class OrderCompiler(Compiler):
             return [(closing.PUSH_NUMBER, self._float(self.number(f"{path}.value", node.value, times=points)), 0)]
         if isinstance(node, PositionRef):
             return [(closing.PUSH_POSITION, closing.POSITION_VALUES.index(node.what), 0)]
-        if isinstance(node, Price | IndicatorRef):
+        if isinstance(node, Price | IndicatorRef | BarsSince | ValueWhen):
             row, offset, _ = self._operand(node, path, back)
             return [(closing.PUSH_SERIES, row, offset)]
         if isinstance(node, Math):

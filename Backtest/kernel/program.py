@@ -110,7 +110,9 @@ class Compiler:
         self.strategy = strategy
         self.varied = frozenset(varied)
         self.program = Program()
-        self.masks: dict[int, tuple[int, bool]] = {}  # by the id() of the statement
+        self.masks: dict[
+            int, tuple[core.Statement, tuple[int, bool]]
+        ] = {}  # by the id() of the statement, which is kept
 
     def compile(self) -> Program:
         self._indicators()
@@ -227,8 +229,8 @@ class Compiler:
     def _mask(self, statement: core.Statement) -> tuple[int, bool]:
         """Return the mask of where a statement holds, and whether it is shared."""
         if id(statement) not in self.masks:
-            self.masks[id(statement)] = self._make(statement)
-        return self.masks[id(statement)]
+            self.masks[id(statement)] = statement, self._make(statement)
+        return self.masks[id(statement)][1]
 
     def _make(self, statement: core.Statement) -> tuple[int, bool]:
         match statement:

@@ -86,6 +86,15 @@ def test_a_message_names_the_numbers() -> None:
     assert said["target_in_costs"] == "A target of 0.2% is nearer than what a trade costs, 0.25%"
 
 
+def test_what_a_plain_target_and_shifted_levels_say() -> None:
+    said = found(f"Buy {RULE}.", "Exit after 5 bars.", "Take profit: 0.05%.", "Commission: 0.2%.")
+    assert said["target_in_costs"] == "A target of 0.05% is nearer than what a trade costs, 0.4%"
+    for beyond in ("Stop: at (High + 50).", "Target: at (Low - 50)."):
+        assert "level_beyond_entry" in found(f"Buy {RULE}.", "Exit after 5 bars.", beyond)
+    for fine in ("Stop: at (High - 50).", "Target: at (Low + 50)."):
+        assert "level_beyond_entry" not in found(f"Buy {RULE}.", "Exit after 5 bars.", fine)
+
+
 def test_a_group_of_one_order_is_warned_of() -> None:
     alone = f'Buy with a stop at High {RULE}, in group "range".'
     assert "lonely_group" in found(alone, "Stop loss: 5%.")
