@@ -106,7 +106,8 @@ class Way:
             return
         self.seen.add(key)
         if len(self.seen) > 5_000 or steps > 300:
-            raise RuntimeError(f"bar {book.bar}: too many levels lie within one bar")
+            problem = f"bar {book.bar}: too many levels lie within one bar to try all ways through it"
+            raise RuntimeError(f"{problem}: use fewer units, or the path that takes the nearer extreme first")
         if place.high and place.low and self.homeward(place) is None:
             self.weigh(place)
         for towards in self.directions(place):
