@@ -25,7 +25,7 @@ Event = Mapping[str, Any]
 WHY = {
     "oco": "its partner was filled", "position_open": "a position of its side was opened", "position_closed": "the position it adds to was closed",
     "expired": "its last bar is over", "replaced": "its rule fired again", "no_cash": "the account does not pay for it",
-    "no_distance": "there is no stop to measure its size by, or it comes to less than one unit", "cancelled": "the strategy withdrew it",
+    "no_distance": "there is no stop to measure its size by, a level lies at no distance, or it comes to less than one unit", "cancelled": "the strategy withdrew it",
     "entry": "entered", "add": "added", "stop": "the stop closed it", "followed": "the stop that follows closed it",
     "trailing_stop": "the trailing stop closed it", "break_even": "the stop at break-even closed it", "target": "a target took it",
     "rule": "an exit rule closed it", "reverse": "an entry of the other side turned it round", "max_bars": "it had been held long enough",

@@ -249,7 +249,7 @@ def fill_ticket(rules, book, r, bar, begin, ticket):  # type: ignore[no-untyped-
         if measure != a.NO_LEVEL:
             number = number_at(rules, s, measure, ticket[at + a.ADD_NUMBER], plan[said + ADD_PROGRAM], bar, begin)
             ticket[at + a.ADD_NUMBER] = number
-            possible = possible and (measure != a.POINTS or number >= 0)
+            possible = possible and (measure != a.POINTS or number > 0)
         sizing, number = sized(
             rules, book, int(ticket[at + a.SIZING]), ticket[at + a.SIZE_NUMBER], plan[said + ADD_DEVIATION], bar, begin
         )
@@ -474,7 +474,10 @@ def exits_and_adds(rules, book, bar, begin, close, firing, part, ticket):  # typ
         program = rules.plans[rule, ADD_PLAN + k * ADD_PLAN_WIDTH + ADD_WHEN]
         if program < 0 or not has_room(s, book.tickets[int(s[st.POSITION_TICKET])], k):
             continue
-        if value(rules, s, program, bar, begin, False) != 1.0 or not fill_ticket(rules, book, rule, bar, begin, ticket):
+        if value(rules, s, program, bar, begin, False) != 1.0:
+            continue
+        if not fill_ticket(rules, book, rule, bar, begin, ticket):
+            emit(rules, book, bar, close, a.REFUSE, rule, 0.0, k, ticket)
             continue
         at, kind = a.FIRST_ADD + k * a.ADD_WIDTH, a.AT_CLOSE if rules.strategy[CLOSES_NOW] != 0 else a.MARKET
         size = size_to_place(book, s, ticket, int(ticket[at + a.SIZING]), ticket[at + a.SIZE_NUMBER], close)
@@ -534,7 +537,7 @@ def may_fill(rules, s, r, bar, kind):  # type: ignore[no-untyped-def]
 
 @inner
 def send(rules, book, r, bar, begin, close, kind, ticket):  # type: ignore[no-untyped-def]
-    """Send the order of an entry that fires. Without its price it is not sent, and without a size it is refused."""
+    """Send the order of an entry that fires. Without its price it is not sent, and without a distance or a size it is refused."""
     s, plan, unit = book.state, rules.plans[r], rules.strategy[UNIT_OF_PRICE]
     price, limit = close, np.nan
     if plan[PRICE_PROGRAM] >= 0:
@@ -546,6 +549,7 @@ def send(rules, book, r, bar, begin, close, kind, ticket):  # type: ignore[no-un
         if limit != limit:
             return
     if not fill_ticket(rules, book, r, bar, begin, ticket):
+        emit(rules, book, bar, close, a.REFUSE, r, 0.0, -1, ticket)
         return
     sizing, number = sized(rules, book, int(plan[SIZED]), rules.numbers[r, SIZE_NUMBER], plan[DEVIATION], bar, begin)
     size = size_to_place(book, s, ticket, sizing, number, price)

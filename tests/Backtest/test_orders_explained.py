@@ -135,3 +135,17 @@ def test_the_report_draws_them() -> None:
     with closing(ProcessSandbox()) as sandbox:
         result = run_backtest_from_canonical(found.strategy, prices, sandbox=sandbox, report=True)
     assert all(f'"{name}"' in str(result.report_html) for name in ("dip", "stop u1", "target1 u1", "target2 u1"))
+
+
+def test_a_level_at_no_distance_is_told() -> None:
+    """The bar of the signal closes where it opened: the target lies at no distance, so the order is refused, and the answer says so."""
+    page = PAGE.split("Target", maxsplit=1)[0].replace("with a limit at (Close - 2) for {bars} bars ", "")
+    page += "Target: 2 times the distance of abs((Close - Open)).\nPosition size: 100 units."
+    found = explainer(page)
+    flat = pd.DataFrame([[100, 101, 99, 100, 1]] * 4, found.frame.index[:4], found.frame.columns, dtype=float)
+
+    in_code, _ = run_code(found.strategy, flat)
+    in_kernel = Kernel(found.strategy, flat).run().events
+
+    for events in (in_code, in_kernel):
+        assert [(e["do"], e.get("reason")) for e in events] == [("refused", "no_distance")] * 3

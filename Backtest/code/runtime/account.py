@@ -132,7 +132,11 @@ class Account:
                 closed._replace(tp_order=target)
         for event in self.new:
             if event["do"] in ("refused", "cancelled") and event["reason"][:3] == "no_":
-                why = "it comes to no unit" if event["do"] == "refused" else "it cannot be paid"
+                why = (
+                    "it has no distance or comes to no unit"
+                    if event["do"] == "refused"
+                    else "it cannot be paid"
+                )
                 warnings.warn(f"time={self.bar}: no order {event['order']}, {why}", stacklevel=2)
         self.events += self.new
         self.fills, self.new = (), ()

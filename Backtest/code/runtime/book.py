@@ -71,7 +71,7 @@ class Book(Fills):
         self.send(replace(order, signal=self.bar, units=units, number=self.numbered))
 
     def refuse(self, order: Order) -> None:
-        """Tell that an order comes to no unit, as where it has no stop to measure its risk by."""
+        """Tell that an order comes to no unit, or that a distance of its levels is zero or missing."""
         self.tell("refused", order=order.name, reason="no_distance")
 
     def send(self, order: Order) -> None:

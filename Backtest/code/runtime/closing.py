@@ -160,6 +160,8 @@ class Rules:
         book.asked = True
         if placed is not None and placed.plan.possible:
             book.place(placed)
+        elif placed is not None:
+            book.refuse(placed)
 
     def enter(self, leaving: bool) -> None:
         """Send the orders of entries that fire: flat, or to turn a position round that leaves."""

@@ -106,8 +106,12 @@ class Way:
             return
         self.seen.add(key)
         if len(self.seen) > 5_000 or steps > 300:
-            problem = f"bar {book.bar}: too many levels lie within one bar to try all ways through it"
-            raise RuntimeError(f"{problem}: use fewer units, or the path that takes the nearer extreme first")
+            problem = (
+                f"bar {book.bar}: too many levels lie within one bar to try all ways through it"
+            )
+            raise RuntimeError(
+                f"{problem}: use fewer units, or the path that takes the nearer extreme first"
+            )
         if place.high and place.low and self.homeward(place) is None:
             self.weigh(place)
         for towards in self.directions(place):
