@@ -128,7 +128,7 @@ def _invented(text: str, strategy: CanonicalStrategy) -> Iterator[str]:
         if item.id not in used and not any(getattr(o, "source", "") == item.id for o in strategy.indicators):
             yield f"{item.id} is used in no rule: take it out"
     for path, part in parts(strategy).items():
-        data = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
+        data = part.model_dump(mode="json", exclude_defaults=True) if isinstance(part, BaseModel) else part
         for key, number in numbers_in(data):
             if key in _COUNTED and number in (0.0, 1.0):
                 continue
