@@ -71,7 +71,7 @@ class Book(Fills):
         self.send(replace(order, signal=self.bar, units=units, number=self.numbered))
 
     def refuse(self, order: Order) -> None:
-        """Tell that an order comes to no unit, or that a distance of its levels is zero or missing."""
+        """Tell that an order comes to no unit, or that a level lies at no distance."""
         self.tell("refused", order=order.name, reason="no_distance")
 
     def send(self, order: Order) -> None:
