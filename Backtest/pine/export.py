@@ -128,7 +128,9 @@ class _Writer:
         for name, level in self._all_levels():
             if isinstance(level, RiskReward) and any(prices):
                 place = f"risk.targets[{int(name[7:]) - 1}].level" if name.startswith("target_") else f"risk.{name}"
-                raise _cannot(place, "a multiple of the distance to a stop at a price, which is known only at the fill,")
+                raise _cannot(
+                    place, "a multiple of the distance to a stop at a price, which is known only at the fill,"
+                )
         if self.execution.path not in ("worst", "nearest") or self.execution.limit_fill != "touch":
             raise _cannot("execution", "another way within the bar than TradingView's")
         if self.execution.fractional_unit < 1 and self.risk.position_size.type not in ("fixed_units", "lots"):
@@ -163,6 +165,10 @@ class _Writer:
             self.notes.append(
                 "In a bar that holds both a stop and a target TradingView takes the extreme nearer to the open first; AlgoAgent takes the stop."
             )
+        if execution.path == "worst" and self._waiting() and risk.levels():
+            self.notes.append(
+                "In the bar in which an order that waits is filled TradingView may take the way that spares its stop; AlgoAgent takes the one that hits it."
+            )
         if any(
             isinstance(level, PercentLevel) for level in [*risk.levels().values(), *(t.level for t in risk.targets)]
         ):
@@ -176,6 +182,9 @@ class _Writer:
         if self._computed():
             self.notes.append(
                 "Sizes are those at the close of the signal; AlgoAgent takes a share of the equity at the price of the fill."
+            )
+            self.notes.append(
+                "An order for the whole account that is filled dearer than the close of its signal cannot be paid on TradingView, which leaves it out or sells a part of it at once; AlgoAgent buys what can be paid."
             )
         if execution.spread:
             self.notes.append(
@@ -343,6 +352,10 @@ class _Writer:
     def _computed(self) -> bool:
         """Return whether sizes are worked out at the signal, so that they can come to nothing."""
         return self.risk.position_size.type not in ("fixed_units", "lots")
+
+    def _waiting(self) -> bool:
+        """Return whether entries wait at a price."""
+        return any(isinstance(rule.order, WaitingOrder) for rule in self.strategy.entry_rules)
 
     def _lifetime(self) -> int:
         """Return on how many bars an order that waits works, 0 for all; there is no other entry beside it."""
@@ -545,21 +558,21 @@ class _Writer:
     def _quantity(self, base: str, side: Side) -> str:
         size = self.risk.position_size.core("risk.position_size")
         value = plain(size.number.value)
+        # What comes to more than the account is all of it.
+        most = f"strategy.equity / ({base} * {plain(self.execution.margin * (1 + self.execution.commission))})"
         match size.sizing:
             case "units":
                 return value
             case "share":
                 return f"math.floor(strategy.equity * {plain(size.number.value / 100)} / {base})"
             case "cash":
-                return f"math.floor({value} / {base})"
+                return f"math.floor(math.min({value} / {base}, {most}))"
             case "risk":
                 name, level = next((n, level) for n, level in self.risk.levels().items() if n != "take_profit")
                 distance = self._distance(name, level, base, side)
                 if isinstance(level, PriceLevel):  # one on the wrong side is no distance, and nothing is bought
                     distance = f"({base} - {name}_at_signal)" if side == "long" else f"({name}_at_signal - {base})"
                 risked = f"strategy.equity * {plain(size.number.value / 100)} / ({distance})"
-                # What comes to more than the account is all of it.
-                most = f"strategy.equity / ({base} * {plain(self.execution.margin * (1 + self.execution.commission))})"
                 return self.dialect.either(f"{distance} > 0", f"math.floor(math.min({risked}, {most}))", "0.0")
         raise _cannot("risk.position_size", f"a size by {size.sizing}")
 
