@@ -27,8 +27,10 @@ from Backtest.canonical import (
     PointsLevel,
     Price,
     PriceLevel,
+    Risk,
     RiskReward,
     Side,
+    Stop,
     StopLimitOrder,
     StopOrder,
     Ticks,
@@ -71,7 +73,7 @@ def to_pine(strategy: CanonicalStrategy, dialect: Dialect | None = None) -> Pine
 class _Writer:
     def __init__(self, strategy: CanonicalStrategy, dialect: Dialect) -> None:
         self.strategy, self.dialect = strategy, dialect
-        self.risk, self.execution = strategy.risk, strategy.execution
+        self.risk, self.execution = _one_stop(strategy.risk), strategy.execution
         self.body: list[str] = []
         self.notes: list[str] = []
         self.names: dict[tuple[str, str | None], str] = {}
@@ -123,14 +125,16 @@ class _Writer:
         if self.risk.session_exit is not None:
             raise _cannot("risk.session_exit", "an exit before the session ends")
         prices = [isinstance(level, PriceLevel) for level in (self.risk.stop_loss, self.risk.trailing_stop)]
+        two_stops = bool(self.risk.stop_loss and self.risk.trailing_stop)
         if any(prices) and self.risk.trailing_stop:
             raise _cannot("risk.trailing_stop", "a trailing stop beside a stop at a price")
         for name, level in self._all_levels():
-            if isinstance(level, RiskReward) and any(prices):
+            if isinstance(level, RiskReward) and (any(prices) or two_stops):
                 place = f"risk.targets[{int(name[7:]) - 1}].level" if name.startswith("target_") else f"risk.{name}"
-                raise _cannot(
-                    place, "a multiple of the distance to a stop at a price, which is known only at the fill,"
-                )
+                what = "the nearer of two stops" if two_stops else "a stop at a price, which is known only at the fill,"
+                raise _cannot(place, f"a multiple of the distance to {what}")
+        if two_stops and self.risk.position_size.type == "risk_percent":
+            raise _cannot("risk.position_size", "a size by the distance to the nearer of two stops")
         if self.execution.path not in ("worst", "nearest") or self.execution.limit_fill != "touch":
             raise _cannot("execution", "another way within the bar than TradingView's")
         if self.execution.fractional_unit < 1 and self.risk.position_size.type not in ("fixed_units", "lots"):
@@ -184,7 +188,7 @@ class _Writer:
                 "Sizes are those at the close of the signal; AlgoAgent takes a share of the equity at the price of the fill."
             )
             self.notes.append(
-                "An order for the whole account that is filled dearer than the close of its signal cannot be paid on TradingView, which leaves it out or sells a part of it at once; AlgoAgent buys what can be paid."
+                "An order for the whole account that is filled dearer than the close of its signal cannot be paid on TradingView, which leaves it out or gives up a part of it at once; AlgoAgent buys what can be paid."
             )
         if execution.spread:
             self.notes.append(
@@ -575,6 +579,13 @@ class _Writer:
                 risked = f"strategy.equity * {plain(size.number.value / 100)} / ({distance})"
                 return self.dialect.either(f"{distance} > 0", f"math.floor(math.min({risked}, {most}))", "0.0")
         raise _cannot("risk.position_size", f"a size by {size.sizing}")
+
+
+def _one_stop(risk: Risk) -> Risk:
+    """Return protection with its only stop as the stop loss, where it is one that neither moves nor begins later."""
+    if risk.stop_loss or len(risk.stops) != 1 or risk.stops[0] != Stop(level=risk.stops[0].level):
+        return risk
+    return risk.model_copy(update={"stop_loss": risk.stops[0].level, "stops": []})
 
 
 def _cannot(clause: str, what: str) -> StrategyError:

@@ -138,6 +138,8 @@ PROTECTED = {
     "a trailing stop of an order that waits": f"Buy with a limit at (Close - 1) for 2 bars when RSI(5) is below 45.\nTrailing stop: 3 points {TRAIL}",
     "a trailing stop from the close of the signal": f"Buy when RSI(5) is below 45.\nTrailing stop: 3 points {TRAIL}\nOrders are filled at the close of the signal bar.",
     "a multiple of the risk": "Buy when RSI(5) is below 45.\nStop loss: 4 points.\nTake profit: 2 times the risk.",
+    "a stop among several": "Buy when RSI(5) is below 35.\nStop: 4 points.\nTake profit: 2 times the risk.",
+    "a stop in ATR among several": "Buy when RSI(5) is below 35.\nStop: 2 times ATR(7).\nExit after 6 bars.",
     "a size by risk": "Buy when RSI(5) is below 35.\nStop loss: 4 points.\nExit after 4 bars.\nPosition size: risk 1% of equity per trade.",
     "a size by the risk to a price": "Buy when RSI(5) is below 35.\nStop loss: at (LOWEST(4) - 3).\nExit after 4 bars.\nPosition size: risk 0.5% of equity per trade.",
 }  # fmt: skip
@@ -172,8 +174,8 @@ def test_no_size_is_more_than_the_account(runner: Any, tmp_path: Path, size: str
 
 
 STRADDLE = (
-    "Buy with a stop at (High + 0.5) when Close is above Open, in group breakout.\n"
-    "Sell short with a stop at (Low - 0.5) when Close is above Open, in group breakout."
+    'Buy with a stop at (High + 0.5) when Close is above Open, in group "breakout".\n'
+    'Sell short with a stop at (Low - 0.5) when Close is above Open, in group "breakout".'
 )
 
 
@@ -192,6 +194,14 @@ STRADDLE = (
             "risk.targets[1].level",
         ),
         (f"Buy when RSI(5) is below 40.\nStop loss: at LOWEST(4).\nTrailing stop: 2% {TRAIL}", "risk.trailing_stop"),
+        (
+            f"Buy when RSI(5) is below 40.\nStop loss: 4 points.\nTrailing stop: 3 points {TRAIL}\nTake profit: 2 times the risk.",
+            "risk.take_profit",
+        ),
+        (
+            f"Buy when RSI(5) is below 40.\nStop loss: 4 points.\nTrailing stop: 3 points {TRAIL}\nPosition size: risk 1% of equity per trade.",
+            "risk.position_size",
+        ),
         ("Buy when Close is above Open.\nExit 0 bars before the session's last, at its close.", "risk.session_exit"),
         ("Buy when bars since (Close is above Open) is above 2.", "bars since a condition is not"),
         ("Buy when Close is above the High when (Close is below Open).", "the value when a condition held is not"),
