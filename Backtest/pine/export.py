@@ -135,6 +135,9 @@ class _Writer:
                 raise _cannot(place, f"a multiple of the distance to {what}")
         if two_stops and self.risk.position_size.type == "risk_percent":
             raise _cannot("risk.position_size", "a size by the distance to the nearer of two stops")
+        if waiting and self.execution.path == "worst" and any(self._all_levels()):
+            what = "an order that waits, with stops or targets and the worst path within the bar of its fill (the nearer extreme first is TradingView's),"
+            raise _cannot("execution.path", what)
         if self.execution.path not in ("worst", "nearest") or self.execution.limit_fill != "touch":
             raise _cannot("execution", "another way within the bar than TradingView's")
         if self.execution.fractional_unit < 1 and self.risk.position_size.type not in ("fixed_units", "lots"):
@@ -168,10 +171,6 @@ class _Writer:
         if execution.path == "worst" and (risk.levels() or risk.targets):
             self.notes.append(
                 "In a bar that holds both a stop and a target TradingView takes the extreme nearer to the open first; AlgoAgent takes the stop."
-            )
-        if execution.path == "worst" and self._waiting() and risk.levels():
-            self.notes.append(
-                "In the bar in which an order that waits is filled TradingView may take the way that spares its stop; AlgoAgent takes the one that hits it."
             )
         if any(
             isinstance(level, PercentLevel) for level in [*risk.levels().values(), *(t.level for t in risk.targets)]
@@ -356,10 +355,6 @@ class _Writer:
     def _computed(self) -> bool:
         """Return whether sizes are worked out at the signal, so that they can come to nothing."""
         return self.risk.position_size.type not in ("fixed_units", "lots")
-
-    def _waiting(self) -> bool:
-        """Return whether entries wait at a price."""
-        return any(isinstance(rule.order, WaitingOrder) for rule in self.strategy.entry_rules)
 
     def _lifetime(self) -> int:
         """Return on how many bars an order that waits works, 0 for all; there is no other entry beside it."""

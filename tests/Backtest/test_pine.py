@@ -128,6 +128,7 @@ def page(text: str) -> CanonicalStrategy:
 
 
 TRAIL = "behind each close, never moved back."
+NEAREST = "Path within a bar: the nearer extreme first."
 PROTECTED = {
     "an order for one bar": "Buy with a limit at (Close - 1) for 1 bar when RSI(3) is below 40.\nExit after 4 bars.",
     "an order for several bars": "Buy with a limit at (Close - 2) for 3 bars when RSI(3) is below 60.\nExit after 2 bars.",
@@ -135,7 +136,8 @@ PROTECTED = {
     "a trailing stop": f"Buy when RSI(5) is below 35.\nTrailing stop: 3 points {TRAIL}",
     "a trailing stop of both sides": f"Buy when RSI(3) is below 30.\nSell short when RSI(3) is above 70.\nTrailing stop: 3 points {TRAIL}",
     "a trailing stop in ATR": f"Sell short when RSI(5) is above 65.\nTrailing stop: 2 times ATR(7) {TRAIL}",
-    "a trailing stop of an order that waits": f"Buy with a limit at (Close - 1) for 2 bars when RSI(5) is below 45.\nTrailing stop: 3 points {TRAIL}",
+    "a trailing stop of an order that waits": f"Buy with a limit at (Close - 1) for 2 bars when RSI(5) is below 45.\nTrailing stop: 3 points {TRAIL}\n{NEAREST}",
+    "a target of an order that waits": f"Buy with a limit at (Close - 1) for 2 bars when RSI(5) is below 45.\nTake profit: 1 points.\nStop loss: 4 points.\n{NEAREST}",
     "a trailing stop from the close of the signal": f"Buy when RSI(5) is below 45.\nTrailing stop: 3 points {TRAIL}\nOrders are filled at the close of the signal bar.",
     "a multiple of the risk": "Buy when RSI(5) is below 45.\nStop loss: 4 points.\nTake profit: 2 times the risk.",
     "a stop among several": "Buy when RSI(5) is below 35.\nStop: 4 points.\nTake profit: 2 times the risk.",
@@ -202,6 +204,7 @@ STRADDLE = (
             f"Buy when RSI(5) is below 40.\nStop loss: 4 points.\nTrailing stop: 3 points {TRAIL}\nPosition size: risk 1% of equity per trade.",
             "risk.position_size",
         ),
+        ("Buy with a stop at (High + 1) when RSI(5) is below 45.\nStop loss: 2 points.", "execution.path"),
         ("Buy when Close is above Open.\nExit 0 bars before the session's last, at its close.", "risk.session_exit"),
         ("Buy when bars since (Close is above Open) is above 2.", "bars since a condition is not"),
         ("Buy when Close is above the High when (Close is below Open).", "the value when a condition held is not"),
