@@ -12,6 +12,7 @@ class Dialect(ABC):
     """How statements are written. A line is without its indentation."""
 
     null: str
+    nothing: str  # a number that is not there, where it is given to one that is kept
     true: str
     false: str
 
@@ -47,7 +48,7 @@ class Dialect(ABC):
 class Pine(Dialect):
     """Pine Script v6."""
 
-    null, true, false = "na", "true", "false"
+    null, nothing, true, false = "na", "na", "true", "false"
 
     def series(self, name: str, expression: str) -> str:
         return f"{name} = {expression}"
@@ -77,7 +78,7 @@ class Pine(Dialect):
 class Pyne(Dialect):
     """PyneCore's Python, of which a test makes a module."""
 
-    null, true, false = "na", "True", "False"
+    null, nothing, true, false = "na", "NA(float)", "True", "False"
 
     def series(self, name: str, expression: str) -> str:
         return f"{name}: Series[float] = {expression}"

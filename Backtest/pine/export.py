@@ -15,6 +15,7 @@ from Backtest.canonical import (
     AnyLevel,
     AnyOperand,
     AtrLevel,
+    BarsSince,
     CanonicalStrategy,
     EntryRule,
     Function,
@@ -26,12 +27,15 @@ from Backtest.canonical import (
     PointsLevel,
     Price,
     PriceLevel,
+    Risk,
     RiskReward,
     Side,
+    Stop,
     StopLimitOrder,
     StopOrder,
     Ticks,
     Value,
+    ValueWhen,
     WaitingOrder,
     atr_indicator,
     used_indicators,
@@ -69,7 +73,7 @@ def to_pine(strategy: CanonicalStrategy, dialect: Dialect | None = None) -> Pine
 class _Writer:
     def __init__(self, strategy: CanonicalStrategy, dialect: Dialect) -> None:
         self.strategy, self.dialect = strategy, dialect
-        self.risk, self.execution = strategy.risk, strategy.execution
+        self.risk, self.execution = _one_stop(strategy.risk), strategy.execution
         self.body: list[str] = []
         self.notes: list[str] = []
         self.names: dict[tuple[str, str | None], str] = {}
@@ -109,15 +113,31 @@ class _Writer:
                 raise _cannot(f"entry_rules[{i}].order.session", "an order that ends with its session")
             if rule.order is not None and rule.order.type == "market" and getattr(rule.order, "at", "open") == "close":
                 raise _cannot(f"entry_rules[{i}].order", "a market order at this close beside others")
-        waiting = [rule for rule in self.strategy.entry_rules if isinstance(rule.order, WaitingOrder)]
-        if waiting and len({rule.side for rule in waiting}) < len(waiting):
-            raise _cannot("entry_rules", "two waiting orders of one side")
+        waiting = [i for i, rule in enumerate(self.strategy.entry_rules) if isinstance(rule.order, WaitingOrder)]
+        if waiting and len(self.strategy.entry_rules) > 1:
+            raise _cannot(f"entry_rules[{waiting[0]}].order", "an order that waits beside another entry")
         for i, leaving in enumerate(self.strategy.exit_rules):
             if leaving.portion < 1 or leaving.of or leaving.at == "close":
                 raise _cannot(f"exit_rules[{i}]", "an exit of a part, of some entries or at this close")
         for name in ("stops", "profit_table", "break_even", "adds"):
             if getattr(self.risk, name):
                 raise _cannot(f"risk.{name}", name.replace("_", " "))
+        if self.risk.session_exit is not None:
+            raise _cannot("risk.session_exit", "an exit before the session ends")
+        prices = [isinstance(level, PriceLevel) for level in (self.risk.stop_loss, self.risk.trailing_stop)]
+        two_stops = bool(self.risk.stop_loss and self.risk.trailing_stop)
+        if any(prices) and self.risk.trailing_stop:
+            raise _cannot("risk.trailing_stop", "a trailing stop beside a stop at a price")
+        for name, level in self._all_levels():
+            if isinstance(level, RiskReward) and (any(prices) or two_stops):
+                place = f"risk.targets[{int(name[7:]) - 1}].level" if name.startswith("target_") else f"risk.{name}"
+                what = "the nearer of two stops" if two_stops else "a stop at a price, which is known only at the fill,"
+                raise _cannot(place, f"a multiple of the distance to {what}")
+        if two_stops and self.risk.position_size.type == "risk_percent":
+            raise _cannot("risk.position_size", "a size by the distance to the nearer of two stops")
+        if waiting and self.execution.path == "worst" and any(self._all_levels()):
+            what = "an order that waits, with stops or targets and the worst path within the bar of its fill (the nearer extreme first is TradingView's),"
+            raise _cannot("execution.path", what)
         if self.execution.path not in ("worst", "nearest") or self.execution.limit_fill != "touch":
             raise _cannot("execution", "another way within the bar than TradingView's")
         if self.execution.fractional_unit < 1 and self.risk.position_size.type not in ("fixed_units", "lots"):
@@ -158,9 +178,16 @@ class _Writer:
             self.notes.append(
                 "On the bar of the entry a level in percent is measured from the close of the signal, from the next bar on from the fill."
             )
-        if risk.position_size.type not in ("fixed_units", "lots"):
+        if risk.trailing_stop:
+            self.notes.append(
+                "On the bar of the entry the trailing stop lies at its distance as it was known at the close of the signal, from the next bar on it starts from the fill."
+            )
+        if self._computed():
             self.notes.append(
                 "Sizes are those at the close of the signal; AlgoAgent takes a share of the equity at the price of the fill."
+            )
+            self.notes.append(
+                "An order for the whole account that is filled dearer than the close of its signal cannot be paid on TradingView, which leaves it out or gives up a part of it at once; AlgoAgent buys what can be paid."
             )
         if execution.spread:
             self.notes.append(
@@ -214,7 +241,10 @@ class _Writer:
             if node.op == "/":
                 return self.dialect.either(f"{right} == 0", "na", f"{left} / {right}")
             return f"({left} {node.op} {right})"
-        raise _cannot(f"operand {node.text(self.strategy)!r}", "what is known of the position")
+        what = "what is known of the position"
+        if isinstance(node, BarsSince | ValueWhen):
+            what = "bars since a condition" if isinstance(node, BarsSince) else "the value when a condition held"
+        raise _cannot(f"operand {node.text(self.strategy)!r}", what)
 
     @staticmethod
     def _at(series: str, back: int) -> str:
@@ -317,6 +347,19 @@ class _Writer:
                 self.body.append(self.dialect.kept(f"{name}_at_signal", "na"))
         if self.risk.trailing_stop:
             self.body.append(self.dialect.kept("trail", "na"))
+        if self._computed():
+            self.body.append(self.dialect.kept("size", "na"))
+        if self._lifetime():
+            self.body.append(self.dialect.kept("placed", "na"))
+
+    def _computed(self) -> bool:
+        """Return whether sizes are worked out at the signal, so that they can come to nothing."""
+        return self.risk.position_size.type not in ("fixed_units", "lots")
+
+    def _lifetime(self) -> int:
+        """Return on how many bars an order that waits works, 0 for all; there is no other entry beside it."""
+        order = self.strategy.entry_rules[0].order
+        return (order.bars or 0) if isinstance(order, WaitingOrder) else 0
 
     def _at_signal(self, level: AnyLevel, side: Side) -> str:
         """Return what a level is at the close of its signal: a distance in points, or a price."""
@@ -393,6 +436,10 @@ class _Writer:
         flat: list[str] = []
         for side in sides:
             flat = self._chained(flat, self._enters(side), self._entered(side))
+        if bars := self._lifetime():
+            name = self.strategy.entry_rules[0].side.capitalize()
+            over = f"strategy.position_size == 0 and bar_index - placed >= {bars}"
+            self.body += dialect.when(over, [f'strategy.cancel("{name}")'])
         choice = dialect.when(f"ready and strategy.position_size == 0{rested}", flat)
         for side in sides:
             choice = dialect.otherwise(choice, f"ready and {POSITION[side]}", self._held(side))
@@ -413,20 +460,28 @@ class _Writer:
             ways.insert(0, f"bar_index - strategy.opentrades.entry_bar_index(0) + 1 >= {self.risk.max_bars}")
         protect: list[str] = []
         if self.risk.trailing_stop:
-            away = self._price("trailing_stop", self.risk.trailing_stop, "close", side)
+            begun, away = (
+                self._price("trailing_stop", self.risk.trailing_stop, price, side)
+                for price in ("strategy.position_avg_price", "close")
+            )
             tighter = "max" if side == "long" else "min"
-            protect.append(dialect.change("trail", f"math.{tighter}(trail, {away})"))
+            so_far = dialect.either("na(trail)", begun, "trail")
+            protect.append(dialect.change("trail", f"math.{tighter}({so_far}, {away})"))
         protect += self._exits("strategy.position_avg_price", side)
         if not ways:
             return protect
         other: Side = "short" if side == "long" else "long"
         leave = [f'strategy.close("{name}")']
         if other in self.strategy.sides and not self.risk.cooldown_bars:
-            leave = dialect.otherwise(dialect.when(self._enters(other), self._entered(other)), "", leave)
+            leave = dialect.otherwise(dialect.when(self._enters(other), self._entered(other, leave)), "", leave)
         return [*protect, *dialect.when(" or ".join(ways), leave)]
 
-    def _entered(self, side: Side) -> list[str]:
-        """Return the order to enter, with the levels that it leaves behind and its protection on the bar of the fill."""
+    def _entered(self, side: Side, instead: list[str] | None = None) -> list[str]:
+        """Return the order to enter, with the levels that it leaves behind and its protection on the bar of the fill.
+
+        Args:
+            instead: what is done where its size comes to nothing.
+        """
         rule = next(rule for rule in self.strategy.entry_rules if rule.side == side)
         name, dialect = side.capitalize(), self.dialect
         lines = [
@@ -436,11 +491,19 @@ class _Writer:
         ]
         base = self._order_price(rule)
         if self.risk.trailing_stop:
-            lines.append(dialect.change("trail", self._price("trailing_stop", self.risk.trailing_stop, base, side)))
-        direction = f"strategy.{side}"
-        given = [f'"{name}"', direction, f"qty = {self._quantity(base, side)}", *self._order(rule)]
-        lines.append(f"strategy.entry({', '.join(given)})")
-        return [*lines, *self._first_exits(base, side)]
+            lines.append(dialect.change("trail", dialect.nothing))  # it begins at the fill
+        if self._lifetime():
+            lines.append(dialect.change("placed", "bar_index"))
+        size = self._quantity(base, side)
+        if self._computed():
+            lines.append(dialect.change("size", size))
+            size = "size"
+        given = [f'"{name}"', f"strategy.{side}", f"qty = {size}", *self._order(rule)]
+        orders = [f"strategy.entry({', '.join(given)})", *self._first_exits(base, side)]
+        if not self._computed():
+            return [*lines, *orders]
+        placed = dialect.when("size >= 1", orders)
+        return [*lines, *(dialect.otherwise(placed, "", instead) if instead else placed)]
 
     def _order_price(self, rule: EntryRule) -> str:
         order = rule.order
@@ -494,17 +557,30 @@ class _Writer:
     def _quantity(self, base: str, side: Side) -> str:
         size = self.risk.position_size.core("risk.position_size")
         value = plain(size.number.value)
+        # What comes to more than the account is all of it.
+        most = f"strategy.equity / ({base} * {plain(self.execution.margin * (1 + self.execution.commission))})"
         match size.sizing:
             case "units":
                 return value
             case "share":
                 return f"math.floor(strategy.equity * {plain(size.number.value / 100)} / {base})"
             case "cash":
-                return f"math.floor({value} / {base})"
+                return f"math.floor(math.min({value} / {base}, {most}))"
             case "risk":
-                first = next((n, level) for n, level in self.risk.levels().items() if n != "take_profit")
-                return f"math.floor(strategy.equity * {plain(size.number.value / 100)} / ({self._distance(*first, base, side)}))"
+                name, level = next((n, level) for n, level in self.risk.levels().items() if n != "take_profit")
+                distance = self._distance(name, level, base, side)
+                if isinstance(level, PriceLevel):  # one on the wrong side is no distance, and nothing is bought
+                    distance = f"({base} - {name}_at_signal)" if side == "long" else f"({name}_at_signal - {base})"
+                risked = f"strategy.equity * {plain(size.number.value / 100)} / ({distance})"
+                return self.dialect.either(f"{distance} > 0", f"math.floor(math.min({risked}, {most}))", "0.0")
         raise _cannot("risk.position_size", f"a size by {size.sizing}")
+
+
+def _one_stop(risk: Risk) -> Risk:
+    """Return protection with its only stop as the stop loss, where it is one that neither moves nor begins later."""
+    if risk.stop_loss or len(risk.stops) != 1 or risk.stops[0] != Stop(level=risk.stops[0].level):
+        return risk
+    return risk.model_copy(update={"stop_loss": risk.stops[0].level, "stops": []})
 
 
 def _cannot(clause: str, what: str) -> StrategyError:

@@ -121,6 +121,101 @@ def test_so_do_conditions_on_several_bars(runner: Any, tmp_path: Path, name: str
     assert_equal_trades(traded(runner, strategy, frame, tmp_path), expected)
 
 
+def page(text: str) -> CanonicalStrategy:
+    """Return the strategy that a page says, on daily bars and by default with ten units."""
+    size = "" if "Position size:" in text else "\nPosition size: 10 units."
+    return CanonicalStrategy.model_validate(read_notation(f"Trade on daily bars.\n{text}{size}"))
+
+
+TRAIL = "behind each close, never moved back."
+NEAREST = "Path within a bar: the nearer extreme first."
+PROTECTED = {
+    "an order for one bar": "Buy with a limit at (Close - 1) for 1 bar when RSI(3) is below 40.\nExit after 4 bars.",
+    "an order for several bars": "Buy with a limit at (Close - 2) for 3 bars when RSI(3) is below 60.\nExit after 2 bars.",
+    "a stop-limit order": "Buy with a stop at (High + 0.5) and a limit at (High + 0.7) for 2 bars when Close is below Open.\nStop loss: 2 points.\nExit after 4 bars.\nPath within a bar: the nearer extreme first.",
+    "a trailing stop": f"Buy when RSI(5) is below 35.\nTrailing stop: 3 points {TRAIL}",
+    "a trailing stop of both sides": f"Buy when RSI(3) is below 30.\nSell short when RSI(3) is above 70.\nTrailing stop: 3 points {TRAIL}",
+    "a trailing stop in ATR": f"Sell short when RSI(5) is above 65.\nTrailing stop: 2 times ATR(7) {TRAIL}",
+    "a trailing stop of an order that waits": f"Buy with a limit at (Close - 1) for 2 bars when RSI(5) is below 45.\nTrailing stop: 3 points {TRAIL}\n{NEAREST}",
+    "a target of an order that waits": f"Buy with a limit at (Close - 1) for 2 bars when RSI(5) is below 45.\nTake profit: 1 points.\nStop loss: 4 points.\n{NEAREST}",
+    "a trailing stop from the close of the signal": f"Buy when RSI(5) is below 45.\nTrailing stop: 3 points {TRAIL}\nOrders are filled at the close of the signal bar.",
+    "a multiple of the risk": "Buy when RSI(5) is below 45.\nStop loss: 4 points.\nTake profit: 2 times the risk.",
+    "a stop among several": "Buy when RSI(5) is below 35.\nStop: 4 points.\nTake profit: 2 times the risk.",
+    "a stop in ATR among several": "Buy when RSI(5) is below 35.\nStop: 2 times ATR(7).\nExit after 6 bars.",
+    "a size by risk": "Buy when RSI(5) is below 35.\nStop loss: 4 points.\nExit after 4 bars.\nPosition size: risk 1% of equity per trade.",
+    "a size by the risk to a price": "Buy when RSI(5) is below 35.\nStop loss: at (LOWEST(4) - 3).\nExit after 4 bars.\nPosition size: risk 0.5% of equity per trade.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROTECTED)
+def test_so_do_orders_that_wait_and_what_protects_them(runner: Any, tmp_path: Path, name: str) -> None:
+    strategy, frame = page(PROTECTED[name]), walk(400)
+    expected = compiled(strategy, frame)
+    assert len(expected) > 8
+    assert_equal_trades(traded(runner, strategy, frame, tmp_path), expected)
+
+
+def test_a_trailing_stop_in_percent_differs_on_the_bar_of_the_entry_only(runner: Any, tmp_path: Path) -> None:
+    strategy = page(f"Buy when RSI(5) is below 35.\nTrailing stop: 2% {TRAIL}")
+    found, expected = traded(runner, strategy, walk(400), tmp_path), compiled(strategy, walk(400))
+    later, same = ([trade for trade in trades if trade[0] < trade[1]] for trades in (found, expected))
+    assert len({trade[:3] for trade in later} & {trade[:3] for trade in same}) >= len(same) - 2 > 8
+    assert any("On the bar of the entry the trailing stop" in note for note in to_pine(strategy).notes)
+
+
+@pytest.mark.parametrize("size", ["risk 3% of equity per trade", "$200,000"])
+def test_no_size_is_more_than_the_account(runner: Any, tmp_path: Path, size: str) -> None:
+    strategy, frame = page(f"Buy when RSI(5) is below 35.\nStop loss: 1 points.\nPosition size: {size}."), walk(400)
+    found = traded(runner, strategy, frame, tmp_path)
+    assert len(found) > 8
+    equity = strategy.execution.cash
+    for entered, _, units, bought, sold in found:
+        assert units == np.floor(equity / frame["Close"].iloc[entered - 1])
+        equity += units * (sold - bought)
+    assert any("whole account" in note for note in to_pine(strategy).notes)
+
+
+STRADDLE = (
+    'Buy with a stop at (High + 0.5) when Close is above Open, in group "breakout".\n'
+    'Sell short with a stop at (Low - 0.5) when Close is above Open, in group "breakout".'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        (STRADDLE, "entry_rules[0].order"),
+        (
+            "Buy when RSI(5) is below 40.\nSell short with a limit at (Close + 1) when RSI(5) is above 60.\nExit after 4 bars.",
+            "entry_rules[1].order",
+        ),
+        ("Buy when RSI(5) is below 40.\nBuy with a limit at (Close - 1) when RSI(5) is above 60.", "entry_rules[1].order"),
+        ("Buy when RSI(5) is below 40.\nStop loss: at LOWEST(4).\nTake profit: 2 times the risk.", "risk.take_profit"),
+        (
+            "Buy when RSI(5) is below 40.\nStop loss: at LOWEST(4).\nTarget: 1 points for 50% of the trade.\nTarget: 2 times the risk.",
+            "risk.targets[1].level",
+        ),
+        (f"Buy when RSI(5) is below 40.\nStop loss: at LOWEST(4).\nTrailing stop: 2% {TRAIL}", "risk.trailing_stop"),
+        (
+            f"Buy when RSI(5) is below 40.\nStop loss: 4 points.\nTrailing stop: 3 points {TRAIL}\nTake profit: 2 times the risk.",
+            "risk.take_profit",
+        ),
+        (
+            f"Buy when RSI(5) is below 40.\nStop loss: 4 points.\nTrailing stop: 3 points {TRAIL}\nPosition size: risk 1% of equity per trade.",
+            "risk.position_size",
+        ),
+        ("Buy with a stop at (High + 1) when RSI(5) is below 45.\nStop loss: 2 points.", "execution.path"),
+        ("Buy when Close is above Open.\nExit 0 bars before the session's last, at its close.", "risk.session_exit"),
+        ("Buy when bars since (Close is above Open) is above 2.", "bars since a condition is not"),
+        ("Buy when Close is above the High when (Close is below Open).", "the value when a condition held is not"),
+    ],
+)  # fmt: skip
+def test_what_would_trade_otherwise_is_refused(text: str, clause: str) -> None:
+    with pytest.raises(StrategyError, match="cannot be exported to Pine Script") as refused:
+        to_pine(page(text))
+    assert clause in str(refused.value)
+
+
 def test_the_script_reads_as_it_was_written() -> None:
     text = "Buy GOOG when the close crosses above SMA(50). Sell when it crosses below. Stop 4%. Buy 10 shares."
     script = to_pine(parse_strategy(text).require())
