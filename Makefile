@@ -51,7 +51,8 @@ explore: setup ## every night: fuzz, properties and parity with the seed of the 
 		tests/Strategy/test_fuzz.py tests/Strategy/test_properties.py tests/Strategy/test_edits.py tests/Backtest/test_kernel.py \
 		tests/Backtest/test_decision.py tests/Backtest/test_conditions.py tests/Backtest/test_explain.py tests/Backtest/test_satisfiability.py \
 		tests/Backtest/test_sessions.py tests/Backtest/test_audit.py tests/Backtest/test_code_check.py tests/Backtest/test_code_generator.py \
-		tests/Backtest/test_importing_questions.py tests/lookahead
+		tests/Backtest/test_importing_questions.py tests/Backtest/test_orders_kernel.py tests/Backtest/test_orders_code.py \
+		tests/Backtest/test_orders_border.py tests/oracle/test_properties.py tests/Strategy/test_notation.py tests/lookahead
 
 parity: setup ## 5,000 random strategies through the compiled engine and backtesting.py: the same trades, the same figures
 	@PARITY_EXAMPLES=5000 $(BIN)/python -m pytest tests/Backtest/test_kernel.py -k parity -n 2 --dist load

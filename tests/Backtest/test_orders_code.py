@@ -86,7 +86,7 @@ def test_a_case_gives_its_events_and_equity(given: dict[str, Any]) -> None:
 
 
 @given(random_cases.cases(), st.sampled_from(PATHS))
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_random_cases_give_the_events_and_the_equity_of_the_oracle(drawn: dict[str, Any], path: Any) -> None:
     wanted = run(case(drawn), path)
 

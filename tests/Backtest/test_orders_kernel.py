@@ -18,6 +18,7 @@ from Backtest.kernel.events import as_events
 from Backtest.kernel.following import follow_actions
 from Backtest.kernel.plans import OrderProgram, account_terms
 from tests import engines, random_orders
+from tests.explore import examples
 from tests.oracle import random_cases
 from tests.oracle.reading import case
 from tests.oracle.run import run as oracle_run
@@ -28,7 +29,7 @@ Json = dict[str, Any]
 PATHS = ("worst", "best", "nearest", "high_first", "low_first")
 COLUMNS = ["Size", "EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "TP", "PnL", "Commission", "ReturnPct"]
 random_examples = settings(
-    max_examples=150,
+    max_examples=examples(60),
     deadline=None,
     database=None,
     phases=[Phase.generate],
@@ -117,7 +118,7 @@ def test_random_cases_are_traded_as_by_the_oracle(first: int) -> None:
 
 
 @given(random_cases.cases())
-@settings(random_examples, max_examples=60)
+@settings(random_examples, max_examples=examples(40))
 def test_worst_and_best_bound_each_way_through_a_bar(given: Json) -> None:
     given = {**given, "bars": given["bars"][:2]}
     made, frame = engines.canonical({**given, "sessions": [[0, 1]]}), engines.frame({**given, "sessions": [[0, 1]]})
@@ -137,7 +138,7 @@ def test_plain_strategy_trades_as_by_the_engine_of_plain_ones(path: str) -> None
     traded = 0
 
     @seed(len(path))
-    @settings(random_examples, max_examples=60)
+    @settings(random_examples, max_examples=examples(40))
     @given(strategies(wide=False), frames())
     def check(made: CanonicalStrategy, frame: pd.DataFrame) -> None:
         nonlocal traded

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.explore import examples
 from tests.oracle import random_cases
 from tests.oracle.book import equity
 from tests.oracle.closing import at_close
@@ -54,7 +55,7 @@ def ways(bar: Bar) -> st.SearchStrategy[list[float]]:
 
 
 @given(random_cases.cases(), st.data())
-@settings(max_examples=80)
+@settings(max_examples=examples(40))
 def test_no_way_through_a_bar_is_worse_than_worst_or_better_than_best(given: Json, data: st.DataObject) -> None:
     # Averages of prices lie beside the steps, and so do their levels.
     for entry in given["strategy"]["entries"]:
@@ -71,7 +72,7 @@ def test_no_way_through_a_bar_is_worse_than_worst_or_better_than_best(given: Jso
 
 
 @given(random_cases.cases())
-@settings(max_examples=80)
+@settings(max_examples=examples(40))
 def test_a_mirrored_strategy_on_mirrored_prices_gives_mirrored_events(given: Json) -> None:
     outcome, turned = run(case(given)), run(case(random_cases.mirrored(given)))
 
@@ -81,7 +82,7 @@ def test_a_mirrored_strategy_on_mirrored_prices_gives_mirrored_events(given: Jso
 
 
 @given(random_cases.cases(), st.sampled_from(SIZES), st.sampled_from([0, 0.001]), st.sampled_from([0, 0.002]))
-@settings(max_examples=80)
+@settings(max_examples=examples(40))
 def test_cash_and_units_add_up_to_the_equity_of_each_bar_and_nothing_is_borrowed(
     given: Json, size: Json, commission: float, spread: float
 ) -> None:
@@ -103,7 +104,7 @@ def test_cash_and_units_add_up_to_the_equity_of_each_bar_and_nothing_is_borrowed
 
 
 @given(random_cases.cases())
-@settings(max_examples=80)
+@settings(max_examples=examples(40))
 def test_no_fill_lies_outside_its_bar(given: Json) -> None:
     drawn = case(given)
     outcome = run(drawn)
@@ -115,7 +116,7 @@ def test_no_fill_lies_outside_its_bar(given: Json) -> None:
 
 
 @given(random_cases.cases())
-@settings(max_examples=80)
+@settings(max_examples=examples(40))
 def test_order_is_filled_or_cancelled_once_in_its_time_and_at_no_price_it_forbids(given: Json) -> None:
     waits: dict[str, Json] = {}
     for event in run(case(given)).events:
@@ -136,7 +137,7 @@ def test_order_is_filled_or_cancelled_once_in_its_time_and_at_no_price_it_forbid
 
 
 @given(random_cases.cases(market=True, adds=False, parts=False))
-@settings(max_examples=80)
+@settings(max_examples=examples(40))
 def test_two_halves_with_levels_of_their_own_earn_what_the_whole_does(given: Json) -> None:
     whole, halves = case(given), case({**given, "strategy": halved(given["strategy"])})
 
