@@ -27,6 +27,7 @@ from tests.oracle import random_cases
 from tests.oracle.reading import case
 from tests.oracle.run import run
 from tests.oracle.test_cases import CASES, MONEY, equal
+from tests.written import assert_clean
 
 PATHS = ("worst", "best", "high_first", "low_first", "nearest")
 # What generated code of plain strategies was before there was any other, its docstrings aside.
@@ -260,17 +261,8 @@ def test_all_money_lost_ends_the_run() -> None:
 
 
 def test_the_files_of_cases_and_of_random_strategies_are_formatted_and_linted(tmp_path: Path) -> None:
-    for number, made in enumerate(
-        [*(canonical(said) for said in CASES[::3]), *map(random_orders.strategy, range(100))]
-    ):
-        (tmp_path / f"s{number}.py").write_text(generate_code(made).code, encoding="utf-8")
-    ruff = [sys.executable, "-m", "ruff"]
-    options = ["--isolated", "--no-cache", "--line-length", "100", str(tmp_path)]
-    formatted = subprocess.run([*ruff, "format", "--check", *options], capture_output=True, text=True, check=False)
-    assert formatted.returncode == 0, formatted.stdout[-3000:]
-    rules = ["--select", "E,F,W,I,B,UP,ANN,RET,SIM,C4", "--ignore", "ANN401", "--target-version", "py311"]
-    linted = subprocess.run([*ruff, "check", *rules, *options], capture_output=True, text=True, check=False)
-    assert linted.returncode == 0, linted.stdout[-3000:]
+    made = (*(canonical(said) for said in CASES[::3]), *map(random_orders.strategy, range(100)))
+    assert_clean(made, tmp_path, ignore="ANN401")
 
 
 def test_the_check_finds_nothing_in_the_files_of_random_strategies() -> None:

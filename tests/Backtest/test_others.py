@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from tests.Backtest.parity import difference
 from tests.Backtest.test_figures import fx_hours
 from tests.Backtest.test_periods import exchange, exchange_days, walk
 from tests.explore import examples
+from tests.written import assert_clean
 
 Node = dict[str, Any]
 
@@ -365,14 +364,4 @@ def test_the_code_by_itself_reads_columns_and_says_when_they_are_missing() -> No
 
 def test_the_code_is_formatted_and_linted(tmp_path: Path) -> None:
     made = [Maker(seed, intraday=seed % 2 == 0).strategy() for seed in range(80)]
-    for number, found in enumerate(m for m in made if m is not None):
-        (tmp_path / f"s{number}.py").write_text(generate_code(found).code, encoding="utf-8")
-    for command in (
-        ["format", "--diff"],
-        ["check", "--select", "E,F,W,I,B,UP,ANN,RET,SIM,C4", "--target-version", "py311"],
-    ):
-        options = ["--isolated", "--no-cache", "--line-length", "100", str(tmp_path)]
-        ran = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *options], capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stdout[-3000:]
+    assert_clean((m for m in made if m is not None), tmp_path)

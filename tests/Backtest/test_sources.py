@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from hypothesis import strategies as st
 
 from Backtest.backtesting_adapter import check_data
 from Backtest.canonical import CanonicalStrategy, history_bars, used_indicators
-from Backtest.code.generator import generate_code
 from Backtest.code.parameters import numbers, resolve, with_values
 from Backtest.data import PriceData
 from Backtest.data_manager import add_indicators
@@ -28,6 +25,7 @@ from tests.Backtest.parity import difference
 from tests.Backtest.test_indicators import frame_of
 from tests.explore import examples
 from tests.random_strategies import frames
+from tests.written import assert_clean
 
 Node = dict[str, Any]
 
@@ -261,14 +259,4 @@ def test_engines_trade_alike(seed: int, frame: pd.DataFrame) -> None:
 
 def test_the_code_is_formatted_and_linted(tmp_path: Path) -> None:
     made = [load_canonical(Maker(seed).strategy()).strategy for seed in range(80)]
-    for number, found in enumerate(m for m in made if m is not None):
-        (tmp_path / f"s{number}.py").write_text(generate_code(found).code, encoding="utf-8")
-    for command in (
-        ["format", "--diff"],
-        ["check", "--select", "E,F,W,I,B,UP,ANN,RET,SIM,C4", "--target-version", "py311"],
-    ):
-        options = ["--isolated", "--no-cache", "--line-length", "100", str(tmp_path)]
-        ran = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *options], capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stdout[-3000:]
+    assert_clean((m for m in made if m is not None), tmp_path)
